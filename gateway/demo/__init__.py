@@ -1,0 +1,1 @@
+"""A development provider and a small app, behind `gatepost demo`."""

@@ -1,0 +1,61 @@
+"""Errors that end a request, each with a stable public reason and a private detail."""
+
+from typing import ClassVar
+
+
+class GatewayError(Exception):
+    """Base class; never raised directly.
+
+    `reason` goes to the client, the audit log and the metrics label.  The exception's message
+    is the detail: it goes to the log only, since it may quote attacker input (always with !r).
+    """
+
+    reason: ClassVar[str]
+    status: ClassVar[int]
+
+
+class MalformedRequestError(GatewayError):
+    """The request is not well-formed HTTP; its framing is in doubt, so its connection closes."""
+
+    reason = "malformed-request"
+    status = 400
+
+
+class AmbiguousPathError(GatewayError):
+    """Two servers could read the path apart, and the readings land on different routes."""
+
+    reason = "ambiguous-path"
+    status = 400
+
+
+class UnknownHostError(GatewayError):
+    """No `public_url` and no route has this host."""
+
+    reason = "unknown-host"
+    status = 421
+
+
+class StoreUnavailableError(GatewayError):
+    """The store could not answer; the gateway fails closed and keeps every cookie."""
+
+    reason = "store-unavailable"
+    status = 503
+
+
+class ProviderUnavailableError(GatewayError):
+    """The OpenID provider could not be reached or did not answer as its protocol says."""
+
+    reason = "provider-unavailable"
+    status = 503
+
+
+class SettingsError(Exception):
+    """The configuration is wrong; raised at load only, never while a request is in flight.
+
+    Attributes:
+        problems: One printable line each: ``file:line:column: path: what is wrong``.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems

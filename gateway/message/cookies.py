@@ -1,0 +1,42 @@
+"""The Cookie and Set-Cookie fields (RFC 6265)."""
+
+from collections.abc import Iterable
+
+
+def cookie_values(fields: Iterable[bytes], name: str) -> list[str]:
+    """Every value of the cookie `name` in the values of the Cookie fields, in order."""
+    wanted = name.encode()
+    found = []
+    for field in fields:
+        if wanted not in field:
+            continue
+        for pair in field.split(b";"):
+            key, _, value = pair.strip(b" \t").partition(b"=")
+            if key.rstrip(b" \t") == wanted:
+                found.append(value.strip(b' \t"').decode("ascii", "replace"))
+    return found
+
+
+def set_cookie(
+    name: str,
+    value: str,
+    *,
+    secure: bool,
+    max_age_s: int | None = None,
+    domain: str | None = None,
+    same_site: str = "lax",
+) -> tuple[str, str]:
+    """A ``Set-Cookie`` field: HttpOnly, for the whole site; gone with the browser if no max age."""
+    parts = [f"{name}={value}", "Path=/", "HttpOnly", f"SameSite={same_site.capitalize()}"]
+    if max_age_s is not None:
+        parts.append(f"Max-Age={max_age_s}")
+    if domain is not None:
+        parts.append(f"Domain={domain}")
+    if secure:
+        parts.append("Secure")
+    return "Set-Cookie", "; ".join(parts)
+
+
+def clear_cookie(name: str, *, secure: bool, domain: str | None = None) -> tuple[str, str]:
+    """The ``Set-Cookie`` field that makes the browser forget `name`."""
+    return set_cookie(name, "", secure=secure, max_age_s=0, domain=domain)

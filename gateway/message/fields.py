@@ -1,0 +1,64 @@
+"""Header fields (RFC 9110, section 5) as received, and how their names are compared."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+Field = tuple[bytes, bytes]
+
+
+@lru_cache(maxsize=4096)
+def fold(name: bytes) -> bytes:
+    """Fold a field name the way the laxest upstream does: case, and ``_`` against ``-``.
+
+    WSGI and CGI upstreams turn ``X_User`` and ``X-User`` into one variable (RFC 3875,
+    section 4.1.18; CVE-2025-64484), so a strip that compares exact names can be walked around.
+    """
+    return name.lower().replace(b"_", b"-")
+
+
+@lru_cache(maxsize=4096)
+def _lower(name: bytes) -> bytes:
+    return name.lower()
+
+
+class Fields:
+    """The fields of one head in the order received; names and values as sent.  Immutable.
+
+    Attributes:
+        items: (name, value) pairs, values without surrounding white space.
+    """
+
+    __slots__ = ("_values", "items")
+
+    def __init__(self, items: Iterable[Field]) -> None:
+        self.items: tuple[Field, ...] = tuple(items)
+        values: dict[bytes, list[bytes]] = {}
+        for name, value in self.items:
+            values.setdefault(_lower(name), []).append(value)
+        self._values = values
+
+    def all(self, name: bytes) -> list[bytes]:
+        """Every value of `name` (given in lower case), in order; not to be changed."""
+        return self._values.get(name, [])
+
+    def only(self, name: bytes) -> bytes | None:
+        """The value of `name` (lower case), or None when it is absent or repeated."""
+        values = self._values.get(name)
+        return values[0] if values is not None and len(values) == 1 else None
+
+    def has(self, name: bytes) -> bool:
+        """Whether `name` (lower case) is there at all."""
+        return name in self._values
+
+    def text(self, name: bytes) -> str:
+        """The only value of `name` as text, ``""`` when absent or repeated; never fails."""
+        value = self.only(name)
+        return "" if value is None else value.decode("utf-8", "replace")
+
+    def tokens(self, name: bytes) -> frozenset[bytes]:
+        """Comma-separated tokens of every `name` field, lower-cased (RFC 9110, section 5.6.1)."""
+        values = self._values.get(name)
+        if values is None:
+            return frozenset()
+        parts = b",".join(values).lower().split(b",")
+        return frozenset(token for part in parts if (token := part.strip(b" \t")))

@@ -1,0 +1,74 @@
+"""One request, as every stage sees it."""
+
+from gateway.message.cookies import cookie_values
+from gateway.message.fields import Fields
+from gateway.message.target import Target
+
+
+class Request:
+    """The head of one request; the body streams past and is not here.
+
+    Routing, policy and forwarding all read this one value, so that none of them can decide on
+    something other than what is forwarded.
+
+    Attributes:
+        method: As sent; methods are case-sensitive (RFC 9110, section 9.1).
+        host: Lower case, without trailing dot and default port; ``example.com`` or
+            ``example.com:8443``.
+        public_url: The configured public URL that serves `host` (no trailing slash); the first
+            one where none matches.
+        client: Address of the peer after trusted-proxy resolution, never a bare field value.
+        received_at: Seconds since the epoch when the head was complete.
+    """
+
+    __slots__ = (
+        "client",
+        "fields",
+        "host",
+        "http_1_0",
+        "method",
+        "public_url",
+        "received_at",
+        "request_id",
+        "target",
+    )
+
+    def __init__(
+        self,
+        *,
+        method: str,
+        target: Target,
+        fields: Fields,
+        host: str,
+        public_url: str,
+        client: str,
+        request_id: str,
+        received_at: float,
+        http_1_0: bool = False,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.fields = fields
+        self.host = host
+        self.public_url = public_url
+        self.client = client
+        self.request_id = request_id
+        self.received_at = received_at
+        self.http_1_0 = http_1_0
+
+    def cookies(self, name: str) -> list[str]:
+        """Every value the client sent for the cookie `name`, in order."""
+        return cookie_values(self.fields.all(b"cookie"), name)
+
+    @property
+    def is_navigation(self) -> bool:
+        """Whether a browser is opening a page, so that a redirect or a page makes sense.
+
+        Fetch Metadata decides where it is sent; older browsers are told by Accept.
+        """
+        if self.method not in ("GET", "HEAD"):
+            return False
+        mode = self.fields.only(b"sec-fetch-mode")
+        if mode is not None:
+            return mode == b"navigate"
+        return b"text/html" in b",".join(self.fields.all(b"accept")).lower()

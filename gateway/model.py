@@ -1,0 +1,105 @@
+"""The words every stage shares: who is asking, and what was decided.
+
+Nothing here imports another gateway module.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who is asking, as proven by one credential.  Anonymous is an Identity too, never None.
+
+    Times are seconds since the epoch.
+
+    Attributes:
+        user: The name the app is told; unique among accounts.
+        subject: The issuer's stable identifier (OIDC Core 1.0, section 2, ``sub``).
+        issuer: Who vouches for the subject; ``""`` for anonymous.
+        provider: The configured name of the provider; ``""`` where none was involved.
+        credential: How it was proven: ``session``, ``bearer``, ``api_key``, ``token``,
+            ``anonymous``.
+        email: Only ever an address the provider marked verified (or is trusted to verify).
+        scopes: OAuth scopes granted to this credential (RFC 6749, section 3.3).
+        claims: What the provider said, ID token and userinfo merged.
+        unreadable: Names of facts (``groups``, ``email``, a claim's pointer, ...) that the
+            provider gave in a shape we cannot read, or that userinfo failed to give: these
+            satisfy no `allow` and meet every `deny`.  ``"*"`` stands for all claims.
+        session_id: Digest that names the session in logs and in the assertion's ``sid``.
+        authenticated_at: When the person proved who they are (``auth_time``).
+        expires_at: When the proof lapses; None if it does not.
+    """
+
+    user: str
+    subject: str
+    issuer: str
+    credential: str
+    provider: str = ""
+    email: str | None = None
+    name: str | None = None
+    groups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    scopes: frozenset[str] = frozenset()
+    account_id: str | None = None
+    external_id: str | None = None
+    acr: str | None = None
+    amr: tuple[str, ...] = ()
+    claims: Mapping[str, object] = field(default=_NOTHING, repr=False)
+    unreadable: frozenset[str] = frozenset()
+    session_id: str | None = None
+    authenticated_at: int | None = None
+    expires_at: int | None = None
+    access_token: str | None = field(default=None, repr=False)
+    id_token: str | None = field(default=None, repr=False)
+
+    @property
+    def is_anonymous(self) -> bool:
+        """Whether nobody has been proven to be asking."""
+        return self.credential == "anonymous"
+
+
+ANONYMOUS = Identity(user="", subject="", issuer="", credential="anonymous")
+
+
+@dataclass(frozen=True, slots=True)
+class Allow:
+    """The request may go upstream."""
+
+    reason: str = "allowed"
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The request may not go upstream.  `reason` is public; `detail` is for the log."""
+
+    reason: str
+    detail: str = ""
+    status: int = 403
+
+
+@dataclass(frozen=True, slots=True)
+class SignIn:
+    """Nobody is proven to be asking, and the route wants somebody."""
+
+    reason: str = "sign-in-required"
+
+
+@dataclass(frozen=True, slots=True)
+class StepUp:
+    """The identity would do if it were proven anew: stronger (`acr`, `amr`) or later (`max_age`).
+
+    Attributes:
+        acr: Values any of which would do; asked for as ``acr_values``.
+        max_age_s: Seconds since sign-in at most; asked for as ``max_age``.
+    """
+
+    reason: str
+    acr: tuple[str, ...] = ()
+    max_age_s: int | None = None
+
+
+Decision = Allow | Deny | SignIn | StepUp

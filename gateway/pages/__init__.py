@@ -1,0 +1,1 @@
+"""HTML pages of the gateway; they work without scripts."""

@@ -1,0 +1,1 @@
+"""Browser sessions: rules, ticket, life cycle."""

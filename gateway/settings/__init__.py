@@ -1,0 +1,1 @@
+"""Configuration: schema, positions, environment, files."""

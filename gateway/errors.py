@@ -49,6 +49,41 @@ class ProviderUnavailableError(GatewayError):
     status = 503
 
 
+class HeadTooLargeError(GatewayError):
+    """The head is longer than `limits.head_bytes`."""
+
+    reason = "head-too-large"
+    status = 431
+
+
+class RequestTimeoutError(GatewayError):
+    """The head was not complete within `limits.header_timeout`."""
+
+    reason = "request-timeout"
+    status = 408
+
+
+class BodyTooLargeError(GatewayError):
+    """The body is longer than `limits.body_bytes`, or than any form of the gateway's own."""
+
+    reason = "body-too-large"
+    status = 413
+
+
+class InternalError(GatewayError):
+    """A defect of the gateway's; the log has the details."""
+
+    reason = "internal-error"
+    status = 500
+
+
+class MethodRefusedError(GatewayError):
+    """CONNECT and TRACE are never served, whatever the routes say."""
+
+    reason = "method-refused"
+    status = 405
+
+
 class SettingsError(Exception):
     """The configuration is wrong; raised at load only, never while a request is in flight.
 

@@ -48,7 +48,7 @@ class Identity:
     external_id: str | None = None
     acr: str | None = None
     amr: tuple[str, ...] = ()
-    claims: Mapping[str, object] = field(default=_NOTHING, repr=False)
+    claims: Mapping[str, object] = field(default_factory=lambda: _NOTHING, repr=False)
     unreadable: frozenset[str] = frozenset()
     session_id: str | None = None
     authenticated_at: int | None = None

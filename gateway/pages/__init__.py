@@ -1,1 +1,5 @@
-"""HTML pages of the gateway; they work without scripts."""
+"""Pages for people: templates, the little CSS they need, and every reason in words."""
+
+from gateway.pages.template import page_fields, render
+
+__all__ = ["page_fields", "render"]

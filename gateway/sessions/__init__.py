@@ -1,1 +1,19 @@
-"""Browser sessions: rules, ticket, life cycle."""
+"""Browser sessions: rules (`session`), cookie (`ticket`), sealing, life cycle (`manager`)."""
+
+from gateway.sessions.device import device_name
+from gateway.sessions.endings import Ended
+from gateway.sessions.manager import SessionManager
+from gateway.sessions.record import SessionInfo
+from gateway.sessions.sealing import Sealer
+from gateway.sessions.session import Limits, Session, Tokens
+
+__all__ = [
+    "Ended",
+    "Limits",
+    "Sealer",
+    "Session",
+    "SessionInfo",
+    "SessionManager",
+    "Tokens",
+    "device_name",
+]

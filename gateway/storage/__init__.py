@@ -1,1 +1,32 @@
+"""Stores: everything that must last or be shared, behind one small protocol."""
 
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import cast
+
+from gateway.storage.store import Clock, Handler, Lock, Store, Unsubscribe
+
+# The one place a new store is named: the scheme of the `store` setting, and the module whose
+# `build(location, data_dir, clock)` makes it.  Modules are imported when chosen, because the
+# drivers of networked stores are optional and slow to import.
+STORES: Mapping[str, str] = {
+    "memory": "gateway.storage.memory",
+    "sqlite": "gateway.storage.sqlite",
+}
+
+
+def open_store(location: str, data_dir: Path, clock: Clock) -> Store:
+    """The store the `store` setting names: ``sqlite``, ``memory``, ``scheme://…``.
+
+    Open it in the process that uses it, never before a fork.
+
+    Raises:
+        KeyError: No store of that name is known.
+        StoreUnavailableError: A local store cannot be opened; the message says why.
+    """
+    module = import_module(STORES[location.partition(":")[0]])
+    return cast("Store", module.build(location, data_dir, clock))
+
+
+__all__ = ["STORES", "Clock", "Handler", "Lock", "Store", "Unsubscribe", "open_store"]

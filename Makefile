@@ -1,0 +1,69 @@
+# `make help` lists what can be made.  Everything sets up what it needs by itself, and does that
+# quickly where it was done before.
+
+PYTHON ?= python3
+PORT ?= 8080
+# Given to pytest: make test ARGS="-k sign_in"
+ARGS ?=
+
+# Debian's packages for the tests and for the measurements: the one place that lists them.
+TEST_PACKAGES := chromium chromium-driver
+BENCH_PACKAGES := nginx
+
+export PYTHON
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-run demo test check docs audit bench lock image clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
+
+setup: ## set up all that the tests and checks need
+	@scripts/setup-python dev
+	@scripts/setup-node
+	@scripts/setup-debian $(TEST_PACKAGES)
+
+setup-run:
+	@scripts/setup-python runtime
+
+demo: setup-run ## run the gateway, a provider and an app to click through (PORT=8080)
+	@$(BIN)/gatepost demo --port $(PORT)
+
+test: setup ## run all tests (ARGS="-k name" for some)
+	@echo "· running the tests"
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
+	@scripts/setup-python dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/settings_reference.py --check
+	$(BIN)/shellcheck .ci/run $(filter-out %.py,$(wildcard scripts/*))
+	$(BIN)/hadolint Dockerfile
+
+docs: ## write the table of settings from the schema
+	@scripts/setup-python dev
+	$(BIN)/python scripts/settings_reference.py
+
+audit: ## ask the advisory databases about the locked packages (needs the internet)
+	@scripts/setup-python dev
+	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/runtime.lock
+
+bench: ## measure CPU time a request against nginx
+	@scripts/setup-python dev
+	@scripts/setup-debian $(BENCH_PACKAGES)
+	@PATH="$(CURDIR)/$(BIN):$$PATH" bench/run
+
+lock: ## lock the packages after a change of pyproject.toml (ARGS=--upgrade: the newest)
+	@scripts/setup-python dev
+	@scripts/lock $(ARGS)
+
+image: ## build the container image
+	docker build --tag gatepost .
+
+clean: ## remove everything that was set up or built here
+	rm -rf .venv tests/provider/node_modules dist build
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find gateway tests -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,87 @@
+"""What an authenticator is, and the three ways it can answer."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.message.request import Request
+from gateway.model import Identity
+
+SESSION_EXPIRED = "session-expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """The credential is good."""
+
+    identity: Identity
+
+
+@dataclass(frozen=True, slots=True)
+class NotPresented:
+    """This kind of credential is not in the request: the next authenticator may look."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The credential is in the request and is bad: nothing weaker is tried in its place.
+
+    Attributes:
+        reason: Public, stable, kebab-case.
+        detail: For the log only.
+        status: 401, or 400 where the request contradicts itself.
+        lapsed: Whether it was no more than a session that is over, and the only credential: a
+            route with optional access goes on as anonymous, and a navigation signs in again.
+    """
+
+    reason: str
+    detail: str = ""
+    status: int = 401
+    lapsed: bool = False
+
+    @property
+    def clears_cookie(self) -> bool:
+        """Whether the answer makes the browser forget its session cookie."""
+        return self.reason == SESSION_EXPIRED
+
+
+Outcome = Authenticated | NotPresented | Rejected
+
+NOT_PRESENTED = NotPresented()
+
+
+class Authenticator(Protocol):
+    """Proves one kind of credential.
+
+    The fields and cookies named here carry it, so the mutate stage strips them without a list
+    of its own, and a credential meant for the gateway never reaches an upstream.
+    """
+
+    @property
+    def credential(self) -> str:
+        """The name used in routes, audit events and `Identity.credential`."""
+
+    @property
+    def fields(self) -> frozenset[bytes]:
+        """Folded names of the request fields that carry it."""
+
+    @property
+    def cookies(self) -> frozenset[str]:
+        """Names of the cookies that carry it."""
+
+    def recognises(self, field: bytes, value: bytes) -> bool:
+        """Whether `value` of the request field `field` (folded) has the shape of this kind.
+
+        Good or bad does not matter: one that is recognised is judged by this authenticator,
+        and one that none recognises is not the gateway's.
+        """
+
+    def recall(self, request: Request) -> Outcome | None:
+        """Judge the credential by what is in memory; None when that needs `authenticate`."""
+
+    async def authenticate(self, request: Request) -> Outcome:
+        """Judge the credential in `request`.
+
+        Raises:
+            StoreUnavailableError: The store could not answer.
+            ProviderUnavailableError: The issuer's keys or its introspection could not be had.
+        """

@@ -1,0 +1,96 @@
+"""Several credentials in one request: all are judged, one identity comes out."""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+
+from gateway.authn.authenticator import (
+    NOT_PRESENTED,
+    Authenticated,
+    Authenticator,
+    NotPresented,
+    Outcome,
+    Rejected,
+)
+from gateway.authn.unrecognised import API_KEY, AUTHORIZATION, refuse_unrecognised
+from gateway.message.request import Request
+from gateway.model import Identity
+
+# The fields that state a credential; a configured key field is added to these.
+GUARDED = (AUTHORIZATION, API_KEY)
+
+
+def recall_all(
+    request: Request,
+    authenticators: Sequence[Authenticator],
+    guarded: Collection[bytes] = GUARDED,
+) -> Outcome | None:
+    """What the credentials in `request` prove, by what is in memory; None: ask the store.
+
+    Args:
+        request: The request.
+        authenticators: Those the route accepts, the one whose word counts first being first.
+        guarded: Fields in which an unrecognised credential is refused; none of them where
+            foreign credentials are passed on to the app.
+    """
+    refused = refuse_unrecognised(request, authenticators, guarded)
+    if refused is not None:
+        return refused
+    outcomes = []
+    for authenticator in authenticators:
+        outcome = authenticator.recall(request)
+        if outcome is None:
+            return None
+        outcomes.append(outcome)
+    return combine(outcomes)
+
+
+async def authenticate_all(
+    request: Request,
+    authenticators: Sequence[Authenticator],
+    guarded: Collection[bytes] = GUARDED,
+) -> Outcome:
+    """What the credentials in `request` prove; as `recall_all`, but asks whom it must.
+
+    Raises:
+        StoreUnavailableError: The store could not answer; nothing is known of the credentials.
+        ProviderUnavailableError: An issuer could not answer.
+    """
+    refused = refuse_unrecognised(request, authenticators, guarded)
+    if refused is not None:
+        return refused
+    return combine([await authenticator.authenticate(request) for authenticator in authenticators])
+
+
+def combine(outcomes: Iterable[Outcome]) -> Outcome:
+    """One outcome of several, the one whose word counts first being first.
+
+    Any that is bad is the answer; good ones must be of one account.
+    """
+    proven: list[Authenticated] = []
+    lapsed: Rejected | None = None
+    for outcome in outcomes:
+        match outcome:
+            case Authenticated():
+                proven.append(outcome)
+            case Rejected(lapsed=True):
+                lapsed = outcome
+            case Rejected():
+                return outcome
+            case NotPresented():
+                pass
+    if lapsed is not None:
+        # Beside a good credential, a session that is over is a bad one like any other.
+        return replace(lapsed, lapsed=not proven)
+    if not proven:
+        return NOT_PRESENTED
+    first = proven[0]
+    if not all(same_account(first.identity, other.identity) for other in proven[1:]):
+        return Rejected("conflicting-credentials", "of different accounts", status=400)
+    return first
+
+
+def same_account(one: Identity, other: Identity) -> bool:
+    """Whether two identities are of one account; no two accounts share a `user`."""
+    if one.account_id is not None and other.account_id is not None:
+        return one.account_id == other.account_id
+    return one.user == other.user

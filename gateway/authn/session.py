@@ -1,0 +1,97 @@
+"""The session cookie of a signed-in browser."""
+
+from urllib.parse import urlsplit
+
+from gateway.authn.authenticator import (
+    NOT_PRESENTED,
+    SESSION_EXPIRED,
+    Authenticated,
+    Outcome,
+    Rejected,
+)
+from gateway.authn.parts import Parts
+from gateway.message.request import Request
+from gateway.sessions.manager import SessionManager
+from gateway.sessions.session import Session
+
+# A sibling host can plant cookies of our name beside the real one (RFC 6265, section 8.6), and
+# none of them may lock a user out; nobody has this many without meaning harm.
+_MAX_VALUES = 4
+
+
+def cookie_name(name: str, public_url: str, domain: str | None) -> str:
+    """The session cookie's name: ``__Host-`` before `name` on https without a domain.
+
+    Browsers take a cookie of that prefix only over https, for one host and every path
+    (RFC 6265bis, section 4.1.3.2), so that no sibling host can plant one.
+    """
+    if domain is None and urlsplit(public_url).scheme == "https":
+        return f"__Host-{name}"
+    return name
+
+
+class SessionAuthenticator:
+    """Looks sessions up by the cookies sent; see Authenticator."""
+
+    credential = "session"
+    fields: frozenset[bytes] = frozenset()
+
+    def __init__(self, sessions: SessionManager, names: dict[str, str]) -> None:
+        """Use `names`, from a public URL to the name its cookie has."""
+        self._sessions = sessions
+        self._names = names
+        self.cookies = frozenset(names.values())
+
+    def recognises(self, field: bytes, value: bytes) -> bool:
+        """No field carries a session; its cookie is the browser's doing, not the caller's."""
+        return False
+
+    def recall(self, request: Request) -> Outcome | None:
+        """See Authenticator.recall; None unless every session cookie is known here."""
+        values = self.presented(request)
+        if not values:
+            return NOT_PRESENTED
+        if len(values) > _MAX_VALUES:
+            return _TOO_MANY
+        found = [self._sessions.recall(value, request.received_at) for value in values]
+        return None if None in found else _judge(found)
+
+    async def authenticate(self, request: Request) -> Outcome:
+        """See Authenticator.authenticate."""
+        values = self.presented(request)
+        if not values:
+            return NOT_PRESENTED
+        if len(values) > _MAX_VALUES:
+            return _TOO_MANY
+        now = request.received_at
+        return _judge(
+            [
+                self._sessions.recall(value, now) or await self._sessions.load(value, now)
+                for value in values
+            ]
+        )
+
+    def presented(self, request: Request) -> tuple[str, ...]:
+        """The distinct session cookies sent, in order: what a sign-in replaces, a logout ends."""
+        name = self._names.get(request.public_url)
+        return () if name is None else tuple(dict.fromkeys(request.cookies(name)))
+
+
+_TOO_MANY = Rejected("repeated-credential", "too many session cookies", status=400)
+_EXPIRED = Rejected(SESSION_EXPIRED, lapsed=True)
+
+
+def _judge(found: list[Session | None]) -> Outcome:
+    live = {session.session_id: session for session in found if session is not None}
+    if not live:
+        return _EXPIRED
+    if len(live) > 1:
+        return Rejected("conflicting-credentials", "several live sessions", status=400)
+    return Authenticated(live.popitem()[1].identity)
+
+
+def build(parts: Parts) -> SessionAuthenticator:
+    """The authenticator of this configuration's sessions."""
+    cookie = parts.settings.sessions.cookie
+    names = {url: cookie_name(cookie.name, url, cookie.domain) for url in parts.settings.public_url}
+    return SessionAuthenticator(parts.sessions, names)

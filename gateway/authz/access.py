@@ -1,0 +1,184 @@
+"""Whether a request may pass a route: `decide`.  Default deny; nothing but a met rule allows."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.authz.conditions import CONDITIONS, Condition
+from gateway.authz.facts import Broken, Facts, Met, Result, Unmet, Unreadable
+from gateway.model import Allow, Decision, Deny, SignIn, StepUp
+
+if TYPE_CHECKING:
+    from gateway.settings.access import AccessRules, ConditionSettings
+
+_ALLOWED = Allow()
+_SIGN_IN = SignIn()
+_WORDS: dict[str, Decision] = {
+    "public": _ALLOWED,
+    "optional": _ALLOWED,
+    "sign_in": SignIn("sign-in-requested"),
+    "denied": Deny("denied"),
+    "gone": Deny("gone", status=410),
+}
+RULES = "rules"
+_Failure = Unmet | Unreadable | Broken
+# An API key proves the same thing whenever it is sent; there is nobody to ask.
+_CAN_STEP_UP = frozenset({"session", "bearer", "token"})
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of `allow` or `deny`: all of its conditions must hold.
+
+    Attributes:
+        labels: What each condition asks, as written in the file; for people.
+    """
+
+    conditions: tuple[Condition, ...]
+    labels: tuple[str, ...]
+
+    def judge(self, facts: Facts) -> list[Result]:
+        """What each condition finds; one `Broken` alone where any of them fails to answer."""
+        try:
+            return [condition.check(facts) for condition in self.conditions]
+        except Exception as error:  # noqa: BLE001 - whatever goes wrong in a decision is a deny
+            return [Broken(f"{type(error).__name__} in {', '.join(self.labels)}")]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A compiled `access`.
+
+    Attributes:
+        word: One of the words of the file, or `RULES`.
+        allow: Any is enough; empty where all who are signed in may pass.
+        deny: Any refuses, whatever `allow` says.
+    """
+
+    word: str
+    allow: tuple[Item, ...] = ()
+    deny: tuple[Item, ...] = ()
+
+    @property
+    def looks_at_credentials(self) -> bool:
+        """Whether a credential is read at all; a bad one is refused wherever it is."""
+        return self.word not in ("public", "denied", "gone")
+
+    @property
+    def wants_identity(self) -> bool:
+        """Whether somebody must be proven to be asking."""
+        return self.word in ("signed_in", RULES)
+
+
+def compile_access(access: "str | AccessRules") -> Access:
+    """The access that the configured word or rules describe.
+
+    Raises:
+        ValueError: The word is unknown, or there are no rules in the rules.
+    """
+    if isinstance(access, str):
+        if access != "signed_in" and access not in _WORDS:
+            raise ValueError(f"unknown access {access!r}")
+        return Access(access)
+    if not access.allow and not access.deny:
+        raise ValueError("access has neither allow nor deny")
+    return Access(RULES, compile_items(access.allow), compile_items(access.deny))
+
+
+def compile_items(settings: Iterable["ConditionSettings"]) -> tuple[Item, ...]:
+    """The items of `allow`, `deny` or `admins`.
+
+    Raises:
+        ValueError: An item has no condition, or a value makes no sense in its condition.
+    """
+    return tuple(_compile_item(item) for item in settings)
+
+
+def admits(items: Iterable[Item], facts: Facts) -> bool:
+    """Whether any of `items` holds; nobody is admitted where nobody is signed in."""
+    if facts.identity.is_anonymous:
+        return False
+    return any(all(isinstance(r, Met) for r in item.judge(facts)) for item in items)
+
+
+def decide(access: Access, facts: Facts) -> Decision:
+    """Whether the request may pass.  Never raises: a condition that fails is a deny."""
+    if access.word in _WORDS:
+        return _WORDS[access.word]
+    if facts.identity.is_anonymous:
+        return _SIGN_IN
+    if access.word == "signed_in":
+        return _ALLOWED
+    return weigh(access, facts, lambda item: item.judge(facts))
+
+
+def weigh(access: Access, facts: Facts, judge: Callable[[Item], Sequence[Result]]) -> Decision:
+    """The decision of rules on somebody who is signed in; `judge` says what an item finds."""
+    for index, item in enumerate(access.deny):
+        denied = _denied_by(judge(item), f"deny[{index}]: " + "; ".join(item.labels))
+        if denied is not None:
+            return denied
+    if not access.allow:
+        return _ALLOWED
+    failed: list[list[_Failure]] = []
+    for item in access.allow:
+        failures = [result for result in judge(item) if not isinstance(result, Met)]
+        if not failures:
+            return _ALLOWED
+        if isinstance(failures[0], Broken):
+            return Deny(failures[0].reason, failures[0].detail)
+        failed.append(failures)
+    if facts.identity.credential in _CAN_STEP_UP:
+        for failures in failed:
+            if (step_up := _step_up(failures)) is not None:
+                return step_up
+    # The first item is the one its writer thought of first.
+    first = failed[0][0]
+    return Deny(first.reason, first.detail)
+
+
+def _denied_by(results: Sequence[Result], where: str) -> Deny | None:
+    if any(isinstance(result, Unmet) for result in results):
+        return None
+    for found in results:
+        if isinstance(found, Broken | Unreadable):
+            return Deny(found.reason, f"{where}: {found.detail}")
+    return Deny("denied-by-rule", where)
+
+
+def _step_up(failures: Sequence[_Failure]) -> StepUp | None:
+    """What would make all of `failures` met; None if proving the identity anew would not."""
+    wanted = [failure.step_up for failure in failures if isinstance(failure, Unmet)]
+    known = [step_up for step_up in wanted if step_up is not None]
+    if len(known) != len(failures):
+        return None
+    acr = tuple(value for step_up in known for value in step_up.acr)
+    ages = [step_up.max_age_s for step_up in known if step_up.max_age_s is not None]
+    return StepUp(known[0].reason, acr, min(ages, default=None))
+
+
+def _compile_item(settings: "ConditionSettings") -> Item:
+    conditions: list[Condition] = []
+    labels: list[str] = []
+    for name, kind in CONDITIONS.items():
+        value = getattr(settings, name)
+        if value is None:
+            continue
+        found = kind.of(value)
+        conditions += found
+        labels += _labels(name, value, len(found))
+    if not conditions:
+        raise ValueError("an item needs a condition")
+    return Item(tuple(conditions), tuple(labels))
+
+
+def _labels(name: str, value: object, count: int) -> list[str]:
+    if isinstance(value, Mapping):
+        return [f"{name} {key}: {_listed(values)}" for key, values in value.items()]
+    return [f"{name}: {_listed(value)}"] * count
+
+
+def _listed(value: object) -> str:
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value))
+    return f"{value:g} s" if isinstance(value, float) else str(value)

@@ -1,0 +1,41 @@
+"""The command ``gatepost``: each subcommand's module is imported when it is called."""
+
+from collections.abc import Mapping
+from importlib import import_module
+
+import click
+
+from gateway import __version__
+
+# Name -> module and command, and the line shown by --help.
+_COMMANDS: Mapping[str, tuple[str, str]] = {
+    "serve": ("gateway.cli.serve:serve_command", "Run the gateway."),
+    "demo": ("gateway.cli.demo:demo_command", "Try it: a provider, an app, the gateway."),
+    "check": ("gateway.cli.check:check_command", "Check the configuration."),
+    "schema": ("gateway.cli.schema:schema_command", "Print the JSON Schema of the configuration."),
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _, name = _COMMANDS[cmd_name][0].partition(":")
+        command: click.Command = getattr(import_module(module), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+
+
+@click.command(cls=_Lazy)
+@click.version_option(__version__, prog_name="gatepost")
+def cli() -> None:
+    """An auth gateway in front of apps that know only headers.
+
+    Example: gatepost serve -c gatepost.yaml
+    """

@@ -1,0 +1,20 @@
+"""`gatepost demo`: see it work, with nothing to set up."""
+
+import asyncio
+
+import click
+
+
+@click.command("demo")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any free."
+)
+def demo_command(port: int) -> None:
+    """Run a development provider, a small app and the gateway in front of it."""
+    # Late, because it needs aiohttp's server and the templates.
+    from gateway.demo.run import DemoError, run
+
+    try:
+        asyncio.run(run(port, click.echo))
+    except DemoError as error:
+        raise click.ClickException(str(error)) from error

@@ -1,0 +1,219 @@
+"""Settings -> the parts of a running gateway.  Opens nothing and connects to nothing."""
+
+import ssl
+from collections.abc import Callable, Iterable, Mapping
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from gateway.authn import Authenticator
+from gateway.authz.access import compile_access
+from gateway.forward.response import ResponseRules
+from gateway.forward.upstream import Address, Timeouts, Upstream, tls_context
+from gateway.mutate.cookies import cookie_from_app
+from gateway.mutate.identity import AssertionRules, IdentityFields, Sign
+from gateway.mutate.outbound import FieldRules
+from gateway.mutate.templates import PRESETS, Template, compile_template, literal
+from gateway.pipeline import Hosts
+from gateway.plan import CookieOwners, RoutePlan, UpstreamPlan
+from gateway.responses import Admission
+from gateway.routing.route import Route
+from gateway.routing.table import RouteTable
+from gateway.server.front import ClientLimits
+from gateway.settings.schema import AccessRules, Settings, UpstreamSettings
+from gateway.settings.templates import PLACEHOLDER
+
+
+def client_limits(settings: Settings) -> ClientLimits:
+    """What one client may take."""
+    limits = settings.server.limits
+    return ClientLimits(
+        head_bytes=limits.head_bytes,
+        body_bytes=limits.body_bytes,
+        header_s=limits.header_timeout or float("inf"),
+        keepalive_s=limits.keepalive_timeout or float("inf"),
+        connections=limits.connections,
+    )
+
+
+def hosts_of(settings: Settings) -> Hosts:
+    """The hosts that are served, and the public URL of each."""
+    public_urls = {_host_of(url): url for url in settings.public_url}
+    for route in settings.routes:
+        for host in route.host:
+            # A host that only a route names is reached the same way as the first public URL.
+            scheme = settings.public_url[0].partition("://")[0]
+            public_urls.setdefault(host, f"{scheme}://{host}")
+    return Hosts(public_urls, settings.public_url[0])
+
+
+def _host_of(url: str) -> str:
+    # As `canonical_host` reads a Host field: a default port is dropped whatever the scheme.
+    authority = urlsplit(url).netloc
+    return authority.removesuffix(":80").removesuffix(":443")
+
+
+def upstreams_of(settings: Settings, own_cookies: Iterable[bytes]) -> dict[str, Upstream]:
+    """The upstreams by name, none of them connected.
+
+    Raises:
+        OSError, ssl.SSLError: A certificate file cannot be used.
+    """
+    own = tuple(own_cookies)
+    return {name: _upstream(name, it, own) for name, it in settings.upstreams.items()}
+
+
+def _upstream(name: str, settings: UpstreamSettings, own_cookies: tuple[bytes, ...]) -> Upstream:
+    is_tls, at = settings.address
+    added = settings.response_headers.set
+    isolates = settings.cookies == "isolate"
+    return Upstream(
+        name,
+        Address(
+            host=at.host,
+            port=at.port,
+            path=at.path,
+            tls=_tls(settings) if is_tls else None,
+            server_name=(settings.tls.server_name or at.host) if is_tls else None,
+        ),
+        Timeouts(
+            connect_s=settings.timeouts.connect or float("inf"),
+            response_s=settings.timeouts.response or float("inf"),
+            idle_s=settings.timeouts.idle or float("inf"),
+            wake_s=settings.wake_timeout,
+        ),
+        ResponseRules(
+            removed=[field.encode() for field in settings.response_headers.remove],
+            added={field.encode(): value.encode() for field, value in added.items()},
+            reserved=own_cookies,
+            owned=cookie_from_app if isolates else _as_it_is,
+        ),
+    )
+
+
+def _as_it_is(value: bytes, owner: bytes | None) -> bytes:
+    del owner
+    return value
+
+
+def _tls(settings: UpstreamSettings) -> ssl.SSLContext:
+    tls = settings.tls
+    return tls_context(
+        ca_file=tls.ca_file,
+        cert_file=tls.cert_file,
+        key_file=tls.key_file,
+        insecure_skip_verify=tls.insecure_skip_verify,
+    )
+
+
+def route_plans(
+    settings: Settings,
+    table: RouteTable,
+    upstreams: Mapping[str, Upstream],
+    authenticators: Mapping[str, Authenticator],
+    *,
+    own_cookies: tuple[bytes, ...],
+    sign: Sign,
+    owners: CookieOwners,
+) -> dict[int, RoutePlan]:
+    """What is done with the requests of each route, by the route's index."""
+    configured = _configured_names(settings)
+    plans = {
+        name: _upstream_plan(settings, name, upstreams[name], configured, own_cookies, sign, owners)
+        for name in settings.upstreams
+    }
+    return {route.index: _route_plan(route, plans, authenticators) for route in table.routes}
+
+
+def _route_plan(
+    route: Route, plans: Mapping[str, UpstreamPlan], authenticators: Mapping[str, Authenticator]
+) -> RoutePlan:
+    accepted = route.credentials or tuple(authenticators)
+    access = route.access
+    assert isinstance(access, str | AccessRules)  # noqa: S101 - the schema has seen to it
+    return RoutePlan(
+        route=route,
+        access=compile_access(access),
+        admission=Admission(frozenset(accepted), route.unauthenticated),
+        authenticators=tuple(a for kind, a in authenticators.items() if kind in accepted),
+        to=None if route.upstream is None else plans[route.upstream],
+    )
+
+
+def _upstream_plan(
+    settings: Settings,
+    name: str,
+    upstream: Upstream,
+    configured: frozenset[bytes],
+    own_cookies: tuple[bytes, ...],
+    sign: Sign,
+    owners: CookieOwners,
+) -> UpstreamPlan:
+    of = settings.upstreams[name]
+    removed = {field.encode() for field in of.request_headers.remove}
+    assertion = of.identity.assertion
+    rules = None
+    if assertion is not None:
+        rules = AssertionRules(
+            header=assertion.header,
+            issuer=settings.public_url[0],
+            audience=assertion.audience,
+            ttl_s=int(assertion.ttl),
+        )
+    return UpstreamPlan(
+        upstream=upstream,
+        host=_host_sent(of),
+        fields=FieldRules(configured | removed),
+        identity=IdentityFields(_templates(of), rules, sign, new_id=lambda: uuid4().hex),
+        owners=owners if of.cookies == "isolate" else None,
+        own_cookies=own_cookies,
+        logout_paths=frozenset(of.logout_paths),
+    )
+
+
+def _host_sent(settings: UpstreamSettings) -> bytes | None:
+    if settings.host == "preserve":
+        return None
+    if settings.host != "upstream":
+        return settings.host.encode()
+    if settings.url.startswith("unix:"):
+        return b"localhost"
+    return urlsplit(settings.url).netloc.encode()
+
+
+def _templates(settings: UpstreamSettings) -> dict[str, Template]:
+    found = {name: compile_template(text) for name, text in identity_mapping(settings).items()}
+    for name, value in settings.request_headers.set.items():
+        make: Callable[[str], Template] = compile_template if value.is_template else literal
+        found[name] = make(value.value)
+    return found
+
+
+def identity_mapping(settings: UpstreamSettings) -> Mapping[str, str]:
+    """Field names and templates of the identity an upstream is told."""
+    headers = settings.identity.headers
+    return PRESETS[headers] if isinstance(headers, str) else headers
+
+
+def _configured_names(settings: Settings) -> frozenset[bytes]:
+    """Every field name any upstream is told something in: none of them passes from a client."""
+    names: set[str] = set()
+    for upstream in settings.upstreams.values():
+        names.update(identity_mapping(upstream), upstream.request_headers.set)
+        if upstream.identity.assertion is not None:
+            names.add(upstream.identity.assertion.header)
+    return frozenset(name.encode() for name in names)
+
+
+def wanted_claims(settings: Settings) -> tuple[str, ...]:
+    """Claims that policies and fields look at, so that userinfo is asked where one is missing."""
+    wanted: set[str] = set()
+    for upstream in settings.upstreams.values():
+        texts = [*identity_mapping(upstream).values()]
+        texts += [v.value for v in upstream.request_headers.set.values() if v.is_template]
+        for text in texts:
+            wanted.update(m[2] for m in PLACEHOLDER.finditer(text) if m[1] == "claim" and m[2])
+    for route in settings.routes:
+        if isinstance(route.access, AccessRules):
+            for condition in (*route.access.allow, *route.access.deny):
+                wanted.update(condition.claim or ())
+    return tuple(sorted(wanted))

@@ -1,0 +1,123 @@
+"""The small app of the demo: it knows nothing of sign-in and only reads fields.
+
+It verifies nothing, since only the gateway can reach it.  A real app that can be reached another
+way checks the assertion against the gateway's key set.
+"""
+
+import asyncio
+import base64
+import binascii
+import json
+from itertools import count
+
+from aiohttp import WSMsgType, web
+
+from gateway.demo.state import page
+
+IDENTITY_FIELDS = ("Remote-User", "Remote-Name", "Remote-Email", "Remote-Groups")
+ASSERTION_FIELD = "Gatepost-Assertion"
+_TICK_S = 1.0
+_MAX_ECHO_BYTES = 64 * 1024 * 1024
+
+
+def application() -> web.Application:
+    """The app."""
+    app = web.Application(client_max_size=_MAX_ECHO_BYTES)
+    app.add_routes(
+        [
+            web.get("/", home),
+            web.get("/admin", administration),
+            web.get("/public", public),
+            web.get("/headers", headers),
+            web.route("*", "/echo{rest:.*}", echo),
+            web.get("/stream", stream),
+            web.get("/ws", websocket),
+        ]
+    )
+    return app
+
+
+async def home(request: web.Request) -> web.Response:
+    """Who the gateway says is asking."""
+    return _hello(request, "")
+
+
+async def administration(request: web.Request) -> web.Response:
+    """A page that the gateway lets administrators see; the app itself does not look."""
+    return _hello(request, "This is the administration page: the gateway lets in group admins.")
+
+
+async def public(request: web.Request) -> web.Response:
+    """A page for everybody; no identity arrives here, whoever is signed in."""
+    return page("demo-public", {"has_identity": "Remote-User" in request.headers})
+
+
+async def headers(request: web.Request) -> web.Response:
+    """Every field that arrived, in order, as JSON."""
+    received = [
+        [name.decode("latin-1"), value.decode("utf-8", "replace")]
+        for name, value in request.raw_headers
+    ]
+    return web.json_response({"fields": received})
+
+
+async def echo(request: web.Request) -> web.Response:
+    """The body as it came; method, target and length in fields."""
+    body = await request.read()
+    answer = {
+        "X-Echo-Method": request.method,
+        "X-Echo-Target": request.raw_path,
+        "X-Echo-Length": str(len(body)),
+    }
+    return web.Response(body=body, headers=answer, content_type=request.content_type)
+
+
+async def stream(request: web.Request) -> web.StreamResponse:
+    """Server-sent events, one a second; the first at once; ``?ticks=`` says how many."""
+    wanted = request.query.get("ticks", "")
+    ticks = range(int(wanted)) if wanted.isascii() and wanted.isdecimal() else count()
+    response = web.StreamResponse(
+        headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+    )
+    await response.prepare(request)
+    for tick in ticks:
+        if tick:
+            await asyncio.sleep(_TICK_S)
+        await response.write(f"id: {tick}\ndata: tick {tick}\n\n".encode())
+    return response
+
+
+async def websocket(request: web.Request) -> web.WebSocketResponse:
+    """Every message back to its sender."""
+    socket = web.WebSocketResponse()
+    await socket.prepare(request)
+    async for message in socket:
+        if message.type is WSMsgType.TEXT:
+            await socket.send_str(message.data)
+        elif message.type is WSMsgType.BINARY:
+            await socket.send_bytes(message.data)
+    return socket
+
+
+def _hello(request: web.Request, note: str) -> web.Response:
+    fields = [(name, request.headers[name]) for name in IDENTITY_FIELDS if name in request.headers]
+    received = dict(fields)
+    values = {
+        "name": received.get("Remote-Name") or received.get("Remote-User", ""),
+        "note": note,
+        "fields": fields,
+        "claims": decoded_claims(request.headers.get(ASSERTION_FIELD, "")),
+    }
+    return page("demo-app", values)
+
+
+def decoded_claims(assertion: str) -> str:
+    """The claims of a JWT as indented JSON, unverified; "" where there are none to read."""
+    parts = assertion.split(".")
+    if len(parts) != len(("header", "claims", "signature")):
+        return ""
+    try:
+        claims = json.loads(base64.urlsafe_b64decode(parts[1] + "=="))
+    except (binascii.Error, ValueError):
+        return ""
+    return json.dumps(claims, indent=2, ensure_ascii=False)

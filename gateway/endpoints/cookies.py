@@ -1,0 +1,102 @@
+"""The gateway's own cookies in one browser: their names, and sealed values in them."""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.message.cookies import clear_cookie, set_cookie
+from gateway.message.request import Request
+from gateway.sessions.sealing import Sealer
+
+# RFC 6265, section 6.1: browsers keep cookies of at least this size, name and value together.
+MAX_COOKIE_BYTES = 4096
+_MAX_READ = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CookieRules:
+    """How cookies are named and marked.
+
+    Attributes:
+        name: Of the session cookie, without prefix; the others are named after it.
+        domain: Of the session cookie; the others stay with their host.
+        same_site: Of the session cookie.  The others are ``lax``, since the answer of a provider
+            is a navigation that starts at another site.
+        session_s: How long a browser keeps the session cookie.
+    """
+
+    name: str = "gatepost"
+    domain: str | None = None
+    same_site: str = "lax"
+    session_s: int = 7 * 86400
+
+    def session_name(self, request: Request) -> str:
+        """Name of the session cookie on the host that was asked."""
+        # RFC 6265bis, section 4.1.3.2: the prefix keeps sibling hosts from planting one.
+        return f"__Host-{self.name}" if is_secure(request) and self.domain is None else self.name
+
+    def own_name(self, request: Request, purpose: str) -> str:
+        """Name of another cookie of ours, which never has a domain."""
+        prefix = "__Host-" if is_secure(request) else ""
+        return f"{prefix}{self.name}-{purpose}"
+
+    def session_cookie(self, request: Request, value: str) -> tuple[str, str]:
+        """The field that gives the browser its session."""
+        return set_cookie(
+            self.session_name(request),
+            value,
+            secure=is_secure(request),
+            max_age_s=self.session_s,
+            domain=self.domain,
+            same_site=self.same_site,
+        )
+
+    def no_session_cookie(self, request: Request) -> tuple[str, str]:
+        """The field that takes the session away from the browser."""
+        return clear_cookie(
+            self.session_name(request), secure=is_secure(request), domain=self.domain
+        )
+
+
+def is_secure(request: Request) -> bool:
+    """Whether the browser talks https to the public URL, so that Secure cookies come back."""
+    return request.public_url.startswith("https://")
+
+
+def own_cookie(request: Request, name: str, value: str, max_age_s: int) -> tuple[str, str]:
+    """The field that sets a cookie of ours other than the session's."""
+    return set_cookie(name, value, secure=is_secure(request), max_age_s=max_age_s)
+
+
+def no_own_cookie(request: Request, name: str) -> tuple[str, str]:
+    """The field that clears a cookie of ours other than the session's."""
+    return clear_cookie(name, secure=is_secure(request))
+
+
+def names_beginning(request: Request, prefix: str) -> Iterator[str]:
+    """Names of the cookies sent that begin with `prefix`, each once, the first fifty."""
+    wanted = prefix.encode()
+    seen: set[bytes] = set()
+    for field in request.fields.all(b"cookie"):
+        for pair in field.split(b";"):
+            name = pair.partition(b"=")[0].strip(b" \t")
+            if name.startswith(wanted) and name not in seen and len(seen) < _MAX_READ:
+                seen.add(name)
+                yield name.decode("ascii", "replace")
+
+
+def seal(sealer: Sealer, purpose: str, name: str, data: bytes) -> str:
+    """`data` as the value of the cookie `name`; it opens under no other name and purpose."""
+    sealed = sealer.seal(purpose, data, context=name.encode())
+    return urlsafe_b64encode(sealed).rstrip(b"=").decode()
+
+
+def open_sealed(sealer: Sealer, purpose: str, name: str, value: str) -> bytes | None:
+    """What `seal` was given, or None where `value` is not its work."""
+    if len(value) > MAX_COOKIE_BYTES or not value.isascii():
+        return None
+    try:
+        sealed = urlsafe_b64decode(value + "=" * (-len(value) % 4))
+    except ValueError:
+        return None
+    return sealer.open_sealed(purpose, sealed, context=name.encode())

@@ -1,0 +1,52 @@
+"""What the endpoints are given: everything that has state or does I/O."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from gateway.endpoints.cookies import CookieRules
+from gateway.message.request import Request
+from gateway.message.response import Response
+from gateway.model import Identity
+from gateway.oidc.provider import Provider
+from gateway.sessions.manager import SessionManager
+from gateway.sessions.session import Session
+
+Handler = Callable[[Request, bytes], Awaitable[Response]]
+Clock = Callable[[], float]
+
+
+def _unheard(_provider: str, _outcome: str) -> None:
+    """Nobody counts sign-ins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    """The parts the endpoints work with.
+
+    Attributes:
+        providers: By their name in the configuration.
+        identify: Who sends a request, by any credential; None where only sessions count.
+        key_set: The document of public keys, as JSON.
+        on_sign_in: Told of each sign-in's end: provider and ``success`` or the reason.
+    """
+
+    providers: Mapping[str, Provider]
+    sessions: SessionManager
+    cookies: CookieRules
+    clock: Clock
+    key_set: Callable[[], bytes]
+    identify: Callable[[Request], Awaitable[Identity]] | None = None
+    on_sign_in: Callable[[str, str], None] = _unheard
+
+    async def session(self, request: Request) -> Session | None:
+        """The live session of the browser that sent `request`.
+
+        Raises:
+            StoreUnavailableError: the store could not answer.
+        """
+        now = self.clock()
+        for cookie in request.cookies(self.cookies.session_name(request)):
+            found = self.sessions.recall(cookie, now) or await self.sessions.load(cookie, now)
+            if found is not None:
+                return found
+        return None

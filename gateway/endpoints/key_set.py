@@ -1,0 +1,37 @@
+"""``GET .well-known/jwks.json``: the public keys of the assertion, for apps to keep."""
+
+import re
+from collections.abc import Callable
+from hashlib import sha256
+
+from gateway.message.request import Request
+from gateway.message.response import Response
+
+# An app that meets an unknown key id asks again; until then it may keep the answer this long.
+MAX_AGE_S = 300
+
+
+class KeySetEndpoint:
+    """Handler of the key set; `document` gives its JSON, and a new one after a rotation."""
+
+    def __init__(self, document: Callable[[], bytes]) -> None:
+        self._document = document
+
+    async def serve(self, request: Request, _body: bytes) -> Response:
+        """The key set, or 304 where the client has it (RFC 9110, section 13.1.2)."""
+        body = self._document()
+        tag = f'"{sha256(body).hexdigest()[:32]}"'
+        fields = (("ETag", tag), ("Cache-Control", f"public, max-age={MAX_AGE_S}"))
+        if _has(request, tag):
+            return Response(304, fields)
+        about = (
+            ("Content-Type", "application/jwk-set+json"),
+            ("X-Content-Type-Options", "nosniff"),
+        )
+        return Response(200, (*about, *fields), b"" if request.method == "HEAD" else body)
+
+
+def _has(request: Request, tag: str) -> bool:
+    sent = b",".join(request.fields.all(b"if-none-match")).decode("ascii", "replace")
+    # Weak comparison (RFC 9110, section 8.8.3.2).
+    return sent.strip() == "*" or tag in re.findall(r'"[^"]*"', sent)

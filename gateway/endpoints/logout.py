@@ -1,0 +1,88 @@
+"""Signing out: ``GET logout`` asks, ``POST logout`` does it, here and at the provider."""
+
+import logging
+import secrets
+
+from gateway import responses
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.flows import drop_flows
+from gateway.endpoints.origin import is_same_origin
+from gateway.errors import GatewayError
+from gateway.message.request import Request
+from gateway.message.response import FieldList, Response
+from gateway.sessions.session import Session
+
+_log = logging.getLogger(__name__)
+
+LOGOUT_PATH = "/_gatepost/logout"
+
+
+class Logout:
+    """Handlers of ``logout``, which is also where the provider sends the browser back to."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    async def ask(self, request: Request, _body: bytes) -> Response:
+        """The page that asks, or says that nobody is signed in (any more)."""
+        session = await self._deps.session(request)
+        if session is None:
+            return self._signed_out(request, None)
+        return responses.page(
+            request,
+            200,
+            "logout",
+            name=session.identity.name or session.identity.user,
+            provider=self._label(session),
+            action=LOGOUT_PATH,
+            home_url="/",
+        )
+
+    async def end(self, request: Request, _body: bytes) -> Response:
+        """End the session, then go on to the provider to end the one there.
+
+        Its refresh token is revoked by whoever listens to the end of sessions.
+        """
+        if not is_same_origin(request):
+            return responses.problem(request, 403, "cross-site")
+        deps = self._deps
+        session = await deps.session(request)
+        for cookie in request.cookies(deps.cookies.session_name(request)):
+            await deps.sessions.end(cookie)
+        fields = (deps.cookies.no_session_cookie(request), *drop_flows(request, deps.cookies))
+        location = None if session is None else await self._at_provider(request, session)
+        if location is None:
+            return self._signed_out(request, session, fields)
+        return responses.redirect(request, location, fields=fields)
+
+    async def _at_provider(self, request: Request, session: Session) -> str | None:
+        provider = self._deps.providers.get(session.provider)
+        if provider is None:
+            return None
+        try:
+            return await provider.end_session_url(
+                session.tokens.id_token,
+                request.public_url + LOGOUT_PATH,
+                secrets.token_urlsafe(16),
+            )
+        except GatewayError as error:
+            # The session here has ended all the same, and the page says what is left.
+            _log.warning("%s: sign-out at %s: %s", request.request_id, session.provider, error)
+            return None
+
+    def _signed_out(
+        self, request: Request, session: Session | None, fields: FieldList = ()
+    ) -> Response:
+        return responses.page(
+            request,
+            200,
+            "signed-out",
+            fields=fields,
+            provider="" if session is None else self._label(session),
+            provider_session_lives=session is not None,
+            sign_in_url=responses.SIGN_IN_PATH,
+            home_url="/",
+        )
+
+    def _label(self, session: Session) -> str:
+        return session.provider if session.provider in self._deps.providers else ""

@@ -1,0 +1,60 @@
+"""The query parameters that start a sign-in, as a stranger may have written them."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import parse_qs, urlencode
+
+from gateway.message.return_to import safe_return_to
+
+_MAX_FIELDS = 20
+_MAX_ACR_VALUES = 10
+# Coming back to where a sign-in starts or ends would only go round.
+_NO_RETURN = ("/_gatepost/sign-in", "/_gatepost/login/", "/_gatepost/callback/")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a sign-in is asked to be.
+
+    Attributes:
+        return_to: A path on the same host.
+        max_age_s: How long ago the person may have proved who they are (step-up).
+        acr: Authentication contexts any of which would do (step-up).
+    """
+
+    return_to: str = "/"
+    max_age_s: int | None = None
+    acr: tuple[str, ...] = ()
+
+    def query(self) -> str:
+        """The query that asks for this."""
+        asked = {"return_to": self.return_to}
+        if self.max_age_s is not None:
+            asked["max_age"] = str(self.max_age_s)
+        if self.acr:
+            asked["acr_values"] = " ".join(self.acr)
+        return urlencode(asked, safe="/")
+
+
+def read_wish(query: str) -> Wish:
+    """The wish in `query`; what is malformed, repeated or unsafe counts as not given."""
+    try:
+        found = parse_qs(
+            query,
+            keep_blank_values=True,
+            encoding="utf-8",
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
+    except ValueError:
+        return Wish()
+    given = {name: values[0] for name, values in found.items() if len(values) == 1}
+    return_to = safe_return_to(given.get("return_to", "/"))
+    if return_to.startswith(_NO_RETURN):
+        return_to = "/"
+    max_age = given.get("max_age", "")
+    max_age_s = int(max_age) if re.fullmatch(r"[0-9]{1,9}", max_age) else None
+    acr_values = given.get("acr_values", "")
+    # OpenID Connect Core 1.0, section 3.1.2.1: separated by spaces.
+    acr = acr_values.split(" ") if re.fullmatch(r"[!-~]{1,200}( [!-~]{1,200})*", acr_values) else []
+    return Wish(return_to, max_age_s, tuple(acr[:_MAX_ACR_VALUES]))

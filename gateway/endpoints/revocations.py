@@ -1,0 +1,53 @@
+"""Refresh tokens of ended sessions are revoked at their provider, in the background."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from gateway.errors import GatewayError
+from gateway.oidc.provider import Provider
+from gateway.sessions.endings import Ended
+
+_log = logging.getLogger(__name__)
+
+# While the gateway shuts down it waits no longer than this for providers.
+_CLOSE_S = 5.0
+
+
+class Revocations:
+    """Listens to the end of sessions (`SessionManager.on_revoke`)."""
+
+    def __init__(self, providers: Mapping[str, Provider]) -> None:
+        """Use `providers`, looked up anew at each call, so that a reload may change them."""
+        self._providers = providers
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def session_ended(self, ended: Ended) -> None:
+        """Revoke its refresh token, which would outlive the provider's own logout.
+
+        Not where the same browser signed in again: some providers keep one grant for both, and
+        revoking the old token would end the new session's.
+        """
+        if ended.refresh_token is None or ended.info is None or ended.cause == "replaced":
+            return
+        provider = self._providers.get(ended.info.provider)
+        if provider is None:
+            return
+        task = asyncio.get_running_loop().create_task(_revoke(provider, ended.refresh_token))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def aclose(self) -> None:
+        """Finish what is under way, within seconds."""
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=_CLOSE_S)
+            for task in late:
+                task.cancel()
+
+
+async def _revoke(provider: Provider, token: str) -> None:
+    name = provider.registration.name
+    try:
+        await provider.revoke(token)
+    except GatewayError as error:
+        _log.warning("a refresh token could not be revoked at %s: %s", name, error)

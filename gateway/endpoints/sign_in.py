@@ -1,0 +1,210 @@
+"""Sign-in pages and the two ends of the code flow: ``sign-in``, ``login``, ``callback``."""
+
+import html
+import logging
+from collections.abc import Mapping
+from urllib.parse import urlencode
+
+from gateway import responses
+from gateway.endpoints.cookies import no_own_cookie
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.flows import (
+    KeptFlow,
+    count_sign_in,
+    goes_in_circles,
+    keep_flow,
+    kept_flows,
+)
+from gateway.endpoints.parameters import Wish, read_wish
+from gateway.errors import ProviderUnavailableError
+from gateway.message.request import Request
+from gateway.message.response import FieldList, Response
+from gateway.oidc.errors import (
+    SignInError,
+    SignInLoopError,
+    StateMismatchError,
+    UnknownProviderError,
+)
+from gateway.oidc.flow import read_parameters
+from gateway.oidc.provider import Provider, SignedIn
+from gateway.sessions.device import device_name
+from gateway.sessions.session import Tokens
+
+_log = logging.getLogger(__name__)
+
+_ANSWER = ("state", "code", "iss", "error", "error_description")
+_MAX_FORM_BYTES = 16 * 1024
+
+
+class SignIn:
+    """Handlers of everything between "who are you" and a session.
+
+    Nothing of one sign-in is kept here: its state travels with its own browser.
+    """
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    async def choose(self, request: Request, _body: bytes) -> Response:
+        """``GET sign-in``: the choice of providers, or straight on where there is only one."""
+        wish = read_wish(request.target.query)
+        providers = self._deps.providers
+        if len(providers) == 1:
+            return await self._begin(request, next(iter(providers.values())), wish)
+        offered = [
+            {"url": f"{responses.LOGIN_PATH}{name}?{wish.query()}", "label": p.registration.label}
+            for name, p in providers.items()
+        ]
+        return responses.page(
+            request,
+            200,
+            "sign-in",
+            problem=None,
+            local=False,
+            sign_in_action=responses.SIGN_IN_PATH,
+            return_to=wish.return_to,
+            username="",
+            providers=offered,
+        )
+
+    async def login(self, request: Request, provider_name: str) -> Response:
+        """``GET login/{provider}``: on to the provider, with a new flow."""
+        provider = self._deps.providers.get(provider_name)
+        if provider is None:
+            raise UnknownProviderError(f"no provider {provider_name!r}")
+        return await self._begin(request, provider, read_wish(request.target.query))
+
+    async def callback(self, request: Request, provider_name: str, body: bytes) -> Response:
+        """``GET`` or ``POST callback/{provider}``: the provider's answer becomes a session."""
+        provider = self._deps.providers.get(provider_name)
+        if provider is None:
+            raise UnknownProviderError(f"no provider {provider_name!r}")
+        if request.method == "POST":
+            return _as_navigation(request, body)
+        try:
+            parameters = read_parameters(request.target.query)
+            kept = self._flow_of(request, parameters)
+        except StateMismatchError as error:
+            if await self._deps.session(request) is not None:
+                # A callback loaded again, or the back button: this browser is signed in.
+                return responses.redirect(request, "/")
+            return self._failed(request, provider, error)
+        try:
+            signed_in = await provider.finish(kept.flow, parameters)
+        except (SignInError, ProviderUnavailableError) as error:
+            cleared = no_own_cookie(request, kept.cookie)
+            return self._failed(request, provider, error, kept.flow.return_to, (cleared,))
+        return await self._succeeded(request, signed_in, kept)
+
+    async def _begin(self, request: Request, provider: Provider, wish: Wish) -> Response:
+        deps = self._deps
+        name = provider.registration.name
+        sealer = deps.sessions.sealer
+        if goes_in_circles(request, deps.cookies, sealer, deps.clock()):
+            deps.on_sign_in(name, SignInLoopError.reason)
+            return responses.problem(
+                request,
+                SignInLoopError.status,
+                SignInLoopError.reason,
+                sign_in=responses.sign_in_location(request, wish.return_to),
+            )
+        try:
+            flow, location = await provider.begin(
+                f"{request.public_url}/_gatepost/callback/{name}",
+                wish.return_to,
+                max_age_s=wish.max_age_s,
+                acr=wish.acr,
+            )
+        except (SignInError, ProviderUnavailableError) as error:
+            return self._failed(request, provider, error, wish.return_to)
+        fields = keep_flow(request, deps.cookies, sealer, flow)
+        return responses.redirect(request, location, fields=fields)
+
+    def _flow_of(self, request: Request, parameters: Mapping[str, str]) -> KeptFlow:
+        state = parameters.get("state", "")
+        for kept in kept_flows(request, self._deps.cookies, self._deps.sessions.sealer):
+            if kept.flow.state == state:
+                return kept
+        raise StateMismatchError("this browser has no flow of that state")
+
+    def _failed(
+        self,
+        request: Request,
+        provider: Provider,
+        error: SignInError | ProviderUnavailableError,
+        return_to: str = "/",
+        fields: FieldList = (),
+    ) -> Response:
+        name = provider.registration.name
+        _log.warning("%s: sign-in at %s: %s: %s", request.request_id, name, error.reason, error)
+        self._deps.on_sign_in(name, error.reason)
+        return responses.problem(
+            request,
+            error.status,
+            error.reason,
+            sign_in=responses.sign_in_location(request, return_to),
+            fields=fields,
+        )
+
+    async def _succeeded(self, request: Request, signed_in: SignedIn, kept: KeptFlow) -> Response:
+        deps = self._deps
+        now = deps.clock()
+        cookie, _ = await deps.sessions.create(
+            signed_in.identity,
+            Tokens(
+                access_token=signed_in.tokens.access_token,
+                refresh_token=signed_in.tokens.refresh_token,
+                id_token=signed_in.tokens.id_token,
+                access_expires_at=signed_in.tokens.expires_at,
+            ),
+            provider_sid=signed_in.provider_session,
+            ip=request.client,
+            device=device_name(request.fields.text(b"user-agent")),
+            now=now,
+            # Whatever the browser brought is dropped, so that nobody can choose its session.
+            replaces=tuple(request.cookies(deps.cookies.session_name(request))),
+        )
+        deps.on_sign_in(signed_in.identity.provider, "success")
+        fields = (
+            deps.cookies.session_cookie(request, cookie),
+            no_own_cookie(request, kept.cookie),
+            *count_sign_in(request, deps.cookies, deps.sessions.sealer, now),
+        )
+        if deps.cookies.same_site == "strict":
+            return _from_our_own_page(kept.flow.return_to, fields)
+        return responses.redirect(request, kept.flow.return_to, fields=fields)
+
+
+def _as_navigation(request: Request, body: bytes) -> Response:
+    """Have the browser bring a ``form_post`` answer again by GET.
+
+    The provider's form is a POST from another site, so Lax cookies, the flow among them, did not
+    come with it; with the GET they do (OAuth 2.0 Form Post Response Mode, section 2).
+    """
+    try:
+        text = body[:_MAX_FORM_BYTES].decode("ascii")
+    except UnicodeDecodeError as error:
+        raise StateMismatchError("the form cannot be read") from error
+    parameters = read_parameters(text)
+    kept = {name: parameters[name] for name in _ANSWER if name in parameters}
+    return responses.redirect(request, f"{request.target.path}?{urlencode(kept)}")
+
+
+def _from_our_own_page(location: str, fields: FieldList) -> Response:
+    """On to `location` by a page of ours.
+
+    SameSite=Strict cookies do not go with a redirect whose chain began at the provider; they go
+    with what our own page starts (RFC 6265bis, section 5.2.1).
+    """
+    link = html.escape(location, quote=True)
+    body = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Signed in</title>'
+        f'<p>You are signed in. <a href="{link}">Continue</a></p></html>'
+    )
+    about = (
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
+        ("Refresh", f"0; url={location}"),
+        responses.NO_STORE,
+    )
+    return Response(200, (*about, *fields), body.encode())

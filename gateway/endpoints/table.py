@@ -1,0 +1,91 @@
+"""Which of the gateway's own endpoints answers a request."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
+
+from gateway import responses
+from gateway.endpoints.deps import Deps, Handler
+from gateway.endpoints.key_set import KeySetEndpoint
+from gateway.endpoints.logout import Logout
+from gateway.endpoints.sign_in import SignIn
+from gateway.endpoints.whoami import Whoami
+from gateway.errors import GatewayError
+from gateway.message.request import Request
+from gateway.message.response import Response
+
+PREFIX = "/_gatepost"
+
+Methods = Mapping[str, Handler]
+NamedMethods = Mapping[str, Callable[[str, Request, bytes], Awaitable[Response]]]
+
+
+class Endpoints:
+    """Everything under ``/_gatepost``; nothing there ever reaches an upstream.
+
+    Raises nothing that a client can cause: a GatewayError becomes its answer here.
+    """
+
+    def __init__(self, exact: Mapping[str, Methods], named: Mapping[str, NamedMethods]) -> None:
+        """Use `exact` paths, and `named` ones whose last segment is handed to the handler."""
+        self._exact = exact
+        self._named = named
+
+    @staticmethod
+    def covers(path: str) -> bool:
+        """Whether `path` belongs to the gateway, whether or not there is an endpoint."""
+        return path == PREFIX or path.startswith(PREFIX + "/")
+
+    def find(self, method: str, path: str) -> Handler:
+        """The handler for `path`; where there is none, one that answers 404 or 405."""
+        methods = self._exact.get(path)
+        if methods is None:
+            folder, _, name = path.rpartition("/")
+            named = self._named.get(folder) if name else None
+            if named is None:
+                return _not_found
+            methods = {key: partial(handler, name) for key, handler in named.items()}
+        handler = methods.get(method)
+        if handler is None:
+            return partial(_wrong_method, ", ".join(sorted(methods)))
+        return partial(_guarded, handler)
+
+
+async def _guarded(handler: Handler, request: Request, body: bytes) -> Response:
+    try:
+        return await handler(request, body)
+    except GatewayError as error:
+        return responses.for_error(request, error)
+
+
+async def _not_found(request: Request, _body: bytes) -> Response:
+    return responses.problem(request, 404, "no-route")
+
+
+async def _wrong_method(allowed: str, request: Request, _body: bytes) -> Response:
+    return responses.problem(request, 405, "method-not-allowed", fields=(("Allow", allowed),))
+
+
+def build_endpoints(deps: Deps) -> Endpoints:
+    """The endpoints over `deps`."""
+    sign_in, logout, whoami = SignIn(deps), Logout(deps), Whoami(deps)
+    keys = KeySetEndpoint(deps.key_set)
+
+    async def login(name: str, request: Request, _body: bytes) -> Response:
+        return await sign_in.login(request, name)
+
+    async def callback(name: str, request: Request, body: bytes) -> Response:
+        return await sign_in.callback(request, name, body)
+
+    return Endpoints(
+        exact={
+            f"{PREFIX}/sign-in": {"GET": sign_in.choose, "HEAD": sign_in.choose},
+            f"{PREFIX}/logout": {"GET": logout.ask, "HEAD": logout.ask, "POST": logout.end},
+            f"{PREFIX}/whoami": {"GET": whoami.tell, "HEAD": whoami.tell},
+            f"{PREFIX}/.well-known/jwks.json": {"GET": keys.serve, "HEAD": keys.serve},
+        },
+        named={
+            f"{PREFIX}/login": {"GET": login, "HEAD": login},
+            # Not HEAD: a code is good once, and whoever only looks must not use it up.
+            f"{PREFIX}/callback": {"GET": callback, "POST": callback},
+        },
+    )

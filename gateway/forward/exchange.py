@@ -1,0 +1,365 @@
+"""One request to an upstream and its response, streamed both ways with back-pressure.
+
+    client --send_body--> Exchange --> Connection --> upstream
+    client <--write------ Exchange <-- upstream_data
+
+Nothing is gathered: a piece that comes in goes out, and a side that cannot take more stops the
+other side's reading.  After ``101 Switching Protocols`` the same object is a tunnel of raw bytes.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.errors import GatewayError
+from gateway.forward.errors import UpstreamFailedError, UpstreamTimeoutError
+from gateway.forward.response import SWITCHING_PROTOCOLS, body_length, framing_line
+from gateway.forward.upstream import Connection, Upstream
+from gateway.message.body import Body, body_reader
+from gateway.message.chunked import encode_chunk, encode_end
+from gateway.message.fields import Field
+from gateway.message.head import CHUNKED, UNTIL_CLOSE, HeadError, ResponseHead, parse_response_head
+
+_MAX_HEAD_BYTES = 65536
+_CONTINUE = 100
+_OK = 200
+
+
+class Ticker(Protocol):
+    """Coarse time: good to about a second, free to read."""
+
+    now: float
+
+
+class Client(Protocol):
+    """What an exchange needs of the connection the request came on.
+
+    Attributes:
+        http_1_0: Whether the request was HTTP/1.0, which knows no chunks and no interim answers.
+        connection_line: The Connection field of the response, ``b""`` where none is needed.
+    """
+
+    http_1_0: bool
+
+    @property
+    def connection_line(self) -> bytes:
+        """See the class."""
+
+    def write(self, data: bytes) -> None:
+        """Send `data` to the client."""
+
+    def pause_reading(self) -> None:
+        """Stop taking bytes: the upstream cannot keep up."""
+
+    def resume_reading(self) -> None:
+        """Take bytes again."""
+
+    def response_started(self, status: int) -> None:
+        """The response's head is about to be written."""
+
+    def response_done(self, *, keep: bool) -> None:
+        """The response is whole; without `keep`, only the close tells so."""
+
+    def response_failed(self, error: GatewayError) -> None:
+        """The response will never be whole."""
+
+    def repeat_request(self) -> None:
+        """Nothing of an answer came: send the request once more, on a new connection."""
+
+    def tunnel_opened(self) -> None:
+        """From here on bytes are passed as they come."""
+
+    def tunnel_half_closed(self) -> None:
+        """The upstream will send no more; the client still may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outbound:
+    """What is sent to the upstream.
+
+    Attributes:
+        head: The whole head, empty line included.
+        length: Of the body: bytes, or `CHUNKED`.
+        upgrade: Whether the client asked to switch protocols.
+        repeatable: Whether the method may be sent twice (RFC 9110, section 9.2.2).
+        owner: Whose the cookies are that the app sets now; None where they are shared.
+        added: Field lines for the response, for this client alone.
+    """
+
+    upstream: Upstream
+    method: str
+    head: bytes
+    length: int
+    upgrade: bool
+    repeatable: bool
+    expects_continue: bool
+    owner: bytes | None = None
+    added: bytes = b""
+
+
+class Exchange:
+    """See the module.  Times are those of the event loop, in seconds.
+
+    Attributes:
+        status: Of the response passed on; 0 before its head came.
+        sent_at: When the request's head went out; 0 before.
+        is_tunnel: Whether the protocol was switched.
+    """
+
+    __slots__ = (
+        "_active_at",
+        "_body",
+        "_buffer",
+        "_chunk_out",
+        "_client",
+        "_connection",
+        "_keep",
+        "_open_ended",
+        "_outbound",
+        "_request_done",
+        "_retried",
+        "_sent_body",
+        "_ticker",
+        "is_tunnel",
+        "sent_at",
+        "status",
+    )
+
+    def __init__(self, client: Client, outbound: Outbound, ticker: Ticker) -> None:
+        self._client = client
+        self._outbound = outbound
+        self._ticker = ticker
+        self._connection: Connection | None = None
+        self._body: Body | None = None
+        self._buffer = b""
+        self._chunk_out = False
+        self._keep = True
+        self._open_ended = False
+        self._request_done = outbound.length == 0
+        self._retried = False
+        self._sent_body = False
+        self._active_at = ticker.now
+        self.status = 0
+        self.sent_at = 0.0
+        self.is_tunnel = False
+
+    @property
+    def upstream(self) -> str:
+        """Name of the upstream."""
+        return self._outbound.upstream.name
+
+    # The request's way.
+
+    def start(self, connection: Connection, now: float) -> None:
+        """Send the head on `connection`, which already reports to this exchange."""
+        self._connection = connection
+        self.sent_at = now
+        connection.transport.write(self._outbound.head)
+
+    def send_body(self, piece: bytes) -> None:
+        """Pass on a piece of the request's body, which is not empty."""
+        self._sent_body = True
+        self._active_at = self._ticker.now
+        if self._connection is not None:
+            chunked = self._outbound.length == CHUNKED
+            self._connection.transport.write(encode_chunk(piece) if chunked else piece)
+
+    def end_body(self, trailers: tuple[Field, ...]) -> None:
+        """The request's body is whole; `trailers` are those that may pass."""
+        self._request_done = True
+        if self._connection is not None and self._outbound.length == CHUNKED:
+            self._sent_body = True
+            self._connection.transport.write(encode_end(trailers))
+
+    def send_raw(self, data: bytes) -> None:
+        """Pass on bytes of a tunnel."""
+        self._active_at = self._ticker.now
+        if self._connection is not None:
+            self._connection.transport.write(data)
+
+    def client_eof(self) -> None:
+        """The client of a tunnel will send no more."""
+        if self._connection is not None and self._connection.transport.can_write_eof():
+            self._connection.transport.write_eof()
+
+    def client_writable(self, *, writable: bool) -> None:
+        """The client's send buffer is full, or has room again."""
+        connection = self._connection
+        if connection is None or connection.transport.is_closing():
+            return
+        if writable:
+            connection.transport.resume_reading()
+        else:
+            connection.transport.pause_reading()
+
+    def cancel(self) -> None:
+        """The client is gone, or the answer is no longer wanted: stop the upstream's work."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._outbound.upstream.discard(connection)
+
+    # The response's way.
+
+    def upstream_data(self, data: bytes) -> None:
+        """See Receiver."""
+        self._active_at = self._ticker.now
+        try:
+            if self._body is not None:
+                self._pass_body(data, b"")
+            elif self.is_tunnel:
+                self._client.write(data)
+            else:
+                self._take_head(data)
+        except HeadError as error:
+            self._fail(str(error))
+
+    def upstream_eof(self) -> bool:
+        """See Receiver."""
+        if self.is_tunnel:
+            self._client.tunnel_half_closed()
+        return self.is_tunnel
+
+    def upstream_lost(self) -> None:
+        """See Receiver."""
+        if self._connection is None:
+            return
+        if self.is_tunnel:
+            self._connection = None
+            self._client.response_done(keep=False)
+        elif self._body is not None and self._open_ended:
+            self._connection = None
+            if self._chunk_out:
+                self._client.write(encode_end(()))
+            self._client.response_done(keep=self._chunk_out)
+        elif self._may_repeat(self._connection):
+            self._connection = None
+            self._retried = True
+            self._client.repeat_request()
+        else:
+            self._fail("the connection was closed")
+
+    def upstream_writable(self, *, writable: bool) -> None:
+        """See Receiver."""
+        if writable:
+            self._client.resume_reading()
+        else:
+            self._client.pause_reading()
+
+    def overdue(self, now: float) -> GatewayError | None:
+        """The time-out that is over at `now`, if one is."""
+        upstream = self._outbound.upstream
+        quiet_s = now - self._active_at
+        if self._connection is None:
+            return None
+        if not self.status and self._request_done and quiet_s >= upstream.timeouts.response_s:
+            return UpstreamTimeoutError(f"{upstream.name}: no response")
+        if quiet_s >= upstream.timeouts.idle_s:
+            return UpstreamTimeoutError(f"{upstream.name}: nothing moved")
+        return None
+
+    def _may_repeat(self, connection: Connection) -> bool:
+        # A kept connection may be closed by the upstream just as a request is sent on it.  Once
+        # more is safe where no byte of an answer came and no byte of the body was used up: the
+        # method allows it, or the upstream cannot have had the whole request.
+        untouched = not (connection.fresh or self.status or self._buffer or self._sent_body)
+        whole = self._outbound.length == 0
+        return untouched and not self._retried and (self._outbound.repeatable or not whole)
+
+    def _take_head(self, data: bytes) -> None:
+        data = self._buffer + data
+        self._buffer = b""
+        while True:
+            end = data.find(b"\r\n\r\n")
+            if end < 0 or end > _MAX_HEAD_BYTES:
+                if len(data) > _MAX_HEAD_BYTES or b"\n\n" in data:
+                    raise HeadError("no end of the response's head")
+                self._buffer = data
+                return
+            head = parse_response_head(data[: end + 2])
+            data = data[end + 4 :]
+            if head.status >= _OK or head.status == SWITCHING_PROTOCOLS:
+                self._start_response(head, data)
+                return
+            self._pass_interim(head)
+
+    def _pass_interim(self, head: ResponseHead) -> None:
+        wanted = self._outbound.expects_continue or head.status != _CONTINUE
+        if wanted and not self._client.http_1_0:
+            lines = self._lines(head)
+            self._client.write(b"HTTP/1.1" + head.line[8:] + b"\r\n" + lines + b"\r\n")
+
+    def _start_response(self, head: ResponseHead, rest: bytes) -> None:
+        outbound, client = self._outbound, self._client
+        if head.status == SWITCHING_PROTOCOLS:
+            self._start_tunnel(head, rest)
+            return
+        length = body_length(head, outbound.method)
+        framing = framing_line(head, length, http_1_0=client.http_1_0)
+        self._chunk_out = framing != b"" and length != 0
+        self._open_ended = length == UNTIL_CLOSE
+        self._keep = not (head.http_1_0 or self._open_ended or b"close" in head.connection)
+        self.status = head.status
+        client.response_started(head.status)
+        parts = (
+            b"HTTP/1.1",
+            head.line[8:],
+            b"\r\n",
+            self._lines(head),
+            outbound.added,
+            framing,
+            client.connection_line,
+            b"\r\n",
+        )
+        self._body = body_reader(length)
+        if self._body is None:
+            client.write(b"".join(parts))
+            self._end(rest)
+        else:
+            self._pass_body(rest, b"".join(parts))
+
+    def _pass_body(self, data: bytes, before: bytes) -> None:
+        body = self._body
+        assert body is not None  # noqa: S101 - for the type checker; callers have looked
+        pieces, rest = body.feed(data)
+        if self._chunk_out:
+            pieces = [encode_chunk(piece) for piece in pieces if piece]
+            if body.done:
+                pieces.append(encode_end(self._outbound.upstream.rules.trailers(body.trailers)))
+        if before:
+            pieces.insert(0, before)
+        if pieces:
+            self._client.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        if body.done:
+            self._end(rest)
+
+    def _end(self, rest: bytes) -> None:
+        connection, self._connection = self._connection, None
+        self._body = None
+        if connection is not None:
+            # Bytes after the end belong to no request; a connection that has them is not kept.
+            if self._keep and not rest and self._request_done:
+                self._outbound.upstream.give_back(connection)
+            else:
+                self._outbound.upstream.discard(connection)
+        self._client.response_done(keep=self._chunk_out or not self._open_ended)
+
+    def _start_tunnel(self, head: ResponseHead, rest: bytes) -> None:
+        if not self._outbound.upgrade:
+            raise HeadError("101 Switching Protocols to a request that asked for none")
+        upgrade = next((v for n, v in head.fields if n.lower() == b"upgrade"), b"")
+        lines = self._lines(head)
+        self.status = head.status
+        self.is_tunnel = True
+        self._client.response_started(head.status)
+        self._client.tunnel_opened()
+        line = b"HTTP/1.1" + head.line[8:] + b"\r\nConnection: Upgrade\r\nUpgrade: " + upgrade
+        self._client.write(line + b"\r\n" + lines + b"\r\n" + rest)
+
+    def _lines(self, head: ResponseHead) -> bytes:
+        outbound = self._outbound
+        return outbound.upstream.rules.lines(head.fields, head.connection, outbound.owner)
+
+    def _fail(self, problem: str) -> None:
+        self.cancel()
+        self._client.response_failed(
+            UpstreamFailedError(f"{self._outbound.upstream.name}: {problem}")
+        )

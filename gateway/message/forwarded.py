@@ -1,0 +1,202 @@
+"""Who the client is and what it asked for, as proxies in front of the gateway tell it.
+
+Proxies write ``X-Forwarded-For`` or ``Forwarded`` (RFC 7239).  Anybody can write both, so they
+count only where the peer is one of `trusted_proxies`, and only back to the first hop that is not.
+
+One dialect is read: ``X-Forwarded-For`` where it is present, else ``Forwarded``.  A request that
+has both is refused where they name different clients: a proxy that writes one and lets the
+other through would let its clients choose who they are.
+"""
+
+import re
+from collections.abc import Iterable
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+from gateway.errors import MalformedRequestError
+from gateway.message.fields import Fields
+
+Address = IPv4Address | IPv6Address
+Networks = tuple[IPv4Network | IPv6Network, ...]
+
+# The peer of a Unix socket has no address; who may open the socket is the file system's decision.
+UNIX_PEER = "unix"
+_LOOPBACK = IPv4Address("127.0.0.1")
+
+_PORT = r"(?::[0-9]{1,5})?"
+_IPV4_NODE = re.compile(r"([0-9.]+)" + _PORT)
+_IPV6_NODE = re.compile(r"\[([0-9A-Fa-f:.]+)(?:%[A-Za-z0-9._~-]+)?\]" + _PORT)
+_BARE_IPV6_NODE = re.compile(r"([0-9A-Fa-f:.]+)(?:%[A-Za-z0-9._~-]+)?")
+
+# RFC 7239, section 4, without commas in quoted strings: no address, host or scheme has one.
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110, section 5.6.2
+_PAIR = rf'{_TOKEN}=(?:{_TOKEN}|"(?:[^"\\,]|\\[^,])*")'
+_ELEMENT = re.compile(rf"{_PAIR}(?:[ \t]*;[ \t]*{_PAIR})*;?")
+_ONE_PAIR = re.compile(rf"({_TOKEN})=({_TOKEN}|\"(?:[^\"\\]|\\.)*\")")
+_QUOTED_PAIR = re.compile(r"\\(.)")
+
+_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
+# Enough for UUIDs, ULIDs, base64 and trace ids; nothing a log line would have to escape.
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._~:@/+=-]{1,128}")
+# W3C Trace Context, level 1, section 3.2.
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def client_address(peer: str, fields: Fields, trusted: Networks) -> str:
+    """The address of the client: the rightmost hop that is not one of `trusted`.
+
+    `peer` is the address at the other end of the connection, or ``"unix"``, which counts as
+    127.0.0.1.  A hop that is no address ends the search at the last good one.  IPv4-mapped IPv6
+    addresses are told as IPv4 (RFC 4291, section 2.5.5.2).
+
+    Raises:
+        MalformedRequestError: The peer is trusted and its two dialects disagree.
+    """
+    start = _LOOPBACK if peer == UNIX_PEER else parse_address(peer)
+    if start is None:
+        return peer
+    if not trusted or not _covers(trusted, start):
+        return _text(start)
+    client = _last_untrusted(start, _x_forwarded_for(fields), trusted)
+    if not fields.has(b"forwarded"):
+        return _text(client)
+    other = _last_untrusted(start, _forwarded_for(fields), trusted)
+    if not fields.has(b"x-forwarded-for"):
+        return _text(other)
+    if client != other:
+        raise MalformedRequestError(f"X-Forwarded-For says {client}, Forwarded says {other}")
+    return _text(client)
+
+
+def is_trusted(peer: str, trusted: Networks) -> bool:
+    """Whether the forwarded fields of `peer` count."""
+    address = _LOOPBACK if peer == UNIX_PEER else parse_address(peer)
+    return address is not None and _covers(trusted, address)
+
+
+@lru_cache(maxsize=1024)
+def parse_address(node: str) -> Address | None:
+    """The address in `node`, with or without port, brackets and zone; None if there is none."""
+    found = (
+        _IPV4_NODE.fullmatch(node) or _IPV6_NODE.fullmatch(node) or _BARE_IPV6_NODE.fullmatch(node)
+    )
+    if found is None:
+        return None
+    try:
+        address = ip_address(found[1])
+    except ValueError:
+        return None
+    return getattr(address, "ipv4_mapped", None) or address
+
+
+def forwarded_proto(fields: Fields) -> str | None:
+    """``http`` or ``https`` as a trusted proxy says; None if it says nothing clear.
+
+    The caller checks that the peer is trusted; so with the other functions below.
+    """
+    proto = _said(fields, b"x-forwarded-proto", "proto").lower()
+    return proto if proto in ("http", "https") else None
+
+
+def forwarded_host(fields: Fields) -> str | None:
+    """The host as a trusted proxy says, as it was sent; None if it says nothing clear."""
+    host = _said(fields, b"x-forwarded-host", "host")
+    return host if _HOST.fullmatch(host) is not None else None
+
+
+def request_id_of(fields: Fields) -> str | None:
+    """The ``X-Request-Id`` of a trusted proxy; None when absent, repeated or not token-like."""
+    value = fields.text(b"x-request-id")
+    return value if _REQUEST_ID.fullmatch(value) is not None else None
+
+
+def traceparent_of(fields: Fields) -> str | None:
+    """The ``traceparent`` of a trusted proxy; None unless it is valid (W3C Trace Context 1)."""
+    value = fields.text(b"traceparent")
+    return value if _TRACEPARENT.fullmatch(value) is not None else None
+
+
+def forwarded_for_value(address: str) -> str:
+    """`address` as the value of ``for=`` or ``by=`` (RFC 7239, section 6)."""
+    parsed = parse_address(address)
+    if parsed is None:
+        return "unknown"
+    return f'"[{parsed}]"' if parsed.version == 6 else str(parsed)  # noqa: PLR2004 - IPv6
+
+
+def forwarded_element(address: str, *, host: str, proto: str) -> str:
+    """One hop of ``Forwarded``: who asked (`address`), for which `host`, over which `proto`."""
+    quoted = host.replace("\\", "\\\\").replace('"', '\\"')
+    return f'for={forwarded_for_value(address)};host="{quoted}";proto={proto}'
+
+
+def append_hop(values: Iterable[bytes], hop: str) -> bytes:
+    """The field whose values so far are `values`, in order, with `hop` at the end."""
+    return b", ".join([value for value in values if value] + [hop.encode("ascii", "replace")])
+
+
+@lru_cache(maxsize=1024)
+def _text(address: Address) -> str:
+    return str(address)
+
+
+def _covers(trusted: Networks, address: Address) -> bool:
+    for network in trusted:  # noqa: SIM110 - half the time of any(), on every request
+        if address in network:
+            return True
+    return False
+
+
+def _last_untrusted(peer: Address, hops: Iterable[str], trusted: Networks) -> Address:
+    """Walk `hops` from the nearest on; `peer` is trusted."""
+    last = peer
+    for hop in hops:
+        address = parse_address(hop)
+        if address is None:
+            return last
+        last = address
+        if not _covers(trusted, address):
+            return last
+    return last
+
+
+def _elements(fields: Fields, name: bytes) -> list[str]:
+    """The comma-separated elements of `name`, the nearest hop's first; empty ones do not count."""
+    joined = b",".join(fields.all(name)).decode("latin-1")
+    parts = [part.strip(" \t") for part in joined.split(",")]
+    return [part for part in reversed(parts) if part]
+
+
+def _x_forwarded_for(fields: Fields) -> list[str]:
+    return _elements(fields, b"x-forwarded-for")
+
+
+def _forwarded_for(fields: Fields) -> Iterable[str]:
+    # Read from the right, so that a quote a client left open cannot swallow what a proxy added.
+    return (_parameters(element).get("for", "") for element in _elements(fields, b"forwarded"))
+
+
+def _parameters(element: str) -> dict[str, str]:
+    """The pairs of one ``Forwarded`` element, names in lower case; none if it is malformed."""
+    if _ELEMENT.fullmatch(element) is None:
+        return {}
+    pairs: dict[str, str] = {}
+    for name, value in _ONE_PAIR.findall(element):
+        if name.lower() in pairs:  # RFC 7239, section 4: each parameter at most once.
+            return {}
+        pairs[name.lower()] = _unquote(value)
+    return pairs
+
+
+def _unquote(value: str) -> str:
+    return _QUOTED_PAIR.sub(r"\1", value[1:-1]) if value.startswith('"') else value
+
+
+def _said(fields: Fields, name: bytes, parameter: str) -> str:
+    """What the one dialect in use says; ``""`` where hops disagree."""
+    if fields.has(name):
+        said = set(_elements(fields, name))
+    else:
+        elements = _elements(fields, b"forwarded")
+        said = {_parameters(element).get(parameter, "") for element in elements[:1]}
+    return said.pop() if len(said) == 1 else ""

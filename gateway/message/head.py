@@ -1,0 +1,236 @@
+"""The head of an HTTP/1.1 message, read strictly (RFC 9112, sections 2 to 6).
+
+What two servers could frame apart is refused: Content-Length with Transfer-Encoding, several
+lengths, codings other than ``chunked``, bare LF, space before the colon, folded lines, controls.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gateway.errors import MalformedRequestError
+from gateway.message.fields import Field, Fields, fold
+
+CHUNKED = -1
+UNTIL_CLOSE = -2
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb"{1,64}) ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
+# Possessive: each line either is a field line or the whole block is refused, with no second try.
+_FIELD_LINES = re.compile(rb"(?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+")
+_FIELD = re.compile(rb"([^:]++):([^\r]*+)\r\n")
+_LENGTH = re.compile(rb"[0-9]{1,18}")
+# RFC 3986, section 3.2.2, less userinfo; letters beyond ASCII have no place on the wire.
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+# A WSGI or CGI upstream reads "Content_Length" as Content-Length (see `fold`).
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"host"})
+# RFC 9110, section 5.3: these may appear once; two of them are two readings.
+_ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"upgrade")
+# Above this a block of fields is read anew each time: it is unlikely to come again.
+_REMEMBERED_BYTES = 4096
+
+
+class HeadError(ValueError):
+    """The head is not well-formed; the message says how, quoting the peer with !r."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RequestFields:
+    """All that the fields of a request say about it, short of its request line.
+
+    Attributes:
+        host: The Host field in lower case, without trailing dot and default port; ``""`` when
+            absent, which only HTTP/1.0 may be.
+        length: Content-Length, 0 when there is no body, or `CHUNKED`.
+        connection: Lower-cased tokens of Connection.
+        upgrade: The protocol asked for, when Connection asks for it too; else ``b""``.
+        expects_continue: Whether the client waits for ``100 Continue`` before its body.
+        derived: What other stages computed from these fields alone; keyed by them.
+    """
+
+    fields: Fields
+    host: str
+    length: int
+    connection: frozenset[bytes]
+    upgrade: bytes
+    expects_continue: bool
+    derived: dict[object, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class RequestHead:
+    """A request line and the fields below it.  `target` is as sent."""
+
+    method: str
+    target: bytes
+    http_1_0: bool
+    of: RequestFields
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseHead:
+    """A status line and the fields below it.
+
+    Attributes:
+        length: Content-Length, `CHUNKED`, or `UNTIL_CLOSE`, before the request's method and the
+            status have their say (RFC 9112, section 6.3).
+    """
+
+    status: int
+    http_1_0: bool
+    line: bytes
+    fields: tuple[Field, ...]
+    length: int
+    connection: frozenset[bytes]
+
+
+def parse_request_head(head: bytes) -> RequestHead:
+    """Read `head`, which ends with the CRLF of its last line (the empty line already cut off).
+
+    Raises:
+        MalformedRequestError: The head is not well-formed, or its framing is in doubt.
+    """
+    line, _, block = head.partition(b"\r\n")
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is None:
+        raise MalformedRequestError(f"not a request line: {line[:200]!r}")
+    method, target, minor = match.groups()
+    http_1_0 = minor == b"0"
+    try:
+        read = _read_fields if len(block) > _REMEMBERED_BYTES else _remembered_fields
+        of = read(block, http_1_0)
+    except HeadError as error:
+        raise MalformedRequestError(str(error)) from error
+    return RequestHead(method.decode(), target, http_1_0, of)
+
+
+def parse_response_head(head: bytes) -> ResponseHead:
+    """Read the head of an upstream's response (the empty line already cut off).
+
+    Raises:
+        HeadError: The head is not well-formed, or its framing is in doubt.
+    """
+    line, _, block = head.partition(b"\r\n")
+    match = _STATUS_LINE.fullmatch(line)
+    if match is None:
+        raise HeadError(f"not a status line: {line[:200]!r}")
+    fields = parse_field_lines(block)
+    values: dict[bytes, list[bytes]] = {}
+    for name, value in fields:
+        lower = fold(name)
+        if lower in _RESPONSE_FRAMING:
+            values.setdefault(lower, []).append(value)
+    http_1_0 = match[1] == b"0"
+    length = _length(values, http_1_0=http_1_0)
+    connection = _tokens(values.get(b"connection"))
+    return ResponseHead(int(match[2]), http_1_0, line, fields, length, connection)
+
+
+_RESPONSE_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+
+
+def parse_field_lines(block: bytes) -> tuple[Field, ...]:
+    """Split field lines, each ending in CRLF, into (name, value) pairs without outer white space.
+
+    Raises:
+        HeadError: A line is not ``name:value``, or a control character is in it.
+    """
+    if _FIELD_LINES.fullmatch(block) is None:
+        raise HeadError(f"not well-formed fields: {_first_bad_line(block)[:200]!r}")
+    return tuple([(name, value.strip(b" \t")) for name, value in _FIELD.findall(block)])
+
+
+def _first_bad_line(block: bytes) -> bytes:
+    lines = block.split(b"\r\n")
+    return next((n for n in lines if n and not _FIELD_LINES.fullmatch(n + b"\r\n")), b"")
+
+
+def _read_fields(block: bytes, http_1_0: bool) -> RequestFields:
+    fields = Fields(parse_field_lines(block))
+    for name, _ in fields.items:
+        # The name as sent must be the name as folded, or an upstream that folds frames it apart.
+        if b"_" in name and fold(name) in _FRAMING:
+            raise HeadError(f"a framing field in disguise: {name!r}")
+    values = {name: fields.all(name) for name in _ONCE}
+    for name, found in values.items():
+        if len(found) > 1:
+            raise HeadError(f"more than one {name.decode()} field")
+    connection = fields.tokens(b"connection")
+    length = _length(values, http_1_0=http_1_0)
+    asks_upgrade = b"upgrade" in connection and bool(values[b"upgrade"])
+    upgrade = values[b"upgrade"][0] if asks_upgrade else b""
+    return RequestFields(
+        fields=fields,
+        host=_host(values[b"host"], http_1_0),
+        length=0 if length == UNTIL_CLOSE else length,
+        connection=connection,
+        # Never h2c: what flows after it is a second HTTP that no rule has seen.
+        upgrade=b"" if b"h2c" in fields.tokens(b"upgrade") else upgrade,
+        expects_continue=_expects_continue(fields, http_1_0),
+        derived={},
+    )
+
+
+# A client on a kept connection sends the same fields again and again, so that most blocks have
+# been read before.  Reading is pure: the same bytes always mean the same.
+_remembered_fields = lru_cache(maxsize=512)(_read_fields)
+
+
+def _expects_continue(fields: Fields, http_1_0: bool) -> bool:
+    expect = fields.all(b"expect")
+    if not expect:
+        return False
+    if [value.lower() for value in expect] != [b"100-continue"]:
+        raise HeadError(f"an expectation nobody can meet: {expect!r}")
+    # RFC 9110, section 10.1.1: a server ignores it in HTTP/1.0.
+    return not http_1_0
+
+
+def _host(values: list[bytes], http_1_0: bool) -> str:
+    if not values:
+        if http_1_0:
+            return ""
+        raise HeadError("no Host field")
+    host = canonical_host(values[0])
+    if host is None:
+        raise HeadError(f"not a host: {values[0][:200]!r}")
+    return host
+
+
+def canonical_host(value: bytes) -> str | None:
+    """`value` in lower case without trailing dot and default port; None if it is no host."""
+    if _HOST.fullmatch(value) is None:
+        return None
+    host = value.decode().lower()
+    name, port = host, ""
+    if not host.endswith("]"):
+        name, _, port = host.rpartition(":") if ":" in host else (host, "", "")
+    name = name.removesuffix(".")
+    if not name:
+        return None
+    return name if port in {"", "80", "443"} else f"{name}:{int(port)}"
+
+
+def _length(values: dict[bytes, list[bytes]], *, http_1_0: bool) -> int:
+    lengths = values.get(b"content-length")
+    codings = values.get(b"transfer-encoding")
+    if codings:
+        if lengths:
+            raise HeadError("both Content-Length and Transfer-Encoding")
+        if http_1_0:
+            raise HeadError("Transfer-Encoding in HTTP/1.0")
+        if len(codings) > 1 or codings[0].lower() != b"chunked":
+            raise HeadError(f"a transfer coding other than chunked: {codings[:4]!r}")
+        return CHUNKED
+    if not lengths:
+        return UNTIL_CLOSE
+    if len(lengths) > 1 or _LENGTH.fullmatch(lengths[0]) is None:
+        raise HeadError(f"not one length: {lengths[:4]!r}")
+    return int(lengths[0])
+
+
+def _tokens(values: list[bytes] | None) -> frozenset[bytes]:
+    if not values:
+        return frozenset()
+    return frozenset(part.strip(b" \t") for part in b",".join(values).lower().split(b","))

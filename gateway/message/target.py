@@ -1,0 +1,127 @@
+"""The request target (RFC 9112, section 3.2), read once.
+
+Routing, policy and forwarding must mean the same resource: `Target.raw` is what goes on, byte for
+byte, and `Target.readings` is every path a server behind might take it for.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from urllib.parse import unquote_to_bytes
+
+from gateway.errors import MalformedRequestError
+from gateway.message.readings import all_readings
+
+# RFC 9110, section 4.1 asks for 8000 octets at least.
+MAX_TARGET_BYTES = 16 * 1024
+MAX_PATH_BYTES = 8 * 1024
+# Longer targets are mostly queries that never come again.
+_MAX_REMEMBERED_BYTES = 256
+
+# RFC 3986, section 3.3: pchar less ";" and escapes, in segments that are neither empty nor dots.
+_SEGMENT = rb"(?!\.{1,2}(?:[/?]|\Z))[A-Za-z0-9._~!$&'()*+,=:@-]+"
+# Visible ASCII without "#": a fragment never belongs on the wire.
+_PLAIN = re.compile(rb"/(?:" + _SEGMENT + rb"(?:/" + _SEGMENT + rb")*/?)?(?:\?[!\"$-~]*)?")
+# Everything else that is origin-form: no control, space or fragment, raw bytes above ASCII.
+_ORIGIN_FORM = re.compile(rb"/[!\"$->@-~\x80-\xff]*(?:\?[!\"$-~\x80-\xff]*)?")
+# What makes a path, decoded once, mean different things to different servers.
+_UNSETTLED = re.compile(
+    rb"[\x00-\x1f\x7f\\;?#]|//|/\.{1,2}(?:/|\Z)|%[0-9A-Fa-f]{2}|%[uU]|/ | /| \Z"
+)
+_ABSOLUTE_FORM = re.compile(
+    rb"[Hh][Tt][Tt][Pp][Ss]?://"
+    rb"((?:[A-Za-z0-9._~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]*)?)"
+    rb"((?:[/?].*)?)",
+    re.DOTALL,
+)
+_ANY_SCHEME = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://.*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An origin-form target.
+
+    Attributes:
+        raw: Path and query as received; forwarded byte for byte.
+        path: The path percent-decoded once; what routes and policies compare.
+        query: The query as received, without ``?``; ``""`` for an empty one or none.
+        readings: Every path a server might take it for, `path` first; one entry where all
+            servers agree.
+    """
+
+    raw: bytes
+    path: str
+    query: str
+    readings: tuple[str, ...]
+
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether two servers could read the path apart."""
+        return len(self.readings) > 1
+
+
+def parse_target(raw: bytes) -> Target:
+    """Read `raw`, the target from the request line.
+
+    Raises:
+        MalformedRequestError: `raw` is not origin-form, or it is over-long.
+        AmbiguousPathError: Its path has more readings than anybody has use for.
+    """
+    target = _remembered(raw) if len(raw) <= _MAX_REMEMBERED_BYTES else _parse_clean(raw)
+    return _parse_unclean(raw) if target is None else target
+
+
+def _parse_clean(raw: bytes) -> Target | None:
+    """`raw` as a target with one reading, or None where it takes a closer look."""
+    if len(raw) > MAX_PATH_BYTES:
+        return None
+    if _PLAIN.fullmatch(raw) is not None:
+        path, _, query = raw.decode("ascii").partition("?")
+        return Target(raw, path, query, (path,))
+    if not raw.isascii() or _ORIGIN_FORM.fullmatch(raw) is None:
+        return None
+    sent, _, query_bytes = raw.partition(b"?")
+    decoded = unquote_to_bytes(sent)
+    if _UNSETTLED.search(decoded) is not None or decoded.count(b"/") != sent.count(b"/"):
+        return None
+    try:
+        path = decoded.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return Target(raw, path, query_bytes.decode("ascii"), (path,))
+
+
+# Only clean targets are remembered, so that the memory stays within a megabyte whatever comes.
+_remembered = lru_cache(maxsize=1024)(_parse_clean)
+
+
+def _parse_unclean(raw: bytes) -> Target:
+    path, _, query = raw.partition(b"?")
+    if len(raw) > MAX_TARGET_BYTES or len(path) > MAX_PATH_BYTES:
+        raise MalformedRequestError(f"target of {len(raw)} bytes")
+    if _ORIGIN_FORM.fullmatch(raw) is None:
+        raise MalformedRequestError(f"not an origin-form target: {raw[:256]!r}")
+    if _PLAIN.fullmatch(path) is not None:
+        readings: tuple[str, ...] = (path.decode("ascii"),)
+    else:
+        readings = all_readings(path)
+    return Target(raw, readings[0], query.decode("utf-8", "replace"), readings)
+
+
+def split_absolute_form(raw: bytes) -> tuple[str, bytes] | None:
+    """The authority (as sent) and the origin-form target of an http(s) absolute-form target.
+
+    None where `raw` is in another form.  The caller compares the authority with the Host field
+    (RFC 9112, section 3.2.2).
+
+    Raises:
+        MalformedRequestError: The authority is empty, has user information (RFC 9110,
+            section 4.2.4) or a character no host has.
+    """
+    if _ANY_SCHEME.fullmatch(raw) is None:
+        return None
+    found = _ABSOLUTE_FORM.fullmatch(raw)
+    if found is None:
+        raise MalformedRequestError(f"bad authority in the target: {raw[:256]!r}")
+    authority, rest = found[1], found[2]
+    return authority.decode("ascii"), rest if rest.startswith(b"/") else b"/" + rest

@@ -1,0 +1,107 @@
+"""Numbers to watch: plain integers on the hot path, read by a collector when they are asked for.
+
+Labels are route names, reason codes, methods and provider names: never a path, a user or a key,
+so that their number is bounded by the configuration.
+"""
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prometheus_client.core import Metric
+
+# Seconds; the last bucket is everything above.
+BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+NO_ROUTE = "none"
+
+
+def method_label(method: str) -> str:
+    """`method`, or ``other``: a client may make up any number of them."""
+    return method if method in _METHODS else "other"
+
+
+class Histogram:
+    """Counts of durations by bucket, and their sum in seconds."""
+
+    __slots__ = ("counts", "sum_s")
+
+    def __init__(self) -> None:
+        self.counts = [0] * (len(BOUNDS) + 1)
+        self.sum_s = 0.0
+
+    def observe(self, duration_s: float) -> None:
+        """Count one duration."""
+        self.counts[bisect_left(BOUNDS, duration_s)] += 1
+        self.sum_s += duration_s
+
+
+class Metrics:
+    """All numbers of one worker.
+
+    Attributes:
+        gauges: Name and label values -> a function that gives the value now.
+    """
+
+    def __init__(self) -> None:
+        self.requests: defaultdict[tuple[str, str, int], int] = defaultdict(int)
+        self.decisions: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self.authentications: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.sign_ins: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.session_refreshes: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.request_seconds: defaultdict[str, Histogram] = defaultdict(Histogram)
+        self.upstream_seconds: defaultdict[str, Histogram] = defaultdict(Histogram)
+        self.store_seconds: defaultdict[tuple[str, str], Histogram] = defaultdict(Histogram)
+        self.gauges: dict[tuple[str, tuple[str, ...]], Callable[[], float]] = {}
+
+    def collect(self) -> "Iterable[Metric]":
+        """All numbers as prometheus_client reads them."""
+        from gateway.metrics_text import collect  # With prometheus_client, at the first scrape.
+
+        return collect(self)
+
+
+COUNTERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "requests": (
+        "gatepost_requests",
+        "Requests answered.",
+        ("route", "method", "status"),
+    ),
+    "decisions": ("gatepost_decisions", "Decisions taken.", ("route", "decision", "reason")),
+    "authentications": (
+        "gatepost_authentications",
+        "Credentials judged.",
+        ("credential", "outcome"),
+    ),
+    "sign_ins": ("gatepost_sign_ins", "Sign-ins that came to an end.", ("provider", "outcome")),
+    "session_refreshes": (
+        "gatepost_session_refreshes",
+        "Sessions refreshed at their provider.",
+        ("provider", "outcome"),
+    ),
+}
+HISTOGRAMS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "request_seconds": (
+        "gatepost_request_duration_seconds",
+        "From the request's head to the end of the answer.",
+        ("route",),
+    ),
+    "upstream_seconds": (
+        "gatepost_upstream_duration_seconds",
+        "From the request sent upstream to the end of the answer.",
+        ("upstream",),
+    ),
+    "store_seconds": (
+        "gatepost_store_duration_seconds",
+        "Operations of the store.",
+        ("store", "operation"),
+    ),
+}
+GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
+    "gatepost_sessions_active": ("Sessions that the store holds.", ()),
+    "gatepost_upstream_connections": ("Connections to the upstream.", ("upstream", "state")),
+    "gatepost_tunnels_active": ("WebSocket and other upgraded connections.", ()),
+    "gatepost_config_last_reload_success": ("Whether the last configuration was taken.", ()),
+}

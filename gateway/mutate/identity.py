@@ -1,0 +1,100 @@
+"""The fields that tell one upstream who is asking, made once for an identity and used again."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gateway.model import Identity
+from gateway.mutate.templates import Template
+
+Claims = Mapping[str, object]
+Sign = Callable[[Claims], str]
+
+_REMEMBERED = 8192
+
+
+@dataclass(frozen=True, slots=True)
+class AssertionRules:
+    """What one upstream's assertion says; `ttl_s` is how long it is good for."""
+
+    header: str
+    issuer: str
+    audience: str
+    ttl_s: int
+
+
+class IdentityFields:
+    """Makes an upstream's identity lines, signed assertion included.
+
+    Signing is the dearest step of a request, so the lines are kept for half the assertion's life.
+    """
+
+    def __init__(
+        self,
+        templates: Mapping[str, Template],
+        assertion: AssertionRules | None,
+        sign: Sign,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._templates = tuple(templates.items())
+        self._assertion = assertion
+        self._sign = sign
+        self._new_id = new_id
+        self._kept: dict[int, tuple[Identity, float, bytes]] = {}
+
+    def lines(self, identity: Identity, now: float) -> bytes:
+        """The field lines for `identity` at `now`; literals alone for nobody."""
+        kept = self._kept.get(id(identity))
+        # The identity is held, so that its number cannot come to mean another one.
+        if kept is not None and kept[0] is identity and now < kept[1]:
+            return kept[2]
+        lines = self._make(identity, now)
+        if len(self._kept) >= _REMEMBERED:
+            self._kept.clear()
+        half_life_s = self._assertion.ttl_s / 2 if self._assertion else 300.0
+        self._kept[id(identity)] = (identity, now + half_life_s, lines)
+        return lines
+
+    def _make(self, identity: Identity, now: float) -> bytes:
+        lines = []
+        for name, template in self._templates:
+            value = template.fill(identity)
+            if value is not None:
+                lines.append(f"{name}: {value}\r\n")
+        rules = self._assertion
+        if rules is not None and not identity.is_anonymous:
+            claims = assertion_claims(identity, rules, now=int(now), token_id=self._new_id())
+            lines.append(f"{rules.header}: {self._sign(claims)}\r\n")
+        return "".join(lines).encode()
+
+
+def assertion_claims(
+    identity: Identity, rules: AssertionRules, *, now: int, token_id: str
+) -> dict[str, object]:
+    """The claims of the assertion (RFC 7519); what is not known of the identity is left out."""
+    expires_at = now + rules.ttl_s
+    if identity.expires_at is not None:
+        expires_at = min(expires_at, identity.expires_at)
+    claims: dict[str, object] = {
+        "iss": rules.issuer,
+        "aud": rules.audience,
+        "sub": identity.subject,
+        "user": identity.user,
+        "email": identity.email,
+        "name": identity.name,
+        "groups": list(identity.groups),
+        "roles": list(identity.roles),
+        "scope": " ".join(sorted(identity.scopes)) or None,
+        "credential": identity.credential,
+        "provider": identity.provider or None,
+        "account_id": identity.account_id,
+        "external_id": identity.external_id,
+        "sid": identity.session_id,
+        "acr": identity.acr,
+        "amr": list(identity.amr) or None,
+        "auth_time": identity.authenticated_at,
+        "iat": now,
+        "nbf": now,
+        "exp": expires_at,
+        "jti": token_id,
+    }
+    return {name: value for name, value in claims.items() if value is not None}

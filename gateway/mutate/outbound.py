@@ -1,0 +1,144 @@
+"""The head that goes upstream: the client's fields less what it may not say, ours added.  Pure."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from gateway.message.fields import Field, fold
+from gateway.message.forwarded import append_hop, forwarded_element, traceparent_of
+from gateway.message.head import CHUNKED, RequestFields
+from gateway.message.request import Request
+from gateway.mutate.names import CONNECTION_NAMES, carries_gateway_key, is_identity_name
+
+
+class FieldRules:
+    """Which of a client's fields go on to one upstream.
+
+    `removed` are the names the configuration removes or sets, for this or any other upstream.
+    """
+
+    __slots__ = ("_dropped",)
+
+    def __init__(self, removed: Iterable[bytes] = ()) -> None:
+        self._dropped = CONNECTION_NAMES | {fold(name) for name in removed}
+
+    def lines(self, of: RequestFields) -> bytes:
+        """The field lines that pass, as sent and in order, Cookie aside."""
+        lines = of.derived.get(self)
+        if lines is None:
+            lines = b"".join([b"%b: %b\r\n" % f for f in of.fields.items if self._passes(f, of)])
+            of.derived[self] = lines
+        return lines
+
+    def trailers(self, fields: tuple[Field, ...], of: RequestFields) -> tuple[Field, ...]:
+        """The trailer fields that pass."""
+        return tuple(f for f in fields if self._passes(f, of))
+
+    def _passes(self, field: Field, of: RequestFields) -> bool:
+        name, value = field
+        folded = fold(name)
+        if folded in self._dropped or is_identity_name(folded) or folded in of.connection:
+            return False
+        if folded == b"authorization":
+            return not carries_gateway_key(value)
+        return folded != b"x-api-key" or not value.startswith(b"gp_")
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Names of one exchange, to be told to the app: as text without line breaks."""
+
+    request_id: str
+    parent: str
+
+
+def request_head(
+    request: Request,
+    of: RequestFields,
+    *,
+    rules: FieldRules,
+    host: bytes,
+    cookies: bytes,
+    identity: bytes,
+    forwarded: bytes,
+    trace: bytes,
+) -> bytes:
+    """The whole head, with the empty line that ends it.
+
+    `cookies` is the value of the Cookie field, ``b""`` for none; `identity`, `forwarded` and
+    `trace` are field lines.
+    """
+    return b"".join(
+        (
+            request.method.encode(),
+            b" ",
+            request.target.raw,
+            b" HTTP/1.1\r\nHost: ",
+            host,
+            b"\r\n",
+            rules.lines(of),
+            b"Cookie: %b\r\n" % cookies if cookies else b"",
+            _framing(of),
+            identity,
+            forwarded,
+            trace,
+            b"\r\n",
+        )
+    )
+
+
+def _framing(of: RequestFields) -> bytes:
+    if of.length == 0:
+        line = b"Content-Length: 0\r\n" if of.fields.has(b"content-length") else b""
+    elif of.length == CHUNKED:
+        line = b"Transfer-Encoding: chunked\r\n"
+    else:
+        line = b"Content-Length: %d\r\n" % of.length
+    if of.expects_continue:
+        line += b"Expect: 100-continue\r\n"
+    if of.upgrade:
+        line += b"Connection: Upgrade\r\nUpgrade: %b\r\n" % of.upgrade
+    return line
+
+
+@lru_cache(maxsize=4096)
+def forwarded_lines(client: str, public_url: str, host: str) -> bytes:
+    """Who asked, for what, as the gateway saw it; what the client said of it is not repeated."""
+    proto, _, authority = public_url.partition("://")
+    shown = host or authority
+    return (
+        f"X-Forwarded-For: {client}\r\n"
+        f"X-Forwarded-Proto: {proto}\r\n"
+        f"X-Forwarded-Host: {shown}\r\n"
+        f"Forwarded: {forwarded_element(client, host=shown, proto=proto)}\r\n"
+    ).encode()
+
+
+def forwarded_lines_behind(request: Request, peer: str) -> bytes:
+    """As `forwarded_lines`, for a trusted proxy: its list of hops goes on, the proxy added."""
+    proto, _, authority = request.public_url.partition("://")
+    host = request.host or authority
+    element = forwarded_element(peer, host=host, proto=proto)
+    return (
+        b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nForwarded: %b\r\n"
+        % (
+            append_hop(request.fields.all(b"x-forwarded-for"), peer),
+            proto.encode(),
+            host.encode(),
+            append_hop(request.fields.all(b"forwarded"), element),
+        )
+    )
+
+
+def trace_lines(request: Request, parent: str, *, trusted: bool) -> bytes:
+    """X-Request-Id and W3C ``traceparent``; a trusted proxy's trace goes on as it came."""
+    if trusted:
+        given = traceparent_of(request.fields)
+        if given is not None:
+            lines = b"X-Request-Id: %b\r\ntraceparent: %b\r\n" % (
+                request.request_id.encode(),
+                given.encode(),
+            )
+            states = request.fields.all(b"tracestate")
+            return lines + b"".join([b"tracestate: %b\r\n" % s for s in states])
+    return f"X-Request-Id: {request.request_id}\r\ntraceparent: {parent}\r\n".encode()

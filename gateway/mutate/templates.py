@@ -1,0 +1,118 @@
+"""Field values made of what is known of an identity.  Pure."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.model import Identity
+from gateway.settings.templates import PLACEHOLDER
+
+Read = Callable[[Identity], str | None]
+
+PRESETS: Mapping[str, Mapping[str, str]] = {
+    "remote-user": {
+        "Remote-User": "{user}",
+        "Remote-Email": "{email}",
+        "Remote-Name": "{name}",
+        "Remote-Groups": "{groups}",
+    },
+    "x-forwarded": {
+        "X-Forwarded-User": "{user}",
+        "X-Forwarded-Email": "{email}",
+        "X-Forwarded-Preferred-Username": "{claim:/preferred_username}",
+        "X-Forwarded-Groups": "{groups}",
+    },
+    "x-auth-request": {
+        "X-Auth-Request-User": "{user}",
+        "X-Auth-Request-Email": "{email}",
+        "X-Auth-Request-Preferred-Username": "{claim:/preferred_username}",
+        "X-Auth-Request-Groups": "{groups}",
+    },
+    "none": {},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """Literal text and placeholders, in order."""
+
+    parts: tuple[str | Read, ...]
+
+    def fill(self, identity: Identity) -> str | None:
+        """The value for `identity`; None when a part of it is missing or cannot be sent."""
+        filled = []
+        for part in self.parts:
+            text = part if isinstance(part, str) else part(identity)
+            if text is None:
+                return None
+            filled.append(text)
+        value = "".join(filled)
+        return value if is_sendable(value) else None
+
+
+def is_sendable(value: str) -> bool:
+    """Whether `value` reaches an app as it is.
+
+    A control character never goes out; white space at the ends would be cut off by the reader,
+    so that one name could pass for another.
+    """
+    return bool(value) and value == value.strip() and value.isprintable()
+
+
+def compile_template(text: str) -> Template:
+    """Read `text`, whose placeholders were checked when the configuration was loaded."""
+    parts: list[str | Read] = []
+    at = 0
+    for found in PLACEHOLDER.finditer(text):
+        if found.start() > at:
+            parts.append(text[at : found.start()])
+        parts.append(_reader(found[1], found[2]))
+        at = found.end()
+    if at < len(text):
+        parts.append(text[at:])
+    return Template(tuple(parts))
+
+
+def literal(text: str) -> Template:
+    """`text` as it stands, braces and all."""
+    return Template((text,))
+
+
+def _reader(name: str, argument: str | None) -> Read:
+    if name == "claim":
+        return _claim_reader(argument or "")
+    if name in ("groups", "roles"):
+        return lambda identity: _joined(getattr(identity, name))
+    return lambda identity: getattr(identity, name) or None
+
+
+def _claim_reader(pointer: str) -> Read:
+    # RFC 6901; a name without a leading slash is one member.
+    names = pointer[1:].split("/") if pointer.startswith("/") else [pointer]
+    path = [n.replace("~1", "/").replace("~0", "~") for n in names]
+
+    def read(identity: Identity) -> str | None:
+        value: object = identity.claims
+        for name in path:
+            if not isinstance(value, Mapping) or name not in value:
+                return None
+            value = value[name]
+        return _as_text(value)
+
+    return read
+
+
+def _as_text(value: object) -> str | None:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return _joined(value)
+    return None
+
+
+def _joined(values: Sequence[str]) -> str | None:
+    # A comma inside a name would make two of one: such a name is left out.
+    return ",".join([v for v in values if is_sendable(v) and "," not in v]) or None

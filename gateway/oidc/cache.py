@@ -1,0 +1,104 @@
+"""A provider's documents, kept as long as they allow and fetched once however many ask."""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+from gateway.errors import GatewayError
+
+T = TypeVar("T")
+Clock = Callable[[], float]
+
+# A provider that says "no-cache" must not be asked at every sign-in, and one that says a year
+# must be heard again when it rotates its keys.
+MIN_FRESH_S = 60.0
+MAX_FRESH_S = 3600.0
+DEFAULT_FRESH_S = 900.0
+# After a failure everybody is told at once for this long, so that a dead provider is not
+# hammered and a crowd does not wait for its time-out one after another.
+RETRY_S = 3.0
+
+
+def freshness_s(cache_control: str) -> float:
+    """Seconds an answer with this Cache-Control may be kept (RFC 9111, section 5.2.2), bounded."""
+    directives = [part.strip().lower() for part in cache_control.split(",")]
+    if "no-store" in directives or "no-cache" in directives:
+        return MIN_FRESH_S
+    for directive in directives:
+        found = re.fullmatch(r'max-age="?([0-9]{1,10})"?', directive)
+        if found:
+            return min(max(float(found[1]), MIN_FRESH_S), MAX_FRESH_S)
+    return DEFAULT_FRESH_S
+
+
+class CachedDocument(Generic[T]):
+    """One document: fetched at the first use, refreshed when stale, kept while that fails.
+
+    `fetch` gives the document and the seconds it is fresh for; it raises GatewayError where it
+    cannot.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[], Awaitable[tuple[T, float]]],
+        clock: Clock,
+        *,
+        retry_s: float = RETRY_S,
+    ) -> None:
+        self._fetch = fetch
+        self._clock = clock
+        self._retry_s = retry_s
+        self._lock = asyncio.Lock()
+        self._value: T | None = None
+        self._fresh_until = 0.0
+        self._failed_at: float | None = None
+        self._failure: GatewayError | None = None
+
+    async def get(self) -> T:
+        """The document, no older than it may be unless the provider is down.
+
+        Raises:
+            GatewayError: it was never fetched and cannot be now.
+        """
+        if self._value is not None and (self._clock() < self._fresh_until or self._lock.locked()):
+            return self._value
+        async with self._lock:
+            return await self._fetched(forced=False)
+
+    async def renewed(self) -> T:
+        """The document, fetched again although it is fresh; the old one where that fails.
+
+        Raises:
+            GatewayError: there is no old one.
+        """
+        async with self._lock:
+            return await self._fetched(forced=True)
+
+    async def settled(self) -> None:
+        """Wait for a fetch that is under way; return at once where none is."""
+        if self._lock.locked():
+            async with self._lock:
+                pass
+
+    async def _fetched(self, *, forced: bool) -> T:
+        now = self._clock()
+        if self._value is not None and not forced and now < self._fresh_until:
+            return self._value  # somebody else fetched it while this one waited
+        if self._failed_at is None or not 0 <= now - self._failed_at < self._retry_s:
+            await self._try(now)
+        if self._value is not None:
+            return self._value
+        if self._failure is None:  # pragma: no cover - _try sets one or the other
+            raise AssertionError("neither a document nor a failure")
+        # A new exception each time: one instance raised twice would grow its traceback.
+        raise type(self._failure)(*self._failure.args) from self._failure
+
+    async def _try(self, now: float) -> None:
+        try:
+            self._value, fresh_s = await self._fetch()
+        except GatewayError as error:
+            self._failed_at, self._failure = now, error
+        else:
+            self._fresh_until = now + fresh_s
+            self._failed_at = self._failure = None

@@ -1,0 +1,268 @@
+"""From what a provider says about a person to an Identity; pure."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from gateway.model import Identity
+from gateway.oidc.errors import UserMissingError
+from gateway.oidc.registration import ClaimNames, Names
+
+# One person is in a few hundred groups at most; a list of a million is not stored.
+MAX_NAMES = 10_000
+# OpenID Connect Core 1.0, section 5.1: `email_verified` speaks of `email`, of no other claim.
+_VOUCHED = frozenset({"email", "/email"})
+
+
+class _Absent:
+    """Marks a claim that is not there; null and the empty string count as that."""
+
+
+_ABSENT = _Absent()
+
+
+def look_up(claims: Mapping[str, object], name: str) -> object:
+    """The claim `name`: a JSON pointer (RFC 6901) where it begins with ``/``, else a plain name.
+
+    A plain name is one member, whatever dots, slashes or colons it holds, so that claims named
+    by URLs can be asked for.
+    """
+    if not name.startswith("/"):
+        return claims.get(name, _ABSENT)
+    value: object = claims
+    for token in name[1:].split("/"):
+        value = _member(value, token.replace("~1", "/").replace("~0", "~"))
+    return value
+
+
+def _member(value: object, token: str) -> object:
+    if isinstance(value, Mapping):
+        return value.get(token, _ABSENT)
+    if isinstance(value, list) and token.isascii() and token.isdigit() and len(token) < 6:  # noqa: PLR2004
+        index = int(token)
+        return value[index] if index < len(value) else _ABSENT
+    return _ABSENT
+
+
+def _is_there(value: object) -> bool:
+    return value is not _ABSENT and value is not None and value != ""
+
+
+def has_claim(claims: Mapping[str, object], name: str) -> bool:
+    """Whether `name` is there and not null or empty."""
+    return _is_there(look_up(claims, name))
+
+
+def _first(claims: Mapping[str, object], names: Names) -> object:
+    for name in names:
+        value = look_up(claims, name)
+        if _is_there(value):
+            return value
+    return _ABSENT
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What the claims say, in the gateway's words.
+
+    Attributes:
+        user: None where no claim says it in a readable way.
+        unreadable: Names of the facts that are there in a shape that cannot be read.
+        missing: Names of the facts that are not there.
+    """
+
+    user: str | None
+    email: str | None
+    name: str | None
+    groups: tuple[str, ...]
+    roles: tuple[str, ...]
+    unreadable: frozenset[str]
+    missing: frozenset[str]
+
+
+def read_facts(
+    claims: Mapping[str, object], names: ClaimNames, *, assume_email_verified: bool
+) -> Facts:
+    """Read the facts that `names` asks for."""
+    reader = _Reader(claims)
+    email = reader.email(names.email, assume=assume_email_verified)
+    # A user named by the e-mail is no better proven than the e-mail.
+    user_names = tuple(
+        name for name in names.user if email is not None or name not in {*names.email, *_VOUCHED}
+    )
+    return Facts(
+        user=reader.text("user", user_names),
+        email=email,
+        name=reader.text("name", names.name),
+        groups=reader.list_of_names("groups", names.groups),
+        roles=reader.list_of_names("roles", names.roles),
+        unreadable=frozenset(reader.unreadable),
+        missing=frozenset(reader.missing),
+    )
+
+
+class _Reader:
+    """Reads facts one by one and notes which could not be."""
+
+    def __init__(self, claims: Mapping[str, object]) -> None:
+        self._claims = claims
+        self.unreadable: set[str] = set()
+        self.missing: set[str] = set()
+
+    def text(self, fact: str, names: Names) -> str | None:
+        value = self._find(fact, names)
+        if value is _ABSENT or isinstance(value, str):
+            return value if isinstance(value, str) else None
+        self.unreadable.add(fact)
+        return None
+
+    def email(self, names: Names, *, assume: bool) -> str | None:
+        value = self.text("email", names)
+        if value is None or assume:
+            return value
+        verified = self._claims.get("email_verified")
+        vouched = any(name in _VOUCHED and look_up(self._claims, name) == value for name in names)
+        # Amazon Cognito and others quote the word.
+        if vouched and (verified is True or verified == "true"):
+            return value
+        if vouched and verified not in (None, False, "false"):
+            self.unreadable.add("email")
+        self.missing.add("email")
+        return None
+
+    def list_of_names(self, fact: str, names: Names) -> tuple[str, ...]:
+        value = self._find(fact, names)
+        if value is _ABSENT:
+            return ()
+        if isinstance(value, str):
+            return (value,)
+        # The keys of an object: Zitadel's {role: {organisation: domain}}.
+        if isinstance(value, (list, Mapping)) and len(value) <= MAX_NAMES:
+            found = tuple(value)
+            if all(isinstance(item, str) for item in found):
+                return found
+        self.unreadable.add(fact)
+        return ()
+
+    def _find(self, fact: str, names: Names) -> object:
+        value = _first(self._claims, names)
+        if value is _ABSENT and names:
+            self.missing.add(fact)
+            if any(_is_elsewhere(self._claims, name) for name in names):
+                self.unreadable.add(fact)
+        return value
+
+
+def _is_elsewhere(claims: Mapping[str, object], name: str) -> bool:
+    # OpenID Connect Core 1.0, section 5.6.2: the claim exists and another server holds it.  Entra
+    # does so with the groups of people who are in more than 200 ("groups overage"), and says
+    # `hasgroups` where there is not even room for that.
+    top = name.split("/")[1] if name.startswith("/") else name
+    elsewhere = claims.get("_claim_names")
+    if isinstance(elsewhere, Mapping) and top in elsewhere:
+        return True
+    return top == "groups" and claims.get("hasgroups") in (True, "true")
+
+
+def merge(id_token: Mapping[str, object], userinfo: Mapping[str, object]) -> dict[str, object]:
+    """The claims of both; what the signed ID token says counts where they differ.
+
+    An e-mail and its mark come from one source: the mark of one must not vouch for the address
+    of the other.
+    """
+    merged = {**userinfo, **id_token}
+    source: Mapping[str, object] = id_token if has_claim(id_token, "email") else userinfo
+    same = id_token.get("email") == userinfo.get("email")
+    if not (same and "email_verified" in merged):
+        merged.pop("email_verified", None)
+        if "email_verified" in source:
+            merged["email_verified"] = source["email_verified"]
+    if "email" in merged and has_claim(source, "email"):
+        merged["email"] = source["email"]
+    return merged
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """What a sign-in proved, before it is made an Identity.
+
+    Attributes:
+        id_token: Claims of the verified ID token.
+        userinfo: Claims of userinfo; empty where it was not asked or failed.
+        userinfo_failed: Whether it was asked in vain: what is missing is then unreadable.
+    """
+
+    id_token: Mapping[str, object]
+    userinfo: Mapping[str, object]
+    userinfo_failed: bool = False
+
+
+def make_identity(
+    person: Person,
+    *,
+    provider: str,
+    issuer: str,
+    names: ClaimNames,
+    assume_email_verified: bool,
+    scopes: frozenset[str],
+) -> Identity:
+    """The identity of the session that a sign-in begins.
+
+    Raises:
+        UserMissingError: no claim says who the user is.
+    """
+    claims = merge(person.id_token, person.userinfo)
+    facts = read_facts(claims, names, assume_email_verified=assume_email_verified)
+    if facts.user is None:
+        raise UserMissingError(f"no claim of {names.user!r} is there as text")
+    unreadable = facts.unreadable
+    if person.userinfo_failed:
+        unreadable |= facts.missing | {"*"}
+    return Identity(
+        user=facts.user,
+        subject=str(person.id_token["sub"]),
+        issuer=issuer,
+        provider=provider,
+        credential="session",
+        email=facts.email,
+        name=facts.name,
+        groups=facts.groups,
+        roles=facts.roles,
+        scopes=scopes,
+        # Only what is signed says how and when the person signed in.  Without auth_time that is
+        # unknown: iat is the time of the token, which a running session gets without a question.
+        acr=_text(person.id_token.get("acr")),
+        amr=_texts(person.id_token.get("amr")),
+        claims=claims,
+        unreadable=unreadable,
+        authenticated_at=_time(person.id_token.get("auth_time")),
+    )
+
+
+def wants_userinfo(
+    id_token: Mapping[str, object],
+    names: ClaimNames,
+    *,
+    assume_email_verified: bool,
+    wanted: Iterable[str],
+) -> bool:
+    """Whether the ID token lacks a fact, or one of the `wanted` claims that policies look at."""
+    facts = read_facts(id_token, names, assume_email_verified=assume_email_verified)
+    return bool(facts.missing) or not all(has_claim(id_token, name) for name in wanted)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    if not isinstance(value, list):
+        return ()
+    return tuple(item for item in value if isinstance(item, str))
+
+
+def _time(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return int(value) if 0 < value < 2**53 else None

@@ -1,0 +1,207 @@
+"""The calls of the code flow that go straight to the provider, as one client."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
+from gateway.errors import GatewayError, ProviderUnavailableError
+from gateway.oidc.cache import Clock
+from gateway.oidc.client_auth import prove_client
+from gateway.oidc.discovery import Metadata
+from gateway.oidc.errors import (
+    ClientRefusedError,
+    CodeRefusedError,
+    RefreshRefusedError,
+    SubjectMismatchError,
+    UserinfoFailedError,
+)
+from gateway.oidc.flow import Flow
+from gateway.oidc.http import Answer, ProviderHttp
+from gateway.oidc.registration import Registration
+
+_OK = 200
+_UNAUTHORIZED = 401
+# Not an answer about the grant: the client was throttled, or the request never got through.
+_TRY_LATER = frozenset({408, 425, 429})
+_REFUSALS = range(400, 500)
+# A field of this size is no token; the header it would travel in has an end.
+_MAX_TOKEN_CHARACTERS = 32 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the token endpoint gave (RFC 6749, section 5.1).
+
+    Attributes:
+        expires_at: When the access token lapses; None where the provider does not say.
+        refresh_token: None is normal: not every provider or client gets one.
+        id_token: As received; present and verified after a sign-in, optional after a refresh.
+        scopes: What was granted; None where it is what was asked for.
+    """
+
+    access_token: str = field(repr=False)
+    expires_at: float | None = None
+    refresh_token: str | None = field(default=None, repr=False)
+    id_token: str | None = field(default=None, repr=False)
+    scopes: frozenset[str] | None = None
+
+
+def read_tokens(document: Mapping[str, object], now: float) -> Tokens:
+    """The tokens in an answer of the token endpoint that came at `now`.
+
+    Raises:
+        ProviderUnavailableError: a member is missing or of the wrong type.
+    """
+    access_token = _token(document, "access_token")
+    kind = document.get("token_type")
+    if access_token is None or not isinstance(kind, str) or kind.lower() != "bearer":
+        raise ProviderUnavailableError(f"no access token, or of type {kind!r}")
+    scope = document.get("scope")
+    return Tokens(
+        access_token=access_token,
+        expires_at=_expiry(document.get("expires_in"), now),
+        refresh_token=_token(document, "refresh_token"),
+        id_token=_token(document, "id_token"),
+        scopes=frozenset(scope.split()) if isinstance(scope, str) else None,
+    )
+
+
+def _token(document: Mapping[str, object], name: str) -> str | None:
+    value = document.get(name)
+    if value is None or value == "":
+        return None
+    # RFC 6749, appendix A.12: visible ASCII.  Anything else would not fit into a field.
+    if not isinstance(value, str) or len(value) > _MAX_TOKEN_CHARACTERS:
+        raise ProviderUnavailableError(f"the {name} is not text, or too long")
+    if not all("\x20" < character < "\x7f" for character in value):
+        raise ProviderUnavailableError(f"the {name} holds what no token may")
+    return value
+
+
+def _expiry(value: object, now: float) -> float | None:
+    # Some providers quote the number.
+    if isinstance(value, str) and value.isascii() and value.isdigit():
+        value = int(value[:12])
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return now + max(0.0, float(value))
+
+
+class ProviderClient:
+    """Asks the token, userinfo and revocation endpoints in the name of one registration."""
+
+    def __init__(self, registration: Registration, http: ProviderHttp, clock: Clock) -> None:
+        self._registration = registration
+        self._http = http
+        self._clock = clock
+
+    async def redeem(self, metadata: Metadata, flow: Flow, code: str) -> Tokens:
+        """Exchange `code` for tokens (RFC 6749, section 4.1.3; RFC 7636, section 4.5).
+
+        Raises:
+            CodeRefusedError: the provider does not accept the code.
+            ClientRefusedError: it does not accept the client.
+            ProviderUnavailableError: it gave no usable answer.
+        """
+        answer = await self._ask_tokens(
+            metadata,
+            [
+                ("grant_type", "authorization_code"),
+                ("code", code),
+                ("redirect_uri", flow.redirect_uri),
+                ("code_verifier", flow.code_verifier),
+            ],
+        )
+        if _is_refusal(answer):
+            refused = _error_code(answer) == "invalid_client" or answer.status == _UNAUTHORIZED
+            raise (ClientRefusedError if refused else CodeRefusedError)(_described(answer))
+        return self._read(answer)
+
+    async def refresh(self, metadata: Metadata, refresh_token: str) -> Tokens:
+        """Tokens for `refresh_token` (RFC 6749, section 6); no new refresh token is normal.
+
+        Raises:
+            RefreshRefusedError: the grant is over (``invalid_grant``).
+            ProviderUnavailableError: anything else; the grant may still be good.
+        """
+        answer = await self._ask_tokens(
+            metadata, [("grant_type", "refresh_token"), ("refresh_token", refresh_token)]
+        )
+        if _is_refusal(answer) and _error_code(answer) == "invalid_grant":
+            raise RefreshRefusedError(_described(answer))
+        return self._read(answer)
+
+    async def revoke(self, metadata: Metadata, token: str, kind: str) -> None:
+        """Have `token` revoked (RFC 7009); nothing happens where the provider cannot.
+
+        Raises:
+            ProviderUnavailableError: the provider did not confirm it.
+        """
+        if metadata.revocation_endpoint is None:
+            return
+        parameters = [("token", token), ("token_type_hint", kind)]
+        answer = await self._post(metadata, metadata.revocation_endpoint, parameters)
+        if answer.status != _OK:
+            raise ProviderUnavailableError(_described(answer))
+
+    async def userinfo(
+        self, metadata: Metadata, access_token: str, subject: str
+    ) -> Mapping[str, object]:
+        """The claims about `subject` (OpenID Connect Core 1.0, section 5.3).
+
+        Raises:
+            SubjectMismatchError: they are about somebody else (section 5.3.2).
+            UserinfoFailedError: there are none that could be read; a signed answer cannot.
+        """
+        if metadata.userinfo_endpoint is None:
+            raise UserinfoFailedError("the provider has no userinfo endpoint")
+        try:
+            answer = await self._http.get(
+                metadata.userinfo_endpoint, fields={"Authorization": f"Bearer {access_token}"}
+            )
+            if answer.status != _OK or answer.media_type != "application/json":
+                raise UserinfoFailedError(
+                    f"{answer.url}: status {answer.status}, {answer.media_type!r}"
+                )
+            claims = answer.json_object()
+        except ProviderUnavailableError as error:
+            raise UserinfoFailedError(str(error)) from error
+        if claims.get("sub") != subject:
+            raise SubjectMismatchError(f"userinfo speaks of {claims.get('sub')!r}")
+        return claims
+
+    async def _ask_tokens(self, metadata: Metadata, parameters: list[tuple[str, str]]) -> Answer:
+        # RFC 8707, section 2.2: the resource is named again with every token request.
+        resource = self._registration.authorize_params.get("resource", ())
+        resources = (resource,) if isinstance(resource, str) else resource
+        named = [*parameters, *(("resource", item) for item in resources)]
+        return await self._post(metadata, metadata.token_endpoint, named)
+
+    async def _post(
+        self, metadata: Metadata, url: str, parameters: list[tuple[str, str]]
+    ) -> Answer:
+        proof = prove_client(self._registration, metadata, self._clock())
+        form = urlencode([*parameters, *proof.parameters]).encode()
+        return await self._http.post(url, form, fields=dict(proof.fields))
+
+    def _read(self, answer: Answer) -> Tokens:
+        if answer.status != _OK:
+            raise ProviderUnavailableError(_described(answer))
+        return read_tokens(answer.json_object(), self._clock())
+
+
+def _is_refusal(answer: Answer) -> bool:
+    return answer.status in _REFUSALS and answer.status not in _TRY_LATER
+
+
+def _error_code(answer: Answer) -> str:
+    try:
+        code = answer.json_object().get("error")
+    except GatewayError:
+        return ""
+    return code if isinstance(code, str) else ""
+
+
+def _described(answer: Answer) -> str:
+    return f"{answer.url}: status {answer.status}, error {_error_code(answer)[:100]!r}"

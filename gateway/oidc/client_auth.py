@@ -1,0 +1,155 @@
+"""How the gateway proves to a provider's endpoints which client it is (RFC 6749, section 2.3)."""
+
+import json
+import secrets
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+from urllib.parse import quote_plus
+
+from gateway.errors import ProviderUnavailableError
+from gateway.oidc.discovery import Metadata
+from gateway.oidc.registration import Registration
+from gateway.oidc.tokens import sign
+
+if TYPE_CHECKING:
+    from joserfc.jwk import Key
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+# An assertion is used at once; a copy must not be good for long (RFC 7523, section 3).
+ASSERTION_TTL_S = 60
+_ALGORITHM_OF_CURVE = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA"}
+
+
+@dataclass(frozen=True, slots=True)
+class ClientProof:
+    """What to add to a request: fields of its head, parameters of its form."""
+
+    fields: tuple[tuple[str, str], ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+def choose_method(registration: Registration, metadata: Metadata) -> str:
+    """The configured method, or the best that both sides can do.
+
+    Without any word from the provider that is client_secret_basic (RFC 6749, section 2.3.1).
+    """
+    if registration.client_auth is not None:
+        return registration.client_auth
+    if registration.client_key is not None:
+        return "private_key_jwt"
+    if registration.client_secret is None:
+        return "none"
+    offered = metadata.token_auth_methods
+    if "client_secret_basic" not in offered and "client_secret_post" in offered:
+        return "client_secret_post"
+    return "client_secret_basic"
+
+
+def prove_client(registration: Registration, metadata: Metadata, now: float) -> ClientProof:
+    """Authenticate as `registration` at the token, revocation or introspection endpoint.
+
+    Raises:
+        ProviderUnavailableError: the configured key cannot sign.
+    """
+    method = choose_method(registration, metadata)
+    return _METHODS[method](registration, metadata, now)
+
+
+def _basic(registration: Registration, _metadata: Metadata, _now: float) -> ClientProof:
+    # RFC 6749, section 2.3.1: form-encoded before Basic's own encoding, which matters as soon as
+    # the id or the secret holds a ":", "%", "+" or "@".
+    pair = f"{quote_plus(registration.client_id)}:{quote_plus(registration.client_secret or '')}"
+    return ClientProof(fields=(("Authorization", f"Basic {b64encode(pair.encode()).decode()}"),))
+
+
+def _post(registration: Registration, _metadata: Metadata, _now: float) -> ClientProof:
+    return ClientProof(
+        parameters=(
+            ("client_id", registration.client_id),
+            ("client_secret", registration.client_secret or ""),
+        )
+    )
+
+
+def _none(registration: Registration, _metadata: Metadata, _now: float) -> ClientProof:
+    return ClientProof(parameters=(("client_id", registration.client_id),))
+
+
+def _private_key_jwt(registration: Registration, metadata: Metadata, now: float) -> ClientProof:
+    key, kid = read_client_key(registration.client_key or "")
+    by_issuer = registration.assertion_audience == "issuer"
+    # RFC 7523, section 3: who says it, about whom, to whom, until when, and once.
+    claims = {
+        "iss": registration.client_id,
+        "sub": registration.client_id,
+        "aud": metadata.issuer if by_issuer else metadata.token_endpoint,
+        "iat": int(now),
+        "exp": int(now) + ASSERTION_TTL_S,
+        "jti": secrets.token_urlsafe(24),
+    }
+    assertion = sign(claims, key, _algorithm_of(key), kid)
+    return ClientProof(
+        parameters=(
+            ("client_id", registration.client_id),
+            ("client_assertion_type", ASSERTION_TYPE),
+            ("client_assertion", assertion),
+        )
+    )
+
+
+_METHODS: dict[str, Callable[[Registration, Metadata, float], ClientProof]] = {
+    "client_secret_basic": _basic,
+    "client_secret_post": _post,
+    "private_key_jwt": _private_key_jwt,
+    "none": _none,
+}
+
+
+@lru_cache(maxsize=16)
+def read_client_key(text: str) -> tuple["Key", str | None]:
+    """The private key in `text` and its id: PEM, a JWK, or Zitadel's ``{"keyId", "key"}``.
+
+    Raises:
+        ProviderUnavailableError: it is none of these.
+    """
+    from joserfc.errors import JoseError
+
+    try:
+        return _read_client_key(text)
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise ProviderUnavailableError("the client key cannot be read") from error
+
+
+def _read_client_key(text: str) -> tuple["Key", str | None]:
+    from joserfc.jwk import JWKRegistry
+
+    if not text.lstrip().startswith("{"):
+        return _read_pem(text), None
+    values = json.loads(text)
+    if isinstance(values.get("key"), str):
+        return _read_pem(values["key"]), values.get("keyId")
+    return JWKRegistry.import_key(values), values.get("kid")
+
+
+def _read_pem(text: str) -> "Key":
+    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    from joserfc.jwk import ECKey, OKPKey, RSAKey
+
+    key = load_pem_private_key(text.encode(), None)
+    if isinstance(key, rsa.RSAPrivateKey):
+        return RSAKey.import_key(key)
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        return ECKey.import_key(key)
+    if isinstance(key, ed25519.Ed25519PrivateKey):
+        return OKPKey.import_key(key)
+    raise ValueError(f"not a key that signs: {type(key).__name__}")
+
+
+def _algorithm_of(key: "Key") -> str:
+    if key.key_type == "RSA":
+        return "RS256"
+    return _ALGORITHM_OF_CURVE[str(key.get("crv"))]

@@ -1,0 +1,235 @@
+"""One sign-in: what is sent with the browser, and how its return is judged; pure.
+
+State, nonce and verifier belong to the flow and travel with its own browser; no object of the
+gateway remembers them.
+"""
+
+import hashlib
+import hmac
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from urllib.parse import parse_qsl, urlencode
+
+from gateway.oidc.errors import (
+    AccessRefusedError,
+    FlowExpiredError,
+    IssuerMismatchError,
+    ProviderRefusedError,
+    StateMismatchError,
+)
+
+# Long enough for registering an account, finding a second factor and confirming an e-mail.
+FLOW_TTL_S = 1800
+# A clock that was set back, or another machine's that goes behind.
+_AHEAD_S = 60
+_SECRET_BYTES = 32
+_ONCE = ("state", "code", "iss", "error", "error_description")
+_MAX_PARAMETERS = 50
+_OURS = frozenset(
+    {
+        "client_id",
+        "redirect_uri",
+        "response_type",
+        "scope",
+        "state",
+        "nonce",
+        "code_challenge",
+        "code_challenge_method",
+        "request",
+        "request_uri",
+    }
+)
+
+RandomBytes = Callable[[int], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A sign-in that was begun.
+
+    Attributes:
+        state: Names the flow; 256 random bits, as are `nonce` and `code_verifier`.
+        redirect_uri: The callback as sent, to be repeated with the code.
+        return_to: Where the person wanted to go; judged before it came here.
+        max_age_s: How long ago the person may have signed in, for a step-up.
+        acr: Authentication contexts any of which was asked for.
+    """
+
+    provider: str
+    state: str
+    nonce: str
+    code_verifier: str
+    redirect_uri: str
+    return_to: str
+    started_at: int
+    max_age_s: int | None = None
+    acr: tuple[str, ...] = ()
+
+    def is_live(self, now: float) -> bool:
+        """Whether the browser may still come back at `now`; the last instant is too late."""
+        return -_AHEAD_S <= now - self.started_at < FLOW_TTL_S
+
+
+def new_flow(
+    *,
+    provider: str,
+    redirect_uri: str,
+    return_to: str,
+    now: float,
+    random_bytes: RandomBytes,
+    max_age_s: int | None = None,
+    acr: tuple[str, ...] = (),
+) -> Flow:
+    """Begin a sign-in: fresh state, nonce and verifier, nothing taken from the browser."""
+    return Flow(
+        provider=provider,
+        state=_secret(random_bytes),
+        nonce=_secret(random_bytes),
+        code_verifier=_secret(random_bytes),
+        redirect_uri=redirect_uri,
+        return_to=return_to,
+        started_at=int(now),
+        max_age_s=max_age_s,
+        acr=acr,
+    )
+
+
+def _secret(random_bytes: RandomBytes) -> str:
+    return _base64url(random_bytes(_SECRET_BYTES))
+
+
+def _base64url(data: bytes) -> str:
+    return urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def encode_flow(flow: Flow) -> bytes:
+    """`flow` as bytes, to be sealed."""
+    return json.dumps(asdict(flow), separators=(",", ":")).encode()
+
+
+def decode_flow(data: bytes) -> Flow:
+    """The flow that `encode_flow` made into `data`.
+
+    Raises:
+        ValueError: another version made it.
+    """
+    try:
+        values = json.loads(data)
+        return Flow(**{**values, "acr": tuple(values["acr"])})
+    except (TypeError, KeyError) as error:
+        raise ValueError("not a flow") from error
+
+
+def authorization_parameters(
+    flow: Flow,
+    *,
+    client_id: str,
+    scopes: tuple[str, ...],
+    extra: Mapping[str, str | tuple[str, ...]],
+) -> list[tuple[str, str]]:
+    """The authorization request (OpenID Connect Core 1.0, section 3.1.2.1; RFC 7636).
+
+    `extra` comes from the configuration; it can add but never replace what the flow relies on.
+    """
+    challenge = _base64url(hashlib.sha256(flow.code_verifier.encode()).digest())
+    parameters = [
+        ("response_type", "code"),
+        ("client_id", client_id),
+        ("redirect_uri", flow.redirect_uri),
+        ("scope", " ".join(scopes)),
+        ("state", flow.state),
+        ("nonce", flow.nonce),
+        ("code_challenge", challenge),
+        ("code_challenge_method", "S256"),
+    ]
+    asked = dict(extra)
+    if flow.max_age_s is not None:
+        asked["max_age"] = str(flow.max_age_s)
+    if flow.acr:
+        asked["acr_values"] = " ".join(flow.acr)
+    for name, value in asked.items():
+        if name not in _OURS:
+            values = (value,) if isinstance(value, str) else value
+            parameters.extend((name, item) for item in values)
+    return parameters
+
+
+def with_query(url: str, parameters: list[tuple[str, str]]) -> str:
+    """`url` with `parameters` after the query it may already have (RFC 6749, section 3.1)."""
+    separator = "&" if "?" in url else "?"
+    return f"{url}{separator}{urlencode(parameters)}"
+
+
+def read_parameters(encoded: str) -> dict[str, str]:
+    """The parameters of a callback, from a query or a form.
+
+    Raises:
+        StateMismatchError: it cannot be read one way only: bad encoding, or one that decides
+            anything given twice (RFC 6749, section 3.1).
+    """
+    try:
+        pairs = parse_qsl(
+            encoded,
+            keep_blank_values=True,
+            encoding="utf-8",
+            errors="strict",
+            max_num_fields=_MAX_PARAMETERS,
+        )
+    except ValueError as error:
+        raise StateMismatchError("the callback's parameters cannot be read") from error
+    parameters: dict[str, str] = {}
+    for name, value in pairs:
+        if name in parameters and name in _ONCE:
+            raise StateMismatchError(f"{name!r} is given twice")
+        parameters[name] = value
+    return parameters
+
+
+@dataclass(frozen=True, slots=True)
+class Callback:
+    """How one provider's answers are judged.
+
+    Attributes:
+        issuers: The values ``iss`` may have (RFC 9207).
+        issuer_required: Whether the provider says that it always gives one.
+    """
+
+    provider: str
+    issuers: frozenset[str]
+    issuer_required: bool
+
+
+def judge_callback(
+    parameters: Mapping[str, str], flow: Flow, callback: Callback, now: float
+) -> str:
+    """The code to redeem, once everything that can be checked before has been.
+
+    Raises:
+        SignInError: the answer is not for this flow, came too late or from another issuer, or
+            is the provider's refusal.
+    """
+    state = parameters.get("state", "")
+    if not hmac.compare_digest(state.encode(), flow.state.encode()):
+        raise StateMismatchError("the state is of another flow")
+    if flow.provider != callback.provider:
+        raise StateMismatchError(f"begun at {flow.provider!r}, ended at {callback.provider!r}")
+    if not flow.is_live(now):
+        raise FlowExpiredError(f"begun {now - flow.started_at:.0f} s ago")
+    issuer = parameters.get("iss")
+    # RFC 9207, section 2.4: the answer of one provider must not be taken to another.
+    if issuer is None and callback.issuer_required:
+        raise IssuerMismatchError("the answer lacks iss, which the provider says it gives")
+    if issuer is not None and issuer not in callback.issuers:
+        raise IssuerMismatchError(f"the answer's iss is {issuer!r}")
+    if "error" in parameters:
+        detail = parameters.get("error_description", "")
+        kind = (
+            AccessRefusedError if parameters["error"] == "access_denied" else ProviderRefusedError
+        )
+        raise kind(f"{parameters['error'][:100]!r}: {detail[:200]!r}")
+    code = parameters.get("code")
+    if not code:
+        raise ProviderRefusedError("the answer has neither a code nor an error")
+    return code

@@ -1,0 +1,131 @@
+"""Calls to providers: one client session, opened at the first call."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.errors import ProviderUnavailableError
+
+if TYPE_CHECKING:
+    from aiohttp import ClientSession, StreamReader
+
+# Discovery documents and key sets are a few KiB; nothing a provider answers needs more.
+MAX_BODY_BYTES = 1024 * 1024
+# A person waits for these calls.
+TIMEOUT_S = 10.0
+CONNECT_TIMEOUT_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One whole answer of a provider.
+
+    Attributes:
+        fields: Names in lower case; of a repeated one the last.
+    """
+
+    url: str
+    status: int
+    fields: Mapping[str, str]
+    body: bytes
+
+    @property
+    def media_type(self) -> str:
+        """The media type in lower case, without parameters; ``""`` where there is none."""
+        return self.fields.get("content-type", "").partition(";")[0].strip().lower()
+
+    def json_object(self) -> dict[str, object]:
+        """The body as a JSON object.
+
+        Raises:
+            ProviderUnavailableError: it is not one.
+        """
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise ProviderUnavailableError(f"{self.url}: the answer is not JSON") from error
+        if not isinstance(value, dict):
+            raise ProviderUnavailableError(f"{self.url}: the answer is not a JSON object")
+        return value
+
+
+class ProviderHttp:
+    """Sends requests to providers; cookies are never kept, redirects never followed.
+
+    Shared by all providers.  TLS certificates are verified against the system's authorities.
+    """
+
+    def __init__(
+        self, *, timeout_s: float = TIMEOUT_S, max_body_bytes: int = MAX_BODY_BYTES
+    ) -> None:
+        self._timeout_s = timeout_s
+        self._max_body_bytes = max_body_bytes
+        self._session: ClientSession | None = None
+
+    async def get(self, url: str, *, fields: Mapping[str, str] | None = None) -> Answer:
+        """The answer to a GET of `url`, whatever its status.
+
+        Raises:
+            ProviderUnavailableError: no whole answer came in time, or it is too large.
+        """
+        return await self._send("GET", url, fields or {}, None)
+
+    async def post(self, url: str, form: bytes, *, fields: Mapping[str, str]) -> Answer:
+        """The answer to a POST of `form`, already encoded, whatever its status.
+
+        Raises:
+            ProviderUnavailableError: no whole answer came in time, or it is too large.
+        """
+        content = {"Content-Type": "application/x-www-form-urlencoded"}
+        return await self._send("POST", url, {**content, **fields}, form)
+
+    async def aclose(self) -> None:
+        """Close every connection; a later call opens a new session."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _send(
+        self, method: str, url: str, fields: Mapping[str, str], body: bytes | None
+    ) -> Answer:
+        # Imported at the first call: a quarter of a second that a gateway serving public routes
+        # and existing sessions need not spend at start.
+        import aiohttp
+
+        if self._session is None:
+            self._session = self._open()
+        try:
+            async with self._session.request(
+                method, url, headers=fields, data=body, allow_redirects=False
+            ) as response:
+                content = await self._read(response.content, url)
+                found = {name.lower(): value for name, value in response.headers.items()}
+                return Answer(url, response.status, found, content)
+        except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
+            # A ValueError is a URL or a field that aiohttp will not send.
+            raise ProviderUnavailableError(f"{method} {url}: {error!r}") from error
+
+    async def _read(self, stream: "StreamReader", url: str) -> bytes:
+        content = bytearray()
+        async for chunk in stream.iter_chunked(64 * 1024):
+            content += chunk
+            if len(content) > self._max_body_bytes:
+                raise ProviderUnavailableError(
+                    f"{url}: the answer exceeds {self._max_body_bytes} bytes"
+                )
+        return bytes(content)
+
+    def _open(self) -> "ClientSession":
+        import aiohttp
+
+        return aiohttp.ClientSession(
+            # A jar would send what one user's call was given with another user's.
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=CONNECT_TIMEOUT_S),
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",
+                "User-Agent": "gatepost",
+            },
+        )

@@ -1,0 +1,65 @@
+"""What differs between providers, as defaults for the configuration: all data, no code.
+
+Everything here can be overridden in the file; nothing else in the gateway knows a provider by
+name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gateway.oidc.registration import ClaimNames, Names, Parameters
+
+_BASIC_SCOPES = ("openid", "profile", "email")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Defaults for one kind of provider.
+
+    Attributes:
+        offline_params: Added to the authorization request where ``offline_access`` is asked for.
+        offline_scope: Whether the provider knows ``offline_access`` at all.
+        issuer_aliases: Spellings of ``iss`` that count as the configured issuer.
+        assertion_audience: What ``aud`` of private_key_jwt must be.
+    """
+
+    scopes: Names = _BASIC_SCOPES
+    claims: ClaimNames = field(default_factory=ClaimNames)
+    authorize_params: Parameters = field(default_factory=dict)
+    offline_params: Mapping[str, str] = field(default_factory=dict)
+    offline_scope: bool = True
+    issuer_aliases: Names = ()
+    assertion_audience: str = "token_endpoint"
+
+
+PROFILES: Mapping[str, Profile] = {
+    "generic": Profile(claims=ClaimNames(roles=("roles",), groups=("groups",))),
+    # Roles come as {role: {organisation id: domain}}; keys assert to the issuer, not to the
+    # endpoint.
+    "zitadel": Profile(
+        scopes=(*_BASIC_SCOPES, "urn:zitadel:iam:org:projects:roles"),
+        claims=ClaimNames(roles=("urn:zitadel:iam:org:project:roles",)),
+        assertion_audience="issuer",
+    ),
+    # A refresh token comes only with consent (as in every node oidc-provider).
+    "logto": Profile(
+        scopes=(*_BASIC_SCOPES, "roles", "urn:logto:scope:organizations"),
+        claims=ClaimNames(name=("name", "username"), roles=("roles",), groups=("organizations",)),
+        offline_params={"prompt": "consent"},
+    ),
+    "keycloak": Profile(
+        claims=ClaimNames(roles=("/realm_access/roles",), groups=("groups",)),
+    ),
+    "authentik": Profile(claims=ClaimNames(groups=("groups",))),
+    "authelia": Profile(scopes=(*_BASIC_SCOPES, "groups"), claims=ClaimNames(groups=("groups",))),
+    "entra": Profile(claims=ClaimNames(roles=("roles",), groups=("groups",))),
+    # A refresh token is asked for by parameter; the scope is an error there.
+    "google": Profile(
+        issuer_aliases=("accounts.google.com",),
+        offline_params={"access_type": "offline", "prompt": "consent"},
+        offline_scope=False,
+    ),
+    "auth0": Profile(claims=ClaimNames(name=("name", "nickname"))),
+    "okta": Profile(scopes=(*_BASIC_SCOPES, "groups"), claims=ClaimNames(groups=("groups",))),
+    "dex": Profile(scopes=(*_BASIC_SCOPES, "groups"), claims=ClaimNames(groups=("groups",))),
+}

@@ -1,0 +1,280 @@
+"""One OpenID provider: begin a sign-in, finish it, refresh, end."""
+
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from gateway.model import Identity
+from gateway.oidc.cache import Clock
+from gateway.oidc.claims import Person, make_identity, wants_userinfo
+from gateway.oidc.client import ProviderClient, Tokens
+from gateway.oidc.discovery import Discovery, Metadata
+from gateway.oidc.errors import (
+    InvalidIdTokenError,
+    SubjectMismatchError,
+    UserinfoFailedError,
+)
+from gateway.oidc.flow import (
+    Callback,
+    Flow,
+    RandomBytes,
+    authorization_parameters,
+    judge_callback,
+    new_flow,
+    with_query,
+)
+from gateway.oidc.http import ProviderHttp
+from gateway.oidc.id_token import Expected, judge_id_token
+from gateway.oidc.keys import KeySource
+from gateway.oidc.registration import Registration
+from gateway.oidc.tokens import (
+    BadTokenError,
+    SignedToken,
+    is_symmetric,
+    peek_claims,
+    verify,
+    verify_with_secret,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """What a finished sign-in, or a refresh, proved.
+
+    Attributes:
+        provider_session: The provider's ``sid`` (OpenID Connect Front-Channel Logout 1.0).
+    """
+
+    identity: Identity
+    tokens: Tokens = field(repr=False)
+    provider_session: str | None = None
+
+
+class Provider:
+    """Everything the gateway asks of one provider.  Nothing is called before it is needed.
+
+    Attributes:
+        registration: How the gateway is known there.
+    """
+
+    def __init__(
+        self,
+        registration: Registration,
+        http: ProviderHttp,
+        clock: Clock,
+        *,
+        wanted_claims: Iterable[str] = (),
+        random_bytes: RandomBytes = secrets.token_bytes,
+    ) -> None:
+        """Use `registration`; `wanted_claims` are those that policies and mappings look at."""
+        self.registration = registration
+        self._clock = clock
+        self._wanted_claims = tuple(wanted_claims)
+        self._random_bytes = random_bytes
+        self._discovery = Discovery(
+            registration.issuer, http, clock, aliases=registration.issuer_aliases
+        )
+        self.keys = KeySource(self._jwks_uri, http, clock)
+        self._client = ProviderClient(registration, http, clock)
+
+    async def metadata(self) -> Metadata:
+        """What the provider publishes about itself.
+
+        Raises:
+            ProviderUnavailableError: it could not be asked.
+            IssuerMismatchError: it calls itself otherwise.
+        """
+        return await self._discovery.metadata()
+
+    async def begin(
+        self,
+        redirect_uri: str,
+        return_to: str,
+        *,
+        max_age_s: int | None = None,
+        acr: tuple[str, ...] = (),
+    ) -> tuple[Flow, str]:
+        """A new flow, to be kept by its browser, and the URL to send that browser to.
+
+        Raises:
+            ProviderUnavailableError: the provider cannot be reached.
+            IssuerMismatchError: it is not the one that is configured.
+        """
+        metadata = await self.metadata()
+        flow = new_flow(
+            provider=self.registration.name,
+            redirect_uri=redirect_uri,
+            return_to=return_to,
+            now=self._clock(),
+            random_bytes=self._random_bytes,
+            max_age_s=max_age_s,
+            acr=acr,
+        )
+        parameters = authorization_parameters(
+            flow,
+            client_id=self.registration.client_id,
+            scopes=self.registration.scopes,
+            extra=self.registration.authorize_params,
+        )
+        return flow, with_query(metadata.authorization_endpoint, parameters)
+
+    async def finish(self, flow: Flow, parameters: Mapping[str, str]) -> SignedIn:
+        """Judge the callback's `parameters`, redeem the code, verify and read the answer.
+
+        Raises:
+            SignInError: anything is not as it must be; each kind has its own reason.
+            ProviderUnavailableError: the provider gave no usable answer.
+        """
+        metadata = await self.metadata()
+        callback = Callback(
+            provider=self.registration.name,
+            issuers=self.registration.issuers,
+            issuer_required=metadata.answers_with_issuer,
+        )
+        code = judge_callback(parameters, flow, callback, self._clock())
+        tokens = await self._client.redeem(metadata, flow, code)
+        if tokens.id_token is None:
+            raise InvalidIdTokenError("the token endpoint gave no ID token: is openid in scopes?")
+        expected = Expected(
+            issuers=self.registration.issuers,
+            client_id=self.registration.client_id,
+            nonce=flow.nonce,
+            access_token=tokens.access_token,
+            max_age_s=flow.max_age_s,
+            asked_at=flow.started_at,
+        )
+        claims = (await self._verified(tokens.id_token, expected)).claims
+        person = await self._ask_about(metadata, claims, tokens.access_token)
+        return self._signed_in(person, tokens)
+
+    async def refresh(
+        self, refresh_token: str, previous: Identity, id_token: str | None
+    ) -> SignedIn:
+        """New tokens for `refresh_token`, and what the provider now says about the person.
+
+        No new refresh token and no new ID token is normal: the old ones then stay.  `id_token` is
+        the last one there was; its claims stand where the answer has none.  A refresh proves
+        nothing about when and how the person signed in: that stays as in `previous`, and all of
+        `previous` stays where the provider's userinfo cannot be read just now.
+
+        Raises:
+            RefreshRefusedError: the grant is over; end the session.
+            SubjectMismatchError: the answer is about somebody else; end the session.
+            SignInError: the new ID token is not acceptable; end the session.
+            ProviderUnavailableError: no usable answer came; the session may go on.
+        """
+        metadata = await self.metadata()
+        tokens = await self._client.refresh(metadata, refresh_token)
+        claims = await self._refreshed_claims(tokens, previous.subject, id_token)
+        person = await self._ask_about(
+            metadata, claims, tokens.access_token, always=tokens.id_token is None
+        )
+        if person.userinfo_failed:
+            return SignedIn(previous, tokens)
+        signed_in = self._signed_in(person, tokens)
+        identity = replace(
+            signed_in.identity,
+            authenticated_at=previous.authenticated_at,
+            acr=previous.acr,
+            amr=previous.amr,
+            scopes=previous.scopes if tokens.scopes is None else tokens.scopes,
+        )
+        return replace(signed_in, identity=identity)
+
+    async def _refreshed_claims(
+        self, tokens: Tokens, subject: str, id_token: str | None
+    ) -> Mapping[str, object]:
+        if tokens.id_token is None:
+            return {"sub": subject} if id_token is None else peek_claims(id_token)
+        expected = Expected(
+            issuers=self.registration.issuers,
+            client_id=self.registration.client_id,
+            nonce=None,
+            access_token=tokens.access_token,
+        )
+        claims = (await self._verified(tokens.id_token, expected)).claims
+        # OpenID Connect Core 1.0, section 12.2.
+        if claims["sub"] != subject:
+            raise SubjectMismatchError("the refreshed ID token is about another subject")
+        return claims
+
+    async def revoke(self, token: str, kind: str = "refresh_token") -> None:
+        """Have `token` revoked where the provider can (RFC 7009).
+
+        Raises:
+            GatewayError: the provider did not confirm it.
+        """
+        await self._client.revoke(await self.metadata(), token, kind)
+
+    async def end_session_url(
+        self, id_token_hint: str | None, post_logout_redirect_uri: str, state: str
+    ) -> str | None:
+        """Where to send the browser to sign out there too; None where the provider cannot.
+
+        OpenID Connect RP-Initiated Logout 1.0, section 2.
+
+        Raises:
+            GatewayError: the provider cannot be reached.
+        """
+        metadata = await self.metadata()
+        if metadata.end_session_endpoint is None:
+            return None
+        parameters = [
+            ("client_id", self.registration.client_id),
+            ("post_logout_redirect_uri", post_logout_redirect_uri),
+            ("state", state),
+        ]
+        if id_token_hint is not None:
+            parameters.insert(0, ("id_token_hint", id_token_hint))
+        return with_query(metadata.end_session_endpoint, parameters)
+
+    async def _jwks_uri(self) -> str:
+        return (await self.metadata()).jwks_uri
+
+    async def _verified(self, id_token: str, expected: Expected) -> SignedToken:
+        registration = self.registration
+        try:
+            if is_symmetric(id_token):
+                secret = registration.client_secret or ""
+                token = verify_with_secret(id_token, secret, registration.algorithms)
+            else:
+                token = await verify(id_token, self.keys, registration.algorithms)
+        except BadTokenError as error:
+            raise InvalidIdTokenError(str(error)) from error
+        judge_id_token(token, expected, self._clock())
+        return token
+
+    async def _ask_about(
+        self,
+        metadata: Metadata,
+        claims: Mapping[str, object],
+        access_token: str,
+        *,
+        always: bool = False,
+    ) -> Person:
+        wanted = always or wants_userinfo(
+            claims,
+            self.registration.claims,
+            assume_email_verified=self.registration.assume_email_verified,
+            wanted=self._wanted_claims,
+        )
+        if not wanted or metadata.userinfo_endpoint is None:
+            return Person(claims, {})
+        try:
+            found = await self._client.userinfo(metadata, access_token, str(claims["sub"]))
+        except UserinfoFailedError:
+            return Person(claims, {}, userinfo_failed=True)
+        return Person(claims, found)
+
+    def _signed_in(self, person: Person, tokens: Tokens) -> SignedIn:
+        registration = self.registration
+        identity = make_identity(
+            person,
+            provider=registration.name,
+            issuer=registration.issuer,
+            names=registration.claims,
+            assume_email_verified=registration.assume_email_verified,
+            scopes=frozenset(registration.scopes) if tokens.scopes is None else tokens.scopes,
+        )
+        sid = person.id_token.get("sid")
+        return SignedIn(identity, tokens, sid if isinstance(sid, str) else None)

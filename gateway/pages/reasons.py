@@ -1,0 +1,72 @@
+"""What every reason means: one table feeds pages, problem documents and `docs/reasons.md`.
+
+A reason is the stable, public, kebab-case word for why a request ended (`GatewayError.reason`,
+`Deny.reason` and so on).  A new one is one entry in one of the tables joined here.
+"""
+
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from types import MappingProxyType
+
+from gateway.pages.reason import Reason
+from gateway.pages.reasons_access import ACCESS, CONDITIONS
+from gateway.pages.reasons_account import ACCOUNTS
+from gateway.pages.reasons_request import REQUESTS, UPSTREAMS
+from gateway.pages.reasons_sign_in import SIGN_IN
+
+SECTIONS: Mapping[str, Mapping[str, Reason]] = MappingProxyType(
+    {
+        "Requests the gateway cannot serve": REQUESTS,
+        "Proving who is asking": ACCESS,
+        "Access rules": CONDITIONS,
+        "Signing in": SIGN_IN,
+        "Accounts, sessions and keys": ACCOUNTS,
+        "The app behind the gateway, and the gateway itself": UPSTREAMS,
+    }
+)
+
+REASONS: Mapping[str, Reason] = MappingProxyType(
+    {name: reason for table in SECTIONS.values() for name, reason in table.items()}
+)
+
+_STATUSES = frozenset(int(status) for status in HTTPStatus)
+
+
+def reason_for(name: str, status: int) -> Reason:
+    """The meaning of `name`; one nobody described is told by what its `status` means."""
+    known = REASONS.get(name)
+    if known is not None:
+        return known
+    return Reason(
+        status,
+        HTTPStatus(status).phrase if status in _STATUSES else "Request refused",
+        "The gateway did not let this request through.",
+        "If you think it should have, give the reason and the request id to whoever runs this"
+        " site.",
+        sign_in=status == HTTPStatus.UNAUTHORIZED,
+    )
+
+
+def reasons_document() -> str:
+    """All reasons as Markdown, one table a section: the text of `docs/reasons.md`."""
+    return "\n".join(_document_lines())
+
+
+def _document_lines() -> Iterator[str]:
+    yield "# Reasons"
+    yield ""
+    yield (
+        "Every answer the gateway gives in place of the app carries a `reason`: in the problem"
+        " document (`application/problem+json`, RFC 9457), on the error page, in the audit line"
+        " and as a metric label. Reasons are stable, so alerts and scripts may rely on them. The"
+        " status given here is the usual one."
+    )
+    for heading, table in SECTIONS.items():
+        yield ""
+        yield f"## {heading}"
+        yield ""
+        yield "| reason | status | what happened | what to do |"
+        yield "|---|---|---|---|"
+        for name, reason in table.items():
+            yield f"| `{name}` | {reason.status} | {reason.explanation} | {reason.advice} |"
+    yield ""

@@ -1,0 +1,113 @@
+"""One route: what it covers, who may pass, where it goes."""
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gateway.message.request import Request
+    from gateway.settings.schema import RouteSettings
+
+RESERVED_PREFIX = "/_gatepost"
+_RESERVED_BELOW = RESERVED_PREFIX + "/"
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A compiled route; everything in it was checked when the configuration was loaded.
+
+    Attributes:
+        index: Place in the file, from 0; -1 for `RESERVED`.
+        name: Unique; the label in metrics, audit and `explain`.
+        hosts: Lower case, with or without port; empty for every host served.
+        methods: Empty for every method.  HEAD is here wherever GET is: it asks for the same
+            resource without its content (RFC 9110, section 9.3.2).
+        paths: Exact decoded paths.
+        stems: Prefixes less their trailing slash, so that ``""`` covers everything.
+        regex: Compared with `re.fullmatch` to the decoded path.
+        access: As configured; what it means is authz's business.
+        upstream: Name of the upstream; None where there is none to send to.
+        credentials: Kinds of credential looked at; empty for all that are configured.
+        preflight: Whether a CORS preflight goes on without identity (``pass`` or ``refuse``).
+        settings: All that was configured for it; None for `RESERVED` and the default route.
+    """
+
+    index: int
+    name: str
+    hosts: frozenset[str] = frozenset()
+    methods: frozenset[str] = frozenset()
+    paths: tuple[str, ...] = ()
+    stems: tuple[str, ...] = ()
+    regex: re.Pattern[str] | None = None
+    access: object = "denied"
+    upstream: str | None = None
+    credentials: tuple[str, ...] = ()
+    unauthenticated: str = "auto"
+    preflight: str = "refuse"
+    settings: "RouteSettings | None" = None
+
+    def takes(self, method: str, preflight_for: str = "") -> bool:
+        """Whether it is for `method`, or passes preflights for `preflight_for`.
+
+        A route of POST alone that says ``preflight: pass`` must see the OPTIONS request that
+        asks for POST, or no browser would ever send the POST.
+        """
+        if not self.methods or method in self.methods:
+            return True
+        return self.preflight == "pass" and preflight_for in self.methods
+
+
+RESERVED = Route(index=-1, name="gatepost", stems=(RESERVED_PREFIX,))
+
+
+def is_reserved(path: str) -> bool:
+    """Whether the decoded `path` is the gateway's own and never reaches an upstream."""
+    return path.startswith(_RESERVED_BELOW) or path == RESERVED_PREFIX
+
+
+def is_preflight(request: "Request") -> bool:
+    """Whether `request` is a CORS preflight (Fetch standard, section 4.9)."""
+    return (
+        request.method == "OPTIONS"
+        and request.fields.has(b"origin")
+        and request.fields.has(b"access-control-request-method")
+    )
+
+
+def stem_of(prefix: str) -> str:
+    """`prefix` less its trailing slash: ``/static/`` covers what ``/static`` does."""
+    return prefix.rstrip("/")
+
+
+def covers(prefix: str, path: str) -> bool:
+    """Whether `path` is `prefix` or below it; ``/admin`` does not cover ``/administrator``."""
+    stem = stem_of(prefix)
+    return path == stem or path.startswith(stem + "/")
+
+
+def compile_route(index: int, settings: "RouteSettings", default_upstream: str | None) -> Route:
+    """The route that `settings` describe."""
+    return Route(
+        index=index,
+        name=settings.name,
+        hosts=frozenset(settings.host),
+        methods=_with_head(settings.methods),
+        paths=settings.path,
+        stems=tuple(map(stem_of, settings.prefix)),
+        regex=None if settings.regex is None else re.compile(settings.regex),
+        access=settings.access,
+        upstream=settings.upstream or default_upstream,
+        credentials=settings.credentials,
+        unauthenticated=settings.unauthenticated,
+        preflight=settings.preflight,
+        settings=settings,
+    )
+
+
+def default_route(upstream: str | None) -> Route:
+    """What stands where no routes are configured: every path needs a signed-in user."""
+    return Route(index=0, name="everything", stems=("",), access="signed_in", upstream=upstream)
+
+
+def _with_head(methods: tuple[str, ...]) -> frozenset[str]:
+    return frozenset((*methods, "HEAD") if "GET" in methods else methods)

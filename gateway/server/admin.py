@@ -1,0 +1,101 @@
+"""What `admin_listen` answers: /metrics, /healthz, /readyz, and nothing else."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from gateway.audit import Entry
+from gateway.errors import GatewayError
+from gateway.message.head import RequestHead
+from gateway.message.request import Request
+from gateway.message.response import Response
+from gateway.message.target import parse_target
+from gateway.verdict import Answer, Serve, Verdict
+
+_TEXT = ("Content-Type", "text/plain; charset=utf-8")
+_NO_STORE = ("Cache-Control", "no-store")
+
+Render = Callable[[], Awaitable[bytes]]
+
+
+class Admin:
+    """Decides for the admin listener; see Decide."""
+
+    def __init__(self, ready: Callable[[], Awaitable[None]], metrics: Render | None) -> None:
+        """Ask `ready`, which raises a GatewayError while the gateway cannot serve."""
+        self._ready = ready
+        self._metrics = metrics
+        self._paths: Mapping[str, Serve] = {
+            "/healthz": Serve(self._healthz),
+            "/readyz": Serve(self._readyz),
+            **({"/metrics": Serve(self._show_metrics)} if metrics is not None else {}),
+        }
+
+    def read(self, head: RequestHead, peer: str, now: float) -> Entry:
+        """See Decide."""
+        request = Request(
+            method=head.method,
+            target=parse_target(head.target),
+            fields=head.of.fields,
+            host=head.of.host,
+            public_url="",
+            client=peer,
+            request_id="admin",
+            received_at=now,
+            http_1_0=head.http_1_0,
+        )
+        return Entry(request, head.of, peer=peer, trusted=False, began_at=0.0)
+
+    def begin(self, entry: Entry) -> Verdict:
+        """See Decide."""
+        request = entry.request
+        if request.method not in ("GET", "HEAD"):
+            return Answer(Response(405, (("Allow", "GET, HEAD"), _TEXT), b"only GET\n"))
+        found = self._paths.get(request.target.path)
+        if found is None:
+            paths = ", ".join(self._paths)
+            return Answer(Response(404, (_TEXT,), f"here are {paths}\n".encode()))
+        return found
+
+    async def serve(self, entry: Entry, serve: Serve, body: bytes) -> Response:
+        """See Decide."""
+        return await serve.handler(entry.request, body)
+
+    def refuse(self, entry: Entry, error: GatewayError) -> Response:
+        """See Decide."""
+        del entry
+        return Response(error.status, (_TEXT, _NO_STORE), f"{error.reason}\n".encode())
+
+    def refuse_early(self, error: GatewayError, peer: str, now: float) -> tuple[Entry, Response]:
+        """See Decide."""
+        head = RequestHead("GET", b"/", http_1_0=False, of=_NO_FIELDS)
+        entry = self.read(head, peer, now)
+        return entry, self.refuse(entry, error)
+
+    def finish(self, entry: Entry, status: int, upstream: str | None, upstream_s: float) -> None:
+        """See Decide.  Asking how the gateway fares is no decision."""
+
+    async def _healthz(self, request: Request, body: bytes) -> Response:
+        del request, body
+        return Response(200, (_TEXT, _NO_STORE), b"ok\n")
+
+    async def _readyz(self, request: Request, body: bytes) -> Response:
+        del request, body
+        try:
+            await self._ready()
+        except GatewayError as error:
+            return Response(503, (_TEXT, _NO_STORE), f"{error.reason}\n".encode())
+        return Response(200, (_TEXT, _NO_STORE), b"ready\n")
+
+    async def _show_metrics(self, request: Request, body: bytes) -> Response:
+        del request, body
+        assert self._metrics is not None  # noqa: S101 - the path is there only then
+        text = await self._metrics()
+        return Response(200, (("Content-Type", "text/plain; version=0.0.4"), _NO_STORE), text)
+
+
+def _no_fields() -> "RequestHead":
+    from gateway.message.head import parse_request_head
+
+    return parse_request_head(b"GET / HTTP/1.0\r\n")
+
+
+_NO_FIELDS = _no_fields().of

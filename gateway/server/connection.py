@@ -1,0 +1,536 @@
+"""One client's connection: heads are read, bodies streamed, answers written, in order.
+
+    head -> pipeline -> Answer   written at once
+                     -> Serve    the gateway's own endpoint; its small body is gathered first
+                     -> Forward  an Exchange with an upstream, or a tunnel
+
+Where nothing must be waited for, all of it happens inside `data_received`, without a task.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Coroutine
+from typing import Any, Protocol, cast
+
+from gateway.audit import Entry
+from gateway.errors import (
+    BodyTooLargeError,
+    GatewayError,
+    HeadTooLargeError,
+    MalformedRequestError,
+    RequestTimeoutError,
+)
+from gateway.forward.exchange import Exchange
+from gateway.message.body import Body, body_reader
+from gateway.message.fields import Field
+from gateway.message.head import HeadError, RequestHead, parse_request_head
+from gateway.message.response import Response
+from gateway.server.front import Front
+from gateway.server.gathering import Gathering
+from gateway.server.writer import response_bytes
+from gateway.verdict import Answer, Forward, Serve, Verdict
+
+# What is read ahead of a request that is not ready for it.
+_READ_AHEAD_BYTES = 65536
+# The forms of the gateway's own endpoints are smaller by far.
+_OWN_BODY_BYTES = 65536
+# How long a client may still send after an answer that ends its connection (RFC 9112, 9.6).
+_LINGER_S = 2.0
+# How long work goes on for a client that has closed its side: it may have left for good.
+_HALF_CLOSED_S = 1.0
+# What nginx logs for a client that left before its answer; never sent.
+_CLIENT_LEFT = 499
+
+
+class _Sink(Protocol):
+    def send_body(self, piece: bytes) -> None: ...
+    def end_body(self, trailers: tuple[Field, ...]) -> None: ...
+
+
+class ClientConnection(asyncio.Protocol):
+    """See the module.
+
+    Its state: `_entry` is the request under way; `_body` reads what is left of that request's
+    body; `_sink` takes it, once there is one; `_exchange` is the talk with the upstream.
+    """
+
+    __slots__ = (
+        "_abort_at",
+        "_body",
+        "_body_bytes_left",
+        "_buffer",
+        "_closing",
+        "_entry",
+        "_exchange",
+        "_first",
+        "_forward",
+        "_front",
+        "_half_closed",
+        "_head",
+        "_paused",
+        "_peer",
+        "_reading",
+        "_since",
+        "_sink",
+        "_task",
+        "_transport",
+        "http_1_0",
+    )
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._transport = cast(asyncio.Transport, None)
+        self._peer = ""
+        self._buffer = b""
+        self._head: RequestHead | None = None
+        self._entry: Entry | None = None
+        self._body: Body | None = None
+        self._body_bytes_left = 0
+        self._sink: _Sink | None = None
+        self._forward: Forward | None = None
+        self._exchange: Exchange | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._first = True
+        self._closing = False
+        self._half_closed = False
+        self._paused = False
+        self._reading = False
+        self._since = front.now
+        self._abort_at = 0.0
+        self.http_1_0 = False
+
+    # What the transport says.
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """See asyncio.Protocol."""
+        self._transport = cast(asyncio.Transport, transport)
+        peer = transport.get_extra_info("peername")
+        self._peer = peer[0] if isinstance(peer, tuple) else "unix"
+        self._front.add(self)
+        if self._front.is_full:
+            self._transport.abort()
+
+    def data_received(self, data: bytes) -> None:
+        """See asyncio.Protocol."""
+        if self._abort_at:
+            return
+        exchange = self._exchange
+        if exchange is not None and exchange.is_tunnel:
+            exchange.send_raw(data)
+        elif self._body is not None and self._sink is not None:
+            self._take_body(data)
+        else:
+            if not self._buffer and self._entry is None:
+                self._since = self._front.now
+            self._buffer += data
+            if self._entry is None:
+                self._read_requests()
+            elif len(self._buffer) > _READ_AHEAD_BYTES:
+                self.pause_reading()
+
+    def eof_received(self) -> bool:
+        """See asyncio.Protocol.  Work under way gets a second to end: the client may be gone."""
+        exchange = self._exchange
+        if exchange is not None and exchange.is_tunnel:
+            exchange.client_eof()
+            return True
+        if self._entry is None or self._abort_at or self._body is not None:
+            return False
+        self._half_closed = True
+        self._since = self._front.now
+        return True
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """See asyncio.Protocol."""
+        self._front.remove(self)
+        self._front.tunnels.remove(self)
+        if self._task is not None:
+            self._task.cancel()
+        if self._exchange is not None:
+            self._exchange.cancel()
+        self._record(_CLIENT_LEFT)
+
+    def pause_writing(self) -> None:
+        """See asyncio.BaseProtocol."""
+        if self._exchange is not None:
+            self._exchange.client_writable(writable=False)
+
+    def resume_writing(self) -> None:
+        """See asyncio.BaseProtocol."""
+        if self._exchange is not None:
+            self._exchange.client_writable(writable=True)
+
+    # What the front says.
+
+    def tick(self, now: float) -> None:
+        """See Watched."""
+        if self._abort_at:
+            if now >= self._abort_at:
+                self._transport.abort()
+        elif self._entry is None:
+            self._tick_between_requests(now)
+        elif self._half_closed and now - self._since >= _HALF_CLOSED_S:
+            self._transport.abort()
+        elif self._exchange is not None:
+            error = self._exchange.overdue(now)
+            if error is not None:
+                self._exchange.cancel()
+                self.response_failed(error)
+        elif self._sink is not None and now - self._since >= self._front.limits.header_s:
+            self._fail(RequestTimeoutError("the body of a form did not come"))
+
+    def _tick_between_requests(self, now: float) -> None:
+        limits = self._front.limits
+        quiet_s = now - self._since
+        if self._buffer and quiet_s >= limits.header_s:
+            self._refuse_bytes(RequestTimeoutError("the head did not come"))
+        elif not self._buffer:
+            patience_s = limits.header_s if self._first else limits.keepalive_s
+            if quiet_s >= patience_s:
+                self._transport.close()
+
+    def drain(self) -> None:
+        """See Watched."""
+        self._closing = True
+        if self._entry is None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        """See Watched."""
+        self._transport.abort()
+
+    # The way of a request.
+
+    def _read_requests(self) -> None:
+        """Begin what is complete in the buffer, one request after the other."""
+        if self._reading:
+            return
+        self._reading = True
+        try:
+            while self._entry is None and self._buffer and not self._abort_at:
+                if not self._read_request():
+                    break
+        except GatewayError as error:
+            self._refuse_bytes(error)
+        finally:
+            self._reading = False
+        if self._half_closed and self._entry is None:
+            self._transport.close()
+
+    def _read_request(self) -> bool:
+        """Begin one request; False when its head is not complete."""
+        # RFC 9112, section 2.2: an empty line before the request line is passed over.
+        if self._buffer.startswith(b"\r\n"):
+            self._buffer = self._buffer[2:]
+        end = self._buffer.find(b"\r\n\r\n")
+        limit = self._front.limits.head_bytes
+        if 0 < limit < (end if end >= 0 else len(self._buffer)):
+            raise HeadTooLargeError(f"a head of more than {limit} bytes")
+        if end < 0:
+            _refuse_bare_line_feeds(self._buffer)
+            return False
+        head = parse_request_head(self._buffer[: end + 2])
+        self._buffer = self._buffer[end + 4 :]
+        self._begin(head)
+        return True
+
+    def _begin(self, head: RequestHead) -> None:
+        front, of = self._front, head.of
+        self._first = False
+        self.http_1_0 = head.http_1_0
+        if b"close" in of.connection or (head.http_1_0 and b"keep-alive" not in of.connection):
+            self._closing = True
+        self._head = head
+        self._entry = entry = front.pipeline.read(head, self._peer, front.clock())
+        self._body = body_reader(of.length)
+        self._body_bytes_left = front.limits.body_bytes or _UNLIMITED
+        if of.length > self._body_bytes_left:
+            self._fail(BodyTooLargeError(f"a body of {of.length} bytes"))
+            return
+        verdict = front.pipeline.begin(entry)
+        if isinstance(verdict, Answer | Serve | Forward):
+            self._proceed(verdict)
+        else:
+            self._run(self._proceed_later(verdict))
+
+    async def _proceed_later(self, verdict: Awaitable[Verdict]) -> None:
+        self._proceed(await verdict)
+
+    def _proceed(self, verdict: Verdict) -> None:
+        match verdict:
+            case Forward():
+                self._open(verdict)
+            case Answer(response=response):
+                self._answer(response)
+            case Serve():
+                self._gather(verdict)
+
+    def _open(self, forward: Forward) -> None:
+        self._forward = forward
+        self._exchange = exchange = Exchange(self, forward.outbound, self._front)
+        connection = forward.outbound.upstream.take(exchange)
+        if connection is None:
+            self._run(self._connect(exchange, forward))
+        else:
+            exchange.start(connection, self._front.loop_time())
+            self._attach(exchange)
+
+    async def _connect(self, exchange: Exchange, forward: Forward) -> None:
+        try:
+            connection = await forward.outbound.upstream.connect(exchange)
+        except GatewayError as error:
+            self.response_failed(error)
+            return
+        if self._exchange is not exchange:
+            forward.outbound.upstream.discard(connection)
+            return
+        exchange.start(connection, self._front.loop_time())
+        self._attach(exchange)
+
+    def _attach(self, sink: _Sink) -> None:
+        """Let the body flow into `sink`."""
+        self._sink = sink
+        if self._body is not None:
+            data, self._buffer = self._buffer, b""
+            if data:
+                self._take_body(data)
+        self.resume_reading()
+
+    def _take_body(self, data: bytes) -> None:
+        body, sink = self._body, self._sink
+        assert body is not None  # noqa: S101 - for the type checker; callers have looked
+        assert sink is not None  # noqa: S101
+        try:
+            pieces, rest = body.feed(data)
+        except HeadError as error:
+            self._fail(MalformedRequestError(str(error)))
+            return
+        for piece in pieces:
+            self._body_bytes_left -= len(piece)
+            sink.send_body(piece)
+        if self._body_bytes_left < 0:
+            self._fail(BodyTooLargeError("a body of more bytes than allowed"))
+        elif body.done:
+            self._body = None
+            self._buffer = rest
+            passing = self._forward.trailers if self._forward is not None else _no_trailers
+            sink.end_body(passing(body.trailers) if body.trailers else ())
+
+    def _gather(self, serve: Serve) -> None:
+        head = self._head
+        self._body_bytes_left = _OWN_BODY_BYTES
+        self._since = self._front.now
+        if self._body is None:
+            self._run(self._serve(serve, b""))
+            return
+        if head is not None and head.of.expects_continue:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._attach(Gathering(lambda body: self._run(self._serve(serve, body))))
+
+    async def _serve(self, serve: Serve, body: bytes) -> None:
+        self._sink = None
+        entry = self._entry
+        if entry is not None:
+            self._answer(await self._front.pipeline.serve(entry, serve, body))
+
+    # The way of an answer.
+
+    @property
+    def connection_line(self) -> bytes:
+        """See Client."""
+        if self._is_last:
+            return b"Connection: close\r\n"
+        return b"Connection: keep-alive\r\n" if self.http_1_0 else b""
+
+    @property
+    def _is_last(self) -> bool:
+        return self._closing or self._front.draining
+
+    def write(self, data: bytes) -> None:
+        """See Client."""
+        self._transport.write(data)
+
+    def pause_reading(self) -> None:
+        """See Client."""
+        if not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """See Client."""
+        if self._paused and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+
+    def response_started(self, status: int) -> None:
+        """See Client."""
+
+    def response_done(self, *, keep: bool) -> None:
+        """See Client."""
+        exchange = self._exchange
+        if exchange is None:
+            return
+        if not keep:
+            self._closing = True
+        self._record(exchange.status)
+        self._end()
+
+    def response_failed(self, error: GatewayError) -> None:
+        """See Client."""
+        exchange = self._exchange
+        if exchange is not None and exchange.status:
+            if self._entry is not None:
+                self._entry.note(error)
+            self._record(exchange.status)
+            # A close before the promised end tells the client; in HTTP/1.0 only a reset does.
+            if self.http_1_0:
+                self._transport.abort()
+            else:
+                self._transport.close()
+        else:
+            self._fail(error)
+
+    def repeat_request(self) -> None:
+        """See Client."""
+        if self._exchange is not None and self._forward is not None:
+            self._sink = None
+            self._run(self._connect(self._exchange, self._forward))
+
+    def tunnel_opened(self) -> None:
+        """See Client."""
+        entry = self._entry
+        if entry is not None:
+            self._front.tunnels.add(entry.session_id, entry.expires_at, self)
+            self._record(101)
+            self._entry = entry
+        self._closing = True
+        if self._buffer and self._exchange is not None:
+            data, self._buffer = self._buffer, b""
+            self._exchange.send_raw(data)
+
+    def tunnel_half_closed(self) -> None:
+        """See Client."""
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()
+
+    def _fail(self, error: GatewayError) -> None:
+        """Answer a request under way with `error`, if it has no answer yet."""
+        exchange, self._exchange = self._exchange, None
+        if exchange is not None:
+            exchange.cancel()
+        entry = self._entry
+        if entry is None or (exchange is not None and exchange.status):
+            self._transport.abort()
+        else:
+            self._answer(self._front.pipeline.refuse(entry, error))
+
+    def _answer(self, response: Response) -> None:
+        entry = self._entry
+        if entry is None:
+            return
+        self._exchange = None
+        self._sink = None
+        self._skip_body()
+        line = b"Connection: close\r\n" if self._body is not None else self.connection_line
+        self._write_answer(entry, response, line, is_head=entry.request.method == "HEAD")
+        self._record(response.status)
+        self._end()
+
+    def _write_answer(
+        self, entry: Entry, response: Response, line: bytes, *, is_head: bool
+    ) -> None:
+        self._transport.write(
+            response_bytes(
+                response,
+                date=self._front.date,
+                request_id=entry.request.request_id,
+                connection=line,
+                is_head=is_head,
+            )
+        )
+
+    def _skip_body(self) -> None:
+        """Pass over the body of a request that is answered without it, if it is here already."""
+        body = self._body
+        if body is None:
+            return
+        try:
+            _, rest = body.feed(self._buffer)
+        except HeadError:
+            return
+        self._buffer = b""
+        if body.done:
+            self._body = None
+            self._buffer = rest
+
+    def _refuse_bytes(self, error: GatewayError) -> None:
+        """Answer bytes that never became a request, and close: where the next begins is unknown."""
+        front = self._front
+        self._buffer = b""
+        self._closing = True
+        self._entry, response = front.pipeline.refuse_early(error, self._peer, front.clock())
+        self._write_answer(self._entry, response, b"Connection: close\r\n", is_head=False)
+        self._record(response.status)
+        self._linger()
+
+    def _end(self) -> None:
+        """The answer is written: close, or go on with the next request."""
+        self._exchange = self._forward = self._sink = self._head = None
+        self._task = None
+        self._since = self._front.now
+        if self._body is not None:
+            self._linger()
+        elif self._is_last or self._transport.is_closing():
+            self._transport.close()
+        else:
+            if self._buffer:
+                self._read_requests()
+            elif self._half_closed:
+                self._transport.close()
+            self.resume_reading()
+
+    def _linger(self) -> None:
+        # A close while the client still sends resets the connection, and the answer is lost.
+        self._entry = self._body = None
+        self._abort_at = self._front.now + _LINGER_S
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+            self.resume_reading()
+        else:
+            self._transport.close()
+
+    def _record(self, status: int) -> None:
+        entry, self._entry = self._entry, None
+        if entry is None:
+            return
+        exchange = self._exchange
+        if exchange is None or not exchange.sent_at:
+            self._front.pipeline.finish(entry, status, None, 0.0)
+        else:
+            took_s = self._front.loop_time() - exchange.sent_at
+            self._front.pipeline.finish(entry, status, exchange.upstream, took_s)
+
+    def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        self._task = self._front.spawn(coroutine)
+
+
+_UNLIMITED = 1 << 62
+
+
+def _no_trailers(fields: tuple[Field, ...]) -> tuple[Field, ...]:
+    del fields
+    return ()
+
+
+def _refuse_bare_line_feeds(buffer: bytes) -> None:
+    """Tell early that no head will come of `buffer`, rather than wait for its end.
+
+    Raises:
+        MalformedRequestError: A line ends without CR, or the request line is none.
+    """
+    if buffer.count(b"\n") != buffer.count(b"\r\n"):
+        raise MalformedRequestError("a line feed without a carriage return")
+    line, ended, _ = buffer.partition(b"\r\n")
+    if ended:
+        parse_request_head(line + b"\r\nHost: x\r\n")

@@ -1,0 +1,148 @@
+"""What all connections of one worker share: time, limits, the pipeline, and the drain."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from email.utils import formatdate
+from typing import Any, Protocol
+
+from gateway.forward.upstream import Upstream
+from gateway.server.tunnels import Tunnels
+from gateway.verdict import Decide
+
+Clock = Callable[[], float]
+
+_log = logging.getLogger(__name__)
+_TICK_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ClientLimits:
+    """What one client may take; 0 is no limit.
+
+    Attributes:
+        header_s: Seconds until a head is complete.
+        keepalive_s: Seconds between two requests.
+    """
+
+    head_bytes: int
+    body_bytes: int
+    header_s: float
+    keepalive_s: float
+    connections: int
+
+
+class Watched(Protocol):
+    """A connection, as the ticker sees it."""
+
+    def tick(self, now: float) -> None:
+        """Look whether a time-out is over at loop time `now`."""
+
+    def drain(self) -> None:
+        """Close as soon as no request is under way."""
+
+    def abort(self) -> None:
+        """Close at once."""
+
+
+class Front:
+    """See the module.
+
+    Attributes:
+        now: Loop time of the last tick: good to half a second, free to read.
+        date: The Date field's value, as of the last tick.
+        draining: Whether the process is about to end: no connection is kept any more.
+        clock: Seconds since the epoch.
+        loop_time: Seconds of the event loop's clock, exactly.
+        tunnels: Those that are open.
+    """
+
+    def __init__(
+        self, pipeline: Decide, limits: ClientLimits, upstreams: list[Upstream], clock: Clock
+    ) -> None:
+        self.pipeline = pipeline
+        self.limits = limits
+        self.draining = False
+        self.now = 0.0
+        self.date = b""
+        self.clock = clock
+        self.tunnels = Tunnels()
+        self.loop_time: Callable[[], float] = asyncio.get_running_loop().time
+        self._upstreams = upstreams
+        self._connections: set[Watched] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._empty = asyncio.Event()
+        self._timer: asyncio.TimerHandle | None = None
+        self._on_tick: list[Callable[[], None]] = []
+
+    def start(self) -> None:
+        """Begin to tick, in the running event loop."""
+        self._tick(asyncio.get_running_loop())
+
+    def every_tick(self, listener: Callable[[], None]) -> None:
+        """Call `listener` about twice a second."""
+        self._on_tick.append(listener)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether there are as many connections as may be."""
+        return 0 < self.limits.connections < len(self._connections)
+
+    def add(self, connection: Watched) -> None:
+        """A client connected."""
+        self._connections.add(connection)
+        self._empty.clear()
+
+    def remove(self, connection: Watched) -> None:
+        """A client's connection is gone."""
+        self._connections.discard(connection)
+        if not self._connections:
+            self._empty.set()
+
+    def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run `coroutine` beside the connections; its failure is logged."""
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def drain(self, timeout_s: float) -> None:
+        """Let requests under way end, for `timeout_s` seconds at most; then close everything."""
+        self.draining = True
+        for connection in list(self._connections):
+            connection.drain()
+        if self._connections:
+            try:
+                await asyncio.wait_for(self._empty.wait(), timeout_s)
+            except TimeoutError:
+                _log.warning("%d connections did not end in time", len(self._connections))
+        self.close()
+
+    def close(self) -> None:
+        """Close every connection at once."""
+        if self._timer is not None:
+            self._timer.cancel()
+        for connection in list(self._connections):
+            connection.abort()
+        for task in list(self._tasks):
+            task.cancel()
+        for upstream in self._upstreams:
+            upstream.close()
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.now = loop.time()
+        self.date = formatdate(self.clock(), usegmt=True).encode()
+        self._timer = loop.call_later(_TICK_S, self._tick, loop)
+        for upstream in self._upstreams:
+            upstream.tick(self.now)
+        for connection in list(self._connections):
+            connection.tick(self.now)
+        self.tunnels.end_expired(self.clock())
+        for listener in self._on_tick:
+            listener()
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("a request failed inside the gateway", exc_info=error)

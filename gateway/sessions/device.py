@@ -1,0 +1,36 @@
+"""A short name for the device behind a User-Agent, to be recognised by its owner in a list."""
+
+# The first that is found names it: most browsers also name the ones they descend from.
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("SamsungBrowser", "Samsung Internet"),
+    ("Firefox", "Firefox"),
+    ("FxiOS", "Firefox"),
+    ("Chrom", "Chrome"),
+    ("CriOS", "Chrome"),
+    ("Safari", "Safari"),
+    ("curl/", "curl"),
+)
+_SYSTEMS = (
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Android", "Android"),
+    ("Windows", "Windows"),
+    ("Mac OS X", "macOS"),
+    ("CrOS", "ChromeOS"),
+    ("Linux", "Linux"),
+)
+_MAX_CHARS = 40
+
+
+def device_name(user_agent: str) -> str:
+    """Such as ``Firefox on Linux``; never longer than 40 characters, printable ASCII only."""
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent), None)
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), None)
+    if browser is not None and system is not None:
+        return f"{browser} on {system}"
+    if browser is not None or system is not None:
+        return browser or system or ""
+    product = user_agent.partition(" ")[0][:_MAX_CHARS]
+    return product if product.isascii() and product.isprintable() and product else "unknown"

@@ -1,0 +1,156 @@
+"""Ending sessions: in the store, on this worker, and by message on every other one."""
+
+import json
+import logging
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, TypeVar
+
+from gateway.errors import StoreUnavailableError
+from gateway.sessions.cache import SessionCache
+from gateway.sessions.record import SessionInfo, open_info, open_refresh_token, unpack
+from gateway.sessions.sealing import Sealer
+from gateway.sessions.ticket import storage_key
+from gateway.storage.store import Clock, Store
+
+_log = logging.getLogger(__name__)
+
+_CHANNEL = "sessions"
+
+_T = TypeVar("_T")
+
+Cause = Literal["ended", "replaced"]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A session that is over, and what is left to do about it.
+
+    Attributes:
+        info: Whose it was; None when its record could not be read.
+        refresh_token: To be revoked at the provider, where there is one.
+        cause: ``replaced`` when the same browser signed in again: some providers end their own
+            session with the old refresh token, and with it the new one.
+    """
+
+    session_id: str
+    info: SessionInfo | None
+    refresh_token: str | None = field(repr=False)
+    cause: Cause = "ended"
+
+
+Unregister = Callable[[], None]
+
+
+class Endings:
+    """Takes sessions out of the store and lets everyone know who must."""
+
+    def __init__(self, store: Store, cache: SessionCache, clock: Clock) -> None:
+        self._store = store
+        self._cache = cache
+        self._clock = clock
+        self._worker = secrets.token_hex(8)
+        self._unsent: list[bytes] = []
+        self._on_end: dict[object, Callable[[str], None]] = {}
+        self._on_revoke: dict[object, Callable[[Ended], None]] = {}
+        self._unsubscribe: Unregister | None = None
+
+    def on_end(self, callback: Callable[[str], None]) -> Unregister:
+        """Call `callback` with the id of each session that ends, on whichever worker."""
+        return _register(self._on_end, callback)
+
+    def on_revoke(self, callback: Callable[[Ended], None]) -> Unregister:
+        """Call `callback` with each session that ends, on the one worker that took it out."""
+        return _register(self._on_revoke, callback)
+
+    async def end(self, ids: Iterable[str], sealer: Sealer, cause: Cause) -> list[Ended]:
+        """End the sessions of these ids; those that were still there.
+
+        Raises:
+            StoreUnavailableError: Not all could be ended; those that were are told of.
+        """
+        ended = []
+        try:
+            for session_id in ids:
+                data = await self._store.take(storage_key(session_id))
+                self.forget(session_id)
+                if data is not None:
+                    ended.append(_read(sealer, session_id, data, cause))
+        finally:
+            if ended:
+                await self.tell(ended=[item.session_id for item in ended])
+            for item in ended:
+                _call_all(self._on_revoke, item)
+        return ended
+
+    def forget(self, session_id: str) -> None:
+        """Act on this worker as a session's end demands."""
+        self._cache.end(session_id, self._clock())
+        _call_all(self._on_end, session_id)
+
+    async def tell(self, *, ended: Sequence[str] = (), changed: Sequence[str] = ()) -> None:
+        """Tell the other workers; what cannot be told now is told by `upkeep`.
+
+        A worker that hears nothing asks the store anyway, within a minute.
+        """
+        message = {"worker": self._worker, "ended": ended, "changed": changed}
+        self._unsent.append(json.dumps(message).encode())
+        try:
+            await self._send()
+        except StoreUnavailableError as error:
+            _log.warning("ended sessions are not told of yet: %s", error)
+
+    async def upkeep(self) -> None:
+        """Listen to the other workers, if that failed so far, and send what is left to send."""
+        if self._unsubscribe is None:
+            self._unsubscribe = await self._store.subscribe(_CHANNEL, self._heard)
+        await self._send()
+
+    def close(self) -> None:
+        """Stop listening."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+
+    async def _send(self) -> None:
+        while self._unsent:
+            message = self._unsent[0]
+            await self._store.publish(_CHANNEL, message)
+            if message in self._unsent:
+                self._unsent.remove(message)
+
+    def _heard(self, message: bytes) -> None:
+        told = json.loads(message)
+        if told["worker"] == self._worker:
+            return
+        for session_id in told["ended"]:
+            self.forget(session_id)
+        for session_id in told["changed"]:
+            self._cache.drop(session_id)
+
+
+def _read(sealer: Sealer, session_id: str, data: bytes, cause: Cause) -> Ended:
+    record = unpack(data)
+    info = open_info(sealer, session_id, record)
+    return Ended(session_id, info, open_refresh_token(sealer, session_id, record), cause)
+
+
+def _register(
+    callbacks: dict[object, Callable[[_T], None]], callback: Callable[[_T], None]
+) -> Unregister:
+    token = object()
+    callbacks[token] = callback
+
+    def unregister() -> None:
+        callbacks.pop(token, None)
+
+    return unregister
+
+
+def _call_all(callbacks: dict[object, Callable[[_T], None]], argument: _T) -> None:
+    for callback in tuple(callbacks.values()):
+        try:
+            callback(argument)
+        except Exception:  # noqa: BLE001 - logged; the session is over for the others too
+            _log.exception("a listener to the end of sessions failed")

@@ -1,0 +1,316 @@
+"""The life of sessions: from a worker's memory or the store, made, replaced, listed, ended."""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import partial
+from hashlib import sha256
+
+from gateway.errors import StoreUnavailableError
+from gateway.model import Identity
+from gateway.sessions import record as records
+from gateway.sessions.cache import CachedSession, SessionCache
+from gateway.sessions.endings import Ended, Endings, Unregister
+from gateway.sessions.record import Record, SessionInfo
+from gateway.sessions.sealing import RandomBytes, Sealer
+from gateway.sessions.session import Limits, Session, Tokens, with_tokens
+from gateway.sessions.ticket import COOKIE_CHARS, Ticket, new_ticket, parse_ticket, storage_key
+from gateway.sessions.upkeep import CHECK_S, MAX_UNCHECKED_S, Upkeep, swap, touch_s, ttl_s
+from gateway.storage.store import Clock, Store
+
+# While the store is down a live session goes on being served, and the store is tried this often.
+_RETRY_S = 5.0
+# A swap can be lost to another worker's touch, which changes no token; more than that is odd.
+_SWAP_ATTEMPTS = 5
+
+
+class SessionManager:
+    """All sessions of this gateway, as one worker sees them.
+
+    Attributes:
+        limits: How long sessions may live; may be set anew when the configuration changes.
+        sealer: Opens and seals records; may be set anew when the secret is rotated.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sealer: Sealer,
+        limits: Limits,
+        *,
+        clock: Clock,
+        random: RandomBytes = secrets.token_bytes,
+        max_cached: int = 10_000,
+    ) -> None:
+        self.limits = limits
+        self.sealer = sealer
+        self._store = store
+        self._clock = clock
+        self._random = random
+        self._cache = SessionCache(max_cached, remember_ended_s=2 * MAX_UNCHECKED_S)
+        self._endings = Endings(store, self._cache, clock)
+        self._loading: dict[bytes, asyncio.Task[Session | None]] = {}
+        self._upkeep = Upkeep(self, store, self._cache, self._endings, clock)
+
+    def recall(self, cookie: str, now: float) -> Session | None:
+        """The live session of a cookie if this worker knows it; otherwise `load` has to tell.
+
+        Counts as a use at `now`.  Never waits: what the store should learn is left to the
+        background task.
+        """
+        if len(cookie) != COOKIE_CHARS:
+            return None
+        entry = self._cache.get(_digest(cookie))
+        if entry is None:
+            return None
+        unchecked_s = abs(now - entry.checked_at)
+        if unchecked_s >= MAX_UNCHECKED_S or not entry.is_live(now, self.limits):
+            return None
+        entry.last_seen_at = now
+        if unchecked_s >= CHECK_S or abs(now - entry.written_at) >= touch_s(self.limits):
+            self._upkeep.call(entry)
+        return entry.session
+
+    async def load(self, cookie: str, now: float) -> Session | None:
+        """The live session of a cookie as the store knows it; None if there is none.
+
+        Counts as a use at `now`.  Calls for one cookie at the same time share one read.
+
+        Raises:
+            StoreUnavailableError: The store could not answer, and this worker does not know
+                the session to be live.
+        """
+        ticket = parse_ticket(cookie)
+        if ticket is None:
+            return None
+        digest = _digest(cookie)
+        task = self._loading.get(digest)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._load(digest, ticket, now))
+            self._loading[digest] = task
+            task.add_done_callback(partial(self._loaded, digest))
+        # One caller's client may go away; the others still want the answer.
+        return await asyncio.shield(task)
+
+    async def create(
+        self,
+        identity: Identity,
+        tokens: Tokens,
+        *,
+        provider_sid: str | None,
+        ip: str,
+        device: str,
+        now: float,
+        replaces: str | tuple[str, ...] | None = None,
+    ) -> tuple[str, Session]:
+        """A new session and the value of its cookie.
+
+        Args:
+            identity: Who signed in; bound to the session in the result.
+            tokens: What the provider issued.
+            provider_sid: The provider's ``sid``, if it gave one.
+            ip: The client's address.
+            device: A short name for the device, as `device_name` gives.
+            now: Seconds since the epoch.
+            replaces: The session cookies the browser sent; their sessions end, whoever's they
+                were, so that no one can choose another's session.
+
+        Raises:
+            StoreUnavailableError: The session could not be kept, or a replaced one not ended.
+        """
+        ticket = new_ticket(self._random)
+        bare = Session(
+            session_id=ticket.session_id,
+            identity=identity,
+            provider=identity.provider,
+            created_at=now,
+            last_seen_at=now,
+            device=device,
+            ip=ip,
+            provider_sid=provider_sid,
+        )
+        session = with_tokens(bare, identity, tokens)
+        record = records.seal_session(self.sealer, ticket, session)
+        await self._store.put(
+            storage_key(session.session_id),
+            record.pack(),
+            ttl_s=ttl_s(self.limits, now, now),
+            indexes=records.index_names(self.sealer, records.describe(session)),
+        )
+        replaced = (replaces,) if isinstance(replaces, str) else replaces or ()
+        ids = [old.session_id for value in replaced if (old := parse_ticket(value)) is not None]
+        await self._endings.end(ids, self.sealer, "replaced")
+        entry = self._remember(_digest(ticket.cookie), ticket, session, record, now)
+        return ticket.cookie, entry.session
+
+    async def replace(self, cookie: str, session: Session, successor: Session) -> bool:
+        """Put `successor` in the place of `session`, for the same cookie.
+
+        False when the session has ended or holds other tokens by now: whoever changed it was
+        first, and `load` tells what it became.
+
+        Raises:
+            StoreUnavailableError: The store could not answer; nothing is known of the change.
+        """
+        ticket = parse_ticket(cookie)
+        if ticket is None or ticket.session_id != session.session_id:
+            return False
+        for _ in range(_SWAP_ATTEMPTS):
+            now = self._clock()
+            data = await self._store.get(storage_key(ticket.session_id))
+            current = records.open_session(self.sealer, ticket, records.unpack(data))
+            if current is None or current.tokens != session.tokens:
+                return False
+            latest = max(current.last_seen_at, successor.last_seen_at)
+            kept = replace(successor, last_seen_at=latest)
+            sealed = records.seal_session(self.sealer, ticket, kept)
+            info = records.describe(kept)
+            if await swap(self._store, data, sealed, info, self, now):
+                self._remember(_digest(cookie), ticket, kept, sealed, now)
+                await self._endings.tell(changed=[kept.session_id])
+                return True
+        return False
+
+    async def list_for(self, user: str) -> list[SessionInfo]:
+        """The live sessions of `user`, the one used last first."""
+        return await self._list(records.user_indexes(self.sealer, user))
+
+    async def list_all(self) -> list[SessionInfo]:
+        """Every live session, the one used last first."""
+        return await self._list((records.EVERY_SESSION,))
+
+    async def count(self) -> int:
+        """How many sessions the store holds."""
+        return await self._store.count(records.EVERY_SESSION)
+
+    async def end(self, which: Session | str) -> Ended | None:
+        """End a session, given itself or its cookie; None when there was none to end.
+
+        This and the other ways of ending hold on every worker within a second, call the
+        listeners of `on_end` there, and those of `on_revoke` here.
+
+        Raises:
+            StoreUnavailableError: The session was not ended.
+        """
+        if isinstance(which, Session):
+            return await self.end_by_id(which.session_id)
+        ticket = parse_ticket(which)
+        return None if ticket is None else await self.end_by_id(ticket.session_id)
+
+    async def end_by_id(self, session_id: str) -> Ended | None:
+        """End the session of that id; the caller has checked whose it is."""
+        ended = await self._endings.end([session_id], self.sealer, "ended")
+        return ended[0] if ended else None
+
+    async def end_all(self, issuer: str, subject: str) -> list[Ended]:
+        """End every session of the issuer's subject."""
+        return await self._end_under(records.subject_indexes(self.sealer, issuer, subject))
+
+    async def end_by_sid(self, issuer: str, provider_sid: str) -> list[Ended]:
+        """End the sessions that the provider's session `provider_sid` gave rise to."""
+        return await self._end_under(records.sid_indexes(self.sealer, issuer, provider_sid))
+
+    async def end_for(self, user: str) -> list[Ended]:
+        """End every session of `user`."""
+        return await self._end_under(records.user_indexes(self.sealer, user))
+
+    def on_end(self, callback: Callable[[str], None]) -> Unregister:
+        """Call `callback` with the id of each session that ends, on whichever worker it does."""
+        return self._endings.on_end(callback)
+
+    def on_revoke(self, callback: Callable[[Ended], None]) -> Unregister:
+        """Call `callback` once with each session this worker ends, to revoke its token."""
+        return self._endings.on_revoke(callback)
+
+    async def start(self) -> None:
+        """Listen to the other workers, and write times of use from now on."""
+        await self._upkeep.start()
+
+    async def aclose(self) -> None:
+        """Write what is left to write and stop; safe to call twice."""
+        await self._upkeep.aclose()
+
+    async def upkeep(self) -> None:
+        """Do now what the background task would do soon."""
+        await self._upkeep.run_once()
+
+    async def _load(self, digest: bytes, ticket: Ticket, now: float) -> Session | None:
+        session_id = ticket.session_id
+        try:
+            data = await self._store.get(storage_key(session_id))
+        except StoreUnavailableError:
+            known = self._cache.get(digest)
+            if known is None or not known.is_live(now, self.limits):
+                raise
+            known.last_seen_at = now
+            known.checked_at = now - MAX_UNCHECKED_S + _RETRY_S
+            return known.session
+        if data is None or self._cache.has_ended(session_id):
+            self._cache.drop(session_id)
+            return None
+        record = records.unpack(data)
+        session = records.open_session(self.sealer, ticket, record)
+        if record is None or session is None:
+            return None
+        return self._admit(digest, ticket, session, record, now)
+
+    def _admit(
+        self, digest: bytes, ticket: Ticket, session: Session, record: Record, now: float
+    ) -> Session | None:
+        known = self._cache.get(digest)
+        # Uses this worker has seen may not have been written yet.
+        seen_at = session.last_seen_at if known is None else known.last_seen_at
+        last_seen_at = max(seen_at, session.last_seen_at)
+        if not self.limits.allow(session.created_at, last_seen_at, now):
+            return None
+        entry = self._remember(digest, ticket, session, record, now)
+        entry.last_seen_at = now
+        if abs(now - entry.written_at) >= touch_s(self.limits):
+            self._upkeep.call(entry)
+        return entry.session
+
+    def _loaded(self, digest: bytes, task: asyncio.Task[Session | None]) -> None:
+        del self._loading[digest]
+        if not task.cancelled():
+            task.exception()  # Seen by those who wait; nobody may be left waiting.
+
+    def _remember(
+        self, digest: bytes, ticket: Ticket, session: Session, record: Record, now: float
+    ) -> CachedSession:
+        expires_at = int(session.created_at + self.limits.absolute_s)
+        identity = replace(session.identity, expires_at=expires_at)
+        entry = CachedSession(
+            session=replace(session, identity=identity),
+            ticket=ticket,
+            last_seen_at=session.last_seen_at,
+            written_at=session.last_seen_at,
+            checked_at=now,
+            body_digest=sha256(record.body).digest(),
+        )
+        if not self._cache.has_ended(session.session_id):
+            self._cache.add(digest, entry)
+        return entry
+
+    async def _list(self, indexes: Iterable[str]) -> list[SessionInfo]:
+        now = self._clock()
+        found = {}
+        for index in indexes:
+            for key, data in await self._store.find(index):
+                session_id = key.removeprefix("session:")
+                info = records.open_info(self.sealer, session_id, records.unpack(data))
+                if info is not None and self.limits.allow(info.created_at, info.last_seen_at, now):
+                    found[session_id] = info
+        return sorted(found.values(), key=lambda info: info.last_seen_at, reverse=True)
+
+    async def _end_under(self, indexes: Iterable[str]) -> list[Ended]:
+        ids = []
+        for index in indexes:
+            for key, _ in await self._store.find(index):
+                ids.append(key.removeprefix("session:"))
+        return await self._endings.end(ids, self.sealer, "ended")
+
+
+def _digest(cookie: str) -> bytes:
+    # Looking a digest up takes no time that tells how much of a guess was right.
+    return sha256(cookie.encode("utf-8", "surrogatepass")).digest()

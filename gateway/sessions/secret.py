@@ -1,0 +1,90 @@
+"""The server's secret: from the settings, or made once in the data directory; never a default."""
+
+import os
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+
+from gateway.errors import SettingsError
+from gateway.sessions.sealing import MIN_SECRET_BYTES
+
+_FILE_NAME = "secret"
+# How many secrets a rotation keeps: the new one, and those old sessions are sealed under.
+_KEPT = 3
+
+
+def configured_secrets(values: Sequence[str]) -> tuple[bytes, ...]:
+    """The secrets of the settings, newest first, as bytes.
+
+    Raises:
+        SettingsError: There is none, or one is shorter than 32 bytes.
+    """
+    encoded = tuple(value.encode() for value in values)
+    if not encoded or any(len(secret) < MIN_SECRET_BYTES for secret in encoded):
+        raise SettingsError([f"secret: at least {MIN_SECRET_BYTES} bytes are needed"])
+    return encoded
+
+
+def kept_secrets(data_dir: Path) -> tuple[bytes, ...]:
+    """The secrets kept in `data_dir`, newest first; the first call ever makes one.
+
+    Several processes may call this at once: all get the same.
+
+    Raises:
+        SettingsError: The file cannot be made or read, or what it holds is no secret.
+    """
+    path = data_dir / _FILE_NAME
+    try:
+        if not path.exists():
+            data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _create(path, _new_secret())
+        return _read(path)
+    except OSError as error:
+        raise SettingsError([f"data_dir: {path}: {error.strerror}"]) from error
+
+
+def rotate_kept_secret(data_dir: Path) -> None:
+    """Put a new secret before those kept in `data_dir`; the oldest beyond three is forgotten.
+
+    Raises:
+        SettingsError: As `kept_secrets`.
+    """
+    path = data_dir / _FILE_NAME
+    lines = [_new_secret(), *kept_secrets(data_dir)][:_KEPT]
+    temporary = _written(path, b"\n".join(lines))
+    try:
+        temporary.replace(path)
+    except OSError as error:
+        raise SettingsError([f"data_dir: {path}: {error.strerror}"]) from error
+
+
+def _new_secret() -> bytes:
+    return secrets.token_urlsafe(MIN_SECRET_BYTES).encode()
+
+
+def _create(path: Path, secret: bytes) -> None:
+    """Make the file whole or not at all; the one another process made meanwhile stays."""
+    temporary = _written(path, secret)
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
+
+
+def _written(path: Path, content: bytes) -> Path:
+    temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
+    return temporary
+
+
+def _read(path: Path) -> tuple[bytes, ...]:
+    lines = tuple(line for line in path.read_bytes().split(b"\n") if line)
+    if not lines or any(len(line) < MIN_SECRET_BYTES for line in lines):
+        raise SettingsError([f"data_dir: {path}: holds no secret of {MIN_SECRET_BYTES} bytes"])
+    return lines

@@ -1,0 +1,157 @@
+"""The rules of a session and its written form; no clock, no store, no cookie."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any
+
+from gateway.model import Identity
+
+Migration = Callable[[dict[str, Any]], dict[str, Any]]
+
+VERSION = 1
+# From a version of the written form to the next one.
+_MIGRATIONS: Mapping[int, Migration] = {}
+
+# Held once, in Session: not written a second time with the identity.
+_DERIVED = frozenset({"credential", "session_id", "expires_at", "access_token", "id_token"})
+_TUPLES = frozenset({"groups", "roles", "amr"})
+_SETS = frozenset({"scopes", "unreadable"})
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a session may live.
+
+    Attributes:
+        idle_s: Seconds without a request before it ends.
+        absolute_s: Seconds from sign-in before it ends, however busy.
+    """
+
+    idle_s: float
+    absolute_s: float
+
+    def allow(self, created_at: float, last_seen_at: float, now: float) -> bool:
+        """Whether a session of these times may still be used; the last instant is too late.
+
+        A clock that was set back ends no session: a time may lie ahead of `now`.  It may not
+        lie ahead by `idle_s`, or a clock once wrong by years would make a session immortal.
+        """
+        idle = now - last_seen_at
+        age = now - created_at
+        ahead = -self.idle_s
+        return ahead < idle < self.idle_s and ahead < age < self.absolute_s
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What the provider issued; each may be missing.
+
+    Attributes:
+        access_expires_at: When the access token lapses, seconds since the epoch.
+    """
+
+    access_token: str | None = field(default=None, repr=False)
+    refresh_token: str | None = field(default=None, repr=False)
+    id_token: str | None = field(default=None, repr=False)
+    access_expires_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One signed-in browser.  Times are seconds since the epoch.
+
+    Attributes:
+        session_id: Digest that names it in the store, in logs and in assertions.
+        identity: Who signed in, complete as requests are judged by it.
+        last_seen_at: When a request last used it; may lag behind by a minute.
+        device: Short name made of the User-Agent.
+        provider_sid: The provider's ``sid`` (OIDC Back-Channel Logout 1.0, section 2.1).
+    """
+
+    session_id: str
+    identity: Identity
+    provider: str
+    created_at: float
+    last_seen_at: float
+    device: str
+    ip: str
+    tokens: Tokens = field(default=Tokens(), repr=False)
+    provider_sid: str | None = None
+
+    def is_live(self, now: float, limits: Limits) -> bool:
+        """Whether the session may still be used at `now`; the last instant is already too late."""
+        return limits.allow(self.created_at, self.last_seen_at, now)
+
+
+def with_tokens(session: Session, identity: Identity, tokens: Tokens) -> Session:
+    """The session with what the provider now says; the identity is bound to the session."""
+    bound = replace(
+        identity,
+        credential="session",
+        provider=session.provider,
+        session_id=session.session_id,
+        access_token=tokens.access_token,
+        id_token=tokens.id_token,
+    )
+    return replace(session, identity=bound, tokens=tokens)
+
+
+def encode_session(session: Session) -> bytes:
+    """The written form.
+
+    The standard library's JSON, because claims are the provider's: an integer over 64 bits or
+    a lone surrogate, both legal JSON, must not make a sign-in fail.
+    """
+    identity = {
+        name: _plain(value)
+        for name in (f.name for f in fields(Identity) if f.name not in _DERIVED)
+        if (value := getattr(session.identity, name)) is not None
+    }
+    record = {
+        "version": VERSION,
+        "identity": identity,
+        "session": {
+            f.name: getattr(session, f.name)
+            for f in fields(Session)
+            if f.name not in ("identity", "tokens")
+        },
+        "tokens": {f.name: getattr(session.tokens, f.name) for f in fields(Tokens)},
+    }
+    return json.dumps(record, separators=(",", ":")).encode()
+
+
+def decode_session(
+    data: bytes, migrations: Mapping[int, Migration] = _MIGRATIONS, version: int = VERSION
+) -> Session | None:
+    """The session written in `data`; None when that is no record this version can read."""
+    try:
+        record = json.loads(data)
+        while record["version"] < version:
+            record = migrations[record["version"]](record)
+        if record["version"] != version:
+            return None
+        tokens = Tokens(**record["tokens"])
+        identity = Identity(credential="session", **_rich(record["identity"]))
+        session = Session(identity=identity, **record["session"])
+        times = (session.created_at, session.last_seen_at)
+        if not all(isinstance(time, float | int) for time in times):
+            return None
+        return with_tokens(session, identity, tokens)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def _rich(fields_: dict[str, Any]) -> dict[str, Any]:
+    rich = dict(fields_)
+    for name in _TUPLES & rich.keys():
+        rich[name] = tuple(rich[name])
+    for name in _SETS & rich.keys():
+        rich[name] = frozenset(rich[name])
+    return rich

@@ -1,0 +1,54 @@
+"""The value of the session cookie: which record is meant, and half of the key to it."""
+
+import base64
+import re
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from gateway.sessions.sealing import RandomBytes
+
+_ID_BYTES = 16
+_KEY_BYTES = 32
+# 48 bytes are 64 characters exactly, so a ticket has one spelling only.
+COOKIE_CHARS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What a browser holds of its session, and nothing else.
+
+    Attributes:
+        id: Names the record; the store sees only its digest.
+        key: Needed, with the server's secret, to open the record.
+    """
+
+    id: bytes = field(repr=False)
+    key: bytes = field(repr=False)
+
+    @property
+    def cookie(self) -> str:
+        """The cookie's value: 64 characters of base64url (RFC 4648, section 5)."""
+        return base64.urlsafe_b64encode(self.id + self.key).decode()
+
+    @property
+    def session_id(self) -> str:
+        """Names the session in the store, in logs and in assertions: SHA-256, in hex."""
+        return sha256(self.id).hexdigest()
+
+
+def new_ticket(random: RandomBytes) -> Ticket:
+    """A ticket nobody has seen."""
+    return Ticket(random(_ID_BYTES), random(_KEY_BYTES))
+
+
+def parse_ticket(cookie: str) -> Ticket | None:
+    """The ticket in a cookie's value, or None if that cannot be one of ours; never raises."""
+    if len(cookie) != COOKIE_CHARS or re.fullmatch(r"[A-Za-z0-9_-]+", cookie) is None:
+        return None
+    both = base64.urlsafe_b64decode(cookie)
+    return Ticket(both[:_ID_BYTES], both[_ID_BYTES:])
+
+
+def storage_key(session_id: str) -> str:
+    """The key of the record in the store."""
+    return f"session:{session_id}"

@@ -1,0 +1,174 @@
+"""What a worker owes the store: checking the sessions it remembers, telling when they were used.
+
+A message ends a session on every worker within a second.  Messages may get lost, so a session in
+use is also looked up again every `CHECK_S` in the background, and one that was not for
+`MAX_UNCHECKED_S` is looked up before it is used.  Requests never wait for the background task.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from hashlib import sha256
+from typing import Protocol
+
+from gateway.errors import StoreUnavailableError
+from gateway.sessions import record as records
+from gateway.sessions.cache import CachedSession, SessionCache
+from gateway.sessions.endings import Endings
+from gateway.sessions.record import Record, SessionInfo
+from gateway.sessions.sealing import Sealer
+from gateway.sessions.session import Limits
+from gateway.sessions.ticket import storage_key
+from gateway.storage.store import Clock, Store
+
+_log = logging.getLogger(__name__)
+
+CHECK_S = 30.0
+MAX_UNCHECKED_S = 60.0
+# The time of last use is written at most this often, or twenty times in the idle time-out.
+_TOUCH_S = 60.0
+_TOUCHES_IN_IDLE = 20
+_ROUND_S = 30.0
+_RETRY_S = 5.0
+
+
+class Terms(Protocol):
+    """The settings of the moment; they change when the configuration is read again."""
+
+    limits: Limits
+    sealer: Sealer
+
+
+def touch_s(limits: Limits) -> float:
+    """How far the store's time of last use may lag behind, in seconds."""
+    return min(_TOUCH_S, limits.idle_s / _TOUCHES_IN_IDLE)
+
+
+def ttl_s(limits: Limits, created_at: float, now: float) -> float:
+    """How long the store keeps a record used at `now`.
+
+    Longer than the idle time-out, because uses are written late; the limits themselves are
+    checked at each use.
+    """
+    idle_s = limits.idle_s + 2 * touch_s(limits) + MAX_UNCHECKED_S
+    return max(1.0, min(idle_s, created_at + limits.absolute_s - now))
+
+
+async def swap(
+    store: Store, data: bytes | None, sealed: Record, info: SessionInfo, terms: Terms, now: float
+) -> bool:
+    """Put `sealed` in the place of `data`; False when something else is there by now."""
+    return await store.compare_and_swap(
+        storage_key(info.session_id),
+        data,
+        sealed.pack(),
+        ttl_s=ttl_s(terms.limits, info.created_at, now),
+        indexes=records.index_names(terms.sealer, info),
+    )
+
+
+class Upkeep:
+    """The background task of a session manager."""
+
+    def __init__(
+        self, terms: Terms, store: Store, cache: SessionCache, endings: Endings, clock: Clock
+    ) -> None:
+        self._terms = terms
+        self._store = store
+        self._cache = cache
+        self._endings = endings
+        self._clock = clock
+        self._due: deque[CachedSession] = deque()
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def call(self, entry: CachedSession) -> None:
+        """Have the background task look after `entry` soon."""
+        if not entry.due:
+            entry.due = True
+            self._due.append(entry)
+            self._wake.set()
+
+    async def start(self) -> None:
+        """Listen to the other workers, and start the task; a store that is down is no error."""
+        try:
+            await self._endings.upkeep()
+        except StoreUnavailableError as error:
+            _log.warning("sessions: will listen when the store answers: %s", error)
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def aclose(self) -> None:
+        """Write what is left to write and stop; safe to call twice."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            try:
+                await self.run_once()
+            except StoreUnavailableError as error:
+                _log.warning("sessions: the last times of use are not written: %s", error)
+        self._endings.close()
+
+    async def run_once(self) -> None:
+        """Look after every session that is due.
+
+        Raises:
+            StoreUnavailableError: Those not looked after are due again at their next use.
+        """
+        self._cache.forget_ended(self._clock())
+        try:
+            while self._due:
+                entry = self._due.popleft()
+                entry.due = False
+                if self._cache.holds(entry):
+                    await self._look_after(entry)
+            await self._endings.upkeep()
+        except StoreUnavailableError:
+            for entry in self._due:
+                entry.due = False
+            self._due.clear()
+            raise
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_ROUND_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass  # Lost messages are sent, and old endings forgotten, without any request.
+            self._wake.clear()
+            try:
+                await self.run_once()
+            except StoreUnavailableError as error:
+                _log.warning("sessions: upkeep is put off: %s", error)
+                await asyncio.sleep(_RETRY_S)
+            except Exception:  # noqa: BLE001 - logged; without this task sessions would go stale
+                _log.exception("sessions: upkeep failed")
+                await asyncio.sleep(_RETRY_S)
+
+    async def _look_after(self, entry: CachedSession) -> None:
+        """Learn what became of a cached session, and let the store know when it was used."""
+        session_id = entry.session.session_id
+        data = await self._store.get(storage_key(session_id))
+        if not self._cache.holds(entry):
+            return
+        record = records.unpack(data)
+        info = records.open_info(self._terms.sealer, session_id, record)
+        if data is None:
+            self._endings.forget(session_id)
+        elif record is None or info is None or sha256(record.body).digest() != entry.body_digest:
+            self._cache.drop(session_id)
+        else:
+            entry.checked_at = self._clock()
+            entry.written_at = info.last_seen_at
+            await self._touch(entry, data, record, info)
+
+    async def _touch(
+        self, entry: CachedSession, data: bytes, record: Record, info: SessionInfo
+    ) -> None:
+        used_at = entry.last_seen_at
+        if abs(used_at - info.last_seen_at) < touch_s(self._terms.limits):
+            return
+        sealed = records.touched(self._terms.sealer, info, record, used_at)
+        if await swap(self._store, data, sealed, info, self._terms, self._clock()):
+            entry.written_at = used_at

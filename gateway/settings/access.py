@@ -1,0 +1,125 @@
+"""Who may pass a route: `access`, its `allow` and `deny` lists, and their conditions."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    Discriminator,
+    Field,
+    Tag,
+    model_validator,
+)
+
+from gateway.settings.addresses import NetworkText
+from gateway.settings.scalars import (
+    Duration,
+    FieldName,
+    LowerText,
+    Method,
+    OneOrMany,
+    Section,
+    Text,
+    wrong,
+)
+from gateway.settings.templates import pointer_problem
+
+AccessWord = Literal["public", "optional", "signed_in", "sign_in", "denied", "gone"]
+Credential = Literal["session", "bearer", "api_key", "token"]
+
+
+def _claim_name(text: str) -> str:
+    problem = pointer_problem(text)
+    if problem is not None:
+        raise wrong(problem)
+    return text
+
+
+Texts = Annotated[tuple[Text, ...], OneOrMany()]
+LowerTexts = Annotated[tuple[LowerText, ...], OneOrMany()]
+ClaimName = Annotated[Text, AfterValidator(_claim_name)]
+
+
+class ConditionSettings(Section):
+    """Facts that must all hold; of several values for one fact, any is enough.
+
+    A fact that is None is not asked about; at least one is given.
+
+    Attributes:
+        email: In lower case, as is `email_domain`.
+        max_age: Seconds since the user proved who they are, at most.
+        claim: Name or JSON pointer -> values; numbers and truths are as written in the file.
+        header: Field name -> values.
+    """
+
+    user: Texts | None = Field(None, description="User name, as the app is told it.")
+    email: LowerTexts | None = Field(None, description="Verified e-mail address.")
+    email_domain: LowerTexts | None = Field(
+        None, description="What follows the @ of the verified e-mail address."
+    )
+    group: Texts | None = Field(None, description="Group the provider names.")
+    role: Texts | None = Field(None, description="Role the provider names.")
+    scope: Texts | None = Field(None, description="OAuth scope granted to the credential.")
+    claim: Mapping[ClaimName, Texts] | None = Field(
+        None, description="Claim name or JSON pointer, and the values that will do."
+    )
+    provider: Texts | None = Field(None, description="Name of a provider of this file.")
+    credential: Annotated[tuple[Credential, ...], OneOrMany()] | None = Field(
+        None, description="How the user proved who they are."
+    )
+    acr: Texts | None = Field(None, description="Authentication context class (OIDC `acr`).")
+    amr: Texts | None = Field(None, description="Authentication method (OIDC `amr`).")
+    max_age: Duration | None = Field(
+        None, description="At most this long since the user proved who they are."
+    )
+    ip: Annotated[tuple[NetworkText, ...], OneOrMany()] | None = Field(
+        None, description="Client address or network in CIDR form."
+    )
+    method: Annotated[tuple[Method, ...], OneOrMany()] | None = Field(
+        None, description="HTTP method."
+    )
+    header: Mapping[FieldName, Texts] | None = Field(
+        None, description="Request field, and the values that will do."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _asks_for_something(cls, value: Any) -> Any:
+        if value == {}:
+            raise wrong("is empty: a condition names at least one fact")
+        if isinstance(value, dict):
+            for name, given in value.items():
+                if given is None or given == {}:
+                    raise wrong(f"condition {name!s} is empty")
+        return value
+
+
+Conditions = Annotated[tuple[ConditionSettings, ...], OneOrMany()]
+
+
+class AccessRules(Section):
+    """Who may pass: met by any of `allow` (all who are signed in if empty) and none of `deny`.
+
+    Attributes:
+        allow: Empty only when the file gives none.
+        deny: Wins over `allow`.
+    """
+
+    allow: Conditions = Field((), description="Any item is enough; within one, all must hold.")
+    deny: Conditions = Field((), description="Any item is enough to refuse, whatever allow says.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if not self.allow and not self.deny:
+            raise wrong("is empty: write allow, deny or one of the words")
+        return self
+
+
+def _access_kind(value: object) -> str:
+    return "|rules" if isinstance(value, dict | AccessRules) else "|word"
+
+
+Access = Annotated[
+    Annotated[AccessWord, Tag("|word")] | Annotated[AccessRules, Tag("|rules")],
+    Discriminator(_access_kind),
+]

@@ -1,0 +1,183 @@
+"""Where to listen and connect, and what URLs, hosts and networks may look like."""
+
+import ipaddress
+import re
+from typing import Annotated
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
+
+from gateway.settings.scalars import Address, as_text, join_host_port, quote, wrong
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+_DEFAULT_PORTS = {"http": 80, "https": 443}
+_PORTS = range(1, 65536)
+_LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes on Linux, the last one NUL (unix(7)).
+
+
+def parse_network(value: object) -> Network:
+    """An address or network in CIDR form; bits beyond the mask are refused, not dropped."""
+    if isinstance(value, ipaddress.IPv4Network | ipaddress.IPv6Network):
+        return value
+    text = as_text(value, "an address or network")
+    try:
+        loose = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise wrong(f"{quote(text)} is not an address or network (write 10.0.0.0/8)") from None
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        message = (
+            f"{quote(text)} is an address inside a network (did you mean {quote(str(loose))}?)"
+        )
+        raise wrong(message) from None
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, a name or a literal address without brackets, is this machine's own."""
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, section 6.3.
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _port(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"[0-9]{1,5}", text) and int(text) in _PORTS else None
+
+
+def split_host_port(text: str) -> tuple[str, int | None] | None:
+    """Host (lower case, no brackets, no trailing dot) and port of `text`; None if malformed."""
+    found = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:@/?#\s]+)(?::([0-9]+))?", text)
+    if found is None:
+        return None
+    host, port = found[1].lower(), None
+    if found[2] is not None and (port := _port(found[2])) is None:
+        return None
+    if host.startswith("["):
+        try:
+            return str(ipaddress.IPv6Address(host[1:-1])), port
+        except ValueError:
+            return None
+    host = host.removesuffix(".")
+    return (host, port) if _HOST_NAME.fullmatch(host) else None
+
+
+def _split_url(text: str) -> SplitResult:
+    # urlsplit drops tabs and line breaks without a word.
+    if not text.isprintable() or " " in text:
+        raise wrong(f"{quote(text)} must be a URL without spaces and controls")
+    try:
+        return urlsplit(text)
+    except ValueError:
+        raise wrong(f"{quote(text)} is not a URL") from None
+
+
+def parse_origin(value: object) -> str:
+    """Scheme, host and port of an http(s) URL, in the form a browser's Origin has."""
+    text = as_text(value, "a URL")
+    parts = _split_url(text)
+    if parts.scheme not in _DEFAULT_PORTS:
+        raise wrong(f"{quote(text)} must start with https:// or http://")
+    if "@" in parts.netloc:
+        raise wrong("must not contain a user name or password")
+    if parts.path not in ("", "/") or "?" in text or "#" in text:
+        raise wrong(f"{quote(text)} must end after the host: no path, query or fragment")
+    where = split_host_port(parts.netloc)
+    if where is None:
+        raise wrong(f"{quote(text)} has no valid host")
+    host, port = where
+    return f"{parts.scheme}://" + join_host_port(
+        host, None if port == _DEFAULT_PORTS[parts.scheme] else port
+    )
+
+
+def parse_web_url(value: object) -> str:
+    """An absolute http(s) URL without user name and fragment, kept as written."""
+    text = as_text(value, "a URL")
+    parts = _split_url(text)
+    if parts.scheme not in _DEFAULT_PORTS or split_host_port(parts.netloc) is None:
+        raise wrong(f"{quote(text)} is not an http or https URL")
+    if "#" in text:
+        raise wrong(f"{quote(text)} must not contain a fragment")
+    return text
+
+
+def parse_listen(value: object) -> Address:
+    """`host:port`, `[v6]:port`, `:port` (all addresses) or `unix:/path`."""
+    if isinstance(value, Address):
+        return value
+    text = as_text(value, "an address")
+    if text.startswith("unix:"):
+        return Address("", 0, _socket_path(text))
+    where = split_host_port("0.0.0.0" + text if text.startswith(":") else text)  # noqa: S104
+    if where is None or where[1] is None:
+        raise wrong(f"{quote(text)} is not an address (write 0.0.0.0:8080 or unix:/run/x.sock)")
+    return Address(where[0], where[1])
+
+
+def _socket_path(text: str) -> str:
+    path = text.removeprefix("unix:")
+    if not path.startswith("/") or "\0" in path or len(path.encode()) > _LONGEST_SOCKET_PATH:
+        raise wrong(f"{quote(text)} must be unix:/ and an absolute path of at most 107 bytes")
+    return path
+
+
+def parse_upstream_url(value: object) -> str:
+    """`http://host[:port]`, `https://host[:port]` or `unix:/path`."""
+    text = as_text(value, "a URL")
+    if text.startswith("unix:"):
+        return f"unix:{_socket_path(text)}"
+    if not text.startswith(("http://", "https://")):
+        raise wrong(f"{quote(text)} must start with http://, https:// or unix:/")
+    return parse_origin(text)
+
+
+def upstream_address(url: str) -> tuple[bool, Address]:
+    """Whether to speak TLS, and where to, for a `url` that `parse_upstream_url` gave."""
+    if url.startswith("unix:"):
+        return False, Address("", 0, url.removeprefix("unix:"))
+    scheme, _, authority = url.partition("://")
+    host, port = split_host_port(authority) or ("", None)
+    return scheme == "https", Address(host, port or _DEFAULT_PORTS[scheme])
+
+
+def parse_host(value: object) -> str:
+    """A host as it is compared with the request's: lower case, no default port."""
+    text = as_text(value, "a host")
+    where = split_host_port(text)
+    if where is None:
+        raise wrong(f"{quote(text)} is not a host name")
+    host, port = where
+    return join_host_port(host, None if port in (80, 443) else port)
+
+
+NetworkText = Annotated[
+    Network,
+    PlainValidator(parse_network),
+    PlainSerializer(str, when_used="json"),
+    WithJsonSchema({"type": "string"}),
+]
+Origin = Annotated[
+    str,
+    PlainValidator(parse_origin),
+    WithJsonSchema({"type": "string", "pattern": "^https?://[^/?#@]+/?$"}),
+]
+WebUrl = Annotated[
+    str, PlainValidator(parse_web_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
+]
+Listen = Annotated[
+    Address,
+    PlainValidator(parse_listen),
+    PlainSerializer(str, when_used="json"),
+    WithJsonSchema({"type": "string"}),
+]
+UpstreamUrl = Annotated[
+    str,
+    PlainValidator(parse_upstream_url),
+    WithJsonSchema({"type": "string", "pattern": "^(https?://[^/?#@]+/?|unix:/.+)$"}),
+]
+HostText = Annotated[str, PlainValidator(parse_host), WithJsonSchema({"type": "string"})]

@@ -1,0 +1,94 @@
+"""Settings that work and may still hurt: what `gatepost check` warns about."""
+
+import re
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from gateway.settings.addresses import is_loopback
+from gateway.settings.document import Document, Path, Problem
+from gateway.settings.routes import RouteSettings
+from gateway.settings.scalars import quote
+from gateway.settings.schema import Settings
+
+
+def cautions(settings: Settings, document: Document) -> list[Problem]:
+    """Every warning `settings` deserve; `document` says where a value was written."""
+    return [
+        *_public_url(settings),
+        *_secrets(settings, document),
+        *_server(settings),
+        *_upstreams(settings),
+        *_providers(settings),
+        *_routes(settings),
+    ]
+
+
+def _public_url(settings: Settings) -> Iterator[Problem]:
+    for index, origin in enumerate(settings.public_url):
+        if origin.startswith("http:") and not is_loopback(urlsplit(origin).hostname or ""):
+            message = f"{origin} is not https: cookies and tokens can be read on the way"
+            yield Problem(("public_url", index), message)
+
+
+def _secrets(settings: Settings, document: Document) -> Iterator[Problem]:
+    paths: list[Path] = [("secret",)]
+    paths += [
+        ("providers", name, secret)
+        for name in settings.providers
+        for secret in ("client_secret", "client_key")
+    ]
+    for path in paths:
+        mark = document.marks.get(path)
+        if mark is not None and not mark.variable and path not in document.filled:
+            yield Problem(path, f"a secret stands in the file itself: better {path[-1]}_file")
+
+
+def _server(settings: Settings) -> Iterator[Problem]:
+    for index, network in enumerate(settings.server.trusted_proxies):
+        if network.prefixlen == 0:
+            message = f"{network} trusts every client to say where it comes from"
+            yield Problem(("server", "trusted_proxies", index), message)
+    admin = settings.server.admin_listen
+    if not admin.path and not is_loopback(admin.host):
+        message = f"{admin} can be reached from other machines, and asks for no credential"
+        yield Problem(("server", "admin_listen"), message)
+
+
+def _upstreams(settings: Settings) -> Iterator[Problem]:
+    for name, upstream in settings.upstreams.items():
+        path: Path = ("upstreams", name)
+        if upstream.tls.insecure_skip_verify:
+            message = "any certificate is taken: whoever stands in between reads everything"
+            yield Problem((*path, "tls", "insecure_skip_verify"), message)
+        if upstream.cookies == "shared":
+            message = "the app's cookies outlive the sign-in: it may take bob for alice"
+            yield Problem((*path, "cookies"), message)
+
+
+def _providers(settings: Settings) -> Iterator[Problem]:
+    for name, provider in settings.providers.items():
+        path: Path = ("providers", name)
+        if provider.email_verified == "assume":
+            message = "an e-mail address nobody verified is taken for the user's own"
+            yield Problem((*path, "email_verified"), message)
+        parts = urlsplit(provider.issuer)
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            message = f"{quote(provider.issuer)} is not https: who is signed in can be forged"
+            yield Problem((*path, "issuer"), message)
+
+
+def _routes(settings: Settings) -> Iterator[Problem]:
+    for index, route in enumerate(settings.routes):
+        path: Path = ("routes", index)
+        if route.access == "public" and "/" in route.prefix and not route.methods:
+            message = f"route {quote(route.name)} lets everybody reach every path left"
+            yield Problem((*path, "access"), message)
+        prefix = _plain_prefix(route)
+        if prefix is not None:
+            yield Problem((*path, "regex"), f"says the same as prefix: {prefix}, but slower")
+
+
+def _plain_prefix(route: RouteSettings) -> str | None:
+    """The prefix that `route` could have instead of its regular expression."""
+    found = re.fullmatch(r"((?:/[A-Za-z0-9_-]+)+)\(/\.\*\)\?", route.regex or "")
+    return found[1] if found else None

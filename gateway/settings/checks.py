@@ -1,0 +1,170 @@
+"""What no single setting can know: names that must exist, routes that hide one another."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Self
+from urllib.parse import urlsplit
+
+from gateway.settings.access import AccessRules
+from gateway.settings.coverage import shadowed_by
+from gateway.settings.document import Path, Problem
+from gateway.settings.providers import ProviderSettings
+from gateway.settings.routes import RouteSettings
+from gateway.settings.scalars import quote, unknown_message
+from gateway.settings.schema import ServerSettings, SessionSettings, Settings
+from gateway.settings.upstreams import UpstreamSettings, fold_name
+
+
+@dataclass(frozen=True, slots=True)
+class RouteDraft:
+    """What of a route could be read; None stands for what could not, or is not given."""
+
+    name: str | None
+    upstream: str | None
+    settings: RouteSettings | None
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What of a configuration could be read; None stands for what could not.
+
+    Attributes:
+        public_url: Empty if it could not be read.
+        routes: None if the file gives none.
+    """
+
+    public_url: tuple[str, ...]
+    upstreams: Mapping[str, UpstreamSettings | None]
+    providers: Mapping[str, ProviderSettings | None]
+    server: ServerSettings | None
+    sessions: SessionSettings | None
+    routes: tuple[RouteDraft, ...] | None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The draft of a configuration that could be read as a whole."""
+        given = "routes" in settings.model_fields_set
+        return cls(
+            public_url=settings.public_url,
+            upstreams=settings.upstreams,
+            providers=settings.providers,
+            server=settings.server,
+            sessions=settings.sessions,
+            routes=tuple(RouteDraft(it.name, it.upstream, it) for it in settings.routes)
+            if given
+            else None,
+        )
+
+
+def check(draft: Draft) -> list[Problem]:
+    """Everything wrong across the settings of `draft`."""
+    return [
+        *_providers(draft),
+        *_server(draft),
+        *_cookie(draft),
+        *_upstreams(draft),
+        *_routes(draft),
+    ]
+
+
+def _providers(draft: Draft) -> Iterator[Problem]:
+    if not draft.providers:
+        yield Problem(("providers",), "auth_mode oidc-only needs a provider to sign in with")
+
+
+def _server(draft: Draft) -> Iterator[Problem]:
+    if draft.server is None:
+        return
+    seen = set()
+    for index, address in enumerate(draft.server.listen):
+        if address in seen:
+            yield Problem(("server", "listen", index), f"{quote(str(address))} is there twice")
+        seen.add(address)
+    if draft.server.admin_listen in seen:
+        message = f"{draft.server.admin_listen} is where the public listens: take another port"
+        yield Problem(("server", "admin_listen"), message)
+
+
+def _cookie(draft: Draft) -> Iterator[Problem]:
+    if draft.sessions is None:
+        return
+    cookie, path = draft.sessions.cookie, ("sessions", "cookie")
+    for origin in draft.public_url:
+        host = urlsplit(origin).hostname or ""
+        if cookie.domain and host != cookie.domain and not host.endswith(f".{cookie.domain}"):
+            yield Problem(
+                (*path, "domain"), f"public_url {origin} is not under {quote(cookie.domain)}"
+            )
+        # Browsers take SameSite=None only together with Secure (RFC 6265bis, section 5.7).
+        if cookie.same_site == "none" and origin.startswith("http:"):
+            yield Problem((*path, "same_site"), f"none needs https, and public_url has {origin}")
+
+
+def _upstreams(draft: Draft) -> Iterator[Problem]:
+    for name, upstream in draft.upstreams.items():
+        if upstream is None:
+            continue
+        identity = upstream.identity
+        own = (
+            {} if isinstance(identity.headers, str) else dict.fromkeys(identity.headers, "headers")
+        )
+        if identity.assertion is not None:
+            own[identity.assertion.header] = "assertion"
+        taken = {fold_name(field): where for field, where in own.items()}
+        for field in upstream.request_headers.set:
+            where = taken.get(fold_name(field))
+            if where is not None:
+                yield Problem(
+                    ("upstreams", name, "request_headers", "set", field),
+                    f"{field} is set by identity.{where} too",
+                )
+
+
+def _routes(draft: Draft) -> Iterator[Problem]:
+    if draft.routes is None:
+        if len(draft.upstreams) > 1:
+            yield Problem((), "several upstreams need routes that say which gets what")
+        return
+    earlier: list[RouteSettings] = []
+    names: dict[str, int] = {}
+    for index, route in enumerate(draft.routes):
+        path: Path = ("routes", index)
+        if route.name in names:
+            message = f"{quote(route.name)} is the name of routes[{names[route.name]}] already"
+            yield Problem((*path, "name"), message)
+        elif route.name is not None:
+            names[route.name] = index
+        yield from _route_upstream(draft, route, path)
+        if route.settings is None:
+            continue
+        yield from _route_providers(draft, route.settings, path)
+        hidden_by = shadowed_by(route.settings, earlier)
+        if hidden_by:
+            shown = ", ".join(f"routes[{names[it.name]}] {quote(it.name)}" for it in hidden_by)
+            verb = "takes" if len(hidden_by) == 1 else "take"
+            yield Problem(path, f"can never match: {shown} {verb} all its requests")
+        earlier.append(route.settings)
+
+
+def _route_upstream(draft: Draft, route: RouteDraft, path: Path) -> Iterator[Problem]:
+    if route.upstream is not None:
+        if route.upstream not in draft.upstreams:
+            message = unknown_message("upstream", route.upstream, draft.upstreams)
+            yield Problem((*path, "upstream"), message)
+    elif route.settings is not None and route.settings.forwards and len(draft.upstreams) > 1:
+        known = ", ".join(draft.upstreams)
+        message = f"route {quote(route.settings.name)} needs an upstream (one of: {known})"
+        yield Problem(path, message)
+
+
+def _route_providers(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:
+    if not isinstance(route.access, AccessRules):
+        return
+    for rules, name in ((route.access.allow, "allow"), (route.access.deny, "deny")):
+        for number, condition in enumerate(rules):
+            for position, provider in enumerate(condition.provider or ()):
+                if provider not in draft.providers:
+                    yield Problem(
+                        (*path, "access", name, number, "provider", position),
+                        unknown_message("provider", provider, draft.providers),
+                    )

@@ -1,0 +1,245 @@
+"""From a document to `Settings`, or to every problem it has, in words a user can act on."""
+
+import re
+import types
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.settings.access import ConditionSettings
+from gateway.settings.checks import Draft, RouteDraft, check
+from gateway.settings.document import Data, Document, Path, Problem, value_at
+from gateway.settings.environment import variable_for
+from gateway.settings.providers import ProviderSettings
+from gateway.settings.routes import RouteSettings
+from gateway.settings.scalars import EMPTY, Section, kind_of, quote, unknown_message
+from gateway.settings.schema import ServerSettings, SessionSettings, Settings
+from gateway.settings.upstreams import UpstreamSettings
+
+# Tags of the unions in the schema; they are no keys of the file.
+_TAGS = frozenset({"|rules", "|word", "|preset", "|mapping", "[key]"})
+
+# What pydantic calls a mistake, and what the user is told.
+_WANTED = {
+    "dict_type": "a mapping",
+    "mapping_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "model_type": "a mapping",
+    "string_type": "text",
+    "tuple_type": "a list",
+}
+
+# Settings of a later version; to call them unknown would send people looking for a typing error.
+_LATER = frozenset(
+    {
+        ("bearer",),
+        ("api_keys",),
+        ("tokens",),
+        ("accounts",),
+        ("forward_auth",),
+        ("tests",),
+        ("admins",),
+        ("routes", "foreign_credentials"),
+        ("upstreams", "*", "request_headers", "set", "*", "account_secret"),
+    }
+)
+
+
+def decode(document: Document) -> Settings | None:
+    """The settings, or None where `document.problems` says what is wrong."""
+    settings: Settings | None = None
+    try:
+        settings = Settings.model_validate(document.data)
+    except ValidationError as error:
+        found = _problems(document, error)
+        draft = _salvage(document.data)
+    else:
+        found = []
+        draft = Draft.of(settings)
+    found += check(draft)
+    document.problems += [
+        problem for problem in found if not document.is_broken(document.nearest(problem.path))
+    ]
+    return None if document.problems else settings
+
+
+def _salvage(data: Mapping[str, Data]) -> Draft:
+    """What of `data` is right by itself, so that the checks across it still run."""
+
+    def one(model: type[Any], value: Data) -> Any:
+        try:
+            return model.model_validate(value)
+        except ValidationError:
+            return None
+
+    def each(model: type[Any], values: Data) -> dict[str, Any]:
+        named = values if isinstance(values, dict) else {}
+        return {name: one(model, value) for name, value in named.items()}
+
+    try:
+        adapter: TypeAdapter[tuple[str, ...]] = TypeAdapter(Settings.__annotations__["public_url"])
+        public_url = adapter.validate_python(data.get("public_url"))
+    except ValidationError:
+        public_url = ()
+    routes = data.get("routes")
+    return Draft(
+        public_url=public_url,
+        upstreams=each(UpstreamSettings, data.get("upstreams")),
+        providers=each(ProviderSettings, data.get("providers")) if "providers" in data else {},
+        server=one(ServerSettings, data.get("server", {})),
+        sessions=one(SessionSettings, data.get("sessions", {})),
+        routes=None
+        if "routes" not in data
+        else tuple(
+            RouteDraft(_text(it, "name"), _text(it, "upstream"), one(RouteSettings, it))
+            for it in (routes if isinstance(routes, list) else [])
+        ),
+    )
+
+
+def _text(value: Data, name: str) -> str | None:
+    found = value.get(name) if isinstance(value, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _problems(document: Document, error: ValidationError) -> list[Problem]:
+    """One problem a mistake, in the order of the file."""
+    details = error.errors(include_url=False)
+    renamed = _misspelt(details)
+    found = [_problem(document, detail) for detail in details if _path(detail) not in renamed]
+    return list({(problem.path, problem.message): problem for problem in found}.values())
+
+
+def _misspelt(details: Sequence[ErrorDetails]) -> set[Path]:
+    """Missing settings that stand there under a misspelt name, which is reported already."""
+    paths = [_path(detail) for detail in details if detail["type"] == "extra_forbidden"]
+    return {
+        missing
+        for detail in details
+        if detail["type"] == "missing"
+        for missing in [_path(detail)]
+        for path in paths
+        if path[:-1] == missing[:-1]
+        and f"did you mean {quote(str(missing[-1]))}?"
+        in unknown_message("", str(path[-1]), _names(path[:-1]))
+    }
+
+
+def _path(detail: ErrorDetails) -> Path:
+    """Where the mistake is; a key nobody knows may be called what a tag is called."""
+    loc = detail["loc"]
+    last = loc[-1:] if detail["type"] == "extra_forbidden" else ()
+    return (*(part for part in loc[: len(loc) - len(last)] if part not in _TAGS), *last)
+
+
+def _problem(document: Document, detail: ErrorDetails) -> Problem:
+    path, kind, given = _path(detail), detail["type"], detail["input"]
+    if kind == "missing":
+        return _missing(document, path)
+    if kind == "extra_forbidden":
+        return _unknown(document, path)
+    mark = document.marks.get(path)
+    # pydantic ends the place of a mistake in a key itself so.
+    of_key = detail["loc"][-1:] == ("[key]",) and mark is not None
+    return Problem(path, _message(path, kind, given, detail), mark.key if of_key and mark else "")
+
+
+def _message(path: Path, kind: str, given: object, detail: ErrorDetails) -> str:
+    if kind == "wrong":
+        return detail["msg"]
+    if given is None:
+        return EMPTY
+    if kind == "literal_error":
+        known = re.findall(r"'([^']*)'", detail["ctx"]["expected"])
+        if not isinstance(given, str):
+            return f"must be one of {', '.join(known)}, not {kind_of(given)}"
+        what = next(part for part in reversed(path) if isinstance(part, str))
+        return unknown_message(what, given, known)
+    if kind in _WANTED:
+        return f"must be {_WANTED[kind]}, not {kind_of(given)}"
+    return detail["msg"]
+
+
+def _missing(document: Document, path: Path) -> Problem:
+    parent = document.nearest(path[:-1])
+    mark = document.marks.get(parent)
+    by_variable = mark is None or bool(mark.variable) or not parent
+    hint = f" (set {variable_for(path)})" if by_variable else ""
+    if mark is None or mark.variable:
+        return Problem((), f"{quote(str(path[-1]))} is missing{hint}", "environment")
+    return Problem(parent, f"{quote(str(path[-1]))} is missing{hint}", mark.key)
+
+
+def _unknown(document: Document, path: Path) -> Problem:
+    parent, name = path[:-1], str(path[-1])
+    mark = document.marks[document.nearest(path)]
+    if _is_later(path):
+        return Problem(path, "is not there yet", mark.key)
+    there = value_at(document.data, parent)
+    known = _names(parent)
+    if mark.variable and len(mark.base) >= len(path):
+        return Problem(path, _unknown_variable(mark.base, path, known), mark.key)
+    if isinstance(there, dict):
+        known = [it for it in known if it not in there]
+    what = "condition" if _model_at(parent) is ConditionSettings else "setting"
+    return Problem(parent, unknown_message(what, name, known), mark.key)
+
+
+def _unknown_variable(base: Path, path: Path, known: Sequence[str]) -> str:
+    """The message for a variable of which the part at the end of `path` is no setting."""
+    import difflib  # Only a wrong variable pays for it.
+
+    near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.6)
+    if not near:
+        return "unknown variable"
+    meant = variable_for((*path[:-1], near[0], *base[len(path) :]))
+    return f"unknown variable (did you mean {quote(meant)}?)"
+
+
+def _is_later(path: Path) -> bool:
+    named = tuple(part for part in path if isinstance(part, str))
+    return any(
+        len(later) == len(named)
+        and all(part in ("*", name) for part, name in zip(later, named, strict=True))
+        for later in _LATER
+    )
+
+
+def _names(path: Path) -> list[str]:
+    """The settings there are at `path`."""
+    model = _model_at(path)
+    return [] if model is None else list(model.model_fields)
+
+
+def _model_at(path: Path) -> type[Section] | None:
+    """The model that reads the mapping at `path`."""
+    found: list[Any] = [Settings]
+    for part in path:
+        found = [inner for form in found for inner in _inside(form, part)]
+    models = [form for form in found if isinstance(form, type) and issubclass(form, Section)]
+    return models[0] if models else None
+
+
+def _inside(form: Any, part: str | int) -> list[Any]:
+    """The forms the member `part` of a value of `form` may have."""
+    if isinstance(form, type) and issubclass(form, Section):
+        info = form.model_fields.get(str(part))
+        return [] if info is None else _forms(info.annotation)
+    origin, arguments = get_origin(form), get_args(form)
+    if origin is tuple and isinstance(part, int):
+        return _forms(arguments[0])
+    if origin is Mapping and isinstance(part, str):
+        return _forms(arguments[1])
+    return []
+
+
+def _forms(annotation: Any) -> list[Any]:
+    """`annotation` without `Annotated`, and each member of a union by itself."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _forms(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return [form for argument in get_args(annotation) for form in _forms(argument)]
+    return [annotation]

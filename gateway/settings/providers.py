@@ -1,0 +1,153 @@
+"""Providers: the OpenID providers users sign in with."""
+
+from collections.abc import Mapping
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
+
+from gateway.settings.access import ClaimName
+from gateway.settings.addresses import parse_web_url
+from gateway.settings.scalars import (
+    FileName,
+    Flag,
+    OneOrMany,
+    SecretText,
+    Section,
+    Text,
+    quote,
+    wrong,
+)
+
+# Names of gateway.oidc's profiles; a test holds the two together.
+Profile = Literal[
+    "generic",
+    "zitadel",
+    "logto",
+    "keycloak",
+    "authentik",
+    "authelia",
+    "entra",
+    "google",
+    "auth0",
+    "okta",
+    "dex",
+]
+ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
+
+# What the flow itself sends (RFC 6749, section 4.1.1; RFC 7636; OIDC Core 1.0, section 3.1.2.1).
+_FLOW_PARAMETERS = frozenset(
+    {
+        "client_id",
+        "code_challenge",
+        "code_challenge_method",
+        "nonce",
+        "redirect_uri",
+        "request",
+        "request_uri",
+        "response_mode",
+        "response_type",
+        "scope",
+        "state",
+    }
+)
+
+
+def _parse_issuer(value: object) -> str:
+    """Kept as written, since OIDC Core 1.0, section 3.1.3.7, compares it exactly."""
+    text = parse_web_url(value)
+    if "?" in text:
+        raise wrong(f"{quote(text)} must not have a query")
+    return text
+
+
+Issuer = Annotated[
+    str,
+    PlainValidator(_parse_issuer),
+    WithJsonSchema({"type": "string", "pattern": "^https?://[^?#]+$"}),
+]
+Names = Annotated[tuple[ClaimName, ...], OneOrMany()]
+
+
+def _not_of_the_flow(parameters: Mapping[str, str]) -> Mapping[str, str]:
+    for name in parameters:
+        if name in _FLOW_PARAMETERS:
+            raise wrong(f"may not set {name}: the sign-in sets it itself")
+    return parameters
+
+
+class ClaimSettings(Section):
+    """Where to find each fact: names or JSON pointers, the first present counts.
+
+    None stands for the default of the provider's profile.
+    """
+
+    user: Names | None = Field(None, description="The name the app is told.")
+    email: Names | None = Field(None, description="The e-mail address.")
+    name: Names | None = Field(None, description="The name shown to people.")
+    groups: Names | None = Field(
+        None, description="Groups: a string, a list of strings, or an object's keys."
+    )
+    roles: Names | None = Field(
+        None, description="Roles: a string, a list of strings, or an object's keys."
+    )
+
+
+class ProviderSettings(Section):
+    """One OpenID provider.  None stands for the default of its profile or what discovery offers.
+
+    Attributes:
+        issuer: Exactly as written: a trailing slash counts.
+        client_secret: The secret itself, also where the file named `client_secret_file`.
+        client_key: A private key, PEM or JWK, likewise.
+    """
+
+    issuer: Issuer = Field(description="The issuer URL, exactly as the provider writes it.")
+    profile: Profile = Field("generic", description="Defaults that fit a product.")
+    client_id: Text = Field(description="The gateway's client id at the provider.")
+    client_secret: SecretText | None = Field(
+        None, repr=False, description="The client secret; better in client_secret_file."
+    )
+    client_secret_file: FileName | None = Field(None, description="File that holds the secret.")
+    client_key: str | None = Field(
+        None, repr=False, description="Private key, PEM or JWK; better in client_key_file."
+    )
+    client_key_file: FileName | None = Field(
+        None, description="File that holds the private key (private_key_jwt)."
+    )
+    client_auth: ClientAuth | None = Field(
+        None, description="How the client proves itself; what discovery offers if not given."
+    )
+    scopes: Annotated[tuple[Text, ...], OneOrMany()] | None = Field(
+        None, description="Scopes asked for; openid must be among them."
+    )
+    authorize_params: Annotated[Mapping[Text, Text], AfterValidator(_not_of_the_flow)] = Field(
+        {}, description="More parameters for the authorization request."
+    )
+    email_verified: Literal["require", "assume"] = Field(
+        "require",
+        description="require: an e-mail not marked verified is a missing e-mail.",
+    )
+    claims: ClaimSettings = Field(ClaimSettings(), description="Where to find each fact.")
+    label: Text | None = Field(None, description="Text of the sign-in button.")
+    backchannel_logout: Flag = Field(
+        True,
+        description="Take logout tokens from the provider (OIDC Back-Channel Logout 1.0).",
+    )
+
+    @model_validator(mode="after")
+    def _can_prove_itself(self) -> Self:
+        has_secret, has_key = self.client_secret is not None, self.client_key is not None
+        if has_secret and has_key:
+            raise wrong("give client_secret or client_key, not both")
+        needs_secret = self.client_auth in ("client_secret_basic", "client_secret_post")
+        if needs_secret and not has_secret:
+            raise wrong(f"client_auth {self.client_auth} needs client_secret or client_secret_file")
+        if self.client_auth == "private_key_jwt" and not has_key:
+            raise wrong("client_auth private_key_jwt needs client_key_file")
+        if has_key and self.client_auth not in (None, "private_key_jwt"):
+            raise wrong(f"client_auth {self.client_auth} does not use client_key")
+        if self.client_auth == "none" and has_secret:
+            raise wrong("client_auth none does not use client_secret")
+        if self.scopes is not None and "openid" not in self.scopes:
+            raise wrong("scopes must include openid")
+        return self

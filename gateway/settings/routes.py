@@ -1,0 +1,176 @@
+"""Routes: which requests an entry covers, and what is asked of them."""
+
+import re
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
+
+from gateway.settings.access import Access
+from gateway.settings.addresses import HostText, WebUrl
+from gateway.settings.scalars import (
+    EMPTY,
+    Count,
+    Duration,
+    Method,
+    OneOrMany,
+    Section,
+    Text,
+    quote,
+    wrong,
+)
+
+OWN_PREFIX = "/_gatepost"
+_OWN = f"nothing under {OWN_PREFIX} can be routed: the gateway answers it itself"
+
+
+def _path(text: str) -> str:
+    """A path as it reads once decoded, with nothing two servers could read apart."""
+    if not text.startswith("/"):
+        raise wrong(f"{quote(text)} must start with /")
+    if not text.isprintable() or "\\" in text:
+        raise wrong(f"{quote(text)} must not contain a backslash or control characters")
+    if re.search(r"%[0-9A-Fa-f]{2}", text):
+        raise wrong(f"{quote(text)} must be written decoded, without %-escapes")
+    found = re.search(r"[?#;]", text)
+    if found is not None:
+        raise wrong(f"{quote(text)} must not contain {found[0]}: only the path is matched")
+    if any(segment in (".", "..") for segment in text.split("/")) or "//" in text:
+        raise wrong(f"{quote(text)} must not contain //, . or .. segments")
+    if text == OWN_PREFIX or text.startswith(OWN_PREFIX + "/"):
+        raise wrong(_OWN)
+    return text
+
+
+def _prefix(text: str) -> str:
+    if len(text) > 1 and text.endswith("/"):
+        raise wrong(f"a prefix covers whole segments: write {quote(text.rstrip('/') or '/')}")
+    return _path(text)
+
+
+def _regex(text: str) -> str:
+    if not text:
+        raise wrong(EMPTY)
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise wrong(f"{quote(text)} is not a regular expression: {error}") from None
+    except (RecursionError, OverflowError):
+        raise wrong(f"{quote(text)} is too large a regular expression") from None
+    if text == OWN_PREFIX or text.startswith(OWN_PREFIX + "/"):
+        raise wrong(_OWN)
+    return text
+
+
+def _parse_date(value: object) -> date:
+    if isinstance(value, date):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            pass
+    raise wrong(f"{quote(str(value))} is not a date (write 2027-03-01)")
+
+
+PathText = Annotated[str, AfterValidator(_path)]
+PrefixText = Annotated[str, AfterValidator(_prefix)]
+RegexText = Annotated[str, AfterValidator(_regex)]
+Day = Annotated[
+    date, PlainValidator(_parse_date), WithJsonSchema({"type": "string", "format": "date"})
+]
+
+
+class RateLimitSettings(Section):
+    """So many requests in a while.
+
+    Attributes:
+        per: Seconds.
+    """
+
+    requests: Count = Field(description="Requests allowed in the time of `per`.")
+    per: Duration = Field(description="The time they are counted over.")
+    by: Literal["user", "ip", "key"] = Field("user", description="Whose requests are counted.")
+
+    @model_validator(mode="after")
+    def _is_a_limit(self) -> Self:
+        if self.requests < 1 or self.per <= 0:
+            raise wrong("requests and per must be more than 0")
+        return self
+
+
+class DeprecatedSettings(Section):
+    """A route on its way out (RFC 9745, RFC 8594)."""
+
+    since: Day = Field(description="From this day on the route is deprecated.")
+    sunset: Day | None = Field(None, description="From this day on the route may be gone.")
+    link: WebUrl | None = Field(None, description="Where the change is explained.")
+
+    @model_validator(mode="after")
+    def _ends_after_it_began(self) -> Self:
+        if self.sunset is not None and self.sunset < self.since:
+            raise wrong("sunset must not be before since")
+        return self
+
+
+class RouteSettings(Section):
+    """One route; the first that covers a request decides it.
+
+    Exactly one of `path`, `prefix`, `regex` is given; the other tuples are empty.
+
+    Attributes:
+        host: Hosts covered, lower case, default ports dropped; empty means every host served.
+        methods: Methods covered, upper case; empty means all.
+        upstream: Name of the upstream; None only where the route forwards nothing.
+        credentials: Kinds of credential taken; empty means all that are configured.
+    """
+
+    name: Text = Field(description="Unique; the label in metrics, audit and explain.")
+    path: Annotated[tuple[PathText, ...], OneOrMany()] = Field(
+        (), description="The whole decoded path."
+    )
+    prefix: Annotated[tuple[PrefixText, ...], OneOrMany()] = Field(
+        (), description="Whole segments: /static covers /static and /static/x, not /statics."
+    )
+    regex: RegexText | None = Field(
+        None, description="Python regular expression for the whole decoded path."
+    )
+    host: Annotated[tuple[HostText, ...], OneOrMany()] = Field(
+        (), description="Hosts covered; every host served if not given."
+    )
+    methods: Annotated[tuple[Method, ...], OneOrMany()] = Field(
+        (), description="Methods covered; all if not given."
+    )
+    upstream: Text | None = Field(
+        None, description="Name of the upstream; the only one if there is only one."
+    )
+    access: Access = Field(description="Who may pass: a word, or a mapping of allow and deny.")
+    credentials: Annotated[tuple[Literal["session"], ...], OneOrMany()] = Field(
+        (), description="Kinds of credential taken; all that are configured if not given."
+    )
+    rate_limit: RateLimitSettings | None = Field(None, description="Requests allowed in a while.")
+    unauthenticated: Literal["auto", "sign_in", "reject"] = Field(
+        "auto",
+        description="auto: redirect a navigation to the sign-in, answer 401 to everything else.",
+    )
+    preflight: Literal["refuse", "pass"] = Field(
+        "refuse", description="pass: a CORS preflight goes on without identity."
+    )
+    deprecated: DeprecatedSettings | None = Field(
+        None, description="Announces that the route goes away."
+    )
+
+    @property
+    def forwards(self) -> bool:
+        """Whether any request of this route may reach an upstream."""
+        return self.access not in ("sign_in", "denied", "gone")
+
+    @model_validator(mode="after")
+    def _covers_one_way(self) -> Self:
+        given = bool(self.path) + bool(self.prefix) + (self.regex is not None)
+        if given != 1:
+            raise wrong(
+                f"route {quote(self.name)} needs exactly one of path, prefix, regex"
+                + (" and has none" if given == 0 else "")
+            )
+        return self

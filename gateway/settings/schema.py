@@ -1,0 +1,292 @@
+"""The whole configuration as values: `Settings` and what it is made of.
+
+Attribute names are the names in the file; durations are seconds, sizes bytes, lists tuples,
+secrets the secret itself.  Nothing here reads a file, the environment or the clock.
+"""
+
+import re
+from collections.abc import Mapping, Sized
+from pathlib import Path
+from typing import Annotated, Literal, Self, TypeVar
+
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from gateway.settings.access import Access, AccessRules, ConditionSettings, Credential
+from gateway.settings.addresses import Listen, NetworkText, Origin, parse_listen
+from gateway.settings.providers import ClaimSettings, ProviderSettings
+from gateway.settings.routes import DeprecatedSettings, RateLimitSettings, RouteSettings
+from gateway.settings.scalars import (
+    TOKEN,
+    Address,
+    Count,
+    Duration,
+    FileName,
+    Flag,
+    OneOrMany,
+    SecretText,
+    Section,
+    Size,
+    Text,
+    parse_count,
+    quote,
+    wrong,
+)
+from gateway.settings.upstreams import (
+    AssertionSettings,
+    HeaderValueSettings,
+    IdentitySettings,
+    RequestHeaderSettings,
+    ResponseHeaderSettings,
+    TimeoutSettings,
+    UpstreamSettings,
+    UpstreamTlsSettings,
+)
+
+__all__ = [
+    "Access",
+    "AccessRules",
+    "Address",
+    "AssertionSettings",
+    "AuditSettings",
+    "ClaimSettings",
+    "ConditionSettings",
+    "CookieSettings",
+    "Credential",
+    "DeprecatedSettings",
+    "HeaderValueSettings",
+    "IdentitySettings",
+    "LimitSettings",
+    "MetricsSettings",
+    "ProviderSettings",
+    "RateLimitSettings",
+    "RequestHeaderSettings",
+    "ResponseHeaderSettings",
+    "RouteSettings",
+    "ServerSettings",
+    "ServerTlsSettings",
+    "SessionSettings",
+    "Settings",
+    "TimeoutSettings",
+    "UpstreamSettings",
+    "UpstreamTlsSettings",
+]
+
+_SHORTEST_SECRET = 32  # Bytes: as many as the keys derived from it.
+_MOST_WORKERS = 512
+_LATER_MODES = ("standalone", "hybrid")
+_LATER_STORES = ("redis://", "rediss://", "postgresql://")
+
+
+def _mode(value: object) -> object:
+    if value in _LATER_MODES:
+        raise wrong(f"{value} is not there yet")
+    return value
+
+
+def _store(value: object) -> object:
+    if isinstance(value, str) and value.startswith(_LATER_STORES):
+        raise wrong(f"a store at {value.partition('//')[0]}// is not there yet")
+    return value
+
+
+def _secret(text: str) -> str:
+    if len(text.encode()) < _SHORTEST_SECRET:
+        raise wrong("a secret must be at least 32 bytes long (try: openssl rand -base64 32)")
+    return text
+
+
+def _workers(value: object) -> int | str:
+    if value == "auto":
+        return "auto"
+    try:
+        workers = parse_count(value)
+    except ValueError:
+        workers = 0
+    if not 1 <= workers <= _MOST_WORKERS:
+        raise wrong(f"{quote(str(value))} is neither auto nor a number from 1 to 512")
+    return workers
+
+
+def _cookie_name(text: str) -> str:
+    if TOKEN.fullmatch(text) is None:
+        raise wrong(f"{quote(text)} is not a cookie name")
+    if re.match(r"__(host|secure)-", text, re.IGNORECASE):  # noqa: TID251 - a prefix is asked for
+        raise wrong("is written without __Host- or __Secure-: the gateway adds the prefix")
+    return text
+
+
+def _cookie_domain(text: str) -> str:
+    domain = text.lower().removeprefix(".")
+    if re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)+", domain) is None:
+        raise wrong(f"{quote(text)} is not a cookie domain")
+    return domain
+
+
+_Sized = TypeVar("_Sized", bound=Sized)
+
+
+def _not_empty(entries: _Sized) -> _Sized:
+    # pydantic's own min_length counts valid entries only: a second line about one mistake.
+    if not len(entries):
+        raise wrong("needs at least one entry")
+    return entries
+
+
+def _provider_name(text: str) -> str:
+    if re.fullmatch(r"[a-z0-9-]+", text) is None:
+        raise wrong(f"{quote(text)} is not a provider name (lower-case letters, digits, hyphens)")
+    return text
+
+
+class ServerTlsSettings(Section):
+    """Certificate and key the gateway shows to clients, PEM."""
+
+    cert_file: FileName = Field(description="Certificate chain, PEM.")
+    key_file: FileName = Field(description="Private key, PEM.")
+
+
+class LimitSettings(Section):
+    """What one client may take; 0 is no limit."""
+
+    head_bytes: Size = Field(32 * 1024, description="Request line and fields together.")
+    body_bytes: Size = Field(0, description="Request body; 0 is no limit.")
+    header_timeout: Duration = Field(10.0, description="Until the head is complete.")
+    keepalive_timeout: Duration = Field(75.0, description="Between two requests.")
+    connections: Count = Field(10000, description="Client connections at once, per worker.")
+
+
+class ServerSettings(Section):
+    """Where the gateway listens, and what it takes from clients.
+
+    Attributes:
+        workers: Processes; `auto` is one a core.
+        drain_timeout: Seconds that requests may still take after SIGTERM.
+    """
+
+    listen: Annotated[tuple[Listen, ...], OneOrMany()] = Field(
+        (parse_listen("0.0.0.0:8080"),), description="host:port or unix:/path, one or a list."
+    )
+    admin_listen: Listen = Field(
+        parse_listen("127.0.0.1:9090"), description="For /metrics, /healthz and /readyz only."
+    )
+    workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = Field(
+        1, description="Processes; auto is one a core."
+    )
+    tls: ServerTlsSettings | None = Field(None, description="Terminate TLS here.")
+    trusted_proxies: Annotated[tuple[NetworkText, ...], OneOrMany(empty=True)] = Field(
+        (), description="Networks whose X-Forwarded-* and Forwarded are believed."
+    )
+    limits: LimitSettings = Field(LimitSettings(), description="What one client may take.")
+    drain_timeout: Duration = Field(30.0, description="For requests under way after SIGTERM.")
+
+
+class CookieSettings(Section):
+    """The session cookie.
+
+    Attributes:
+        name: Without prefix: `__Host-` is added on https where there is no domain.
+        domain: Lower case, no leading dot.
+    """
+
+    name: Annotated[Text, AfterValidator(_cookie_name)] = Field(
+        "gatepost", description="__Host- is added on https without a domain."
+    )
+    domain: Annotated[Text, AfterValidator(_cookie_domain)] | None = Field(
+        None, description="Share the session among the hosts under this domain."
+    )
+    same_site: Literal["lax", "strict", "none"] = Field("lax", description="SameSite.")
+
+
+class SessionSettings(Section):
+    """How long a signed-in browser stays signed in; seconds."""
+
+    idle_timeout: Duration = Field(8 * 3600.0, description="Ends without a request.")
+    absolute_timeout: Duration = Field(7 * 86400.0, description="Ends however busy.")
+    cookie: CookieSettings = Field(CookieSettings(), description="The session cookie.")
+
+    @model_validator(mode="after")
+    def _idle_comes_first(self) -> Self:
+        if self.idle_timeout <= 0:
+            raise wrong("idle_timeout must be more than 0")
+        if self.idle_timeout > self.absolute_timeout:
+            raise wrong("idle_timeout must not be longer than absolute_timeout")
+        return self
+
+
+class AuditSettings(Section):
+    """Where decisions are written, one JSON line each."""
+
+    file: Text = Field("stderr", description="stderr, stdout or the path of a file.")
+
+
+class MetricsSettings(Section):
+    """Prometheus metrics on `admin_listen`."""
+
+    enabled: Flag = Field(True, description="Serve /metrics.")
+
+
+EVERYTHING = RouteSettings(name="everything", prefix=("/",), access="signed_in")
+
+
+class Settings(Section):
+    """The configuration.
+
+    Attributes:
+        public_url: Origins without trailing slash; the first is the assertion's issuer.
+        secret: Newest first; empty where one is to be made in `data_dir`.
+        routes: Never empty: without any in the file every path needs a signed-in user.
+    """
+
+    auth_mode: Annotated[Literal["oidc-only"], BeforeValidator(_mode)] = Field(
+        "oidc-only", description="oidc-only: users sign in with a provider."
+    )
+    public_url: Annotated[tuple[Origin, ...], OneOrMany()] = Field(
+        description="Where browsers find the gateway; a list where it serves several hosts."
+    )
+    secret: Annotated[tuple[Annotated[SecretText, AfterValidator(_secret)], ...], OneOrMany()] = (
+        Field((), repr=False, description="At least 32 bytes; a list, newest first, to rotate.")
+    )
+    secret_file: Annotated[tuple[FileName, ...], OneOrMany()] = Field(
+        (), description="File that holds the secret; a list, newest first, to rotate."
+    )
+    data_dir: FileName = Field(Path("data"), description="What must survive a restart lives here.")
+    store: Annotated[Literal["sqlite", "memory"], BeforeValidator(_store)] = Field(
+        "sqlite", description="Where sessions are kept."
+    )
+    server: ServerSettings = Field(ServerSettings(), description="Listeners and limits.")
+    upstreams: Annotated[Mapping[Text, UpstreamSettings], AfterValidator(_not_empty)] = Field(
+        description="The apps behind the gateway: a URL or a mapping for each name."
+    )
+    providers: Mapping[Annotated[str, AfterValidator(_provider_name)], ProviderSettings] = Field(
+        {}, description="The OpenID providers users sign in with."
+    )
+    sessions: SessionSettings = Field(SessionSettings(), description="Browser sessions.")
+    routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
+        (EVERYTHING,), description="The first that covers a request decides it."
+    )
+    audit: AuditSettings = Field(AuditSettings(), description="One JSON line a decision.")
+    metrics: MetricsSettings = Field(MetricsSettings(), description="Prometheus metrics.")
+
+    @model_validator(mode="after")
+    def _fill_in_names(self) -> Self:
+        """Give routes the only upstream there is, and assertions their audience."""
+        only = next(iter(self.upstreams)) if len(self.upstreams) == 1 else None
+        routes = tuple(
+            route.model_copy(update={"upstream": only})
+            if route.upstream is None and route.forwards
+            else route
+            for route in self.routes
+        )
+        upstreams = {name: _with_audience(name, it) for name, it in self.upstreams.items()}
+        # The instance is not handed out yet; afterwards nothing changes it.
+        self.__dict__.update(routes=routes, upstreams=upstreams)
+        return self
+
+
+def _with_audience(name: str, upstream: UpstreamSettings) -> UpstreamSettings:
+    assertion = upstream.identity.assertion
+    if assertion is None or assertion.audience:
+        return upstream
+    named = assertion.model_copy(update={"audience": name})
+    identity = upstream.identity.model_copy(update={"assertion": named})
+    return upstream.model_copy(update={"identity": identity})

@@ -1,0 +1,96 @@
+"""The key that signs assertions: made once, sealed in the store, public at the key set's URL."""
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256, Hash
+
+from gateway.errors import StoreUnavailableError
+from gateway.sessions.sealing import Sealer
+from gateway.storage.store import Store
+
+if TYPE_CHECKING:
+    from joserfc.jwk import ECKey
+
+_PURPOSE = "assertion-key"
+_STORE_KEY = "assertion-key"
+_COORDINATE_BYTES = 32
+
+
+class AssertionSigner:
+    """Signs with the newest of `keys` (private JWKs, RFC 7518, section 6.2); publishes them all."""
+
+    def __init__(self, keys: list[dict[str, str]]) -> None:
+        self._keys = keys
+
+    @cached_property
+    def document(self) -> bytes:
+        """The key set (RFC 7517, section 5) without private parts."""
+        public = [{k: v for k, v in key.items() if k != "d"} for key in self._keys]
+        return json.dumps({"keys": public}).encode()
+
+    @cached_property
+    def _key(self) -> "ECKey":
+        from joserfc.jwk import ECKey  # Not needed to start.
+
+        return ECKey.import_key(dict(self._keys[0]))
+
+    @cached_property
+    def _registry(self) -> Any:
+        from joserfc.jws import JWSRegistry
+
+        return JWSRegistry(algorithms=["ES256"], strict_check_header=False)
+
+    def sign(self, claims: Mapping[str, object]) -> str:
+        """`claims` as a JWT of type ``gatepost+jwt``."""
+        from joserfc import jwt
+
+        header = {"alg": "ES256", "typ": "gatepost+jwt", "kid": self._keys[0]["kid"]}
+        return jwt.encode(header, dict(claims), self._key, registry=self._registry)
+
+
+async def load_signer(store: Store, sealer: Sealer) -> AssertionSigner:
+    """The signer whose keys the store holds; the first process to ask makes one.
+
+    Raises:
+        StoreUnavailableError: The store cannot answer, or holds keys sealed under another secret.
+    """
+    for _ in range(3):
+        sealed = await store.get(_STORE_KEY)
+        if sealed is not None:
+            return AssertionSigner(_open(sealer, sealed))
+        made = json.dumps([_new_key()]).encode()
+        await store.compare_and_swap(_STORE_KEY, None, sealer.seal(_PURPOSE, made), ttl_s=None)
+    raise StoreUnavailableError("the assertion key was not kept")
+
+
+def _open(sealer: Sealer, sealed: bytes) -> list[dict[str, str]]:
+    data = sealer.open_sealed(_PURPOSE, sealed)
+    if data is None:
+        # A new key would lock out every app that holds the old one: the operator must decide.
+        raise StoreUnavailableError(
+            "the assertion key in the store is sealed under another secret: give that secret too, "
+            "as the second of the list"
+        )
+    keys: list[dict[str, str]] = json.loads(data)
+    return keys
+
+
+def _new_key() -> dict[str, str]:
+    numbers = ec.generate_private_key(ec.SECP256R1()).private_numbers()
+    point = numbers.public_numbers
+    key = {"crv": "P-256", "kty": "EC", "x": _encoded(point.x), "y": _encoded(point.y)}
+    digest = Hash(SHA256())
+    # RFC 7638: the members in this order, without white space.
+    digest.update(json.dumps(key, separators=(",", ":"), sort_keys=True).encode())
+    thumbprint = urlsafe_b64encode(digest.finalize()).rstrip(b"=").decode()
+    about = {"kid": thumbprint[:16], "use": "sig", "alg": "ES256"}
+    return {**key, **about, "d": _encoded(numbers.private_value)}
+
+
+def _encoded(number: int) -> str:
+    return urlsafe_b64encode(number.to_bytes(_COORDINATE_BYTES, "big")).rstrip(b"=").decode()

@@ -1,0 +1,231 @@
+"""A store in one SQLite file, for all worker processes of one machine."""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from gateway.errors import StoreUnavailableError
+from gateway.storage import sqlite_writes as writes
+from gateway.storage.sqlite_file import SqliteFile
+from gateway.storage.sqlite_writer import SqliteWriter
+from gateway.storage.store import NEVER, Clock, Handler, Lock, Unsubscribe
+from gateway.storage.subscribers import Subscribers
+
+_log = logging.getLogger(__name__)
+
+FILE_NAME = "gatepost.db"
+# Other processes' messages are looked for this often: a read of shared memory, no disk access.
+_POLL_S = 0.4
+# Reading never waits for writers in WAL mode; this is for the moments a log is recovered.
+_READ_BUSY_S = 0.25
+_LAST_MESSAGE = "SELECT coalesce(max(id), 0) FROM messages"
+_SWEEP_BATCH = 500
+_FIND_BATCH = 500
+# Long enough for a process that was stopped for a while to hear what it missed.
+MESSAGES_KEPT_S = 300.0
+
+
+class SqliteStore:
+    """See Store for what each method promises.
+
+    Reads happen on the event loop's thread (tens of microseconds), writes on a thread of their
+    own, those waiting committed together.  Write-ahead log with ``synchronous=NORMAL``: what was
+    acknowledged survives the death of every process, ``kill -9`` included; after a loss of power
+    the file is whole, but the writes of the last moments, those the system had not flushed, may
+    be missing.  ``synchronous="FULL"`` flushes each commit and keeps those too
+    (sqlite.org/pragma.html#pragma_synchronous).
+    """
+
+    def __init__(self, path: Path, clock: Clock, synchronous: str = "NORMAL") -> None:
+        self._clock = clock
+        self._file = SqliteFile(path, synchronous)
+        self._writer = SqliteWriter(self._file)
+        self._reader: sqlite3.Connection | None = None
+        self._identity: tuple[int, int] | None = None
+        self._closed = False
+        self._subscribers = Subscribers()
+        self._poller: asyncio.Task[None] | None = None
+        self._last_message = 0
+        self._data_version: int | None = None
+
+    async def get(self, key: str) -> bytes | None:
+        """See Store.get."""
+        sql = "SELECT value FROM entries WHERE key = ? AND expires_at > ?"
+        rows = self._read(sql, key, self._clock())
+        return rows[0][0] if rows else None
+
+    async def put(
+        self, key: str, value: bytes, *, ttl_s: float | None, indexes: Collection[str] = ()
+    ) -> None:
+        """See Store.put."""
+        end = self._end(ttl_s)
+        await self._writer.run(lambda db: writes.put(db, key, value, end, indexes))
+
+    async def delete(self, key: str) -> bool:
+        """See Store.delete."""
+        return await self.take(key) is not None
+
+    async def take(self, key: str) -> bytes | None:
+        """See Store.take."""
+        now = self._clock()
+        return await self._writer.run(lambda db: writes.take(db, key, now))
+
+    async def find(self, index: str) -> list[tuple[str, bytes]]:
+        """See Store.find."""
+        sql = (
+            "SELECT id, key, value FROM index_entries JOIN entries ON entry = id"
+            " WHERE name = ? AND expires_at > ? AND id > ? ORDER BY id LIMIT ?"
+        )
+        found: list[tuple[str, bytes]] = []
+        last = 0
+        while rows := self._read(sql, index, self._clock(), last, _FIND_BATCH):
+            found += [(key, value) for _, key, value in rows]
+            last = rows[-1][0]
+            await asyncio.sleep(0)  # Requests go on between the pages of a long list.
+        return sorted(found)
+
+    async def count(self, index: str) -> int:
+        """See Store.count."""
+        sql = (
+            "SELECT count(*) FROM index_entries JOIN entries ON entry = id"
+            " WHERE name = ? AND expires_at > ?"
+        )
+        count: int = self._read(sql, index, self._clock())[0][0]
+        return count
+
+    async def add_once(self, key: str, *, ttl_s: float | None) -> bool:
+        """See Store.add_once."""
+        return await self.compare_and_swap(key, None, b"", ttl_s=ttl_s)
+
+    async def compare_and_swap(
+        self,
+        key: str,
+        expected: bytes | None,
+        value: bytes,
+        *,
+        ttl_s: float | None,
+        indexes: Collection[str] = (),
+    ) -> bool:
+        """See Store.compare_and_swap."""
+        now, end = self._clock(), self._end(ttl_s)
+        return await self._writer.run(
+            lambda db: writes.swap(db, key, expected, value, now, end, indexes)
+        )
+
+    async def lock(self, name: str, *, ttl_s: float) -> Lock | None:
+        """See Store.lock."""
+        now = self._clock()
+        token = await self._writer.run(lambda db: writes.lock(db, name, now, now + ttl_s))
+        return None if token is None else Lock(name, token)
+
+    async def unlock(self, lock: Lock) -> bool:
+        """See Store.unlock."""
+        now = self._clock()
+        return await self._writer.run(lambda db: writes.unlock(db, lock.name, lock.token, now))
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """See Store.publish."""
+        now = self._clock()
+        await self._writer.run(lambda db: writes.publish(db, channel, message, now))
+        if self._poller is not None:
+            self._deliver()
+
+    async def subscribe(self, channel: str, handler: Handler) -> Unsubscribe:
+        """See Store.subscribe."""
+        if self._poller is None:
+            self._last_message = self._read(_LAST_MESSAGE)[0][0]
+            self._poller = asyncio.get_running_loop().create_task(self._poll())
+        return self._subscribers.add(channel, handler)
+
+    async def ping(self) -> None:
+        """See Store.ping."""
+        self._read("SELECT token FROM last_token")
+        await self._writer.run(writes.check)
+
+    async def sweep(self, now: float) -> int:
+        """See Store.sweep."""
+        swept = 0
+        if self._read(writes.ANYTHING_TO_SWEEP, now, now, now - MESSAGES_KEPT_S)[0][0] == 0:
+            return swept
+        oldest = now - MESSAGES_KEPT_S
+        while batch := await self._writer.run(
+            lambda db: writes.sweep(db, now, oldest, _SWEEP_BATCH)
+        ):
+            swept += batch
+        return swept
+
+    async def aclose(self) -> None:
+        """See Store.aclose."""
+        self._closed = True
+        poller, self._poller = self._poller, None
+        if poller is not None:
+            poller.cancel()
+            await asyncio.gather(poller, return_exceptions=True)
+        self._disconnect()
+        await self._writer.aclose()
+
+    def _end(self, ttl_s: float | None) -> float:
+        return NEVER if ttl_s is None else self._clock() + ttl_s
+
+    def _read(self, sql: str, *arguments: object) -> Sequence[Any]:
+        if self._closed:
+            raise StoreUnavailableError("sqlite: closed")
+        identity = self._file.identity()
+        try:
+            reader = self._reader
+            if reader is None or identity != self._identity:
+                reader = self._connect(identity)
+            return reader.execute(sql, arguments).fetchall()
+        except sqlite3.Error as error:
+            self._disconnect()
+            raise StoreUnavailableError(f"sqlite: read: {error}") from error
+
+    def _connect(self, identity: tuple[int, int]) -> sqlite3.Connection:
+        self._disconnect()
+        reader = self._file.connect(_READ_BUSY_S, read_only=True)
+        if identity != self._identity:
+            # Another file, as after a backup was put back, numbers its messages by itself.
+            self._last_message = reader.execute(_LAST_MESSAGE).fetchall()[0][0]
+        self._reader, self._identity = reader, identity
+        return reader
+
+    def _disconnect(self) -> None:
+        reader, self._reader = self._reader, None
+        self._data_version = None
+        if reader is not None:
+            reader.close()
+
+    async def _poll(self) -> None:
+        failed = False
+        while True:
+            await asyncio.sleep(_POLL_S)
+            try:
+                version = self._read("PRAGMA data_version")[0][0]
+                if version != self._data_version:
+                    self._deliver()
+                    self._data_version = version
+                failed = False
+            except StoreUnavailableError as error:
+                if not failed:
+                    _log.warning("messages wait for the store: %s", error)
+                failed = True
+
+    def _deliver(self) -> None:
+        sql = "SELECT id, channel, message FROM messages WHERE id > ? ORDER BY id"
+        for number, channel, message in self._read(sql, self._last_message):
+            # A handler may publish, and so come by here itself.
+            if number > self._last_message:
+                self._last_message = number
+                self._subscribers.deliver(channel, message)
+
+
+def build(_location: str, data_dir: Path, clock: Clock) -> SqliteStore:
+    """The store in ``gatepost.db`` in `data_dir`; made if it is not there.
+
+    Raises:
+        StoreUnavailableError: It cannot be opened; the message says why.
+    """
+    return SqliteStore(data_dir / FILE_NAME, clock)

@@ -1,0 +1,159 @@
+"""The SQLite file: where it lies, who may read it, its tables, and whether it is still there."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+from gateway.errors import StoreUnavailableError
+
+VERSION = 1
+
+# `expires_at` is the first instant that is too late, in seconds since the epoch; infinite where
+# a value lives for ever.  `last_token` outlives the locks, so that no token is given out twice;
+# AUTOINCREMENT does the same for messages (sqlite.org/autoinc.html).
+_TABLES = """
+CREATE TABLE entries (
+    id INTEGER PRIMARY KEY,
+    key TEXT NOT NULL UNIQUE,
+    value BLOB NOT NULL,
+    expires_at REAL NOT NULL
+) STRICT;
+CREATE INDEX entries_by_end ON entries (expires_at);
+CREATE TABLE index_entries (
+    name TEXT NOT NULL,
+    entry INTEGER NOT NULL REFERENCES entries (id) ON DELETE CASCADE,
+    PRIMARY KEY (name, entry)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX index_entries_by_entry ON index_entries (entry);
+CREATE TABLE locks (
+    name TEXT PRIMARY KEY,
+    token INTEGER NOT NULL,
+    expires_at REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE last_token (token INTEGER NOT NULL) STRICT;
+INSERT INTO last_token VALUES (0);
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    channel TEXT NOT NULL,
+    message BLOB NOT NULL,
+    published_at REAL NOT NULL
+) STRICT;
+"""
+
+# From the version that is the key to the next one.
+_MIGRATIONS = {0: _TABLES}
+
+_WAL_BYTES = 16 * 1024 * 1024
+
+
+class SqliteFile:
+    """Opens connections to one file, and notices when another file or none lies in its place."""
+
+    def __init__(self, path: Path, synchronous: str) -> None:
+        """Make the file and its directory if they are not there, and bring its tables up to date.
+
+        Raises:
+            StoreUnavailableError: That cannot be done, or a newer version made the file.
+        """
+        self.path = path
+        self._synchronous = synchronous
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Made before SQLite makes it, so that it is never readable by others; the files
+            # beside it (-wal, -shm) get the same mode.
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            try:
+                if os.fstat(descriptor).st_uid == os.geteuid():
+                    os.fchmod(descriptor, 0o600)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise StoreUnavailableError(f"sqlite: {path}: {error.strerror}") from error
+        try:
+            connection = self._open(busy_s=10.0)
+            try:
+                self._migrate(connection)
+            finally:
+                connection.close()
+        except sqlite3.Error as error:
+            raise StoreUnavailableError(f"sqlite: {path}: {error}") from error
+
+    def connect(self, busy_s: float, *, read_only: bool = False) -> sqlite3.Connection:
+        """A connection for any one thread at a time, which waits `busy_s` for a lock.
+
+        Raises:
+            sqlite3.Error: The file cannot be opened or is none of SQLite's.
+            StoreUnavailableError: Its tables are of another version.
+        """
+        connection = self._open(busy_s)
+        try:
+            self._check_version(_version(connection), VERSION)
+            if read_only:
+                connection.execute("PRAGMA query_only = ON")
+        except (sqlite3.Error, StoreUnavailableError):
+            connection.close()
+            raise
+        return connection
+
+    def identity(self) -> tuple[int, int]:
+        """Tells the file that lies there now from any other.
+
+        SQLite goes on reading and writing a file that was deleted or moved away, so whoever
+        holds a connection asks this first.
+
+        Raises:
+            StoreUnavailableError: None lies there.  A running gateway never makes a new one in
+                its place: an empty store would have forgotten every revocation.
+        """
+        try:
+            status = os.stat(self.path)  # noqa: PTH116 - a third of the time of Path.stat
+        except OSError as error:
+            raise StoreUnavailableError(f"sqlite: {self.path}: {error.strerror}") from error
+        return status.st_dev, status.st_ino
+
+    def _open(self, busy_s: float) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            f"{self.path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=busy_s,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            connection.execute("PRAGMA foreign_keys = ON")
+            connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}").fetchall()
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def _migrate(self, connection: sqlite3.Connection) -> None:
+        # Several processes may start at once: the first takes the lock, the others find it done.
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            version = _version(connection)
+            self._check_version(version, 0)
+            for step in range(version, VERSION):
+                for statement in _MIGRATIONS[step].split(";\n"):
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version = {VERSION}")
+            connection.execute("COMMIT")
+        except (sqlite3.Error, StoreUnavailableError):
+            connection.execute("ROLLBACK")
+            raise
+
+    def _check_version(self, version: int, oldest: int) -> None:
+        if version > VERSION:
+            raise StoreUnavailableError(
+                f"sqlite: {self.path}: made by a newer version of Gatepost "
+                f"(format {version}, this one knows {VERSION})"
+            )
+        if version < oldest:
+            raise StoreUnavailableError(f"sqlite: {self.path}: is not what it was at start")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    version: int = connection.execute("PRAGMA user_version").fetchall()[0][0]
+    return version

@@ -1,0 +1,66 @@
+"""What is to be done with a request, as the pipeline says to the connection it came on."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.audit import Entry
+from gateway.errors import GatewayError
+from gateway.forward.exchange import Outbound
+from gateway.message.fields import Field
+from gateway.message.head import RequestHead
+from gateway.message.request import Request
+from gateway.message.response import Response
+
+Handler = Callable[[Request, bytes], Awaitable[Response]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The gateway answers at once."""
+
+    response: Response
+
+
+@dataclass(frozen=True, slots=True)
+class Serve:
+    """The gateway answers itself, once the body (of 64 KiB at most) is there."""
+
+    handler: Handler
+
+
+@dataclass(frozen=True, slots=True)
+class Forward:
+    """The request goes upstream; `trailers` gives those of a trailer section that may pass."""
+
+    outbound: Outbound
+    trailers: Callable[[tuple[Field, ...]], tuple[Field, ...]]
+
+
+Verdict = Answer | Serve | Forward
+
+
+class Decide(Protocol):
+    """The pipeline, as a connection sees it."""
+
+    def read(self, head: RequestHead, peer: str, now: float) -> Entry:
+        """The request that `head` makes, with the record of what becomes of it.
+
+        Raises:
+            GatewayError: The head is none that could be routed.
+        """
+
+    def begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
+        """What to do; awaitable only where a store or provider must be asked.  Never raises."""
+
+    def refuse(self, entry: Entry, error: GatewayError) -> Response:
+        """The answer to a request that failed after it was let through."""
+
+    def refuse_early(self, error: GatewayError, peer: str, now: float) -> tuple[Entry, Response]:
+        """The answer to bytes that never became a request."""
+
+    async def serve(self, entry: Entry, serve: Serve, body: bytes) -> Response:
+        """The answer of one of the gateway's own endpoints.  Never raises."""
+
+    def finish(self, entry: Entry, status: int, upstream: str | None, upstream_s: float) -> None:
+        """Record what became of the request; `upstream` is None where none was asked."""

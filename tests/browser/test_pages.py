@@ -1,0 +1,71 @@
+"""The pages in a real browser: the policy lets their style through and their forms lead away."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from aiohttp import web
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+
+from gateway.pages import page_fields, render
+from tests.fixtures.network import take_free_port
+
+# Ours is localhost, the provider 127.0.0.1, and its logout leads on to 127.0.0.2: three sites.
+
+
+async def form(request: web.Request) -> web.Response:
+    values: dict[str, Any] = {"name": "Alice", "provider": "P", "action": "/out", "home_url": "/"}
+    body = render("logout", site="localhost", **values)
+    return web.Response(body=body, headers=page_fields("logout"))
+
+
+async def out(request: web.Request) -> web.Response:
+    port = request.url.port
+    raise web.HTTPSeeOther(f"http://127.0.0.1:{port}/end-session")
+
+
+async def end_session(request: web.Request) -> web.Response:
+    raise web.HTTPSeeOther(f"http://127.0.0.2:{request.url.port}/done")
+
+
+async def done(request: web.Request) -> web.Response:
+    return web.Response(text="signed out everywhere")
+
+
+@pytest.fixture
+async def ours() -> AsyncIterator[str]:
+    app = web.Application()
+    app.add_routes(
+        [
+            web.get("/form", form),
+            web.post("/out", out),
+            web.get("/end-session", end_session),
+            web.get("/done", done),
+        ]
+    )
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    port = take_free_port()
+    for host in ("127.0.0.1", "127.0.0.2"):
+        await web.TCPSite(runner, host, port).start()
+    yield f"http://localhost:{port}"
+    await runner.cleanup()
+
+
+async def test_signing_out_may_lead_through_any_number_of_sites(
+    chromium: Chrome, ours: str
+) -> None:
+    def visit() -> tuple[str, str, list[Any]]:
+        chromium.get(ours + "/form")
+        colour = chromium.find_element(By.TAG_NAME, "main").value_of_css_property("border-radius")
+        messages = chromium.get_log("browser")
+        chromium.find_element(By.TAG_NAME, "button").click()
+        return colour, chromium.find_element(By.TAG_NAME, "body").text, messages
+
+    radius, text, messages = await asyncio.to_thread(visit)
+
+    assert radius == "14px"
+    assert messages == []
+    assert text == "signed out everywhere"

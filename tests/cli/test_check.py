@@ -1,0 +1,85 @@
+"""`gatepost check` as it is run."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from gateway.cli.check import check_command
+
+RIGHT = """\
+public_url: https://a.example.com
+upstreams: {app: "http://app:1"}
+providers: {idp: {issuer: "https://id.example.com", client_id: x}}
+"""
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def run(text, *arguments, **environ):
+        (tmp_path / "gatepost.yaml").write_text(text, encoding="utf-8")
+        return CliRunner().invoke(check_command, arguments, env=environ)
+
+    return run
+
+
+def test_a_right_file_is_summed_up(run):
+    result = run(RIGHT)
+
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout == "gatepost.yaml: ok, 1 route, 1 upstream, 1 provider\n"
+
+
+def test_warnings_do_not_fail(run):
+    result = run(RIGHT.replace("https://a", "http://a"), "-c", "gatepost.yaml")
+
+    assert result.exit_code == 0
+    assert result.stderr.startswith("warning: gatepost.yaml:1:13: public_url: http://a.example.com")
+
+
+def test_every_error_is_printed_and_the_status_is_2(run):
+    result = run("public_url: x\nfoo: 1\n")
+
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert [line.split(": ")[0] for line in result.stderr.splitlines()] == [
+        "gatepost.yaml:1:1",
+        "gatepost.yaml:1:1",
+        "gatepost.yaml:1:13",
+        "gatepost.yaml:2:1",
+    ]
+
+
+def test_the_environment_alone_will_do(run, tmp_path):
+    (tmp_path / "gatepost.yaml").unlink(missing_ok=True)
+    environ = {
+        "GATEPOST_PUBLIC_URL": "https://a",
+        "GATEPOST_UPSTREAM": "http://a",
+        "GATEPOST_OIDC_ISSUER": "https://i",
+        "GATEPOST_OIDC_CLIENT_ID": "x",
+    }
+    result = CliRunner().invoke(check_command, [], env=environ)
+
+    assert result.stdout == "environment: ok, 1 route, 1 upstream, 1 provider\n"
+
+
+def test_json_says_the_same(run):
+    assert json.loads(run(RIGHT, "--json").stdout) == {
+        "ok": True,
+        "errors": [],
+        "warnings": [],
+        "routes": 1,
+        "upstreams": 1,
+        "providers": 1,
+    }
+    result = run("foo: 1\n", "--json")
+    assert result.exit_code == 2
+    assert len(json.loads(result.stdout)["errors"]) == 4
+
+
+def test_a_file_that_is_not_there_is_an_error(run):
+    result = run(RIGHT, "-c", "other.yaml")
+
+    assert result.exit_code == 2
+    assert result.stderr == "other.yaml: cannot be read: No such file or directory\n"

@@ -1,0 +1,9 @@
+"""Fixtures shared by all tests; each lives with what it starts, under tests/fixtures."""
+
+pytest_plugins = [
+    "tests.fixtures.network",
+    "tests.fixtures.oidc",
+    "tests.fixtures.gateway",
+    "tests.fixtures.demo",
+    "tests.fixtures.chromium",
+]

@@ -1,0 +1,329 @@
+"""From "who are you" to a session, whatever browser, provider and stranger do."""
+
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+
+from gateway.endpoints.sign_in import SignIn
+from tests.endpoints.conftest import HOST, local, location
+from tests.oidc.hostile import SUBJECT, Wrongs
+
+CALLBACK = "/_gatepost/callback/hostile"
+SESSION = "__Host-gatepost"
+
+
+async def begin(browser, target="/_gatepost/login/hostile?return_to=/a%3Fb=c"):
+    return location(await browser.get(target))
+
+
+async def come_back(browser, hostile, at_provider, **extra):
+    answer = hostile.approve(at_provider, **extra)
+    return await browser.get(f"{CALLBACK}?{urlencode(answer)}", site="cross-site")
+
+
+async def sign_in(browser, hostile, **how):
+    return await come_back(browser, hostile, await begin(browser, **how))
+
+
+async def test_a_person_signs_in_and_is_back_where_they_wanted_to_go(browser, hostile, sign_ins):
+    response = await sign_in(browser, hostile)
+
+    assert (response.status, location(response)) == (302, "/a?b=c")
+    assert ("Cache-Control", "no-store") in response.fields
+    assert (await browser.whoami())["subject"] == SUBJECT
+    assert browser.flow_cookies() == []
+    assert sign_ins == [("hostile", "success")]
+
+
+async def test_the_cookies_are_kept_from_scripts_and_other_hosts(browser, hostile):
+    await sign_in(browser, hostile)
+
+    assert all(name.startswith("__Host-") for name in browser.cookies)
+    for value in browser.set_cookies:
+        attributes = value.split("; ")[1:]
+        assert {"HttpOnly", "Secure", "Path=/", "SameSite=Lax"} <= set(attributes)
+        assert not any(attribute.startswith("Domain") for attribute in attributes)
+
+
+async def test_over_plain_http_the_cookies_come_without_prefix(make_browser, add_provider, hostile):
+    add_provider()
+    browser = make_browser(public_url=f"http://{HOST}", name="gp")
+
+    await sign_in(browser, hostile)
+
+    assert "gp" in browser.cookies
+    assert not any("Secure" in value for value in browser.set_cookies)
+
+
+async def test_a_domain_is_for_the_session_cookie_only(make_browser, add_provider, hostile):
+    add_provider()
+    browser = make_browser(domain="example.com")
+
+    await sign_in(browser, hostile)
+
+    assert "gatepost" in browser.cookies
+    assert [v.split("=")[0] for v in browser.set_cookies if "Domain=example.com" in v] == [
+        "gatepost"
+    ]
+
+
+async def test_with_one_provider_the_choice_goes_straight_on(browser, hostile):
+    response = await browser.get("/_gatepost/sign-in?return_to=/x")
+
+    assert location(response).startswith(f"{hostile.issuer}/authorize?")
+
+
+async def test_several_providers_are_offered(make_browser, add_provider):
+    add_provider("one")
+    add_provider("two", label="Sign in <here>")
+    browser = make_browser()
+
+    response = await browser.get("/_gatepost/sign-in?return_to=/x%3Fy&max_age=60")
+
+    page = response.body.decode()
+    assert response.status == 200
+    assert 'href="/_gatepost/login/one?return_to=/x%3Fy&amp;max_age=60"' in page
+    assert "Sign in &lt;here&gt;" in page
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("return_to=/a", "/a"),
+        ("return_to=https://evil.example/", "/"),
+        ("return_to=//evil.example", "/"),
+        ("return_to=/%5Cevil.example", "/"),
+        ("return_to=/a&return_to=/b", "/"),
+        ("return_to=%FF", "/"),
+        ("", "/"),
+        ("return_to=/_gatepost/account", "/_gatepost/account"),
+        ("return_to=/_gatepost/sign-in?return_to=/x", "/"),
+        ("return_to=/_gatepost/login/hostile", "/"),
+    ],
+)
+async def test_the_way_back_stays_on_this_host(browser, hostile, query, expected):
+    response = await sign_in(browser, hostile, target=f"/_gatepost/login/hostile?{query}")
+
+    assert location(response) == expected
+
+
+async def test_a_step_up_is_asked_for(browser):
+    at_provider = await begin(
+        browser, "/_gatepost/login/hostile?return_to=/&max_age=300&acr_values=gold%20silver"
+    )
+
+    asked = parse_qs(urlsplit(at_provider).query)
+    assert (asked["max_age"], asked["acr_values"]) == (["300"], ["gold silver"])
+
+
+async def test_the_callback_url_is_of_the_host_that_was_asked(make_browser, add_provider):
+    add_provider()
+    browser = make_browser(public_url="https://other.example.com:8443")
+
+    asked = parse_qs(urlsplit(await begin(browser)).query)
+
+    assert asked["redirect_uri"] == ["https://other.example.com:8443/_gatepost/callback/hostile"]
+
+
+async def test_two_tabs_both_succeed(browser, hostile):
+    first = await begin(browser, "/_gatepost/login/hostile?return_to=/first")
+    second = await begin(browser, "/_gatepost/login/hostile?return_to=/second")
+
+    assert location(await come_back(browser, hostile, first)) == "/first"
+    assert location(await come_back(browser, hostile, second)) == "/second"
+    assert await browser.whoami() is not None
+
+
+async def test_of_six_sign_ins_under_way_the_oldest_is_dropped(browser, hostile, clock):
+    begun = []
+    for _ in range(6):
+        begun.append(await begin(browser))
+        clock.ahead_s += 1
+
+    assert len(browser.flow_cookies()) == 5
+    assert (await come_back(browser, hostile, begun[0])).status == 400
+    assert (await come_back(browser, hostile, begun[1])).status == 302
+
+
+async def test_a_flow_that_cannot_be_opened_is_cleared(browser, hostile):
+    browser.cookies["__Host-gatepost-flow-0000"] = "AAAA"
+    browser.cookies["__Host-gatepost-flow-0001"] = "%"
+
+    await sign_in(browser, hostile)
+
+    assert browser.flow_cookies() == []
+
+
+async def test_a_flow_belongs_to_its_browser(browser, make_browser, hostile):
+    at_provider = await begin(browser)
+    stranger = make_browser()
+
+    response = await come_back(stranger, hostile, at_provider)
+
+    assert response.status == 400
+    assert b"state-mismatch" in response.body
+    assert SESSION not in stranger.cookies
+    assert hostile.count("/token") == 0
+
+
+async def test_the_session_the_browser_brought_is_replaced(browser, hostile):
+    await sign_in(browser, hostile)
+    before = browser.cookies[SESSION]
+    await sign_in(browser, hostile)
+
+    assert browser.cookies[SESSION] != before
+    browser.cookies[SESSION] = before
+    assert await browser.whoami() is None
+
+
+async def test_a_planted_session_cookie_is_not_taken(browser, hostile):
+    browser.cookies[SESSION] = "A" * 64
+
+    await sign_in(browser, hostile)
+
+    assert browser.cookies[SESSION] != "A" * 64
+
+
+@pytest.mark.parametrize(
+    ("wrongs", "reason", "status"),
+    [
+        (Wrongs(claims={"nonce": "x"}), "nonce-mismatch", 400),
+        (Wrongs(claims={"aud": "x"}), "invalid-id-token", 502),
+        (Wrongs(claims={"iss": "x"}), "issuer-mismatch", 400),
+        (Wrongs(userinfo={"sub": "bob"}), "subject-mismatch", 400),
+        (Wrongs(callback={"code": None, "error": "access_denied"}), "access-refused", 403),
+        (Wrongs(callback={"code": None, "error": "x"}), "provider-error", 403),
+        (Wrongs(token_answer=(400, {"error": "invalid_grant"})), "code-refused", 400),
+        (Wrongs(token_answer=(401, {})), "client-refused", 502),
+        (Wrongs(failures={"/token": "500"}), "provider-unavailable", 503),
+    ],
+)
+async def test_a_failed_sign_in_says_why_and_leaves_nothing(
+    browser, hostile, sessions, sign_ins, wrongs, reason, status
+):
+    hostile.wrongs = wrongs
+
+    response = await sign_in(browser, hostile)
+
+    assert response.status == status
+    assert reason in response.body.decode()
+    assert "/_gatepost/sign-in?return_to=/a%3Fb%3Dc" in response.body.decode()
+    assert browser.cookies == {}
+    assert await sessions.count() == 0
+    assert sign_ins == [("hostile", reason)]
+
+
+async def test_while_the_provider_is_down_a_sign_in_is_503_and_old_sessions_go_on(
+    browser, hostile, clock
+):
+    await sign_in(browser, hostile)
+    await hostile.stop()
+    clock.ahead_s = 3500
+
+    assert await browser.whoami() is not None
+    # What is known of the provider still serves to send the browser there.
+    assert (await browser.get("/_gatepost/login/hostile")).status == 302
+
+
+async def test_a_provider_that_never_answered_is_503(browser, hostile):
+    await hostile.stop()
+
+    response = await browser.get("/_gatepost/login/hostile")
+
+    assert response.status == 503
+    assert "Retry-After" in dict(response.fields)
+
+
+async def test_an_unknown_provider_is_404(browser):
+    for path in ("login", "callback"):
+        response = await browser.get(f"/_gatepost/{path}/other")
+        assert response.status == 404
+        assert b"unknown-provider" in response.body
+
+
+async def test_a_callback_loaded_again_goes_home_when_signed_in(browser, hostile):
+    at_provider = await begin(browser)
+    target = f"{CALLBACK}?{urlencode(hostile.approve(at_provider))}"
+    await browser.get(target)
+
+    response = await browser.get(target)
+
+    assert (response.status, location(response)) == (302, "/")
+
+
+@pytest.mark.parametrize("query", ["", "state=a&state=b&code=c", "state=%FF", "code=x", "state="])
+async def test_a_callback_nobody_asked_for_is_refused(browser, query):
+    await begin(browser)
+
+    response = await browser.get(f"{CALLBACK}?{query}")
+
+    assert response.status == 400
+    assert b"state-mismatch" in response.body
+
+
+async def test_looking_at_a_callback_uses_nothing_up(browser, hostile):
+    answer = hostile.approve(await begin(browser))
+
+    response = await browser.send("HEAD", f"{CALLBACK}?{urlencode(answer)}")
+
+    assert response.status == 405
+    assert dict(response.fields)["Allow"] == "GET, POST"
+    assert hostile.count("/token") == 0
+
+
+async def test_an_answer_by_form_post_is_brought_again_with_the_cookies(browser, hostile):
+    answer = hostile.approve(await begin(browser))
+    kept, browser.cookies = browser.cookies, {}
+
+    form = urlencode({**answer, "session_state": "x"}).encode()
+    posted = await browser.send("POST", CALLBACK, body=form, site="cross-site")
+
+    assert posted.status == 303
+    assert "session_state" not in location(posted)
+    browser.cookies = kept
+    response = await browser.get(local(location(posted)), site="cross-site")
+    assert location(response) == "/a?b=c"
+    assert await browser.whoami() is not None
+
+
+@pytest.mark.parametrize("form", [b"state=a&state=b", b"\xff", b"a=1&" * 60])
+async def test_a_form_that_cannot_be_read_one_way_is_refused(browser, form):
+    response = await browser.send("POST", CALLBACK, body=form, site="cross-site")
+
+    assert response.status == 400
+
+
+async def test_three_sign_ins_within_seconds_stop_and_say_why(browser, hostile, clock, sign_ins):
+    for _ in range(3):
+        assert (await sign_in(browser, hostile)).status == 302
+        browser.cookies.pop(SESSION)
+
+    response = await browser.get("/_gatepost/sign-in?return_to=/a")
+
+    assert response.status == 508
+    assert b"Likely causes" in response.body
+    assert sign_ins[-1] == ("hostile", "sign-in-loop")
+    clock.ahead_s = 31
+    assert (await sign_in(browser, hostile)).status == 302
+
+
+async def test_with_a_strict_cookie_the_way_back_starts_at_our_own_page(
+    make_browser, add_provider, hostile
+):
+    add_provider()
+    browser = make_browser(same_site="strict")
+
+    response = await sign_in(browser, hostile, target="/_gatepost/login/hostile?return_to=/a'b%22c")
+
+    assert response.status == 200
+    assert dict(response.fields)["Refresh"].startswith("0; url=/a'b")
+    assert b'href="/a&#x27;b' in response.body
+    session = next(v for v in browser.set_cookies if v.startswith(f"{SESSION}="))
+    assert "SameSite=Strict" in session
+
+
+async def test_nothing_of_a_sign_in_is_kept_in_the_gateway(browser, hostile, sessions):
+    await begin(browser)
+
+    assert await sessions.count() == 0
+    assert set(vars(SignIn(browser.endpoints)).keys()) == {"_deps"}

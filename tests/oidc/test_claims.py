@@ -1,0 +1,258 @@
+"""What a provider says becomes facts, and what cannot be read is marked as such."""
+
+import pytest
+
+from gateway.oidc.claims import (
+    Person,
+    has_claim,
+    look_up,
+    make_identity,
+    merge,
+    read_facts,
+    wants_userinfo,
+)
+from gateway.oidc.errors import UserMissingError
+from gateway.oidc.registration import ClaimNames
+
+NAMES = ClaimNames(groups=("groups",), roles=("roles",))
+
+
+def facts(claims, *, assume=False, **names):
+    return read_facts(claims, ClaimNames(**names), assume_email_verified=assume)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sub", "s"),
+        ("https://example.com/roles", "url"),
+        ("dotted.name", "dots"),
+        ("/a/b/0", 1),
+        ("/a/b/1", 2),
+        ("/a/c~1d", "slash"),
+        ("/a/e~0f", "tilde"),
+        ("/a/g~01", "order"),
+        ("/~1rooted", "rooted"),
+        ("/a/", "empty"),
+    ],
+)
+def test_every_claim_can_be_named(name, expected):
+    claims = {
+        "sub": "s",
+        "https://example.com/roles": "url",
+        "dotted.name": "dots",
+        "/rooted": "rooted",
+        "a": {"b": [1, 2], "c/d": "slash", "e~f": "tilde", "g~1": "order", "": "empty"},
+    }
+
+    assert look_up(claims, name) == expected
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["b", "/b", "/a/2", "/a/-1", "/a/01x", "/a/0/x", "/s/0", "/a/9999999999", "/", "a/0", ""],
+)
+def test_what_is_not_there_is_not_found(name):
+    assert not has_claim({"a": [1], "s": "text"}, name)
+
+
+@pytest.mark.parametrize(
+    ("value", "groups", "readable"),
+    [
+        ("admins", ("admins",), True),
+        ("a b", ("a b",), True),
+        (["a", "b"], ("a", "b"), True),
+        ([], (), True),
+        ({"admin": {"2438": "example.com"}, "editor": {}}, ("admin", "editor"), True),
+        ({}, (), True),
+        (None, (), True),
+        ("", (), True),
+        (7, (), False),
+        (True, (), False),
+        (["a", 7], (), False),
+        ([{"name": "a"}], (), False),
+        (["a"] * 10_001, (), False),
+    ],
+)
+def test_groups_and_roles_come_in_several_shapes(value, groups, readable):
+    found = facts(
+        {"sub": "s", "groups": value, "roles": value}, groups=("groups",), roles=("roles",)
+    )
+
+    assert (found.groups, found.roles) == (groups, groups)
+    assert found.unreadable == (frozenset() if readable else {"groups", "roles"})
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"_claim_names": {"groups": "src1"}, "_claim_sources": {"src1": {"endpoint": "https://x"}}},
+        {"hasgroups": True},
+        {"hasgroups": "true"},
+    ],
+)
+def test_groups_kept_elsewhere_are_unreadable(claims):
+    found = facts({"sub": "s", **claims}, groups=("groups",))
+
+    assert (found.groups, found.unreadable) == ((), {"groups"})
+
+
+def test_groups_kept_elsewhere_and_here_are_read_here():
+    claims = {"groups": ["a"], "_claim_names": {"groups": "src1"}}
+
+    assert facts(claims, groups=("groups",)).unreadable == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("claims", "email", "unreadable"),
+    [
+        ({"email": "a@b", "email_verified": True}, "a@b", False),
+        ({"email": "a@b", "email_verified": "true"}, "a@b", False),
+        ({"email": "a@b", "email_verified": False}, None, False),
+        ({"email": "a@b", "email_verified": "false"}, None, False),
+        ({"email": "a@b", "email_verified": None}, None, False),
+        ({"email": "a@b"}, None, False),
+        ({"email": "a@b", "email_verified": 1}, None, True),
+        ({"email": "a@b", "email_verified": "yes"}, None, True),
+        ({"email": ["a@b"], "email_verified": True}, None, True),
+        ({"email_verified": True}, None, False),
+    ],
+)
+def test_an_email_counts_only_when_marked_verified(claims, email, unreadable):
+    found = facts({"sub": "s", **claims})
+
+    assert found.email == email
+    assert ("email" in found.unreadable) is unreadable
+
+
+def test_the_mark_vouches_for_no_other_claim():
+    claims = {"sub": "s", "upn": "victim@example.com", "email": "me@b", "email_verified": True}
+
+    assert facts(claims, email=("upn",)).email is None
+    assert facts(claims, email=("upn", "email")).email is None
+    assert facts(claims, email=("/email",)).email == "me@b"
+    assert facts(claims, email=("upn",), assume=True).email == "victim@example.com"
+
+
+def test_a_user_named_by_an_email_needs_it_verified():
+    names = {"user": ("email", "sub"), "email": ("email",)}
+
+    assert facts({"sub": "s", "email": "a@b"}, **names).user == "s"
+    assert facts({"sub": "s", "email": "a@b", "email_verified": True}, **names).user == "a@b"
+    assert facts({"sub": "s", "email": "a@b"}, assume=True, **names).user == "a@b"
+    assert facts({"email": "a@b"}, user=("/email",)).user is None
+
+
+def test_the_first_name_that_is_there_counts():
+    claims = {"name": "", "preferred_username": None, "nickname": "al"}
+
+    assert facts(claims, name=("name", "preferred_username", "nickname")).name == "al"
+
+
+@pytest.mark.parametrize("sub", [7, ["x"], {"x": 1}, True])
+def test_a_user_that_is_no_text_is_none(sub):
+    found = facts({"sub": sub})
+
+    assert (found.user, "user" in found.unreadable) == (None, True)
+
+
+class TestMerge:
+    def test_what_is_signed_counts(self):
+        assert merge({"a": 1, "b": 1}, {"b": 2, "c": 2}) == {"a": 1, "b": 1, "c": 2}
+
+    @pytest.mark.parametrize(
+        ("id_token", "userinfo", "email", "verified"),
+        [
+            (("old@b", None), ("new@b", True), "old@b", None),
+            (("old@b", False), ("new@b", True), "old@b", False),
+            (("a@b", None), ("a@b", True), "a@b", True),
+            (("a@b", False), ("a@b", True), "a@b", False),
+            ((None, True), ("new@b", None), "new@b", None),
+            ((None, None), ("new@b", True), "new@b", True),
+            (("a@b", True), (None, None), "a@b", True),
+            (("a@b", None), (None, True), "a@b", None),
+            (("", True), ("new@b", None), "new@b", None),
+        ],
+    )
+    def test_the_mark_of_one_source_never_vouches_for_the_address_of_the_other(
+        self, id_token, userinfo, email, verified
+    ):
+        def claims(pair):
+            named = dict(zip(("email", "email_verified"), pair, strict=True))
+            return {name: value for name, value in named.items() if value is not None}
+
+        merged = merge(claims(id_token), claims(userinfo))
+
+        assert merged.get("email") == email
+        assert merged.get("email_verified") == verified
+
+
+class TestMakeIdentity:
+    def make(self, person, **changes):
+        values = {
+            "provider": "p",
+            "issuer": "https://id",
+            "names": NAMES,
+            "assume_email_verified": False,
+            "scopes": frozenset(),
+            **changes,
+        }
+        return make_identity(person, **values)
+
+    def test_how_and_when_is_taken_from_what_is_signed_only(self):
+        identity = self.make(
+            Person({"sub": "s", "iat": 100}, {"acr": "gold", "amr": ["otp"], "auth_time": 99})
+        )
+
+        assert (identity.acr, identity.amr, identity.authenticated_at) == (None, (), None)
+
+    @pytest.mark.parametrize(
+        ("claims", "expected"),
+        [
+            ({"amr": "pwd"}, ("pwd",)),
+            ({"amr": ["pwd", 7]}, ("pwd",)),
+            ({"amr": 7}, ()),
+        ],
+    )
+    def test_amr_is_a_list(self, claims, expected):
+        assert self.make(Person({"sub": "s", **claims}, {})).amr == expected
+
+    @pytest.mark.parametrize("auth_time", ["99", True, -5, 1e300, None])
+    def test_an_odd_time_is_none(self, auth_time):
+        identity = self.make(Person({"sub": "s", "auth_time": auth_time}, {}))
+
+        assert identity.authenticated_at is None
+
+    def test_after_a_failed_userinfo_what_is_missing_is_unreadable(self):
+        identity = self.make(Person({"sub": "s", "groups": []}, {}, userinfo_failed=True))
+
+        assert identity.unreadable == {"email", "name", "roles", "*"}
+
+    def test_without_a_user_there_is_none(self):
+        with pytest.raises(UserMissingError):
+            self.make(Person({"sub": "s"}, {}), names=ClaimNames(user=("login", "/a/b")))
+
+
+@pytest.mark.parametrize(
+    ("claims", "wanted", "expected"),
+    [
+        (
+            {"email": "a@b", "email_verified": True, "name": "n", "groups": [], "roles": []},
+            (),
+            False,
+        ),
+        ({"email": "a@b", "name": "n", "groups": [], "roles": []}, (), True),
+        ({"email": "a@b", "email_verified": True, "name": "n", "groups": []}, (), True),
+        (
+            {"email": "a@b", "email_verified": True, "name": "n", "groups": [], "roles": []},
+            ("/dept",),
+            True,
+        ),
+    ],
+)
+def test_userinfo_is_wanted_where_something_is_missing(claims, wanted, expected):
+    found = wants_userinfo(
+        {"sub": "s", **claims}, NAMES, assume_email_verified=False, wanted=wanted
+    )
+
+    assert found is expected

@@ -1,0 +1,133 @@
+"""A discovery document is the configured issuer's, byte for byte, or nothing."""
+
+import pytest
+
+from gateway.errors import ProviderUnavailableError
+from gateway.oidc.discovery import Discovery, read_metadata, well_known_url
+from gateway.oidc.errors import IssuerMismatchError
+
+ISSUER = "https://id.example.com/oidc"
+DOCUMENT = {
+    "issuer": ISSUER,
+    "authorization_endpoint": "https://id.example.com/auth",
+    "token_endpoint": "https://id.example.com/token",
+    "jwks_uri": "https://keys.example.net/jwks",
+}
+
+
+@pytest.mark.parametrize(
+    ("issuer", "expected"),
+    [
+        ("https://id", "https://id/.well-known/openid-configuration"),
+        ("https://id/", "https://id/.well-known/openid-configuration"),
+        ("https://id/oidc", "https://id/oidc/.well-known/openid-configuration"),
+        ("https://id/app/", "https://id/app/.well-known/openid-configuration"),
+    ],
+)
+def test_where_the_document_is(issuer, expected):
+    assert well_known_url(issuer) == expected
+
+
+@pytest.mark.parametrize(
+    "named",
+    [
+        ISSUER + "/",
+        ISSUER.upper(),
+        "https://evil.example",
+        "http://id.example.com/oidc",
+        "",
+        None,
+        7,
+    ],
+)
+def test_another_issuer_is_refused(named):
+    with pytest.raises(IssuerMismatchError):
+        read_metadata({**DOCUMENT, "issuer": named}, ISSUER)
+
+
+def test_an_alias_is_read_as_the_configured_issuer():
+    found = read_metadata({**DOCUMENT, "issuer": "id.example.com"}, ISSUER, ("id.example.com",))
+
+    assert found.issuer == ISSUER
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        7,
+        "",
+        "/relative",
+        "http://id.example.com/x",
+        "javascript:alert(1)",
+        "https:///nothing",
+        "https://[",
+        "https://u:p@id.example.com/",
+        "https://id.example.com/x#y",
+    ],
+)
+def test_an_endpoint_that_may_not_be_called_is_refused(name, value):
+    with pytest.raises(ProviderUnavailableError):
+        read_metadata({**DOCUMENT, name: value}, ISSUER)
+
+
+def test_an_optional_endpoint_may_be_absent_but_not_wrong():
+    found = read_metadata(DOCUMENT, ISSUER)
+    assert (found.userinfo_endpoint, found.end_session_endpoint) == (None, None)
+
+    with pytest.raises(ProviderUnavailableError):
+        read_metadata({**DOCUMENT, "userinfo_endpoint": "http://x"}, ISSUER)
+
+
+def test_an_issuer_over_plain_http_may_have_plain_endpoints():
+    issuer = "http://127.0.0.1:9000"
+    plain = {name: value.replace("https:", "http:") for name, value in DOCUMENT.items()}
+
+    assert read_metadata({**plain, "issuer": issuer}, issuer).token_endpoint.startswith("http:")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (None, ("client_secret_basic",)),
+        (["client_secret_post", 7], ("client_secret_post",)),
+        ("client_secret_post", ("client_secret_basic",)),
+        ([], ()),
+    ],
+)
+def test_how_clients_may_authenticate(value, expected):
+    document = {**DOCUMENT, "token_endpoint_auth_methods_supported": value}
+
+    assert read_metadata(document, ISSUER).token_auth_methods == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [(True, True), (False, False), ("true", False)])
+def test_whether_answers_name_their_issuer(value, expected):
+    document = {**DOCUMENT, "authorization_response_iss_parameter_supported": value}
+
+    assert read_metadata(document, ISSUER).answers_with_issuer is expected
+
+
+async def test_nothing_is_fetched_before_it_is_needed_and_then_kept(hostile, http, clock):
+    discovery = Discovery(hostile.issuer, http, clock)
+    assert hostile.requests == []
+
+    first = await discovery.metadata()
+    hostile.wrongs.failures = {"/.well-known/openid-configuration": "500"}
+    clock.ahead_s = 10_000
+
+    assert await discovery.metadata() == first
+
+
+async def test_a_provider_that_comes_back_is_used_at_once(hostile, http, clock):
+    discovery = Discovery(hostile.issuer, http, clock)
+    hostile.wrongs.failures = {"/.well-known/openid-configuration": "500"}
+    for _ in range(5):
+        with pytest.raises(ProviderUnavailableError):
+            await discovery.metadata()
+    assert len(hostile.requests) == 1
+
+    hostile.wrongs.failures = {}
+    clock.ahead_s = 3.1
+    assert (await discovery.metadata()).issuer == hostile.issuer

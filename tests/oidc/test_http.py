@@ -1,0 +1,81 @@
+"""Calls to providers carry nothing of one another and end in time."""
+
+import pytest
+
+from gateway.errors import ProviderUnavailableError
+from gateway.oidc.http import Answer, ProviderHttp
+
+
+async def test_nothing_is_opened_before_the_first_call(http):
+    assert http._session is None
+
+
+async def test_closing_twice_is_fine_and_a_later_call_opens_anew(hostile, http):
+    await http.get(f"{hostile.issuer}/jwks")
+    await http.aclose()
+    await http.aclose()
+
+    assert (await http.get(f"{hostile.issuer}/jwks")).status == 200
+
+
+async def test_cookies_are_not_kept(raw_upstream, http):
+    answer = b"HTTP/1.1 200 OK\r\nSet-Cookie: a=b; Path=/\r\nContent-Length: 2\r\n\r\n{}"
+    upstream = await raw_upstream(answer)
+    await http.get(upstream.url)
+    await http.get(upstream.url)
+
+    assert len(upstream.heads) == 2
+    assert all(b"cookie" not in head.lower() for head in upstream.heads)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/", "http://[::1", "https://127.0.0.1:1/", "ftp://x/", "", "http://"]
+)
+async def test_who_cannot_be_reached_is_unavailable(http, url):
+    with pytest.raises(ProviderUnavailableError):
+        await http.get(url)
+
+
+async def test_a_certificate_nobody_vouches_for_is_refused(raw_upstream, http):
+    async def no_tls(connection):
+        await connection.read(1)
+        await connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    upstream = await raw_upstream(no_tls)
+
+    with pytest.raises(ProviderUnavailableError):
+        await http.get(f"https://127.0.0.1:{upstream.port}/")
+
+
+@pytest.mark.parametrize(("size", "accepted"), [(100, True), (101, False)])
+async def test_a_body_has_an_end(raw_upstream, size, accepted):
+    http = ProviderHttp(timeout_s=2, max_body_bytes=100)
+    upstream = await raw_upstream(
+        b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"x" * size
+    )
+    try:
+        if accepted:
+            assert len((await http.get(upstream.url)).body) == size
+        else:
+            with pytest.raises(ProviderUnavailableError):
+                await http.get(upstream.url)
+    finally:
+        await http.aclose()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "expected"),
+    [
+        ("application/json", "application/json"),
+        ("Application/JSON; charset=utf-8", "application/json"),
+        ("", ""),
+    ],
+)
+def test_the_media_type_is_without_parameters(content_type, expected):
+    assert Answer("u", 200, {"content-type": content_type}, b"").media_type == expected
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"7", b"{", b"\xff", b"null", b"[" * 200_000])
+def test_what_is_no_object_is_refused(body):
+    with pytest.raises(ProviderUnavailableError):
+        Answer("u", 200, {}, body).json_object()

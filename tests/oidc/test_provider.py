@@ -1,0 +1,520 @@
+"""A sign-in against a provider that lies ends without an identity, and says why."""
+
+import time
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from gateway.errors import ProviderUnavailableError
+from gateway.oidc import errors
+from gateway.oidc.registration import ClaimNames
+from tests.oidc.hostile import (
+    ACCESS_TOKEN,
+    CLIENT_SECRET,
+    KEYS,
+    REFRESH_TOKEN,
+    SUBJECT,
+    Wrongs,
+    at_hash,
+    basic_of,
+    public,
+    sign,
+)
+
+CALLBACK = "https://notes.example.com/_gatepost/callback/hostile"
+NOW = int(time.time())
+
+
+async def sign_in(provider, hostile, **begin):
+    flow, location = await provider.begin(CALLBACK, "/notes?a=b", **begin)
+    return await provider.finish(flow, hostile.approve(location))
+
+
+async def test_an_honest_provider_gives_an_identity(make_provider, hostile):
+    hostile.wrongs.claims = {"auth_time": NOW - 5, "acr": "gold", "amr": ["pwd", "otp"], "sid": "s"}
+    hostile.wrongs.userinfo = {"groups": ["staff"]}
+
+    signed_in = await sign_in(make_provider(), hostile)
+
+    identity = signed_in.identity
+    assert (identity.user, identity.subject, identity.issuer) == (SUBJECT, SUBJECT, hostile.issuer)
+    assert (identity.email, identity.name) == ("alice@example.com", "alice")
+    assert identity.groups == ("staff",)
+    assert identity.credential == "session"
+    assert (identity.acr, identity.amr) == ("gold", ("pwd", "otp"))
+    assert identity.authenticated_at == NOW - 5
+    assert identity.unreadable == frozenset()
+    assert signed_in.provider_session == "s"
+    assert signed_in.tokens.refresh_token == REFRESH_TOKEN
+    assert "opaque" not in repr(signed_in)
+
+
+async def test_the_request_names_everything_the_answer_is_held_against(make_provider, hostile):
+    provider = make_provider(authorize_params={"prompt": "consent", "state": "mine"})
+
+    flow, location = await provider.begin(CALLBACK, "/", max_age_s=60, acr=("gold", "silver"))
+
+    asked = parse_qs(urlsplit(location).query)
+    assert location.startswith(f"{hostile.issuer}/authorize?tenant=1&")
+    assert asked["response_type"] == ["code"]
+    assert asked["code_challenge_method"] == ["S256"]
+    assert asked["redirect_uri"] == [CALLBACK]
+    assert asked["state"] == [flow.state]
+    assert asked["nonce"] == [flow.nonce]
+    assert asked["prompt"] == ["consent"]
+    assert asked["max_age"] == ["60"]
+    assert asked["acr_values"] == ["gold silver"]
+    assert flow.code_verifier not in location
+    assert len({flow.state, flow.nonce, flow.code_verifier}) == 3
+
+
+def es256_confusion():
+    # The public key as an HMAC secret (RFC 8725, section 2.1).
+    return sign({}, key=KEYS["rsa"].as_pem(private=False), alg="HS256", header={"kid": "rsa"})
+
+
+ALGORITHM_CASES = [
+    ("RS256", "rsa", 256),
+    ("RS512", "rsa", 512),
+    ("PS256", "rsa", 256),
+    ("ES256", "p256", 256),
+    ("ES384", "p384", 384),
+    ("ES512", "p521", 512),
+    ("EdDSA", "ed", 512),
+    ("Ed25519", "ed", 512),
+]
+
+
+@pytest.mark.parametrize(("alg", "key", "bits"), ALGORITHM_CASES)
+async def test_every_common_algorithm_is_verified(make_provider, hostile, alg, key, bits):
+    hostile.wrongs.signing = {"alg": alg, "key": key}
+    hostile.wrongs.claims = {"at_hash": at_hash(ACCESS_TOKEN, bits)}
+
+    assert (await sign_in(make_provider(), hostile)).identity.subject == SUBJECT
+
+
+@pytest.mark.parametrize(("alg", "key", "_bits"), ALGORITHM_CASES)
+async def test_a_changed_signature_of_any_algorithm_is_refused(
+    make_provider, hostile, alg, key, _bits
+):
+    hostile.wrongs.signing = {"alg": alg, "key": key}
+    hostile.wrongs.claims = {"at_hash": None}
+    hostile.wrongs.tampered = True
+
+    with pytest.raises(errors.InvalidIdTokenError):
+        await sign_in(make_provider(), hostile)
+
+
+REFUSED = {
+    "alg-none": (Wrongs(signing={"alg": "none"}), errors.InvalidIdTokenError),
+    "alg-none-spelled-otherwise": (
+        Wrongs(signing={"alg": "none"}, header={"alg": "None"}),
+        errors.InvalidIdTokenError,
+    ),
+    "alg-not-text": (
+        Wrongs(signing={"alg": "none"}, header={"alg": ["RS256"]}),
+        errors.InvalidIdTokenError,
+    ),
+    "hmac-with-the-client-secret": (
+        Wrongs(signing={"alg": "HS256", "key": CLIENT_SECRET}),
+        errors.InvalidIdTokenError,
+    ),
+    "hmac-with-the-public-key": (
+        Wrongs(raw_id_token=es256_confusion()),
+        errors.InvalidIdTokenError,
+    ),
+    "unknown-key": (Wrongs(signing={"key": "rsa-stranger"}), errors.InvalidIdTokenError),
+    "strangers-key-under-a-known-id": (
+        Wrongs(signing={"key": "rsa-stranger"}, header={"kid": "rsa"}),
+        errors.InvalidIdTokenError,
+    ),
+    "key-in-the-header": (
+        Wrongs(
+            signing={"key": "rsa-stranger"},
+            header={"kid": None, "jwk": KEYS["rsa-stranger"].as_dict(private=False)},
+        ),
+        errors.InvalidIdTokenError,
+    ),
+    "no-key-id-and-several-keys": (
+        Wrongs(header={"kid": None}, keys=[public("rsa"), public("rsa-stranger")]),
+        errors.InvalidIdTokenError,
+    ),
+    "key-id-not-text": (
+        Wrongs(signing={"alg": "none"}, header={"kid": 7, "alg": "RS256"}),
+        errors.InvalidIdTokenError,
+    ),
+    "critical-extension": (
+        Wrongs(signing={"alg": "none"}, header={"alg": "RS256", "crit": ["exp"], "exp": 1}),
+        errors.InvalidIdTokenError,
+    ),
+    "detached-payload": (
+        Wrongs(signing={"alg": "none"}, header={"alg": "RS256", "b64": False}),
+        errors.InvalidIdTokenError,
+    ),
+    "access-token": (Wrongs(header={"typ": "at+jwt"}), errors.InvalidIdTokenError),
+    "logout-token": (Wrongs(header={"typ": "logout+jwt"}), errors.InvalidIdTokenError),
+    "logout-token-by-events": (Wrongs(claims={"events": {}}), errors.InvalidIdTokenError),
+    "keycloak-access-token": (Wrongs(claims={"typ": "Bearer"}), errors.InvalidIdTokenError),
+    "encrypted": (Wrongs(raw_id_token="a.b.c.d.e"), errors.InvalidIdTokenError),
+    "not-a-token": (Wrongs(raw_id_token="hello"), errors.InvalidIdTokenError),
+    "payload-not-an-object": (
+        Wrongs(raw_id_token=sign({}, payload=b"[]")),
+        errors.InvalidIdTokenError,
+    ),
+    "payload-nested-deep": (
+        Wrongs(raw_id_token=sign({}, payload=b"[" * 20_000)),
+        errors.InvalidIdTokenError,
+    ),
+    "header-too-large": (Wrongs(header={"x": "x" * 9000}), errors.InvalidIdTokenError),
+    "none-at-all": (Wrongs(tokens={"id_token": None}), errors.InvalidIdTokenError),
+    "issuer": (Wrongs(claims={"iss": "https://evil.example"}), errors.IssuerMismatchError),
+    "issuer-missing": (Wrongs(claims={"iss": None}), errors.IssuerMismatchError),
+    "audience": (Wrongs(claims={"aud": "other"}), errors.InvalidIdTokenError),
+    "audience-missing": (Wrongs(claims={"aud": None}), errors.InvalidIdTokenError),
+    "audiences-without-ours": (Wrongs(claims={"aud": ["a", "b"]}), errors.InvalidIdTokenError),
+    "audience-that-begins-as-ours": (
+        Wrongs(claims={"aud": "notes2"}),
+        errors.InvalidIdTokenError,
+    ),
+    "audience-an-object": (Wrongs(claims={"aud": {"notes": 1}}), errors.InvalidIdTokenError),
+    "party": (
+        Wrongs(claims={"aud": ["notes", "x"], "azp": "x"}),
+        errors.InvalidIdTokenError,
+    ),
+    "expired": (Wrongs(claims={"exp": NOW - 120}), errors.InvalidIdTokenError),
+    "expiry-missing": (Wrongs(claims={"exp": None}), errors.InvalidIdTokenError),
+    "expiry-not-a-number": (Wrongs(claims={"exp": float("nan")}), errors.InvalidIdTokenError),
+    "expiry-as-text": (Wrongs(claims={"exp": "2999999999"}), errors.InvalidIdTokenError),
+    "issued-in-the-future": (Wrongs(claims={"iat": NOW + 600}), errors.InvalidIdTokenError),
+    "issue-missing": (Wrongs(claims={"iat": None}), errors.InvalidIdTokenError),
+    "not-yet": (Wrongs(claims={"nbf": NOW + 600}), errors.InvalidIdTokenError),
+    "subject-missing": (Wrongs(claims={"sub": None}), errors.InvalidIdTokenError),
+    "subject-empty": (Wrongs(claims={"sub": ""}), errors.InvalidIdTokenError),
+    "subject-a-number": (Wrongs(claims={"sub": 7}), errors.InvalidIdTokenError),
+    "subject-too-long": (Wrongs(claims={"sub": "x" * 256}), errors.InvalidIdTokenError),
+    "nonce": (Wrongs(claims={"nonce": "of-another-flow"}), errors.NonceMismatchError),
+    "nonce-missing": (Wrongs(claims={"nonce": None}), errors.NonceMismatchError),
+    "access-token-hash": (Wrongs(claims={"at_hash": "x" * 22}), errors.InvalidIdTokenError),
+    "userinfo-of-somebody-else": (Wrongs(userinfo={"sub": "bob"}), errors.SubjectMismatchError),
+    "userinfo-of-nobody": (Wrongs(userinfo={"sub": None}), errors.SubjectMismatchError),
+    "code-refused": (
+        Wrongs(token_answer=(400, {"error": "invalid_grant"})),
+        errors.CodeRefusedError,
+    ),
+    "client-refused": (
+        Wrongs(token_answer=(401, {"error": "invalid_client"})),
+        errors.ClientRefusedError,
+    ),
+    "token-of-another-kind": (Wrongs(tokens={"token_type": "DPoP"}), ProviderUnavailableError),
+    "no-access-token": (Wrongs(tokens={"access_token": None}), ProviderUnavailableError),
+    "a-token-that-splits-a-field": (
+        Wrongs(tokens={"access_token": "a\r\nX-Evil: 1"}),
+        ProviderUnavailableError,
+    ),
+    "throttled": (Wrongs(token_answer=(429, {"error": "slow_down"})), ProviderUnavailableError),
+    "callback-state": (Wrongs(callback={"state": "x"}), errors.StateMismatchError),
+    "callback-without-state": (Wrongs(callback={"state": None}), errors.StateMismatchError),
+    "callback-issuer": (
+        Wrongs(callback={"iss": "https://evil.example"}),
+        errors.IssuerMismatchError,
+    ),
+    "callback-without-issuer": (Wrongs(callback={"iss": None}), errors.IssuerMismatchError),
+    "callback-error": (
+        Wrongs(callback={"code": None, "error": "server_error"}),
+        errors.ProviderRefusedError,
+    ),
+    "callback-denied": (
+        Wrongs(callback={"code": None, "error": "access_denied"}),
+        errors.AccessRefusedError,
+    ),
+    "callback-error-beside-a-code": (
+        Wrongs(callback={"error": "server_error"}),
+        errors.ProviderRefusedError,
+    ),
+    "callback-without-code": (Wrongs(callback={"code": None}), errors.ProviderRefusedError),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+async def test_what_is_wrong_ends_the_sign_in_with_its_reason(make_provider, hostile, case):
+    hostile.wrongs, expected = REFUSED[case]
+
+    with pytest.raises(expected) as raised:
+        await sign_in(make_provider(), hostile)
+
+    assert type(raised.value) is expected
+
+
+@pytest.mark.parametrize(
+    ("wrongs", "path"),
+    [(REFUSED[case][0], "/token") for case in REFUSED if case.startswith("callback-")],
+)
+async def test_what_is_seen_in_the_callback_is_refused_before_the_code_is_redeemed(
+    make_provider, hostile, wrongs, path
+):
+    hostile.wrongs = wrongs
+
+    with pytest.raises(errors.SignInError):
+        await sign_in(make_provider(), hostile)
+
+    assert hostile.count(path) == 0
+
+
+ACCEPTED = {
+    "audiences-with-ours": Wrongs(claims={"aud": ["notes", "2438@notes"], "azp": "notes"}),
+    "audiences-without-party": Wrongs(claims={"aud": ["notes", "other"]}),
+    "no-access-token-hash": Wrongs(claims={"at_hash": None}),
+    "a-little-late": Wrongs(claims={"exp": NOW - 20}),
+    "a-little-early": Wrongs(claims={"iat": NOW + 20}),
+    "no-type": Wrongs(header={"typ": None}),
+    "certificate-chain": Wrongs(header={"x5c": ["A" * 4000]}),
+    "unknown-header-parameter": Wrongs(header={"vendor": {"x": 1}}),
+    "no-key-id-and-one-key-that-fits": Wrongs(
+        header={"kid": None}, keys=[public("rsa"), public("p256")]
+    ),
+    "broken-keys-beside-the-good-one": Wrongs(
+        keys=[
+            "text",
+            {},
+            {"kty": "RSA"},
+            {"kty": "RSA", "n": "AA", "e": "AQAB", "kid": "weak"},
+            {"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"},
+            {"kty": "AKP", "alg": "ML-DSA-65", "pub": "AA"},
+            {"kty": ["RSA"]},
+            public("rsa", kid="rsa", key_ops=["sign"]),
+            public("rsa-stranger", kid="rsa", use="enc"),
+            public("rsa", alg="RS256"),
+        ]
+    ),
+    "expiry-of-the-access-token-quoted": Wrongs(tokens={"expires_in": "300"}),
+    "no-refresh-token": Wrongs(tokens={"refresh_token": None}),
+    "subject-as-long-as-may-be": Wrongs(claims={"sub": "x" * 255}, userinfo={"sub": "x" * 255}),
+}
+
+
+@pytest.mark.parametrize("case", ACCEPTED)
+async def test_what_is_only_unusual_is_accepted(make_provider, hostile, case):
+    hostile.wrongs = ACCEPTED[case]
+
+    assert (await sign_in(make_provider(), hostile)).identity.name == "alice"
+
+
+@pytest.mark.parametrize(
+    "failure", ["500", "404", "hang", "huge", "redirect", "garbage", "array", "deep", "close"]
+)
+@pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/jwks", "/token"])
+async def test_a_provider_that_does_not_answer_properly_is_unavailable(
+    make_provider, hostile, http, path, failure
+):
+    http._timeout_s = 0.2
+    hostile.wrongs.failures = {path: failure}
+    # A refusal of the token endpoint is an answer.
+    expected = errors.CodeRefusedError if (path, failure) == ("/token", "404") else None
+
+    with pytest.raises(expected or ProviderUnavailableError):
+        await sign_in(make_provider(), hostile)
+
+    assert hostile.count("/elsewhere") == 0
+
+
+@pytest.mark.parametrize("failure", ["500", "401", "hang", "huge", "redirect", "garbage", "close"])
+async def test_without_userinfo_what_is_missing_is_unreadable(
+    make_provider, hostile, http, failure
+):
+    http._timeout_s = 0.2
+    hostile.wrongs.failures = {"/userinfo": failure}
+    hostile.wrongs.claims = {"groups": ["staff"]}
+
+    identity = (await sign_in(make_provider(), hostile)).identity
+
+    assert identity.email is None
+    assert identity.groups == ("staff",)
+    assert identity.unreadable == {"email", "roles", "*"}
+
+
+async def test_signed_userinfo_is_unreadable(make_provider, hostile):
+    hostile.wrongs.userinfo_type = "application/jwt"
+
+    assert "email" in (await sign_in(make_provider(), hostile)).identity.unreadable
+
+
+async def test_without_a_user_there_is_no_identity(make_provider, hostile):
+    provider = make_provider(claims=ClaimNames(user=("login",)))
+
+    with pytest.raises(errors.UserMissingError):
+        await sign_in(provider, hostile)
+
+
+async def test_userinfo_is_not_asked_when_the_id_token_says_everything(make_provider, hostile):
+    said = {"email": "a@example.com", "email_verified": True, "groups": [], "roles": "r"}
+    hostile.wrongs.claims = said
+    await sign_in(make_provider(), hostile)
+    assert hostile.count("/userinfo") == 0
+
+    await sign_in(make_provider(wanted_claims=["/department"]), hostile)
+    assert hostile.count("/userinfo") == 1
+
+
+async def test_a_code_is_good_once(make_provider, hostile):
+    provider = make_provider()
+    flow, location = await provider.begin(CALLBACK, "/")
+    answer = hostile.approve(location)
+    await provider.finish(flow, answer)
+
+    with pytest.raises(errors.CodeRefusedError):
+        await provider.finish(flow, answer)
+
+
+async def test_a_flow_ends_in_time(make_provider, hostile, clock):
+    provider = make_provider()
+    flow, location = await provider.begin(CALLBACK, "/")
+    clock.ahead_s = 1801
+
+    with pytest.raises(errors.FlowExpiredError):
+        await provider.finish(flow, hostile.approve(location))
+
+
+@pytest.mark.parametrize(
+    ("auth_time", "accepted"), [(NOW, True), (NOW - 100, True), (NOW - 400, False), (None, False)]
+)
+async def test_a_step_up_needs_a_fresh_sign_in(make_provider, hostile, auth_time, accepted):
+    hostile.wrongs.claims = {"auth_time": auth_time}
+    if accepted:
+        identity = (await sign_in(make_provider(), hostile, max_age_s=120)).identity
+        assert identity.authenticated_at == auth_time
+    else:
+        with pytest.raises(errors.InvalidIdTokenError):
+            await sign_in(make_provider(), hostile, max_age_s=120)
+
+
+async def test_hmac_is_accepted_only_where_it_is_allowed(make_provider, hostile):
+    hostile.wrongs.signing = {"alg": "HS256", "key": CLIENT_SECRET}
+    provider = make_provider(algorithms=("HS256",))
+
+    assert (await sign_in(provider, hostile)).identity.subject == SUBJECT
+
+    hostile.wrongs.tampered = True
+    with pytest.raises(errors.InvalidIdTokenError):
+        await sign_in(provider, hostile)
+
+
+async def test_an_alias_of_the_issuer_counts_as_the_issuer(make_provider, hostile):
+    hostile.wrongs = Wrongs(claims={"iss": "accounts.example.com"})
+    provider = make_provider(issuer_aliases=("accounts.example.com",))
+
+    assert (await sign_in(provider, hostile)).identity.issuer == hostile.issuer
+
+
+async def test_client_id_and_secret_are_form_encoded_in_basic(make_provider, hostile):
+    provider = make_provider(client_id="2438@no:tes", client_secret="p:w+d/%20 é")
+    hostile.wrongs.claims = {"aud": "2438@no:tes"}
+
+    await sign_in(provider, hostile)
+
+    call = hostile.headers[hostile.requests.index(("POST", "/token"))]
+    assert basic_of(call) == ("2438@no:tes", "p:w+d/%20 é")
+
+
+async def test_the_resource_is_named_again_at_the_token_endpoint(make_provider, hostile):
+    provider = make_provider(authorize_params={"resource": "https://api.example.com"})
+
+    await sign_in(provider, hostile)
+    await provider._client.refresh(await provider.metadata(), REFRESH_TOKEN)
+
+    forms = [form for form in hostile.forms if "grant_type" in form]
+    assert [form["resource"] for form in forms] == [["https://api.example.com"]] * 2
+
+
+async def test_sign_out_names_the_client_and_the_way_back(make_provider, hostile):
+    provider = make_provider()
+
+    url = await provider.end_session_url("hint", "https://notes.example.com/out", "s1")
+
+    assert url is not None
+    asked = parse_qs(urlsplit(url).query)
+    assert asked == {
+        "id_token_hint": ["hint"],
+        "client_id": ["notes"],
+        "post_logout_redirect_uri": ["https://notes.example.com/out"],
+        "state": ["s1"],
+    }
+    hostile.wrongs.discovery = {"end_session_endpoint": None}
+    assert await make_provider().end_session_url("hint", "x", "s") is None
+
+
+async def test_a_token_is_revoked_where_the_provider_can(make_provider, hostile):
+    await make_provider().revoke(REFRESH_TOKEN)
+    assert hostile.forms[-1]["token"] == [REFRESH_TOKEN]
+    assert hostile.forms[-1]["token_type_hint"] == ["refresh_token"]
+
+    hostile.wrongs.failures = {"/revoke": "500"}
+    with pytest.raises(ProviderUnavailableError):
+        await make_provider().revoke(REFRESH_TOKEN)
+
+    hostile.wrongs.discovery = {"revocation_endpoint": None}
+    await make_provider().revoke(REFRESH_TOKEN)
+
+
+class TestRefresh:
+    async def test_it_brings_what_the_provider_now_says(self, make_provider, hostile):
+        provider = make_provider()
+        hostile.wrongs.claims = {"auth_time": NOW - 50, "acr": "gold"}
+        before = await sign_in(provider, hostile)
+        hostile.wrongs.claims = {"auth_time": NOW, "nonce": None}
+        hostile.wrongs.userinfo = {"groups": ["new"], "email_verified": False}
+
+        after = await provider.refresh(REFRESH_TOKEN, before.identity, before.tokens.id_token)
+
+        assert after.identity.groups == ("new",)
+        assert after.identity.email is None
+        assert (after.identity.acr, after.identity.authenticated_at) == ("gold", NOW - 50)
+
+    async def test_without_a_new_id_token_the_old_one_stands_and_userinfo_is_asked(
+        self, make_provider, hostile
+    ):
+        provider = make_provider()
+        everything = {"email": "a@b.c", "email_verified": True, "groups": ["g"], "roles": ["r"]}
+        hostile.wrongs.claims = everything
+        before = await sign_in(provider, hostile)
+        hostile.wrongs.tokens = {"id_token": None, "refresh_token": None}
+
+        after = await provider.refresh(REFRESH_TOKEN, before.identity, before.tokens.id_token)
+
+        assert hostile.count("/userinfo") == 1
+        assert after.identity.groups == ("g",)
+        assert after.tokens.refresh_token is None
+
+    async def test_a_lost_userinfo_changes_nothing(self, make_provider, hostile):
+        provider = make_provider()
+        before = await sign_in(provider, hostile)
+        hostile.wrongs.failures = {"/userinfo": "500"}
+
+        after = await provider.refresh(REFRESH_TOKEN, before.identity, before.tokens.id_token)
+
+        assert after.identity == before.identity
+
+    @pytest.mark.parametrize(
+        ("wrongs", "expected"),
+        [
+            (Wrongs(claims={"sub": "bob"}), errors.SubjectMismatchError),
+            (Wrongs(claims={"iss": "https://evil.example"}), errors.IssuerMismatchError),
+            (Wrongs(claims={"aud": "other"}), errors.InvalidIdTokenError),
+            (Wrongs(tampered=True), errors.InvalidIdTokenError),
+            (Wrongs(userinfo={"sub": "bob"}), errors.SubjectMismatchError),
+            (Wrongs(token_answer=(400, {"error": "invalid_grant"})), errors.RefreshRefusedError),
+            (Wrongs(token_answer=(400, {"error": "invalid_request"})), ProviderUnavailableError),
+            (Wrongs(token_answer=(401, {"error": "invalid_client"})), ProviderUnavailableError),
+            (Wrongs(token_answer=(429, {"error": "invalid_grant"})), ProviderUnavailableError),
+            (Wrongs(failures={"/token": "500"}), ProviderUnavailableError),
+            (Wrongs(failures={"/token": "redirect"}), ProviderUnavailableError),
+        ],
+    )
+    async def test_only_invalid_grant_says_that_it_is_over(
+        self, make_provider, hostile, wrongs, expected
+    ):
+        provider = make_provider()
+        before = await sign_in(provider, hostile)
+        hostile.wrongs = wrongs
+
+        with pytest.raises(expected):
+            await provider.refresh(REFRESH_TOKEN, before.identity, before.tokens.id_token)

@@ -1,0 +1,129 @@
+"""Pages are self-contained, escaped, and allowed to do next to nothing."""
+
+import base64
+import hashlib
+import re
+from html.parser import HTMLParser
+
+import pytest
+from jinja2 import UndefinedError
+
+from gateway.pages import page_fields, render
+
+HOSTILE = "\"'><script>alert(1)</script>"
+PROVIDERS = [{"label": HOSTILE, "url": "/_gatepost/login/a"}]
+ABOUT = {"title": HOSTILE, "explanation": HOSTILE, "advice": HOSTILE, "detail": HOSTILE}
+PAGES: dict[str, dict[str, object]] = {
+    "problem": {
+        **ABOUT,
+        "status": "403 Forbidden",
+        "reason": HOSTILE,
+        "request_id": HOSTILE,
+        "retry": True,
+        "sign_in_url": HOSTILE,
+        "again": True,
+        "home_url": "/",
+    },
+    "sign-in-loop": {
+        **ABOUT,
+        "public_url": HOSTILE,
+        "reason": HOSTILE,
+        "request_id": HOSTILE,
+        "sign_in_url": "/_gatepost/sign-in",
+        "home_url": "/",
+    },
+    "sign-in": {
+        "providers": PROVIDERS,
+        "local": True,
+        "problem": HOSTILE,
+        "sign_in_action": "/",
+        "return_to": HOSTILE,
+        "username": HOSTILE,
+    },
+    "logout": {"name": HOSTILE, "provider": HOSTILE, "action": "/", "home_url": "/"},
+    "signed-out": {
+        "provider_session_lives": True,
+        "provider": HOSTILE,
+        "sign_in_url": "/",
+        "home_url": "/",
+    },
+}
+
+
+class Outline(HTMLParser):
+    """What is in a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def names(self) -> list[str]:
+        return [tag for tag, _ in self.tags]
+
+
+def outline(name: str) -> Outline:
+    found = Outline()
+    found.feed(render(name, site=HOSTILE, **PAGES[name]).decode())
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_hostile_values_stay_text(name: str) -> None:
+    page = outline(name)
+
+    assert "script" not in page.names()
+    assert "alert(1)" in render(name, site=HOSTILE, **PAGES[name]).decode()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_has_language_title_heading_and_one_main(name: str) -> None:
+    page = outline(name)
+
+    assert ("html", {"lang": "en"}) in page.tags
+    assert [page.names().count(tag) for tag in ("title", "h1", "main")] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_loads_nothing_and_has_no_inline_styles(name: str) -> None:
+    for tag, attributes in outline(name).tags:
+        assert tag not in ("script", "img", "link", "iframe", "object")
+        assert not {key for key in attributes if key.startswith("on") or key in ("style", "src")}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_field_of_a_form_has_a_label(name: str) -> None:
+    page = outline(name)
+    labelled = {attributes.get("for") for tag, attributes in page.tags if tag == "label"}
+
+    for tag, attributes in page.tags:
+        if tag == "input" and attributes.get("type") != "hidden":
+            assert attributes["id"] in labelled
+
+
+def test_the_policy_names_the_style_that_is_there() -> None:
+    page = render("signed-out", site="", **PAGES["signed-out"])
+    style = re.search(rb"<style>(.*)</style>", page, re.DOTALL)
+    assert style is not None
+    digest = base64.b64encode(hashlib.sha256(style[1]).digest()).decode()
+    policy = dict(page_fields("signed-out"))["Content-Security-Policy"]
+
+    assert f"style-src 'sha256-{digest}';" in policy
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "base-uri 'none'" in policy
+    assert "unsafe" not in policy
+
+
+@pytest.mark.parametrize(("name", "limited"), [("logout", False), ("problem", True)])
+def test_only_forms_that_lead_away_may_go_anywhere(name: str, limited: bool) -> None:
+    policy = dict(page_fields(name))["Content-Security-Policy"]
+
+    assert ("form-action 'self'" in policy) is limited
+
+
+def test_a_forgotten_value_is_an_error_and_not_a_gap() -> None:
+    with pytest.raises(UndefinedError):
+        render("signed-out", site="x")

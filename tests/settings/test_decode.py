@@ -1,0 +1,565 @@
+"""Every mistake is one line, in plain words, where it was made."""
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gateway.errors import SettingsError
+from gateway.settings.load import load
+
+BASE = """\
+public_url: https://a.example.com
+upstreams: {app: "http://app:1"}
+providers: {idp: {issuer: "https://id.example.com", client_id: x}}
+"""
+ONE = {1: "public_url: %s\n", 2: "upstreams: %s\n", 3: "providers: %s\n"}
+
+
+def problems(tmp_path, monkeypatch, text, environ=None):
+    (tmp_path / "gatepost.yaml").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError) as caught:
+        load(None, environ or {})
+    return caught.value.problems
+
+
+def with_line(number, value):
+    lines = BASE.splitlines(keepends=True)
+    lines[number - 1] = ONE[number] % value
+    return "".join(lines)
+
+
+# What is written on line 4 and after it, and the line about it without the file's name.
+ADDED = [
+    ("rotues: []", '4:1: unknown setting "rotues" (did you mean "routes"?)'),
+    (
+        "zzz: 1",
+        '4:1: unknown setting "zzz" (one of: auth_mode, secret, secret_file, data_dir, store, '
+        "server, sessions, routes, audit, metrics)",
+    ),
+    ("auth_mode: standalone", "4:12: auth_mode: standalone is not there yet"),
+    ("auth_mode: hybrid", "4:12: auth_mode: hybrid is not there yet"),
+    (
+        "auth_mode: oidc_only",
+        '4:12: auth_mode: unknown auth_mode "oidc_only" (did you mean "oidc-only"?)',
+    ),
+    ("store: redis://r", "4:8: store: a store at redis:// is not there yet"),
+    ("store: postgresql://r", "4:8: store: a store at postgresql:// is not there yet"),
+    ("store: sqllite", '4:8: store: unknown store "sqllite" (did you mean "sqlite"?)'),
+    ("store: mysql", '4:8: store: unknown store "mysql" (one of: sqlite, memory)'),
+    ("store: [sqlite]", "4:1: store: must be one of sqlite, memory, not a list"),
+    ("bearer: []", "4:1: bearer: is not there yet"),
+    ("api_keys: {}", "4:1: api_keys: is not there yet"),
+    ("tokens: {}", "4:1: tokens: is not there yet"),
+    ("accounts: {}", "4:1: accounts: is not there yet"),
+    ("forward_auth: {}", "4:1: forward_auth: is not there yet"),
+    ("tests: []", "4:1: tests: is not there yet"),
+    ("admins: []", "4:1: admins: is not there yet"),
+    (
+        "secret: short",
+        "4:9: secret: a secret must be at least 32 bytes long (try: openssl rand -base64 32)",
+    ),
+    ("data_dir:", "4:10: data_dir: is empty: give it a value or leave it out"),
+    ("audit:", "4:7: audit: is empty: give it a value or leave it out"),
+    ("audit: stderr", "4:8: audit: must be a mapping, not text"),
+    ("metrics: {enabled: maybe}", '4:20: metrics.enabled: "maybe" is neither true nor false'),
+    (
+        "server: {listen: 8080}",
+        '4:18: server.listen: "8080" is not an address (write 0.0.0.0:8080 or unix:/run/x.sock)',
+    ),
+    (
+        'server: {listen: [":1", ":99999"]}',
+        '4:25: server.listen[1]: ":99999" is not an address '
+        "(write 0.0.0.0:8080 or unix:/run/x.sock)",
+    ),
+    ('server: {listen: [":1", ":1"]}', '4:25: server.listen[1]: "0.0.0.0:1" is there twice'),
+    (
+        'server: {listen: "127.0.0.1:9090"}',
+        "4:1: server: 127.0.0.1:9090 is where the public listens: take another port",
+    ),
+    (
+        "server: {workers: 0}",
+        '4:19: server.workers: "0" is neither auto nor a number from 1 to 512',
+    ),
+    (
+        "server: {workers: 010}",
+        '4:19: server.workers: "010" is neither auto nor a number from 1 to 512',
+    ),
+    ("server: {tls: {cert_file: gatepost.yaml}}", '4:10: server.tls: "key_file" is missing'),
+    (
+        "server: {tls: {cert_file: gatepost.yaml, key_file: nowhere}}",
+        "4:52: server.tls.key_file: cannot read 'nowhere'",
+    ),
+    (
+        "server: {trusted_proxies: [10.0.0.1/8]}",
+        '4:28: server.trusted_proxies[0]: "10.0.0.1/8" is an address inside a network '
+        '(did you mean "10.0.0.0/8"?)',
+    ),
+    (
+        "server: {trusted_proxies: proxy}",
+        '4:27: server.trusted_proxies: "proxy" is not an address or network (write 10.0.0.0/8)',
+    ),
+    (
+        "server: {limits: {head_bytes: 32KB}}",
+        '4:31: server.limits.head_bytes: "32KB" is not a size (write 512, 16KiB or 1MiB)',
+    ),
+    (
+        "server: {drain_timeout: 1:30}",
+        '4:25: server.drain_timeout: "1:30" is not a duration (write 500ms, 30s, 15m, 8h or 7d)',
+    ),
+    (
+        "server: {drain_timeout: 30}",
+        '4:25: server.drain_timeout: "30" is not a duration (write 500ms, 30s, 15m, 8h or 7d)',
+    ),
+    (
+        "sessions: {idle_timeout: 8d}",
+        "4:1: sessions: idle_timeout must not be longer than absolute_timeout",
+    ),
+    (
+        "sessions: {cookie: {name: a b}}",
+        '4:27: sessions.cookie.name: "a b" is not a cookie name',
+    ),
+    (
+        "sessions: {cookie: {name: __Host-x}}",
+        "4:27: sessions.cookie.name: is written without __Host- or __Secure-: "
+        "the gateway adds the prefix",
+    ),
+    (
+        "sessions: {cookie: {domain: example.org}}",
+        '4:29: sessions.cookie.domain: public_url https://a.example.com is not under "example.org"',
+    ),
+    (
+        "sessions: {cookie: {same_site: Lax}}",
+        '4:32: sessions.cookie.same_site: unknown same_site "Lax" (did you mean "lax"?)',
+    ),
+    ("routes: []", "4:1: routes: needs at least one entry"),
+    ("routes: {name: a}", "4:1: routes: must be a list, not a mapping"),
+    ("routes: [a]", "4:10: routes[0]: must be a mapping, not text"),
+    ("routes: [{path: /, access: public}]", '4:10: routes[0]: "name" is missing'),
+    ("routes: [{name: a, path: /}]", '4:10: routes[0]: "access" is missing'),
+    (
+        "routes: [{name: a, acess: public, path: /}]",
+        '4:20: routes[0]: unknown setting "acess" (did you mean "access"?)',
+    ),
+    (
+        "routes: [{name: a, access: public}]",
+        '4:10: routes[0]: route "a" needs exactly one of path, prefix, regex and has none',
+    ),
+    (
+        "routes: [{name: a, path: /a, prefix: /a, access: public}]",
+        '4:10: routes[0]: route "a" needs exactly one of path, prefix, regex',
+    ),
+    (
+        "routes: [{name: a, path: /a, access: publik}]",
+        '4:38: routes[0].access: unknown access "publik" (did you mean "public"?)',
+    ),
+    (
+        "routes: [{name: a, path: /a, access: [public]}]",
+        "4:30: routes[0].access: must be one of public, optional, signed_in, sign_in, denied, "
+        "gone, not a list",
+    ),
+    (
+        "routes: [{name: a, path: /a, access: {}}]",
+        "4:30: routes[0].access: is empty: write allow, deny or one of the words",
+    ),
+    (
+        "routes: [{name: a, path: /a, access: {allow: []}}]",
+        "4:39: routes[0].access.allow: is empty: give it a value or leave it out",
+    ),
+    (
+        "routes: [{name: a, path: /a, access: {allow: }}]",
+        "4:46: routes[0].access.allow: is empty: give it a value or leave it out",
+    ),
+    (
+        "routes: [{name: a, path: /a, access: {allow: [{}]}}]",
+        "4:47: routes[0].access.allow[0]: is empty: a condition names at least one fact",
+    ),
+    (
+        "routes: [{name: a, path: /a, access: {allow: [{grup: a}]}}]",
+        '4:48: routes[0].access.allow[0]: unknown condition "grup" (did you mean "group"?)',
+    ),
+    (
+        "routes: [{name: a, path: /a, access: {allow: [{group: }]}}]",
+        "4:47: routes[0].access.allow[0]: condition group is empty",
+    ),
+    (
+        "routes: [{name: a, path: /a, access: {deny: {group: []}}}]",
+        "4:46: routes[0].access.deny.group: is empty: give it a value or leave it out",
+    ),
+    (
+        "routes: [{name: a, path: /a, access: {deny: {max_age: soon}}}]",
+        '4:55: routes[0].access.deny.max_age: "soon" is not a duration '
+        "(write 500ms, 30s, 15m, 8h or 7d)",
+    ),
+    (
+        "routes: [{name: a, path: /a, access: {allow: [{provider: ipd}]}}]",
+        '4:58: routes[0].access.allow[0].provider: unknown provider "ipd" (did you mean "idp"?)',
+    ),
+    (
+        "routes: [{name: a, path: /a, access: {allow: [{header: {a b: x}}]}}]",
+        '4:57: routes[0].access.allow[0].header["a b"]: "a b" is not a field name '
+        "(letters, digits and hyphens)",
+    ),
+    (
+        "routes: [{name: a, path: a, access: public}]",
+        '4:26: routes[0].path: "a" must start with /',
+    ),
+    (
+        "routes: [{name: a, path: [/b, /a%20b], access: public}]",
+        '4:31: routes[0].path[1]: "/a%20b" must be written decoded, without %-escapes',
+    ),
+    (
+        "routes: [{name: a, path: /a/../b, access: public}]",
+        '4:26: routes[0].path: "/a/../b" must not contain //, . or .. segments',
+    ),
+    (
+        "routes: [{name: a, path: /a?b, access: public}]",
+        '4:26: routes[0].path: "/a?b" must not contain ?: only the path is matched',
+    ),
+    (
+        "routes: [{name: a, prefix: /a/, access: public}]",
+        '4:28: routes[0].prefix: a prefix covers whole segments: write "/a"',
+    ),
+    (
+        "routes: [{name: a, regex: '/(', access: public}]",
+        '4:27: routes[0].regex: "/(" is not a regular expression: '
+        "missing ), unterminated subpattern at position 1",
+    ),
+    (
+        "routes: [{name: a, prefix: /_gatepost/x, access: public}]",
+        "4:28: routes[0].prefix: nothing under /_gatepost can be routed: "
+        "the gateway answers it itself",
+    ),
+    (
+        "routes: [{name: a, path: /, methods: CONNECT, access: public}]",
+        '4:38: routes[0].methods: "CONNECT" is not a method a route can have',
+    ),
+    (
+        "routes: [{name: a, path: /, host: '*.example.com', access: public}]",
+        '4:35: routes[0].host: "*.example.com" is not a host name',
+    ),
+    (
+        "routes: [{name: a, path: /, upstream: ap, access: public}]",
+        '4:39: routes[0].upstream: unknown upstream "ap" (did you mean "app"?)',
+    ),
+    (
+        "routes: [{name: a, path: /, access: public, foreign_credentials: pass}]",
+        "4:45: routes[0].foreign_credentials: is not there yet",
+    ),
+    (
+        "routes:\n- {name: a, path: /a, access: public}\n- {name: a, path: /b, access: public}",
+        '6:10: routes[1].name: "a" is the name of routes[0] already',
+    ),
+    (
+        "routes:\n- {name: a, prefix: /, access: public}\n- {name: b, path: /b, access: public}",
+        '6:3: routes[1]: can never match: routes[0] "a" takes all its requests',
+    ),
+    (
+        "routes: [{name: a, path: /, access: public, deprecated: {since: soon}}]",
+        '4:65: routes[0].deprecated.since: "soon" is not a date (write 2027-03-01)',
+    ),
+    (
+        "routes: [{name: a, path: /, access: public, rate_limit: {requests: 0, per: 1m}}]",
+        "4:45: routes[0].rate_limit: requests and per must be more than 0",
+    ),
+    ("store: sqlite\nstore: memory", '5:1: "store" is there twice, first on line 4'),
+    (
+        "store: ${NOWHERE}",
+        "4:8: store: variable NOWHERE is not set (${NOWHERE:-default} gives it a default)",
+    ),
+    (
+        "store: ${NO WHERE}",
+        "4:8: store: has a ${ that is not ${NAME} or ${NAME:-default} (write $${ for a literal)",
+    ),
+    ("store: !vault x", '4:8: tag "!vault" is not taken'),
+    ("? [a]\n: 1", "4:3: a key must be text"),
+    ("server:\n\tlisten: 1", "5:1: is not YAML: a tab where YAML wants spaces"),
+    ("audit: {file: [", None),
+    ("---\nstore: sqlite", "4:1: is not one YAML document but several"),
+    ("x: *nothing", "4:4: is not YAML: found undefined alias"),
+    ("x: &x [*x]", None),
+    ("secret_file: nowhere", "4:14: secret_file: cannot read 'nowhere': No such file or directory"),
+]
+
+REPLACED = [
+    (1, "''", '1:13: public_url: "" must start with https:// or http://'),
+    (1, "[]", "1:1: public_url: is empty: give it a value or leave it out"),
+    (1, "ftp://a", '1:13: public_url: "ftp://a" must start with https:// or http://'),
+    (
+        1,
+        "https://a/b",
+        '1:13: public_url: "https://a/b" must end after the host: no path, query or fragment',
+    ),
+    (1, "https://u:p@a", "1:13: public_url: must not contain a user name or password"),
+    (1, "https://a:0", '1:13: public_url: "https://a:0" has no valid host'),
+    (2, "{}", "2:1: upstreams: needs at least one entry"),
+    (
+        2,
+        "{app: 'app:1'}",
+        '2:18: upstreams.app: "app:1" must start with http://, https:// or unix:/',
+    ),
+    (
+        2,
+        "{app: {ulr: 'http://a'}}",
+        '2:19: upstreams.app: unknown setting "ulr" (did you mean "url"?)',
+    ),
+    (
+        2,
+        "{app: 'http://a/x'}",
+        '2:18: upstreams.app: "http://a/x" must end after the host: no path, query or fragment',
+    ),
+    (
+        2,
+        "{app: 'unix:x'}",
+        '2:18: upstreams.app: "unix:x" must be unix:/ and an absolute path of at most 107 bytes',
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', tls: {server_name: b}}}",
+        "2:13: upstreams.app: tls needs an https url",
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', cookies: share}}",
+        '2:45: upstreams.app.cookies: unknown cookies "share" (did you mean "shared"?)',
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', identity: {headers: remote}}}",
+        '2:56: upstreams.app.identity.headers: unknown headers "remote" '
+        '(did you mean "remote-user"?)',
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', identity: {headers: {Host: '{user}'}}}}",
+        "2:47: upstreams.app.identity.headers: may not set Host: it is the gateway's own",
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', identity: {headers: {X-A: '{user}', x_a: '{user}'}}}}",
+        '2:47: upstreams.app.identity.headers: sets "X-A" and "x_a", which apps read as one',
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', identity: {headers: {X-A: '{usr}'}}}}",
+        '2:62: upstreams.app.identity.headers.X-A: unknown placeholder "usr" '
+        '(did you mean "user"?)',
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', identity: {assertion: {ttl: 1h}}}}",
+        "2:47: upstreams.app.identity.assertion: ttl must be between 1s and 10m",
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', request_headers: {set: {Connection: x}}}}",
+        "2:36: upstreams.app.request_headers: may not set Connection: it is the gateway's own",
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', request_headers: {set: {X-A: {account_secret: x}}}}}",
+        "2:66: upstreams.app.request_headers.set.X-A.account_secret: is not there yet",
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', request_headers: {set: {Gatepost-Assertion: x}}}}",
+        "2:80: upstreams.app.request_headers.set.Gatepost-Assertion: "
+        "Gatepost-Assertion is set by identity.assertion too",
+    ),
+    (
+        2,
+        "{a: 'http://a', b: 'http://b'}",
+        "1:1: several upstreams need routes that say which gets what",
+    ),
+    (3, "{}", "3:1: providers: auth_mode oidc-only needs a provider to sign in with"),
+    (
+        3,
+        "{Idp: {issuer: 'https://i', client_id: x}}",
+        '3:13: providers.Idp: "Idp" is not a provider name (lower-case letters, digits, hyphens)',
+    ),
+    (3, "{i: {client_id: x}}", '3:13: providers.i: "issuer" is missing'),
+    (
+        3,
+        "{i: {issuer: i, client_id: x}}",
+        '3:25: providers.i.issuer: "i" is not an http or https URL',
+    ),
+    (
+        3,
+        "{i: {issuer: 'https://i', client_id: x, profile: keycloack}}",
+        '3:61: providers.i.profile: unknown profile "keycloack" (did you mean "keycloak"?)',
+    ),
+    (
+        3,
+        "{i: {issuer: 'https://i', client_id: x, client_auth: client_secret_post}}",
+        "3:13: providers.i: client_auth client_secret_post needs client_secret or "
+        "client_secret_file",
+    ),
+    (
+        3,
+        "{i: {issuer: 'https://i', client_id: x, client_secret: s, client_auth: none}}",
+        "3:13: providers.i: client_auth none does not use client_secret",
+    ),
+    (
+        3,
+        "{i: {issuer: 'https://i', client_id: x, client_secret: s, client_secret_file: f}}",
+        "3:90: providers.i.client_secret_file: client_secret is given too: give only one of them",
+    ),
+    (
+        3,
+        "{i: {issuer: 'https://i', client_id: x, client_secret_file: f, "
+        "client_auth: client_secret_basic}}",
+        "3:72: providers.i.client_secret_file: cannot read 'f': No such file or directory",
+    ),
+    (
+        3,
+        "{i: {issuer: 'https://i', client_id: x, scopes: [profile]}}",
+        "3:13: providers.i: scopes must include openid",
+    ),
+    (
+        3,
+        "{i: {issuer: 'https://i', client_id: x, authorize_params: {state: x}}}",
+        "3:52: providers.i.authorize_params: may not set state: the sign-in sets it itself",
+    ),
+]
+
+
+@pytest.mark.parametrize(("added", "expected"), ADDED, ids=lambda value: str(value)[:60])
+def test_a_mistake_is_one_line_with_its_place(tmp_path, monkeypatch, added, expected):
+    found = problems(tmp_path, monkeypatch, BASE + added + "\n")
+
+    assert len(found) == 1
+    if expected is not None:
+        assert found == [f"gatepost.yaml:{expected}"]
+
+
+@pytest.mark.parametrize(("line", "value", "expected"), REPLACED)
+def test_a_mistake_in_what_is_required_is_one_line_too(
+    tmp_path, monkeypatch, line, value, expected
+):
+    found = problems(tmp_path, monkeypatch, with_line(line, value))
+
+    assert found == [f"gatepost.yaml:{expected}"]
+
+
+def test_all_mistakes_are_told_at_once_in_the_order_of_the_file(tmp_path, monkeypatch):
+    found = problems(
+        tmp_path,
+        monkeypatch,
+        "public_url: x\nstore: nosuch\nupstreams: {a: 'http://a', b: ftp://b}\n"
+        "routes:\n- {name: r, path: /, access: publik, upstream: c}\n",
+    )
+
+    assert [line.split(": ")[0] for line in found] == [
+        "gatepost.yaml:1:1",
+        "gatepost.yaml:1:13",
+        "gatepost.yaml:2:8",
+        "gatepost.yaml:3:31",
+        "gatepost.yaml:5:30",
+        "gatepost.yaml:5:48",
+    ]
+
+
+def test_a_secret_is_never_repeated_in_a_message(tmp_path, monkeypatch):
+    secret = "hunter2-\u0007" * 8
+    text = with_line(3, "{i: {issuer: 'https://i', client_id: x, client_secret: \"%s\"}}")
+
+    found = problems(tmp_path, monkeypatch, text % secret.replace("\u0007", "\\a"))
+
+    assert len(found) == 1
+    assert "hunter2" not in found[0]
+
+
+def test_aliases_cannot_make_a_billion_values(tmp_path, monkeypatch):
+    lines = ["l0: &l0 [a, a, a, a, a, a, a, a, a, a]"]
+    lines += [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 12)]
+
+    found = problems(tmp_path, monkeypatch, "\n".join(lines))
+
+    assert len(found) == 1
+    assert found[0].endswith("is too large: more than 50,000 values")
+
+
+def test_merges_cannot_make_a_billion_values(tmp_path, monkeypatch):
+    lines = ["l0: &l0 {a: 1}"]
+    lines += [f"l{n}: &l{n} {{<<: [{', '.join([f'*l{n - 1}'] * 10)}]}}" for n in range(1, 12)]
+
+    assert len(problems(tmp_path, monkeypatch, "\n".join(lines))) == 1
+
+
+def test_deep_nesting_is_refused(tmp_path, monkeypatch):
+    assert len(problems(tmp_path, monkeypatch, "a: " + "[" * 900 + "]" * 900)) == 1
+    assert len(problems(tmp_path, monkeypatch, "a: " + "[" * 100_000)) == 1
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe", b"a: \x01\n", b"\xef\xbb\xbf[1]", b"\x00"])
+def test_what_is_not_text_is_one_line(tmp_path, content):
+    file = tmp_path / "g.yaml"
+    file.write_bytes(content)
+
+    with pytest.raises(SettingsError) as caught:
+        load(file, {})
+
+    assert len(caught.value.problems) == 1
+
+
+WORDS = st.sampled_from(
+    [
+        "public_url", "upstreams", "providers", "routes", "server", "listen", "access", "allow",
+        "deny", "name", "path", "prefix", "regex", "url", "identity", "headers", "set", "tls",
+        "https://a", "/", "~", "", "public", "${X}", "group", "client_secret_file", "file",
+        "request_headers", "value", "secret_file", "host", "methods", "<<", "|rules", "[key]",
+    ]
+)  # fmt: skip
+VALUES = st.recursive(
+    st.one_of(WORDS, st.none(), st.text(max_size=5), st.integers(), st.booleans()),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=4), st.dictionaries(WORDS | st.text(max_size=3), inner, max_size=5)
+    ),
+    max_leaves=25,
+)
+
+
+def lines_about(file, environ):
+    """The problems of a configuration, none if it is right."""
+    try:
+        load(file, environ)
+    except SettingsError as error:
+        return error.problems
+    return []
+
+
+VARIABLES = st.dictionaries(
+    st.sampled_from(
+        [
+            "GATEPOST_UPSTREAM",
+            "GATEPOST_ROUTES",
+            "GATEPOST_SERVER__TLS",
+            "GATEPOST_X",
+            "GATEPOST_UPSTREAMS__A__TLS__CA_FILE",
+            "GATEPOST_OIDC_ISSUER",
+            "X",
+        ]
+    ),
+    st.sampled_from(["", "a", "[", "{a: b}", "[1]", "http://x", "'", "\udcff", "~"]),
+    max_size=3,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(value=VALUES, environ=VARIABLES)
+def test_whatever_is_written_only_a_settings_error_is_raised(tmp_path_factory, value, environ):
+    file = tmp_path_factory.getbasetemp() / "random.yaml"
+    file.write_text(yaml.safe_dump(value, allow_unicode=False), encoding="utf-8")
+
+    assert all(line.isprintable() for line in lines_about(file, environ))
+
+
+@settings(max_examples=300, deadline=None)
+@given(text=st.text(alphabet="ab:-[]{}&*!|>'\"%@`#?,\n\t ${}<", max_size=60))
+def test_whatever_text_is_given_only_a_settings_error_is_raised(tmp_path_factory, text):
+    file = tmp_path_factory.getbasetemp() / "random.yaml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SettingsError) as caught:
+        load(file, {})
+    assert all(line.isprintable() for line in caught.value.problems)

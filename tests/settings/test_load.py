@@ -1,0 +1,364 @@
+"""Where settings come from: file, environment, files of secrets; and what is warned about."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import SettingsError
+from gateway.settings.load import load
+
+FILE = """\
+public_url: https://a.example.com
+upstreams: {app-one: "http://app:1"}
+providers: {idp: {issuer: "https://id.example.com", client_id: x}}
+"""
+ENVIRON = {
+    "GATEPOST_PUBLIC_URL": "https://a.example.com",
+    "GATEPOST_UPSTREAM": "http://app:1",
+    "GATEPOST_OIDC_ISSUER": "https://id.example.com",
+    "GATEPOST_OIDC_CLIENT_ID": "x",
+}
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def load_text(text, environ=None):
+    Path("gatepost.yaml").write_text(text, encoding="utf-8")
+    return load(None, environ or {})
+
+
+def problems(text, environ=None):
+    with pytest.raises(SettingsError) as caught:
+        load_text(text, environ) if text is not None else load(None, environ or {})
+    return caught.value.problems
+
+
+def secret_file(name, content, mode=0o600):
+    path = Path(name)
+    path.write_text(content, encoding="utf-8")
+    path.chmod(mode)
+    return name
+
+
+def test_the_smallest_file_fills_in_the_rest():
+    loaded = load_text(FILE)
+    settings = loaded.settings
+
+    assert settings.public_url == ("https://a.example.com",)
+    assert settings.store == "sqlite"
+    assert [str(it) for it in settings.server.listen] == ["0.0.0.0:8080"]
+    assert str(settings.server.admin_listen) == "127.0.0.1:9090"
+    assert [(it.name, it.prefix, it.access) for it in settings.routes] == [
+        ("everything", ("/",), "signed_in")
+    ]
+    assert settings.routes[0].upstream == "app-one"
+    assert settings.upstreams["app-one"].identity.assertion.audience == "app-one"
+    assert loaded.files == (Path("gatepost.yaml"),)
+    assert loaded.warnings == ()
+
+
+def test_without_a_file_the_provider_is_oidc_and_the_upstream_app():
+    loaded = load(None, ENVIRON)
+
+    assert loaded.path is None
+    assert list(loaded.settings.providers) == ["oidc"]
+    assert list(loaded.settings.upstreams) == ["app"]
+    assert loaded.settings.providers["oidc"].client_id == "x"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "path", "expected"),
+    [
+        ("GATEPOST_SERVER__WORKERS", "auto", "server.workers", "auto"),
+        ("GATEPOST_SERVER__DRAIN_TIMEOUT", "1m", "server.drain_timeout", 60),
+        ("GATEPOST_STORE", "memory", "store", "memory"),
+        ("GATEPOST_STORE", '"memory"', "store", "memory"),
+        ("GATEPOST_PUBLIC_URL", "[http://localhost:80]", "public_url", ("http://localhost",)),
+        ("GATEPOST_SECRET", "s" * 32, "secret", ("s" * 32,)),
+        ("GATEPOST_SECRET", f"[{'a' * 32}, {'b' * 32}]", "secret", ("a" * 32, "b" * 32)),
+        ("GATEPOST_DATA_DIR", "/x", "data_dir", Path("/x")),
+        ("GATEPOST_METRICS__ENABLED", "no", "metrics.enabled", False),
+        ("GATEPOST_SESSIONS", "{idle_timeout: 1h}", "sessions.idle_timeout", 3600),
+        ("AUTH_MODE", "oidc-only", "auth_mode", "oidc-only"),
+    ],
+)
+def test_a_variable_wins_over_the_file(name, value, path, expected):
+    found = load_text(FILE + "server: {workers: 2, drain_timeout: 5s}\n", {name: value}).settings
+    for part in path.split("."):
+        found = getattr(found, part)
+
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "get"),
+    [
+        ("GATEPOST_UPSTREAM", "http://b", lambda s: s.upstreams["app-one"].url == "http://b"),
+        (
+            "GATEPOST_UPSTREAMS__APP_ONE__WAKE_TIMEOUT",
+            "9s",
+            lambda s: s.upstreams["app-one"].wake_timeout == 9,
+        ),
+        ("GATEPOST_UPSTREAM__HOST", "x", lambda s: s.upstreams["app-one"].host == "x"),
+        ("GATEPOST_OIDC_CLIENT_ID", "010", lambda s: s.providers["idp"].client_id == "010"),
+        (
+            "GATEPOST_OIDC_CLIENT_SECRET",
+            "{no: yaml, '#",
+            lambda s: s.providers["idp"].client_secret == "{no: yaml, '#",
+        ),
+        ("GATEPOST_OIDC_LABEL", "a: b # c", lambda s: s.providers["idp"].label == "a: b # c"),
+    ],
+)
+def test_a_variable_without_a_name_means_the_only_entry(name, value, get):
+    assert get(load_text(FILE, {name: value}).settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        (
+            "GATEPOST_SEVER__LISTEN",
+            "x",
+            'unknown variable (did you mean "GATEPOST_SERVER__LISTEN"?)',
+        ),
+        (
+            "GATEPOST_SERVER__LISTN",
+            "x",
+            'unknown variable (did you mean "GATEPOST_SERVER__LISTEN"?)',
+        ),
+        ("GATEPOST_NOTHING_LIKE_IT", "x", "unknown variable"),
+        ("GATEPOST_", "x", "unknown variable (write GATEPOST_SERVER__LISTEN)"),
+        ("GATEPOST_server", "x", "unknown variable (write GATEPOST_SERVER__LISTEN)"),
+        ("GATEPOST_STORE", "", "is empty: unset it or give it a value"),
+        ("GATEPOST_SECRET", " ", "is empty: unset it or give it a value"),
+        ("GATEPOST_STORE", "mysql", 'unknown store "mysql" (one of: sqlite, memory)'),
+        (
+            "GATEPOST_PUBLIC_URL",
+            "[https://a, x]",
+            'public_url[1]: "x" must start with https:// or http://',
+        ),
+        ("GATEPOST_STORE__X", "1", "must be one of sqlite, memory, not a mapping"),
+        ("GATEPOST_PUBLIC_URL__X", "1", "public_url is text: set it as a whole"),
+        (
+            "GATEPOST_SERVER",
+            "{listen: [}",
+            "is not YAML: did not find expected node content while parsing a flow node",
+        ),
+        (
+            "GATEPOST_SERVER",
+            "{lisen: x}",
+            'unknown setting "lisen" (did you mean "listen"?)',
+        ),
+        ("GATEPOST_BEARER", "[]", "is not there yet"),
+        ("GATEPOST_SECRET_FILE", "nowhere", "cannot read 'nowhere': No such file or directory"),
+        (
+            "GATEPOST_OIDC_CLIENT_SECRET_FILE",
+            "nowhere",
+            "cannot read 'nowhere': No such file or directory",
+        ),
+    ],
+)
+def test_a_wrong_variable_is_one_line_that_names_it(name, value, expected):
+    assert problems(FILE, {name: value}) == [f"environment: {name}: {expected}"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("GATEPOST_SERVICE_HOST", "10.0.0.1"),
+        ("GATEPOST_SERVICE_PORT", "80"),
+        ("GATEPOST_SERVICE_PORT_HTTP", "80"),
+        ("GATEPOST_PORT", "tcp://10.0.0.1:80"),
+        ("GATEPOST_PORT_8080_TCP", "tcp://10.0.0.1:80"),
+        ("GATEPOST_PORT_8080_TCP_ADDR", "10.0.0.1"),
+        ("GATEPOST_REDIS_PORT_6379_TCP_PROTO", "tcp"),
+        ("GATEPOST_CONFIG", "gatepost.yaml"),
+    ],
+)
+def test_variables_kubernetes_makes_of_a_service_are_not_ours(name, value):
+    assert load_text(FILE, {name: value}).settings.store == "sqlite"
+
+
+def test_what_is_missing_names_the_variable_that_gives_it():
+    assert problems(None) == [
+        'environment: "public_url" is missing (set GATEPOST_PUBLIC_URL)',
+        'environment: "upstreams" is missing (set GATEPOST_UPSTREAM)',
+        "environment: auth_mode oidc-only needs a provider to sign in with",
+    ]
+    without = {name: it for name, it in ENVIRON.items() if name != "GATEPOST_OIDC_CLIENT_ID"}
+    assert problems(None, without) == [
+        'environment: "client_id" is missing (set GATEPOST_OIDC_CLIENT_ID)'
+    ]
+
+
+def test_a_variable_without_a_name_is_refused_where_there_are_several():
+    text = FILE.replace("{idp:", "{other: {issuer: 'https://o', client_id: y}, idp:")
+    assert problems(text, {"GATEPOST_OIDC_CLIENT_ID": "z"}) == [
+        "environment: GATEPOST_OIDC_CLIENT_ID: which of other, idp? "
+        "(write GATEPOST_PROVIDERS__OTHER…)"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "environ", "expected"),
+    [
+        ("${LABEL}", {"LABEL": "Sign in"}, "Sign in"),
+        ("${LABEL:-Hello}", {}, "Hello"),
+        ("${LABEL:-Hello}", {"LABEL": ""}, "Hello"),
+        ("${LABEL:-Hello}", {"LABEL": "Hi"}, "Hi"),
+        ("'${A}-${B:-b}'", {"A": "a"}, "a-b"),
+        ("$${LABEL}", {}, "${LABEL}"),
+        ("$$${LABEL}", {"LABEL": "x"}, "$${LABEL}"),
+        ("costs $5", {}, "costs $5"),
+        ("${LABEL}", {"LABEL": "${OTHER}"}, "${OTHER}"),
+        ("${LABEL}", {"LABEL": "{a: [b"}, "{a: [b"),
+        ("${LABEL:-}", {}, None),
+        ("010", {}, "010"),
+        ("no", {}, "no"),
+        ("2026-01-01", {}, "2026-01-01"),
+        ("1:30", {}, "1:30"),
+        ("'~'", {}, "~"),
+        ("~", {}, None),
+    ],
+)
+def test_a_text_is_what_was_written_with_variables_filled_in(written, environ, expected):
+    text = (
+        "public_url: https://a\nupstreams: {a: http://a}\n"
+        f"providers:\n  i:\n    issuer: https://i\n    client_id: x\n    label: {written}\n"
+    )
+    assert load_text(text, environ).settings.providers["i"].label == expected
+
+
+def test_aliases_and_merge_keys_work():
+    text = (
+        "public_url: https://a\nupstreams:\n  a: &a {url: http://a, wake_timeout: 3s}\n"
+        "  b: {<<: *a, url: http://b}\nproviders: {i: {issuer: https://i, client_id: x}}\n"
+        "routes: [{name: r, prefix: /, upstream: b, access: public}]\n"
+    ).replace("https://i,", "'https://i',")
+    upstreams = load_text(text.replace("http://a,", "'http://a',")).settings.upstreams
+
+    assert (upstreams["b"].url, upstreams["b"].wake_timeout) == ("http://b", 3)
+
+
+def test_secrets_are_read_from_files_and_the_files_remembered():
+    secret_file("new", "n" * 32 + "\n")
+    secret_file("old", "o" * 40 + "\r\n")
+    secret_file("client", " s{user} \n")
+    secret_file("field", "{user}\n")
+    loaded = load_text(
+        "public_url: https://a\nsecret_file: [new, old]\nupstreams:\n  a:\n    url: http://a\n"
+        "    request_headers: {set: {X-Key: {file: field}, X-User: '{user}'}}\n"
+        "providers: {i: {issuer: 'https://i', client_id: x, client_secret_file: client}}\n"
+    )
+    fields = loaded.settings.upstreams["a"].request_headers.set
+
+    assert loaded.settings.secret == ("n" * 32, "o" * 40)
+    assert loaded.settings.providers["i"].client_secret == " s{user} "
+    assert (fields["X-Key"].value, fields["X-Key"].is_template) == ("{user}", False)
+    assert (fields["X-User"].value, fields["X-User"].is_template) == ("{user}", True)
+    assert [str(it) for it in loaded.files] == ["gatepost.yaml", "new", "old", "client", "field"]
+    assert loaded.warnings == ()
+    assert "nnnn" not in repr(loaded)
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("", "'s' is empty"),
+        ("\n", "'s' is empty"),
+        ("a\x07b", "must be one line of text without control characters"),
+        ("a\nb", "must be one line of text without control characters"),
+    ],
+)
+def test_a_secret_file_without_a_secret_is_an_error(content, expected):
+    secret_file("s", content)
+    text = FILE.replace("client_id: x", "client_id: x, client_secret_file: s")
+    assert [line.split(": ", 2)[2] for line in problems(text)] == [expected]
+
+
+def test_a_variable_replaces_a_secret_however_the_file_gives_it():
+    text = FILE.replace("client_id: x", "client_id: x, client_secret_file: nowhere")
+    settings = load_text(text, {"GATEPOST_OIDC_CLIENT_SECRET": "s"}).settings
+    assert settings.providers["idp"].client_secret == "s"
+
+    secret_file("there", "t")
+    text = FILE.replace("client_id: x", "client_id: x, client_secret: '${NOWHERE}'")
+    settings = load_text(text, {"GATEPOST_OIDC_CLIENT_SECRET_FILE": "there"}).settings
+    assert settings.providers["idp"].client_secret == "t"
+
+
+def test_a_secret_and_its_file_in_the_environment_are_too_much():
+    found = problems(FILE, {"GATEPOST_SECRET": "s" * 32, "GATEPOST_SECRET_FILE": "x"})
+    assert found == [
+        "environment: GATEPOST_SECRET_FILE: GATEPOST_SECRET is set too: give only one of them"
+    ]
+
+
+def test_the_file_is_the_one_asked_for():
+    Path("b.yaml").write_text(FILE.replace("//a.", "//b."), encoding="utf-8")
+    Path("c.yaml").write_text(FILE.replace("//a.", "//c."), encoding="utf-8")
+
+    assert load(Path("b.yaml"), {"GATEPOST_CONFIG": "c.yaml"}).path == Path("b.yaml")
+    assert load(None, {"GATEPOST_CONFIG": "c.yaml"}).path == Path("c.yaml")
+    with pytest.raises(SettingsError, match=r"^d\.yaml: cannot be read: No such file"):
+        load(Path("d.yaml"), {})
+
+
+@pytest.mark.parametrize(
+    ("changed", "added", "expected"),
+    [
+        (("https://a", "http://a"), "", "1:13: public_url: http://a.example.com is not https: "),
+        (("https://a.example.com", "http://localhost:8080"), "", None),
+        (
+            ("client_id: x", "client_id: x, client_secret: s"),
+            "",
+            "3:82: providers.idp.client_secret: a secret stands in the file itself: ",
+        ),
+        (("client_id: x", "client_id: x, client_secret: '${S:-s}'"), "", None),
+        (("client_id: x", "client_id: x, email_verified: assume"), "", "3:83: providers.idp.email"),
+        (("https://id.", "http://id."), "", '3:27: providers.idp.issuer: "http://id.example.com" '),
+        (("", ""), "server: {trusted_proxies: 0.0.0.0/0}", "4:27: server.trusted_proxies: 0.0.0."),
+        (("", ""), "server: {admin_listen: ':9090'}", "4:24: server.admin_listen: 0.0.0.0:9090 "),
+        (
+            ('"http://app:1"', '{url: "https://a", tls: {insecure_skip_verify: yes}}'),
+            "",
+            "2:69: upstreams.app-one.tls.insecure_skip_verify: any certificate is taken",
+        ),
+        (
+            ('"http://app:1"', '{url: "https://a", cookies: shared}'),
+            "",
+            "2:50: upstreams.app-one.cookies: the app's cookies outlive",
+        ),
+        (
+            ("", ""),
+            "routes: [{name: r, prefix: /, access: public}]",
+            '4:39: routes[0].access: route "r" lets everybody reach every path left',
+        ),
+        (
+            ("", ""),
+            "routes: [{name: r, regex: '/a(/.*)?', access: public}]",
+            "4:27: routes[0].regex: says the same as prefix: /a, but slower",
+        ),
+    ],
+)
+def test_risky_settings_are_warned_about(changed, added, expected):
+    warnings = load_text(FILE.replace(*changed, 1) + added).warnings
+
+    assert len(warnings) == (expected is not None)
+    if expected is not None:
+        assert warnings[0].startswith(f"gatepost.yaml:{expected}")
+
+
+def test_a_secret_all_may_read_is_warned_about():
+    secret_file("s", "secret", 0o644)
+    warnings = load_text(
+        FILE.replace("client_id: x", "client_id: x, client_secret_file: s")
+    ).warnings
+    assert warnings == (
+        "gatepost.yaml:3:87: providers.idp.client_secret_file: "
+        "every user of this machine can read 's'",
+    )

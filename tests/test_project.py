@@ -1,0 +1,300 @@
+"""The project keeps its own promises: documentation, locks, and nothing left lying about."""
+
+import re
+import subprocess
+import tomllib
+from dataclasses import fields
+from pathlib import Path
+from urllib.parse import unquote
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.version import Version
+
+from gateway.model import Identity
+from gateway.mutate.identity import AssertionRules, assertion_claims
+from gateway.mutate.names import IDENTITY_NAMES, IDENTITY_PREFIXES
+from gateway.mutate.templates import PRESETS
+from gateway.settings.load import load
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
+SKIPPED_DIRECTORIES = {
+    ".git",
+    ".hypothesis",
+    ".import_linter_cache",
+    ".mypy_cache",
+    ".pytest_cache",
+    ".ruff_cache",
+    ".venv",
+    "__pycache__",
+    "build",
+    "data",
+    "dist",
+    "node_modules",
+}
+
+# Spelled in parts, so that this file does not hold what it looks for.
+UNFINISHED = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "XX" + "X")) + r")\b")
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:" + r"root\b|home/[a-z]|Users/|wo" + "rk/)")
+REGISTRY = re.compile("|".join((r"pypi\.", r"pythonhosted\.", r"npmjs\.", r"ghcr\.", r"quay\.io")))
+
+
+def project_files():
+    """Every text file of the project."""
+    for path in sorted(ROOT.rglob("*")):
+        inside = path.relative_to(ROOT).parts
+        if path.is_file() and not SKIPPED_DIRECTORIES & set(inside):
+            yield path
+
+
+def texts():
+    for path in project_files():
+        try:
+            yield path, path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue
+
+
+@pytest.mark.parametrize(
+    ("what", "pattern"),
+    [
+        ("something unfinished", UNFINISHED),
+        ("a path of one machine", MACHINE_PATH),
+        ("the host of a registry", REGISTRY),
+    ],
+)
+def test_no_file_has(what, pattern):
+    found = [
+        f"{path.relative_to(ROOT)}:{number}: {line.strip()}"
+        for path, text in texts()
+        if pattern.search(text)
+        for number, line in enumerate(text.splitlines(), 1)
+        if pattern.search(line)
+    ]
+
+    assert not found, f"{what}:\n" + "\n".join(found)
+
+
+def test_every_text_file_ends_with_one_newline():
+    found = [
+        str(path.relative_to(ROOT))
+        for path, text in texts()
+        if text and (not text.endswith("\n") or text.endswith("\n\n"))
+    ]
+
+    assert not found
+
+
+def headings(page):
+    """The anchors of a page's headings, as the usual renderers make them."""
+    lines = re.sub(r"^```.*?^```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    for heading in re.findall(r"^#+ (.*)$", lines, re.MULTILINE):
+        yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_of_a_page_resolve(page):
+    text = re.sub(r"^ *```.*?^ *```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
+    broken = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", link):  # noqa: TID251 - only what it starts with matters
+            continue
+        path, _, anchor = unquote(link).partition("#")
+        target = (page.parent / path) if path else page
+        if not target.exists() or (anchor and anchor not in headings(target)):
+            broken.append(link)
+
+    assert not broken
+
+
+def test_every_page_is_in_the_navigation_and_every_entry_is_a_page():
+    navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+    pages = {path.name for path in (ROOT / "docs").glob("*.md")}
+
+    assert pages == set(navigation)
+
+
+def configurations():
+    """Every YAML block of the documentation that is a whole configuration."""
+    for page in PAGES:
+        blocks = re.findall(r"^( *)```yaml\n(.*?)^ *```", page.read_text(), re.M | re.S)
+        for number, (indent, block) in enumerate(blocks):
+            text = re.sub(f"^{indent}", "", block, flags=re.MULTILINE)
+            if "public_url:" in text:
+                yield pytest.param(text, id=f"{page.name}-{number}")
+
+
+def test_the_documentation_shows_configurations():
+    assert len(list(configurations())) >= 4
+
+
+@pytest.mark.parametrize("text", list(configurations()))
+def test_a_configuration_of_the_documentation_is_right(text, tmp_path):
+    for secret in set(re.findall(r"_file: (/\S*[a-z.])", text)):
+        stand_in = tmp_path / Path(secret).name
+        stand_in.write_text("a-secret-that-is-long-enough-for-everything\n")
+        stand_in.chmod(0o600)
+        text = text.replace(secret, str(stand_in))
+
+    page = tmp_path / "gatepost.yaml"
+    page.write_text(text)
+
+    loaded = load(page, {"OIDC_CLIENT_SECRET": "s3cret"})
+
+    assert loaded.warnings == ()
+
+
+def test_the_readme_has_the_two_commands_and_the_smallest_file():
+    readme = (ROOT / "README.md").read_text()
+
+    assert "\nmake demo\n" in readme
+    assert "\nmake test\n" in readme
+
+
+def test_every_target_the_documentation_names_can_be_made():
+    makefile = (ROOT / "Makefile").read_text()
+    targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
+    named = {
+        target
+        for page in PAGES
+        for target in re.findall(r"(?:^|`)make ([a-z-]+)", page.read_text(), re.MULTILINE)
+    }
+
+    assert named
+    assert named <= targets
+
+
+def test_continuous_integration_runs_the_checks_and_the_readmes_test_command():
+    lines = (ROOT / ".ci" / "run").read_text().splitlines()
+
+    assert "make check" in lines
+    assert "make test" in lines
+
+
+def test_every_target_with_a_purpose_is_phony_and_listed_by_help():
+    makefile = (ROOT / "Makefile").read_text()
+    phony = set(re.search(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)[1].split())
+    listed = subprocess.run(
+        ["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+
+    for target in re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE):
+        assert target in phony
+        assert re.search(rf"^{target} ", listed, re.MULTILINE)
+
+
+def test_every_field_that_is_removed_is_documented():
+    page = (ROOT / "docs" / "what-the-app-receives.md").read_text()
+    removed = page.partition("## Removed first")[2].partition("## Identity fields")[0]
+    documented = {name.lower() for name in re.findall(r"`([A-Za-z-]+[*]?)`", removed)}
+
+    names = {name.decode() for name in IDENTITY_NAMES}
+    prefixes = {f"{prefix.decode()}*" for prefix in IDENTITY_PREFIXES}
+
+    assert names | prefixes <= documented
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_is_documented_with_its_fields(preset):
+    page = (ROOT / "docs" / "what-the-app-receives.md").read_text()
+    (row,) = [line for line in page.splitlines() if line.startswith(f"| `{preset}`")]
+
+    assert re.findall(r"`([A-Z][A-Za-z-]+)`", row) == list(PRESETS[preset])
+
+
+def test_every_claim_of_the_assertion_is_documented():
+    page = (ROOT / "docs" / "what-the-app-receives.md").read_text()
+    section = page.partition("## The assertion")[2].partition("## About the connection")[0]
+    rules = AssertionRules("Gatepost-Assertion", "https://notes.example.com", "notes", 60)
+    text = {each.name: "x" for each in fields(Identity) if each.type in (str, str | None)}
+    times = {"authenticated_at": 1, "expires_at": 2}
+    everything = Identity(**text, **times, amr=("pwd",), scopes=frozenset({"x"}))
+
+    claims = assertion_claims(everything, rules, now=0, token_id="x")
+
+    assert claims.keys() <= set(re.findall(r"`([a-z_]+)`", section))
+
+
+def test_the_endpoints_documented_are_those_there_are():
+    page = (ROOT / "docs" / "endpoints.md").read_text()
+    source = (ROOT / "gateway" / "endpoints" / "table.py").read_text()
+
+    rows = re.findall(
+        r"^\| `(?:GET|POST|GET or POST) ([a-z.][a-z./-]+)[^|]*` \|", page, re.MULTILINE
+    )
+    documented = {row.rstrip("/") for row in rows}
+
+    assert documented == set(re.findall(r'\{PREFIX\}/([a-z./-]+)"', source))
+
+
+def test_every_metric_is_documented():
+    page = (ROOT / "docs" / "operations.md").read_text()
+    documented = set(re.findall(r"^\| `(gatepost_[a-z_]+)`", page, re.MULTILINE))
+    source = "".join(path.read_text() for path in (ROOT / "gateway").glob("metrics*"))
+    kept = set(re.findall(r"gatepost_[a-z_]+", source))
+
+    assert kept
+    assert {name for name in kept if not {name, f"{name}_total"} & documented} == set()
+
+
+def test_the_changelog_is_newest_first():
+    text = (ROOT / "docs" / "changelog.md").read_text()
+    versions = re.findall(r"^## ([0-9][^ \n]*)", text, re.MULTILINE)
+
+    assert re.search(r"^## ", text, re.MULTILINE)
+    assert versions == sorted(versions, key=Version, reverse=True)
+
+
+def locked(name):
+    """Package -> version in one of the locks."""
+    text = (ROOT / "requirements" / f"{name}.lock").read_text()
+    return dict(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", text, re.MULTILINE))
+
+
+def declared():
+    """Every dependency of pyproject.toml, with the lock it must be in."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    extras = project["project"].get("optional-dependencies", {}).values()
+    for line in [*project["project"]["dependencies"], *(x for extra in extras for x in extra)]:
+        yield "runtime", line
+        yield "dev", line
+    for group in ("test", "check", "build"):
+        for line in groups[group]:
+            yield "dev", line
+    for line in groups["build"]:
+        yield "build", line
+
+
+@pytest.mark.parametrize(("lock", "line"), list(declared()))
+def test_the_locks_hold_what_the_project_declares(lock, line):
+    requirement = Requirement(line)
+    name = re.sub(r"[-_.]+", "-", requirement.name).lower()
+
+    version = locked(lock).get(name)
+
+    assert version is not None, f"{name} is not in {lock}.lock: run `make lock`"
+    assert version in requirement.specifier, f"{lock}.lock is behind: run `make lock`"
+
+
+def test_the_locks_agree_and_every_package_has_hashes():
+    runtime, dev, build = locked("runtime"), locked("dev"), locked("build")
+
+    assert runtime.items() <= dev.items()
+    assert build.items() <= dev.items()
+    for name in ("runtime", "dev", "build"):
+        text = (ROOT / "requirements" / f"{name}.lock").read_text()
+        entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
+        assert all("--hash=sha256:" in entry for entry in entries)
+
+
+def test_the_npm_lock_has_exact_versions_and_integrity_but_no_addresses():
+    directory = ROOT / "tests" / "provider"
+    lock = yaml.safe_load((directory / "package-lock.json").read_text())
+    packages = {name: package for name, package in lock["packages"].items() if name}
+
+    assert packages["node_modules/oidc-provider"]["version"] == "8.8.1"
+    assert all("integrity" in package for package in packages.values())
+    assert not any("resolved" in package for package in packages.values())

@@ -43,9 +43,10 @@ check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
 	$(BIN)/shellcheck .ci/run $(filter-out %.py,$(wildcard scripts/*))
 	$(BIN)/hadolint Dockerfile
 
-docs: ## write the table of settings from the schema
+docs: ## write the pages that are made from the code: the table of settings, the reasons
 	@scripts/setup-python dev
 	$(BIN)/python scripts/settings_reference.py
+	$(BIN)/python -c "from gateway.pages.reasons import reasons_document as page; print(page(), end='')" > docs/reasons.md
 
 audit: ## ask the advisory databases about the locked packages (needs the internet)
 	@scripts/setup-python dev

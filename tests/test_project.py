@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 import tomllib
 from dataclasses import fields
 from pathlib import Path
@@ -222,11 +223,28 @@ def test_the_endpoints_documented_are_those_there_are():
     source = (ROOT / "gateway" / "endpoints" / "table.py").read_text()
 
     rows = re.findall(
-        r"^\| `(?:GET|POST|GET or POST) ([a-z.][a-z./-]+)[^|]*` \|", page, re.MULTILINE
+        r"^\| `(?:GET or POST|GET|POST) ([a-z.][a-z./-]+)[^|]*` \|", page, re.MULTILINE
     )
     documented = {row.rstrip("/") for row in rows}
 
     assert documented == set(re.findall(r'\{PREFIX\}/([a-z./-]+)"', source))
+
+
+def test_the_commands_documented_are_those_there_are():
+    page = (ROOT / "docs" / "operations.md").read_text()
+    shown = subprocess.run(
+        [sys.executable, "-m", "gateway", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    listed = set(re.findall(r"^  ([a-z-]+)", shown.partition("Commands:")[2], re.MULTILINE))
+
+    documented = set(re.findall(r"^\| `gatepost ([a-z]+)", page, re.MULTILINE))
+
+    # Not in the list, because it is answered before the command line is even imported.
+    assert documented == listed | {"healthcheck"}
 
 
 def test_every_metric_is_documented():

@@ -16,6 +16,7 @@ from gateway.demo.state import page
 
 IDENTITY_FIELDS = ("Remote-User", "Remote-Name", "Remote-Email", "Remote-Groups")
 ASSERTION_FIELD = "Gatepost-Assertion"
+SITE = "Demo app"
 _TICK_S = 1.0
 _MAX_ECHO_BYTES = 64 * 1024 * 1024
 
@@ -29,6 +30,7 @@ def application() -> web.Application:
             web.get("/admin", administration),
             web.get("/public", public),
             web.get("/headers", headers),
+            web.get("/public/headers", headers),
             web.route("*", "/echo{rest:.*}", echo),
             web.get("/stream", stream),
             web.get("/ws", websocket),
@@ -49,7 +51,8 @@ async def administration(request: web.Request) -> web.Response:
 
 async def public(request: web.Request) -> web.Response:
     """A page for everybody; no identity arrives here, whoever is signed in."""
-    return page("demo-public", {"has_identity": "Remote-User" in request.headers})
+    values = {"has_identity": "Remote-User" in request.headers}
+    return page("demo-public", values, site=SITE)
 
 
 async def headers(request: web.Request) -> web.Response:
@@ -108,7 +111,7 @@ def _hello(request: web.Request, note: str) -> web.Response:
         "fields": fields,
         "claims": decoded_claims(request.headers.get(ASSERTION_FIELD, "")),
     }
-    return page("demo-app", values)
+    return page("demo-app", values, site=SITE)
 
 
 def decoded_claims(assertion: str) -> str:

@@ -50,6 +50,7 @@ async def run(port: int, tell: Callable[[str], None]) -> None:
         stack.push_async_callback(provider.aclose)
         admin_port = _free_port(0)
         settings = configuration(port, admin_port, upstream, provider.issuer, client, directory)
+        (directory / "client_secret").write_text(client.client_secret or "", "utf-8")
         config_path = directory / "gatepost.yaml"
         config_path.write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
         gateway = await stack.enter_async_context(_gateway(config_path, port))
@@ -73,8 +74,9 @@ def configuration(
             "development": {
                 "issuer": issuer,
                 "client_id": client.client_id,
-                "client_secret": client.client_secret,
+                "client_secret_file": str(directory / "client_secret"),
                 "scopes": ["openid", "profile", "email", "offline_access"],
+                "claims": {"user": "preferred_username"},
                 "label": "Sign in at the development provider",
             }
         },
@@ -102,7 +104,7 @@ Open in a browser:
 Ask with curl:
   curl -i {url}/public           # 200, no identity
   curl -i {url}/headers          # 401, JSON that says where to sign in
-  curl -i -H 'Remote-User: alice' {url}/public    # the forged field is gone
+  curl -H 'Remote-User: alice' {url}/public/headers   # what the app gets: the forged field is gone
   curl {url}/_gatepost/.well-known/jwks.json
   curl http://{HOST}:{admin_port}/metrics
 

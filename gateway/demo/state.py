@@ -67,9 +67,15 @@ async def parameters_of(request: web.Request) -> dict[str, str]:
     return found
 
 
-def page(name: str, values: Mapping[str, object], status: int = 200) -> web.Response:
-    """One of our pages as an aiohttp answer."""
-    body = render(name, site="Development provider", **values)
+def page(
+    name: str,
+    values: Mapping[str, object],
+    status: int = 200,
+    *,
+    site: str = "Development provider",
+) -> web.Response:
+    """One of our pages as an aiohttp answer; `site` is who speaks."""
+    body = render(name, site=site, **values)
     return web.Response(
         body=body, status=status, headers=[*page_fields(name), ("Cache-Control", "no-store")]
     )

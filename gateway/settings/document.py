@@ -11,7 +11,7 @@ from typing import Protocol
 
 import yaml
 
-from gateway.settings.scalars import quote
+from gateway.settings.scalars import printable, quote
 
 Path = tuple[str | int, ...]
 Data = str | None | list["Data"] | dict[str, "Data"]
@@ -117,12 +117,12 @@ class Document:
         path = self.nearest(problem.path)
         mark = self.marks.get(path)
         if mark is None:
-            return f"{problem.place or self.source}: {problem.message}"
+            return printable(f"{problem.place or self.source}: {problem.message}")
         # A list or mapping is found by its key, a scalar by itself.
         compound = isinstance(value_at(self.data, path), dict | list)
         place = problem.place or (mark.key if compound else mark.value)
         dotted = "" if mark.variable and len(path) <= len(mark.base) else dotted_path(path)
-        return f"{place}: {dotted}: {problem.message}" if dotted else f"{place}: {problem.message}"
+        return printable(": ".join(part for part in (place, dotted, problem.message) if part))
 
     def lines(self, problems: Iterable[Problem]) -> list[str]:
         """A line for each of `problems`, in the order of the file, none twice."""

@@ -10,6 +10,7 @@ from gateway.settings.decode import decode
 from gateway.settings.document import Document, read_document
 from gateway.settings.environment import CONFIG, overlay
 from gateway.settings.files import read_files
+from gateway.settings.scalars import printable
 from gateway.settings.schema import Settings
 
 DEFAULT_FILE = Path("gatepost.yaml")
@@ -72,10 +73,12 @@ def _read(file: Path, environ: Mapping[str, str]) -> Document:
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SettingsError([f"{file}: is not UTF-8 text, see byte {error.start}"]) from error
+        raise SettingsError(
+            [printable(f"{file}: is not UTF-8 text, see byte {error.start}")]
+        ) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a file name"
-        raise SettingsError([f"{file}: cannot be read: {reason}"]) from error
+        raise SettingsError([printable(f"{file}: cannot be read: {reason}")]) from error
     document = read_document(text, str(file), environ)
     if () in document.broken:  # Not YAML: whatever else there is to say would be guessed.
         raise SettingsError(document.lines(document.problems))

@@ -76,7 +76,14 @@ def quote(text: str) -> str:
     """Show `text` in double quotes on one line, cut after 60 characters."""
     shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
     quoted = json.dumps(shown, ensure_ascii=False)
-    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in quoted)
+    return printable(quoted)
+
+
+def printable(text: str) -> str:
+    """`text` on one line, with escapes for what a terminal would not show."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def listed(values: Iterable[str]) -> str:

@@ -14,7 +14,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
-from gateway.settings.addresses import UpstreamUrl, upstream_address
+from gateway.settings.addresses import UpstreamUrl, parse_host, upstream_address
 from gateway.settings.routes import PathText
 from gateway.settings.scalars import (
     Address,
@@ -238,6 +238,10 @@ class IdentitySettings(Section):
     )
 
 
+def _host_sent(text: str) -> str:
+    return text if text in ("preserve", "upstream") else parse_host(text)
+
+
 class UpstreamSettings(Section):
     """One app behind the gateway.
 
@@ -248,7 +252,7 @@ class UpstreamSettings(Section):
     """
 
     url: UpstreamUrl = Field(description="http://…, https://… or unix:/path.")
-    host: Text = Field(
+    host: Annotated[Text, AfterValidator(_host_sent)] = Field(
         "preserve", description="The Host sent: preserve (the client's), upstream, or a name."
     )
     timeouts: TimeoutSettings = Field(TimeoutSettings(), description="How long to wait.")

@@ -8,6 +8,8 @@ import pytest
 from aiohttp import web
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support import expected_conditions as until
+from selenium.webdriver.support.ui import WebDriverWait
 
 from gateway.pages import page_fields, render
 from tests.fixtures.network import take_free_port
@@ -62,6 +64,7 @@ async def test_signing_out_may_lead_through_any_number_of_sites(
         colour = chromium.find_element(By.TAG_NAME, "main").value_of_css_property("border-radius")
         messages = chromium.get_log("browser")
         chromium.find_element(By.TAG_NAME, "button").click()
+        WebDriverWait(chromium, 20).until(until.url_contains("/done"))
         return colour, chromium.find_element(By.TAG_NAME, "body").text, messages
 
     radius, text, messages = await asyncio.to_thread(visit)

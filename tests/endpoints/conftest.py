@@ -1,7 +1,6 @@
 """The endpoints with a real session manager, asked the way the server asks them."""
 
 import json
-import time
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -22,20 +21,10 @@ from gateway.sessions.manager import SessionManager
 from gateway.sessions.sealing import Sealer
 from gateway.sessions.session import Limits
 from gateway.storage.memory import MemoryStore
-from tests.oidc.hostile import CLIENT_ID, CLIENT_SECRET, HostileProvider
+from tests.oidc.hostile import CLIENT_ID, CLIENT_SECRET, HostileProvider, TurnableClock
 
 HOST = "notes.example.com"
 KEY_SET = b'{"keys":[]}'
-
-
-class TurnableClock:
-    """The real time, turned forward by hand."""
-
-    def __init__(self):
-        self.ahead_s = 0.0
-
-    def __call__(self):
-        return time.time() + self.ahead_s
 
 
 @dataclass
@@ -116,8 +105,8 @@ def clock():
 
 
 @pytest.fixture
-async def hostile():
-    provider = HostileProvider()
+async def hostile(clock):
+    provider = HostileProvider(clock)
     await provider.start()
     yield provider
     await provider.stop()
@@ -158,7 +147,7 @@ def providers():
 
 @pytest.fixture
 def add_provider(providers, hostile, http, clock):
-    """Configure a provider: ``add_provider("zitadel", issuer=...)``; the hostile one if not said."""
+    """Configure a provider: ``add_provider("zitadel", issuer=...)``, or the hostile one."""
 
     def add(name="hostile", **changes):
         values = {

@@ -133,3 +133,16 @@ async def test_a_gateway_that_stops_waits_for_revocations_but_not_for_ever(
     await signed_in.post(LOGOUT)
 
     await asyncio.wait_for(revocations.aclose(), 2)
+
+
+async def test_a_provider_that_is_configured_no_more_is_left_alone(
+    signed_in, hostile, providers, revocations
+):
+    providers.clear()
+
+    response = await signed_in.post(LOGOUT)
+    await revocations.aclose()
+
+    assert response.status == 200
+    assert hostile.count("/revoke") == 0
+    assert await signed_in.whoami() is None

@@ -1,24 +1,12 @@
 """What tests of the OpenID client share: a provider to tamper with, and a clock to turn."""
 
-import time
-
 import pytest
 
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.provider import Provider
 from gateway.oidc.registration import ClaimNames, Registration
-from tests.oidc.hostile import CLIENT_ID, CLIENT_SECRET, HostileProvider
-
-
-class TurnableClock:
-    """The real time, turned forward by hand."""
-
-    def __init__(self):
-        self.ahead_s = 0.0
-
-    def __call__(self):
-        return time.time() + self.ahead_s
+from tests.oidc.hostile import CLIENT_ID, CLIENT_SECRET, HostileProvider, TurnableClock
 
 
 @pytest.fixture
@@ -27,8 +15,8 @@ def clock():
 
 
 @pytest.fixture
-async def hostile():
-    provider = HostileProvider()
+async def hostile(clock):
+    provider = HostileProvider(clock)
     await provider.start()
     yield provider
     await provider.stop()

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import hmac
 import json
-import time
 from base64 import b64decode, urlsafe_b64encode
 from dataclasses import dataclass, field
 from typing import Any
@@ -26,19 +25,14 @@ ALGORITHMS = [
 ]
 
 
-def _keys():
-    made = {
-        "rsa": RSAKey.generate_key(2048),
-        "rsa-stranger": RSAKey.generate_key(2048),
-        "p256": ECKey.generate_key("P-256"),
-        "p384": ECKey.generate_key("P-384"),
-        "p521": ECKey.generate_key("P-521"),
-        "ed": OKPKey.generate_key("Ed25519"),
-    }
-    return made
-
-
-KEYS = _keys()
+KEYS = {
+    "rsa": RSAKey.generate_key(2048),
+    "rsa-stranger": RSAKey.generate_key(2048),
+    "p256": ECKey.generate_key("P-256"),
+    "p384": ECKey.generate_key("P-384"),
+    "p521": ECKey.generate_key("P-521"),
+    "ed": OKPKey.generate_key("Ed25519"),
+}
 
 
 def public(name, **members):
@@ -54,6 +48,14 @@ def base64url(data):
 def at_hash(token, bits=256):
     digest = hashlib.new(f"sha{bits}", token.encode()).digest()
     return base64url(digest[: len(digest) // 2])
+
+
+BODIES = {
+    "huge": b'{"a":"' + b"a" * 2_000_000 + b'"}',
+    "garbage": b"<html>",
+    "array": b"[]",
+    "deep": b"[" * 200_000,
+}
 
 
 def sign(claims, *, key="rsa", alg="RS256", header=None, payload=None):
@@ -92,8 +94,8 @@ class Wrongs:
     """What the provider does otherwise than it should; everything is right by default.
 
     `claims`, `userinfo`, `discovery` and `tokens` are laid over what would be right; None removes
-    a member.  `failures` maps a path to ``500``, ``hang``, ``huge``, ``redirect``, ``garbage``,
-    ``array``, ``close`` or ``no-content-type``.
+    a member.  `failures` maps a path to a status, or to ``hang``, ``close``, ``redirect`` or one
+    of BODIES.
     """
 
     claims: dict[str, Any] = field(default_factory=dict)
@@ -117,6 +119,17 @@ def laid_over(right, wrong):
     return {name: v for name, v in {**right, **wrong}.items() if v is not None}
 
 
+class TurnableClock:
+    """A clock that stands still until it is turned."""
+
+    def __init__(self, now=1_780_000_000.25):
+        self.now = now
+        self.ahead_s = 0.0
+
+    def __call__(self):
+        return self.now + self.ahead_s
+
+
 class HostileProvider:
     """The provider; set `wrongs` at any time.
 
@@ -126,7 +139,8 @@ class HostileProvider:
         headers: The fields of every call.
     """
 
-    def __init__(self):
+    def __init__(self, clock):
+        self._clock = clock
         self.wrongs = Wrongs()
         self.requests = []
         self.forms = []
@@ -186,21 +200,12 @@ class HostileProvider:
     async def _fail(self, failure, request):
         if failure == "hang":
             await self._hanging.wait()
-        if failure == "huge":
-            return web.Response(
-                body=b'{"a":"' + b"a" * 2_000_000 + b'"}', content_type="application/json"
-            )
-        if failure == "redirect":
-            return web.Response(status=302, headers={"Location": "/elsewhere"})
-        if failure == "garbage":
-            return web.Response(body=b"<html>", content_type="application/json")
-        if failure == "array":
-            return web.json_response([])
-        if failure == "deep":
-            return web.Response(body=b"[" * 200_000, content_type="application/json")
         if failure == "close":
             request.transport.close()
-            return web.Response()
+        if failure == "redirect":
+            return web.Response(status=302, headers={"Location": "/elsewhere"})
+        if failure in BODIES:
+            return web.Response(body=BODIES[failure], content_type="application/json")
         return web.Response(status=int(failure) if failure.isdigit() else 500)
 
     def _discovery(self, _request):
@@ -251,7 +256,7 @@ class HostileProvider:
     def id_token(self, nonce):
         if self.wrongs.raw_id_token is not None:
             return self.wrongs.raw_id_token
-        now = int(time.time())
+        now = int(self._clock())
         right = {
             "iss": self.issuer,
             "aud": CLIENT_ID,

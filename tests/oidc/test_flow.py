@@ -77,7 +77,7 @@ def test_a_flow_lives_half_an_hour(elapsed_s, live):
 
 def test_the_configuration_cannot_replace_what_the_flow_relies_on():
     extra = {
-        **{name: "mine" for name in ("state", "nonce", "code_challenge", "redirect_uri", "scope")},
+        **dict.fromkeys(("state", "nonce", "code_challenge", "redirect_uri", "scope"), "mine"),
         "resource": ("a", "b"),
         "prompt": "login",
     }

@@ -1,6 +1,5 @@
 """A sign-in against a provider that lies ends without an identity, and says why."""
 
-import time
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -14,6 +13,7 @@ from tests.oidc.hostile import (
     KEYS,
     REFRESH_TOKEN,
     SUBJECT,
+    TurnableClock,
     Wrongs,
     at_hash,
     basic_of,
@@ -22,7 +22,7 @@ from tests.oidc.hostile import (
 )
 
 CALLBACK = "https://notes.example.com/_gatepost/callback/hostile"
-NOW = int(time.time())
+NOW = int(TurnableClock().now)
 
 
 async def sign_in(provider, hostile, **begin):

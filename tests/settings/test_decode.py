@@ -321,6 +321,11 @@ REPLACED = [
     ),
     (
         2,
+        "{app: {url: 'http://a', host: 'a b'}}",
+        '2:42: upstreams.app.host: "a b" is not a host name',
+    ),
+    (
+        2,
         "{app: {url: 'http://a', cookies: share}}",
         '2:45: upstreams.app.cookies: unknown cookies "share" (did you mean "shared"?)',
     ),

@@ -1,0 +1,65 @@
+"""Cookie names agree with what authentication reads, and sealed values open in their place only."""
+
+import pytest
+
+from gateway.authn.session import cookie_name
+from gateway.endpoints.cookies import CookieRules, names_beginning, open_sealed, seal
+from gateway.message.fields import Fields
+from gateway.message.request import Request
+from gateway.message.target import parse_target
+from gateway.sessions.sealing import Sealer
+
+
+def make_request(cookie=b"", public_url="https://a.example.com"):
+    return Request(
+        method="GET",
+        target=parse_target(b"/"),
+        fields=Fields([(b"cookie", cookie)]),
+        host="a.example.com",
+        public_url=public_url,
+        client="192.0.2.1",
+        request_id="r",
+        received_at=0.0,
+    )
+
+
+@pytest.mark.parametrize("public_url", ["https://a.example.com", "http://a.example.com:8080"])
+@pytest.mark.parametrize("domain", [None, "example.com"])
+def test_the_session_cookie_is_the_one_that_authentication_reads(public_url, domain):
+    rules = CookieRules(name="gp", domain=domain)
+
+    found = rules.session_name(make_request(public_url=public_url))
+
+    assert found == cookie_name("gp", public_url, domain)
+
+
+@pytest.mark.parametrize(
+    ("cookie", "names"),
+    [
+        (b"", []),
+        (b"gp-a=1; x=2; gp-b=3", ["gp-a", "gp-b"]),
+        (b"gp-a=1; gp-a=2", ["gp-a"]),
+        (b" gp-a =1;;=;gp-b", ["gp-a", "gp-b"]),
+        (b"; ".join(b"gp-%d=1" % n for n in range(200)), [f"gp-{n}" for n in range(50)]),
+    ],
+)
+def test_cookies_are_found_by_the_beginning_of_their_name(cookie, names):
+    assert list(names_beginning(make_request(cookie), "gp-")) == names
+
+
+SEALER = Sealer((b"s" * 32,))
+
+
+def test_what_is_sealed_opens_under_its_name_and_purpose_only():
+    value = seal(SEALER, "flow", "a", b"data")
+
+    assert open_sealed(SEALER, "flow", "a", value) == b"data"
+    assert open_sealed(SEALER, "flow", "b", value) is None
+    assert open_sealed(SEALER, "done", "a", value) is None
+    assert open_sealed(Sealer((b"t" * 32,)), "flow", "a", value) is None
+    assert open_sealed(Sealer((b"t" * 32, b"s" * 32)), "flow", "a", value) == b"data"
+
+
+@pytest.mark.parametrize("value", ["", "A", "%%%", "é", "A" * 5000, "AAAA"])
+def test_anything_else_opens_to_nothing(value):
+    assert open_sealed(SEALER, "flow", "a", value) is None

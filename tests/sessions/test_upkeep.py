@@ -1,0 +1,69 @@
+import asyncio
+
+import pytest
+
+from gateway.sessions import upkeep
+from gateway.sessions.session import Limits
+from gateway.sessions.upkeep import touch_s, ttl_s
+from tests.sessions.test_manager import successor_of
+
+
+@pytest.mark.parametrize(("idle_s", "touch"), [(8 * 3600, 60), (1200, 60), (1000, 50), (10, 0.5)])
+def test_the_store_lags_behind_by_a_minute_or_a_twentieth(idle_s, touch):
+    assert touch_s(Limits(idle_s, 1e6)) == touch
+
+
+@pytest.mark.parametrize(
+    ("created_at", "kept_s"),
+    # 1000 s of idle time, twice the lag of 50 s, and the 60 s it may go unchecked.
+    [(100_000, 1160), (90_000, 1160), (81_000, 1000), (80_000, 1), (70_000, 1)],
+)
+def test_a_record_is_kept_past_the_idle_but_not_the_absolute_limit(created_at, kept_s):
+    assert ttl_s(Limits(1000, 20_000), created_at, 100_000) == kept_s
+
+
+async def until(condition):
+    async with asyncio.timeout(2):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("odd", [False, True])
+async def test_the_background_task_outlives_every_failure(
+    manager, sign_in, clock, store, monkeypatch, caplog, odd
+):
+    monkeypatch.setattr(upkeep, "_RETRY_S", 0)
+    cookie, _ = await sign_in(manager)
+    clock.now += 59
+    manager.recall(cookie, clock.now)  # Due for a check,
+    get = store.get
+
+    async def fail(key):
+        raise RuntimeError("not today")
+
+    store.down = not odd
+    store.get = fail if odd else get
+    await until(lambda: "not today" in caplog.text or "told to fail" in caplog.text)
+    store.down, store.get = False, get
+    store.calls.clear()
+    assert manager.recall(cookie, clock.now) is not None  # which failed and is due again.
+    await until(lambda: "get" in store.calls)
+    clock.now += 20
+    assert manager.recall(cookie, clock.now) is not None
+    await until(lambda: "compare_and_swap" in store.calls)
+
+
+async def test_a_session_changed_elsewhere_without_a_word_is_read_again(
+    manager, make_manager, sign_in, clock, store
+):
+    other = await make_manager()
+    cookie, session = await sign_in(manager)
+    await other.load(cookie, clock.now)
+    store.mute = True
+    assert await manager.replace(cookie, session, successor_of(session)) is True
+    clock.now += 30
+    other.recall(cookie, clock.now)
+    await other.upkeep()
+
+    assert other.recall(cookie, clock.now) is None
+    assert (await other.load(cookie, clock.now)).tokens.access_token == "at2"

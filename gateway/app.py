@@ -255,4 +255,9 @@ def _request_ids() -> Callable[[], str]:
 def _traces() -> Callable[[], str]:
     # W3C Trace Context, section 3.2.2.3: random, but nothing hangs on it being secret.
     bits = random.Random(os.urandom(16)).getrandbits  # noqa: S311
-    return lambda: f"00-{bits(128) or 1:032x}-{bits(64) or 1:016x}-01"
+
+    def new() -> str:
+        digits = f"{bits(192):048x}"
+        return f"00-{digits[:32]}-{digits[32:]}-01"
+
+    return new

@@ -149,8 +149,8 @@ class AuditWriter:
         self._buffer: list[bytes] = []
         self._size = 0
         self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
-        self._thread.start()
+        self._writer = threading.Thread(target=self._run, name="audit", daemon=True)
+        self._writer.start()
 
     def write(self, text: bytes) -> None:
         """Take a line; it is written soon."""
@@ -170,7 +170,7 @@ class AuditWriter:
         """Write all that was taken, and end the thread."""
         self.flush()
         self._queue.put(None)
-        self._thread.join(timeout=5.0)
+        self._writer.join(timeout=5.0)
 
     def _run(self) -> None:
         while (text := self._queue.get()) is not None:

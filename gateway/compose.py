@@ -9,12 +9,13 @@ from gateway.authn import Authenticator
 from gateway.authz.access import compile_access
 from gateway.forward.response import ResponseRules
 from gateway.forward.upstream import Address, Timeouts, Upstream, tls_context
-from gateway.mutate.cookies import cookie_from_app
+from gateway.mutate.cookies import OwnNames
 from gateway.mutate.identity import AssertionRules, IdentityFields, Sign
 from gateway.mutate.outbound import FieldRules
+from gateway.mutate.owners import CookieOwners
 from gateway.mutate.templates import PRESETS, Template, compile_template, literal
 from gateway.pipeline import Hosts
-from gateway.plan import CookieOwners, RoutePlan, UpstreamPlan
+from gateway.plan import RoutePlan, UpstreamPlan
 from gateway.responses import Admission
 from gateway.routing.route import Route
 from gateway.routing.table import RouteTable
@@ -65,7 +66,6 @@ def upstreams_of(settings: Settings, own_cookies: Iterable[bytes]) -> dict[str, 
 def _upstream(name: str, settings: UpstreamSettings, own_cookies: tuple[bytes, ...]) -> Upstream:
     is_tls, at = settings.address
     added = settings.response_headers.set
-    isolates = settings.cookies == "isolate"
     return Upstream(
         name,
         Address(
@@ -85,14 +85,8 @@ def _upstream(name: str, settings: UpstreamSettings, own_cookies: tuple[bytes, .
             removed=[field.encode() for field in settings.response_headers.remove],
             added={field.encode(): value.encode() for field, value in added.items()},
             reserved=own_cookies,
-            owned=cookie_from_app if isolates else _as_it_is,
         ),
     )
-
-
-def _as_it_is(value: bytes, owner: bytes | None) -> bytes:
-    del owner
-    return value
 
 
 def _tls(settings: UpstreamSettings) -> ssl.SSLContext:
@@ -111,7 +105,7 @@ def route_plans(
     upstreams: Mapping[str, Upstream],
     authenticators: Mapping[str, Authenticator],
     *,
-    own_cookies: tuple[bytes, ...],
+    own_cookies: OwnNames,
     sign: Sign,
     owners: CookieOwners,
 ) -> dict[int, RoutePlan]:
@@ -144,7 +138,7 @@ def _upstream_plan(
     name: str,
     upstream: Upstream,
     configured: frozenset[bytes],
-    own_cookies: tuple[bytes, ...],
+    own_cookies: OwnNames,
     sign: Sign,
     owners: CookieOwners,
 ) -> UpstreamPlan:

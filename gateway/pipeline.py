@@ -35,12 +35,13 @@ from gateway.message import forwarded
 from gateway.message.fields import Fields
 from gateway.message.head import RequestHead, canonical_host
 from gateway.message.request import Request
-from gateway.message.response import Response
+from gateway.message.response import FieldList, Response
 from gateway.message.target import Target, parse_target, split_absolute_form
 from gateway.metrics import NO_ROUTE, Metrics, method_label
 from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
 from gateway.mutate import outbound
-from gateway.plan import UNKNOWN_OWNER, RoutePlan, UpstreamPlan
+from gateway.mutate.owners import CookieOwners, OwnedCookies
+from gateway.plan import RoutePlan, UpstreamPlan
 from gateway.responses import Admission
 from gateway.routing.route import RESERVED, RESERVED_PREFIX, Route, is_preflight
 from gateway.routing.table import RouteTable
@@ -75,7 +76,14 @@ class Hosts:
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What the pipeline is given besides the configuration."""
+    """What the pipeline is given besides the configuration.
+
+    Attributes:
+        clear_session: The field that clears the session cookie.
+        signed_out: The fields by which a browser forgets whoever signed out.
+        peek_session: Whose session a request came with, without counting as a use of it; None
+            where that is not in memory, so that `look_up_session` has to tell.
+    """
 
     endpoints: Endpoints
     metrics: Metrics
@@ -85,6 +93,9 @@ class Tools:
     monotonic: Callable[[], float]
     clear_session: Callable[[Request], tuple[str, str]]
     end_session: Callable[[Request], Awaitable[None]]
+    signed_out: Callable[[Request, Identity], FieldList]
+    peek_session: Callable[[Request], Outcome | None]
+    look_up_session: Callable[[Request], Awaitable[Outcome]]
 
 
 class Pipeline:
@@ -287,21 +298,22 @@ class Pipeline:
         to = plan.to
         if to is None or to.owners is None or not entry.request.fields.has(b"cookie"):
             return self._forward(entry, plan, ANONYMOUS)
-        outcome = recall_all(entry.request, plan.authenticators, guarded=())
+        outcome = self._tools.peek_session(entry.request)
         if outcome is None:
-            return self._forward_owned(entry, plan)
-        return self._forward(entry, plan, ANONYMOUS, owner=_owner(to, outcome))
+            return self._forward_owned(entry, plan, to.owners)
+        owned = to.owners.of(entry.request, _owner(outcome))
+        return self._forward(entry, plan, ANONYMOUS, owned=owned)
 
-    async def _forward_owned(self, entry: Entry, plan: RoutePlan) -> Verdict:
-        to = plan.to
-        assert to is not None  # noqa: S101 - the caller has looked
+    async def _forward_owned(
+        self, entry: Entry, plan: RoutePlan, owners: CookieOwners
+    ) -> Verdict:
         try:
-            outcome = await authenticate_all(entry.request, plan.authenticators, guarded=())
-            owner = _owner(to, outcome)
+            owner = _owner(await self._tools.look_up_session(entry.request))
         except GatewayError:
-            # Public is public though the store is down; the app's cookies of users are withheld.
-            owner = UNKNOWN_OWNER
-        verdict = self._forward(entry, plan, ANONYMOUS, owner=owner)
+            # Public is public though the store is down; cookies that have an owner are withheld.
+            owner = None
+        owned = owners.of(entry.request, owner)
+        verdict = self._forward(entry, plan, ANONYMOUS, owned=owned)
         return verdict if isinstance(verdict, _VERDICTS) else await verdict
 
     def _forward(
@@ -310,16 +322,16 @@ class Pipeline:
         plan: RoutePlan,
         identity: Identity,
         added: tuple[tuple[str, str], ...] = (),
-        owner: bytes | None = None,
+        owned: OwnedCookies | None = None,
     ) -> Verdict | Awaitable[Verdict]:
         to, request, of = plan.to, entry.request, entry.of
         if to is None or of is None:
             return Answer(self.refuse(entry, InternalError("a route without an upstream")))
         if to.logout_paths and request.target.path in to.logout_paths and not identity.is_anonymous:
             return self._forward_logout(entry, to, identity)
-        if owner is None and to.owners is not None:
-            owner = to.owners.tag(identity)
-        return self._forward_to(entry, to, identity, added, owner)
+        if owned is None and to.owners is not None:
+            owned = to.owners.of(request, identity)
+        return self._forward_to(entry, to, identity, added, owned)
 
     async def _forward_logout(self, entry: Entry, to: UpstreamPlan, identity: Identity) -> Verdict:
         """The app signs its user out: so does the gateway, and then the app is told."""
@@ -327,9 +339,11 @@ class Pipeline:
             await self._tools.end_session(entry.request)
         except GatewayError as error:
             return Answer(self.refuse(entry, error))
-        owner = None if to.owners is None else to.owners.tag(identity)
+        # What the app sets now is still for whoever signs out, and so goes with the rest.
+        owned = None if to.owners is None else to.owners.of(entry.request, identity)
         cleared = self._tools.clear_session(entry.request)
-        return self._forward_to(entry, to, identity, (cleared,), owner)
+        left = self._tools.signed_out(entry.request, identity)
+        return self._forward_to(entry, to, identity, (cleared, *left), owned)
 
     def _forward_to(
         self,
@@ -337,7 +351,7 @@ class Pipeline:
         to: UpstreamPlan,
         identity: Identity,
         added: tuple[tuple[str, str], ...],
-        owner: bytes | None,
+        owned: OwnedCookies | None,
     ) -> Verdict:
         request, of = entry.request, entry.of
         assert of is not None  # noqa: S101 - the callers have looked
@@ -345,13 +359,12 @@ class Pipeline:
             hops = outbound.forwarded_lines_behind(request, entry.peer)
         else:
             hops = outbound.forwarded_lines(request.client, request.public_url, request.host)
-        cookies = of.fields.all(b"cookie")
         head = outbound.request_head(
             request,
             of,
             rules=to.fields,
             host=to.host if to.host is not None else request.host.encode(),
-            cookies=to.cookies(cookies, owner) if cookies else b"",
+            cookies=to.cookies(of.fields, owned),
             identity=to.identity.lines(identity, request.received_at),
             forwarded=hops,
             trace=outbound.trace_lines(request, self._tools.new_trace(), trusted=entry.trusted),
@@ -365,7 +378,7 @@ class Pipeline:
                 upgrade=bool(of.upgrade),
                 repeatable=request.method in _REPEATABLE,
                 expects_continue=of.expects_continue,
-                owner=owner,
+                owned=owned,
                 added=_field_lines(added) if added else b"",
             ),
             lambda trailers: to.fields.trailers(trailers, of),
@@ -438,10 +451,11 @@ _ALWAYS = Admission(unauthenticated="sign_in")
 _LOOPBACK = "127.0.0.1"
 
 
-def _owner(to: UpstreamPlan, outcome: Outcome) -> bytes | None:
-    if to.owners is None:
-        return None
-    return to.owners.tag(outcome.identity if isinstance(outcome, Authenticated) else ANONYMOUS)
+def _owner(outcome: Outcome) -> Identity | None:
+    """Whose session it is: nobody's where there is none or it is over; None where in doubt."""
+    if isinstance(outcome, Authenticated):
+        return outcome.identity
+    return None if isinstance(outcome, Rejected) and not outcome.lapsed else ANONYMOUS
 
 
 def _field_lines(fields: tuple[tuple[str, str], ...]) -> bytes:

@@ -1,34 +1,17 @@
 """A route and an upstream, compiled: all that the pipeline looks up instead of working out."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from gateway.authn import Authenticator
 from gateway.authz.access import Access
 from gateway.forward.upstream import Upstream
-from gateway.model import Identity
-from gateway.mutate.cookies import cookies_to_app
+from gateway.message.fields import Fields
+from gateway.mutate.cookies import MARK, OwnNames, cookies_to_app
 from gateway.mutate.identity import IdentityFields
 from gateway.mutate.outbound import FieldRules
+from gateway.mutate.owners import CookieOwners, OwnedCookies
 from gateway.responses import Admission
 from gateway.routing.route import Route
-
-# Whose cookies none are: a request on a public route whose session the store could not tell.
-UNKNOWN_OWNER = b"-" * 16
-
-
-class CookieOwners:
-    """Names the owners of an app's cookies by tags that tell nothing about them."""
-
-    def __init__(self, digest: Callable[[str, str], str]) -> None:
-        """Use `digest`, a keyed digest in hexadecimal of issuer and subject."""
-        self._tag = lru_cache(maxsize=8192)(lambda i, s: digest(i, s)[:16].encode())
-
-    def tag(self, identity: Identity) -> bytes:
-        """The tag of `identity`; that of nobody for anonymous."""
-        return self._tag(identity.issuer, identity.subject)
-
 
 @dataclass(frozen=True, slots=True)
 class UpstreamPlan:
@@ -37,7 +20,7 @@ class UpstreamPlan:
     Attributes:
         host: The Host it is sent; None for the client's own.
         owners: None where cookies are shared.
-        own_cookies: Prefixes of the gateway's cookie names.
+        own_cookies: The gateway's cookie names.
         logout_paths: A request to one of these ends the session.
     """
 
@@ -46,12 +29,23 @@ class UpstreamPlan:
     fields: FieldRules
     identity: IdentityFields
     owners: CookieOwners | None
-    own_cookies: tuple[bytes, ...]
+    own_cookies: OwnNames
     logout_paths: frozenset[str]
 
-    def cookies(self, sent: list[bytes], owner: bytes | None) -> bytes:
-        """The Cookie value that goes on."""
-        return cookies_to_app(sent, self.own_cookies, owner)
+    def cookies(self, of: Fields, owned: OwnedCookies | None) -> bytes:
+        """The Cookie value that goes on; ``b""`` for none."""
+        derived = of.derived
+        value: bytes | None = derived.get(self.own_cookies)
+        if value is not None:
+            return value
+        sent = of.all(b"cookie")
+        if not sent:
+            return b""
+        if any(MARK in field for field in sent):
+            # Whose they are does not follow from the fields alone.
+            return cookies_to_app(sent, self.own_cookies, None if owned is None else owned.tags)
+        value = derived[self.own_cookies] = cookies_to_app(sent, self.own_cookies, None)
+        return value
 
 
 @dataclass(frozen=True, slots=True)

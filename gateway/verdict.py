@@ -29,9 +29,12 @@ class Serve:
     handler: Handler
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Forward:
-    """The request goes upstream; `trailers` gives those of a trailer section that may pass."""
+    """The request goes upstream; `trailers` gives those of a trailer section that may pass.
+
+    Never changed; not frozen, since that costs time.
+    """
 
     outbound: Outbound
     trailers: Callable[[tuple[Field, ...]], tuple[Field, ...]]

@@ -1,5 +1,6 @@
 """The session cookie of a signed-in browser."""
 
+from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from gateway.authn.authenticator import (
@@ -36,11 +37,18 @@ class SessionAuthenticator:
     credential = "session"
     fields: frozenset[bytes] = frozenset()
 
-    def __init__(self, sessions: SessionManager, names: dict[str, str]) -> None:
-        """Use `names`, from a public URL to the name its cookie has."""
+    def __init__(
+        self, sessions: SessionManager, name: str, domain: str | None, public_urls: Iterable[str]
+    ) -> None:
+        """Look for `name` with the prefix it has on the host asked; `public_urls` are known ones.
+
+        There may be more: a host that only a route names has a public URL that is not listed.
+        """
         self._sessions = sessions
-        self._names = names
-        self.cookies = frozenset(names.values())
+        self._name = name
+        self._domain = domain
+        self._names = {url: cookie_name(name, url, domain) for url in public_urls}
+        self.cookies = frozenset(self._names.values())
 
     def recognises(self, field: bytes, value: bytes) -> bool:
         """No field carries a session; its cookie is the browser's doing, not the caller's."""
@@ -53,6 +61,9 @@ class SessionAuthenticator:
             return NOT_PRESENTED
         if len(values) > _MAX_VALUES:
             return _TOO_MANY
+        if len(values) == 1:
+            session = self._sessions.recall(values[0], request.received_at)
+            return None if session is None else Authenticated(session.identity)
         found = [self._sessions.recall(value, request.received_at) for value in values]
         return None if None in found else _judge(found)
 
@@ -74,7 +85,10 @@ class SessionAuthenticator:
     def presented(self, request: Request) -> tuple[str, ...]:
         """The distinct session cookies sent, in order: what a sign-in replaces, a logout ends."""
         name = self._names.get(request.public_url)
-        return () if name is None else tuple(dict.fromkeys(request.cookies(name)))
+        if name is None:
+            name = cookie_name(self._name, request.public_url, self._domain)
+        values = request.cookies(name)
+        return values if len(values) <= 1 else tuple(dict.fromkeys(values))
 
 
 _TOO_MANY = Rejected("repeated-credential", "too many session cookies", status=400)
@@ -93,5 +107,6 @@ def _judge(found: list[Session | None]) -> Outcome:
 def build(parts: Parts) -> SessionAuthenticator:
     """The authenticator of this configuration's sessions."""
     cookie = parts.settings.sessions.cookie
-    names = {url: cookie_name(cookie.name, url, cookie.domain) for url in parts.settings.public_url}
-    return SessionAuthenticator(parts.sessions, names)
+    return SessionAuthenticator(
+        parts.sessions, cookie.name, cookie.domain, parts.settings.public_url
+    )

@@ -115,9 +115,9 @@ def decide(access: Access, facts: Facts) -> Decision:
 def weigh(access: Access, facts: Facts, judge: Callable[[Item], Sequence[Result]]) -> Decision:
     """The decision of rules on somebody who is signed in; `judge` says what an item finds."""
     for index, item in enumerate(access.deny):
-        denied = _denied_by(judge(item), f"deny[{index}]: " + "; ".join(item.labels))
-        if denied is not None:
-            return denied
+        results = judge(item)
+        if not any([type(result) is Unmet for result in results]):
+            return _denied_by(results, f"deny[{index}]: " + "; ".join(item.labels))
     if not access.allow:
         return _ALLOWED
     failed: list[list[_Failure]] = []
@@ -137,9 +137,7 @@ def weigh(access: Access, facts: Facts, judge: Callable[[Item], Sequence[Result]
     return Deny(first.reason, first.detail)
 
 
-def _denied_by(results: Sequence[Result], where: str) -> Deny | None:
-    if any(isinstance(result, Unmet) for result in results):
-        return None
+def _denied_by(results: Sequence[Result], where: str) -> Deny:
     for found in results:
         if isinstance(found, Broken | Unreadable):
             return Deny(found.reason, f"{where}: {found.detail}")

@@ -1,6 +1,7 @@
 """E-mail addresses and their domains, made comparable without making strangers equal."""
 
 import unicodedata
+from functools import lru_cache
 
 
 def fold_ascii(text: str) -> str:
@@ -11,6 +12,7 @@ def fold_ascii(text: str) -> str:
     return text.lower() if text.isascii() else text
 
 
+@lru_cache(maxsize=4096)
 def domain_of(address: str) -> str | None:
     """The domain of an e-mail address as A-labels in lower case; None if it is malformed.
 

@@ -6,9 +6,12 @@ from gateway.message.request import Request
 from gateway.model import Identity, StepUp
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Facts:
-    """All a policy may know.  `now` is seconds since the epoch."""
+    """All a policy may know.  `now` is seconds since the epoch.
+
+    Never changed; not frozen, since one is made for each request and that costs time.
+    """
 
     request: Request
     identity: Identity

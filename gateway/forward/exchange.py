@@ -12,7 +12,12 @@ from typing import Protocol
 
 from gateway.errors import GatewayError
 from gateway.forward.errors import UpstreamFailedError, UpstreamTimeoutError
-from gateway.forward.response import SWITCHING_PROTOCOLS, body_length, framing_line
+from gateway.forward.response import (
+    SWITCHING_PROTOCOLS,
+    body_length,
+    framing_line,
+    without_framing,
+)
 from gateway.forward.upstream import Connection, Upstream
 from gateway.message.body import Body, body_reader
 from gateway.message.chunked import encode_chunk, encode_end
@@ -22,6 +27,7 @@ from gateway.message.head import CHUNKED, UNTIL_CLOSE, HeadError, ResponseHead, 
 _MAX_HEAD_BYTES = 65536
 _CONTINUE = 100
 _OK = 200
+_NO_CONTENT = 204
 
 
 class Ticker(Protocol):
@@ -53,11 +59,11 @@ class Client(Protocol):
     def resume_reading(self) -> None:
         """Take bytes again."""
 
-    def response_started(self, status: int) -> None:
-        """The response's head is about to be written."""
+    def close_after_response(self) -> None:
+        """The connection ends with the response whose head is about to be written."""
 
-    def response_done(self, *, keep: bool) -> None:
-        """The response is whole; without `keep`, only the close tells so."""
+    def response_done(self) -> None:
+        """The response is whole."""
 
     def response_failed(self, error: GatewayError) -> None:
         """The response will never be whole."""
@@ -72,16 +78,16 @@ class Client(Protocol):
         """The upstream will send no more; the client still may."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Outbound:
-    """What is sent to the upstream.
+    """What is sent to the upstream.  Never changed; not frozen, since that costs time.
 
     Attributes:
         head: The whole head, empty line included.
         length: Of the body: bytes, or `CHUNKED`.
         upgrade: Whether the client asked to switch protocols.
         repeatable: Whether the method may be sent twice (RFC 9110, section 9.2.2).
-        owner: Whose the cookies are that the app sets now; None where they are shared.
+        owned: Makes the cookies that the app sets now their owner's; None where they are shared.
         added: Field lines for the response, for this client alone.
     """
 
@@ -92,7 +98,7 @@ class Outbound:
     upgrade: bool
     repeatable: bool
     expects_continue: bool
-    owner: bytes | None = None
+    owned: AppCookies | None = None
     added: bytes = b""
 
 
@@ -100,47 +106,34 @@ class Exchange:
     """See the module.  Times are those of the event loop, in seconds.
 
     Attributes:
-        status: Of the response passed on; 0 before its head came.
+        status: Of the response passed on; 0 while nothing of it was.
         sent_at: When the request's head went out; 0 before.
+        active_at: When bytes last moved, either way.
         is_tunnel: Whether the protocol was switched.
     """
 
-    __slots__ = (
-        "_active_at",
-        "_body",
-        "_buffer",
-        "_chunk_out",
-        "_client",
-        "_connection",
-        "_keep",
-        "_open_ended",
-        "_outbound",
-        "_request_done",
-        "_retried",
-        "_sent_body",
-        "_ticker",
-        "is_tunnel",
-        "sent_at",
-        "status",
-    )
+    # Here and not in `__init__`, which runs once a request, as long as nothing changes them.
+    status = 0
+    sent_at = 0.0
+    is_tunnel = False
+    _connection: Connection | None = None
+    _body: Body | None = None
+    _buffer = b""
+    _chunk_out = False
+    _keep = True
+    _open_ended = False
+    _retried = False
+    _sent_body = False
+    _client_full = False
+    _upstream_full = False
+    _half_closed = False
 
     def __init__(self, client: Client, outbound: Outbound, ticker: Ticker) -> None:
         self._client = client
         self._outbound = outbound
         self._ticker = ticker
-        self._connection: Connection | None = None
-        self._body: Body | None = None
-        self._buffer = b""
-        self._chunk_out = False
-        self._keep = True
-        self._open_ended = False
         self._request_done = outbound.length == 0
-        self._retried = False
-        self._sent_body = False
-        self._active_at = ticker.now
-        self.status = 0
-        self.sent_at = 0.0
-        self.is_tunnel = False
+        self.active_at = ticker.now
 
     @property
     def upstream(self) -> str:
@@ -152,13 +145,13 @@ class Exchange:
     def start(self, connection: Connection, now: float) -> None:
         """Send the head on `connection`, which already reports to this exchange."""
         self._connection = connection
-        self.sent_at = now
+        self.sent_at = self.active_at = now
         connection.transport.write(self._outbound.head)
 
     def send_body(self, piece: bytes) -> None:
         """Pass on a piece of the request's body, which is not empty."""
         self._sent_body = True
-        self._active_at = self._ticker.now
+        self.active_at = self._ticker.now
         if self._connection is not None:
             chunked = self._outbound.length == CHUNKED
             self._connection.transport.write(encode_chunk(piece) if chunked else piece)
@@ -166,23 +159,33 @@ class Exchange:
     def end_body(self, trailers: tuple[Field, ...]) -> None:
         """The request's body is whole; `trailers` are those that may pass."""
         self._request_done = True
+        self.active_at = self._ticker.now
         if self._connection is not None and self._outbound.length == CHUNKED:
             self._sent_body = True
             self._connection.transport.write(encode_end(trailers))
 
     def send_raw(self, data: bytes) -> None:
         """Pass on bytes of a tunnel."""
-        self._active_at = self._ticker.now
+        self.active_at = self._ticker.now
         if self._connection is not None:
             self._connection.transport.write(data)
 
-    def client_eof(self) -> None:
-        """The client of a tunnel will send no more."""
-        if self._connection is not None and self._connection.transport.can_write_eof():
-            self._connection.transport.write_eof()
+    def client_eof(self) -> bool:
+        """The client of a tunnel will send no more; whether the upstream still may."""
+        connection = self._connection
+        if connection is None:
+            return False
+        if self._half_closed or not connection.transport.can_write_eof():
+            self._connection = None
+            connection.transport.close()
+            return False
+        self._half_closed = True
+        connection.transport.write_eof()
+        return True
 
     def client_writable(self, *, writable: bool) -> None:
         """The client's send buffer is full, or has room again."""
+        self._client_full = not writable
         connection = self._connection
         if connection is None or connection.transport.is_closing():
             return
@@ -201,10 +204,10 @@ class Exchange:
 
     def upstream_data(self, data: bytes) -> None:
         """See Receiver."""
-        self._active_at = self._ticker.now
+        self.active_at = self._ticker.now
         try:
             if self._body is not None:
-                self._pass_body(data, b"")
+                self._pass_body(data, b"", self.status)
             elif self.is_tunnel:
                 self._client.write(data)
             else:
@@ -214,22 +217,27 @@ class Exchange:
 
     def upstream_eof(self) -> bool:
         """See Receiver."""
-        if self.is_tunnel:
-            self._client.tunnel_half_closed()
-        return self.is_tunnel
+        connection = self._connection
+        if not self.is_tunnel or self._half_closed or connection is None:
+            return False
+        if not connection.transport.can_write_eof():
+            return False
+        self._half_closed = True
+        self._client.tunnel_half_closed()
+        return True
 
-    def upstream_lost(self) -> None:
+    def upstream_lost(self, *, clean: bool) -> None:
         """See Receiver."""
         if self._connection is None:
             return
         if self.is_tunnel:
             self._connection = None
-            self._client.response_done(keep=False)
-        elif self._body is not None and self._open_ended:
+            self._client.response_done()
+        elif self._open_ended and clean:
             self._connection = None
             if self._chunk_out:
                 self._client.write(encode_end(()))
-            self._client.response_done(keep=self._chunk_out)
+            self._client.response_done()
         elif self._may_repeat(self._connection):
             self._connection = None
             self._retried = True
@@ -239,6 +247,7 @@ class Exchange:
 
     def upstream_writable(self, *, writable: bool) -> None:
         """See Receiver."""
+        self._upstream_full = not writable
         if writable:
             self._client.resume_reading()
         else:
@@ -247,7 +256,7 @@ class Exchange:
     def overdue(self, now: float) -> GatewayError | None:
         """The time-out that is over at `now`, if one is."""
         upstream = self._outbound.upstream
-        quiet_s = now - self._active_at
+        quiet_s = now - self.active_at
         if self._connection is None:
             return None
         if not self.status and self._request_done and quiet_s >= upstream.timeouts.response_s:
@@ -265,8 +274,8 @@ class Exchange:
         return untouched and not self._retried and (self._outbound.repeatable or not whole)
 
     def _take_head(self, data: bytes) -> None:
-        data = self._buffer + data
-        self._buffer = b""
+        if self._buffer:
+            data, self._buffer = self._buffer + data, b""
         while True:
             end = data.find(b"\r\n\r\n")
             if end < 0 or end > _MAX_HEAD_BYTES:
@@ -276,6 +285,8 @@ class Exchange:
                 return
             head = parse_response_head(data[: end + 2])
             data = data[end + 4 :]
+            if head.status < _OK or head.status == _NO_CONTENT:
+                head = without_framing(head)
             if head.status >= _OK or head.status == SWITCHING_PROTOCOLS:
                 self._start_response(head, data)
                 return
@@ -297,37 +308,47 @@ class Exchange:
         self._chunk_out = framing != b"" and length != 0
         self._open_ended = length == UNTIL_CLOSE
         self._keep = not (head.http_1_0 or self._open_ended or b"close" in head.connection)
-        self.status = head.status
-        client.response_started(head.status)
-        parts = (
-            b"HTTP/1.1",
-            head.line[8:],
-            b"\r\n",
-            self._lines(head),
-            outbound.added,
-            framing,
-            client.connection_line,
-            b"\r\n",
+        if not self._request_done or (client.http_1_0 and length < 0):
+            client.close_after_response()
+        before = b"".join(
+            (
+                b"HTTP/1.1",
+                head.line[8:],
+                b"\r\n",
+                outbound.upstream.rules.lines(head, outbound.owned),
+                outbound.added,
+                framing,
+                client.connection_line,
+                b"\r\n",
+            )
         )
+        if length == len(rest):
+            # All of it is here, as it mostly is.
+            self.status = head.status
+            client.write(before + rest if rest else before)
+            self._end(b"")
+            return
         self._body = body_reader(length)
         if self._body is None:
-            client.write(b"".join(parts))
+            self.status = head.status
+            client.write(before)
             self._end(rest)
         else:
-            self._pass_body(rest, b"".join(parts))
+            self._pass_body(rest, before, head.status)
 
-    def _pass_body(self, data: bytes, before: bytes) -> None:
+    def _pass_body(self, data: bytes, before: bytes, status: int) -> None:
         body = self._body
         assert body is not None  # noqa: S101 - for the type checker; callers have looked
         pieces, rest = body.feed(data)
+        # From here on the client has a part: while it has none, a broken body is still a 502.
+        self.status = status
+        piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if self._chunk_out:
-            pieces = [encode_chunk(piece) for piece in pieces if piece]
+            piece = encode_chunk(piece) if piece else b""
             if body.done:
-                pieces.append(encode_end(self._outbound.upstream.rules.trailers(body.trailers)))
-        if before:
-            pieces.insert(0, before)
-        if pieces:
-            self._client.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+                piece += encode_end(self._outbound.upstream.rules.trailers(body.trailers))
+        if before or piece:
+            self._client.write(before + piece if before else piece)
         if body.done:
             self._end(rest)
 
@@ -335,28 +356,32 @@ class Exchange:
         connection, self._connection = self._connection, None
         self._body = None
         if connection is not None:
-            # Bytes after the end belong to no request; a connection that has them is not kept.
-            if self._keep and not rest and self._request_done:
+            # Bytes after the end belong to no request; a connection that has them is not kept,
+            # nor one that has not taken all of this request.
+            if self._keep and not rest and self._request_done and not self._upstream_full:
+                if self._client_full:
+                    connection.transport.resume_reading()
                 self._outbound.upstream.give_back(connection)
             else:
                 self._outbound.upstream.discard(connection)
-        self._client.response_done(keep=self._chunk_out or not self._open_ended)
+        self._client.response_done()
 
     def _start_tunnel(self, head: ResponseHead, rest: bytes) -> None:
         if not self._outbound.upgrade:
             raise HeadError("101 Switching Protocols to a request that asked for none")
-        upgrade = next((v for n, v in head.fields if n.lower() == b"upgrade"), b"")
+        if not self._request_done:
+            raise HeadError("101 Switching Protocols before the request's end")
+        upgrade = head.value(b"upgrade")
         lines = self._lines(head)
         self.status = head.status
         self.is_tunnel = True
-        self._client.response_started(head.status)
         self._client.tunnel_opened()
         line = b"HTTP/1.1" + head.line[8:] + b"\r\nConnection: Upgrade\r\nUpgrade: " + upgrade
         self._client.write(line + b"\r\n" + lines + b"\r\n" + rest)
 
     def _lines(self, head: ResponseHead) -> bytes:
         outbound = self._outbound
-        return outbound.upstream.rules.lines(head.fields, head.connection, outbound.owner)
+        return outbound.upstream.rules.lines(head, outbound.owned)
 
     def _fail(self, problem: str) -> None:
         self.cancel()

@@ -1,6 +1,8 @@
 """What of an upstream's response head reaches the client.  Pure."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
+from typing import Protocol
 
 from gateway.message.fields import Field, fold
 from gateway.message.head import CHUNKED, UNTIL_CLOSE, ResponseHead
@@ -16,16 +18,25 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
+# Options of Connection that name no field.
+_USUAL_OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade"})
 NO_BODY_STATUS = frozenset({204, 304})
 SWITCHING_PROTOCOLS = 101
+
+
+class AppCookies(Protocol):
+    """Knows whose the cookies are that an app sets in one response."""
+
+    def from_app(self, raw: bytes) -> tuple[bytes, ...]:
+        """The Set-Cookie values that the browser gets for one of the app's."""
 
 
 class ResponseRules:
     """What one upstream's responses lose and gain.
 
     `removed` and `added` are of the configuration; a Set-Cookie that names a cookie of
-    `reserved`, the gateway's own, is dropped, so that no app can plant or end a session.  The
-    others go through `owned`, which marks a cookie with its owner.
+    `reserved`, the gateway's own, is dropped, so that no app can plant or end a session; so is
+    one whose name begins with such a name and ``-``.
     """
 
     def __init__(
@@ -34,31 +45,45 @@ class ResponseRules:
         removed: Iterable[bytes] = (),
         added: Mapping[bytes, bytes] | None = None,
         reserved: Iterable[bytes] = (),
-        owned: Callable[[bytes, bytes | None], bytes] = lambda value, _: value,
     ) -> None:
         self._added = b"".join([b"%b: %b\r\n" % pair for pair in (added or {}).items()])
-        self._reserved = tuple(reserved)
-        self._owned = owned
+        self._reserved = frozenset(reserved)
+        self._reserved_beginnings = tuple(name + b"-" for name in self._reserved)
+        # An app's answers have the same few lists of names.
+        self._plan = lru_cache(maxsize=1024)(self._plan_names)
         self._special = HOP_BY_HOP | {fold(n) for n in removed} | {fold(n) for n in added or {}}
 
-    def lines(
-        self, fields: tuple[Field, ...], connection: frozenset[bytes], owner: bytes | None
-    ) -> bytes:
-        """The field lines to pass on, the configured ones added; cookies become `owner`'s."""
-        special = self._special | connection if connection else self._special
-        kept = []
-        for name, value in fields:
-            folded = fold(name)
-            if folded in special:
+    def lines(self, head: ResponseHead, owned: AppCookies | None) -> bytes:
+        """The field lines to pass on, the configured ones added; `owned` marks the cookies."""
+        kept, cookies_at = self._plan(head.names)
+        lines = head.lines
+        if cookies_at or not head.connection.issubset(_USUAL_OPTIONS):
+            found = self._picked(head, owned)
+        else:
+            found = [lines[index] for index in kept]
+        found.append(self._added)
+        return b"\r\n".join(found)
+
+    def _plan_names(self, names: tuple[bytes, ...]) -> tuple[tuple[int, ...], bool]:
+        """Where the lines are that pass, and whether a cookie is among them."""
+        kept = tuple(i for i, name in enumerate(names) if name not in self._special)
+        return kept, b"set-cookie" in names
+
+    def _picked(self, head: ResponseHead, owned: AppCookies | None) -> list[bytes]:
+        special = self._special | head.connection
+        found = []
+        for name, line in zip(head.names, head.lines, strict=True):
+            if name in special:
                 continue
-            if folded == b"set-cookie":
-                if self._is_reserved(value):
-                    continue
-                kept.append(b"%b: %b\r\n" % (name, self._owned(value, owner)))
-            else:
-                kept.append(b"%b: %b\r\n" % (name, value))
-        kept.append(self._added)
-        return b"".join(kept)
+            if name != b"set-cookie":
+                found.append(line)
+                continue
+            sent, _, value = line.partition(b":")
+            value = value.strip(b" \t")
+            if not self._is_reserved(value):
+                values = (value,) if owned is None else owned.from_app(value)
+                found += [b"%b: %b" % (sent, value) for value in values]
+        return found
 
     def trailers(self, fields: tuple[Field, ...]) -> tuple[Field, ...]:
         """The trailer fields to pass on; framing and cookies have no place among them."""
@@ -66,15 +91,28 @@ class ResponseRules:
         return tuple(pair for pair in fields if fold(pair[0]) not in dropped)
 
     def _is_reserved(self, value: bytes) -> bool:
-        name = value.partition(b";")[0].partition(b"=")[0].strip(b" \t")
-        return name.startswith(self._reserved) if self._reserved else False
+        # A browser sends a cookie without a name as its value alone, so that one set by
+        # "=gatepost=x" would come back as ours.
+        pair = value.partition(b";")[0].lstrip(b"= \t")
+        name = pair.partition(b"=")[0].rstrip(b" \t")
+        return name in self._reserved or name.startswith(self._reserved_beginnings)
 
 
 def body_length(head: ResponseHead, method: str) -> int:
     """How the response's body is delimited (RFC 9112, section 6.3)."""
-    if method == "HEAD" or head.status in NO_BODY_STATUS or head.status == SWITCHING_PROTOCOLS:
-        return 0
-    return head.length
+    return 0 if method == "HEAD" or head.status in NO_BODY_STATUS else head.length
+
+
+def without_framing(head: ResponseHead) -> ResponseHead:
+    """`head`, of a status that never has a body, less what announces one.
+
+    RFC 9110, section 8.6, and RFC 9112, section 6.1: neither Content-Length nor Transfer-Encoding
+    goes with 1xx and 204, or the client waits for what never comes.
+    """
+    kept = [i for i, name in enumerate(head.names) if name != b"content-length"]
+    lines = [head.lines[i] for i in kept]
+    names = tuple(head.names[i] for i in kept)
+    return ResponseHead(head.status, head.http_1_0, head.line, lines, names, 0, head.connection)
 
 
 def framing_line(head: ResponseHead, length: int, *, http_1_0: bool) -> bytes:
@@ -82,7 +120,7 @@ def framing_line(head: ResponseHead, length: int, *, http_1_0: bool) -> bytes:
 
     A body without a length reaches an HTTP/1.1 client in chunks, so that its end is known.
     """
-    if http_1_0:
+    if http_1_0 or head.length >= 0:
         return b""
     chunked = length in (CHUNKED, UNTIL_CLOSE) or (length == 0 and head.length == CHUNKED)
     return b"Transfer-Encoding: chunked\r\n" if chunked else b""

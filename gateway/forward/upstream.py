@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
-from gateway.forward.errors import UpstreamRefusedError, UpstreamTimeoutError
+from gateway.forward.errors import UpstreamFailedError, UpstreamRefusedError, UpstreamTimeoutError
 from gateway.forward.response import ResponseRules
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ class Receiver(Protocol):
     def upstream_eof(self) -> bool:
         """The upstream will send no more; whether the connection stays open all the same."""
 
-    def upstream_lost(self) -> None:
-        """The connection is gone."""
+    def upstream_lost(self, *, clean: bool) -> None:
+        """The connection is gone; `clean` where the upstream closed it, rather than broke it."""
 
     def upstream_writable(self, *, writable: bool) -> None:
         """The send buffer is full, or has room again."""
@@ -68,7 +68,7 @@ class Connection(asyncio.Protocol):
         receiver, self.receiver = self.receiver, None
         self._pool.forget(self, busy=receiver is not None)
         if receiver is not None:
-            receiver.upstream_lost()
+            receiver.upstream_lost(clean=exc is None)
 
     def pause_writing(self) -> None:
         """See asyncio.BaseProtocol."""
@@ -153,6 +153,7 @@ class Upstream:
 
         Raises:
             UpstreamRefusedError: Nothing listens there, or TLS failed.
+            UpstreamFailedError: It closed at once, or spoke before it was asked.
             UpstreamTimeoutError: No answer within the connect time-out.
         """
         loop = asyncio.get_running_loop()
@@ -168,6 +169,8 @@ class Upstream:
                     raise UpstreamRefusedError(f"{self.name}: {error}") from error
                 await asyncio.sleep(_WAKE_RETRY_S)
             else:
+                if connection.transport.is_closing():
+                    raise UpstreamFailedError(f"{self.name}: closed before it was asked")
                 connection.receiver = receiver
                 self._all.add(connection)
                 self.busy += 1

@@ -58,7 +58,7 @@ class OpenBody:
 
 
 def body_reader(length: int) -> Body | None:
-    """The reader for a body of `length` bytes, `CHUNKED` or `UNTIL_CLOSE`; None when it is empty."""
+    """The reader for a body of `length` bytes, `CHUNKED` or `UNTIL_CLOSE`; None for an empty one."""
     if length == 0:
         return None
     if length == CHUNKED:

@@ -108,9 +108,11 @@ class ChunkedDecoder:
             self.done = True
             return at + 2
         end = data.find(b"\r\n\r\n", at)
-        if max(end, len(data)) - at > _MAX_TRAILER_BYTES:
+        if (end if end >= 0 else len(data)) - at > _MAX_TRAILER_BYTES:
             raise HeadError("the trailer section is too long")
         if end < 0:
+            if data.count(b"\n", at) != data.count(b"\r\n", at):
+                raise HeadError("a line feed without a carriage return")
             return -1
         self.trailers = parse_field_lines(data[at : end + 2])
         self.done = True

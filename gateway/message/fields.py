@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from functools import lru_cache
+from typing import Any
 
 Field = tuple[bytes, bytes]
 
@@ -26,9 +27,11 @@ class Fields:
 
     Attributes:
         items: (name, value) pairs, values without surrounding white space.
+        derived: What other stages worked out from these fields alone, kept with them: the same
+            fields come again and again on a kept connection.
     """
 
-    __slots__ = ("_values", "items")
+    __slots__ = ("_values", "derived", "items")
 
     def __init__(self, items: Iterable[Field]) -> None:
         self.items: tuple[Field, ...] = tuple(items)
@@ -36,6 +39,7 @@ class Fields:
         for name, value in self.items:
             values.setdefault(_lower(name), []).append(value)
         self._values = values
+        self.derived: dict[object, Any] = {}
 
     def all(self, name: bytes) -> list[bytes]:
         """Every value of `name` (given in lower case), in order; not to be changed."""

@@ -20,6 +20,7 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-
 # Possessive: each line either is a field line or the whole block is refused, with no second try.
 _FIELD_LINES = re.compile(rb"(?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+")
 _FIELD = re.compile(rb"([^:]++):([^\r]*+)\r\n")
+_NAME = re.compile(rb"([^:\r]++):[^\r]*+\r\n")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 # RFC 3986, section 3.2.2, less userinfo; letters beyond ASCII have no place on the wire.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
@@ -46,7 +47,6 @@ class RequestFields:
         connection: Lower-cased tokens of Connection.
         upgrade: The protocol asked for, when Connection asks for it too; else ``b""``.
         expects_continue: Whether the client waits for ``100 Continue`` before its body.
-        derived: What other stages computed from these fields alone; keyed by them.
     """
 
     fields: Fields
@@ -55,12 +55,11 @@ class RequestFields:
     connection: frozenset[bytes]
     upgrade: bytes
     expects_continue: bool
-    derived: dict[object, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class RequestHead:
-    """A request line and the fields below it.  `target` is as sent."""
+    """A request line and the fields below it; `target` is as sent.  Never changed."""
 
     method: str
     target: bytes
@@ -68,21 +67,32 @@ class RequestHead:
     of: RequestFields
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ResponseHead:
-    """A status line and the fields below it.
+    """A status line and the fields below it.  Never changed; not frozen, since that costs time.
 
     Attributes:
+        line: The status line.
+        lines: The field lines as sent, without their line ends.
+        names: The field names, folded, in the same order.
         length: Content-Length, `CHUNKED`, or `UNTIL_CLOSE`, before the request's method and the
             status have their say (RFC 9112, section 6.3).
+        connection: Lower-cased tokens of Connection.
     """
 
     status: int
     http_1_0: bool
     line: bytes
-    fields: tuple[Field, ...]
+    lines: list[bytes]
+    names: tuple[bytes, ...]
     length: int
     connection: frozenset[bytes]
+
+    def value(self, name: bytes) -> bytes:
+        """The first value of the field `name` (folded), ``b""`` when absent."""
+        if name not in self.names:
+            return b""
+        return _value(self.lines[self.names.index(name)])
 
 
 def parse_request_head(head: bytes) -> RequestHead:
@@ -115,19 +125,46 @@ def parse_response_head(head: bytes) -> ResponseHead:
     match = _STATUS_LINE.fullmatch(line)
     if match is None:
         raise HeadError(f"not a status line: {line[:200]!r}")
-    fields = parse_field_lines(block)
-    values: dict[bytes, list[bytes]] = {}
-    for name, value in fields:
-        lower = fold(name)
-        if lower in _RESPONSE_FRAMING:
-            values.setdefault(lower, []).append(value)
-    http_1_0 = match[1] == b"0"
-    length = _length(values, http_1_0=http_1_0)
-    connection = _tokens(values.get(b"connection"))
-    return ResponseHead(int(match[2]), http_1_0, line, fields, length, connection)
+    if _FIELD_LINES.fullmatch(block) is None:
+        raise HeadError(f"not well-formed fields: {_first_bad_line(block)[:200]!r}")
+    minor, status = match.groups()
+    lines = block.split(b"\r\n")
+    lines.pop()
+    # An app's answers have the same few lists of names, however their values differ.
+    shape = _shape(tuple(_NAME.findall(block)))
+    http_1_0 = minor == b"0"
+    length, connection = UNTIL_CLOSE, _NO_TOKENS
+    if shape.framing:
+        values = {name: [_value(lines[i]) for i in at] for name, at in shape.framing.items()}
+        length = _length(values, http_1_0=http_1_0)
+        connection = _tokens(values.get(b"connection"))
+    return ResponseHead(int(status), http_1_0, line, lines, shape.names, length, connection)
 
 
 _RESPONSE_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
+_NO_TOKENS: frozenset[bytes] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What a list of field names tells: the names folded, and where those are that frame."""
+
+    names: tuple[bytes, ...]
+    framing: dict[bytes, list[int]]
+
+
+@lru_cache(maxsize=1024)
+def _shape(names: tuple[bytes, ...]) -> _Shape:
+    folded = tuple(map(fold, names))
+    framing: dict[bytes, list[int]] = {}
+    for index, name in enumerate(folded):
+        if name in _RESPONSE_FRAMING:
+            framing.setdefault(name, []).append(index)
+    return _Shape(folded, framing)
+
+
+def _value(line: bytes) -> bytes:
+    return line.partition(b":")[2].strip(b" \t")
 
 
 def parse_field_lines(block: bytes) -> tuple[Field, ...]:
@@ -168,7 +205,6 @@ def _read_fields(block: bytes, http_1_0: bool) -> RequestFields:
         # Never h2c: what flows after it is a second HTTP that no rule has seen.
         upgrade=b"" if b"h2c" in fields.tokens(b"upgrade") else upgrade,
         expects_continue=_expects_continue(fields, http_1_0),
-        derived={},
     )
 
 

@@ -56,9 +56,13 @@ class Request:
         self.received_at = received_at
         self.http_1_0 = http_1_0
 
-    def cookies(self, name: str) -> list[str]:
+    def cookies(self, name: str) -> tuple[str, ...]:
         """Every value the client sent for the cookie `name`, in order."""
-        return cookie_values(self.fields.all(b"cookie"), name)
+        derived = self.fields.derived
+        values: tuple[str, ...] | None = derived.get(name)
+        if values is None:
+            values = derived[name] = tuple(cookie_values(self.fields.all(b"cookie"), name))
+        return values
 
     @property
     def is_navigation(self) -> bool:

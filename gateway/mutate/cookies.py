@@ -1,51 +1,201 @@
-"""Which cookies reach an app, and under whose name it sets them.  Pure.
+"""An app's cookies, each with one owner: how they are marked, read and taken away.  Pure.
 
 With ``cookies: isolate`` an HttpOnly cookie of the app's is kept in the browser as
-``name~owner``: only requests of the same owner, an account or nobody, carry it on, under its own
-name.  Some apps pin their session to the first identity field they see (pgAdmin 4, Buildbot), and
-would otherwise go on serving alice when bob has signed in.
+``name~gp`` and sixteen digits that stand for its owner, an account or nobody: only requests of
+the same owner carry it on, under its own name.  Some apps pin their session to the first
+identity field they see (pgAdmin 4, Buildbot), and would otherwise go on serving alice when bob
+has signed in.  The mark stands behind the name, so that ``__Host-`` and ``__Secure-`` keep
+their meaning (RFC 6265bis, section 4.1.3).
 """
 
-import hmac
 import re
-from hashlib import sha256
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-_MARK = b"~"
-_OWNED = re.compile(rb"(.+)~([0-9a-f]{16})")
-_HTTP_ONLY = re.compile(rb";[ \t]*httponly[ \t]*(?:;|\Z|=)", re.IGNORECASE)
+MARK = b"~gp"
+TAG_CHARS = 16
+_MARKED = re.compile(rb"([^=]*)~gp([0-9a-f]{16})")
+_MAX_AGE = re.compile(rb"-?[0-9]+")
+_NOTE_PARTS = 4
+# What RFC 6265, section 4.1.1 lets into an attribute, and in a name besides "=".
+_CLEAN = re.compile(rb"[^\x00-\x1f\x7f;]*")
+
+Tags = Sequence[bytes]
 
 
-def owner_tag(key: bytes, *parts: str) -> bytes:
-    """The name under which an owner's cookies are kept: 16 hexadecimal digits that tell nobody."""
-    text = "".join([f"{len(part)}:{part}" for part in parts])
-    return hmac.new(key, text.encode("utf-8", "surrogatepass"), sha256).hexdigest()[:16].encode()
+class OwnNames:
+    """The names of the gateway's own cookies: `names`, and whatever begins with one and ``-``."""
+
+    def __init__(self, names: Iterable[bytes]) -> None:
+        self._exact = frozenset(names)
+        self._prefixes = tuple(name + b"-" for name in self._exact)
+
+    def covers(self, name: bytes) -> bool:
+        """Whether a cookie of this name is the gateway's."""
+        return name in self._exact or name.startswith(self._prefixes)
 
 
-def cookies_to_app(fields: list[bytes], own: tuple[bytes, ...], owner: bytes | None) -> bytes:
+def pairs_of(fields: Sequence[bytes]) -> list[bytes]:
+    """The cookies in the values of the Cookie fields, ``name=value`` each, in order."""
+    text = fields[0] if len(fields) == 1 else b";".join(fields)
+    return [stripped for pair in text.split(b";") if (stripped := pair.strip(b" \t"))]
+
+
+def name_of(pair: bytes) -> bytes:
+    """The name in ``name=value``; all of it where there is no ``=``."""
+    return pair.partition(b"=")[0].rstrip(b" \t")
+
+
+def is_marked(name: bytes) -> bool:
+    """Whether a cookie of this name is kept for an owner."""
+    return _MARKED.fullmatch(name) is not None
+
+
+def marked(name: bytes, tag: bytes) -> bytes:
+    """The name under which the cookie `name` is kept for the owner of `tag`."""
+    return name + MARK + tag
+
+
+def cookies_to_app(
+    fields: Sequence[bytes], own: OwnNames, tags: Callable[[], Tags] | None
+) -> bytes:
     """The value of the Cookie field that goes on, ``b""`` for none.
 
-    `own` are the prefixes of the gateway's cookie names; `owner` is the tag of who is asking, or
-    None where cookies are shared.
+    `tags` gives those of who is asking, the newest first, none where that is not known; it is
+    asked only where a cookie is marked.  None stands for an app whose cookies are shared.
     """
-    if not fields:
-        return b""
+    pairs = [pair for pair in pairs_of(fields) if not own.covers(name_of(pair))]
+    if not any(MARK in pair for pair in pairs):
+        return b"; ".join(pairs)
+    return b"; ".join(_given_back(pairs, () if tags is None else tags()))
+
+
+def _given_back(pairs: list[bytes], tags: Tags) -> list[bytes]:
+    ranks = {tag: rank for rank, tag in enumerate(tags)}
+    found = [(pair, _MARKED.fullmatch(name_of(pair))) for pair in pairs]
+    best: dict[bytes, int] = {}
+    for _, mark in found:
+        if mark is not None and mark[2] in ranks:
+            best[mark[1]] = min(ranks[mark[2]], best.get(mark[1], len(ranks)))
     kept = []
-    for pair in b"; ".join(fields).split(b";"):
-        stripped = pair.strip(b" \t")
-        name, equals, value = stripped.partition(b"=")
-        if not stripped or name.startswith(own):
-            continue
-        found = None if owner is None else _OWNED.fullmatch(name)
-        if found is None:
-            kept.append(stripped)
-        elif found[2] == owner:
-            kept.append(found[1] + equals + value)
-    return b"; ".join(kept)
+    for pair, mark in found:
+        if mark is None:
+            # What the app set HttpOnly is never taken from where a script could have put it.
+            if name_of(pair) not in best:
+                kept.append(pair)
+        elif mark[2] in ranks and ranks[mark[2]] == best[mark[1]]:
+            value = pair.partition(b"=")[2]
+            kept.append(b"%b=%b" % (mark[1], value) if mark[1] else value)
+    return kept
 
 
-def cookie_from_app(value: bytes, owner: bytes | None) -> bytes:
-    """A Set-Cookie value as the browser gets it: an HttpOnly one is marked with its owner."""
-    if owner is None or _HTTP_ONLY.search(value) is None:
-        return value
-    name, equals, rest = value.partition(b"=")
-    return name.strip(b" \t") + _MARK + owner + equals + rest
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where in a browser a cookie is kept besides its name; ``/`` of one host most often."""
+
+    path: bytes = b"/"
+    domain: bytes = b""
+    partitioned: bool = False
+
+
+EVERYWHERE = Place()
+
+
+@dataclass(frozen=True, slots=True)
+class SetCookie:
+    """A Set-Cookie value, read as browsers do (RFC 6265, section 5.2).
+
+    Attributes:
+        tail: The attributes as sent, with the ``;`` before them.
+        attributes: By lower-case name; the last of a name counts.
+    """
+
+    name: bytes
+    value: bytes
+    tail: bytes
+    attributes: Mapping[bytes, bytes]
+
+    @property
+    def is_http_only(self) -> bool:
+        """Whether scripts are kept from reading it."""
+        return b"httponly" in self.attributes
+
+    def is_deletion(self, now: float) -> bool:
+        """Whether browsers forget the cookie on reading this."""
+        max_age = self.attributes.get(b"max-age")
+        if max_age is not None:
+            return max_age.startswith(b"-") or not max_age.strip(b"0")
+        expires = self.attributes.get(b"expires")
+        return expires is not None and _is_past(expires, now)
+
+    def place(self, request_path: bytes) -> Place:
+        """Where browsers keep it, set in answer to a request for `request_path`."""
+        path = self.attributes.get(b"path", b"")
+        if not path.startswith(b"/"):
+            # RFC 6265, section 5.1.4: the folder of the request.
+            path = request_path.rpartition(b"/")[0] or b"/"
+        domain = self.attributes.get(b"domain", b"").removeprefix(b".")
+        return Place(path, domain, b"partitioned" in self.attributes)
+
+    def named(self, name: bytes) -> bytes:
+        """The value for the same cookie under another name."""
+        return name + b"=" + self.value + self.tail
+
+
+def parse_set_cookie(raw: bytes) -> SetCookie:
+    """Read `raw`; nothing is refused, for browsers refuse next to nothing."""
+    pair, semicolon, rest = raw.partition(b";")
+    name, equals, value = pair.partition(b"=")
+    if not equals:
+        name, value = b"", pair
+    attributes: dict[bytes, bytes] = {}
+    for attribute in rest.split(b";"):
+        key, _, given = attribute.partition(b"=")
+        key, given = key.strip(b" \t").lower(), given.strip(b" \t")
+        if key != b"max-age" or _MAX_AGE.fullmatch(given):
+            attributes[key] = given
+    return SetCookie(name.strip(b" \t"), value.strip(b" \t"), semicolon + rest, attributes)
+
+
+def expired(name: bytes, place: Place, *, secure: bool) -> bytes:
+    """The Set-Cookie value that makes browsers forget the cookie `name` of `place`."""
+    parts = [name + b"=", b"Max-Age=0", b"Path=" + place.path]
+    if place.domain:
+        parts.append(b"Domain=" + place.domain)
+    if secure:
+        parts.append(b"Secure")
+    if place.partitioned:
+        parts.append(b"Partitioned")
+    return b"; ".join(parts)
+
+
+def encode_note(name: bytes, place: Place) -> bytes:
+    """A cookie's value that remembers that `name` is kept at `place`."""
+    flag = b"1" if place.partitioned else b""
+    parts = [urlsafe_b64encode(part) for part in (name, place.path, place.domain, flag)]
+    return b".".join(part.rstrip(b"=") for part in parts)
+
+
+def decode_note(value: bytes) -> tuple[bytes, Place] | None:
+    """What `encode_note` was given; None where `value` could not have come of it."""
+    parts = value.split(b".")
+    if len(parts) != _NOTE_PARTS:
+        return None
+    try:
+        name, path, domain, flag = (urlsafe_b64decode(p + b"=" * (-len(p) % 4)) for p in parts)
+    except ValueError:
+        return None
+    if not path.startswith(b"/") or not all(_CLEAN.fullmatch(p) for p in (name, path, domain)):
+        return None
+    return name, Place(path, domain, flag == b"1")
+
+
+def _is_past(date: bytes, now: float) -> bool:
+    from email.utils import mktime_tz, parsedate_tz  # Not to start: it takes sockets along.
+
+    try:
+        read = parsedate_tz(date.decode("ascii"))
+        return read is not None and mktime_tz(read) <= now
+    except (ValueError, OverflowError):
+        return False

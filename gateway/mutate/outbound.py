@@ -1,7 +1,6 @@
 """The head that goes upstream: the client's fields less what it may not say, ours added.  Pure."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 
 from gateway.message.fields import Field, fold
@@ -9,6 +8,8 @@ from gateway.message.forwarded import append_hop, forwarded_element, traceparent
 from gateway.message.head import CHUNKED, RequestFields
 from gateway.message.request import Request
 from gateway.mutate.names import CONNECTION_NAMES, carries_gateway_key, is_identity_name
+
+_NEVER_TRAILERS = frozenset({b"authorization", b"x-api-key", b"trailer"})
 
 
 class FieldRules:
@@ -23,16 +24,18 @@ class FieldRules:
         self._dropped = CONNECTION_NAMES | {fold(name) for name in removed}
 
     def lines(self, of: RequestFields) -> bytes:
-        """The field lines that pass, as sent and in order, Cookie aside."""
-        lines = of.derived.get(self)
+        """The field lines that pass, as sent and in order, Cookie aside; then those that frame."""
+        derived = of.fields.derived
+        lines: bytes | None = derived.get(self)
         if lines is None:
-            lines = b"".join([b"%b: %b\r\n" % f for f in of.fields.items if self._passes(f, of)])
-            of.derived[self] = lines
+            passing = [b"%b: %b\r\n" % f for f in of.fields.items if self._passes(f, of)]
+            lines = derived[self] = b"".join(passing) + _framing(of)
         return lines
 
     def trailers(self, fields: tuple[Field, ...], of: RequestFields) -> tuple[Field, ...]:
-        """The trailer fields that pass."""
-        return tuple(f for f in fields if self._passes(f, of))
+        """The trailer fields that pass; credentials have no place there (RFC 9110, 6.5.1)."""
+        passing = [f for f in fields if self._passes(f, of)]
+        return tuple(f for f in passing if fold(f[0]) not in _NEVER_TRAILERS)
 
     def _passes(self, field: Field, of: RequestFields) -> bool:
         name, value = field
@@ -42,14 +45,6 @@ class FieldRules:
         if folded == b"authorization":
             return not carries_gateway_key(value)
         return folded != b"x-api-key" or not value.startswith(b"gp_")
-
-
-@dataclass(frozen=True, slots=True)
-class Trace:
-    """Names of one exchange, to be told to the app: as text without line breaks."""
-
-    request_id: str
-    parent: str
 
 
 def request_head(
@@ -78,7 +73,6 @@ def request_head(
             b"\r\n",
             rules.lines(of),
             b"Cookie: %b\r\n" % cookies if cookies else b"",
-            _framing(of),
             identity,
             forwarded,
             trace,

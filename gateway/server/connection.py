@@ -33,8 +33,12 @@ from gateway.verdict import Answer, Forward, Serve, Verdict
 _READ_AHEAD_BYTES = 65536
 # The forms of the gateway's own endpoints are smaller by far.
 _OWN_BODY_BYTES = 65536
-# How long a client may still send after an answer that ends its connection (RFC 9112, 9.6).
+# How long a client may be silent, and may send at most, after an answer that ends its connection
+# before the request's end (RFC 9112, section 9.6); nginx has 5 s and 30 s.
 _LINGER_S = 2.0
+_LONGEST_LINGER_S = 30.0
+# How long a client may take to read the end of an answer on a connection that is closed.
+_FLUSH_S = 30.0
 # How long work goes on for a client that has closed its side: it may have left for good.
 _HALF_CLOSED_S = 1.0
 # What nginx logs for a client that left before its answer; never sent.
@@ -58,6 +62,7 @@ class ClientConnection(asyncio.Protocol):
         "_body",
         "_body_bytes_left",
         "_buffer",
+        "_choked",
         "_closing",
         "_entry",
         "_exchange",
@@ -93,6 +98,7 @@ class ClientConnection(asyncio.Protocol):
         self._closing = False
         self._half_closed = False
         self._paused = False
+        self._choked = False
         self._reading = False
         self._since = front.now
         self._abort_at = 0.0
@@ -112,6 +118,8 @@ class ClientConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
         if self._abort_at:
+            latest = self._since + _LONGEST_LINGER_S
+            self._abort_at = min(self._front.now + _LINGER_S, latest)
             return
         exchange = self._exchange
         if exchange is not None and exchange.is_tunnel:
@@ -122,7 +130,7 @@ class ClientConnection(asyncio.Protocol):
             if not self._buffer and self._entry is None:
                 self._since = self._front.now
             self._buffer += data
-            if self._entry is None:
+            if self._entry is None and not self._choked:
                 self._read_requests()
             elif len(self._buffer) > _READ_AHEAD_BYTES:
                 self.pause_reading()
@@ -131,9 +139,10 @@ class ClientConnection(asyncio.Protocol):
         """See asyncio.Protocol.  Work under way gets a second to end: the client may be gone."""
         exchange = self._exchange
         if exchange is not None and exchange.is_tunnel:
-            exchange.client_eof()
-            return True
+            return exchange.client_eof() and self._transport.can_write_eof()
         if self._entry is None or self._abort_at or self._body is not None:
+            return False
+        if not self._transport.can_write_eof():  # TLS has no half-closed connections.
             return False
         self._half_closed = True
         self._since = self._front.now
@@ -148,27 +157,34 @@ class ClientConnection(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.cancel()
         self._record(_CLIENT_LEFT)
+        self._exchange = None
 
     def pause_writing(self) -> None:
-        """See asyncio.BaseProtocol."""
+        """See asyncio.BaseProtocol.  A client that does not read is not asked for more."""
+        self._choked = True
         if self._exchange is not None:
             self._exchange.client_writable(writable=False)
 
     def resume_writing(self) -> None:
         """See asyncio.BaseProtocol."""
+        self._choked = False
         if self._exchange is not None:
             self._exchange.client_writable(writable=True)
+        elif self._entry is None and not self._abort_at:
+            self.resume_reading()
+            self._read_requests()
 
     # What the front says.
 
     def tick(self, now: float) -> None:
         """See Watched."""
         if self._abort_at:
-            if now >= self._abort_at:
+            flush_s = _FLUSH_S if self._transport.get_write_buffer_size() else 0.0
+            if now >= self._abort_at + flush_s:
                 self._transport.abort()
         elif self._entry is None:
             self._tick_between_requests(now)
-        elif self._half_closed and now - self._since >= _HALF_CLOSED_S:
+        elif self._half_closed and self._is_quiet(now):
             self._transport.abort()
         elif self._exchange is not None:
             error = self._exchange.overdue(now)
@@ -178,10 +194,19 @@ class ClientConnection(asyncio.Protocol):
         elif self._sink is not None and now - self._since >= self._front.limits.header_s:
             self._fail(RequestTimeoutError("the body of a form did not come"))
 
+    def _is_quiet(self, now: float) -> bool:
+        """Whether nothing has moved towards a client that has closed its side."""
+        exchange = self._exchange
+        since = self._since if exchange is None else max(self._since, exchange.active_at)
+        return now - since >= _HALF_CLOSED_S and not self._transport.get_write_buffer_size()
+
     def _tick_between_requests(self, now: float) -> None:
         limits = self._front.limits
         quiet_s = now - self._since
-        if self._buffer and quiet_s >= limits.header_s:
+        if self._choked:
+            if quiet_s >= limits.keepalive_s:
+                self._transport.abort()
+        elif self._buffer and quiet_s >= limits.header_s:
             self._refuse_bytes(RequestTimeoutError("the head did not come"))
         elif not self._buffer:
             patience_s = limits.header_s if self._first else limits.keepalive_s
@@ -206,15 +231,20 @@ class ClientConnection(asyncio.Protocol):
             return
         self._reading = True
         try:
-            while self._entry is None and self._buffer and not self._abort_at:
+            while self._may_begin:
                 if not self._read_request():
                     break
         except GatewayError as error:
             self._refuse_bytes(error)
         finally:
             self._reading = False
-        if self._half_closed and self._entry is None:
-            self._transport.close()
+        if self._half_closed and self._entry is None and not self._choked:
+            self._close()
+
+    @property
+    def _may_begin(self) -> bool:
+        idle = self._entry is None and not self._choked
+        return idle and bool(self._buffer) and not self._abort_at
 
     def _read_request(self) -> bool:
         """Begin one request; False when its head is not complete."""
@@ -289,11 +319,12 @@ class ClientConnection(asyncio.Protocol):
     def _attach(self, sink: _Sink) -> None:
         """Let the body flow into `sink`."""
         self._sink = sink
+        # First, since taking the body may pause it again.
+        self.resume_reading()
         if self._body is not None:
             data, self._buffer = self._buffer, b""
             if data:
                 self._take_body(data)
-        self.resume_reading()
 
     def _take_body(self, data: bytes) -> None:
         body, sink = self._body, self._sink
@@ -302,12 +333,16 @@ class ClientConnection(asyncio.Protocol):
         try:
             pieces, rest = body.feed(data)
         except HeadError as error:
+            self._closing = True
             self._fail(MalformedRequestError(str(error)))
             return
-        for piece in pieces:
+        if pieces:
+            piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             self._body_bytes_left -= len(piece)
-            sink.send_body(piece)
+            if self._body_bytes_left >= 0:
+                sink.send_body(piece)
         if self._body_bytes_left < 0:
+            self._closing = True
             self._fail(BodyTooLargeError("a body of more bytes than allowed"))
         elif body.done:
             self._body = None
@@ -337,7 +372,7 @@ class ClientConnection(asyncio.Protocol):
     @property
     def connection_line(self) -> bytes:
         """See Client."""
-        if self._is_last:
+        if self._closing or self._front.draining:
             return b"Connection: close\r\n"
         return b"Connection: keep-alive\r\n" if self.http_1_0 else b""
 
@@ -361,16 +396,15 @@ class ClientConnection(asyncio.Protocol):
             self._paused = False
             self._transport.resume_reading()
 
-    def response_started(self, status: int) -> None:
+    def close_after_response(self) -> None:
         """See Client."""
+        self._closing = True
 
-    def response_done(self, *, keep: bool) -> None:
+    def response_done(self) -> None:
         """See Client."""
         exchange = self._exchange
         if exchange is None:
             return
-        if not keep:
-            self._closing = True
         self._record(exchange.status)
         self._end()
 
@@ -385,7 +419,7 @@ class ClientConnection(asyncio.Protocol):
             if self.http_1_0:
                 self._transport.abort()
             else:
-                self._transport.close()
+                self._close()
         else:
             self._fail(error)
 
@@ -482,17 +516,24 @@ class ClientConnection(asyncio.Protocol):
         if self._body is not None:
             self._linger()
         elif self._is_last or self._transport.is_closing():
-            self._transport.close()
+            self._close()
         else:
+            # First, since a request that begins may pause it again.
+            self.resume_reading()
             if self._buffer:
                 self._read_requests()
             elif self._half_closed:
-                self._transport.close()
-            self.resume_reading()
+                self._close()
+
+    def _close(self) -> None:
+        """Close, once the client has read what was written; it may not take for ever."""
+        self._abort_at = self._front.now
+        self._transport.close()
 
     def _linger(self) -> None:
         # A close while the client still sends resets the connection, and the answer is lost.
         self._entry = self._body = None
+        self._since = self._front.now
         self._abort_at = self._front.now + _LINGER_S
         if self._transport.can_write_eof():
             self._transport.write_eof()
@@ -512,7 +553,13 @@ class ClientConnection(asyncio.Protocol):
             self._front.pipeline.finish(entry, status, exchange.upstream, took_s)
 
     def _run(self, coroutine: Coroutine[Any, Any, None]) -> None:
-        self._task = self._front.spawn(coroutine)
+        self._task = task = self._front.spawn(coroutine)
+        task.add_done_callback(self._task_done)
+
+    def _task_done(self, task: asyncio.Task[None]) -> None:
+        # The front logs it; a client is never left waiting for what will not come.
+        if not task.cancelled() and task.exception() is not None:
+            self._transport.abort()
 
 
 _UNLIMITED = 1 << 62

@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import cast
 
+from gateway.errors import StoreUnavailableError
 from gateway.storage.store import Clock, Handler, Lock, Store, Unsubscribe
 
 # The one place a new store is named: the scheme of the `store` setting, and the module whose
@@ -12,8 +13,13 @@ from gateway.storage.store import Clock, Handler, Lock, Store, Unsubscribe
 # drivers of networked stores are optional and slow to import.
 STORES: Mapping[str, str] = {
     "memory": "gateway.storage.memory",
+    "postgresql": "gateway.storage.postgres",
+    "redis": "gateway.storage.redis",
+    "rediss": "gateway.storage.redis",
     "sqlite": "gateway.storage.sqlite",
 }
+# What to install for a store whose driver is optional, by the driver's package.
+_EXTRAS = {"asyncpg": "postgres", "redis": "redis"}
 
 
 def open_store(location: str, data_dir: Path, clock: Clock) -> Store:
@@ -23,9 +29,17 @@ def open_store(location: str, data_dir: Path, clock: Clock) -> Store:
 
     Raises:
         KeyError: No store of that name is known.
-        StoreUnavailableError: A local store cannot be opened; the message says why.
+        StoreUnavailableError: A local store cannot be opened, or the driver of a networked one
+            is not installed; the message says why.
     """
-    module = import_module(STORES[location.partition(":")[0]])
+    scheme = location.partition(":")[0]
+    try:
+        module = import_module(STORES[scheme])
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        hint = f"pip install 'gatepost[{_EXTRAS[error.name]}]'"
+        raise StoreUnavailableError(f"{scheme}: the driver is not installed: {hint}") from error
     return cast("Store", module.build(location, data_dir, clock))
 
 

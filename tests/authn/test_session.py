@@ -41,7 +41,9 @@ async def test_a_cookie_is_looked_for_under_the_name_of_its_host(sessions, sign_
         (urls[0], "gatepost", False),
         (urls[1], "gatepost", True),
         (urls[1], "__Host-gatepost", False),
-        ("https://elsewhere.example.com", "__Host-gatepost", False),
+        # A host that only a route names has a public URL that no setting lists.
+        ("https://elsewhere.example.com", "__Host-gatepost", True),
+        ("https://elsewhere.example.com", "gatepost", False),
     ]:
         request = make_request(cookie=f"{name}={value}", public_url=url)
         outcome = await authenticator.authenticate(request)

@@ -1,0 +1,196 @@
+"""Whose cookies an app's are: tags that tell nobody, and the cookies of one request."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import sha256
+
+from gateway.message.cookies import set_cookie
+from gateway.message.request import Request
+from gateway.model import Identity
+from gateway.mutate import cookies
+from gateway.mutate.cookies import EVERYWHERE, MARK, OwnNames, SetCookie, Tags
+from gateway.mutate.jar import NO_JAR, Jar, decode_jar
+
+# RFC 6265bis, section 5.5: browsers keep no cookie for longer.
+LONGEST_S = 400 * 86400
+_REMEMBERED = 8192
+
+Digests = Callable[..., tuple[str, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCookies:
+    """The gateway's own cookies, as far as the app's have to do with them.
+
+    Attributes:
+        names: All of them.
+        jar: Name of the cookie with the jar.
+        note: What the names of notes begin with.
+        open_jar: The bytes sealed in a jar cookie of that name and value; None if not ours.
+    """
+
+    names: OwnNames
+    jar: Callable[[Request], str]
+    note: Callable[[Request], str]
+    open_jar: Callable[[str, str], bytes | None]
+
+
+class CookieOwners:
+    """Knows the owners of an app's cookies by tags."""
+
+    def __init__(self, digests: Digests, own: OwnCookies) -> None:
+        """Use `digests`, keyed ones of a purpose and parts in hexadecimal, newest key first."""
+        self.own = own
+        self._tags = lru_cache(maxsize=_REMEMBERED)(
+            lambda *parts: tuple(
+                digest[: cookies.TAG_CHARS].encode() for digest in digests("cookie-owner", *parts)
+            )
+        )
+        self._keys = lru_cache(maxsize=_REMEMBERED)(
+            lambda *parts: tuple(digest[:16] for digest in digests("cookie-account", *parts))
+        )
+        self._opened = lru_cache(maxsize=_REMEMBERED)(self._open)
+
+    def of(self, request: Request, owner: Identity | None) -> "OwnedCookies":
+        """The cookies of `request`, whose owner, anonymous for nobody, may be unknown (None)."""
+        return OwnedCookies(self, request, owner)
+
+    def keys(self, identity: Identity) -> tuple[str, ...]:
+        """The names of an account in the jar, one for each secret, the newest first."""
+        return self._keys(*_parts(identity))
+
+    def tags(self, identity: Identity, request: Request) -> Tags:
+        """The tags of the owner `identity` in the browser that sent `request`."""
+        if identity.is_anonymous:
+            return self._tags("nobody")
+        jar = self.jar(request)
+        return self._tags(*_parts(identity), jar.seed, str(jar.generation(self.keys(identity))))
+
+    def jar(self, request: Request) -> Jar:
+        """The jar that the browser sent; an empty one where it sent none of ours."""
+        name = self.own.jar(request)
+        for value in request.cookies(name):
+            jar = self._opened(name, value)
+            if jar is not None:
+                return jar
+        return NO_JAR
+
+    def _open(self, name: str, value: str) -> Jar | None:
+        data = self.own.open_jar(name, value)
+        return None if data is None else decode_jar(data)
+
+
+def _parts(identity: Identity) -> tuple[str, ...]:
+    if identity.account_id is not None:
+        return "account", identity.account_id
+    return "identity", identity.issuer, identity.subject
+
+
+class OwnedCookies:
+    """The app's cookies of one request and its response.  Nothing is worked out unless asked."""
+
+    __slots__ = ("_owner", "_owners", "_request", "_sent", "_tags")
+
+    def __init__(self, owners: CookieOwners, request: Request, owner: Identity | None) -> None:
+        self._owners = owners
+        self._request = request
+        self._owner = owner
+        self._tags: Tags | None = None
+        self._sent: frozenset[bytes] | None = None
+
+    def to_app(self, fields: Sequence[bytes]) -> bytes:
+        """The Cookie value that goes on, of those in the Cookie fields; ``b""`` for none."""
+        return cookies.cookies_to_app(fields, self._owners.own.names, self.tags)
+
+    def from_app(self, raw: bytes) -> tuple[bytes, ...]:
+        """The Set-Cookie values that the browser gets for one of the app's."""
+        cookie = cookies.parse_set_cookie(raw)
+        if cookie.is_deletion(self._request.received_at):
+            return self._deleted(raw, cookie)
+        if cookie.is_http_only:
+            return self._http_only(cookie)
+        return self._readable(raw, cookie)
+
+    def tags(self) -> Tags:
+        """Those of the owner; none where the owner is unknown."""
+        if self._tags is None:
+            owner = self._owner
+            self._tags = () if owner is None else self._owners.tags(owner, self._request)
+        return self._tags
+
+    def _deleted(self, raw: bytes, cookie: SetCookie) -> tuple[bytes, ...]:
+        # Apps delete a cookie without repeating its HttpOnly: both kinds go.
+        names = [cookies.marked(cookie.name, tag) for tag in self.tags()]
+        gone = [name for name in names if name == names[0] or name in self._names_sent()]
+        return raw, *(cookie.named(name) for name in gone)
+
+    def _http_only(self, cookie: SetCookie) -> tuple[bytes, ...]:
+        tags = self.tags()
+        if not tags:
+            # Public is public though the store is down, but nobody is given what may be another's.
+            return ()
+        name, *older = [cookies.marked(cookie.name, tag) for tag in tags]
+        return cookie.named(name), *self._expired(cookie, (cookie.name, *older))
+
+    def _readable(self, raw: bytes, cookie: SetCookie) -> tuple[bytes, ...]:
+        if cookies.is_marked(cookie.name):
+            return ()
+        answer = (raw, *self._note(cookie))
+        if not any(MARK in name for name in self._names_sent()):
+            return answer
+        names = [cookies.marked(cookie.name, tag) for tag in self.tags()]
+        return *answer, *self._expired(cookie, names)
+
+    def _expired(self, cookie: SetCookie, names: Sequence[bytes]) -> list[bytes]:
+        """A cookie is HttpOnly or not: the browser forgets what it has of the other kind."""
+        place = cookie.place(self._request.target.path.encode())
+        sent = self._names_sent()
+        return [
+            cookies.expired(name, place, secure=self._is_secure()) for name in names if name in sent
+        ]
+
+    def _note(self, cookie: SetCookie) -> tuple[bytes, ...]:
+        """A note where the cookie is not sent with a sign-in or sign-out, to be cleared there."""
+        place = cookie.place(self._request.target.path.encode())
+        strict = cookie.attributes.get(b"samesite", b"").lower() == b"strict"
+        if place == EVERYWHERE and not strict:
+            return ()
+        note = cookies.encode_note(cookie.name, place).decode()
+        name = self._owners.own.note(self._request) + sha256(note.encode()).hexdigest()[:16]
+        if name.encode() in self._names_sent():
+            return ()
+        _, value = set_cookie(name, note, secure=self._is_secure(), max_age_s=LONGEST_S)
+        return (value.encode(),)
+
+    def _names_sent(self) -> frozenset[bytes]:
+        if self._sent is None:
+            pairs = cookies.pairs_of(self._request.fields.all(b"cookie") or [b""])
+            self._sent = frozenset(map(cookies.name_of, pairs))
+        return self._sent
+
+    def _is_secure(self) -> bool:
+        return self._request.public_url.startswith("https://")
+
+
+def readable_sent(request: Request, own: OwnCookies) -> list[tuple[bytes, cookies.Place]]:
+    """The cookies that scripts may read and a request brings, and those it brings notes of."""
+    found: dict[tuple[bytes, cookies.Place], None] = {}
+    prefix = own.note(request).encode()
+    for pair in cookies.pairs_of(request.fields.all(b"cookie") or [b""]):
+        name = cookies.name_of(pair)
+        if name.startswith(prefix):
+            note = cookies.decode_note(pair.partition(b"=")[2])
+            found[(name, EVERYWHERE)] = None
+            if note is not None and not own.names.covers(note[0]):
+                found[note] = None
+        elif not own.names.covers(name) and not cookies.is_marked(name):
+            found[(name, EVERYWHERE)] = None
+    return list(found)
+
+
+def marked_sent(request: Request, tags: Tags) -> list[bytes]:
+    """Names of the cookies in a request that are marked with one of `tags`."""
+    endings = tuple(MARK + tag for tag in tags)
+    names = map(cookies.name_of, cookies.pairs_of(request.fields.all(b"cookie") or [b""]))
+    return [name for name in dict.fromkeys(names) if name.endswith(endings)]

@@ -1,0 +1,97 @@
+"""When a session is refreshed, what the provider can say to that, and what follows; pure."""
+
+from dataclasses import dataclass, field, replace
+
+from gateway.model import Identity
+from gateway.sessions.session import Session, Tokens, with_tokens
+
+NEVER = float("inf")
+# Ahead of the access token's end, so that no request has to wait: a minute, or a fifth of a
+# lifetime that is short.
+_AHEAD_S = 60.0
+_AHEAD_SHARE = 0.2
+# RFC 6749, section 5.1, recommends `expires_in` and does not require it.
+_ASSUMED_LIFETIME_S = 3600.0
+# A provider whose tokens are over at once must not be asked at every request.
+_LEAST_S = 1.0
+_FIRST_PAUSE_S = 5.0
+_LONGEST_PAUSE_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """The provider still vouches for the person, and says this of them now."""
+
+    identity: Identity
+    tokens: Tokens = field(repr=False)
+    provider_sid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Over:
+    """The provider vouches no more: the session ends."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Nothing was learned: the session goes on within its limits, and the provider is asked again.
+
+    Attributes:
+        provider_fails: Whether it would go the same way with other sessions.
+    """
+
+    reason: str
+    provider_fails: bool = True
+
+
+Word = Refreshed | Over | Later
+
+
+def due_at(tokens: Tokens) -> float:
+    """When the provider is to be asked again; never where there is no refresh token."""
+    if tokens.refresh_token is None:
+        return NEVER
+    issued_at, expires_at = tokens.access_issued_at, tokens.access_expires_at
+    if expires_at is None:
+        return NEVER if issued_at is None else issued_at + _ASSUMED_LIFETIME_S
+    if issued_at is None:
+        return expires_at - _AHEAD_S
+    lifetime_s = max(0.0, expires_at - issued_at)
+    ahead_s = min(_AHEAD_S, lifetime_s * _AHEAD_SHARE)
+    return max(expires_at - ahead_s, issued_at + _LEAST_S)
+
+
+def has_lapsed(tokens: Tokens, now: float) -> bool:
+    """Whether the access token is over at `now`; the last instant is already too late."""
+    return tokens.access_expires_at is not None and now >= tokens.access_expires_at
+
+
+def successor(session: Session, word: Refreshed, now: float) -> Session:
+    """What `session` becomes with the provider's word of `now`.
+
+    What the answer leaves out stays: no new refresh token, ID token or ``sid`` is normal
+    (RFC 6749, section 6; OpenID Connect Core 1.0, section 12.2).  Who the session belongs to was
+    settled at the sign-in, and stays: a changed `user` counts from the next one on.
+    """
+    before, after = session.identity, word.identity
+    identity = replace(
+        after,
+        user=before.user,
+        account_id=before.account_id,
+        external_id=before.external_id,
+    )
+    tokens = replace(
+        word.tokens,
+        refresh_token=word.tokens.refresh_token or session.tokens.refresh_token,
+        id_token=word.tokens.id_token or session.tokens.id_token,
+        access_issued_at=now,
+    )
+    sid = session.provider_sid if word.provider_sid is None else word.provider_sid
+    return with_tokens(replace(session, provider_sid=sid), identity, tokens)
+
+
+def pause_s(failures: int) -> float:
+    """How long to wait after so many failures in a row, the last included."""
+    return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures - 1, 10))

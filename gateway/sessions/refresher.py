@@ -1,0 +1,306 @@
+"""Refreshing sessions: one call to the provider, however many requests, workers and machines.
+
+A lock in the store lets one worker ask.  Whoever gets it reads the record again, for somebody may
+have been faster; whoever does not waits for the successor only where the access token is over.
+A successor takes the place of exactly the tokens it was made from, so that a holder who is late
+overwrites nothing.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.errors import StoreUnavailableError
+from gateway.sessions.cache import CachedSession
+from gateway.sessions.refresh import (
+    Later,
+    Over,
+    Refreshed,
+    Word,
+    has_lapsed,
+    pause_s,
+    successor,
+)
+from gateway.sessions.session import Session
+from gateway.sessions.ticket import Ticket
+from gateway.storage.store import Clock, Lock, Store
+
+_log = logging.getLogger(__name__)
+
+# A provider may take 30 s over one call, and a refresh can be several.
+_ASK_S = 50.0
+_LOCK_S = 60.0
+# Those who wait are told by message; this is for messages that come late or not at all.
+_POLL_S = 0.25
+_POLLS_A_LOCK = 4
+_STORE_RETRY_S = 5.0
+_WRITE_RETRY_S = 1.0
+_WRITE_TRIES = 600
+_CLOSE_S = 5.0
+
+Ask = Callable[[Session], Awaitable[Word]]
+Heard = Callable[[str, str], None]
+
+
+class Keeper(Protocol):
+    """Where sessions are kept, as the refresher needs it."""
+
+    async def reread(self, ticket: Ticket) -> CachedSession | None:
+        """The session as the store has it now, remembered by this worker; None if it is over."""
+
+    async def replace(self, cookie: str, session: Session, successor: Session) -> bool:
+        """Put `successor` in the place of `session`; False when that is not what is there."""
+
+    async def end_refused(self, ticket: Ticket, session: Session, *, revoke: bool) -> bool:
+        """End the session; False when its tokens are others by now."""
+
+    def give_up(self, session: Session) -> None:
+        """Nobody has a use for the tokens of `session`, which ended meanwhile."""
+
+
+@dataclass(slots=True)
+class _Trouble:
+    """A provider that failed: nobody asks it before `until`, and then one session at a time."""
+
+    failures: int
+    until: float
+
+
+class Refresher:
+    """See the module.
+
+    Attributes:
+        ask: Asks the provider; None refreshes nothing.
+        heard: Told of each word: the provider's name, and ``success`` or the reason.
+    """
+
+    def __init__(self, keeper: Keeper, store: Store, clock: Clock) -> None:
+        self.ask: Ask | None = None
+        self.heard: Heard = _nobody
+        self._keeper = keeper
+        self._store = store
+        self._clock = clock
+        self._tasks: dict[str, asyncio.Task[Session | None]] = {}
+        self._writing: set[asyncio.Task[None]] = set()
+        self._news: dict[str, asyncio.Event] = {}
+        self._troubles: dict[str, _Trouble] = {}
+
+    def ahead(self, entry: CachedSession, now: float) -> bool:
+        """Refresh beside the request; False where the access token is over: then `wait`."""
+        tokens = entry.session.tokens
+        if has_lapsed(tokens, now):
+            return False
+        # Requests look again when they would have to wait.
+        entry.refresh_due_at = tokens.access_expires_at or float("inf")
+        self._start(entry)
+        return True
+
+    async def wait(self, entry: CachedSession) -> Session | None:
+        """The successor; the session itself where none can be had just now; None if it is over."""
+        # One caller's client may go away; the others still want the answer.
+        return await asyncio.shield(self._start(entry))
+
+    def tell(self, session_id: str) -> None:
+        """Another worker changed or ended a session."""
+        news = self._news.get(session_id)
+        if news is not None:
+            news.set()
+
+    async def aclose(self) -> None:
+        """Wait for what is under way, within seconds: a new refresh token must not get lost."""
+        tasks = {*self._tasks.values(), *self._writing}
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_CLOSE_S)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+
+    def _start(self, entry: CachedSession) -> asyncio.Task[Session | None]:
+        session_id = entry.session.session_id
+        task = self._tasks.get(session_id)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._run(entry))
+            self._tasks[session_id] = task
+            task.add_done_callback(lambda _: self._tasks.pop(session_id, None))
+        return task
+
+    async def _run(self, entry: CachedSession) -> Session | None:
+        now = self._clock()
+        trouble = self._troubles.get(entry.session.provider)
+        if trouble is not None and now < trouble.until:
+            return _put_off(entry, trouble.until)
+        try:
+            return await self._refresh(entry)
+        except StoreUnavailableError as error:
+            _log.warning("sessions: a refresh is put off: %s", error)
+            return _put_off(entry, now + _STORE_RETRY_S)
+        except Exception:  # noqa: BLE001 - logged; a session does not end by our own defect
+            _log.exception("sessions: a refresh failed")
+            return _put_off(entry, now + pause_s(1))
+        finally:
+            self._news.pop(entry.session.session_id, None)
+
+    async def _refresh(self, entry: CachedSession) -> Session | None:
+        session_id = entry.session.session_id
+        name = f"session-refresh:{session_id}"
+        news = self._news[session_id] = asyncio.Event()
+        loop, polls = asyncio.get_running_loop(), 0
+        until = loop.time() + _LOCK_S + _ASK_S
+        while True:
+            news.clear()
+            lock = None if polls % _POLLS_A_LOCK else await self._store.lock(name, ttl_s=_LOCK_S)
+            current = await self._reread(entry, lock)
+            if current is None or current.session.tokens != entry.session.tokens:
+                await self._unlock(lock)
+                return None if current is None else current.session
+            if lock is not None:
+                return await self._ask(current, lock)
+            if not has_lapsed(current.session.tokens, self._clock()):
+                # Another worker is at it, and what there is still holds.
+                return _put_off(current, current.session.tokens.access_expires_at or float("inf"))
+            if loop.time() >= until:
+                return _put_off(current, self._clock() + pause_s(1))
+            polls += 1
+            try:
+                await asyncio.wait_for(news.wait(), _POLL_S)
+                polls = 0
+            except TimeoutError:
+                pass
+
+    async def _reread(self, entry: CachedSession, lock: Lock | None) -> CachedSession | None:
+        try:
+            return await self._keeper.reread(entry.ticket)
+        except BaseException:
+            await self._unlock(lock)
+            raise
+
+    async def _ask(self, entry: CachedSession, lock: Lock) -> Session | None:
+        """Ask the provider, under the lock, and do as it says."""
+        kept = False
+        try:
+            failures, until = await self._paused(entry)
+            if self._clock() < until:
+                return _put_off(entry, until)
+            word = await self._word(entry.session)
+            match word:
+                case Refreshed():
+                    found, kept = await self._succeed(entry, word, lock)
+                case Over():
+                    found = await self._end(entry, word)
+                case Later():
+                    found = await self._pause(entry, word, failures + 1)
+            return found
+        finally:
+            if not kept:
+                await self._unlock(lock)
+
+    async def _word(self, session: Session) -> Word:
+        provider, trouble = session.provider, self._troubles.get(session.provider)
+        if trouble is not None:
+            # One tries; the others are put off until it knows.
+            trouble.until = self._clock() + pause_s(trouble.failures)
+        word: Word = Later("provider-unavailable")
+        try:
+            async with asyncio.timeout(_ASK_S):
+                if self.ask is not None:
+                    word = await self.ask(session)
+        except TimeoutError:
+            pass
+        if isinstance(word, Later) and word.provider_fails:
+            failures = 1 if trouble is None else trouble.failures + 1
+            self._troubles[provider] = _Trouble(failures, self._clock() + pause_s(failures))
+        else:
+            self._troubles.pop(provider, None)
+        self.heard(provider, "success" if isinstance(word, Refreshed) else word.reason)
+        return word
+
+    async def _succeed(
+        self, entry: CachedSession, word: Refreshed, lock: Lock
+    ) -> tuple[Session | None, bool]:
+        """The successor, and whether it is still to be written, under the lock."""
+        session = entry.session
+        after = successor(session, word, self._clock())
+        try:
+            return await self._replaced(entry, session, after), False
+        except StoreUnavailableError:
+            # The old refresh token may be spent: until the store is back only this worker knows
+            # the new one.
+            entry.session = after
+            entry.refresh_due_at = self._clock() + pause_s(1)
+            task = asyncio.get_running_loop().create_task(self._write(entry, session, lock))
+            self._writing.add(task)
+            task.add_done_callback(self._writing.discard)
+            return after, True
+
+    async def _replaced(
+        self, entry: CachedSession, session: Session, after: Session
+    ) -> Session | None:
+        if await self._keeper.replace(entry.ticket.cookie, session, after):
+            return after
+        current = await self._keeper.reread(entry.ticket)
+        if current is None:
+            self._keeper.give_up(after)
+            return None
+        return current.session
+
+    async def _write(self, entry: CachedSession, session: Session, lock: Lock) -> None:
+        for _ in range(_WRITE_TRIES):
+            await asyncio.sleep(_WRITE_RETRY_S)
+            try:
+                await self._replaced(entry, session, entry.session)
+                break
+            except StoreUnavailableError:
+                continue
+        else:
+            _log.error("sessions: a refreshed session could not be written")
+        await self._unlock(lock)
+
+    async def _end(self, entry: CachedSession, word: Over) -> Session | None:
+        session = entry.session
+        _log.info("session %.12s is over: %s", session.session_id, word.reason)
+        revoke = word.reason != "refresh-refused"
+        if await self._keeper.end_refused(entry.ticket, session, revoke=revoke):
+            return None
+        current = await self._keeper.reread(entry.ticket)
+        return None if current is None else current.session
+
+    async def _pause(self, entry: CachedSession, word: Later, failures: int) -> Session:
+        """Keep every worker from asking for a while, longer after each failure."""
+        session = entry.session
+        until = self._clock() + pause_s(failures)
+        _log.warning("session %.12s is not refreshed: %s", session.session_id, word.reason)
+        mark = json.dumps([failures, until]).encode()
+        await self._store.put(_pause_key(session), mark, ttl_s=4 * pause_s(failures))
+        return _put_off(entry, until)
+
+    async def _paused(self, entry: CachedSession) -> tuple[int, float]:
+        mark = await self._store.get(_pause_key(entry.session))
+        if mark is None:
+            return 0, 0.0
+        failures, until = json.loads(mark)
+        # A clock that was set back may not make a pause longer than it was meant to be.
+        return failures, min(until, self._clock() + pause_s(failures))
+
+    async def _unlock(self, lock: Lock | None) -> None:
+        if lock is None:
+            return
+        try:
+            await self._store.unlock(lock)
+        except StoreUnavailableError:
+            pass  # It falls free by itself.
+
+
+def _pause_key(session: Session) -> str:
+    return f"session-refresh-pause:{session.session_id}"
+
+
+def _put_off(entry: CachedSession, until: float) -> Session:
+    entry.refresh_due_at = until
+    return entry.session
+
+
+def _nobody(_provider: str, _outcome: str) -> None:
+    """Nobody counts refreshes."""

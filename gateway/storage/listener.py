@@ -1,0 +1,115 @@
+"""Hearing what other processes publish, over a connection that may be lost and made anew."""
+
+import asyncio
+import logging
+import struct
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from gateway.errors import StoreUnavailableError
+from gateway.storage.store import Handler, Unsubscribe
+from gateway.storage.subscribers import Subscribers
+
+_log = logging.getLogger(__name__)
+
+# Subscribing waits this long for a connection.
+_PATIENCE_S = 2.0
+_FIRST_DELAY_S = 0.05
+_LONGEST_DELAY_S = 1.0
+
+
+class Ear(Protocol):
+    """A connection on which messages arrive from the moment it is there."""
+
+    async def hear(self) -> bytes:
+        """The next message, as `pack_message` made it.
+
+        Raises:
+            StoreUnavailableError: The connection is lost.
+        """
+
+    async def aclose(self) -> None:
+        """Give the connection up; raises nothing."""
+
+
+def pack_message(channel: str, message: bytes) -> bytes:
+    """One string of both: a server's channel carries those of all channels of the store."""
+    name = channel.encode()
+    return struct.pack(">H", len(name)) + name + message
+
+
+def unpack_message(packed: bytes) -> tuple[str, bytes]:
+    """What `pack_message` was given.
+
+    Raises:
+        ValueError: It was not made by `pack_message`.
+    """
+    end = 2 + int.from_bytes(packed[:2], "big")
+    if len(packed) < end or len(packed) < 2:  # noqa: PLR2004 - the length itself
+        raise ValueError("too short")
+    return packed[2:end].decode(), packed[end:]
+
+
+class Listener:
+    """Delivers to subscribers what an ear hears, and opens another one whenever it is lost.
+
+    What is published while there is none is not heard: messages are hints.
+    """
+
+    def __init__(self, open_ear: Callable[[], Awaitable[Ear]]) -> None:
+        self._open_ear = open_ear
+        self._subscribers = Subscribers()
+        self._is_hearing = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._trouble = "no answer"
+
+    async def subscribe(self, channel: str, handler: Handler) -> Unsubscribe:
+        """Add a subscriber, once messages arrive.
+
+        Raises:
+            StoreUnavailableError: There was no connection for two seconds.
+        """
+        if self._task is None:
+            self._task = asyncio.get_running_loop().create_task(self._listen())
+        try:
+            async with asyncio.timeout(_PATIENCE_S):
+                await self._is_hearing.wait()
+        except TimeoutError:
+            raise StoreUnavailableError(f"subscribe: {self._trouble}") from None
+        return self._subscribers.add(channel, handler)
+
+    async def aclose(self) -> None:
+        """Stop listening; safe to call twice."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+    async def _listen(self) -> None:
+        delay_s = _FIRST_DELAY_S
+        while True:
+            try:
+                ear = await self._open_ear()
+                try:
+                    self._is_hearing.set()
+                    delay_s = _FIRST_DELAY_S
+                    await self._deliver(ear)
+                finally:
+                    self._is_hearing.clear()
+                    await ear.aclose()
+            except StoreUnavailableError as error:
+                if str(error) != self._trouble:
+                    _log.warning("messages of other processes are not heard: %s", error)
+                self._trouble = str(error)
+            await asyncio.sleep(delay_s)
+            delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
+
+    async def _deliver(self, ear: Ear) -> None:
+        while True:
+            packed = await ear.hear()
+            try:
+                channel, message = unpack_message(packed)
+            except ValueError:
+                _log.warning("a message of %d bytes is none of ours", len(packed))
+                continue
+            self._subscribers.deliver(channel, message)

@@ -1,0 +1,253 @@
+"""A store in Redis or Valkey, for gateways on any number of machines."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from redis.commands.core import AsyncScript
+from redis.exceptions import ReadOnlyError
+
+from gateway.errors import StoreUnavailableError
+from gateway.storage import redis_scripts as scripts
+from gateway.storage.listener import Listener, pack_message
+from gateway.storage.location import RedisLocation
+from gateway.storage.redis_client import FAILURES, RedisClient, unavailable
+from gateway.storage.redis_ear import RedisEar, open_ear
+from gateway.storage.redis_entry import live_value, pack_entry, unpack_entry
+from gateway.storage.store import NEVER, Clock, Handler, Lock, Unsubscribe
+
+# Whatever the server does, a caller waits no longer.
+_DEADLINE_S = 2.0
+_CONNECTIONS = 32
+# How much longer than a gateway reads it the server keeps a value: sweeping it in time also
+# takes it out of its indexes, and a gateway's clock may be a little behind another's.
+_GRACE_S = 300.0
+_FIND_BATCH = 500
+_SWEEP_BATCH = 200
+
+
+class RedisStore:
+    """See Store for what each method promises; docs/stores.md tells what the server adds to it.
+
+    Every change is one script, so that no reader and no failure finds half of one.
+    """
+
+    def __init__(self, location: RedisLocation, clock: Clock) -> None:
+        """Connect nowhere yet."""
+        self._clock = clock
+        self._closed = False
+        self._client = RedisClient(location)
+        self._slots = asyncio.Semaphore(_CONNECTIONS)
+        self._prefix = f"{{{location.prefix}}}:".encode()
+        # Messages know no databases, unlike keys.
+        self._channel = f"{{{location.prefix}}}:{location.database}:messages"
+        self._listener = Listener(self._open_ear)
+        register = self._client.commands.register_script
+        self._put = register(scripts.PUT)
+        self._take = register(scripts.TAKE)
+        self._sweep = register(scripts.SWEEP)
+        self._tidy = register(scripts.TIDY)
+        self._lock = register(scripts.LOCK)
+        self._unlock = register(scripts.UNLOCK)
+
+    async def get(self, key: str) -> bytes | None:
+        """See Store.get."""
+        async with self._asking("get"):
+            packed: bytes | None = await self._client.commands.get(self._name(b"v:", key))
+        return live_value(packed, self._clock())
+
+    async def put(
+        self, key: str, value: bytes, *, ttl_s: float | None, indexes: Collection[str] = ()
+    ) -> None:
+        """See Store.put."""
+        await self._write("put", key, value, ttl_s, indexes, "any")
+
+    async def delete(self, key: str) -> bool:
+        """See Store.delete."""
+        return await self.take(key) is not None
+
+    async def take(self, key: str) -> bytes | None:
+        """See Store.take."""
+        names = [self._name(b"v:", key), self._name(b"ends")]
+        arguments = [self._prefix, _number(self._clock()), key.encode()]
+        value: bytes | None = await self._run("take", self._take, names, arguments)
+        return value
+
+    async def find(self, index: str) -> list[tuple[str, bytes]]:
+        """See Store.find."""
+        name, wanted = self._name(b"i:", index), index.encode()
+        found: dict[bytes, bytes] = {}
+        cursor: int | None = None
+        while cursor != 0:
+            async with self._asking("find"):
+                cursor, page = await self._client.commands.zscan(
+                    name, cursor or 0, count=_FIND_BATCH
+                )
+                now = self._clock()
+                keys = [key for key, end in page if now < end]
+                names = [self._prefix + b"v:" + key for key in keys]
+                values = await self._client.commands.mget(names) if names else []
+            lost = []
+            for key, packed in zip(keys, values, strict=True):
+                entry = None if packed is None else unpack_entry(packed)
+                if entry is None or wanted not in entry.indexes:
+                    lost.append(key)
+                elif now < entry.end:
+                    found[key] = entry.value
+            if lost:
+                await self._run("find", self._tidy, [name], [self._prefix, wanted, *lost])
+        return sorted((key.decode(), value) for key, value in found.items())
+
+    async def count(self, index: str) -> int:
+        """See Store.count."""
+        async with self._asking("count"):
+            # "(" leaves out the bound itself: the last instant is already too late.
+            least = b"(" + _number(self._clock())
+            count: int = await self._client.commands.zcount(self._name(b"i:", index), least, "+inf")
+        return count
+
+    async def add_once(self, key: str, *, ttl_s: float | None) -> bool:
+        """See Store.add_once."""
+        # SET NX would do for the server's clock; by the gateway's the value there may have ended.
+        return await self.compare_and_swap(key, None, b"", ttl_s=ttl_s)
+
+    async def compare_and_swap(
+        self,
+        key: str,
+        expected: bytes | None,
+        value: bytes,
+        *,
+        ttl_s: float | None,
+        indexes: Collection[str] = (),
+    ) -> bool:
+        """See Store.compare_and_swap."""
+        condition = "none" if expected is None else "same"
+        return await self._write(
+            "compare_and_swap", key, value, ttl_s, indexes, condition, expected or b""
+        )
+
+    async def lock(self, name: str, *, ttl_s: float) -> Lock | None:
+        """See Store.lock."""
+        now = self._clock()
+        token = await self._run(
+            "lock",
+            self._lock,
+            [self._name(b"l:", name), self._name(b"token")],
+            [_number(now), _number(now + ttl_s), _milliseconds(ttl_s)],
+        )
+        return None if token is None else Lock(name, int(token))
+
+    async def unlock(self, lock: Lock) -> bool:
+        """See Store.unlock."""
+        arguments = [str(lock.token), _number(self._clock())]
+        return bool(
+            await self._run("unlock", self._unlock, [self._name(b"l:", lock.name)], arguments)
+        )
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """See Store.publish."""
+        async with self._asking("publish"):
+            await self._client.commands.publish(self._channel, pack_message(channel, message))
+
+    async def subscribe(self, channel: str, handler: Handler) -> Unsubscribe:
+        """See Store.subscribe."""
+        self._check()
+        return await self._listener.subscribe(channel, handler)
+
+    async def ping(self) -> None:
+        """See Store.ping."""
+        async with self._asking("ping"):
+            # A write: a replica, and a server without memory or disk, refuse it.
+            await self._client.commands.set(self._name(b"ping"), b"", px=1000)
+
+    async def sweep(self, now: float) -> int:
+        """See Store.sweep."""
+        swept = 0
+        while True:
+            arguments = [self._prefix, _number(now), _SWEEP_BATCH]
+            batch: int = await self._run("sweep", self._sweep, [self._name(b"ends")], arguments)
+            if batch == 0:
+                return swept
+            swept += batch
+
+    async def aclose(self) -> None:
+        """See Store.aclose."""
+        self._closed = True
+        await self._listener.aclose()
+        with suppress(*FAILURES):
+            await self._client.aclose()
+
+    async def _write(
+        self,
+        operation: str,
+        key: str,
+        value: bytes,
+        ttl_s: float | None,
+        indexes: Collection[str],
+        condition: str,
+        expected: bytes = b"",
+    ) -> bool:
+        now = self._clock()
+        end = NEVER if ttl_s is None else now + ttl_s
+        listed = sorted(index.encode() for index in set(indexes))
+        arguments = [
+            self._prefix,
+            _number(now),
+            key.encode(),
+            pack_entry(end, listed, value),
+            _number(end),
+            0 if ttl_s is None else _milliseconds(ttl_s),
+            condition,
+            expected,
+            *listed,
+        ]
+        names = [self._name(b"v:", key), self._name(b"ends")]
+        return bool(await self._run(operation, self._put, names, arguments))
+
+    async def _run(
+        self, operation: str, script: AsyncScript, names: Sequence[bytes], arguments: Sequence[Any]
+    ) -> Any:
+        async with self._asking(operation):
+            return await script(keys=names, args=arguments)
+
+    @asynccontextmanager
+    async def _asking(self, operation: str) -> AsyncIterator[None]:
+        self._check()
+        try:
+            async with asyncio.timeout(_DEADLINE_S), self._slots:
+                yield
+        except FAILURES as error:
+            if isinstance(error, ReadOnlyError):
+                with suppress(*FAILURES):
+                    await self._client.reconnect()
+            raise unavailable(operation, error) from error
+
+    async def _open_ear(self) -> RedisEar:
+        return await open_ear(self._client, self._channel)
+
+    def _check(self) -> None:
+        if self._closed:
+            raise StoreUnavailableError("redis: closed")
+
+    def _name(self, kind: bytes, name: str = "") -> bytes:
+        return self._prefix + kind + name.encode()
+
+
+def _number(value: float) -> bytes:
+    """A time for the server, to the last bit."""
+    return b"+inf" if value == NEVER else repr(float(value)).encode()
+
+
+def _milliseconds(ttl_s: float) -> int:
+    return int((ttl_s + _GRACE_S) * 1000)
+
+
+def build(location: str, _data_dir: Path, clock: Clock) -> RedisStore:
+    """The store at the URL `location`; it connects when it is used.
+
+    Raises:
+        ValueError: The URL cannot be used.
+    """
+    return RedisStore(RedisLocation.read(location), clock)

@@ -1,0 +1,132 @@
+"""Connections to Redis or Valkey: to one server, or to the master that sentinels name."""
+
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import ConnectionPool, Redis, Sentinel, SSLConnection
+from redis.asyncio.connection import AbstractConnection, Connection
+from redis.asyncio.retry import Retry
+from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.backoff import NoBackoff
+from redis.credentials import CredentialProvider
+from redis.exceptions import AuthenticationError, RedisError
+
+from gateway.errors import StoreUnavailableError
+from gateway.storage.location import RedisLocation
+
+CONNECT_S = 1.0
+ANSWER_S = 1.5
+# Several may have to be asked, one after another.
+_SENTINEL_S = 0.4
+
+
+class _PasswordFile(CredentialProvider):
+    """Reads the password at every connect, so that it may be changed under a running gateway."""
+
+    def __init__(self, user: str, path: str) -> None:
+        self._user = user
+        self._path = path
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        try:
+            password = Path(self._path).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise AuthenticationError(f"password_file cannot be read: {error}") from error
+        return (self._user, password) if self._user else (password,)
+
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        return self.get_credentials()
+
+
+class RedisClient:
+    """Makes the connections; nothing is connected before it is used.
+
+    Attributes:
+        commands: Sends commands, each over any connection of a pool.
+    """
+
+    def __init__(self, location: RedisLocation) -> None:
+        self._sentinel: Sentinel | None = None
+        common = {
+            # What fails is told at once: the store decides what may be asked twice.
+            "retry": Retry(NoBackoff(), 0),
+            # RESP3, the driver's default, is not known before Redis 6.
+            "protocol": 2,
+            "socket_keepalive": True,
+            **_tls(location),
+        }
+        to_server = {
+            **common,
+            **_login(location.user, location.password, location.password_file),
+            "db": location.database,
+            "socket_connect_timeout": CONNECT_S,
+            "socket_timeout": ANSWER_S,
+        }
+        self._pool: Any  # The driver annotates neither kind.
+        if location.sentinel:
+            self._sentinel = Sentinel(  # type: ignore[no-untyped-call] - so too
+                location.hosts,
+                sentinel_kwargs={
+                    **common,
+                    **_login("", "", location.sentinel_password_file),
+                    "ssl": location.is_tls,
+                    "socket_connect_timeout": _SENTINEL_S,
+                    "socket_timeout": _SENTINEL_S,
+                },
+            )
+            self._pool = SentinelConnectionPool(  # type: ignore[no-untyped-call] - so too
+                location.sentinel, self._sentinel, ssl=location.is_tls, **to_server
+            )
+        else:
+            host, port = location.hosts[0]
+            kind: type[Connection] = SSLConnection if location.is_tls else Connection
+            self._pool = ConnectionPool(connection_class=kind, host=host, port=port, **to_server)
+        # Its annotations are for text and bytes and both protocols at once.
+        self.commands: Any = Redis(connection_pool=self._pool)
+
+    async def connect(self) -> AbstractConnection:
+        """A connection of one's own, to be disconnected by whoever asked.
+
+        Raises:
+            RedisError: There is none to be had.
+            OSError: So too.
+        """
+        connection: AbstractConnection = self._pool.make_connection()
+        try:
+            await connection.connect()  # type: ignore[no-untyped-call] - not annotated
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        return connection
+
+    async def reconnect(self) -> None:
+        """Drop the connections nobody uses now, as after the server became a replica."""
+        await self._pool.disconnect(inuse_connections=False)
+
+    async def aclose(self) -> None:
+        """Close every connection; safe to call twice."""
+        await self._pool.disconnect()
+        if self._sentinel is not None:
+            for sentinel in self._sentinel.sentinels:
+                await sentinel.aclose(close_connection_pool=True)
+
+
+def unavailable(operation: str, error: Exception) -> StoreUnavailableError:
+    """What the store raises where the driver raised `error`."""
+    # Some servers repeat the arguments of a command they do not know.
+    told = str(error).partition(", with args beginning with")[0] or type(error).__name__
+    return StoreUnavailableError(f"redis: {operation}: {told}")
+
+
+# What the driver raises where the server cannot be asked or does not answer.
+FAILURES = (RedisError, OSError, TimeoutError)
+
+
+def _login(user: str, password: str, password_file: str) -> dict[str, Any]:
+    if password_file:
+        return {"credential_provider": _PasswordFile(user, password_file)}
+    return {"username": user or None, "password": password or None}
+
+
+def _tls(location: RedisLocation) -> dict[str, Any]:
+    return {"ssl_ca_certs": location.ca_file or None} if location.is_tls else {}

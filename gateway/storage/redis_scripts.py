@@ -1,0 +1,147 @@
+"""What the Redis store does in one step each, as Lua scripts the server runs.
+
+Names, all with one hash tag, so that one script may touch any of them wherever they are kept
+(redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec, "Hash tags"); P is
+``{gatepost}:`` where the URL names no other prefix:
+
+    Pv:KEY    string: the value behind its head, see redis_entry
+    Pi:INDEX  sorted set: the keys under an index, by the end of their lifetime
+    Pends     sorted set: every key whose lifetime ends, by its end
+    Pl:NAME   string: TOKEN:END of a lock
+    Ptoken    string: the last token given out
+
+An end is the first instant that is too late, by the gateway's clock, in seconds since the epoch.
+The server's own lifetimes are a little longer, and only free what no gateway is there to sweep.
+"""
+
+# `head` reads the end and the indexes of what lies under a name; `forget` takes a key out of
+# them; `place` adds a key to a set, and lets the set live as long as the last of its members.
+_HEAD = """
+local function head(name)
+  local fixed = redis.call('GETRANGE', name, 0, 9)
+  if #fixed < 10 then return nil end
+  local ends, size = struct.unpack('>dH', fixed)
+  local rest = size > 10 and redis.call('GETRANGE', name, 10, size - 1) or ''
+  local indexes, at = {}, 1
+  while at <= #rest do
+    local index
+    index, at = struct.unpack('>Hc0', rest, at)
+    indexes[#indexes + 1] = index
+  end
+  return ends, indexes, size
+end
+local function forget(prefix, key, indexes)
+  for _, index in ipairs(indexes) do redis.call('ZREM', prefix .. 'i:' .. index, key) end
+end
+"""
+_PLACE = """
+local function place(set, key, ends, ttl_ms)
+  local left = redis.call('PTTL', set)
+  redis.call('ZADD', set, ends, key)
+  if ttl_ms == 0 then redis.call('PERSIST', set)
+  elseif left == -2 or (left >= 0 and left < ttl_ms) then redis.call('PEXPIRE', set, ttl_ms) end
+end
+"""
+
+# KEYS: value, ends.  ARGV: prefix, now, key, entry, end, milliseconds to live (0: for ever),
+# what must be there ("any", "none" or "same"), the value expected there, indexes…
+PUT = (
+    _HEAD
+    + _PLACE
+    + """
+local prefix, now, key, ttl_ms = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[6])
+local ends, indexes, size = head(KEYS[1])
+local alive = ends and now < ends
+if ARGV[7] == 'none' and alive then return 0 end
+if ARGV[7] == 'same' then
+  if not alive or redis.call('GETRANGE', KEYS[1], size, -1) ~= ARGV[8] then return 0 end
+end
+if ends then forget(prefix, key, indexes) end
+if ttl_ms == 0 then
+  redis.call('SET', KEYS[1], ARGV[4])
+  redis.call('ZREM', KEYS[2], key)
+else
+  redis.call('SET', KEYS[1], ARGV[4], 'PX', ttl_ms)
+  place(KEYS[2], key, ARGV[5], ttl_ms)
+end
+for i = 9, #ARGV do
+  local set = prefix .. 'i:' .. ARGV[i]
+  -- What the server let go of by itself is still listed: each write takes out a few.
+  local late = redis.call('ZRANGEBYSCORE', set, '-inf', ARGV[2], 'LIMIT', 0, 8)
+  if #late > 0 then redis.call('ZREM', set, unpack(late)) end
+  place(set, key, ARGV[5], ttl_ms)
+end
+return 1
+"""
+)
+
+# KEYS: value, ends.  ARGV: prefix, now, key.
+TAKE = (
+    _HEAD
+    + """
+local ends, indexes, size = head(KEYS[1])
+if not ends then return false end
+local value = tonumber(ARGV[2]) < ends and redis.call('GETRANGE', KEYS[1], size, -1)
+forget(ARGV[1], ARGV[3], indexes)
+redis.call('UNLINK', KEYS[1])
+redis.call('ZREM', KEYS[2], ARGV[3])
+return value
+"""
+)
+
+# KEYS: ends.  ARGV: prefix, now, the most keys to free.
+SWEEP = (
+    _HEAD
+    + """
+local late = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', ARGV[2], 'LIMIT', 0, ARGV[3])
+for _, key in ipairs(late) do
+  local name = ARGV[1] .. 'v:' .. key
+  local ends, indexes = head(name)
+  if ends then
+    forget(ARGV[1], key, indexes)
+    redis.call('UNLINK', name)
+  end
+end
+if #late > 0 then redis.call('ZREM', KEYS[1], unpack(late)) end
+return #late
+"""
+)
+
+# KEYS: index.  ARGV: prefix, index, keys that were not found…
+# An entry the server gave up to make room leaves its key behind in its indexes.
+TIDY = (
+    _HEAD
+    + """
+for i = 3, #ARGV do
+  local _, indexes = head(ARGV[1] .. 'v:' .. ARGV[i])
+  local listed = false
+  for _, index in ipairs(indexes or {}) do listed = listed or index == ARGV[2] end
+  if not listed then redis.call('ZREM', KEYS[1], ARGV[i]) end
+end
+return 0
+"""
+)
+
+# KEYS: lock, token.  ARGV: now, end, milliseconds to live.
+# A token is also no smaller than the server's time in microseconds, which stays below 2^53: even
+# a server that lost its memory goes on with greater ones.
+LOCK = """
+local held = redis.call('GET', KEYS[1])
+if held and tonumber(ARGV[1]) < tonumber(string.match(held, ':(.*)$')) then return false end
+local time = redis.call('TIME')
+local token = math.max((tonumber(redis.call('GET', KEYS[2])) or 0) + 1, time[1] * 1000000 + time[2])
+token = string.format('%.0f', token)
+redis.call('SET', KEYS[2], token)
+redis.call('SET', KEYS[1], token .. ':' .. ARGV[2], 'PX', ARGV[3])
+return token
+"""
+
+# KEYS: lock.  ARGV: token, now.
+UNLOCK = """
+local held = redis.call('GET', KEYS[1])
+if not held then return 0 end
+local token, ends = string.match(held, '^(.-):(.*)$')
+if token ~= ARGV[1] then return 0 end
+redis.call('DEL', KEYS[1])
+return tonumber(ARGV[2]) < tonumber(ends) and 1 or 0
+"""

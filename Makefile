@@ -7,7 +7,7 @@ PORT ?= 8080
 ARGS ?=
 
 # Debian's packages for the tests and for the measurements: the one place that lists them.
-TEST_PACKAGES := chromium chromium-driver
+TEST_PACKAGES := chromium chromium-driver pgbouncer postgresql redis-sentinel redis-server
 BENCH_PACKAGES := nginx
 
 export PYTHON

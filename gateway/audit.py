@@ -16,7 +16,7 @@ from gateway.message.head import RequestFields
 from gateway.message.request import Request
 from gateway.model import ANONYMOUS, Identity
 
-_FLUSH_BYTES = 65536
+_FLUSH_BYTES = 1024 * 1024
 
 
 class Entry:
@@ -148,7 +148,7 @@ class AuditWriter:
         self._file = _open(file)
         self._buffer: list[bytes] = []
         self._size = 0
-        self._queue: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[bytes | IO[bytes] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._run, name="audit", daemon=True)
         self._writer.start()
 
@@ -166,6 +166,16 @@ class AuditWriter:
             self._buffer.clear()
             self._size = 0
 
+    def reopen(self, file: str) -> None:
+        """Write to `file` from now on; the same name is opened anew, as after a log's rotation.
+
+        Raises:
+            OSError: The file cannot be opened; lines go on to where they went.
+        """
+        opened = _open(file)
+        self.flush()
+        self._queue.put(opened)
+
     def close(self) -> None:
         """Write all that was taken, and end the thread."""
         self.flush()
@@ -174,12 +184,20 @@ class AuditWriter:
 
     def _run(self) -> None:
         while (text := self._queue.get()) is not None:
+            if not isinstance(text, bytes):
+                self._turn_to(text)
+                continue
             try:
                 self._file.write(text)
                 self._file.flush()
             except OSError as error:
                 # The disk is full or the reader gone: requests go on, and the log says so.
                 print(f"audit: {error}", file=sys.stderr)  # noqa: T201 - the log may be the file
+
+    def _turn_to(self, file: IO[bytes]) -> None:
+        before, self._file = self._file, file
+        if before not in (sys.stderr.buffer, sys.stdout.buffer):
+            before.close()
 
 
 def _open(file: str) -> IO[bytes]:

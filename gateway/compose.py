@@ -9,6 +9,7 @@ from gateway.authn import Authenticator
 from gateway.authz.access import compile_access
 from gateway.forward.response import ResponseRules
 from gateway.forward.upstream import Address, Timeouts, Upstream, tls_context
+from gateway.limits import RateLimiter, RateTable
 from gateway.mutate.cookies import OwnNames
 from gateway.mutate.identity import AssertionRules, IdentityFields, Sign
 from gateway.mutate.outbound import FieldRules
@@ -17,6 +18,7 @@ from gateway.mutate.templates import PRESETS, Template, compile_template, litera
 from gateway.pipeline import Hosts
 from gateway.plan import RoutePlan, UpstreamPlan
 from gateway.responses import Admission
+from gateway.routing.deprecation import deprecation_of
 from gateway.routing.route import Route
 from gateway.routing.table import RouteTable
 from gateway.server.front import ClientLimits
@@ -108,6 +110,7 @@ def route_plans(
     own_cookies: OwnNames,
     sign: Sign,
     owners: CookieOwners,
+    rates: RateTable,
 ) -> dict[int, RoutePlan]:
     """What is done with the requests of each route, by the route's index."""
     configured = _configured_names(settings)
@@ -115,11 +118,14 @@ def route_plans(
         name: _upstream_plan(settings, name, upstreams[name], configured, own_cookies, sign, owners)
         for name in settings.upstreams
     }
-    return {route.index: _route_plan(route, plans, authenticators) for route in table.routes}
+    return {route.index: _route_plan(route, plans, authenticators, rates) for route in table.routes}
 
 
 def _route_plan(
-    route: Route, plans: Mapping[str, UpstreamPlan], authenticators: Mapping[str, Authenticator]
+    route: Route,
+    plans: Mapping[str, UpstreamPlan],
+    authenticators: Mapping[str, Authenticator],
+    rates: RateTable,
 ) -> RoutePlan:
     accepted = route.credentials or tuple(authenticators)
     access = route.access
@@ -130,7 +136,14 @@ def _route_plan(
         admission=Admission(frozenset(accepted), route.unauthenticated),
         authenticators=tuple(a for kind, a in authenticators.items() if kind in accepted),
         to=None if route.upstream is None else plans[route.upstream],
+        limiter=_limiter(route, rates),
+        deprecation=None if route.settings is None else deprecation_of(route.settings.deprecated),
     )
+
+
+def _limiter(route: Route, rates: RateTable) -> RateLimiter | None:
+    limit = None if route.settings is None else route.settings.rate_limit
+    return None if limit is None else RateLimiter(rates, route.name, limit)
 
 
 def _upstream_plan(

@@ -63,6 +63,13 @@ class RequestTimeoutError(GatewayError):
     status = 408
 
 
+class TooManyConnectionsError(GatewayError):
+    """There are more than `limits.connections` of them already."""
+
+    reason = "too-many-connections"
+    status = 503
+
+
 class BodyTooLargeError(GatewayError):
     """The body is longer than `limits.body_bytes`, or than any form of the gateway's own."""
 

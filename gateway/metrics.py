@@ -6,21 +6,14 @@ so that their number is bounded by the configuration.
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from prometheus_client.core import Metric
+from collections.abc import Callable, Mapping
 
 # Seconds; the last bucket is everything above.
 BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE = "none"
-
-
-def method_label(method: str) -> str:
-    """`method`, or ``other``: a client may make up any number of them."""
-    return method if method in _METHODS else "other"
+# Names that clients give themselves: beyond as many they are counted as one.
+_MOST_CLIENTS = 50
 
 
 class Histogram:
@@ -51,16 +44,31 @@ class Metrics:
         self.authentications: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.sign_ins: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.session_refreshes: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.deprecated_requests: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._clients: set[str] = set()
         self.request_seconds: defaultdict[str, Histogram] = defaultdict(Histogram)
         self.upstream_seconds: defaultdict[str, Histogram] = defaultdict(Histogram)
         self.store_seconds: defaultdict[tuple[str, str], Histogram] = defaultdict(Histogram)
         self.gauges: dict[tuple[str, tuple[str, ...]], Callable[[], float]] = {}
 
-    def collect(self) -> "Iterable[Metric]":
-        """All numbers as prometheus_client reads them."""
-        from gateway.metrics_text import collect  # With prometheus_client, at the first scrape.
+    def count_request(
+        self, route: str, method: str, status: int, decision: str, reason: str, duration_s: float
+    ) -> None:
+        """Count one request that was answered."""
+        if method not in _METHODS:
+            method = "other"  # A client may make up any number of them.
+        self.requests[route, method, status] += 1
+        self.decisions[route, decision, reason] += 1
+        self.request_seconds[route].observe(duration_s)
 
-        return collect(self)
+    def count_deprecated(self, route: str, client: str) -> None:
+        """Count a request of `client`, which a client may make up, to a deprecated route."""
+        if client not in self._clients:
+            if len(self._clients) < _MOST_CLIENTS:
+                self._clients.add(client)
+            else:
+                client = "other"
+        self.deprecated_requests[route, client] += 1
 
 
 COUNTERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
@@ -80,6 +88,11 @@ COUNTERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         "gatepost_session_refreshes",
         "Sessions refreshed at their provider.",
         ("provider", "outcome"),
+    ),
+    "deprecated_requests": (
+        "gatepost_deprecated_requests",
+        "Requests to routes that are deprecated.",
+        ("route", "client"),
     ),
 }
 HISTOGRAMS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {

@@ -9,6 +9,7 @@ from prometheus_client.core import (
     HistogramMetricFamily,
     Metric,
 )
+from prometheus_client.registry import Collector
 
 from gateway.metrics import BOUNDS, COUNTERS, GAUGES, HISTOGRAMS, Histogram, Metrics
 
@@ -37,9 +38,16 @@ def collect(metrics: Metrics) -> Iterable[Metric]:
 def exposition(metrics: Metrics) -> bytes:
     """The text format, version 0.0.4."""
     registry = CollectorRegistry(auto_describe=False)
-    # Anything that has `collect` will do.
-    registry.register(metrics)
+    registry.register(_Collector(metrics))
     return generate_latest(registry)
+
+
+class _Collector(Collector):
+    def __init__(self, metrics: Metrics) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterable[Metric]:
+        return collect(self._metrics)
 
 
 def _buckets(histogram: Histogram) -> list[tuple[str, float]]:

@@ -9,6 +9,7 @@ that must be known, the whole path runs without waiting; else it waits once, in 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from math import ceil
 
 from gateway import audit, responses
 from gateway.audit import AuditWriter, Entry
@@ -37,15 +38,16 @@ from gateway.message.head import RequestHead, canonical_host
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.message.target import Target, parse_target, split_absolute_form
-from gateway.metrics import NO_ROUTE, Metrics, method_label
+from gateway.metrics import NO_ROUTE, Metrics
 from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
 from gateway.mutate import outbound
 from gateway.mutate.owners import CookieOwners, OwnedCookies
 from gateway.plan import RoutePlan, UpstreamPlan
 from gateway.responses import Admission
+from gateway.routing.deprecation import Deprecation, client_name
 from gateway.routing.route import RESERVED, RESERVED_PREFIX, Route, is_preflight
 from gateway.routing.table import RouteTable
-from gateway.verdict import Answer, Forward, Serve, Verdict
+from gateway.verdict import Answer, Serve, Verdict
 
 _log = logging.getLogger(__name__)
 
@@ -115,6 +117,10 @@ class Pipeline:
         self._origins = frozenset(url.encode() for url in hosts.public_urls.values())
         self._trusted = trusted
         self._tools = tools
+        self._new_request_id = tools.new_request_id
+        self._new_trace = tools.new_trace
+        self._monotonic = tools.monotonic
+        self._metrics = tools.metrics
         self._times = audit.Timestamps()
         self._routes: dict[tuple[str, str, str], Route | None] = {}
 
@@ -139,11 +145,11 @@ class Pipeline:
             host=host,
             public_url=self._hosts.public_url(host),
             client=client,
-            request_id=request_id or self._tools.new_request_id(),
+            request_id=request_id or self._new_request_id(),
             received_at=now,
             http_1_0=head.http_1_0,
         )
-        return Entry(request, of, peer=peer, trusted=trusted, began_at=self._tools.monotonic())
+        return Entry(request, of, peer=peer, trusted=trusted, began_at=self._monotonic())
 
     # Decide.
 
@@ -167,6 +173,12 @@ class Pipeline:
             return self._deny(entry, Deny("no-route", status=404))
         entry.route = route.name
         plan = self._plans[route.index]
+        if plan.deprecation is not None:
+            return self._begin_deprecated(entry, plan, plan.deprecation)
+        return self._enter(entry, plan)
+
+    def _enter(self, entry: Entry, plan: RoutePlan) -> Verdict | Awaitable[Verdict]:
+        request = entry.request
         if plan.access.word == "public":
             return self._forward_unasked(entry, plan)
         if not plan.access.looks_at_credentials or plan.access.word == "sign_in":
@@ -177,6 +189,44 @@ class Pipeline:
         if outcome is None:
             return self._ask(entry, plan)
         return self._judge(entry, plan, outcome)
+
+    def _begin_deprecated(
+        self, entry: Entry, plan: RoutePlan, deprecation: Deprecation
+    ) -> Verdict | Awaitable[Verdict]:
+        request = entry.request
+        client = client_name(request.fields.all(b"user-agent"))
+        self._metrics.count_deprecated(plan.route.name, client)
+        if deprecation.is_over(request.received_at):
+            return _announce(deprecation, self._deny(entry, Deny("gone", status=410)))
+        verdict = self._enter(entry, plan)
+        if isinstance(verdict, _VERDICTS):
+            return _announce(deprecation, verdict)
+        return _announce_later(deprecation, verdict)
+
+    def still_allows(self, entry: Entry, now: float) -> bool:
+        """Whether the tunnel that the request of `entry` opened would be let through at `now`.
+
+        By whom it was opened is known: only what follows from it is decided again.
+        """
+        request, identity = entry.request, entry.identity
+        try:
+            route = self._match(request)
+            if route is None or route is RESERVED or not self._hosts.serves(request.host):
+                return False
+            plan = self._plans[route.index]
+            if plan.to is None or self._is_gone(plan, now):
+                return False
+            if not identity.is_anonymous and identity.credential not in plan.admission.credentials:
+                return False
+            if identity.is_anonymous and self._passes_preflight(plan, request):
+                return True
+            return isinstance(decide(plan.access, Facts(request, identity, now)), Allow)
+        except Exception as error:  # noqa: BLE001 - whatever fails in a decision, it is a deny
+            _log.info("%s: closed: %r", request.request_id, error)
+            return False
+
+    def _is_gone(self, plan: RoutePlan, now: float) -> bool:
+        return plan.deprecation is not None and plan.deprecation.is_over(now)
 
     def _match(self, request: Request) -> Route | None:
         if request.method == "OPTIONS" or request.target.is_ambiguous:
@@ -304,9 +354,7 @@ class Pipeline:
         owned = to.owners.of(entry.request, _owner(outcome))
         return self._forward(entry, plan, ANONYMOUS, owned=owned)
 
-    async def _forward_owned(
-        self, entry: Entry, plan: RoutePlan, owners: CookieOwners
-    ) -> Verdict:
+    async def _forward_owned(self, entry: Entry, plan: RoutePlan, owners: CookieOwners) -> Verdict:
         try:
             owner = _owner(await self._tools.look_up_session(entry.request))
         except GatewayError:
@@ -327,11 +375,26 @@ class Pipeline:
         to, request, of = plan.to, entry.request, entry.of
         if to is None or of is None:
             return Answer(self.refuse(entry, InternalError("a route without an upstream")))
+        if plan.limiter is not None:
+            wait_s = plan.limiter.wait_s(request, identity)
+            if wait_s:
+                return self._hold_back(entry, wait_s, added)
         if to.logout_paths and request.target.path in to.logout_paths and not identity.is_anonymous:
             return self._forward_logout(entry, to, identity)
         if owned is None and to.owners is not None:
             owned = to.owners.of(request, identity)
         return self._forward_to(entry, to, identity, added, owned)
+
+    def _hold_back(
+        self, entry: Entry, wait_s: float, added: tuple[tuple[str, str], ...]
+    ) -> Verdict:
+        over = Deny("rate-limited", status=429)
+        entry.decide("deny", over.reason)
+        # RFC 9110, section 10.2.3: whole seconds.
+        fields = (("Retry-After", str(ceil(wait_s))), *added)
+        return Answer(
+            responses.for_decision(entry.request, over, identity=entry.identity, fields=fields)
+        )
 
     async def _forward_logout(self, entry: Entry, to: UpstreamPlan, identity: Identity) -> Verdict:
         """The app signs its user out: so does the gateway, and then the app is told."""
@@ -355,33 +418,23 @@ class Pipeline:
     ) -> Verdict:
         request, of = entry.request, entry.of
         assert of is not None  # noqa: S101 - the callers have looked
-        if entry.trusted:
-            hops = outbound.forwarded_lines_behind(request, entry.peer)
-        else:
-            hops = outbound.forwarded_lines(request.client, request.public_url, request.host)
-        head = outbound.request_head(
+        head = to.head(
             request,
             of,
-            rules=to.fields,
-            host=to.host if to.host is not None else request.host.encode(),
-            cookies=to.cookies(of.fields, owned),
+            proxy=entry.peer if entry.trusted else None,
+            owned=owned,
             identity=to.identity.lines(identity, request.received_at),
-            forwarded=hops,
-            trace=outbound.trace_lines(request, self._tools.new_trace(), trusted=entry.trusted),
+            trace=outbound.trace_lines(request, self._new_trace, trusted=entry.trusted),
         )
-        return Forward(
-            Outbound(
-                upstream=to.upstream,
-                method=request.method,
-                head=head,
-                length=of.length,
-                upgrade=bool(of.upgrade),
-                repeatable=request.method in _REPEATABLE,
-                expects_continue=of.expects_continue,
-                owned=owned,
-                added=_field_lines(added) if added else b"",
-            ),
-            lambda trailers: to.fields.trailers(trailers, of),
+        return Outbound(
+            upstream=to.upstream,
+            method=request.method,
+            head=head,
+            of=of,
+            repeatable=request.method in _REPEATABLE,
+            trailers=to.fields.trailers,
+            owned=owned,
+            added=_field_lines(added) if added else b"",
         )
 
     # Answer and record.
@@ -427,21 +480,20 @@ class Pipeline:
         if entry.recorded:
             return
         entry.recorded = True
-        tools, metrics = self._tools, self._tools.metrics
-        duration_s = tools.monotonic() - entry.began_at
+        metrics = self._metrics
+        duration_s = self._monotonic() - entry.began_at
         route = entry.route or NO_ROUTE
-        metrics.requests[route, method_label(entry.request.method), status] += 1
-        metrics.decisions[route, entry.decision, entry.reason] += 1
-        metrics.request_seconds[route].observe(duration_s)
+        method = entry.request.method
+        metrics.count_request(route, method, status, entry.decision, entry.reason, duration_s)
         if upstream is not None:
             metrics.upstream_seconds[upstream].observe(upstream_s)
-        tools.audit.write(audit.line(entry, status, duration_s, self._times))
+        self._tools.audit.write(audit.line(entry, status, duration_s, self._times))
 
     def _count_authentication(self, credential: str, outcome: str) -> None:
-        self._tools.metrics.authentications[credential, outcome] += 1
+        self._metrics.authentications[credential, outcome] += 1
 
 
-_VERDICTS = (Answer, Serve, Forward)
+_VERDICTS = (Answer, Serve, Outbound)
 # Endpoints asked by machines, which may know the gateway by another name than browsers do.
 _HOSTLESS = tuple(
     f"{RESERVED_PREFIX}/{name}"
@@ -449,6 +501,19 @@ _HOSTLESS = tuple(
 )
 _ALWAYS = Admission(unauthenticated="sign_in")
 _LOOPBACK = "127.0.0.1"
+
+
+def _announce(deprecation: Deprecation, verdict: Verdict) -> Verdict:
+    """`verdict`, whose response says that the route is deprecated."""
+    if isinstance(verdict, Answer):
+        return Answer(verdict.response.adding(*deprecation.fields))
+    if isinstance(verdict, Outbound):
+        verdict.added += deprecation.lines
+    return verdict
+
+
+async def _announce_later(deprecation: Deprecation, verdict: Awaitable[Verdict]) -> Verdict:
+    return _announce(deprecation, await verdict)
 
 
 def _owner(outcome: Outcome) -> Identity | None:

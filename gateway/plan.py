@@ -5,13 +5,22 @@ from dataclasses import dataclass
 from gateway.authn import Authenticator
 from gateway.authz.access import Access
 from gateway.forward.upstream import Upstream
-from gateway.message.fields import Fields
+from gateway.limits import RateLimiter
+from gateway.message.head import RequestFields
+from gateway.message.request import Request
 from gateway.mutate.cookies import MARK, OwnNames, cookies_to_app
 from gateway.mutate.identity import IdentityFields
-from gateway.mutate.outbound import FieldRules
+from gateway.mutate.outbound import (
+    FieldRules,
+    forwarded_lines,
+    forwarded_lines_behind,
+    steady_part,
+)
 from gateway.mutate.owners import CookieOwners, OwnedCookies
 from gateway.responses import Admission
+from gateway.routing.deprecation import Deprecation
 from gateway.routing.route import Route
+
 
 @dataclass(frozen=True, slots=True)
 class UpstreamPlan:
@@ -32,20 +41,51 @@ class UpstreamPlan:
     own_cookies: OwnNames
     logout_paths: frozenset[str]
 
-    def cookies(self, of: Fields, owned: OwnedCookies | None) -> bytes:
-        """The Cookie value that goes on; ``b""`` for none."""
-        derived = of.derived
-        value: bytes | None = derived.get(self.own_cookies)
-        if value is not None:
-            return value
-        sent = of.all(b"cookie")
-        if not sent:
-            return b""
-        if any(MARK in field for field in sent):
-            # Whose they are does not follow from the fields alone.
-            return cookies_to_app(sent, self.own_cookies, None if owned is None else owned.tags)
-        value = derived[self.own_cookies] = cookies_to_app(sent, self.own_cookies, None)
-        return value
+    def head(
+        self,
+        request: Request,
+        of: RequestFields,
+        *,
+        proxy: str | None,
+        owned: OwnedCookies | None,
+        identity: bytes,
+        trace: bytes,
+    ) -> bytes:
+        """The head that goes upstream, with the empty line that ends it.
+
+        `identity` and `trace` are field lines; `proxy` is the trusted proxy it came from.
+        """
+        # Most of it follows from the client's fields and address, which come again and again.
+        derived = of.fields.derived
+        key = (self.fields, request.client, request.host)
+        steady: bytes | None = derived.get(key)
+        if steady is None:
+            steady, may_keep = self._steady_part(request, of, proxy, owned)
+            if may_keep:
+                derived[key] = steady
+        method = request.method.encode()
+        return b"".join((method, b" ", request.target.raw, steady, identity, trace, b"\r\n"))
+
+    def _steady_part(
+        self, request: Request, of: RequestFields, proxy: str | None, owned: OwnedCookies | None
+    ) -> tuple[bytes, bool]:
+        """It, and whether it follows from the fields and the client's address alone."""
+        sent = of.fields.all(b"cookie")
+        has_owners = any(MARK in field for field in sent)
+        tags = owned.tags if has_owners and owned is not None else None
+        cookies = cookies_to_app(sent, self.own_cookies, tags) if sent else b""
+        if proxy is None:
+            hops = forwarded_lines(request.client, request.public_url, request.host)
+        else:
+            hops = forwarded_lines_behind(request, proxy)
+        steady = steady_part(
+            of,
+            rules=self.fields,
+            host=request.host.encode() if self.host is None else self.host,
+            cookies=cookies,
+            forwarded=hops,
+        )
+        return steady, not has_owners and proxy is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +95,8 @@ class RoutePlan:
     Attributes:
         to: None where the route forwards nothing.
         authenticators: The kinds of credential it accepts, by what their word counts.
+        limiter: None where there may be any number of requests.
+        deprecation: None for a route that stays.
     """
 
     route: Route
@@ -62,3 +104,5 @@ class RoutePlan:
     admission: Admission
     authenticators: tuple[Authenticator, ...]
     to: UpstreamPlan | None
+    limiter: RateLimiter | None = None
+    deprecation: Deprecation | None = None

@@ -7,7 +7,6 @@ from typing import Protocol
 from gateway.audit import Entry
 from gateway.errors import GatewayError
 from gateway.forward.exchange import Outbound
-from gateway.message.fields import Field
 from gateway.message.head import RequestHead
 from gateway.message.request import Request
 from gateway.message.response import Response
@@ -29,18 +28,8 @@ class Serve:
     handler: Handler
 
 
-@dataclass(slots=True)
-class Forward:
-    """The request goes upstream; `trailers` gives those of a trailer section that may pass.
-
-    Never changed; not frozen, since that costs time.
-    """
-
-    outbound: Outbound
-    trailers: Callable[[tuple[Field, ...]], tuple[Field, ...]]
-
-
-Verdict = Answer | Serve | Forward
+# An Outbound goes upstream.
+Verdict = Answer | Serve | Outbound
 
 
 class Decide(Protocol):

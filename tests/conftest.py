@@ -4,6 +4,8 @@ pytest_plugins = [
     "tests.fixtures.network",
     "tests.fixtures.oidc",
     "tests.fixtures.gateway",
+    "tests.fixtures.redis",
+    "tests.fixtures.postgres",
     "tests.fixtures.demo",
     "tests.fixtures.chromium",
 ]

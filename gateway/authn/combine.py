@@ -35,6 +35,8 @@ def recall_all(
     refused = refuse_unrecognised(request, authenticators, guarded)
     if refused is not None:
         return refused
+    if len(authenticators) == 1:
+        return authenticators[0].recall(request)
     outcomes = []
     for authenticator in authenticators:
         outcome = authenticator.recall(request)

@@ -82,6 +82,26 @@ class SessionAuthenticator:
             ]
         )
 
+    def peek(self, request: Request) -> Outcome | None:
+        """As `recall`, without counting as a use of the session."""
+        values = self.presented(request)
+        if not values:
+            return NOT_PRESENTED
+        if len(values) > _MAX_VALUES:
+            return _TOO_MANY
+        found = [self._sessions.peek(value, request.received_at) for value in values]
+        return None if None in found else _judge(found)
+
+    async def look_up(self, request: Request) -> Outcome:
+        """As `authenticate`, without counting as a use of the session."""
+        values = self.presented(request)
+        if not values:
+            return NOT_PRESENTED
+        if len(values) > _MAX_VALUES:
+            return _TOO_MANY
+        now = request.received_at
+        return _judge([await self._sessions.look_up(value, now) for value in values])
+
     def presented(self, request: Request) -> tuple[str, ...]:
         """The distinct session cookies sent, in order: what a sign-in replaces, a logout ends."""
         name = self._names.get(request.public_url)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.authz.conditions import CONDITIONS, Condition
-from gateway.authz.facts import Broken, Facts, Met, Result, Unmet, Unreadable
+from gateway.authz.facts import MET, Broken, Facts, Met, Result, Unmet, Unreadable
 from gateway.model import Allow, Decision, Deny, SignIn, StepUp
 
 if TYPE_CHECKING:
@@ -107,22 +107,50 @@ def decide(access: Access, facts: Facts) -> Decision:
         return _WORDS[access.word]
     if facts.identity.is_anonymous:
         return _SIGN_IN
-    if access.word == "signed_in":
+    if access.word == "signed_in" or _allows_at_once(access, facts):
         return _ALLOWED
     return weigh(access, facts, lambda item: item.judge(facts))
+
+
+def _allows_at_once(access: Access, facts: Facts) -> bool:
+    """Whether `weigh` would allow, as it mostly does; in doubt not, and `weigh` finds out why."""
+    try:
+        for item in access.deny:
+            refuses = True
+            for condition in item.conditions:
+                if isinstance(condition.check(facts), Unmet):
+                    refuses = False
+            if refuses:
+                return False
+        for item in access.allow:
+            allows = True
+            for condition in item.conditions:
+                if condition.check(facts) is not MET:
+                    allows = False
+            if allows:
+                return True
+    except Exception:  # noqa: BLE001 - `weigh` makes a deny of it, and says where it failed
+        return False
+    return not access.allow
 
 
 def weigh(access: Access, facts: Facts, judge: Callable[[Item], Sequence[Result]]) -> Decision:
     """The decision of rules on somebody who is signed in; `judge` says what an item finds."""
     for index, item in enumerate(access.deny):
         results = judge(item)
-        if not any([type(result) is Unmet for result in results]):
+        for result in results:
+            if isinstance(result, Unmet):
+                break
+        else:
             return _denied_by(results, f"deny[{index}]: " + "; ".join(item.labels))
     if not access.allow:
         return _ALLOWED
     failed: list[list[_Failure]] = []
     for item in access.allow:
-        failures = [result for result in judge(item) if not isinstance(result, Met)]
+        failures: list[_Failure] = []
+        for result in judge(item):
+            if not isinstance(result, Met):
+                failures.append(result)
         if not failures:
             return _ALLOWED
         if isinstance(failures[0], Broken):

@@ -23,9 +23,9 @@ class Met:
     """The condition holds."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, unsafe_hash=True)
 class Unmet:
-    """The condition does not hold, or what it asks about is missing.
+    """The condition does not hold, or what it asks about is missing.  Never changed.
 
     Attributes:
         reason: Public, stable, kebab-case.

@@ -12,6 +12,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("gateway.cli.serve:serve_command", "Run the gateway."),
     "demo": ("gateway.cli.demo:demo_command", "Try it: a provider, an app, the gateway."),
     "check": ("gateway.cli.check:check_command", "Check the configuration."),
+    "sessions": ("gateway.cli.sessions:sessions_command", "List and end sessions."),
     "schema": ("gateway.cli.schema:schema_command", "Print the JSON Schema of the configuration."),
 }
 

@@ -8,12 +8,15 @@ import re
 import socket
 import sys
 
+from gateway.cli import whereabouts
+
 _DEFAULT = "127.0.0.1:9090"
 _TIMEOUT_S = 3.0
 _USAGE = """usage: gatepost healthcheck [HOST:PORT]
 
 Ask /healthz of the gateway's admin listener; exit 0 when it lives, 1 when not.
-Without HOST:PORT: GATEPOST_SERVER__ADMIN_LISTEN, else 127.0.0.1:9090.
+Without HOST:PORT: GATEPOST_SERVER__ADMIN_LISTEN, else where the gateway of GATEPOST_CONFIG or
+./gatepost.yaml answers, else 127.0.0.1:9090.
 
 Example: gatepost healthcheck 127.0.0.1:9090
 """
@@ -25,7 +28,7 @@ def main(arguments: list[str]) -> int:
         sys.stdout.write(_USAGE)
         return 0
     given = arguments[0] if arguments else os.environ.get("GATEPOST_SERVER__ADMIN_LISTEN", "")
-    address = given.strip() or _DEFAULT
+    address = given.strip() or whereabouts.find(os.environ) or _DEFAULT
     try:
         line = _ask(address)
     except (OSError, ValueError) as error:

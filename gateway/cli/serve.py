@@ -5,15 +5,22 @@ import logging
 import os
 import signal
 import sys
+import time
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway.cli import whereabouts
+from gateway.cli.logs import log_to_stderr
 from gateway.errors import GatewayError, SettingsError
 
 if TYPE_CHECKING:
-    from gateway.app import Gateway
+    from gateway.reload import Reloader
+    from gateway.settings.load import Loaded
+    from gateway.settings.schema import Settings
 
 _log = logging.getLogger(__name__)
 
@@ -28,29 +35,21 @@ _log = logging.getLogger(__name__)
 def serve_command(config: Path | None) -> None:
     """Run the gateway.
 
-    SIGTERM ends it: no new connection is taken, requests under way may still end.
+    SIGTERM ends it: no new connection is taken, requests under way may still end.  SIGHUP reads
+    the configuration again; so does a change of its files.
 
     Example: gatepost serve -c gatepost.yaml
     """
+    log_to_stderr()
     from gateway.settings.load import load
 
-    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s", level=logging.WARNING)
-    logging.getLogger("gateway").setLevel(logging.INFO)
+    read = partial(load, config, os.environ)
     try:
-        loaded = load(config, os.environ)
-    except SettingsError as error:
-        for problem in error.problems:
-            click.echo(problem, err=True)
-        sys.exit(2)
-    for warning in loaded.warnings:
-        _log.warning("%s", warning)
-
-    import uvloop
-
-    from gateway.app import Gateway
-
-    try:
-        uvloop.run(_serve(Gateway(loaded.settings), loaded.settings.public_url[0]))
+        loaded = read()
+        for warning in loaded.warnings:
+            _log.warning("%s", warning)
+        workers = _count(loaded.settings)
+        sys.exit(_run_alone(loaded, read) if workers == 1 else _run_many(loaded, read, workers))
     except SettingsError as error:
         for problem in error.problems:
             click.echo(problem, err=True)
@@ -60,13 +59,80 @@ def serve_command(config: Path | None) -> None:
         sys.exit(1)
 
 
-async def _serve(gateway: "Gateway", public_url: str) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+def _count(settings: "Settings") -> int:
+    workers = settings.server.workers
+    # Those this process may use, which may be fewer than there are.
+    return len(os.sched_getaffinity(0)) if workers == "auto" else workers
+
+
+def _run_alone(loaded: "Loaded", read: "Callable[[], Loaded]") -> int:
+    import uvloop
+
+    return uvloop.run(_alone(loaded, read))
+
+
+async def _alone(loaded: "Loaded", read: "Callable[[], Loaded]") -> int:
+    from gateway.app import Gateway
+    from gateway.reload import Reloader
+
+    gateway = Gateway(loaded.settings)
     await gateway.start()
-    _log.info("serving %s on port %d", public_url, gateway.port)
-    await stop.wait()
+    _log.info("serving %s on port %d", loaded.settings.public_url[0], gateway.port)
+
+    def told(succeeded: bool) -> None:
+        gateway.reload_succeeded = succeeded
+
+    reloader = Reloader(loaded, read, gateway.reload, told)
+    await _until_stopped(loaded, reloader, gateway.stop)
+    return 0
+
+
+def _run_many(loaded: "Loaded", read: "Callable[[], Loaded]", workers: int) -> int:
+    return asyncio.run(_many(loaded, read, workers))
+
+
+async def _many(loaded: "Loaded", read: "Callable[[], Loaded]", workers: int) -> int:
+    from gateway.reload import Reloader
+    from gateway.server.supervisor import Supervisor
+
+    # The supervisor needs nothing else of `app`, where the clock is chosen for everything else.
+    clock = time.time  # noqa: TID251
+    supervisor = Supervisor(loaded.settings, workers, clock)
+    failed = await supervisor.start()
+    if failed is not None:
+        before = "" if failed.status == _WRONG_SETTINGS else "gatepost: cannot start: "
+        for problem in failed.problems:
+            click.echo(before + problem, err=True)
+        return failed.status
+    _log.info("serving %s with %d workers", loaded.settings.public_url[0], workers)
+
+    def told(succeeded: bool) -> None:
+        supervisor.reload_succeeded = succeeded
+
+    reloader = Reloader(loaded, read, supervisor.reload, told)
+    await _until_stopped(loaded, reloader, supervisor.stop)
+    return 0
+
+
+_WRONG_SETTINGS = 2
+
+
+async def _until_stopped(
+    loaded: "Loaded", reloader: "Reloader", stop: Callable[[], Coroutine[Any, Any, None]]
+) -> None:
+    """Reload when told to, until told to stop."""
+    loop = asyncio.get_running_loop()
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+    loop.add_signal_handler(signal.SIGHUP, reloader.request)
+    settings = loaded.settings
+    config = None if loaded.path is None else str(loaded.path)
+    left = whereabouts.leave(str(settings.server.admin_listen), str(settings.data_dir), config)
+    watching = loop.create_task(reloader.run())
+    await stopped.wait()
     _log.info("draining")
-    await gateway.stop()
+    watching.cancel()
+    await asyncio.wait([watching])
+    await stop()
+    whereabouts.remove(left)

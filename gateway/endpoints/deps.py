@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
+from gateway.accounts.manager import Accounts
+from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
 from gateway.message.request import Request
 from gateway.message.response import Response
@@ -10,6 +12,7 @@ from gateway.model import Identity
 from gateway.oidc.provider import Provider
 from gateway.sessions.manager import SessionManager
 from gateway.sessions.session import Session
+from gateway.storage.store import Store
 
 Handler = Callable[[Request, bytes], Awaitable[Response]]
 Clock = Callable[[], float]
@@ -25,8 +28,12 @@ class Deps:
 
     Attributes:
         providers: By their name in the configuration.
+        store: For what must happen once.
+        told_of_logouts: The providers whose logout tokens are taken.
         identify: Who sends a request, by any credential; None where only sessions count.
         key_set: The document of public keys, as JSON.
+        app_cookies: The app's cookies, where any app's are kept apart.
+        accounts: Who keeps accounts; None where every identity stands for itself.
         on_sign_in: Told of each sign-in's end: provider and ``success`` or the reason.
     """
 
@@ -35,8 +42,12 @@ class Deps:
     cookies: CookieRules
     clock: Clock
     key_set: Callable[[], bytes]
+    store: Store
+    told_of_logouts: frozenset[str] = frozenset()
     identify: Callable[[Request], Awaitable[Identity]] | None = None
     on_sign_in: Callable[[str, str], None] = _unheard
+    app_cookies: AppCookies | None = None
+    accounts: Accounts | None = None
 
     async def session(self, request: Request) -> Session | None:
         """The live session of the browser that sent `request`.

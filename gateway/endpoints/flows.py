@@ -73,9 +73,11 @@ def keep_flow(request: Request, rules: CookieRules, sealer: Sealer, flow: Flow) 
 
 
 def drop_flows(request: Request, rules: CookieRules) -> FieldList:
-    """The fields that make the browser forget every sign-in under way."""
-    prefix = rules.own_name(request, f"{_FLOW}-")
-    return tuple(no_own_cookie(request, name) for name in names_beginning(request, prefix))
+    """The fields that make the browser forget every sign-in, under way or completed lately."""
+    # Who signs out does not go in circles.
+    prefixes = (rules.own_name(request, f"{_FLOW}-"), rules.own_name(request, _LOOP))
+    names = (name for prefix in prefixes for name in names_beginning(request, prefix))
+    return tuple(no_own_cookie(request, name) for name in names)
 
 
 def recent_sign_ins(

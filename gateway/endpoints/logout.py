@@ -49,11 +49,30 @@ class Logout:
         session = await deps.session(request)
         for cookie in request.cookies(deps.cookies.session_name(request)):
             await deps.sessions.end(cookie)
-        fields = (deps.cookies.no_session_cookie(request), *drop_flows(request, deps.cookies))
+        return await self.leave(request, session)
+
+    def forget(self, request: Request, session: Session | None) -> FieldList:
+        """The fields for a browser whose `session` has just been ended."""
+        deps = self._deps
+        return (
+            deps.cookies.no_session_cookie(request),
+            *drop_flows(request, deps.cookies),
+            *self._app_cookies(request, session),
+        )
+
+    async def leave(self, request: Request, session: Session | None) -> Response:
+        """The answer to a browser whose `session` has just been ended: on to the provider."""
+        fields = self.forget(request, session)
         location = None if session is None else await self._at_provider(request, session)
         if location is None:
             return self._signed_out(request, session, fields)
         return responses.redirect(request, location, fields=fields)
+
+    def _app_cookies(self, request: Request, session: Session | None) -> FieldList:
+        app_cookies = self._deps.app_cookies
+        if app_cookies is None:
+            return ()
+        return app_cookies.signed_out(request, None if session is None else session.identity)
 
     async def _at_provider(self, request: Request, session: Session) -> str | None:
         provider = self._deps.providers.get(session.provider)

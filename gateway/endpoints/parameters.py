@@ -36,19 +36,24 @@ class Wish:
         return urlencode(asked, safe="/")
 
 
-def read_wish(query: str) -> Wish:
-    """The wish in `query`; what is malformed, repeated or unsafe counts as not given."""
+def read_form(text: str) -> dict[str, str]:
+    """The parameters in a query or a form's body; what is malformed or repeated is not there."""
     try:
         found = parse_qs(
-            query,
+            text,
             keep_blank_values=True,
             encoding="utf-8",
             errors="strict",
             max_num_fields=_MAX_FIELDS,
         )
     except ValueError:
-        return Wish()
-    given = {name: values[0] for name, values in found.items() if len(values) == 1}
+        return {}
+    return {name: values[0] for name, values in found.items() if len(values) == 1}
+
+
+def read_wish(query: str) -> Wish:
+    """The wish in `query`; what is malformed, repeated or unsafe counts as not given."""
+    given = read_form(query)
     return_to = safe_return_to(given.get("return_to", "/"))
     if return_to.startswith(_NO_RETURN):
         return_to = "/"

@@ -26,9 +26,10 @@ class Revocations:
         """Revoke its refresh token, which would outlive the provider's own logout.
 
         Not where the same browser signed in again: some providers keep one grant for both, and
-        revoking the old token would end the new session's.
+        revoking the old token would end the new session's.  Nor where the provider itself says
+        that the token is no longer good.
         """
-        if ended.refresh_token is None or ended.info is None or ended.cause == "replaced":
+        if ended.refresh_token is None or ended.info is None or ended.cause != "ended":
             return
         provider = self._providers.get(ended.info.provider)
         if provider is None:

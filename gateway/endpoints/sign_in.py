@@ -3,9 +3,11 @@
 import html
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import urlencode
 
 from gateway import responses
+from gateway.accounts.owner import UserTakenError
 from gateway.endpoints.cookies import no_own_cookie
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import (
@@ -19,6 +21,7 @@ from gateway.endpoints.parameters import Wish, read_wish
 from gateway.errors import ProviderUnavailableError
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
+from gateway.model import Identity
 from gateway.oidc.errors import (
     SignInError,
     SignInLoopError,
@@ -90,11 +93,17 @@ class SignIn:
                 return responses.redirect(request, "/")
             return self._failed(request, provider, error)
         try:
-            signed_in = await provider.finish(kept.flow, parameters)
-        except (SignInError, ProviderUnavailableError) as error:
+            signed_in = await self._with_account(await provider.finish(kept.flow, parameters))
+        except (SignInError, UserTakenError, ProviderUnavailableError) as error:
             cleared = no_own_cookie(request, kept.cookie)
             return self._failed(request, provider, error, kept.flow.return_to, (cleared,))
         return await self._succeeded(request, signed_in, kept)
+
+    async def _with_account(self, signed_in: SignedIn) -> SignedIn:
+        accounts = self._deps.accounts
+        if accounts is None:
+            return signed_in
+        return replace(signed_in, identity=await accounts.claim(signed_in.identity))
 
     async def _begin(self, request: Request, provider: Provider, wish: Wish) -> Response:
         deps = self._deps
@@ -131,7 +140,7 @@ class SignIn:
         self,
         request: Request,
         provider: Provider,
-        error: SignInError | ProviderUnavailableError,
+        error: SignInError | UserTakenError | ProviderUnavailableError,
         return_to: str = "/",
         fields: FieldList = (),
     ) -> Response:
@@ -169,10 +178,15 @@ class SignIn:
             deps.cookies.session_cookie(request, cookie),
             no_own_cookie(request, kept.cookie),
             *count_sign_in(request, deps.cookies, deps.sessions.sealer, now),
+            *self._app_cookies(request, signed_in.identity),
         )
         if deps.cookies.same_site == "strict":
             return _from_our_own_page(kept.flow.return_to, fields)
         return responses.redirect(request, kept.flow.return_to, fields=fields)
+
+    def _app_cookies(self, request: Request, identity: Identity) -> FieldList:
+        app_cookies = self._deps.app_cookies
+        return () if app_cookies is None else app_cookies.signed_in(request, identity)
 
 
 def _as_navigation(request: Request, body: bytes) -> Response:

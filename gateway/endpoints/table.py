@@ -4,9 +4,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 
 from gateway import responses
+from gateway.endpoints.account import Account
 from gateway.endpoints.deps import Deps, Handler
 from gateway.endpoints.key_set import KeySetEndpoint
 from gateway.endpoints.logout import Logout
+from gateway.endpoints.own_sessions import OwnSessions
+from gateway.endpoints.provider_logout import ProviderLogout
 from gateway.endpoints.sign_in import SignIn
 from gateway.endpoints.whoami import Whoami
 from gateway.errors import GatewayError
@@ -69,6 +72,8 @@ def build_endpoints(deps: Deps) -> Endpoints:
     """The endpoints over `deps`."""
     sign_in, logout, whoami = SignIn(deps), Logout(deps), Whoami(deps)
     keys = KeySetEndpoint(deps.key_set)
+    own, from_provider = OwnSessions(deps, logout), ProviderLogout(deps, logout)
+    account = Account(deps, logout, own)
 
     async def login(name: str, request: Request, _body: bytes) -> Response:
         return await sign_in.login(request, name)
@@ -80,6 +85,16 @@ def build_endpoints(deps: Deps) -> Endpoints:
         exact={
             f"{PREFIX}/sign-in": {"GET": sign_in.choose, "HEAD": sign_in.choose},
             f"{PREFIX}/logout": {"GET": logout.ask, "HEAD": logout.ask, "POST": logout.end},
+            f"{PREFIX}/account": {
+                "GET": account.show,
+                "HEAD": account.show,
+                "POST": account.change,
+            },
+            f"{PREFIX}/api/sessions": {
+                "GET": own.show,
+                "HEAD": own.show,
+                "DELETE": own.end_every,
+            },
             f"{PREFIX}/whoami": {"GET": whoami.tell, "HEAD": whoami.tell},
             f"{PREFIX}/.well-known/jwks.json": {"GET": keys.serve, "HEAD": keys.serve},
         },
@@ -87,5 +102,8 @@ def build_endpoints(deps: Deps) -> Endpoints:
             f"{PREFIX}/login": {"GET": login, "HEAD": login},
             # Not HEAD: a code is good once, and whoever only looks must not use it up.
             f"{PREFIX}/callback": {"GET": callback, "POST": callback},
+            f"{PREFIX}/backchannel-logout": {"POST": from_provider.back_channel},
+            f"{PREFIX}/frontchannel-logout": {"GET": from_provider.front_channel},
+            f"{PREFIX}/api/sessions": {"DELETE": own.end_one},
         },
     )

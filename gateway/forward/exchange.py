@@ -7,13 +7,16 @@ Nothing is gathered: a piece that comes in goes out, and a side that cannot take
 other side's reading.  After ``101 Switching Protocols`` the same object is a tunnel of raw bytes.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.errors import GatewayError
 from gateway.forward.errors import UpstreamFailedError, UpstreamTimeoutError
 from gateway.forward.response import (
+    NO_BODY_STATUS,
     SWITCHING_PROTOCOLS,
+    AppCookies,
     body_length,
     framing_line,
     without_framing,
@@ -22,7 +25,14 @@ from gateway.forward.upstream import Connection, Upstream
 from gateway.message.body import Body, body_reader
 from gateway.message.chunked import encode_chunk, encode_end
 from gateway.message.fields import Field
-from gateway.message.head import CHUNKED, UNTIL_CLOSE, HeadError, ResponseHead, parse_response_head
+from gateway.message.head import (
+    CHUNKED,
+    UNTIL_CLOSE,
+    HeadError,
+    RequestFields,
+    ResponseHead,
+    parse_response_head,
+)
 
 _MAX_HEAD_BYTES = 65536
 _CONTINUE = 100
@@ -84,20 +94,19 @@ class Outbound:
 
     Attributes:
         head: The whole head, empty line included.
-        length: Of the body: bytes, or `CHUNKED`.
-        upgrade: Whether the client asked to switch protocols.
+        of: What the client's fields say of body, upgrade and expectation.
         repeatable: Whether the method may be sent twice (RFC 9110, section 9.2.2).
-        owned: Makes the cookies that the app sets now their owner's; None where they are shared.
+        trailers: Those of a trailer section that may pass.
+        owned: The app's cookies of this request; None where they are shared.
         added: Field lines for the response, for this client alone.
     """
 
     upstream: Upstream
     method: str
     head: bytes
-    length: int
-    upgrade: bool
+    of: RequestFields
     repeatable: bool
-    expects_continue: bool
+    trailers: Callable[[tuple[Field, ...], RequestFields], tuple[Field, ...]]
     owned: AppCookies | None = None
     added: bytes = b""
 
@@ -132,7 +141,7 @@ class Exchange:
         self._client = client
         self._outbound = outbound
         self._ticker = ticker
-        self._request_done = outbound.length == 0
+        self._request_done = outbound.of.length == 0
         self.active_at = ticker.now
 
     @property
@@ -153,14 +162,14 @@ class Exchange:
         self._sent_body = True
         self.active_at = self._ticker.now
         if self._connection is not None:
-            chunked = self._outbound.length == CHUNKED
+            chunked = self._outbound.of.length == CHUNKED
             self._connection.transport.write(encode_chunk(piece) if chunked else piece)
 
     def end_body(self, trailers: tuple[Field, ...]) -> None:
         """The request's body is whole; `trailers` are those that may pass."""
         self._request_done = True
         self.active_at = self._ticker.now
-        if self._connection is not None and self._outbound.length == CHUNKED:
+        if self._connection is not None and self._outbound.of.length == CHUNKED:
             self._sent_body = True
             self._connection.transport.write(encode_end(trailers))
 
@@ -270,7 +279,7 @@ class Exchange:
         # more is safe where no byte of an answer came and no byte of the body was used up: the
         # method allows it, or the upstream cannot have had the whole request.
         untouched = not (connection.fresh or self.status or self._buffer or self._sent_body)
-        whole = self._outbound.length == 0
+        whole = self._outbound.of.length == 0
         return untouched and not self._retried and (self._outbound.repeatable or not whole)
 
     def _take_head(self, data: bytes) -> None:
@@ -293,7 +302,7 @@ class Exchange:
             self._pass_interim(head)
 
     def _pass_interim(self, head: ResponseHead) -> None:
-        wanted = self._outbound.expects_continue or head.status != _CONTINUE
+        wanted = self._outbound.of.expects_continue or head.status != _CONTINUE
         if wanted and not self._client.http_1_0:
             lines = self._lines(head)
             self._client.write(b"HTTP/1.1" + head.line[8:] + b"\r\n" + lines + b"\r\n")
@@ -303,8 +312,10 @@ class Exchange:
         if head.status == SWITCHING_PROTOCOLS:
             self._start_tunnel(head, rest)
             return
-        length = body_length(head, outbound.method)
-        framing = framing_line(head, length, http_1_0=client.http_1_0)
+        length, framing = head.length, b""
+        if length < 0 or outbound.method == "HEAD" or head.status in NO_BODY_STATUS:
+            length = body_length(head, outbound.method)
+            framing = framing_line(head, length, http_1_0=client.http_1_0)
         self._chunk_out = framing != b"" and length != 0
         self._open_ended = length == UNTIL_CLOSE
         self._keep = not (head.http_1_0 or self._open_ended or b"close" in head.connection)
@@ -367,7 +378,7 @@ class Exchange:
         self._client.response_done()
 
     def _start_tunnel(self, head: ResponseHead, rest: bytes) -> None:
-        if not self._outbound.upgrade:
+        if not self._outbound.of.upgrade:
             raise HeadError("101 Switching Protocols to a request that asked for none")
         if not self._request_done:
             raise HeadError("101 Switching Protocols before the request's end")

@@ -57,7 +57,8 @@ class ResponseRules:
         """The field lines to pass on, the configured ones added; `owned` marks the cookies."""
         kept, cookies_at = self._plan(head.names)
         lines = head.lines
-        if cookies_at or not head.connection.issubset(_USUAL_OPTIONS):
+        options = head.connection
+        if cookies_at or (options and not options.issubset(_USUAL_OPTIONS)):
             found = self._picked(head, owned)
         else:
             found = [lines[index] for index in kept]

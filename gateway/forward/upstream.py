@@ -224,6 +224,12 @@ class Upstream:
         while self._idle and now - self._idle[0].idle_since > self._KEEP_S:
             self._idle.pop(0).transport.close()
 
+    def retire(self) -> None:
+        """Keep no connection any longer: those in use are closed when they are given back."""
+        self._KEEP = 0
+        while self._idle:
+            self._idle.pop().transport.close()
+
     def close(self) -> None:
         """Close every connection."""
         for connection in list(self._all):

@@ -20,7 +20,9 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-
 # Possessive: each line either is a field line or the whole block is refused, with no second try.
 _FIELD_LINES = re.compile(rb"(?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+")
 _FIELD = re.compile(rb"([^:]++):([^\r]*+)\r\n")
-_NAME = re.compile(rb"([^:\r]++):[^\r]*+\r\n")
+# The name of each line that is a whole and well-formed field line, and no other's, where no line
+# feed stands alone.
+_NAME = re.compile(rb"^(" + _TOKEN + rb"++):[\t\x20-\x7e\x80-\xff]*+\r\n", re.MULTILINE)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 # RFC 3986, section 3.2.2, less userinfo; letters beyond ASCII have no place on the wire.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
@@ -125,19 +127,24 @@ def parse_response_head(head: bytes) -> ResponseHead:
     match = _STATUS_LINE.fullmatch(line)
     if match is None:
         raise HeadError(f"not a status line: {line[:200]!r}")
-    if _FIELD_LINES.fullmatch(block) is None:
-        raise HeadError(f"not well-formed fields: {_first_bad_line(block)[:200]!r}")
     minor, status = match.groups()
     lines = block.split(b"\r\n")
-    lines.pop()
+    names = _NAME.findall(block)
+    if lines.pop() or not len(names) == len(lines) == block.count(b"\n"):
+        raise HeadError(f"not well-formed fields: {_first_bad_line(block)[:200]!r}")
     # An app's answers have the same few lists of names, however their values differ.
-    shape = _shape(tuple(_NAME.findall(block)))
+    shape = _shape(tuple(names))
     http_1_0 = minor == b"0"
-    length, connection = UNTIL_CLOSE, _NO_TOKENS
-    if shape.framing:
+    if shape.length_at >= 0:
+        length = _plain_length(lines[shape.length_at].partition(b":")[2].strip(b" \t"))
+    elif shape.framing:
         values = {name: [_value(lines[i]) for i in at] for name, at in shape.framing.items()}
         length = _length(values, http_1_0=http_1_0)
-        connection = _tokens(values.get(b"connection"))
+    else:
+        length = UNTIL_CLOSE
+    connection = _NO_TOKENS
+    for index in shape.connection_at:
+        connection |= _tokens(_value(lines[index]))
     return ResponseHead(int(status), http_1_0, line, lines, shape.names, length, connection)
 
 
@@ -147,10 +154,16 @@ _NO_TOKENS: frozenset[bytes] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What a list of field names tells: the names folded, and where those are that frame."""
+    """What a list of field names tells: the names folded, and where those are that frame.
+
+    Attributes:
+        length_at: Where the one Content-Length is, if that alone frames the body; else -1.
+    """
 
     names: tuple[bytes, ...]
     framing: dict[bytes, list[int]]
+    length_at: int
+    connection_at: tuple[int, ...]
 
 
 @lru_cache(maxsize=1024)
@@ -160,7 +173,10 @@ def _shape(names: tuple[bytes, ...]) -> _Shape:
     for index, name in enumerate(folded):
         if name in _RESPONSE_FRAMING:
             framing.setdefault(name, []).append(index)
-    return _Shape(folded, framing)
+    connection_at = tuple(framing.pop(b"connection", ()))
+    lengths = framing.get(b"content-length", [])
+    is_plain = len(lengths) == 1 and len(framing) == 1
+    return _Shape(folded, framing, lengths[0] if is_plain else -1, connection_at)
 
 
 def _value(line: bytes) -> bytes:
@@ -195,7 +211,8 @@ def _read_fields(block: bytes, http_1_0: bool) -> RequestFields:
             raise HeadError(f"more than one {name.decode()} field")
     connection = fields.tokens(b"connection")
     length = _length(values, http_1_0=http_1_0)
-    asks_upgrade = b"upgrade" in connection and bool(values[b"upgrade"])
+    # RFC 9110, section 7.8: a server ignores it in HTTP/1.0.
+    asks_upgrade = not http_1_0 and b"upgrade" in connection and bool(values[b"upgrade"])
     upgrade = values[b"upgrade"][0] if asks_upgrade else b""
     return RequestFields(
         fields=fields,
@@ -261,12 +278,17 @@ def _length(values: dict[bytes, list[bytes]], *, http_1_0: bool) -> int:
         return CHUNKED
     if not lengths:
         return UNTIL_CLOSE
-    if len(lengths) > 1 or _LENGTH.fullmatch(lengths[0]) is None:
+    if len(lengths) > 1:
         raise HeadError(f"not one length: {lengths[:4]!r}")
-    return int(lengths[0])
+    return _plain_length(lengths[0])
 
 
-def _tokens(values: list[bytes] | None) -> frozenset[bytes]:
-    if not values:
-        return frozenset()
-    return frozenset(part.strip(b" \t") for part in b",".join(values).lower().split(b","))
+def _plain_length(value: bytes) -> int:
+    if _LENGTH.fullmatch(value) is None:
+        raise HeadError(f"not one length: {value[:100]!r}")
+    return int(value)
+
+
+@lru_cache(maxsize=256)
+def _tokens(value: bytes) -> frozenset[bytes]:
+    return frozenset(part.strip(b" \t") for part in value.lower().split(b","))

@@ -69,14 +69,16 @@ def is_identity_name(folded: bytes) -> bool:
 
 def carries_gateway_key(value: bytes) -> bool:
     """Whether an Authorization value holds a key of the gateway's: ``gp_…`` bare or in Basic."""
-    scheme, _, credential = value.partition(b" ")
-    credential = credential.strip(b" \t")
+    # Read as the laxest app reads it: any white space between the two, and base64 unpadded.
+    scheme, *rest = value.split(None, 1) or [b""]
+    credential = rest[0] if rest else b""
     if credential.startswith(_KEY) or scheme.startswith(_KEY):
         return True
     if scheme.lower() != b"basic":
         return False
     try:
-        user, _, password = base64.b64decode(credential, validate=True).partition(b":")
+        padded = credential + b"=" * (-len(credential) % 4)
+        user, _, password = base64.b64decode(padded, validate=True).partition(b":")
     except (binascii.Error, ValueError):
         return _KEY in credential
     return user.startswith(_KEY) or password.startswith(_KEY)

@@ -1,6 +1,6 @@
 """The head that goes upstream: the client's fields less what it may not say, ours added.  Pure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 
 from gateway.message.fields import Field, fold
@@ -47,36 +47,22 @@ class FieldRules:
         return folded != b"x-api-key" or not value.startswith(b"gp_")
 
 
-def request_head(
-    request: Request,
-    of: RequestFields,
-    *,
-    rules: FieldRules,
-    host: bytes,
-    cookies: bytes,
-    identity: bytes,
-    forwarded: bytes,
-    trace: bytes,
+def steady_part(
+    of: RequestFields, *, rules: FieldRules, host: bytes, cookies: bytes, forwarded: bytes
 ) -> bytes:
-    """The whole head, with the empty line that ends it.
+    """What of a head does not change while a client sends the same fields: from the end of the
+    target on, identity and trace aside.
 
-    `cookies` is the value of the Cookie field, ``b""`` for none; `identity`, `forwarded` and
-    `trace` are field lines.
+    `cookies` is the value of the Cookie field, ``b""`` for none; `forwarded` are field lines.
     """
     return b"".join(
         (
-            request.method.encode(),
-            b" ",
-            request.target.raw,
             b" HTTP/1.1\r\nHost: ",
             host,
             b"\r\n",
             rules.lines(of),
             b"Cookie: %b\r\n" % cookies if cookies else b"",
-            identity,
             forwarded,
-            trace,
-            b"\r\n",
         )
     )
 
@@ -124,15 +110,11 @@ def forwarded_lines_behind(request: Request, peer: str) -> bytes:
     )
 
 
-def trace_lines(request: Request, parent: str, *, trusted: bool) -> bytes:
+def trace_lines(request: Request, new_parent: Callable[[], str], *, trusted: bool) -> bytes:
     """X-Request-Id and W3C ``traceparent``; a trusted proxy's trace goes on as it came."""
-    if trusted:
-        given = traceparent_of(request.fields)
-        if given is not None:
-            lines = b"X-Request-Id: %b\r\ntraceparent: %b\r\n" % (
-                request.request_id.encode(),
-                given.encode(),
-            )
-            states = request.fields.all(b"tracestate")
-            return lines + b"".join([b"tracestate: %b\r\n" % s for s in states])
-    return f"X-Request-Id: {request.request_id}\r\ntraceparent: {parent}\r\n".encode()
+    given = traceparent_of(request.fields) if trusted else None
+    lines = f"X-Request-Id: {request.request_id}\r\ntraceparent: {given or new_parent()}\r\n"
+    if given is None:
+        return lines.encode()
+    states = request.fields.all(b"tracestate")
+    return lines.encode() + b"".join([b"tracestate: %b\r\n" % state for state in states])

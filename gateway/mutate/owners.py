@@ -15,6 +15,7 @@ from gateway.mutate.jar import NO_JAR, Jar, decode_jar
 # RFC 6265bis, section 5.5: browsers keep no cookie for longer.
 LONGEST_S = 400 * 86400
 _REMEMBERED = 8192
+_NAMES = object()
 
 Digests = Callable[..., tuple[str, ...]]
 
@@ -69,16 +70,20 @@ class CookieOwners:
 
     def jar(self, request: Request) -> Jar:
         """The jar that the browser sent; an empty one where it sent none of ours."""
-        name = self.own.jar(request)
-        for value in request.cookies(name):
-            jar = self._opened(name, value)
-            if jar is not None:
-                return jar
-        return NO_JAR
+        derived = request.fields.derived
+        found: Jar | None = derived.get(self)
+        if found is None:
+            name = self.own.jar(request)
+            jars = [self._opened(name, value) for value in request.cookies(name)]
+            found = derived[self] = next((jar for jar in jars if jar is not None), NO_JAR)
+        return found
 
     def _open(self, name: str, value: str) -> Jar | None:
         data = self.own.open_jar(name, value)
-        return None if data is None else decode_jar(data)
+        try:
+            return None if data is None else decode_jar(data)
+        except ValueError:
+            return None  # Of another version: as good as none.
 
 
 def _parts(identity: Identity) -> tuple[str, ...]:
@@ -90,18 +95,12 @@ def _parts(identity: Identity) -> tuple[str, ...]:
 class OwnedCookies:
     """The app's cookies of one request and its response.  Nothing is worked out unless asked."""
 
-    __slots__ = ("_owner", "_owners", "_request", "_sent", "_tags")
+    _tags: Tags | None = None
 
     def __init__(self, owners: CookieOwners, request: Request, owner: Identity | None) -> None:
         self._owners = owners
         self._request = request
         self._owner = owner
-        self._tags: Tags | None = None
-        self._sent: frozenset[bytes] | None = None
-
-    def to_app(self, fields: Sequence[bytes]) -> bytes:
-        """The Cookie value that goes on, of those in the Cookie fields; ``b""`` for none."""
-        return cookies.cookies_to_app(fields, self._owners.own.names, self.tags)
 
     def from_app(self, raw: bytes) -> tuple[bytes, ...]:
         """The Set-Cookie values that the browser gets for one of the app's."""
@@ -164,10 +163,12 @@ class OwnedCookies:
         return (value.encode(),)
 
     def _names_sent(self) -> frozenset[bytes]:
-        if self._sent is None:
-            pairs = cookies.pairs_of(self._request.fields.all(b"cookie") or [b""])
-            self._sent = frozenset(map(cookies.name_of, pairs))
-        return self._sent
+        fields = self._request.fields
+        names: frozenset[bytes] | None = fields.derived.get(_NAMES)
+        if names is None:
+            pairs = cookies.pairs_of(fields.all(b"cookie"))
+            names = fields.derived[_NAMES] = frozenset(map(cookies.name_of, pairs))
+        return names
 
     def _is_secure(self) -> bool:
         return self._request.public_url.startswith("https://")
@@ -177,7 +178,7 @@ def readable_sent(request: Request, own: OwnCookies) -> list[tuple[bytes, cookie
     """The cookies that scripts may read and a request brings, and those it brings notes of."""
     found: dict[tuple[bytes, cookies.Place], None] = {}
     prefix = own.note(request).encode()
-    for pair in cookies.pairs_of(request.fields.all(b"cookie") or [b""]):
+    for pair in cookies.pairs_of(request.fields.all(b"cookie")):
         name = cookies.name_of(pair)
         if name.startswith(prefix):
             note = cookies.decode_note(pair.partition(b"=")[2])
@@ -192,5 +193,5 @@ def readable_sent(request: Request, own: OwnCookies) -> list[tuple[bytes, cookie
 def marked_sent(request: Request, tags: Tags) -> list[bytes]:
     """Names of the cookies in a request that are marked with one of `tags`."""
     endings = tuple(MARK + tag for tag in tags)
-    names = map(cookies.name_of, cookies.pairs_of(request.fields.all(b"cookie") or [b""]))
+    names = map(cookies.name_of, cookies.pairs_of(request.fields.all(b"cookie")))
     return [name for name in dict.fromkeys(names) if name.endswith(endings)]

@@ -25,6 +25,9 @@ _UNAUTHORIZED = 401
 # Not an answer about the grant: the client was throttled, or the request never got through.
 _TRY_LATER = frozenset({408, 425, 429})
 _REFUSALS = range(400, 500)
+# The answer to a refresh may hold the only refresh token that is still good: a slow provider is
+# waited for.
+REFRESH_TIMEOUT_S = 30.0
 # A field of this size is no token; the header it would travel in has an end.
 _MAX_TOKEN_CHARACTERS = 32 * 1024
 
@@ -126,7 +129,9 @@ class ProviderClient:
             ProviderUnavailableError: anything else; the grant may still be good.
         """
         answer = await self._ask_tokens(
-            metadata, [("grant_type", "refresh_token"), ("refresh_token", refresh_token)]
+            metadata,
+            [("grant_type", "refresh_token"), ("refresh_token", refresh_token)],
+            timeout_s=REFRESH_TIMEOUT_S,
         )
         if _is_refusal(answer) and _error_code(answer) == "invalid_grant":
             raise RefreshRefusedError(_described(answer))
@@ -171,19 +176,28 @@ class ProviderClient:
             raise SubjectMismatchError(f"userinfo speaks of {claims.get('sub')!r}")
         return claims
 
-    async def _ask_tokens(self, metadata: Metadata, parameters: list[tuple[str, str]]) -> Answer:
+    async def _ask_tokens(
+        self,
+        metadata: Metadata,
+        parameters: list[tuple[str, str]],
+        timeout_s: float | None = None,
+    ) -> Answer:
         # RFC 8707, section 2.2: the resource is named again with every token request.
         resource = self._registration.authorize_params.get("resource", ())
         resources = (resource,) if isinstance(resource, str) else resource
         named = [*parameters, *(("resource", item) for item in resources)]
-        return await self._post(metadata, metadata.token_endpoint, named)
+        return await self._post(metadata, metadata.token_endpoint, named, timeout_s)
 
     async def _post(
-        self, metadata: Metadata, url: str, parameters: list[tuple[str, str]]
+        self,
+        metadata: Metadata,
+        url: str,
+        parameters: list[tuple[str, str]],
+        timeout_s: float | None = None,
     ) -> Answer:
         proof = prove_client(self._registration, metadata, self._clock())
         form = urlencode([*parameters, *proof.parameters]).encode()
-        return await self._http.post(url, form, fields=dict(proof.fields))
+        return await self._http.post(url, form, fields=dict(proof.fields), timeout_s=timeout_s)
 
     def _read(self, answer: Answer) -> Tokens:
         if answer.status != _OK:

@@ -71,14 +71,23 @@ class ProviderHttp:
         """
         return await self._send("GET", url, fields or {}, None)
 
-    async def post(self, url: str, form: bytes, *, fields: Mapping[str, str]) -> Answer:
+    async def post(
+        self,
+        url: str,
+        form: bytes,
+        *,
+        fields: Mapping[str, str],
+        timeout_s: float | None = None,
+    ) -> Answer:
         """The answer to a POST of `form`, already encoded, whatever its status.
+
+        `timeout_s` is for an answer that must not get lost.
 
         Raises:
             ProviderUnavailableError: no whole answer came in time, or it is too large.
         """
         content = {"Content-Type": "application/x-www-form-urlencoded"}
-        return await self._send("POST", url, {**content, **fields}, form)
+        return await self._send("POST", url, {**content, **fields}, form, timeout_s)
 
     async def aclose(self) -> None:
         """Close every connection; a later call opens a new session."""
@@ -87,7 +96,12 @@ class ProviderHttp:
             await session.close()
 
     async def _send(
-        self, method: str, url: str, fields: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        url: str,
+        fields: Mapping[str, str],
+        body: bytes | None,
+        timeout_s: float | None = None,
     ) -> Answer:
         # Imported at the first call: a quarter of a second that a gateway serving public routes
         # and existing sessions need not spend at start.
@@ -95,9 +109,12 @@ class ProviderHttp:
 
         if self._session is None:
             self._session = self._open()
+        timeout = aiohttp.ClientTimeout(
+            total=timeout_s or self._timeout_s, sock_connect=CONNECT_TIMEOUT_S
+        )
         try:
             async with self._session.request(
-                method, url, headers=fields, data=body, allow_redirects=False
+                method, url, headers=fields, data=body, allow_redirects=False, timeout=timeout
             ) as response:
                 content = await self._read(response.content, url)
                 found = {name.lower(): value for name, value in response.headers.items()}
@@ -122,7 +139,6 @@ class ProviderHttp:
         return aiohttp.ClientSession(
             # A jar would send what one user's call was given with another user's.
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=self._timeout_s, sock_connect=CONNECT_TIMEOUT_S),
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "identity",

@@ -56,8 +56,9 @@ def judge_id_token(token: SignedToken, expected: Expected, now: float) -> None:
     """
     claims = token.claims
     _judge_type(token)
-    if claims.get("iss") not in expected.issuers:
-        raise IssuerMismatchError(f"the ID token's iss is {claims.get('iss')!r}")
+    issuer = claims.get("iss")
+    if not isinstance(issuer, str) or issuer not in expected.issuers:
+        raise IssuerMismatchError(f"the ID token's iss is {issuer!r}")
     _judge_audience(claims, expected.client_id)
     _judge_times(claims, expected, now)
     subject = claims.get("sub")

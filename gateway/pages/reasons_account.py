@@ -22,6 +22,12 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             "Another account already goes by the user name your provider gives you.",
             _ASK + " `gatepost accounts link` joins two identities into one account.",
         ),
+        "unknown-session": Reason(
+            404,
+            "No such session",
+            "You have no session of this id; it may have ended already.",
+            "Look at the account page for those there are.",
+        ),
         "hook-failed": Reason(
             503,
             "Your account is not ready yet",

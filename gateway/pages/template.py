@@ -23,7 +23,15 @@ _HERE = Path(__file__).parent
 # origins no list here could name, so these pages have no form-action.  Nothing on them is markup
 # of anybody else, which is what form-action would guard against.
 _FORMS_LEAD_AWAY = frozenset(
-    {"sign-in", "logout", "demo-sign-in", "demo-consent", "demo-logout", "demo-form-post"}
+    {
+        "sign-in",
+        "logout",
+        "account",
+        "demo-sign-in",
+        "demo-consent",
+        "demo-logout",
+        "demo-form-post",
+    }
 )
 
 

@@ -1,5 +1,6 @@
 """What `admin_listen` answers: /metrics, /healthz, /readyz, and nothing else."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 
 from gateway.audit import Entry
@@ -8,19 +9,28 @@ from gateway.message.head import RequestHead
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.message.target import parse_target
+from gateway.server.front import ClientLimits, Clock, Front
+from gateway.server.listener import listen, port_of
+from gateway.settings.scalars import Address
 from gateway.verdict import Answer, Serve, Verdict
 
 _TEXT = ("Content-Type", "text/plain; charset=utf-8")
 _NO_STORE = ("Cache-Control", "no-store")
 
 Render = Callable[[], Awaitable[bytes]]
+# Gives the reason why the gateway cannot serve, "" where it can.
+Ready = Callable[[], Awaitable[str]]
+
+_LIMITS = ClientLimits(
+    head_bytes=16384, body_bytes=0, header_s=10.0, keepalive_s=75.0, connections=1000
+)
 
 
 class Admin:
     """Decides for the admin listener; see Decide."""
 
-    def __init__(self, ready: Callable[[], Awaitable[None]], metrics: Render | None) -> None:
-        """Ask `ready`, which raises a GatewayError while the gateway cannot serve."""
+    def __init__(self, ready: Ready, metrics: Render | None) -> None:
+        """Ask `ready`, and show what `metrics` renders; None where there is no such page."""
         self._ready = ready
         self._metrics = metrics
         self._paths: Mapping[str, Serve] = {
@@ -79,10 +89,9 @@ class Admin:
 
     async def _readyz(self, request: Request, body: bytes) -> Response:
         del request, body
-        try:
-            await self._ready()
-        except GatewayError as error:
-            return Response(503, (_TEXT, _NO_STORE), f"{error.reason}\n".encode())
+        obstacle = await self._ready()
+        if obstacle:
+            return Response(503, (_TEXT, _NO_STORE), f"{obstacle}\n".encode())
         return Response(200, (_TEXT, _NO_STORE), b"ready\n")
 
     async def _show_metrics(self, request: Request, body: bytes) -> Response:
@@ -90,6 +99,40 @@ class Admin:
         assert self._metrics is not None  # noqa: S101 - the path is there only then
         text = await self._metrics()
         return Response(200, (("Content-Type", "text/plain; version=0.0.4"), _NO_STORE), text)
+
+
+class AdminListener:
+    """Where `admin_listen` is answered.
+
+    Attributes:
+        port: 0 for a Unix socket.
+    """
+
+    def __init__(self, front: Front, server: asyncio.Server) -> None:
+        self._front = front
+        self._server = server
+        self.port = port_of(server)
+
+    def change(self, admin: Admin) -> None:
+        """Have `admin` answer from now on."""
+        self._front.pipeline = admin
+
+    def close(self) -> None:
+        """Close it, and every connection."""
+        self._server.close()
+        self._front.close()
+
+
+async def serve_admin(admin: Admin, address: Address, clock: Clock) -> AdminListener:
+    """Have `admin` answer at `address`.
+
+    Raises:
+        OSError: The address is taken or not ours.
+    """
+    front = Front(admin, _LIMITS, [], clock)
+    server = await listen(front, address)
+    front.start()
+    return AdminListener(front, server)
 
 
 def _no_fields() -> "RequestHead":

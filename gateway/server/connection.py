@@ -2,7 +2,7 @@
 
     head -> pipeline -> Answer   written at once
                      -> Serve    the gateway's own endpoint; its small body is gathered first
-                     -> Forward  an Exchange with an upstream, or a tunnel
+                     -> Outbound an Exchange with an upstream, or a tunnel
 
 Where nothing must be waited for, all of it happens inside `data_received`, without a task.
 """
@@ -18,8 +18,9 @@ from gateway.errors import (
     HeadTooLargeError,
     MalformedRequestError,
     RequestTimeoutError,
+    TooManyConnectionsError,
 )
-from gateway.forward.exchange import Exchange
+from gateway.forward.exchange import Exchange, Outbound
 from gateway.message.body import Body, body_reader
 from gateway.message.fields import Field
 from gateway.message.head import HeadError, RequestHead, parse_request_head
@@ -27,7 +28,7 @@ from gateway.message.response import Response
 from gateway.server.front import Front
 from gateway.server.gathering import Gathering
 from gateway.server.writer import response_bytes
-from gateway.verdict import Answer, Forward, Serve, Verdict
+from gateway.verdict import Answer, Serve, Verdict
 
 # What is read ahead of a request that is not ready for it.
 _READ_AHEAD_BYTES = 65536
@@ -67,10 +68,10 @@ class ClientConnection(asyncio.Protocol):
         "_entry",
         "_exchange",
         "_first",
-        "_forward",
         "_front",
         "_half_closed",
         "_head",
+        "_outbound",
         "_paused",
         "_peer",
         "_reading",
@@ -91,7 +92,7 @@ class ClientConnection(asyncio.Protocol):
         self._body: Body | None = None
         self._body_bytes_left = 0
         self._sink: _Sink | None = None
-        self._forward: Forward | None = None
+        self._outbound: Outbound | None = None
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[None] | None = None
         self._first = True
@@ -113,7 +114,13 @@ class ClientConnection(asyncio.Protocol):
         self._peer = peer[0] if isinstance(peer, tuple) else "unix"
         self._front.add(self)
         if self._front.is_full:
+            self._turn_away()
+
+    def _turn_away(self) -> None:
+        if self._front.is_overrun:
             self._transport.abort()
+        else:
+            self._refuse_bytes(TooManyConnectionsError(self._peer))
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
@@ -248,18 +255,19 @@ class ClientConnection(asyncio.Protocol):
 
     def _read_request(self) -> bool:
         """Begin one request; False when its head is not complete."""
+        buffer = self._buffer
         # RFC 9112, section 2.2: an empty line before the request line is passed over.
-        if self._buffer.startswith(b"\r\n"):
-            self._buffer = self._buffer[2:]
-        end = self._buffer.find(b"\r\n\r\n")
+        if buffer.startswith(b"\r\n"):
+            buffer = self._buffer = buffer[2:]
+        end = buffer.find(b"\r\n\r\n")
         limit = self._front.limits.head_bytes
-        if 0 < limit < (end if end >= 0 else len(self._buffer)):
+        if 0 < limit < (end if end >= 0 else len(buffer)):
             raise HeadTooLargeError(f"a head of more than {limit} bytes")
         if end < 0:
-            _refuse_bare_line_feeds(self._buffer)
+            _refuse_bare_line_feeds(buffer)
             return False
-        head = parse_request_head(self._buffer[: end + 2])
-        self._buffer = self._buffer[end + 4 :]
+        head = parse_request_head(buffer[: end + 2])
+        self._buffer = buffer[end + 4 :]
         self._begin(head)
         return True
 
@@ -271,13 +279,17 @@ class ClientConnection(asyncio.Protocol):
             self._closing = True
         self._head = head
         self._entry = entry = front.pipeline.read(head, self._peer, front.clock())
-        self._body = body_reader(of.length)
-        self._body_bytes_left = front.limits.body_bytes or _UNLIMITED
-        if of.length > self._body_bytes_left:
-            self._fail(BodyTooLargeError(f"a body of {of.length} bytes"))
-            return
+        if of.length:
+            self._body = body_reader(of.length)
+        if self._body is not None:
+            self._body_bytes_left = front.limits.body_bytes or _UNLIMITED
+            if of.length > self._body_bytes_left:
+                self._fail(BodyTooLargeError(f"a body of {of.length} bytes"))
+                return
         verdict = front.pipeline.begin(entry)
-        if isinstance(verdict, Answer | Serve | Forward):
+        if isinstance(verdict, Outbound):
+            self._open(verdict)
+        elif isinstance(verdict, (Answer, Serve)):
             self._proceed(verdict)
         else:
             self._run(self._proceed_later(verdict))
@@ -287,31 +299,31 @@ class ClientConnection(asyncio.Protocol):
 
     def _proceed(self, verdict: Verdict) -> None:
         match verdict:
-            case Forward():
+            case Outbound():
                 self._open(verdict)
             case Answer(response=response):
                 self._answer(response)
             case Serve():
                 self._gather(verdict)
 
-    def _open(self, forward: Forward) -> None:
-        self._forward = forward
-        self._exchange = exchange = Exchange(self, forward.outbound, self._front)
-        connection = forward.outbound.upstream.take(exchange)
+    def _open(self, outbound: Outbound) -> None:
+        self._outbound = outbound
+        self._exchange = exchange = Exchange(self, outbound, self._front)
+        connection = outbound.upstream.take(exchange)
         if connection is None:
-            self._run(self._connect(exchange, forward))
+            self._run(self._connect(exchange, outbound))
         else:
             exchange.start(connection, self._front.loop_time())
             self._attach(exchange)
 
-    async def _connect(self, exchange: Exchange, forward: Forward) -> None:
+    async def _connect(self, exchange: Exchange, outbound: Outbound) -> None:
         try:
-            connection = await forward.outbound.upstream.connect(exchange)
+            connection = await outbound.upstream.connect(exchange)
         except GatewayError as error:
             self.response_failed(error)
             return
         if self._exchange is not exchange:
-            forward.outbound.upstream.discard(connection)
+            outbound.upstream.discard(connection)
             return
         exchange.start(connection, self._front.loop_time())
         self._attach(exchange)
@@ -320,7 +332,8 @@ class ClientConnection(asyncio.Protocol):
         """Let the body flow into `sink`."""
         self._sink = sink
         # First, since taking the body may pause it again.
-        self.resume_reading()
+        if self._paused:
+            self.resume_reading()
         if self._body is not None:
             data, self._buffer = self._buffer, b""
             if data:
@@ -347,8 +360,11 @@ class ClientConnection(asyncio.Protocol):
         elif body.done:
             self._body = None
             self._buffer = rest
-            passing = self._forward.trailers if self._forward is not None else _no_trailers
-            sink.end_body(passing(body.trailers) if body.trailers else ())
+            outbound = self._outbound
+            trailers: tuple[Field, ...] = ()
+            if outbound is not None and body.trailers:
+                trailers = outbound.trailers(body.trailers, outbound.of)
+            sink.end_body(trailers)
 
     def _gather(self, serve: Serve) -> None:
         head = self._head
@@ -425,15 +441,15 @@ class ClientConnection(asyncio.Protocol):
 
     def repeat_request(self) -> None:
         """See Client."""
-        if self._exchange is not None and self._forward is not None:
+        if self._exchange is not None and self._outbound is not None:
             self._sink = None
-            self._run(self._connect(self._exchange, self._forward))
+            self._run(self._connect(self._exchange, self._outbound))
 
     def tunnel_opened(self) -> None:
         """See Client."""
         entry = self._entry
         if entry is not None:
-            self._front.tunnels.add(entry.session_id, entry.expires_at, self)
+            self._front.tunnels.add(entry, self)
             self._record(101)
             self._entry = entry
         self._closing = True
@@ -510,7 +526,7 @@ class ClientConnection(asyncio.Protocol):
 
     def _end(self) -> None:
         """The answer is written: close, or go on with the next request."""
-        self._exchange = self._forward = self._sink = self._head = None
+        self._exchange = self._outbound = self._sink = self._head = None
         self._task = None
         self._since = self._front.now
         if self._body is not None:
@@ -563,11 +579,6 @@ class ClientConnection(asyncio.Protocol):
 
 
 _UNLIMITED = 1 << 62
-
-
-def _no_trailers(fields: tuple[Field, ...]) -> tuple[Field, ...]:
-    del fields
-    return ()
 
 
 def _refuse_bare_line_feeds(buffer: bytes) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any, Protocol
@@ -15,6 +15,8 @@ Clock = Callable[[], float]
 
 _log = logging.getLogger(__name__)
 _TICK_S = 0.5
+# So many connections beyond the limit are told why they are closed; each is there for seconds.
+_TURNED_AWAY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,8 @@ class Front:
         self.clock = clock
         self.tunnels = Tunnels()
         self.loop_time: Callable[[], float] = asyncio.get_running_loop().time
-        self._upstreams = upstreams
+        self._upstreams: Sequence[Upstream] = upstreams
+        self._retired: list[Upstream] = []
         self._connections: set[Watched] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
@@ -88,6 +91,30 @@ class Front:
     def is_full(self) -> bool:
         """Whether there are as many connections as may be."""
         return 0 < self.limits.connections < len(self._connections)
+
+    @property
+    def is_overrun(self) -> bool:
+        """Whether there are so many that not even a refusal can be waited for."""
+        return 0 < self.limits.connections + _TURNED_AWAY < len(self._connections)
+
+    def change(self, pipeline: Decide, limits: ClientLimits, upstreams: Sequence[Upstream]) -> None:
+        """Serve by another configuration; what is under way ends under the old one."""
+        for upstream in self._upstreams:
+            upstream.retire()
+        self._retired += self._upstreams
+        self.pipeline, self.limits, self._upstreams = pipeline, limits, upstreams
+
+    def upstream_connections(self) -> dict[tuple[str, str], int]:
+        """How many there are, by the upstream's name and ``idle`` or ``busy``."""
+        counts: dict[tuple[str, str], int] = {}
+        for upstream in self._upstreams:
+            counts[upstream.name, "idle"] = upstream.idle
+            counts[upstream.name, "busy"] = upstream.busy
+        for upstream in self._retired:
+            if upstream.busy:
+                key = upstream.name, "busy"
+                counts[key] = counts.get(key, 0) + upstream.busy
+        return counts
 
     def add(self, connection: Watched) -> None:
         """A client connected."""
@@ -127,7 +154,7 @@ class Front:
             connection.abort()
         for task in list(self._tasks):
             task.cancel()
-        for upstream in self._upstreams:
+        for upstream in (*self._upstreams, *self._retired):
             upstream.close()
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -136,6 +163,7 @@ class Front:
         self._timer = loop.call_later(_TICK_S, self._tick, loop)
         for upstream in self._upstreams:
             upstream.tick(self.now)
+        self._retired = [upstream for upstream in self._retired if upstream.busy]
         for connection in list(self._connections):
             connection.tick(self.now)
         self.tunnels.end_expired(self.clock())

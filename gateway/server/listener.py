@@ -14,10 +14,59 @@ from gateway.settings.scalars import Address
 _BACKLOG = 1024
 
 
+class ServerTls:
+    """TLS towards clients: 1.2 at least, HTTP/1.1 only; the certificate can be changed.
+
+    Attributes:
+        context: For the listener.
+    """
+
+    def __init__(self, chain: ssl.SSLContext) -> None:
+        """Show the certificate of `chain`, which `server_tls` gave."""
+        self._chain = chain
+        self.context = _bare_context()
+        self.context.sni_callback = self._choose
+
+    def show(self, chain: ssl.SSLContext) -> None:
+        """Show the certificate of `chain` from now on; connections there are stay as they are."""
+        self._chain = chain
+
+    def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
+        # Called in every handshake, with or without a server name.  Loading the new chain into
+        # the context of the listener would not do: it keeps one for each type of key.
+        del name, context
+        connection.context = self._chain
+
+
+def server_tls(cert_file: Path, key_file: Path) -> ssl.SSLContext:
+    """The certificate chain and key for a `ServerTls`.
+
+    Raises:
+        OSError, ssl.SSLError: A file cannot be read, or the key is not the certificate's.
+    """
+    context = _bare_context()
+    context.load_cert_chain(cert_file, key_file)
+    return context
+
+
+def _bare_context() -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
 async def listen(
-    front: Front, address: Address, tls: ssl.SSLContext | None = None, *, shared: bool = False
+    front: Front,
+    address: Address,
+    tls: ssl.SSLContext | None = None,
+    *,
+    shared: bool = False,
+    inherited: int | None = None,
 ) -> asyncio.Server:
     """Accept connections for `front` at `address`; `shared` with other processes.
+
+    `inherited` is the descriptor of a Unix socket that listens there already.
 
     Raises:
         OSError: The address is taken or not ours.
@@ -28,8 +77,9 @@ async def listen(
         return ClientConnection(front)
 
     if address.path:
-        _remove_stale_socket(Path(address.path))
-        return await loop.create_unix_server(make, address.path, backlog=_BACKLOG, ssl=tls)
+        # Bound here, so that no event loop removes the path while another process listens there.
+        bound = bind_unix(address.path) if inherited is None else socket.socket(fileno=inherited)
+        return await loop.create_unix_server(make, sock=bound, backlog=_BACKLOG, ssl=tls)
     return await loop.create_server(
         make,
         address.host,
@@ -41,6 +91,41 @@ async def listen(
     )
 
 
+def bind_unix(path: str) -> socket.socket:
+    """A socket bound to `path`, in the place of one that a process left there.
+
+    Raises:
+        OSError: The path cannot be used, or somebody listens there.
+    """
+    _remove_stale_socket(Path(path))
+    bound = socket.socket(socket.AF_UNIX)
+    try:
+        bound.bind(path)
+    except OSError:
+        bound.close()
+        raise
+    bound.setblocking(False)
+    return bound
+
+
+def probe(address: Address) -> None:
+    """Look whether `address` is free: sockets that are shared would join a stranger's silently.
+
+    Raises:
+        OSError: It is not.
+    """
+    if address.path or not address.port:
+        return
+    for family, kind, protocol, _, where in socket.getaddrinfo(
+        address.host or None, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    ):
+        with socket.socket(family, kind, protocol) as bound:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                bound.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            bound.bind(where)
+
+
 def port_of(server: asyncio.Server) -> int:
     """The port a server listens on; 0 for a Unix socket."""
     for bound in server.sockets:
@@ -50,25 +135,13 @@ def port_of(server: asyncio.Server) -> int:
     return 0
 
 
-def server_tls(cert_file: Path, key_file: Path) -> ssl.SSLContext:
-    """The TLS settings towards clients: TLS 1.2 at least, HTTP/1.1 only.
-
-    Raises:
-        OSError, ssl.SSLError: A file cannot be read, or the key is not the certificate's.
-    """
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(cert_file, key_file)
-    context.set_alpn_protocols(["http/1.1"])
-    return context
-
-
 def _remove_stale_socket(path: Path) -> None:
     """Remove the socket a process left that did not end cleanly; never one that is listened on."""
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.stat().st_mode):
             return
-        with socket.socket(socket.AF_UNIX) as probe:
+        with socket.socket(socket.AF_UNIX) as probe_socket:
             try:
-                probe.connect(str(path))
+                probe_socket.connect(str(path))
             except ConnectionRefusedError:
                 path.unlink()

@@ -1,6 +1,9 @@
 """The tunnels that are open, so that one can be closed when its session ends."""
 
+from collections.abc import Callable
 from typing import Protocol
+
+from gateway.audit import Entry
 
 
 class Closable(Protocol):
@@ -14,27 +17,38 @@ class Tunnels:
     """See the module."""
 
     def __init__(self) -> None:
-        self._open: dict[Closable, tuple[str | None, int | None]] = {}
+        self._open: dict[Closable, Entry] = {}
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def add(self, session_id: str | None, expires_at: int | None, tunnel: Closable) -> None:
-        """A tunnel was opened by the session `session_id`, which lapses at `expires_at`."""
-        self._open[tunnel] = session_id, expires_at
+    def add(self, entry: Entry, tunnel: Closable) -> None:
+        """A tunnel was opened by the request of `entry`."""
+        self._open[tunnel] = entry
 
     def remove(self, tunnel: Closable) -> None:
         """A tunnel, or what never was one, is gone."""
         self._open.pop(tunnel, None)
 
+    def sessions(self) -> set[str]:
+        """The sessions that have a tunnel open."""
+        return {it.session_id for it in self._open.values() if it.session_id is not None}
+
     def end_session(self, session_id: str) -> None:
         """Close every tunnel of a session that has ended."""
-        for tunnel, (owner, _) in list(self._open.items()):
-            if owner == session_id:
+        for tunnel, entry in list(self._open.items()):
+            if entry.session_id == session_id:
                 tunnel.abort()
 
     def end_expired(self, now: float) -> None:
         """Close every tunnel whose proof has lapsed at `now`, in seconds since the epoch."""
-        for tunnel, (_, expires_at) in list(self._open.items()):
-            if expires_at is not None and now >= expires_at:
+        for tunnel, entry in list(self._open.items()):
+            if entry.expires_at is not None and now >= entry.expires_at:
                 tunnel.abort()
+
+    def close_unless(self, allows: Callable[[Entry], bool]) -> int:
+        """Close every tunnel whose request `allows` refuses now; how many there were."""
+        refused = [tunnel for tunnel, entry in self._open.items() if not allows(entry)]
+        for tunnel in refused:
+            tunnel.abort()
+        return len(refused)

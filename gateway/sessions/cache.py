@@ -17,6 +17,7 @@ class CachedSession:
         checked_at: When the store was last asked about it.
         body_digest: Tells whether the store holds other tokens by now.
         due: Whether the background task was told to look after it.
+        refresh_due_at: When the provider is to be asked about it.
     """
 
     session: Session
@@ -26,6 +27,7 @@ class CachedSession:
     checked_at: float
     body_digest: bytes
     due: bool = False
+    refresh_due_at: float = float("inf")
 
     def is_live(self, now: float, limits: Limits) -> bool:
         """Whether the session may still be used at `now`, by what this worker has seen of it."""
@@ -48,6 +50,11 @@ class SessionCache:
         if entry is not None:
             self._entries.move_to_end(digest)
         return entry
+
+    def of(self, session_id: str) -> CachedSession | None:
+        """The session of that id, if it is here."""
+        digest = self._digests.get(session_id)
+        return None if digest is None else self._entries[digest]
 
     def add(self, digest: bytes, entry: CachedSession) -> None:
         """Remember a session in place of what was known of it."""

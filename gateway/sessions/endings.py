@@ -20,7 +20,11 @@ _CHANNEL = "sessions"
 
 _T = TypeVar("_T")
 
-Cause = Literal["ended", "replaced"]
+# What stands for a record between two steps of its end; it opens as no session.
+_NOTHING = b"\x00"
+_NOTHING_S = 5.0
+
+Cause = Literal["ended", "replaced", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,8 @@ class Ended:
         info: Whose it was; None when its record could not be read.
         refresh_token: To be revoked at the provider, where there is one.
         cause: ``replaced`` when the same browser signed in again: some providers end their own
-            session with the old refresh token, and with it the new one.
+            session with the old refresh token, and with it the new one.  ``refused`` when the
+            provider no longer takes the refresh token.
     """
 
     session_id: str
@@ -54,6 +59,7 @@ class Endings:
         self._unsent: list[bytes] = []
         self._on_end: dict[object, Callable[[str], None]] = {}
         self._on_revoke: dict[object, Callable[[Ended], None]] = {}
+        self._on_news: dict[object, Callable[[str], None]] = {}
         self._unsubscribe: Unregister | None = None
 
     def on_end(self, callback: Callable[[str], None]) -> Unregister:
@@ -63,6 +69,10 @@ class Endings:
     def on_revoke(self, callback: Callable[[Ended], None]) -> Unregister:
         """Call `callback` with each session that ends, on the one worker that took it out."""
         return _register(self._on_revoke, callback)
+
+    def on_news(self, callback: Callable[[str], None]) -> Unregister:
+        """Call `callback` with the id of each session another worker has changed or ended."""
+        return _register(self._on_news, callback)
 
     async def end(self, ids: Iterable[str], sealer: Sealer, cause: Cause) -> list[Ended]:
         """End the sessions of these ids; those that were still there.
@@ -83,6 +93,23 @@ class Endings:
             for item in ended:
                 _call_all(self._on_revoke, item)
         return ended
+
+    async def end_as_it_is(
+        self, session_id: str, data: bytes, sealer: Sealer, cause: Cause
+    ) -> bool:
+        """End the session while its record still is `data`; False when it is another by now."""
+        key = storage_key(session_id)
+        if not await self._store.compare_and_swap(key, data, _NOTHING, ttl_s=_NOTHING_S):
+            return False
+        await self._store.delete(key)
+        self.forget(session_id)
+        await self.tell(ended=[session_id])
+        _call_all(self._on_revoke, _read(sealer, session_id, data, cause))
+        return True
+
+    def give_up(self, ended: Ended) -> None:
+        """Have a refresh token revoked that came for a session which had ended meanwhile."""
+        _call_all(self._on_revoke, ended)
 
     def forget(self, session_id: str) -> None:
         """Act on this worker as a session's end demands."""
@@ -128,6 +155,8 @@ class Endings:
             self.forget(session_id)
         for session_id in told["changed"]:
             self._cache.drop(session_id)
+        for session_id in (*told["ended"], *told["changed"]):
+            _call_all(self._on_news, session_id)
 
 
 def _read(sealer: Sealer, session_id: str, data: bytes, cause: Cause) -> Ended:

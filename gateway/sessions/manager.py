@@ -4,15 +4,18 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import sha256
 
 from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
 from gateway.sessions import record as records
 from gateway.sessions.cache import CachedSession, SessionCache
-from gateway.sessions.endings import Ended, Endings, Unregister
+from gateway.sessions.directory import Directory
+from gateway.sessions.endings import Cause, Ended, Endings, Unregister
 from gateway.sessions.record import Record, SessionInfo
+from gateway.sessions.refresh import NEVER, due_at
+from gateway.sessions.refresher import Ask, Heard, Refresher
 from gateway.sessions.sealing import RandomBytes, Sealer
 from gateway.sessions.session import Limits, Session, Tokens, with_tokens
 from gateway.sessions.ticket import COOKIE_CHARS, Ticket, new_ticket, parse_ticket, storage_key
@@ -52,12 +55,15 @@ class SessionManager:
         self._endings = Endings(store, self._cache, clock)
         self._loading: dict[bytes, asyncio.Task[Session | None]] = {}
         self._upkeep = Upkeep(self, store, self._cache, self._endings, clock)
+        self._directory = Directory(self, store, clock)
+        self._refresher = Refresher(self, store, clock)
+        self._endings.on_news(self._refresher.tell)
 
     def recall(self, cookie: str, now: float) -> Session | None:
         """The live session of a cookie if this worker knows it; otherwise `load` has to tell.
 
-        Counts as a use at `now`.  Never waits: what the store should learn is left to the
-        background task.
+        Counts as a use at `now`.  Never waits: what the store should learn, and what the provider
+        is to be asked, is left to background tasks.
         """
         if len(cookie) != COOKIE_CHARS:
             return None
@@ -67,6 +73,8 @@ class SessionManager:
         unchecked_s = abs(now - entry.checked_at)
         if unchecked_s >= MAX_UNCHECKED_S or not entry.is_live(now, self.limits):
             return None
+        if now >= entry.refresh_due_at and not self._refresher.ahead(entry, now):
+            return None
         entry.last_seen_at = now
         if unchecked_s >= CHECK_S or abs(now - entry.written_at) >= touch_s(self.limits):
             self._upkeep.call(entry)
@@ -75,7 +83,8 @@ class SessionManager:
     async def load(self, cookie: str, now: float) -> Session | None:
         """The live session of a cookie as the store knows it; None if there is none.
 
-        Counts as a use at `now`.  Calls for one cookie at the same time share one read.
+        Counts as a use at `now`.  Calls for one cookie at the same time share one read.  Where
+        the access token is over and there is a refresh token, waits for new ones.
 
         Raises:
             StoreUnavailableError: The store could not answer, and this worker does not know
@@ -92,6 +101,33 @@ class SessionManager:
             task.add_done_callback(partial(self._loaded, digest))
         # One caller's client may go away; the others still want the answer.
         return await asyncio.shield(task)
+
+    def peek(self, cookie: str, now: float) -> Session | None:
+        """As `recall`, but no use of the session: nothing is noted, written or refreshed."""
+        entry = self._cache.get(_digest(cookie)) if len(cookie) == COOKIE_CHARS else None
+        if entry is None or abs(now - entry.checked_at) >= MAX_UNCHECKED_S:
+            return None
+        return entry.session if entry.is_live(now, self.limits) else None
+
+    async def look_up(self, cookie: str, now: float) -> Session | None:
+        """As `load`, but no use of the session: nothing is noted, written or refreshed.
+
+        Raises:
+            StoreUnavailableError: The store could not answer.
+        """
+        ticket = parse_ticket(cookie)
+        if ticket is None:
+            return None
+        record = records.unpack(await self._store.get(storage_key(ticket.session_id)))
+        session = records.open_session(self.sealer, ticket, record)
+        if record is None or session is None or self._cache.has_ended(session.session_id):
+            return None
+        entry = self._cache.get(_digest(cookie))
+        if entry is None:
+            entry = self._remember(_digest(cookie), ticket, session, record, now)
+        elif entry.body_digest == sha256(record.body).digest():
+            entry.checked_at = now
+        return session if entry.is_live(now, self.limits) else None
 
     async def create(
         self,
@@ -130,7 +166,7 @@ class SessionManager:
             ip=ip,
             provider_sid=provider_sid,
         )
-        session = with_tokens(bare, identity, tokens)
+        session = with_tokens(bare, identity, replace(tokens, access_issued_at=now))
         record = records.seal_session(self.sealer, ticket, session)
         await self._store.put(
             storage_key(session.session_id),
@@ -141,6 +177,8 @@ class SessionManager:
         replaced = (replaces,) if isinstance(replaces, str) else replaces or ()
         ids = [old.session_id for value in replaced if (old := parse_ticket(value)) is not None]
         await self._endings.end(ids, self.sealer, "replaced")
+        if self.limits.max_per_user:
+            await self._end_the_oldest(session)
         entry = self._remember(_digest(ticket.cookie), ticket, session, record, now)
         return ticket.cookie, entry.session
 
@@ -174,11 +212,19 @@ class SessionManager:
 
     async def list_for(self, user: str) -> list[SessionInfo]:
         """The live sessions of `user`, the one used last first."""
-        return await self._list(records.user_indexes(self.sealer, user))
+        return await self._directory.list(records.user_indexes(self.sealer, user))
+
+    async def list_of(self, issuer: str, subject: str) -> list[SessionInfo]:
+        """The live sessions of the issuer's subject, the one used last first."""
+        return await self._directory.list(records.subject_indexes(self.sealer, issuer, subject))
+
+    async def list_by_sid(self, issuer: str, provider_sid: str) -> list[SessionInfo]:
+        """The live sessions that the provider's session `provider_sid` gave rise to."""
+        return await self._directory.list(records.sid_indexes(self.sealer, issuer, provider_sid))
 
     async def list_all(self) -> list[SessionInfo]:
         """Every live session, the one used last first."""
-        return await self._list((records.EVERY_SESSION,))
+        return await self._directory.list((records.EVERY_SESSION,))
 
     async def count(self) -> int:
         """How many sessions the store holds."""
@@ -203,6 +249,10 @@ class SessionManager:
         ended = await self._endings.end([session_id], self.sealer, "ended")
         return ended[0] if ended else None
 
+    async def end_these(self, infos: Iterable[SessionInfo]) -> list[Ended]:
+        """End the sessions listed; those that were still there."""
+        return await self._endings.end([i.session_id for i in infos], self.sealer, "ended")
+
     async def end_all(self, issuer: str, subject: str) -> list[Ended]:
         """End every session of the issuer's subject."""
         return await self._end_under(records.subject_indexes(self.sealer, issuer, subject))
@@ -215,6 +265,10 @@ class SessionManager:
         """End every session of `user`."""
         return await self._end_under(records.user_indexes(self.sealer, user))
 
+    async def end_every(self) -> list[Ended]:
+        """End every session there is."""
+        return await self._end_under((records.EVERY_SESSION,))
+
     def on_end(self, callback: Callable[[str], None]) -> Unregister:
         """Call `callback` with the id of each session that ends, on whichever worker it does."""
         return self._endings.on_end(callback)
@@ -223,12 +277,24 @@ class SessionManager:
         """Call `callback` once with each session this worker ends, to revoke its token."""
         return self._endings.on_revoke(callback)
 
+    def refresh_with(self, ask: Ask, heard: Heard) -> None:
+        """Refresh sessions from now on: `ask` asks the provider, `heard` is told of each word."""
+        self._refresher.ask, self._refresher.heard = ask, heard
+
+    def watch(self, session_ids: Callable[[], Iterable[str]]) -> None:
+        """Look whether the sessions that `session_ids` names still live, though nobody asks.
+
+        Those whose limits have passed are told to the listeners of `on_end`.
+        """
+        self._upkeep.watch(session_ids)
+
     async def start(self) -> None:
         """Listen to the other workers, and write times of use from now on."""
         await self._upkeep.start()
 
     async def aclose(self) -> None:
         """Write what is left to write and stop; safe to call twice."""
+        await self._refresher.aclose()
         await self._upkeep.aclose()
 
     async def upkeep(self) -> None:
@@ -253,7 +319,11 @@ class SessionManager:
         session = records.open_session(self.sealer, ticket, record)
         if record is None or session is None:
             return None
-        return self._admit(digest, ticket, session, record, now)
+        admitted = self._admit(digest, ticket, session, record, now)
+        entry = self._cache.get(digest)
+        if admitted is None or entry is None or now < entry.refresh_due_at:
+            return admitted
+        return admitted if self._refresher.ahead(entry, now) else await self._refresher.wait(entry)
 
     def _admit(
         self, digest: bytes, ticket: Ticket, session: Session, record: Record, now: float
@@ -279,38 +349,76 @@ class SessionManager:
         self, digest: bytes, ticket: Ticket, session: Session, record: Record, now: float
     ) -> CachedSession:
         expires_at = int(session.created_at + self.limits.absolute_s)
+        body_digest = sha256(record.body).digest()
+        known = self._cache.get(digest)
+        # Uses this worker has seen may not have been written yet.
+        seen_at = session.last_seen_at if known is None else known.last_seen_at
+        seen_at = max(seen_at, session.last_seen_at)
+        if (
+            known is not None
+            and known.body_digest == body_digest
+            and known.session.identity.expires_at == expires_at
+        ):
+            known.last_seen_at, known.written_at = seen_at, session.last_seen_at
+            known.checked_at = now
+            return known
         identity = replace(session.identity, expires_at=expires_at)
         entry = CachedSession(
             session=replace(session, identity=identity),
             ticket=ticket,
-            last_seen_at=session.last_seen_at,
+            last_seen_at=seen_at,
             written_at=session.last_seen_at,
             checked_at=now,
-            body_digest=sha256(record.body).digest(),
+            body_digest=body_digest,
+            refresh_due_at=NEVER if self._refresher.ask is None else due_at(session.tokens),
         )
         if not self._cache.has_ended(session.session_id):
             self._cache.add(digest, entry)
         return entry
 
-    async def _list(self, indexes: Iterable[str]) -> list[SessionInfo]:
-        now = self._clock()
-        found = {}
-        for index in indexes:
-            for key, data in await self._store.find(index):
-                session_id = key.removeprefix("session:")
-                info = records.open_info(self.sealer, session_id, records.unpack(data))
-                if info is not None and self.limits.allow(info.created_at, info.last_seen_at, now):
-                    found[session_id] = info
-        return sorted(found.values(), key=lambda info: info.last_seen_at, reverse=True)
-
     async def _end_under(self, indexes: Iterable[str]) -> list[Ended]:
-        ids = []
-        for index in indexes:
-            for key, _ in await self._store.find(index):
-                ids.append(key.removeprefix("session:"))
-        return await self._endings.end(ids, self.sealer, "ended")
+        return await self._endings.end(await self._directory.ids(indexes), self.sealer, "ended")
+
+    async def _end_the_oldest(self, newest: Session) -> None:
+        who = newest.identity
+        found = await self.list_of(who.issuer, who.subject)
+        found.sort(key=lambda info: (info.session_id == newest.session_id, info.created_at))
+        await self.end_these(found[: max(0, len(found) - self.limits.max_per_user)])
+
+    # What the refresher needs; see Keeper.
+
+    async def reread(self, ticket: Ticket) -> CachedSession | None:
+        """See Keeper.reread."""
+        data = await self._store.get(storage_key(ticket.session_id))
+        record = records.unpack(data)
+        session = records.open_session(self.sealer, ticket, record)
+        if record is None or session is None or self._cache.has_ended(ticket.session_id):
+            self._endings.forget(ticket.session_id)
+            return None
+        return self._remember(_digest(ticket.cookie), ticket, session, record, self._clock())
+
+    async def end_refused(self, ticket: Ticket, session: Session, *, revoke: bool) -> bool:
+        """See Keeper.end_refused."""
+        for _ in range(_SWAP_ATTEMPTS):
+            data = await self._store.get(storage_key(ticket.session_id))
+            current = records.open_session(self.sealer, ticket, records.unpack(data))
+            if data is None or current is None:
+                self._endings.forget(ticket.session_id)
+                return True
+            if current.tokens != session.tokens:
+                return False
+            cause: Cause = "ended" if revoke else "refused"
+            if await self._endings.end_as_it_is(session.session_id, data, self.sealer, cause):
+                return True
+        return False
+
+    def give_up(self, session: Session) -> None:
+        """See Keeper.give_up."""
+        info = records.describe(session)
+        self._endings.give_up(Ended(session.session_id, info, session.tokens.refresh_token))
 
 
+@lru_cache(maxsize=4096)
 def _digest(cookie: str) -> bytes:
     # Looking a digest up takes no time that tells how much of a guess was right.
     return sha256(cookie.encode("utf-8", "surrogatepass")).digest()

@@ -81,6 +81,7 @@ def successor(session: Session, word: Refreshed, now: float) -> Session:
         user=before.user,
         account_id=before.account_id,
         external_id=before.external_id,
+        expires_at=before.expires_at,
     )
     tokens = replace(
         word.tokens,

@@ -7,10 +7,11 @@ overwrites nothing.
 """
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from gateway.errors import StoreUnavailableError
@@ -95,7 +96,7 @@ class Refresher:
             return False
         # Requests look again when they would have to wait.
         entry.refresh_due_at = tokens.access_expires_at or float("inf")
-        self._start(entry)
+        _ = self._start(entry)
         return True
 
     async def wait(self, entry: CachedSession) -> Session | None:
@@ -184,15 +185,14 @@ class Refresher:
             failures, until = await self._paused(entry)
             if self._clock() < until:
                 return _put_off(entry, until)
-            word = await self._word(entry.session)
-            match word:
+            match word := await self._word(entry.session):
                 case Refreshed():
                     found, kept = await self._succeed(entry, word, lock)
+                    return found
                 case Over():
-                    found = await self._end(entry, word)
+                    return await self._end(entry, word)
                 case Later():
-                    found = await self._pause(entry, word, failures + 1)
-            return found
+                    return await self._pause(entry, word, failures + 1)
         finally:
             if not kept:
                 await self._unlock(lock)
@@ -223,6 +223,7 @@ class Refresher:
         """The successor, and whether it is still to be written, under the lock."""
         session = entry.session
         after = successor(session, word, self._clock())
+        after = replace(after, last_seen_at=max(after.last_seen_at, entry.last_seen_at))
         try:
             return await self._replaced(entry, session, after), False
         except StoreUnavailableError:
@@ -287,10 +288,8 @@ class Refresher:
     async def _unlock(self, lock: Lock | None) -> None:
         if lock is None:
             return
-        try:
+        with contextlib.suppress(StoreUnavailableError):  # It falls free by itself.
             await self._store.unlock(lock)
-        except StoreUnavailableError:
-            pass  # It falls free by itself.
 
 
 def _pause_key(session: Session) -> str:

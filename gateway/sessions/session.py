@@ -26,10 +26,12 @@ class Limits:
     Attributes:
         idle_s: Seconds without a request before it ends.
         absolute_s: Seconds from sign-in before it ends, however busy.
+        max_per_user: How many one person may have at once; 0 is no limit.
     """
 
     idle_s: float
     absolute_s: float
+    max_per_user: int = 0
 
     def allow(self, created_at: float, last_seen_at: float, now: float) -> bool:
         """Whether a session of these times may still be used; the last instant is too late.
@@ -49,12 +51,14 @@ class Tokens:
 
     Attributes:
         access_expires_at: When the access token lapses, seconds since the epoch.
+        access_issued_at: When it was received.
     """
 
     access_token: str | None = field(default=None, repr=False)
     refresh_token: str | None = field(default=None, repr=False)
     id_token: str | None = field(default=None, repr=False)
     access_expires_at: float | None = None
+    access_issued_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ use is also looked up again every `CHECK_S` in the background, and one that was 
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable, Iterable
 from hashlib import sha256
 from typing import Protocol
 
@@ -29,6 +30,7 @@ MAX_UNCHECKED_S = 60.0
 _TOUCH_S = 60.0
 _TOUCHES_IN_IDLE = 20
 _ROUND_S = 30.0
+_SHORTEST_ROUND_S = 0.5
 _RETRY_S = 5.0
 
 
@@ -42,6 +44,11 @@ class Terms(Protocol):
 def touch_s(limits: Limits) -> float:
     """How far the store's time of last use may lag behind, in seconds."""
     return min(_TOUCH_S, limits.idle_s / _TOUCHES_IN_IDLE)
+
+
+def round_s(limits: Limits) -> float:
+    """How often the background task looks by itself, in seconds."""
+    return max(_SHORTEST_ROUND_S, min(_ROUND_S, touch_s(limits)))
 
 
 def ttl_s(limits: Limits, created_at: float, now: float) -> float:
@@ -81,6 +88,12 @@ class Upkeep:
         self._due: deque[CachedSession] = deque()
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._watched: Callable[[], Iterable[str]] | None = None
+        self._look_at: dict[str, float] = {}
+
+    def watch(self, session_ids: Callable[[], Iterable[str]]) -> None:
+        """Look whether the sessions that `session_ids` names still live, though nobody asks."""
+        self._watched = session_ids
 
     def call(self, entry: CachedSession) -> None:
         """Have the background task look after `entry` soon."""
@@ -123,6 +136,7 @@ class Upkeep:
                 if self._cache.holds(entry):
                     await self._look_after(entry)
             await self._endings.upkeep()
+            await self._watch()
         except StoreUnavailableError:
             for entry in self._due:
                 entry.due = False
@@ -132,7 +146,7 @@ class Upkeep:
     async def _run(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(_ROUND_S):
+                async with asyncio.timeout(round_s(self._terms.limits)):
                     await self._wake.wait()
             except TimeoutError:
                 pass  # Lost messages are sent, and old endings forgotten, without any request.
@@ -162,6 +176,34 @@ class Upkeep:
             entry.checked_at = self._clock()
             entry.written_at = info.last_seen_at
             await self._touch(entry, data, record, info)
+
+    async def _watch(self) -> None:
+        """End, on this worker, what is watched and over.
+
+        A tunnel asks for nothing once it is open, so nobody would notice that its session's idle
+        time is over, or that the message of its end was lost.
+        """
+        watched = set(() if self._watched is None else self._watched())
+        self._look_at = {i: at for i, at in self._look_at.items() if i in watched}
+        for session_id in watched:
+            now = self._clock()
+            # A clock that was set back does not put a look off for long.
+            if 0 < self._look_at.setdefault(session_id, now) - now <= MAX_UNCHECKED_S:
+                continue
+            data = await self._store.get(storage_key(session_id))
+            info = records.open_info(self._terms.sealer, session_id, records.unpack(data))
+            limits, seen_at = self._terms.limits, self._last_seen(session_id, info)
+            if data is None or (
+                info is not None and not limits.allow(info.created_at, seen_at, now)
+            ):
+                self._endings.forget(session_id)
+            else:
+                self._look_at[session_id] = min(now + MAX_UNCHECKED_S, seen_at + limits.idle_s)
+
+    def _last_seen(self, session_id: str, info: SessionInfo | None) -> float:
+        known = self._cache.of(session_id)
+        times = [] if known is None else [known.last_seen_at]
+        return max(times if info is None else [*times, info.last_seen_at], default=self._clock())
 
     async def _touch(
         self, entry: CachedSession, data: bytes, record: Record, info: SessionInfo

@@ -13,6 +13,7 @@ from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote, unknown_message
 from gateway.settings.schema import ServerSettings, SessionSettings, Settings
 from gateway.settings.upstreams import UpstreamSettings, fold_name
+from gateway.storage.location import is_networked
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Draft:
 
     Attributes:
         public_url: Empty if it could not be read.
+        has_secret: Whether the secret is given, right or wrong.
         routes: None if the file gives none.
     """
 
@@ -38,6 +40,8 @@ class Draft:
     providers: Mapping[str, ProviderSettings | None]
     server: ServerSettings | None
     sessions: SessionSettings | None
+    store: str | None
+    has_secret: bool
     routes: tuple[RouteDraft, ...] | None
 
     @classmethod
@@ -50,6 +54,8 @@ class Draft:
             providers=settings.providers,
             server=settings.server,
             sessions=settings.sessions,
+            store=settings.store,
+            has_secret=bool(settings.secret),
             routes=tuple(RouteDraft(it.name, it.upstream, it) for it in settings.routes)
             if given
             else None,
@@ -62,6 +68,7 @@ def check(draft: Draft) -> list[Problem]:
         *_providers(draft),
         *_server(draft),
         *_cookie(draft),
+        *_store(draft),
         *_upstreams(draft),
         *_routes(draft),
     ]
@@ -80,6 +87,9 @@ def _server(draft: Draft) -> Iterator[Problem]:
         if address in seen:
             yield Problem(("server", "listen", index), f"{quote(str(address))} is there twice")
         seen.add(address)
+    if draft.store == "memory" and draft.server.workers != 1:
+        message = "store: memory is one worker's own: workers must be 1, or the store another"
+        yield Problem(("server", "workers"), message)
     if draft.server.admin_listen in seen:
         message = f"{draft.server.admin_listen} is where the public listens: take another port"
         yield Problem(("server", "admin_listen"), message)
@@ -98,6 +108,13 @@ def _cookie(draft: Draft) -> Iterator[Problem]:
         # Browsers take SameSite=None only together with Secure (RFC 6265bis, section 5.7).
         if cookie.same_site == "none" and origin.startswith("http:"):
             yield Problem((*path, "same_site"), f"none needs https, and public_url has {origin}")
+
+
+def _store(draft: Draft) -> Iterator[Problem]:
+    if draft.store is not None and is_networked(draft.store) and not draft.has_secret:
+        # One made in data_dir would be another on every machine.
+        message = 'a shared store needs "secret", the same everywhere (openssl rand -base64 32)'
+        yield Problem(("store",), message)
 
 
 def _upstreams(draft: Draft) -> Iterator[Problem]:

@@ -90,6 +90,8 @@ def _salvage(data: Mapping[str, Data]) -> Draft:
         providers=each(ProviderSettings, data.get("providers")) if "providers" in data else {},
         server=one(ServerSettings, data.get("server", {})),
         sessions=one(SessionSettings, data.get("sessions", {})),
+        store=store if isinstance(store := data.get("store"), str) else None,
+        has_secret="secret" in data or "secret_file" in data,
         routes=None
         if "routes" not in data
         else tuple(

@@ -31,6 +31,7 @@ from gateway.settings.scalars import (
     quote,
     wrong,
 )
+from gateway.settings.stores import parse_store
 from gateway.settings.upstreams import (
     AssertionSettings,
     HeaderValueSettings,
@@ -74,18 +75,11 @@ __all__ = [
 _SHORTEST_SECRET = 32  # Bytes: as many as the keys derived from it.
 _MOST_WORKERS = 512
 _LATER_MODES = ("standalone", "hybrid")
-_LATER_STORES = ("redis://", "rediss://", "postgresql://")
 
 
 def _mode(value: object) -> object:
     if value in _LATER_MODES:
         raise wrong(f"{value} is not there yet")
-    return value
-
-
-def _store(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_LATER_STORES):
-        raise wrong(f"a store at {value.partition('//')[0]}// is not there yet")
     return value
 
 
@@ -198,10 +192,13 @@ class CookieSettings(Section):
 
 
 class SessionSettings(Section):
-    """How long a signed-in browser stays signed in; seconds."""
+    """How long a signed-in browser stays signed in, and how many may be; seconds."""
 
     idle_timeout: Duration = Field(8 * 3600.0, description="Ends without a request.")
     absolute_timeout: Duration = Field(7 * 86400.0, description="Ends however busy.")
+    max_per_user: Count = Field(
+        0, description="Sessions of one user at once; the oldest ends for a new one. 0 is no limit."
+    )
     cookie: CookieSettings = Field(CookieSettings(), description="The session cookie.")
 
     @model_validator(mode="after")
@@ -250,8 +247,10 @@ class Settings(Section):
         (), description="File that holds the secret; a list, newest first, to rotate."
     )
     data_dir: FileName = Field(Path("data"), description="What must survive a restart lives here.")
-    store: Annotated[Literal["sqlite", "memory"], BeforeValidator(_store)] = Field(
-        "sqlite", description="Where sessions are kept."
+    store: Annotated[str, BeforeValidator(parse_store)] = Field(
+        "sqlite",
+        repr=False,
+        description="Where sessions are kept: sqlite, memory, or the URL of a shared store.",
     )
     server: ServerSettings = Field(ServerSettings(), description="Listeners and limits.")
     upstreams: Annotated[Mapping[Text, UpstreamSettings], AfterValidator(_not_empty)] = Field(

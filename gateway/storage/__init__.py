@@ -36,9 +36,10 @@ def open_store(location: str, data_dir: Path, clock: Clock) -> Store:
     try:
         module = import_module(STORES[scheme])
     except ModuleNotFoundError as error:
-        if error.name not in _EXTRAS:
+        extra = _EXTRAS.get((error.name or "").partition(".")[0])
+        if extra is None:
             raise
-        hint = f"pip install 'gatepost[{_EXTRAS[error.name]}]'"
+        hint = f"pip install 'gatepost[{extra}]'"
         raise StoreUnavailableError(f"{scheme}: the driver is not installed: {hint}") from error
     return cast("Store", module.build(location, data_dir, clock))
 

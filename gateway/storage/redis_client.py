@@ -64,7 +64,7 @@ class RedisClient:
         }
         self._pool: Any  # The driver annotates neither kind.
         if location.sentinel:
-            self._sentinel = Sentinel(  # type: ignore[no-untyped-call] - so too
+            self._sentinel = Sentinel(  # type: ignore[no-untyped-call]
                 location.hosts,
                 sentinel_kwargs={
                     **common,
@@ -74,7 +74,7 @@ class RedisClient:
                     "socket_timeout": _SENTINEL_S,
                 },
             )
-            self._pool = SentinelConnectionPool(  # type: ignore[no-untyped-call] - so too
+            self._pool = SentinelConnectionPool(  # type: ignore[no-untyped-call]
                 location.sentinel, self._sentinel, ssl=location.is_tls, **to_server
             )
         else:
@@ -93,7 +93,7 @@ class RedisClient:
         """
         connection: AbstractConnection = self._pool.make_connection()
         try:
-            await connection.connect()  # type: ignore[no-untyped-call] - not annotated
+            await connection.connect()  # type: ignore[no-untyped-call]
         except BaseException:
             await connection.disconnect(nowait=True)
             raise
@@ -114,7 +114,7 @@ class RedisClient:
 def unavailable(operation: str, error: Exception) -> StoreUnavailableError:
     """What the store raises where the driver raised `error`."""
     # Some servers repeat the arguments of a command they do not know.
-    told = str(error).partition(", with args beginning with")[0] or type(error).__name__
+    told = str(error).partition(", with args beginning with")[0] or "no answer in time"
     return StoreUnavailableError(f"redis: {operation}: {told}")
 
 

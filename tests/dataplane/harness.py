@@ -1,6 +1,7 @@
 """A gateway in the test's own event loop, and a client that sends and reads exact bytes."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -143,6 +144,10 @@ class Client:
 
     def abort(self) -> None:
         """Leave with a reset."""
+        # SO_LINGER with zero seconds turns the close into a reset.
+        sock = self.writer.get_extra_info("socket")
+        if not self.writer.transport.is_closing():
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
         self.writer.transport.abort()
 
 
@@ -173,7 +178,9 @@ class RunningGateway:
         """A Cookie field line of a session of `user`."""
         store = open_store("sqlite", self.directory / "data", time.time)  # noqa: TID251
         limits = Limits(idle_s=3600, absolute_s=86400)
-        manager = SessionManager(store, Sealer(configured_secrets((_SECRET,))), limits, time.time)  # noqa: TID251
+        manager = SessionManager(
+            store, Sealer(configured_secrets((_SECRET,))), limits, clock=time.time
+        )  # noqa: TID251
         values = {
             "user": user,
             "subject": user,

@@ -142,9 +142,7 @@ async def test_100_continue_is_the_apps_to_send(raw_upstream, gateway):
 
     upstream = await raw_upstream(handle)
     client = await (await gateway(upstream.url)).client()
-    await client.send(
-        request("/", "Expect: 100-Continue", "Content-Length: 5", method="POST")
-    )
+    await client.send(request("/", "Expect: 100-Continue", "Content-Length: 5", method="POST"))
 
     assert (await client.head()).status == 100
     await client.send(b"hello")
@@ -232,7 +230,9 @@ async def test_head_has_the_framing_of_get_and_no_body(raw_upstream, gateway, he
         answer = await client.ask(request("/", method="HEAD"))
         assert answer.status == 200
         for name in (b"content-length", b"transfer-encoding"):
-            assert answer.all(name) == [v for n, v in split_fields(head.partition(b"\r\n")[2]) if n == name]
+            assert answer.all(name) == [
+                v for n, v in split_fields(head.partition(b"\r\n")[2]) if n == name
+            ]
     assert upstream.connections == 1
 
 
@@ -268,7 +268,9 @@ async def test_pipelined_requests_are_answered_in_order(raw_upstream, gateway):
             path = got[0].split(b" ")[1]
             await asyncio.sleep(0.03 if path == b"/slow" else 0)
             body = path + b"?" + got[2]
-            await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+            await connection.send(
+                b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            )
 
     upstream = await raw_upstream(handle)
     client = await (await gateway(upstream.url)).client()
@@ -279,7 +281,9 @@ async def test_pipelined_requests_are_answered_in_order(raw_upstream, gateway):
         + b"\r\n"
         + request("/_gatepost/.well-known/jwks.json")
         + request("/chunked", CHUNKED, method="POST", body=b"3\r\ntwo\r\n0\r\n\r\n")
-        + request("/_gatepost/sign-out-that-is-none", "Content-Length: 3", method="POST", body=b"abc")
+        + request(
+            "/_gatepost/sign-out-that-is-none", "Content-Length: 3", method="POST", body=b"abc"
+        )
         + b"GET /other HTTP/1.1\r\nHost: other.test\r\n\r\n"
         + request("/last", "Connection: close")
         + request("/never")
@@ -287,7 +291,12 @@ async def test_pipelined_requests_are_answered_in_order(raw_upstream, gateway):
 
     got = [await client.response() for _ in range(8)]
     assert [a.status for a in got] == [200, 401, 200, 200, 200, 404, 421, 200]
-    assert [got[i].body for i in (0, 2, 4, 7)] == [b"/slow?", b"/post?one", b"/chunked?two", b"/last?"]
+    assert [got[i].body for i in (0, 2, 4, 7)] == [
+        b"/slow?",
+        b"/post?one",
+        b"/chunked?two",
+        b"/last?",
+    ]
     assert got[7].closes
     assert await client.is_closed()
 

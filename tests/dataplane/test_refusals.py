@@ -61,9 +61,7 @@ FRAMING = {
         b"Transfer-Encoding: chunked", b"Transfer-encoding: cow", body=CHUNKS
     ),
     "a coding in HTTP/1.0": b"POST / HTTP/1.0\r\n" + H + b"Transfer-Encoding: chunked\r\n\r\n",
-    **{
-        f"coding {n!r}": post(b"Transfer-Encoding: " + n, body=CHUNKS) for n in TE_SPELLINGS
-    },
+    **{f"coding {n!r}": post(b"Transfer-Encoding: " + n, body=CHUNKS) for n in TE_SPELLINGS},
     "space before the colon of a length": post(b"Content-Length : 5"),
     "space before the colon of a coding": post(b"Transfer-Encoding : chunked", body=CHUNKS),
     "tab before the colon": post(b"Transfer-Encoding\t: chunked", body=CHUNKS),

@@ -53,7 +53,10 @@ WRONG = {
     "nothing": b"",
     "half a head": b"HTTP/1.1 200 OK\r\nContent-Le",
     "an interim answer alone": b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n",
-    "an interim answer that is wrong": b"HTTP/1.1 103 Hints\r\nX : y\r\n\r\n" + OK + LENGTH + b"\r\nok",
+    "an interim answer that is wrong": b"HTTP/1.1 103 Hints\r\nX : y\r\n\r\n"
+    + OK
+    + LENGTH
+    + b"\r\nok",
     "interim answers without end": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2000,
 }
 BROKEN_OFF = {
@@ -62,9 +65,11 @@ BROKEN_OFF = {
     "half a chunk": OK + b"Transfer-Encoding: chunked\r\n\r\n9\r\nhello",
     "half the last chunk": OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n",
     "a size that is none": OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nx\r\n",
-    "a chunk longer than its size": OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello!\r\n0\r\n\r\n",
+    "a chunk longer than its size": OK
+    + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello!\r\n0\r\n\r\n",
     "bare line feeds": OK + b"Transfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n",
-    "a trailer that is none": OK + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx\r\n\r\n",
+    "a trailer that is none": OK
+    + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx\r\n\r\n",
 }
 
 

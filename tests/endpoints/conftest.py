@@ -120,15 +120,20 @@ async def http():
 
 
 @pytest.fixture
-async def sessions(clock):
-    store = MemoryStore(clock)
+async def store(clock):
+    opened = MemoryStore(clock)
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def sessions(clock, store):
     manager = SessionManager(
         store, Sealer((b"0" * 32,)), Limits(idle_s=3600, absolute_s=86400), clock=clock
     )
     await manager.start()
     yield manager
     await manager.aclose()
-    await store.aclose()
 
 
 @pytest.fixture
@@ -173,7 +178,7 @@ def sign_ins():
 
 
 @pytest.fixture
-def make_browser(providers, sessions, clock, sign_ins):
+def make_browser(providers, sessions, store, clock, sign_ins):
     """A browser in front of the endpoints: ``make_browser(same_site="strict")``."""
 
     def make(public_url=f"https://{HOST}", **rules):
@@ -183,6 +188,8 @@ def make_browser(providers, sessions, clock, sign_ins):
             cookies=CookieRules(**rules),
             clock=clock,
             key_set=lambda: KEY_SET,
+            store=store,
+            told_of_logouts=frozenset(providers),
             on_sign_in=lambda provider, outcome: sign_ins.append((provider, outcome)),
         )
         return Browser(build_endpoints(deps), clock, public_url)

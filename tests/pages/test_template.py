@@ -41,6 +41,22 @@ PAGES: dict[str, dict[str, object]] = {
         "username": HOSTILE,
     },
     "logout": {"name": HOSTILE, "provider": HOSTILE, "action": "/", "home_url": "/"},
+    "account": {
+        **dict.fromkeys(("name", "user", "email", "provider"), HOSTILE),
+        "groups": [HOSTILE],
+        "sessions": [
+            {
+                **dict.fromkeys(("id", "device", "ip", "provider"), HOSTILE),
+                "created": "2026-11-22 10:00 UTC",
+                "last_seen": "2026-11-22 10:00 UTC",
+                "current": current,
+            }
+            for current in (True, False)
+        ],
+        "action": "/",
+        "logout_url": "/",
+        "home_url": "/",
+    },
     "signed-out": {
         "provider_session_lives": True,
         "provider": HOSTILE,

@@ -7,6 +7,7 @@
 //   port      number; 0 (default) takes a free one
 //   clients   client metadata known from the start; more can be registered (RFC 7591) at any time
 //   users     login name -> claims; a login name not listed gets claims made from the name
+//   delay     path -> milliseconds that its answers take
 //   ttl       seconds for AccessToken, IdToken, RefreshToken, Session, ...
 //   algorithms, features, and any other member: given to oidc-provider as they are
 //
@@ -17,7 +18,9 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 
 import Provider from 'oidc-provider';
 
-const { port = 0, users = {}, ttl = {}, features = {}, ...rest } = JSON.parse(process.argv[2] ?? '{}');
+const {
+  port = 0, users = {}, delay = {}, ttl = {}, features = {}, ...rest
+} = JSON.parse(process.argv[2] ?? '{}');
 
 // Everything but the one line of JSON belongs to the log.
 console.info = console.error;
@@ -124,13 +127,16 @@ const server = createServer((request, response) => {
     }, () => response.writeHead(400).end());
     return;
   }
-  answer(request, response);
+  setTimeout(() => answer(request, response), delay[request.url.split('?')[0]] ?? 0);
 });
 
 server.listen(port, '127.0.0.1', () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const provider = new Provider(issuer, configuration);
   provider.on('server_error', (ctx, error) => console.error(error));
+  provider.on('grant.success', (ctx) => console.error(`granted: ${ctx.oidc.params.grant_type}`));
+  provider.on('grant.revoked', (ctx, grantId) => console.error(`revoked: ${grantId}`));
+  provider.on('grant.error', (ctx, error) => console.error(`refused: ${error.message}`));
   answer = provider.callback();
   process.stdout.write(`${JSON.stringify({ issuer })}\n`);
 });

@@ -207,6 +207,23 @@ async def test_a_sign_in_ends_the_sessions_the_browser_came_with(manager, sign_i
     ]
 
 
+@pytest.mark.parametrize(("most", "left"), [(0, 5), (1, 1), (3, 3), (9, 5)])
+async def test_the_oldest_end_where_there_may_be_only_so_many(
+    make_manager, sign_in, clock, most, left
+):
+    limits = Limits(idle_s=1000, absolute_s=5000, max_per_user=most)
+    manager, other = await make_manager(limits=limits), await make_manager(limits=limits)
+    bob, _ = await sign_in(manager, "bob")
+    cookies = []
+    for number in range(5):
+        clock.now += 1
+        cookies.append((await sign_in(manager if number % 2 else other))[0])
+
+    living = [await manager.load(cookie, clock.now) is not None for cookie in cookies]
+    assert living == [False] * (5 - left) + [True] * left
+    assert await manager.load(bob, clock.now) is not None
+
+
 async def test_sessions_are_listed_the_last_used_first(manager, sign_in, clock):
     for user in ("alice", "bob", "alice"):
         await sign_in(manager, user)

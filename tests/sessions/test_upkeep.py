@@ -67,3 +67,50 @@ async def test_a_session_changed_elsewhere_without_a_word_is_read_again(
 
     assert other.recall(cookie, clock.now) is None
     assert (await other.load(cookie, clock.now)).tokens.access_token == "at2"
+
+
+async def test_what_is_watched_ends_when_nobody_uses_it(make_manager, sign_in, clock, store):
+    limits = Limits(idle_s=100, absolute_s=1000)
+    worker, other = await make_manager(limits=limits), await make_manager(limits=limits)
+    cookie, session = await sign_in(worker)
+    await other.load(cookie, clock.now)
+    heard = []
+    other.on_end(heard.append)
+    other.watch(lambda: [session.session_id])
+    for _ in range(3):
+        clock.now += 45
+        assert await worker.load(cookie, clock.now) is not None
+        await worker.upkeep()
+        await other.upkeep()
+    assert heard == []  # Another worker sees it used.
+    clock.now += 99.9
+    await other.upkeep()
+    assert heard == []
+    clock.now += 0.1
+    await other.upkeep()
+    assert heard == [session.session_id]
+
+
+async def test_what_is_watched_ends_though_no_message_came(make_manager, sign_in, clock, store):
+    worker, other = await make_manager(), await make_manager()
+    cookie, session = await sign_in(worker)
+    heard = []
+    other.on_end(heard.append)
+    other.watch(lambda: [session.session_id])
+    await other.upkeep()
+    store.mute = True
+    await worker.end(cookie)
+    store.calls.clear()
+    for _ in range(59):
+        clock.now += 1
+        await other.upkeep()
+    assert store.calls == []
+    clock.now += 1
+    await other.upkeep()
+
+    assert heard == [session.session_id]
+
+
+@pytest.mark.parametrize(("idle_s", "round_s"), [(8 * 3600, 30), (200, 10), (2, 0.5)])
+def test_the_background_task_looks_more_often_where_limits_are_short(idle_s, round_s):
+    assert upkeep.round_s(Limits(idle_s, 1e6)) == round_s

@@ -44,11 +44,17 @@ ADDED = [
         "auth_mode: oidc_only",
         '4:12: auth_mode: unknown auth_mode "oidc_only" (did you mean "oidc-only"?)',
     ),
-    ("store: redis://r", "4:8: store: a store at redis:// is not there yet"),
-    ("store: postgresql://r", "4:8: store: a store at postgresql:// is not there yet"),
+    (
+        "store: redis://r",
+        '4:8: store: a shared store needs "secret", the same everywhere (openssl rand -base64 32)',
+    ),
     ("store: sqllite", '4:8: store: unknown store "sqllite" (did you mean "sqlite"?)'),
-    ("store: mysql", '4:8: store: unknown store "mysql" (one of: sqlite, memory)'),
-    ("store: [sqlite]", "4:1: store: must be one of sqlite, memory, not a list"),
+    (
+        "store: mysql",
+        '4:8: store: unknown store "mysql" '
+        "(one of: sqlite, memory, redis://, rediss://, postgresql://)",
+    ),
+    ("store: [sqlite]", "4:1: store: must be sqlite, memory or a URL, not a list"),
     ("bearer: []", "4:1: bearer: is not there yet"),
     ("api_keys: {}", "4:1: api_keys: is not there yet"),
     ("tokens: {}", "4:1: tokens: is not there yet"),

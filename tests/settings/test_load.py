@@ -135,13 +135,13 @@ def test_a_variable_without_a_name_means_the_only_entry(name, value, get):
         ("GATEPOST_server", "x", "unknown variable (write GATEPOST_SERVER__LISTEN)"),
         ("GATEPOST_STORE", "", "is empty: unset it or give it a value"),
         ("GATEPOST_SECRET", " ", "is empty: unset it or give it a value"),
-        ("GATEPOST_STORE", "mysql", 'unknown store "mysql" (one of: sqlite, memory)'),
+        ("GATEPOST_STORE", "sqlit", 'unknown store "sqlit" (did you mean "sqlite"?)'),
         (
             "GATEPOST_PUBLIC_URL",
             "[https://a, x]",
             'public_url[1]: "x" must start with https:// or http://',
         ),
-        ("GATEPOST_STORE__X", "1", "must be one of sqlite, memory, not a mapping"),
+        ("GATEPOST_STORE__X", "1", "must be sqlite, memory or a URL, not a mapping"),
         ("GATEPOST_PUBLIC_URL__X", "1", "public_url is text: set it as a whole"),
         (
             "GATEPOST_SERVER",

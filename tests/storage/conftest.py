@@ -1,11 +1,14 @@
 """A clock that tests drive, and every store that is listed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 from gateway.storage import STORES, Store, open_store
+from tests.fixtures.postgres import PostgresServer
+from tests.fixtures.redis import RedisServer
 
 
 class Clock:
@@ -20,24 +23,49 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture(params=sorted(STORES))
-async def store(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock
-) -> AsyncIterator[Store]:
-    opened = open_store(request.param, tmp_path / "data", clock)
+# The same store as redis://, but for TLS: see test_redis.py.
+NAMES = sorted(STORES.keys() - {"rediss"})
+
+_prefixes = count(1)
+
+
+@pytest.fixture
+def locate(request: pytest.FixtureRequest) -> Callable[[str], str]:
+    """A new, empty store's location, by the name of its kind."""
+
+    def location(name: str) -> str:
+        if name == "redis":
+            server: RedisServer = request.getfixturevalue("redis_server")
+            return f"{server.url}?prefix=test-{next(_prefixes)}"
+        if name == "postgresql":
+            database: PostgresServer = request.getfixturevalue("postgres_server")
+            return database.schema_url()
+        return name
+
+    return location
+
+
+@pytest.fixture(params=NAMES)
+def location(request: pytest.FixtureRequest, locate: Callable[[str], str]) -> str:
+    """One store after another."""
+    return locate(request.param)
+
+
+@pytest.fixture
+async def store(location: str, tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
+    opened = open_store(location, tmp_path / "data", clock)
     yield opened
     await opened.aclose()
 
 
 @pytest.fixture
 async def store_pair(
-    request: pytest.FixtureRequest, store: Store, tmp_path: Path, clock: Clock
+    store: Store, location: str, tmp_path: Path, clock: Clock
 ) -> AsyncIterator[tuple[Store, Store]]:
     """Two of them over the same values, where the kind of store can be shared at all."""
-    name = request.node.callspec.params["store"]
-    if name == "memory":
+    if location == "memory":
         yield store, store
         return
-    other = open_store(name, tmp_path / "data", clock)
+    other = open_store(location, tmp_path / "data", clock)
     yield store, other
     await other.aclose()

@@ -1,0 +1,1 @@
+"""Accounts: whom the gateway remembers, and which user name is whose."""

@@ -1,0 +1,36 @@
+"""What an account's records say, and how user names are compared.  Pure."""
+
+import json
+import unicodedata
+
+from gateway.errors import GatewayError
+
+
+class UserTakenError(GatewayError):
+    """The user name belongs to another account."""
+
+    reason = "user-taken"
+    status = 403
+
+
+def fold_user(user: str) -> str:
+    """`user` as the laxest app compares it: ``Alice`` and ``alice`` are one user name."""
+    # Unicode 15.0, section 3.13: compatibility caseless matching, less its first step.
+    return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", user).casefold())
+
+
+def encode_record(account_id: str) -> bytes:
+    """The written form of what an identity, or a user name, belongs to."""
+    return json.dumps({"version": 1, "account_id": account_id}).encode()
+
+
+def decode_record(data: bytes) -> str:
+    """The account id written in `data`.
+
+    Raises:
+        ValueError: `data` is none of `encode_record`.
+    """
+    record = json.loads(data)
+    if not isinstance(record, dict) or record.get("version") != 1:
+        raise ValueError("no record of this version")
+    return str(record["account_id"])

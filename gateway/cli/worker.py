@@ -1,0 +1,90 @@
+"""One of several workers, as the supervisor of `gatepost serve` starts it; see WORKER.
+
+No part of the command line: what that imports, a worker would have to wait for.
+"""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Coroutine
+from typing import TYPE_CHECKING, Any
+
+from gateway.cli.logs import log_to_stderr
+from gateway.errors import GatewayError, SettingsError
+from gateway.server.channel import Channel, open_channel
+from gateway.server.worker_process import Failed
+
+if TYPE_CHECKING:
+    from gateway.app import Gateway
+
+
+def run_worker(descriptor: int) -> int:
+    """Do what the supervisor at the other end of `descriptor` says; the exit status."""
+    import uvloop
+
+    log_to_stderr()
+    # The supervisor is told of these, and says what to do.
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
+    end = socket.socket(fileno=descriptor)
+    end.setblocking(False)
+    # Of the sockets that are inherited, none goes on to what a hook may start.
+    end.set_inheritable(False)
+    return uvloop.run(_work(end))
+
+
+async def _work(end: socket.socket) -> int:
+    from gateway.app import Gateway
+
+    channel = await open_channel(end)
+    message = await channel.receive()
+    if message is None:
+        return 0
+    number, _, (settings, place) = message
+    gateway = Gateway(settings, place)
+    failed = await _attempt(gateway.start())
+    channel.send((number, failed))
+    if failed is None:
+        await _serve(gateway, channel)
+    await channel.aclose()
+    return 0 if failed is None else failed.status
+
+
+async def _attempt(work: Coroutine[Any, Any, None]) -> Failed | None:
+    try:
+        await work
+    except SettingsError as error:
+        return Failed(2, tuple(error.problems))
+    except (GatewayError, OSError) as error:
+        return Failed(1, (str(error),))
+    return None
+
+
+async def _serve(gateway: "Gateway", channel: Channel) -> None:
+    """Serve until SIGTERM, or until the supervisor is gone."""
+    loop = asyncio.get_running_loop()
+    stop = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stop.set)
+    answering = loop.create_task(_answer(gateway, channel))
+    answering.add_done_callback(lambda _: stop.set())
+    await stop.wait()
+    # Until all is drained, the supervisor may ask for numbers.
+    await gateway.stop()
+    answering.cancel()
+    await asyncio.wait([answering])
+
+
+async def _answer(gateway: "Gateway", channel: Channel) -> None:
+    while (message := await channel.receive()) is not None:
+        number, what, argument = message
+        if what == "numbers":
+            channel.send((number, await gateway.numbers()))
+        elif what == "obstacle":
+            channel.send((number, await gateway.obstacle()))
+        elif what == "reload":
+            channel.send((number, await _attempt(gateway.reload(argument))))
+
+
+if __name__ == "__main__":
+    sys.exit(run_worker(int(sys.argv[1])))

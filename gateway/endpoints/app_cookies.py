@@ -1,0 +1,106 @@
+"""What becomes of an app's cookies in a browser where somebody signs in or out."""
+
+import secrets
+from collections.abc import Callable, Iterable
+
+from gateway.endpoints.cookies import CookieRules, is_secure, open_sealed, seal
+from gateway.message.cookies import set_cookie
+from gateway.message.request import Request
+from gateway.message.response import FieldList
+from gateway.model import Identity
+from gateway.mutate.cookies import EVERYWHERE, OwnNames, expired
+from gateway.mutate.jar import Jar, encode_jar
+from gateway.mutate.owners import (
+    LONGEST_S,
+    CookieOwners,
+    OwnCookies,
+    marked_sent,
+    readable_sent,
+)
+from gateway.sessions.sealing import Sealer
+
+_PURPOSE = "cookie-jar"
+_SEED_BYTES = 12
+
+
+class AppCookies:
+    """Keeps the jar of each browser, and takes cookies away where it can.
+
+    Attributes:
+        own: The gateway's own cookies.
+        owners: Knows the owners of the app's.
+    """
+
+    def __init__(
+        self,
+        rules: CookieRules,
+        sealer: Sealer,
+        names: Iterable[bytes],
+        new_seed: Callable[[], str] = lambda: secrets.token_urlsafe(_SEED_BYTES),
+    ) -> None:
+        """Use `names`, those of the gateway's own cookies."""
+        self._rules = rules
+        self._sealer = sealer
+        self._new_seed = new_seed
+        self.own = OwnCookies(
+            names=OwnNames(names),
+            # With the session's domain, if it has one: a sign-out on one host counts on all.
+            jar=lambda request: f"{rules.session_name(request)}-jar",
+            note=lambda request: rules.own_name(request, "at-"),
+            open_jar=lambda name, value: open_sealed(sealer, _PURPOSE, name, value),
+        )
+        self.owners = CookieOwners(sealer.digests, self.own)
+
+    def signed_in(self, request: Request, identity: Identity) -> FieldList:
+        """The fields for a browser in which `identity` has just signed in."""
+        jar = self.owners.jar(request)
+        keys = self.owners.keys(identity)
+        is_change = jar.owner != "" and jar.owner not in keys
+        return (
+            self._keep(request, jar.signed_in(keys[0], self._new_seed())),
+            *(self._without_readable(request) if is_change else ()),
+        )
+
+    def signed_out(self, request: Request, identity: Identity | None) -> FieldList:
+        """The fields for a browser whose user signs out; None where the session was over."""
+        jar = self.owners.jar(request)
+        if identity is not None:
+            keys = self.owners.keys(identity)
+        elif jar.owner:
+            keys = (jar.owner,)
+        else:
+            return ()
+        tags = () if identity is None else self.owners.tags(identity, request)
+        marked = marked_sent(request, tags) if tags else []
+        secure = is_secure(request)
+        return (
+            self._keep(request, jar.signed_out(keys, self._new_seed())),
+            *self._without_readable(request),
+            *_fields(expired(name, EVERYWHERE, secure=secure) for name in marked),
+        )
+
+    def _keep(self, request: Request, jar: Jar) -> tuple[str, str]:
+        name = self.own.jar(request)
+        return set_cookie(
+            name,
+            seal(self._sealer, _PURPOSE, name, encode_jar(jar)),
+            secure=is_secure(request),
+            max_age_s=LONGEST_S,
+            domain=self._rules.domain,
+        )
+
+    def _without_readable(self, request: Request) -> FieldList:
+        secure = is_secure(request)
+        found = readable_sent(request, self.own)
+        return _fields(expired(name, place, secure=secure) for name, place in found)
+
+
+def _fields(values: Iterable[bytes]) -> FieldList:
+    """The Set-Cookie fields; names that are no text are a client's invention and stay."""
+    found = []
+    for value in values:
+        try:
+            found.append(("Set-Cookie", value.decode()))
+        except UnicodeDecodeError:
+            continue
+    return tuple(found)

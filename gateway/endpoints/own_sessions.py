@@ -1,0 +1,105 @@
+"""``api/sessions``: people see and end their own sessions, with a session only."""
+
+from collections.abc import Awaitable, Callable
+
+from gateway import responses
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.logout import Logout
+from gateway.endpoints.origin import is_same_origin
+from gateway.message.request import Request
+from gateway.message.response import FieldList, Response
+from gateway.sessions.record import SessionInfo
+from gateway.sessions.session import Session
+
+
+def describe(info: SessionInfo, current: Session) -> dict[str, object]:
+    """What the owner is told of one session; times are whole seconds since the epoch."""
+    is_current = info.session_id == current.session_id
+    return {
+        "id": info.session_id,
+        "kind": info.kind,
+        "current": is_current,
+        "created_at": int(info.created_at),
+        "last_seen_at": int(info.last_seen_at),
+        "ip": info.ip,
+        "device": info.device,
+        "provider": info.provider,
+    }
+
+
+class OwnSessions:
+    """Handlers of ``api/sessions``, and what the account page needs of them.
+
+    Own are the sessions of the same subject at the same issuer: names can be shared.
+    """
+
+    def __init__(self, deps: Deps, logout: Logout) -> None:
+        self._deps = deps
+        self._logout = logout
+
+    async def show(self, request: Request, _body: bytes) -> Response:
+        """``GET``: a list, the one used last first."""
+        session = await self._deps.session(request)
+        if session is None:
+            return self.nobody(request)
+        found = [describe(info, session) for info in await self.of(session)]
+        return responses.json_answer(request, 200, found)
+
+    async def end_one(self, session_id: str, request: Request, _body: bytes) -> Response:
+        """``DELETE api/sessions/{id}``: 204, or 404 where the caller has no such session."""
+
+        async def end(session: Session) -> Response:
+            if not await self.end(session, session_id):
+                return responses.problem(request, 404, "unknown-session")
+            is_own = session_id == session.session_id
+            return _done(self._logout.forget(request, session) if is_own else ())
+
+        return await self._change(request, end)
+
+    async def end_every(self, request: Request, _body: bytes) -> Response:
+        """``DELETE api/sessions``: all of them, the caller's own included."""
+
+        async def end(session: Session) -> Response:
+            await self.end_all(session)
+            return _done(self._logout.forget(request, session))
+
+        return await self._change(request, end)
+
+    async def of(self, session: Session) -> list[SessionInfo]:
+        """All sessions of whoever `session` belongs to."""
+        who = session.identity
+        return await self._deps.sessions.list_of(who.issuer, who.subject)
+
+    async def end(self, session: Session, session_id: str) -> bool:
+        """End one of them; False where there is none of that id."""
+        found = [info for info in await self.of(session) if info.session_id == session_id]
+        return bool(await self._deps.sessions.end_these(found))
+
+    async def end_all(self, session: Session) -> None:
+        """End every one of them."""
+        await self._deps.sessions.end_all(session.identity.issuer, session.identity.subject)
+
+    def cleared(self, request: Request) -> FieldList:
+        """The field for a browser whose session is over."""
+        return (self._deps.cookies.no_session_cookie(request),)
+
+    def nobody(self, request: Request) -> Response:
+        """The answer where no session lives."""
+        if request.cookies(self._deps.cookies.session_name(request)):
+            fields = self.cleared(request)
+            return responses.rejected(
+                request, "session-expired", presented="session", fields=fields
+            )
+        return responses.rejected(request, "sign-in-required")
+
+    async def _change(
+        self, request: Request, end: Callable[[Session], Awaitable[Response]]
+    ) -> Response:
+        if not is_same_origin(request):
+            return responses.problem(request, 403, "cross-site")
+        session = await self._deps.session(request)
+        return self.nobody(request) if session is None else await end(session)
+
+
+def _done(fields: FieldList) -> Response:
+    return Response(204, (responses.NO_STORE, *fields))

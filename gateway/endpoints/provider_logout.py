@@ -1,0 +1,156 @@
+"""Signing out that starts at the provider: back-channel and front-channel logout."""
+
+import contextlib
+import json
+import logging
+from hashlib import sha256
+from urllib.parse import urlsplit
+
+from gateway import responses
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.logout import Logout
+from gateway.endpoints.parameters import read_form
+from gateway.errors import GatewayError, MalformedRequestError
+from gateway.message.request import Request
+from gateway.message.response import FieldList, Response
+from gateway.oidc.errors import IssuerMismatchError, UnknownProviderError
+from gateway.oidc.logout_token import InvalidLogoutTokenError, LogoutToken, read_logout_token
+from gateway.oidc.provider import Provider
+from gateway.sessions.record import SessionInfo
+from gateway.sessions.sealing import structured
+
+_log = logging.getLogger(__name__)
+
+_FORM = b"application/x-www-form-urlencoded"
+_MAX_FORM_BYTES = 64 * 1024
+
+
+class ProviderLogout:
+    """Handlers of ``backchannel-logout/{provider}`` and ``frontchannel-logout/{provider}``."""
+
+    def __init__(self, deps: Deps, logout: Logout) -> None:
+        self._deps = deps
+        self._logout = logout
+
+    async def back_channel(self, name: str, request: Request, body: bytes) -> Response:
+        """``POST``: the provider itself says whose sessions are over.
+
+        OpenID Connect Back-Channel Logout 1.0, sections 2.5 to 2.8.
+        """
+        if name not in self._deps.told_of_logouts:
+            raise UnknownProviderError(f"no logout tokens are taken for {name!r}")
+        provider = self._provider(name)
+        try:
+            found = await read_logout_token(
+                _sent_token(request, body), provider.registration, provider.keys, self._deps.clock()
+            )
+            ended = await self._once(provider, found)
+        except InvalidLogoutTokenError as error:
+            _log.warning("%s: logout token for %s: %s", request.request_id, name, error)
+            return _invalid(request, error)
+        _log.info("%s: %s ended %d sessions", request.request_id, name, ended)
+        return Response(200, (responses.NO_STORE,))
+
+    async def front_channel(self, name: str, request: Request, _body: bytes) -> Response:
+        """``GET``: the provider has the browser say, in a frame, which session is over.
+
+        OpenID Connect Front-Channel Logout 1.0, section 2.  Issuer and session id are asked for
+        always: without them any page could sign anybody out.
+        """
+        provider = self._provider(name)
+        asked = read_form(request.target.query)
+        if asked.get("iss") not in provider.registration.issuers:
+            raise IssuerMismatchError(f"front-channel logout of {asked.get('iss')!r}")
+        if not asked.get("sid"):
+            raise MalformedRequestError("front-channel logout without sid")
+        here = await self._deps.session(request)
+        found = await self._under_sid(provider, asked["sid"])
+        await self._deps.sessions.end_these(found)
+        fields: FieldList = ()
+        if here is not None and any(info.session_id == here.session_id for info in found):
+            fields = self._logout.forget(request, here)
+        return _in_a_frame(await _origins(provider), fields)
+
+    def _provider(self, name: str) -> Provider:
+        provider = self._deps.providers.get(name)
+        if provider is None:
+            raise UnknownProviderError(f"no provider {name!r}")
+        return provider
+
+    async def _once(self, provider: Provider, token: LogoutToken) -> int:
+        """End what `token` names, unless the token was used before; how many that were."""
+        store, registration = self._deps.store, provider.registration
+        named = structured(registration.issuer.encode(), token.token_id.encode("utf-8", "replace"))
+        key = f"logout-token:{sha256(named).hexdigest()}"
+        left_s = max(1.0, token.good_until - self._deps.clock())
+        if not await store.add_once(key, ttl_s=left_s):
+            raise InvalidLogoutTokenError("the logout token was used before")
+        try:
+            return len(await self._deps.sessions.end_these(await self._named(provider, token)))
+        except GatewayError:
+            # It has not done its work: the provider may send it again.
+            await store.delete(key)
+            raise
+
+    async def _named(self, provider: Provider, token: LogoutToken) -> list[SessionInfo]:
+        under_sid = [] if token.sid is None else await self._under_sid(provider, token.sid)
+        if token.subject is None:
+            return under_sid
+        of_subject = [
+            info
+            for info in await self._deps.sessions.list_of(
+                provider.registration.issuer, token.subject
+            )
+            if info.provider == provider.registration.name
+        ]
+        if token.sid is None:
+            return of_subject
+        # A session whose ID token named no session of the provider's may be the one that is over.
+        return [
+            *(info for info in under_sid if info.subject == token.subject),
+            *(info for info in of_subject if info.provider_sid is None),
+        ]
+
+    async def _under_sid(self, provider: Provider, sid: str) -> list[SessionInfo]:
+        registration = provider.registration
+        found = await self._deps.sessions.list_by_sid(registration.issuer, sid)
+        return [info for info in found if info.provider == registration.name]
+
+
+def _sent_token(request: Request, body: bytes) -> str:
+    media_type = (request.fields.only(b"content-type") or b"").partition(b";")[0].strip().lower()
+    if media_type != _FORM or len(body) > _MAX_FORM_BYTES or not body.isascii():
+        raise InvalidLogoutTokenError("the body is no form, or too large")
+    token = read_form(body.decode("ascii")).get("logout_token")
+    if not token:
+        raise InvalidLogoutTokenError("the form has no logout_token, or several")
+    return token
+
+
+def _invalid(request: Request, error: InvalidLogoutTokenError) -> Response:
+    """400 with the members of section 2.8 beside those of a problem document."""
+    refused = responses.problem(request, error.status, error.reason)
+    document = json.loads(refused.body)
+    document |= {"error": "invalid_request", "error_description": document["detail"]}
+    return Response(refused.status, refused.fields, json.dumps(document).encode())
+
+
+async def _origins(provider: Provider) -> set[str]:
+    """Where the provider's sign-out page may be that holds the frame."""
+    pages = {provider.registration.issuer}
+    with contextlib.suppress(GatewayError):  # The issuer's own origin will have to do.
+        pages.add((await provider.metadata()).end_session_endpoint or "")
+    parts = [urlsplit(page) for page in pages if page]
+    return {f"{part.scheme}://{part.netloc}" for part in parts}
+
+
+def _in_a_frame(origins: set[str], fields: FieldList) -> Response:
+    ancestors = " ".join(sorted(origins))
+    about = (
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Security-Policy", f"default-src 'none'; frame-ancestors {ancestors}"),
+        ("X-Content-Type-Options", "nosniff"),
+        responses.NO_STORE,
+    )
+    body = b'<!doctype html><html lang="en"><title>Signed out</title></html>'
+    return Response(200, (*about, *fields), body)

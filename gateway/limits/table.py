@@ -1,0 +1,63 @@
+"""What is remembered of the clients of rate-limited routes, in memory that workers share.
+
+A table of fixed size: whatever clients do, it takes 1 MiB at most.  A client is known by a keyed
+digest, and has one of the eight places of its row; where all are taken, the newcomer gets the
+place of the one whose bucket is fullest, so that what is forgotten first counts least.
+
+Workers read and write it without a lock.  Two that judge one client in the same microsecond may
+both count from the same state: then one request more passes, which a rate limit can bear.
+"""
+
+import mmap
+import os
+import secrets
+from hashlib import blake2b
+from struct import Struct
+
+from gateway.limits.rate import Rate, Taken, take
+
+_KEY_BYTES = 16
+_ROWS = 8192
+_PLACES = 8
+_ROW = Struct("<" + "Qd" * _PLACES)
+_PLACE = Struct("<Qd")
+_BYTES = _KEY_BYTES + _ROWS * _ROW.size
+
+
+def shared_memory() -> int:
+    """The descriptor of new memory for a `RateTable`, to be handed to other processes."""
+    descriptor = os.memfd_create("gatepost-rates")
+    os.ftruncate(descriptor, _BYTES)
+    os.pwrite(descriptor, secrets.token_bytes(_KEY_BYTES), 0)
+    return descriptor
+
+
+class RateTable:
+    """See the module."""
+
+    def __init__(self, descriptor: int | None = None) -> None:
+        """Use the memory that `shared_memory` gave, or some of this process alone."""
+        if descriptor is None:
+            self._memory = mmap.mmap(-1, _BYTES)
+            self._memory[:_KEY_BYTES] = secrets.token_bytes(_KEY_BYTES)
+        else:
+            self._memory = mmap.mmap(descriptor, _BYTES)
+        # Without the key nobody can make up clients that share another one's place.
+        self._key = bytes(self._memory[:_KEY_BYTES])
+
+    def wait_s(self, client: bytes, rate: Rate, now: float) -> float:
+        """Take one request of `client` at `now`; 0 if it is in time, else seconds to wait."""
+        tag = int.from_bytes(blake2b(client, digest_size=8, key=self._key).digest(), "little")
+        row = _KEY_BYTES + tag % _ROWS * _ROW.size
+        kept = _ROW.unpack_from(self._memory, row)
+        tags, times = kept[::2], kept[1::2]
+        if tag in tags:
+            place = tags.index(tag)
+            taken = take(rate, times[place], now)
+        else:
+            place = times.index(min(times))
+            taken = take(rate, 0.0, now)
+        if not isinstance(taken, Taken):
+            return taken.wait_s
+        _PLACE.pack_into(self._memory, row + place * _PLACE.size, tag, taken.full_at)
+        return 0.0

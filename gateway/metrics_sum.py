@@ -1,0 +1,80 @@
+"""The numbers of several workers as one: taken where they are counted, added where they are asked.
+
+A snapshot is plain data, so that it can be sent from one process to another.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Self
+
+from gateway.metrics import COUNTERS, HISTOGRAMS, Histogram, Metrics
+
+Label = str | tuple[object, ...]
+
+# What a gauge of all workers is.  Sessions are in the store, which all of them see; a
+# configuration is taken only if every worker took it; everything else is each worker's own.
+_COMBINED: Mapping[str, Callable[[Iterable[float]], float]] = {
+    "gatepost_sessions_active": max,
+    "gatepost_config_last_reload_success": min,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """All numbers of one worker at one moment.
+
+    Attributes:
+        counters: Attribute of `Metrics` -> label values -> count.
+        histograms: Attribute of `Metrics` -> label values -> counts by bucket, and seconds.
+        gauges: Name and label values -> value.
+    """
+
+    counters: Mapping[str, Mapping[Label, int]] = field(default_factory=dict)
+    histograms: Mapping[str, Mapping[Label, tuple[list[int], float]]] = field(default_factory=dict)
+    gauges: Mapping[tuple[str, tuple[str, ...]], float] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, metrics: Metrics) -> Self:
+        """What `metrics` say now."""
+        return cls(
+            {name: dict(getattr(metrics, name)) for name in COUNTERS},
+            {
+                name: {
+                    key: (list(it.counts), it.sum_s) for key, it in getattr(metrics, name).items()
+                }
+                for name in HISTOGRAMS
+            },
+            {key: read() for key, read in metrics.gauges.items()},
+        )
+
+    def without_gauges(self) -> "Snapshot":
+        """What stays true after the worker has ended."""
+        return Snapshot(self.counters, self.histograms)
+
+
+def add(snapshots: Iterable[Snapshot]) -> Metrics:
+    """The numbers of all `snapshots` together."""
+    total = Metrics()
+    gauges: dict[tuple[str, tuple[str, ...]], list[float]] = {}
+    for each in snapshots:
+        _add_counts(total, each)
+        for gauge, value in each.gauges.items():
+            gauges.setdefault(gauge, []).append(value)
+    for gauge, values in gauges.items():
+        total.gauges[gauge] = partial(_COMBINED.get(gauge[0], sum), values)
+    return total
+
+
+def _add_counts(total: Metrics, each: Snapshot) -> None:
+    for name, counts in each.counters.items():
+        counter = getattr(total, name)
+        for key, count in counts.items():
+            counter[key] += count
+    for name, found in each.histograms.items():
+        histograms = getattr(total, name)
+        for key, (buckets, seconds) in found.items():
+            histogram: Histogram = histograms[key]
+            for index, count in enumerate(buckets):
+                histogram.counts[index] += count
+            histogram.sum_s += seconds

@@ -1,0 +1,135 @@
+"""What a logout token must say (OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.6)."""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from gateway.errors import GatewayError
+from gateway.oidc.id_token import LEEWAY_S, MAX_SUBJECT_CHARACTERS
+from gateway.oidc.keys import KeySource
+from gateway.oidc.registration import Registration
+from gateway.oidc.tokens import (
+    BadTokenError,
+    SignedToken,
+    is_symmetric,
+    verify,
+    verify_with_secret,
+)
+
+EVENT = "http://schemas.openid.net/event/backchannel-logout"
+# Section 2.4 asks for two minutes at most; a provider that tries again later sends a new token.
+MAX_AGE_S = 3600.0
+_MAX_ID_CHARACTERS = 1024
+# Section 2.4 recommends the explicit type and does not require it; older providers say JWT.
+_HEADER_TYPES = frozenset({"", "jwt", "logout+jwt"})
+# Keycloak says the kind in the payload.
+_PAYLOAD_TYPES = frozenset({"", "logout"})
+
+
+class InvalidLogoutTokenError(GatewayError):
+    """The logout token cannot be believed, or was used before."""
+
+    reason = "invalid-logout-token"
+    status = 400
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutToken:
+    """Whose sessions end: those of `sid`, or all of `subject`; one of them is there.
+
+    Attributes:
+        token_id: ``jti``: the token is good once.
+        good_until: After this it is refused for its age, so that `token_id` can be forgotten.
+    """
+
+    subject: str | None
+    sid: str | None
+    token_id: str
+    good_until: float
+
+
+async def read_logout_token(
+    token: str, registration: Registration, keys: KeySource, now: float
+) -> LogoutToken:
+    """The content of `token`, signed by the provider for this client.
+
+    Raises:
+        InvalidLogoutTokenError: it is not, or anything in it is not as it must be.
+        ProviderUnavailableError: the provider's keys cannot be had.
+    """
+    algorithms = registration.algorithms
+    try:
+        if is_symmetric(token):
+            signed = verify_with_secret(token, registration.client_secret or "", algorithms)
+        else:
+            signed = await verify(token, keys, algorithms)
+    except BadTokenError as error:
+        raise InvalidLogoutTokenError(str(error)) from error
+    return judge_logout_token(signed, registration.issuers, registration.client_id, now)
+
+
+def judge_logout_token(
+    token: SignedToken, issuers: Collection[str], client_id: str, now: float
+) -> LogoutToken:
+    """The content of a `token` whose signature holds, if all its claims are as they must be.
+
+    Raises:
+        InvalidLogoutTokenError: one is not.
+    """
+    claims = token.claims
+    _judge_kind(token)
+    issuer = claims.get("iss")
+    if not isinstance(issuer, str) or issuer not in issuers:
+        raise InvalidLogoutTokenError(f"the logout token's iss is {issuer!r}")
+    audience = claims.get("aud")
+    audiences = [audience] if isinstance(audience, str) else audience
+    if not isinstance(audiences, list) or client_id not in audiences:
+        raise InvalidLogoutTokenError(f"the logout token is for {audience!r}, not {client_id!r}")
+    expires_at, issued_at = _time(claims, "exp"), _time(claims, "iat")
+    good_until = min(expires_at, issued_at + MAX_AGE_S) + LEEWAY_S
+    if good_until <= now:
+        raise InvalidLogoutTokenError(f"the logout token is {now - issued_at:.0f} s old")
+    if issued_at - LEEWAY_S > now:
+        raise InvalidLogoutTokenError(f"the logout token is issued in {issued_at - now:.0f} s")
+    subject, sid = _text(claims, "sub", MAX_SUBJECT_CHARACTERS), _text(claims, "sid")
+    token_id = _text(claims, "jti")
+    if token_id is None or (subject is None and sid is None):
+        raise InvalidLogoutTokenError("the logout token has no jti, or neither sid nor sub")
+    return LogoutToken(subject, sid, token_id, good_until)
+
+
+def _judge_kind(token: SignedToken) -> None:
+    # RFC 8725, section 3.11: one kind of token is never taken for another.
+    header, payload = token.header.get("typ", ""), token.claims.get("typ", "")
+    if not isinstance(header, str) or _media_type(header) not in _HEADER_TYPES:
+        raise InvalidLogoutTokenError(f"a token of type {header!r} is no logout token")
+    if not isinstance(payload, str) or payload.lower() not in _PAYLOAD_TYPES:
+        raise InvalidLogoutTokenError(f"a token of type {payload!r} is no logout token")
+    if "nonce" in token.claims:
+        # Section 2.4: so that no ID token passes for one.
+        raise InvalidLogoutTokenError("a logout token has no nonce")
+    events = token.claims.get("events")
+    # Other members may be there, and so may members of this one.
+    if not isinstance(events, Mapping) or not isinstance(events.get(EVENT), Mapping):
+        raise InvalidLogoutTokenError("the token tells of no logout")
+
+
+def _media_type(typ: str) -> str:
+    # RFC 7515, section 4.1.9: "application/" may be left out.
+    return typ.lower().removeprefix("application/")
+
+
+def _time(claims: Mapping[str, object], name: str) -> float:
+    value = claims.get(name)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        raise InvalidLogoutTokenError(f"the logout token's {name} is {value!r}")
+    return float(value)
+
+
+def _text(claims: Mapping[str, object], name: str, most: int = _MAX_ID_CHARACTERS) -> str | None:
+    if name not in claims:
+        return None
+    value = claims[name]
+    if not isinstance(value, str) or not 0 < len(value) <= most:
+        raise InvalidLogoutTokenError(f"the logout token's {name} is {str(value)[:100]!r}")
+    return value

@@ -1,0 +1,227 @@
+"""Starts workers, starts another where one ends, speaks for all of them on the admin listener.
+
+It serves no client and opens no store, so there is little it could fail of.  Workers end with it:
+they notice that its end of their channel is closed.
+"""
+
+import asyncio
+import logging
+import signal
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+from gateway.errors import SettingsError
+from gateway.limits import shared_memory
+from gateway.metrics_sum import Snapshot, add
+from gateway.server.admin import Admin, AdminListener, serve_admin
+from gateway.server.front import Clock
+from gateway.server.listener import bind_unix, probe
+from gateway.server.place import Place
+from gateway.server.worker_process import Failed, WorkerProcess, how_ended, start_process
+from gateway.settings.schema import Settings
+
+_log = logging.getLogger(__name__)
+
+_FIRST_DELAY_S = 0.02
+_LONGEST_DELAY_S = 30.0
+# A worker that served for so long did not fail because of how it was started.
+_SERVED_S = 10.0
+# After the drain, a worker writes what is left to write and revokes tokens.
+_CLOSE_S = 10.0
+
+
+class Supervisor:
+    """See the module.
+
+    Attributes:
+        reload_succeeded: Whether the configuration that was read last is the one served.
+    """
+
+    def __init__(self, settings: Settings, workers: int, clock: Clock) -> None:
+        """Keep `workers` of them."""
+        self.reload_succeeded = True
+        self._settings = settings
+        self._clock = clock
+        self._workers: list[WorkerProcess | None] = [None] * workers
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._retired = Snapshot()
+        self._failed: Failed | None = None
+        self._has_served = False
+        self._serving = asyncio.Event()
+        self._stop = asyncio.Event()
+        self._place = Place(supervised=True)
+        self._inherited: list[int] = []
+        self._closing = ExitStack()
+        self._admin: AdminListener | None = None
+
+    async def start(self) -> Failed | None:
+        """Listen and start the workers; what failed, if something did: then nothing is left.
+
+        Raises:
+            OSError: An address is taken or not ours.
+        """
+        try:
+            self._admin = await serve_admin(
+                self._answers(), self._settings.server.admin_listen, self._clock
+            )
+            self._closing.callback(self._admin.close)
+            self._open_shared()
+        except OSError:
+            self._closing.close()
+            raise
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGCHLD, self._reap)
+        for number in range(len(self._workers)):
+            self._tasks.add(loop.create_task(self._keep(number)))
+        waiting = [loop.create_task(it.wait()) for it in (self._serving, self._stop)]
+        _, pending = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        for task in pending:
+            task.cancel()
+        if self._failed is not None:
+            await self.stop()
+        return self._failed
+
+    async def reload(self, settings: Settings) -> None:
+        """Have every worker serve by `settings`, and those started later too.
+
+        The first one goes first: what it cannot use, no other would have been able to.
+
+        Raises:
+            SettingsError: A worker could not.
+        """
+        before, self._settings = self._settings, settings
+        for worker in self._workers:
+            if worker is not None and worker.is_started:
+                failed = await worker.reload(settings)
+                if failed is not None and not worker.ended.done():
+                    self._settings = before
+                    raise SettingsError(list(failed.problems))
+        if self._admin is not None:
+            self._admin.change(self._answers())
+
+    async def stop(self) -> None:
+        """Have the workers drain and end; those that do not in time are killed."""
+        self._stop.set()
+        for worker in filter(None, self._workers):
+            worker.stop()
+        patience_s = self._settings.server.drain_timeout + _CLOSE_S
+        _, late = await asyncio.wait(self._tasks, timeout=patience_s)
+        if late:
+            _log.warning("%d workers did not end in time", len(late))
+            for worker in filter(None, self._workers):
+                worker.kill()
+            await asyncio.wait(late)
+        self._closing.close()
+
+    def _open_shared(self) -> None:
+        """Open what all workers inherit."""
+        rates = shared_memory()
+        self._inherited.append(rates)
+        sockets: dict[str, int] = {}
+        for address in self._settings.server.listen:
+            if address.path:
+                bound = bind_unix(address.path)
+                # From now on connections wait until a worker takes them.
+                bound.listen(socket.SOMAXCONN)
+                self._closing.callback(Path(address.path).unlink, missing_ok=True)
+                self._closing.callback(bound.close)
+                sockets[address.path] = bound.fileno()
+                self._inherited.append(bound.fileno())
+            else:
+                probe(address)
+        self._place = Place(supervised=True, rates=rates, sockets=sockets)
+
+    async def _keep(self, number: int) -> None:
+        """Keep worker `number` running until the stop."""
+        delay_s, now = _FIRST_DELAY_S, asyncio.get_running_loop().time
+        while not self._stop.is_set():
+            began_at = now()
+            await self._run_one(number)
+            if self._stop.is_set():
+                return
+            delay_s = _FIRST_DELAY_S if now() - began_at >= _SERVED_S else delay_s
+            await self._pause(delay_s)
+            delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
+
+    async def _run_one(self, number: int) -> None:
+        try:
+            worker = await start_process(self._inherited)
+        except OSError as error:
+            self._start_failed(Failed(1, (f"a worker cannot be started: {error}",)))
+            return
+        self._workers[number] = worker
+        # It may have ended before there was anybody to notice.
+        worker.reap()
+        if self._stop.is_set():
+            worker.stop()
+        failed = await self._start(worker)
+        if failed is not None:
+            await asyncio.wait([worker.ended], timeout=_CLOSE_S)
+            worker.kill()
+            await worker.ended
+            self._start_failed(failed)
+        else:
+            if all(it is not None and it.is_started for it in self._workers):
+                self._has_served = True
+                self._serving.set()
+            how = how_ended(await worker.ended)
+            if not self._stop.is_set():
+                _log.error("worker %d ended %s: another is started", worker.pid, how)
+        self._workers[number] = None
+        self._retired = Snapshot.of(add([self._retired, worker.last.without_gauges()]))
+        await worker.aclose()
+
+    async def _start(self, worker: WorkerProcess) -> Failed | None:
+        failed = await worker.start(self._settings, self._place)
+        if failed is None and worker.settings is not self._settings:
+            # The configuration changed while it started.
+            failed = await worker.reload(self._settings)
+        return failed
+
+    def _start_failed(self, failed: Failed) -> None:
+        if self._stop.is_set():
+            return
+        if self._has_served:
+            for problem in failed.problems:
+                _log.error("a worker did not start: %s", problem)
+        else:
+            # What fails at the start would fail for ever: an operator is watching, and is told.
+            self._failed = failed
+            self._stop.set()
+            for worker in filter(None, self._workers):
+                worker.stop()
+
+    async def _pause(self, delay_s: float) -> None:
+        try:
+            await asyncio.wait_for(self._stop.wait(), delay_s)
+        except TimeoutError:
+            return
+
+    def _reap(self) -> None:
+        for worker in filter(None, self._workers):
+            worker.reap()
+
+    # What the admin listener answers.
+
+    def _answers(self) -> Admin:
+        enabled = self._settings.metrics.enabled
+        return Admin(self._obstacle, self._exposition if enabled else None)
+
+    async def _obstacle(self) -> str:
+        if self._stop.is_set():
+            return "shutting-down"
+        found = await asyncio.gather(*(_obstacle(worker) for worker in self._workers))
+        return next(filter(None, found), "")
+
+    async def _exposition(self) -> bytes:
+        from gateway.metrics_text import exposition  # With prometheus_client: not to start.
+
+        told = await asyncio.gather(*(it.snapshot() for it in self._workers if it is not None))
+        succeeded = ("gatepost_config_last_reload_success", ())
+        own = Snapshot(gauges={succeeded: float(self.reload_succeeded)})
+        return exposition(add([self._retired, own, *told]))
+
+
+async def _obstacle(worker: WorkerProcess | None) -> str:
+    return "starting" if worker is None else await worker.obstacle()

@@ -1,0 +1,170 @@
+"""A worker as its supervisor sees it: a process, and the channel to it."""
+
+import asyncio
+import itertools
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.metrics_sum import Snapshot
+from gateway.server.channel import Channel, open_channel
+
+# The module that is run, with the descriptor of its end of the channel.
+WORKER = "gateway.cli.worker"
+
+_STARTED_S = 60.0
+_ANSWERED_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A worker could not do what it was told.
+
+    Attributes:
+        status: The exit status that says why.
+        problems: Printable lines.
+    """
+
+    status: int
+    problems: tuple[str, ...]
+
+
+class WorkerProcess:
+    """See the module.
+
+    Attributes:
+        pid: Of the process.
+        is_started: Whether it serves.
+        settings: Those it was given last.
+        ended: Done when the process is, with its return code, as `subprocess` tells it.
+        last: The numbers it told last.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], channel: Channel) -> None:
+        loop = asyncio.get_running_loop()
+        self.pid = process.pid
+        self.is_started = False
+        self.settings: object = None
+        self.ended: asyncio.Future[int] = loop.create_future()
+        self.last = Snapshot()
+        self._process = process
+        self._channel = channel
+        self._numbers = itertools.count()
+        self._asked: dict[int, asyncio.Future[Any]] = {}
+        self._listening = loop.create_task(self._listen())
+
+    async def start(self, settings: object, place: object) -> Failed | None:
+        """Have it serve; what failed, if something did."""
+        self.settings = settings
+        failed: Failed | None = await self._ask("start", (settings, place), _STARTED_S)
+        self.is_started = failed is None
+        return failed
+
+    async def reload(self, settings: object) -> Failed | None:
+        """Have it serve by `settings`; what failed, if something did: then nothing changed."""
+        failed: Failed | None = await self._ask("reload", settings, _STARTED_S)
+        if failed is None:
+            self.settings = settings
+        return failed
+
+    async def obstacle(self) -> str:
+        """The reason why it cannot serve, ``""`` where it can."""
+        if not self.is_started:
+            return "starting"
+        answer = await self._ask("obstacle", None, _ANSWERED_S)
+        return "worker-silent" if isinstance(answer, Failed) else str(answer)
+
+    async def snapshot(self) -> Snapshot:
+        """Its numbers; those it told last where it does not answer in time."""
+        if self.is_started:
+            answer = await self._ask("numbers", None, _ANSWERED_S)
+            if isinstance(answer, Snapshot):
+                self.last = answer
+        return self.last
+
+    def stop(self) -> None:
+        """Have it drain and end."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self._process.poll() is None:
+            self._process.kill()
+
+    def reap(self) -> None:
+        """Notice that it has ended, if it has; called when some child has."""
+        status = self._process.poll()
+        if status is not None and not self.ended.done():
+            self.ended.set_result(status)
+
+    async def aclose(self) -> None:
+        """Let go of the channel, after the end."""
+        self._listening.cancel()
+        await asyncio.wait([self._listening])
+        await self._channel.aclose()
+
+    async def _ask(self, what: str, argument: object, timeout_s: float) -> Any:
+        number = next(self._numbers)
+        answer = self._asked[number] = asyncio.get_running_loop().create_future()
+        self._channel.send((number, what, argument))
+        try:
+            # Whoever asked is told at once that there is nobody left to answer.
+            await asyncio.wait(
+                (answer, self.ended), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if answer.done():
+                return answer.result()
+            return Failed(1, (f"worker {self.pid} {self._why_silent(timeout_s)}",))
+        finally:
+            del self._asked[number]
+
+    def _why_silent(self, timeout_s: float) -> str:
+        if self.ended.done():
+            return f"ended {how_ended(self.ended.result())}"
+        return f"did not answer within {timeout_s:g} s"
+
+    async def _listen(self) -> None:
+        while (message := await self._channel.receive()) is not None:
+            number, answer = message
+            waiting = self._asked.get(number)
+            if waiting is not None and not waiting.done():
+                waiting.set_result(answer)
+
+
+async def start_process(inherited: Sequence[int]) -> WorkerProcess:
+    """A new worker, which waits to be told to start; it gets the descriptors `inherited`.
+
+    Raises:
+        OSError: There cannot be one more process.
+    """
+    ours, theirs = socket.socketpair()
+    command = [sys.executable, "-m", WORKER, str(theirs.fileno())]
+    with theirs:
+        try:
+            # In a session of its own: what a terminal sends to all goes to the supervisor alone.
+            process = subprocess.Popen(  # noqa: S603, ASYNC220 - a fork; nothing of it waits
+                command,
+                pass_fds=(theirs.fileno(), *inherited),
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        except OSError:
+            ours.close()
+            raise
+    ours.setblocking(False)
+    return WorkerProcess(process, await open_channel(ours))
+
+
+def how_ended(status: int) -> str:
+    """A return code of `subprocess` in words."""
+    if status >= 0:
+        return f"with status {status}"
+    try:
+        return f"by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"by signal {-status}"

@@ -1,0 +1,27 @@
+"""What the `store` setting may be: a store of this machine's, or the URL of a shared one."""
+
+import re
+
+from gateway.settings.scalars import as_text, unknown_message, wrong
+from gateway.storage.location import check_location, is_networked
+
+_WORDS = ("sqlite", "memory")
+_SCHEMES = ("redis://", "rediss://", "postgresql://")
+KNOWN = (*_WORDS, *_SCHEMES)
+
+
+def parse_store(value: object) -> str:
+    """A store that can be opened, as far as its name tells; no message repeats a password."""
+    text = as_text(value, "sqlite, memory or a URL")
+    if text in _WORDS:
+        return text
+    if is_networked(text):
+        try:
+            check_location(text)
+        except ValueError as error:
+            raise wrong(str(error)) from None
+        return text
+    scheme = re.fullmatch(r"([a-z][a-z0-9+.-]{0,19})(://.*)?", text)
+    if scheme is None:
+        raise wrong(f"is no store (one of: {', '.join(KNOWN)})")
+    raise wrong(unknown_message("store", scheme[1] + ("://" if scheme[2] else ""), KNOWN))

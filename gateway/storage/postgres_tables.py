@@ -1,0 +1,97 @@
+"""The tables in PostgreSQL: made and brought up to date by whichever gateway comes first."""
+
+from typing import TYPE_CHECKING
+
+from gateway.errors import StoreUnavailableError
+
+if TYPE_CHECKING:
+    from asyncpg import Connection, Record
+
+VERSION = 1
+
+# Keys are bytes because text cannot hold every character (NUL).  `expires_at` is the first
+# instant that is too late, by the gateway's clock, in seconds since the epoch; infinite where a
+# value lives for ever.  What is sealed does not compress.  The sequence outlives the locks, so
+# that no token is given out twice.  `gatepost_messages` holds only what NOTIFY cannot carry.
+_TABLES = """
+CREATE TABLE gatepost_entries (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    key bytea NOT NULL UNIQUE,
+    value bytea NOT NULL,
+    expires_at double precision NOT NULL
+);
+ALTER TABLE gatepost_entries ALTER COLUMN value SET STORAGE EXTERNAL;
+CREATE INDEX gatepost_entries_by_end ON gatepost_entries (expires_at);
+CREATE TABLE gatepost_index_entries (
+    name bytea NOT NULL,
+    entry bigint NOT NULL REFERENCES gatepost_entries (id) ON DELETE CASCADE,
+    PRIMARY KEY (name, entry)
+);
+CREATE INDEX gatepost_index_entries_by_entry ON gatepost_index_entries (entry);
+CREATE TABLE gatepost_locks (
+    name bytea PRIMARY KEY,
+    token bigint NOT NULL,
+    expires_at double precision NOT NULL
+);
+CREATE SEQUENCE gatepost_tokens;
+CREATE TABLE gatepost_messages (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    message bytea NOT NULL,
+    published_at double precision NOT NULL
+);
+CREATE TABLE gatepost_version (version integer NOT NULL);
+INSERT INTO gatepost_version VALUES (0);
+"""
+
+# From the version that is the key to the next one.
+_MIGRATIONS = {0: _TABLES}
+
+# Any number will do, as long as nothing else in the database takes it: "gatepost" in ASCII.
+_MIGRATION_LOCK = 0x67617465706F7374
+
+
+async def migrate(connection: "Connection[Record]") -> None:
+    """Make the tables where there are none, and bring them up to date.
+
+    Raises:
+        PostgresError: That cannot be done.
+        StoreUnavailableError: A newer version made them.
+    """
+    # Several gateways may start at once: the first takes the lock, the others find it done.
+    async with connection.transaction():
+        await connection.execute("SET LOCAL statement_timeout = 0")
+        await connection.execute("SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK)
+        version = await _version(connection)
+        _check_version(version, 0)
+        for step in range(version, VERSION):
+            await connection.execute(_MIGRATIONS[step])
+        if version < VERSION:
+            await connection.execute("UPDATE gatepost_version SET version = $1", VERSION)
+
+
+async def check(connection: "Connection[Record]") -> None:
+    """Nothing, where the tables are there.
+
+    A running gateway never makes new ones: an empty store would have forgotten every revocation.
+
+    Raises:
+        StoreUnavailableError: They are not, or of another version.
+    """
+    _check_version(await _version(connection), VERSION)
+
+
+async def _version(connection: "Connection[Record]") -> int:
+    if await connection.fetchval("SELECT to_regclass('gatepost_version') IS NULL"):
+        return 0
+    version: int = await connection.fetchval("SELECT version FROM gatepost_version")
+    return version
+
+
+def _check_version(version: int, oldest: int) -> None:
+    if version > VERSION:
+        raise StoreUnavailableError(
+            "postgresql: the tables were made by a newer version of Gatepost "
+            f"(format {version}, this one knows {VERSION})"
+        )
+    if version < oldest:
+        raise StoreUnavailableError("postgresql: the tables are not what they were at start")

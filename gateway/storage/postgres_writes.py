@@ -1,0 +1,109 @@
+"""The statements of the PostgreSQL store; those that are several need a transaction.
+
+Times are seconds since the epoch; `end` is the first instant that is too late.
+"""
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncpg import Connection, Record
+
+GET = "SELECT value FROM gatepost_entries WHERE key = $1 AND expires_at > $2"
+TAKE = "DELETE FROM gatepost_entries WHERE key = $1 RETURNING value, expires_at"
+FIND = (
+    "SELECT id, key, value FROM gatepost_index_entries JOIN gatepost_entries ON entry = id"
+    " WHERE name = $1 AND expires_at > $2 AND id > $3 ORDER BY id LIMIT $4"
+)
+COUNT = (
+    "SELECT count(*) FROM gatepost_index_entries JOIN gatepost_entries ON entry = id"
+    " WHERE name = $1 AND expires_at > $2"
+)
+UNLOCK = "DELETE FROM gatepost_locks WHERE name = $1 AND token = $2 RETURNING expires_at"
+
+_INSERT = "INSERT INTO gatepost_entries (key, value, expires_at) VALUES ($1, $2, $3)"
+_REPLACE = " DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at"
+_PUT = f"{_INSERT} ON CONFLICT (key) {_REPLACE} RETURNING id"
+# An entry past its lifetime is none; of two that add one at once, the second waits and sees.
+_PUT_IF_NONE = (
+    f"{_INSERT} ON CONFLICT (key) {_REPLACE} WHERE gatepost_entries.expires_at <= $4 RETURNING id"
+)
+_PUT_IF_SAME = (
+    "UPDATE gatepost_entries SET value = $2, expires_at = $3"
+    " WHERE key = $1 AND expires_at > $4 AND value = $5 RETURNING id"
+)
+_UNLIST = "DELETE FROM gatepost_index_entries WHERE entry = $1 AND name <> ALL ($2::bytea[])"
+_LIST = (
+    "INSERT INTO gatepost_index_entries (name, entry) SELECT unnest($2::bytea[]), $1"
+    " ON CONFLICT DO NOTHING"
+)
+_LOCK = (
+    "INSERT INTO gatepost_locks (name, token, expires_at) VALUES ($1, 0, $2)"
+    " ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at"
+    " WHERE gatepost_locks.expires_at <= $3 RETURNING true"
+)
+# A statement of its own, so that the number is drawn while the row is held: whoever takes the
+# lock later has the greater one.
+_DRAW = (
+    "UPDATE gatepost_locks SET token = nextval('gatepost_tokens') WHERE name = $1 RETURNING token"
+)
+_SWEEP = (
+    "WITH late AS (SELECT id FROM gatepost_entries WHERE expires_at <= $1 LIMIT $2"
+    " FOR UPDATE SKIP LOCKED), gone AS (DELETE FROM gatepost_entries"
+    " WHERE id IN (SELECT id FROM late) RETURNING id) SELECT count(*) FROM gone"
+)
+_SWEEP_LOCKS = "DELETE FROM gatepost_locks WHERE expires_at <= $1"
+_SWEEP_MESSAGES = "DELETE FROM gatepost_messages WHERE published_at <= $1"
+
+
+async def put(
+    db: "Connection[Record]", key: bytes, value: bytes, end: float, indexes: Collection[bytes]
+) -> None:
+    """Set or replace a value; of its indexes only what differs is written."""
+    async with db.transaction():
+        await _list(db, await db.fetchval(_PUT, key, value, end), indexes)
+
+
+async def swap(
+    db: "Connection[Record]",
+    key: bytes,
+    expected: bytes | None,
+    value: bytes,
+    now: float,
+    end: float,
+    indexes: Collection[bytes],
+) -> bool:
+    """Put a value if the one there is `expected`; whether it was."""
+    async with db.transaction():
+        if expected is None:
+            entry = await db.fetchval(_PUT_IF_NONE, key, value, end, now)
+        else:
+            entry = await db.fetchval(_PUT_IF_SAME, key, value, end, now, expected)
+        if entry is not None:
+            await _list(db, entry, indexes)
+        return entry is not None
+
+
+async def lock(db: "Connection[Record]", name: bytes, now: float, end: float) -> int | None:
+    """Take the lock; its token, or None while another holds it."""
+    async with db.transaction():
+        if await db.fetchval(_LOCK, name, end, now) is None:
+            return None
+        token: int = await db.fetchval(_DRAW, name)
+        return token
+
+
+async def sweep(db: "Connection[Record]", now: float, oldest_message_at: float, limit: int) -> int:
+    """Free at most `limit` values past their lifetime, and old locks and messages; how many."""
+    count: int = await db.fetchval(_SWEEP, now, limit)
+    await db.execute(_SWEEP_LOCKS, now)
+    await db.execute(_SWEEP_MESSAGES, oldest_message_at)
+    return count
+
+
+async def _list(db: "Connection[Record]", entry: int, indexes: Collection[bytes]) -> None:
+    # Each a statement of its own: it sees what others committed before the entry was ours.
+    names = list(indexes)
+    await db.execute(_UNLIST, entry, names)
+    if names:
+        await db.execute(_LIST, entry, names)

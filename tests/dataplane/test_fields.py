@@ -1,0 +1,401 @@
+"""Which fields reach the app, and which reach the client, in whatever spelling they come."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from tests.dataplane.harness import request, split_fields
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+LISTS = Path(__file__).parents[3] / "shared" / "data" / "lists"
+SIGNED_IN = [{"name": "all", "prefix": "/", "access": "signed_in"}]
+
+# Everything the gateway writes towards an app where nobody is signed in.
+WRITTEN = {
+    b"host",
+    b"x-forwarded-for",
+    b"x-forwarded-proto",
+    b"x-forwarded-host",
+    b"forwarded",
+    b"x-request-id",
+    b"traceparent",
+}
+IDENTITY = [
+    "Remote-User",
+    "Remote-Email",
+    "Remote-Name",
+    "Remote-Groups",
+    "Remote-Anything",
+    "X-Remote-User",
+    "X-Remote-Groups",
+    "X-Auth-User",
+    "X-Auth-Request-User",
+    "X-Auth-Request-Email",
+    "X-Forwarded-User",
+    "X-Forwarded-Email",
+    "X-Forwarded-Groups",
+    "X-Forwarded-Preferred-Username",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Port",
+    "X-Forwarded-Prefix",
+    "X-Forwarded-Uri",
+    "X-Forwarded-Method",
+    "Forwarded",
+    "X-Original-URL",
+    "X-Original-URI",
+    "X-Rewrite-URL",
+    "X-HTTP-Method",
+    "X-HTTP-Method-Override",
+    "X-Method-Override",
+    "X-Authenticated-User",
+    "X-Authenticated-Groups",
+    "X-WebAuth-User",
+    "Gatepost-Assertion",
+    "Gatepost-Anything",
+    "X-App-User",  # Configured below.
+    "X-Secret",
+    "X-Debug",
+    "X-Request-Id",
+    "Traceparent",
+]
+CONFIGURED = {
+    "identity": {"headers": {"X-App-User": "{user}"}},
+    "request_headers": {"set": {"X-Secret": "from the file"}, "remove": ["X-Debug"]},
+}
+
+
+def spellings(name: str) -> list[str]:
+    """`name` in the ways servers may take for the same."""
+    return [
+        name,
+        name.lower(),
+        name.upper(),
+        name.replace("-", "_"),
+        name.upper().replace("-", "_"),
+        name.replace("-", "_", 1),
+        name.swapcase(),
+    ]
+
+
+def seen_fields(head: bytes) -> list[tuple[bytes, bytes]]:
+    return split_fields(head.partition(b"\r\n")[2])
+
+
+@pytest.fixture(params=["public", "signed_in"])
+async def app(request, raw_upstream, gateway):
+    """Asks the app behind a route of either kind, and gives the fields it saw."""
+    upstream = await raw_upstream(OK)
+    routes = [{"name": "all", "prefix": "/", "access": request.param}]
+    running = await gateway(upstream.url, CONFIGURED, routes=routes)
+    cookie = await running.sign_in() if request.param == "signed_in" else b""
+
+    async def ask(*lines: str | bytes):
+        sent = [*lines, cookie.strip()] if cookie else list(lines)
+        answer = await running.ask(_request("/", *sent))
+        assert answer.status == 200, answer
+        return seen_fields(upstream.heads[-1])
+
+    return ask
+
+
+_request = request
+
+
+async def test_no_spelling_of_our_names_gets_through(app):
+    lines = [f"{n}: forged-{i}" for i, name in enumerate(IDENTITY) for n in spellings(name)]
+
+    seen = await app(*lines)
+    assert [pair for pair in seen if b"forged" in pair[1]] == []
+    seen = await app(*lines, *lines)
+    assert [pair for pair in seen if b"forged" in pair[1]] == []
+
+
+async def test_naming_a_field_in_connection_neither_lets_it_in_nor_ours_out(app):
+    names = [n for name in IDENTITY for n in spellings(name)]
+    names += ["Host", "Cookie", "Content-Length", "Transfer-Encoding", "Authorization"]
+    before = {name for name, _ in await app()}
+
+    seen = await app(f"Connection: {', '.join(names)}", *[f"{n}: forged" for n in IDENTITY])
+    assert [pair for pair in seen if b"forged" in pair[1]] == []
+    assert {name for name, _ in seen} == before
+
+
+async def test_what_is_named_in_connection_is_not_passed_on(app):
+    seen = dict(await app("Connection: close, X-One,x-two", "X-One: 1", "X-Two: 2", "X-Three: 3"))
+
+    assert seen[b"x-three"] == b"3"
+    assert not {b"x-one", b"x-two", b"connection"} & seen.keys()
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Keep-Alive: timeout=5",
+        "Proxy-Connection: keep-alive",
+        "Proxy-Authorization: Basic eA==",
+        "TE: gzip",
+        "Upgrade: websocket",
+        "HTTP2-Settings: x",
+        "keep_alive: 1",
+        "Proxy: http://evil.test",
+        "tracestate: forged=1",
+    ],
+)
+async def test_fields_of_one_connection_and_its_proxies_stay_there(app, line):
+    name = line.partition(":")[0].lower().encode()
+    assert name not in dict(await app(line))
+
+
+async def test_all_else_passes_as_it_was_sent_and_in_order(app):
+    sent = [
+        (b"aCcePt", b"a,  b"),
+        (b"X-Empty", b""),
+        (b"X-Twice", b"1"),
+        (b"X-Bytes", b"\xff\xfe\x80"),
+        (b"x-twice", b"2"),
+        (b"X_Under", b"\ttabs\tinside"),
+        (b"Origin", b"http://app.test"),
+        (b"X-Long", b"y" * 9000),
+        (b"!#$%&'*+-.^_`|~09az", b"odd"),
+        (b"Accept-Encoding", b"br"),
+    ]
+    seen = await app(*[n + b": " + v for n, v in sent])
+
+    names = {n.lower() for n, _ in sent}
+    assert [p for p in seen if p[0] in names] == [(n.lower(), v.strip()) for n, v in sent]
+
+
+async def test_nothing_is_added_that_nobody_asked_for(raw_upstream, gateway):
+    upstream = await raw_upstream(OK)
+    running = await gateway(upstream.url)
+
+    answer = await running.ask(request("/"))
+    assert {name for name, _ in seen_fields(upstream.heads[0])} == WRITTEN
+    assert answer.fields == [(b"content-length", b"2")]
+
+
+@pytest.mark.parametrize("list_name", ["nomore403_headers.txt", "nomore403_simpleheaders.txt"])
+async def test_no_field_people_walk_around_rules_with_changes_who_or_what_is_asked(
+    raw_upstream, gateway, list_name
+):
+    path = LISTS / list_name
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    upstream = await raw_upstream(OK)
+    running = await gateway(
+        upstream.url,
+        routes=[
+            {"name": "admin", "prefix": "/admin", "access": "denied"},
+            {"name": "all", "prefix": "/", "access": "public"},
+        ],
+    )
+    for line in path.read_text().split("\n"):
+        name, _, value = line.partition(" ")
+        if not name or name.lower() in ("host", "content-length", "connection"):
+            continue
+        for field in (name, name.replace("-", "_")):
+            shown = f"{field}: {value or '127.0.0.1'}"
+            assert (await running.ask(request("/admin/x", shown))).status == 403
+            answer = await running.ask(request("/open", shown))
+            if answer.status == 200:
+                head = upstream.heads[-1]
+                assert head.startswith(b"GET /open HTTP/1.1\r\n")
+                assert (b"x-forwarded-for", b"127.0.0.1") in seen_fields(head)
+    assert not [head for head in upstream.heads if b"/admin" in head.split(b"\r\n")[0]]
+
+
+async def test_the_app_hears_who_asked_and_how(raw_upstream, gateway):
+    upstream = await raw_upstream(OK)
+    running = await gateway(upstream.url, routes=SIGNED_IN)
+    answer = await running.ask(request("/", (await running.sign_in()).strip()))
+
+    seen = dict(seen_fields(upstream.heads[0]))
+    assert answer.status == 200
+    assert seen[b"remote-user"] == b"alice"
+    assert seen[b"remote-email"] == b"alice@example.com"
+    assert seen[b"remote-groups"] == b"staff,all"
+    assert seen[b"gatepost-assertion"].count(b".") == 2
+    assert seen[b"x-forwarded-for"] == b"127.0.0.1"
+    assert seen[b"x-forwarded-proto"] == b"http"
+    assert seen[b"x-forwarded-host"] == b"app.test"
+    assert b"cookie" not in seen
+
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+async def test_what_a_stranger_says_of_the_request_does_not_count(raw_upstream, gateway):
+    upstream = await raw_upstream(OK)
+    running = await gateway(upstream.url)
+    await running.ask(
+        request(
+            "/",
+            "X-Forwarded-For: 198.51.100.7",
+            "X-Forwarded-Proto: https",
+            "X-Forwarded-Host: evil.test",
+            "Forwarded: for=198.51.100.7;host=evil.test;proto=https",
+            "X-Real-IP: 198.51.100.7",
+            "X-Request-Id: forged",
+            f"traceparent: {TRACE}",
+        )
+    )
+
+    head = upstream.heads[0]
+    assert b"198.51" not in head
+    assert b"evil" not in head
+    assert b"forged" not in head
+    assert TRACE.encode() not in head
+    seen = dict(seen_fields(head))
+    assert seen[b"x-forwarded-for"] == b"127.0.0.1"
+    assert seen[b"forwarded"] == b'for=127.0.0.1;host="app.test";proto=http'
+
+
+async def test_what_a_trusted_proxy_says_counts(raw_upstream, gateway):
+    upstream = await raw_upstream(OK)
+    running = await gateway(
+        upstream.url,
+        public_url=["http://app.test", "https://notes.test"],
+        server={"trusted_proxies": ["127.0.0.1"]},
+    )
+    answer = await running.ask(
+        request(
+            "/",
+            "X-Forwarded-For: 203.0.113.9, 198.51.100.7",
+            "X-Forwarded-Host: notes.test",
+            "X-Forwarded-Proto: https",
+            "X-Request-Id: from-the-proxy",
+            f"traceparent: {TRACE}",
+            "tracestate: a=b",
+        )
+    )
+
+    assert answer.status == 200
+    seen = dict(seen_fields(upstream.heads[0]))
+    assert seen[b"x-forwarded-for"] == b"203.0.113.9, 198.51.100.7, 127.0.0.1"
+    assert seen[b"x-forwarded-host"] == b"notes.test"
+    assert seen[b"x-forwarded-proto"] == b"https"
+    assert seen[b"x-request-id"] == b"from-the-proxy"
+    assert seen[b"traceparent"] == TRACE.encode()
+    assert seen[b"tracestate"] == b"a=b"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"gatepost=planted",
+        b"gatepost=; Max-Age=0",
+        b"__Host-gatepost=planted; Secure; Path=/",
+        b"gatepost-flow-x=1",
+        b" gatepost =planted",
+        b"gatepost",
+        b"gatepost=a; HttpOnly",
+    ],
+)
+async def test_no_app_sets_or_clears_a_cookie_of_ours(raw_upstream, gateway, value):
+    upstream = await raw_upstream(
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: app=1\r\nsEt-cOOkie: " + value + b"\r\n"
+        b"Set-Cookie: other=2\r\nContent-Length: 2\r\n\r\nok"
+    )
+    answer = await (await gateway(upstream.url)).ask(request("/"))
+
+    assert answer.all(b"set-cookie") == [b"app=1", b"other=2"]
+
+
+@pytest.mark.parametrize("access", ["public", "signed_in"])
+async def test_our_cookie_never_reaches_the_app_and_the_others_do(raw_upstream, gateway, access):
+    upstream = await raw_upstream(OK)
+    running = await gateway(
+        upstream.url, routes=[{"name": "all", "prefix": "/", "access": access}]
+    )
+    ours = (await running.sign_in()).partition(b" ")[2].strip()
+
+    for sent in (
+        [b"Cookie: a=1; " + ours + b"; b=2"],
+        [b"Cookie: a=1", b"cookie: " + ours, b"COOKIE: b=2"],
+        [b"Cookie: a=1;" + ours + b";gatepost-flow-x=3;__Host-gatepost=4;b=2"],
+    ):
+        assert (await running.ask(request("/", *sent))).status == 200
+        seen = seen_fields(upstream.heads[-1])
+        assert [v for n, v in seen if n == b"cookie"] == [b"a=1; b=2"]
+        assert b"gatepost=" not in upstream.heads[-1]
+
+
+@pytest.mark.parametrize(
+    ("line", "passes"),
+    [
+        ("Authorization: Bearer gp_abc", False),
+        ("Authorization: bearer  gp_abc", False),
+        ("Authorization: gp_abc", False),
+        ("Authorization: Token gp_abc", False),
+        ("Authorization: Basic dXNlcjpncF9hYmM=", False),
+        ("Authorization: Basic Z3BfYWJjOg==", False),
+        ("X-API-Key: gp_abc", False),
+        ("x_api_key: gp_abc", False),
+        ("Authorization: Bearer eyJhbGciOiJub25lIn0.e30.", True),
+        ("Authorization: Basic dXNlcjpwYXNz", True),
+        ("Authorization: Digest username=gp_abc", True),
+        ("X-API-Key: theirs", True),
+    ],
+)
+async def test_on_a_public_route_only_keys_of_ours_are_kept_from_the_app(
+    raw_upstream, gateway, line, passes
+):
+    upstream = await raw_upstream(OK)
+    assert (await (await gateway(upstream.url)).ask(request("/", line))).status == 200
+
+    name, _, value = line.partition(": ")
+    pair = (name.lower().encode(), value.encode())
+    assert (pair in seen_fields(upstream.heads[0])) is passes
+    assert (b"gp_" in upstream.heads[0]) is (passes and "gp_" in line)
+
+
+async def test_fields_of_the_response_pass_as_sent_less_those_of_one_connection(
+    raw_upstream, gateway
+):
+    upstream = await raw_upstream(
+        b"HTTP/1.1 299 Fine\r\nX-A: 1\r\nConnection: x-named, keep-alive\r\nKeep-Alive: timeout=5\r\n"
+        b"X-Named: gone\r\nProxy-Connection: x\r\nx-a:  2 \r\nX-Bytes: \xff\r\nUpgrade: h2\r\n"
+        b"X-Remove: 1\r\nX-Set: theirs\r\nContent-Length: 2\r\nServer: s\r\n\r\nok"
+    )
+    running = await gateway(
+        upstream.url, {"response_headers": {"set": {"X-Set": "ours"}, "remove": ["x-remove"]}}
+    )
+
+    answer = await running.ask(request("/"))
+    assert answer.line == b"HTTP/1.1 299 Fine"
+    assert sorted(answer.fields) == sorted(
+        [
+            (b"x-a", b"1"),
+            (b"x-a", b"2"),
+            (b"x-bytes", b"\xff"),
+            (b"content-length", b"2"),
+            (b"server", b"s"),
+            (b"x-set", b"ours"),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "target",
+    ["/%41", "/a?b=%2F..%5c&&c#"[:-1], "/[x]", "/a%20b?", "/?", "/é?ü".encode().decode("latin-1"),
+     "/a/b/?x=/../y", "/~user/!$&'()*+,=:@", "/" + "a" * 3000 + "?" + "b" * 3000],
+)  # fmt: skip
+async def test_the_target_goes_on_byte_for_byte(raw_upstream, gateway, target):
+    upstream = await raw_upstream(OK)
+    raw = target.encode("latin-1")
+    sent = b"GET " + raw + b" HTTP/1.1\r\nHost: app.test\r\n\r\n"
+
+    assert (await (await gateway(upstream.url)).ask(sent)).status == 200
+    assert upstream.heads[0].startswith(b"GET " + raw + b" HTTP/1.1\r\n")
+
+
+async def test_each_request_has_an_id_of_its_own(raw_upstream, gateway):
+    upstream = await raw_upstream(OK)
+    running = await gateway(upstream.url)
+    await asyncio.gather(*[running.ask(request("/")) for _ in range(20)])
+
+    for name in (b"x-request-id", b"traceparent"):
+        assert len({dict(seen_fields(head))[name] for head in upstream.heads}) == 20

@@ -1,0 +1,127 @@
+"""The jar of a browser, and what is taken from it."""
+
+import pytest
+
+from gateway.endpoints.app_cookies import AppCookies
+from gateway.endpoints.cookies import CookieRules
+from gateway.message.fields import Fields
+from gateway.message.request import Request
+from gateway.message.target import parse_target
+from gateway.model import Identity
+from gateway.sessions.sealing import Sealer
+
+ALICE = Identity("alice", "s1", "https://id.example.com", "session")
+BOB = Identity("bob", "s2", "https://id.example.com", "session")
+SEALER = Sealer((b"0" * 32,))
+
+
+def make(sealer=SEALER, **rules):
+    names = (b"gatepost", b"__Host-gatepost")
+    return AppCookies(CookieRules(**rules), sealer, names)
+
+
+def make_request(cookie=b"", public_url="https://notes.example.com"):
+    return Request(
+        method="POST",
+        target=parse_target(b"/_gatepost/logout"),
+        fields=Fields([(b"Cookie", cookie)]),
+        host="notes.example.com",
+        public_url=public_url,
+        client="192.0.2.7",
+        request_id="r1",
+        received_at=1_800_000_000.0,
+    )
+
+
+def jar_of(fields):
+    return fields[0][1].partition(";")[0].encode()
+
+
+def cleared(fields):
+    return [value for _, value in fields[1:]]
+
+
+@pytest.mark.parametrize(
+    ("public_url", "domain", "name", "marks"),
+    [
+        ("https://notes.example.com", None, "__Host-gatepost-jar=", ["Secure", "Path=/"]),
+        ("http://notes.example.com", None, "gatepost-jar=", ["Path=/"]),
+        ("https://notes.example.com", "example.com", "gatepost-jar=", ["Domain=example.com"]),
+    ],
+)
+def test_the_jar_is_kept_as_the_session_is(public_url, domain, name, marks):
+    (field,) = make(domain=domain).signed_in(make_request(public_url=public_url), ALICE)
+
+    value, *attributes = field[1].split("; ")
+    assert field[0] == "Set-Cookie"
+    assert value.startswith(name)
+    assert {"HttpOnly", "Max-Age=34560000", *marks} <= set(attributes)
+
+
+def test_a_sign_out_parts_an_account_from_its_marks_and_no_other():
+    cookies = make()
+    jar = jar_of(cookies.signed_in(make_request(), ALICE))
+    before = [cookies.owners.tags(who, make_request(jar)) for who in (ALICE, BOB)]
+
+    after = jar_of(cookies.signed_out(make_request(jar), ALICE))
+    alice, bob = [cookies.owners.tags(who, make_request(after)) for who in (ALICE, BOB)]
+
+    assert before[0] != alice
+    assert before[1] == bob
+
+
+def test_of_a_session_that_is_over_the_last_account_signs_out():
+    cookies = make()
+    jar = jar_of(cookies.signed_in(make_request(), ALICE))
+    before = cookies.owners.tags(ALICE, make_request(jar))
+
+    after = jar_of(cookies.signed_out(make_request(jar), None))
+
+    assert cookies.owners.tags(ALICE, make_request(after)) != before
+    assert cookies.signed_out(make_request(b"theme=dark"), None) == ()
+
+
+def test_a_sign_out_takes_what_it_is_sent():
+    cookies = make()
+    jar = jar_of(cookies.signed_in(make_request(), ALICE))
+    tag = cookies.owners.tags(ALICE, make_request(jar))[0]
+    sent = b"; ".join((jar, b"__Host-gatepost=x", b"theme=dark", b"sid~gp" + tag + b"=1"))
+
+    fields = cookies.signed_out(make_request(sent + b"; other~gp" + b"0" * 16 + b"=2"), ALICE)
+
+    assert cleared(fields) == [
+        "theme=; Max-Age=0; Path=/; Secure",
+        f"sid~gp{tag.decode()}=; Max-Age=0; Path=/; Secure",
+    ]
+
+
+@pytest.mark.parametrize(("first", "count"), [(None, 0), (ALICE, 0), (BOB, 1)])
+def test_readable_cookies_are_taken_at_a_change_of_account_only(first, count):
+    cookies = make()
+    jar = b"" if first is None else jar_of(cookies.signed_in(make_request(), first))
+
+    fields = cookies.signed_in(make_request(jar + b"; theme=dark"), ALICE)
+
+    assert len(cleared(fields)) == count
+
+
+def test_a_change_of_secret_is_no_change_of_account():
+    old, new = b"0" * 32, b"1" * 32
+    before, after = make(Sealer((old,))), make(Sealer((new, old)))
+    jar = jar_of(before.signed_in(make_request(), ALICE))
+    tags = before.owners.tags(ALICE, make_request(jar))
+
+    assert cleared(after.signed_in(make_request(jar + b"; theme=dark"), ALICE)) == []
+    assert tags[0] in after.owners.tags(ALICE, make_request(jar))
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe", b"\xc3\xa4", b'"', b"a b"])
+def test_a_strange_name_does_no_harm(name):
+    cookies = make()
+    jar = jar_of(cookies.signed_in(make_request(), ALICE))
+
+    fields = cookies.signed_out(make_request(jar + b"; " + name + b"=1"), ALICE)
+
+    for _, value in fields:
+        assert value.encode()
+        assert "\r" not in value

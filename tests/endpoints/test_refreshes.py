@@ -1,0 +1,93 @@
+"""What the provider answers to a refresh, in the words the sessions know."""
+
+from dataclasses import replace
+
+import pytest
+
+from gateway.endpoints.refreshes import Refreshes
+from gateway.sessions import Tokens
+from gateway.sessions.refresh import Later, Over, Refreshed
+from gateway.sessions.ticket import new_ticket
+from tests.oidc.hostile import REFRESH_TOKEN, SUBJECT
+from tests.sessions.test_record import make_session
+
+
+@pytest.fixture
+def session(hostile, add_provider):
+    add_provider()
+    found = make_session(new_ticket(lambda n: b"x" * n))
+    identity = replace(found.identity, issuer=hostile.issuer, subject=SUBJECT)
+    return replace(
+        found, provider="hostile", identity=identity, tokens=Tokens("at", "rt", None, 1.0)
+    )
+
+
+@pytest.fixture
+def ask(providers, session):
+    return lambda: Refreshes(providers).ask(session)
+
+
+async def test_new_tokens_and_claims(ask, hostile, clock):
+    hostile.wrongs.userinfo = {"groups": ["new"]}
+
+    word = await ask()
+
+    assert isinstance(word, Refreshed)
+    assert word.tokens.refresh_token == REFRESH_TOKEN
+    assert word.tokens.access_expires_at == clock() + 300
+    assert word.identity.groups == ("new",)
+
+
+async def test_no_new_refresh_token_is_normal(ask, hostile):
+    hostile.wrongs.tokens = {"refresh_token": None, "id_token": None}
+
+    word = await ask()
+
+    assert isinstance(word, Refreshed)
+    assert (word.tokens.refresh_token, word.tokens.id_token) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("wrongs", "reason"),
+    [
+        ({"token_answer": (400, {"error": "invalid_grant"})}, "refresh-refused"),
+        ({"claims": {"sub": "bob"}}, "subject-mismatch"),
+        ({"userinfo": {"sub": "bob"}, "tokens": {"id_token": None}}, "subject-mismatch"),
+    ],
+)
+async def test_what_ends_the_session(ask, hostile, wrongs, reason):
+    for name, value in wrongs.items():
+        setattr(hostile.wrongs, name, value)
+
+    assert await ask() == Over(reason)
+
+
+@pytest.mark.parametrize(
+    ("wrongs", "word"),
+    [
+        ({"token_answer": (500, {})}, Later("provider-unavailable")),
+        ({"token_answer": (503, {"error": "invalid_grant"})}, Later("provider-unavailable")),
+        ({"token_answer": (429, {"error": "invalid_grant"})}, Later("provider-unavailable")),
+        ({"token_answer": (401, {"error": "invalid_client"})}, Later("provider-unavailable")),
+        ({"token_answer": (400, {"error": "invalid_request"})}, Later("provider-unavailable")),
+        ({"token_answer": (200, {})}, Later("provider-unavailable")),
+        ({"failures": {"/token": "close"}}, Later("provider-unavailable")),
+        ({"failures": {"/token": "garbage"}}, Later("provider-unavailable")),
+        ({"tampered": True}, Later("invalid-id-token", provider_fails=False)),
+        (
+            {"discovery": {"issuer": "https://evil.example"}},
+            Later("issuer-mismatch", provider_fails=False),
+        ),
+    ],
+)
+async def test_what_keeps_it(ask, hostile, wrongs, word):
+    for name, value in wrongs.items():
+        setattr(hostile.wrongs, name, value)
+
+    assert await ask() == word
+
+
+async def test_a_provider_that_is_configured_no_more(ask, providers):
+    providers.clear()
+
+    assert await ask() == Later("unknown-provider", provider_fails=False)

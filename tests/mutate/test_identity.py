@@ -1,0 +1,144 @@
+"""Identity lines: what they say, how long they are kept, and that the assertion verifies."""
+
+import json
+
+import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
+
+from gateway.model import ANONYMOUS, Identity
+from gateway.mutate.identity import AssertionRules, IdentityFields, assertion_claims
+from gateway.mutate.templates import compile_template, literal
+from gateway.sessions.sealing import Sealer
+from gateway.signer import load_signer
+from gateway.storage.memory import MemoryStore
+
+NOW = 1_800_000_000
+RULES = AssertionRules("Gatepost-Assertion", "https://notes.example.com", "notes", 60)
+ALICE = Identity(
+    user="alice",
+    subject="s1",
+    issuer="https://id.example.com",
+    credential="session",
+    provider="zitadel",
+    email="alice@example.com",
+    name="Alice",
+    groups=("staff",),
+    session_id="abc",
+    acr="2",
+    amr=("pwd", "otp"),
+    authenticated_at=NOW - 10,
+    account_id="acc1",
+    scopes=frozenset({"b", "a"}),
+)
+
+
+def make(sign=lambda claims: f"jwt-{claims['jti']}", rules=RULES, **templates):
+    numbers = iter(range(1000))
+    return IdentityFields(
+        {name.replace("_", "-"): template for name, template in templates.items()},
+        rules,
+        sign,
+        lambda: str(next(numbers)),
+    )
+
+
+def test_the_lines_are_the_fields_in_order_and_the_assertion():
+    fields = make(
+        Remote_User=compile_template("{user}"),
+        Remote_Role=compile_template("{roles}"),
+        X_Fixed=literal("{user}"),
+    )
+
+    assert fields.lines(ALICE, NOW) == (
+        b"Remote-User: alice\r\nX-Fixed: {user}\r\nGatepost-Assertion: jwt-0\r\n"
+    )
+
+
+def test_nobody_gets_literals_and_no_assertion():
+    fields = make(Remote_User=compile_template("{user}"), X_Fixed=literal("on"))
+
+    assert fields.lines(ANONYMOUS, NOW) == b"X-Fixed: on\r\n"
+
+
+def test_without_an_assertion_there_is_none():
+    assert make(rules=None, Remote_User=literal("x")).lines(ALICE, NOW) == b"Remote-User: x\r\n"
+
+
+@pytest.mark.parametrize(("later_s", "kept"), [(0, True), (29.9, True), (30, False), (31, False)])
+def test_lines_are_kept_for_half_the_assertions_life(later_s, kept):
+    fields = make()
+
+    first = fields.lines(ALICE, NOW)
+
+    assert (fields.lines(ALICE, NOW + later_s) == first) is kept
+
+
+def test_two_identities_never_share_lines():
+    fields = make(Remote_User=compile_template("{user}"))
+    names = [f"user{number}" for number in range(50)]
+
+    # Each is forgotten at once, so that its place in memory may be the next one's.
+    found = [
+        fields.lines(Identity(user=name, subject=name, issuer="i", credential="session"), NOW)
+        for name in names
+    ]
+
+    assert [line.partition(b"\r\n")[0] for line in found] == [
+        f"Remote-User: {name}".encode() for name in names
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expires_at", "exp"),
+    [(None, NOW + 60), (NOW + 3600, NOW + 60), (NOW + 60, NOW + 60), (NOW + 5, NOW + 5)],
+)
+def test_an_assertion_never_outlives_the_proof(expires_at, exp):
+    identity = Identity("alice", "s1", "i", "session", expires_at=expires_at)
+
+    assert assertion_claims(identity, RULES, now=NOW, token_id="1")["exp"] == exp
+
+
+def test_what_is_known_is_claimed_and_nothing_else():
+    assert assertion_claims(ALICE, RULES, now=NOW, token_id="1") == {
+        "iss": "https://notes.example.com",
+        "aud": "notes",
+        "sub": "s1",
+        "user": "alice",
+        "email": "alice@example.com",
+        "name": "Alice",
+        "groups": ["staff"],
+        "roles": [],
+        "scope": "a b",
+        "credential": "session",
+        "provider": "zitadel",
+        "account_id": "acc1",
+        "sid": "abc",
+        "acr": "2",
+        "amr": ["pwd", "otp"],
+        "auth_time": NOW - 10,
+        "iat": NOW,
+        "nbf": NOW,
+        "exp": NOW + 60,
+        "jti": "1",
+    }
+
+
+async def test_any_library_verifies_it_by_the_key_set():
+    signer = await load_signer(MemoryStore(lambda: float(NOW)), Sealer((b"0" * 32,)))
+    fields = make(signer.sign)
+    line = fields.lines(ALICE, NOW).decode()
+    name, _, value = line.strip().partition(": ")
+
+    token = jwt.decode(value, KeySet.import_key_set(_read(signer)), algorithms=["ES256"])
+
+    assert name == "Gatepost-Assertion"
+    assert token.header["typ"] == "gatepost+jwt"
+    assert token.header["kid"] == _read(signer)["keys"][0]["kid"]
+    assert token.claims["user"] == "alice"
+    assert token.claims["exp"] == NOW + 60
+    assert "d" not in _read(signer)["keys"][0]
+
+
+def _read(signer):
+    return json.loads(signer.document)

@@ -1,0 +1,190 @@
+"""What of a client's head goes upstream, and what the gateway says of the request."""
+
+import pytest
+
+from gateway.message.fields import Fields
+from gateway.message.head import parse_request_head
+from gateway.message.request import Request
+from gateway.message.target import parse_target
+from gateway.mutate.outbound import (
+    FieldRules,
+    forwarded_lines,
+    forwarded_lines_behind,
+    steady_part,
+    trace_lines,
+)
+
+PARENT = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
+GIVEN = "00-" + "a" * 32 + "-" + "b" * 16 + "-00"
+
+
+def fields_of(*lines):
+    head = b"\r\n".join([b"POST / HTTP/1.1", b"Host: notes.example.com", *lines]) + b"\r\n"
+    return parse_request_head(head).of
+
+
+def passed(*lines, removed=()):
+    return FieldRules(removed).lines(fields_of(*lines))
+
+
+def make_request(*fields, host="notes.example.com"):
+    return Request(
+        method="GET",
+        target=parse_target(b"/"),
+        fields=Fields(fields),
+        host=host,
+        public_url="https://notes.example.com",
+        client="192.0.2.7",
+        request_id="r1",
+        received_at=0.0,
+    )
+
+
+def test_fields_pass_as_sent_and_in_order():
+    lines = (b"X-b: 1", b"x-A:  2", b"X-B: 3", b"Accept: */*", b"X-Empty:")
+
+    assert passed(*lines) == (b"X-b: 1\r\nx-A: 2\r\nX-B: 3\r\nAccept: */*\r\nX-Empty: \r\n")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Remote-User: root",
+        b"REMOTE_USER: root",
+        b"x_forwarded-for: 1.2.3.4",
+        b"Gatepost_Assertion: x",
+        b"Cookie: a=1",
+        b"TE: trailers",
+        b"Keep-Alive: 5",
+        b"Proxy-Authorization: Basic eDp5",
+        b"HTTP2-Settings: x",
+        b"X-Request-Id: mine",
+        b"traceparent: mine",
+        b"X-Api-Key: gp_abc",
+        b"Authorization: Bearer gp_abc",
+        b"X_Secret: x",
+        b"x-secret: x",
+    ],
+)
+def test_what_a_client_may_not_say_is_left_out(line):
+    assert passed(line, b"X-Kept: 1", removed=[b"X-Secret"]) == b"X-Kept: 1\r\n"
+
+
+def test_what_connection_names_is_left_out():
+    assert passed(b"Connection: close, X-Hop", b"X-Hop: 1", b"X-Kept: 2") == b"X-Kept: 2\r\n"
+
+
+@pytest.mark.parametrize(
+    "line", [b"Authorization: Bearer theirs", b"Authorization: Basic eDp5", b"X-Api-Key: theirs"]
+)
+def test_the_apps_own_credentials_pass(line):
+    assert passed(line) == line + b"\r\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "framing"),
+    [
+        ((), b""),
+        ((b"Content-Length: 0",), b"Content-Length: 0\r\n"),
+        ((b"Content-Length: 5",), b"Content-Length: 5\r\n"),
+        ((b"content-length: 007",), b"Content-Length: 7\r\n"),
+        ((b"Transfer-Encoding: chunked",), b"Transfer-Encoding: chunked\r\n"),
+        (
+            (b"Content-Length: 5", b"Expect: 100-continue"),
+            b"Content-Length: 5\r\nExpect: 100-continue\r\n",
+        ),
+        (
+            (b"Connection: Upgrade", b"Upgrade: websocket"),
+            b"Connection: Upgrade\r\nUpgrade: websocket\r\n",
+        ),
+        ((b"Upgrade: websocket",), b""),
+        ((b"Connection: Upgrade", b"Upgrade: h2c"), b""),
+    ],
+)
+def test_the_gateway_frames_the_message_itself(lines, framing):
+    assert passed(*lines) == framing
+
+
+@pytest.mark.parametrize(
+    ("field", "passes"),
+    [
+        ((b"X-Checksum", b"1"), True),
+        ((b"Remote_User", b"root"), False),
+        ((b"Gatepost-Assertion", b"x"), False),
+        ((b"Authorization", b"Bearer theirs"), False),
+        ((b"X-Api-Key", b"theirs"), False),
+        ((b"Content-Length", b"5"), False),
+        ((b"Trailer", b"x"), False),
+        ((b"X-Secret", b"x"), False),
+    ],
+)
+def test_trailers_are_stripped_as_fields_are(field, passes):
+    found = FieldRules([b"x-secret"]).trailers((field,), fields_of())
+
+    assert found == ((field,) if passes else ())
+
+
+def test_a_head_is_put_together():
+    part = steady_part(
+        fields_of(b"Accept: */*", b"Cookie: a=1"),
+        rules=FieldRules(),
+        host=b"backend",
+        cookies=b"a=1",
+        forwarded=b"X-Forwarded-For: 192.0.2.7\r\n",
+    )
+
+    assert part == (
+        b" HTTP/1.1\r\nHost: backend\r\nAccept: */*\r\nCookie: a=1\r\n"
+        b"X-Forwarded-For: 192.0.2.7\r\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("client", "host", "element"),
+    [
+        ("192.0.2.7", "notes.example.com", 'for=192.0.2.7;host="notes.example.com";proto=https'),
+        ("192.0.2.7", "", 'for=192.0.2.7;host="notes.example.com";proto=https'),
+        # RFC 7239, sections 4 and 6: an IPv6 address stands in quotes.
+        ("2001:db8::1", "a.test:8443", 'for="[2001:db8::1]";host="a.test:8443";proto=https'),
+    ],
+)
+def test_the_app_is_told_who_asked_for_what(client, host, element):
+    lines = forwarded_lines(client, "https://notes.example.com", host).decode().split("\r\n")
+
+    assert lines == [
+        f"X-Forwarded-For: {client}",
+        "X-Forwarded-Proto: https",
+        f"X-Forwarded-Host: {host or 'notes.example.com'}",
+        f"Forwarded: {element}",
+        "",
+    ]
+
+
+def test_behind_a_trusted_proxy_its_hops_go_on():
+    request = make_request((b"X-Forwarded-For", b"192.0.2.7"), (b"Forwarded", b"for=192.0.2.7"))
+
+    lines = forwarded_lines_behind(request, "10.0.0.1")
+
+    assert b"X-Forwarded-For: 192.0.2.7, 10.0.0.1\r\n" in lines
+    assert b"Forwarded: for=192.0.2.7, for=10.0.0.1;" in lines
+
+
+@pytest.mark.parametrize(
+    ("fields", "trusted", "parent", "states"),
+    [
+        ((), False, PARENT, b""),
+        ((), True, PARENT, b""),
+        (((b"traceparent", GIVEN.encode()), (b"tracestate", b"a=1")), False, PARENT, b""),
+        (
+            ((b"traceparent", GIVEN.encode()), (b"tracestate", b"a=1"), (b"tracestate", b"b=2")),
+            True,
+            GIVEN,
+            b"tracestate: a=1\r\ntracestate: b=2\r\n",
+        ),
+        (((b"traceparent", b"nonsense"), (b"tracestate", b"a=1")), True, PARENT, b""),
+    ],
+)
+def test_a_trace_goes_on_only_from_a_trusted_proxy(fields, trusted, parent, states):
+    lines = trace_lines(make_request(*fields), lambda: PARENT, trusted=trusted)
+
+    assert lines == f"X-Request-Id: r1\r\ntraceparent: {parent}\r\n".encode() + states

@@ -1,0 +1,67 @@
+"""Listening over connections that are lost."""
+
+import asyncio
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import StoreUnavailableError
+from gateway.storage.listener import Listener, pack_message, unpack_message
+
+
+class Ear:
+    """Hears what it is given; None is the end of its connection."""
+
+    def __init__(self):
+        self.heard = asyncio.Queue()
+        self.closed = False
+
+    async def hear(self):
+        packed = await self.heard.get()
+        if packed is None:
+            raise StoreUnavailableError("lost")
+        return packed
+
+    async def aclose(self):
+        self.closed = True
+
+
+@given(channel=st.text(st.characters(exclude_categories=["Cs"])), message=st.binary())
+def test_a_message_is_read_as_it_was_written(channel, message):
+    assert unpack_message(pack_message(channel, message)) == (channel, message)
+
+
+@pytest.mark.parametrize("packed", [b"", b"\0", b"\0\1", b"\0\1\xff", b"\xff\xff" + bytes(9)])
+def test_what_is_no_message_is_refused(packed):
+    with pytest.raises(ValueError, match=r"too short|decode"):
+        unpack_message(packed)
+
+
+async def test_a_lost_ear_is_closed_and_replaced():
+    ears = []
+
+    async def open_ear():
+        # Every other attempt fails.
+        ears.append(Ear() if len(ears) % 2 == 0 else None)
+        if ears[-1] is None:
+            raise StoreUnavailableError("down")
+        return ears[-1]
+
+    listener = Listener(open_ear)
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    await listener.subscribe("c", heard.put_nowait)
+    ears[0].heard.put_nowait(pack_message("c", b"1"))
+    assert await heard.get() == b"1"
+
+    ears[0].heard.put_nowait(None)
+    async with asyncio.timeout(5):
+        while len(ears) < 3:
+            await asyncio.sleep(0)
+    ears[2].heard.put_nowait(pack_message("other", b"2"))
+    ears[2].heard.put_nowait(b"")
+    ears[2].heard.put_nowait(pack_message("c", b"3"))
+    assert await heard.get() == b"3"
+    await listener.aclose()
+    await listener.aclose()
+    assert [ear.closed for ear in ears if ear] == [True, True]

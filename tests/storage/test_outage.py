@@ -1,0 +1,294 @@
+"""What stores that are servers promise while the server is gone, slow or back."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+
+import pytest
+
+from gateway.errors import StoreUnavailableError
+from gateway.storage import Lock, open_store
+
+ROOT = Path(__file__).parents[2]
+
+# Two seconds are promised; the rest is for a machine that does other things too.
+BOUND_S = 3.0
+SERVERS = ["redis", "postgresql"]
+
+
+@pytest.fixture(params=SERVERS)
+def server(request):
+    """A server of this test's own."""
+    name = {"redis": "redis", "postgresql": "postgres"}[request.param]
+    return request.getfixturevalue(f"start_{name}_server")()
+
+
+@pytest.fixture
+async def store(server, tmp_path, clock):
+    opened = open_store(server.url, tmp_path, clock)
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture(params=SERVERS)
+def shared(request, locate):
+    """The location of a store on a server that is left alone."""
+    return locate(request.param)
+
+
+def every_call(store) -> list[Callable]:
+    """All that asks the server; whether it can be heard is another connection's affair."""
+    return [
+        lambda: store.get("k"),
+        lambda: store.put("k", b"v", ttl_s=10),
+        lambda: store.delete("k"),
+        lambda: store.take("k"),
+        lambda: store.find("i"),
+        lambda: store.count("i"),
+        lambda: store.add_once("k", ttl_s=10),
+        lambda: store.compare_and_swap("k", None, b"v", ttl_s=10),
+        lambda: store.lock("a", ttl_s=10),
+        lambda: store.unlock(Lock("a", 1)),
+        lambda: store.publish("c", b"m"),
+        lambda: store.sweep(0.0),
+        store.ping,
+    ]
+
+
+async def outcomes(calls):
+    """What became of all of them at once, and how long the last one took."""
+    began = monotonic()
+    results = await asyncio.gather(*(call() for call in calls), return_exceptions=True)
+    return {type(result) for result in results}, monotonic() - began
+
+
+async def answers_again(store):
+    """The first answer after a fault."""
+    async with asyncio.timeout(10):
+        while True:
+            try:
+                return await store.get("k")
+            except StoreUnavailableError:
+                await asyncio.sleep(0.02)
+
+
+async def hears_again(store, heard):
+    """A message published after a fault."""
+    async with asyncio.timeout(10):
+        while heard.empty():
+            await store.publish("c", b"after")
+            await asyncio.sleep(0.02)
+    return heard.get_nowait()
+
+
+async def test_after_kill_9_nothing_is_lost_and_no_restart_is_needed(server, store):
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    await store.subscribe("c", heard.put_nowait)
+    await asyncio.gather(*(store.put(f"k{n}", b"v", ttl_s=1000, indexes={"i"}) for n in range(100)))
+    await store.put("k", b"v", ttl_s=1000)
+    token = (await store.lock("a", ttl_s=1000)).token
+
+    server.kill()
+    kinds, lasted_s = await outcomes(every_call(store))
+    assert kinds == {StoreUnavailableError}
+    assert lasted_s < BOUND_S
+
+    server.start()
+    assert await answers_again(store) == b"v"
+    assert await store.count("i") == 100
+    assert await store.lock("a", ttl_s=10) is None
+    assert (await store.lock("b", ttl_s=10)).token > token
+    assert await hears_again(store, heard) == b"after"
+    await store.ping()
+
+
+async def test_a_server_that_hangs_is_given_up_and_used_again_when_it_goes_on(server, store):
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    await store.subscribe("c", heard.put_nowait)
+    await store.put("k", b"v", ttl_s=1000)
+
+    server.pause()
+    kinds, lasted_s = await outcomes(every_call(store))
+    assert kinds == {StoreUnavailableError}
+    assert lasted_s < BOUND_S
+    # A crowd waits no longer than one.
+    kinds, lasted_s = await outcomes([lambda: store.get("k")] * 200)
+    assert kinds == {StoreUnavailableError}
+    assert lasted_s < BOUND_S
+
+    server.resume()
+    # What was asked before it hung may still be done: "k" was deleted and written then.
+    await answers_again(store)
+    await store.put("k", b"w", ttl_s=1000)
+    assert await store.get("k") == b"w"
+    assert await hears_again(store, heard) == b"after"
+
+
+async def test_a_server_that_comes_later_is_used_then(server, tmp_path, clock):
+    server.kill()
+    store = open_store(server.url, tmp_path, clock)
+    kinds, lasted_s = await outcomes([*every_call(store), lambda: store.subscribe("c", print)])
+    assert kinds == {StoreUnavailableError}
+    assert lasted_s < BOUND_S
+
+    server.start()
+    assert await answers_again(store) is None
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    await store.subscribe("c", heard.put_nowait)
+    assert await hears_again(store, heard) == b"after"
+    await store.aclose()
+
+
+async def test_closing_while_the_server_hangs_takes_no_time(server, store):
+    await store.put("k", b"v", ttl_s=10)
+    await store.subscribe("c", print)
+    server.pause()
+
+    began = monotonic()
+    await store.aclose()
+
+    assert monotonic() - began < BOUND_S
+    server.resume()
+
+
+async def test_a_crowd_is_answered(shared, tmp_path, clock):
+    store = open_store(shared, tmp_path, clock)
+    await asyncio.gather(*(store.put(f"k{n}", b"v", ttl_s=10) for n in range(300)))
+
+    assert await asyncio.gather(*(store.get(f"k{n}") for n in range(300))) == [b"v"] * 300
+    await store.aclose()
+
+
+START = """
+import asyncio, sys
+from pathlib import Path
+from gateway.storage import open_store
+async def main(store):
+%s
+    await store.aclose()
+async def run():
+    await main(open_store(sys.argv[1], Path("/nonexistent"), lambda: 1_000_000.0))
+asyncio.run(run())
+"""
+
+
+def run_python(body, location):
+    code = START % "".join(f"    {line}\n" for line in body.strip().splitlines())
+    return subprocess.Popen(
+        [sys.executable, "-c", code, location], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_processes_that_lock_lose_nothing_and_their_tokens_grow(shared):
+    body = """
+for _ in range(100):
+    while (lock := await store.lock("a", ttl_s=30)) is None:
+        await asyncio.sleep(0.001)
+    before = await store.get("n") or b""
+    await store.put("n", before + b" %d" % lock.token, ttl_s=None)
+    assert await store.unlock(lock)
+"""
+    processes = [run_python(body, shared) for _ in range(2)]
+    assert [process.wait() for process in processes] == [0, 0]
+    for process in processes:
+        process.communicate()
+
+    async def written():
+        store = open_store(shared, Path("/nonexistent"), lambda: 1_000_000.0)
+        value = await store.get("n")
+        await store.aclose()
+        return [int(token) for token in value.split()]
+
+    tokens = asyncio.run(written())
+    assert len(tokens) == 200
+    assert tokens == sorted(set(tokens))
+
+
+def test_processes_that_start_at_once_and_swap_lose_no_update(shared):
+    body = """
+for _ in range(100):
+    while True:
+        n = await store.get("n")
+        m = str(int(n or b"0") + 1).encode()
+        if await store.compare_and_swap("n", n, m, ttl_s=None, indexes={"i", m.decode()}):
+            break
+if m == b"300":
+    print(await store.find("i") == await store.find("300") == [("n", m)], await store.find("299"))
+"""
+    processes = [run_python(body, shared) for _ in range(3)]
+    printed = "".join(process.communicate()[0] for process in processes)
+
+    assert [process.returncode for process in processes] == [0] * 3
+    assert printed == "True []\n"
+
+
+async def test_a_message_reaches_another_process(shared, tmp_path, clock):
+    process = run_python(
+        """
+heard = asyncio.Queue()
+await store.subscribe("c", heard.put_nowait)
+print("ready", flush=True)
+print(await heard.get(), flush=True)
+""",
+        shared,
+    )
+    assert await asyncio.to_thread(process.stdout.readline) == "ready\n"
+    store = open_store(shared, tmp_path, clock)
+
+    await store.publish("c", b"hello")
+
+    async with asyncio.timeout(1):
+        assert await asyncio.to_thread(process.stdout.readline) == "b'hello'\n"
+    await store.aclose()
+    await asyncio.to_thread(process.communicate)
+
+
+async def test_stores_beside_each_other_share_nothing(locate, tmp_path, clock):
+    for name in SERVERS:
+        one, other = (open_store(locate(name), tmp_path, clock) for _ in range(2))
+        heard: asyncio.Queue[bytes] = asyncio.Queue()
+        await one.subscribe("c", heard.put_nowait)
+        await other.put("k", b"v", ttl_s=10)
+        await other.publish("c", b"theirs")
+        await one.publish("c", b"ours")
+
+        assert await one.get("k") is None
+        assert await heard.get() == b"ours"
+        assert heard.empty()
+        await one.aclose()
+        await other.aclose()
+
+
+@pytest.mark.parametrize(
+    ("name", "driver", "extra"),
+    [("redis://r", "redis", "redis"), ("postgresql://r/d", "asyncpg", "postgres")],
+)
+def test_a_missing_driver_is_told_with_what_to_install(name, driver, extra):
+    code = (
+        f"import sys; sys.modules[{driver!r}] = None\n"
+        "from pathlib import Path; from gateway.storage import open_store\n"
+        "from gateway.errors import StoreUnavailableError\n"
+        f"try: open_store({name!r}, Path('.'), lambda: 0.0)\n"
+        "except StoreUnavailableError as error: print(error)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+
+    assert done.stderr == ""
+    assert done.stdout.endswith(f"the driver is not installed: pip install 'gatepost[{extra}]'\n")
+
+
+def test_no_driver_is_imported_for_a_local_store(tmp_path):
+    code = (
+        "import sys; from pathlib import Path; from gateway.storage import open_store\n"
+        "import asyncio\n"
+        "for name in ('sqlite', 'memory'): "
+        "asyncio.run(open_store(name, Path(sys.argv[1]), lambda: 0.0).aclose())\n"
+        "print({'redis', 'asyncpg'} & sys.modules.keys())"
+    )
+    command = [sys.executable, "-c", code, tmp_path]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("set()\n", "")

@@ -379,8 +379,8 @@ class Pipeline:
             wait_s = plan.limiter.wait_s(request, identity)
             if wait_s:
                 return self._hold_back(entry, wait_s, added)
-        if to.logout_paths and request.target.path in to.logout_paths and not identity.is_anonymous:
-            return self._forward_logout(entry, to, identity)
+        if request.target.path in to.logout_paths and request.method != "OPTIONS":
+            return self._forward_logout(entry, to, identity, added, owned)
         if owned is None and to.owners is not None:
             owned = to.owners.of(request, identity)
         return self._forward_to(entry, to, identity, added, owned)
@@ -396,17 +396,34 @@ class Pipeline:
             responses.for_decision(entry.request, over, identity=entry.identity, fields=fields)
         )
 
-    async def _forward_logout(self, entry: Entry, to: UpstreamPlan, identity: Identity) -> Verdict:
+    async def _forward_logout(
+        self,
+        entry: Entry,
+        to: UpstreamPlan,
+        identity: Identity,
+        added: tuple[tuple[str, str], ...],
+        owned: OwnedCookies | None,
+    ) -> Verdict:
         """The app signs its user out: so does the gateway, and then the app is told."""
+        request, tools = entry.request, self._tools
         try:
-            await self._tools.end_session(entry.request)
+            who = await self._who_signs_out(entry, identity)
+            if not who.is_anonymous:
+                await tools.end_session(request)
+                added = (tools.clear_session(request), *tools.signed_out(request, who))
+                # What the app sets now is still for whoever signs out, and goes with the rest.
+                owned = None if to.owners is None else to.owners.of(request, who)
         except GatewayError as error:
             return Answer(self.refuse(entry, error))
-        # What the app sets now is still for whoever signs out, and so goes with the rest.
-        owned = None if to.owners is None else to.owners.of(entry.request, identity)
-        cleared = self._tools.clear_session(entry.request)
-        left = self._tools.signed_out(entry.request, identity)
-        return self._forward_to(entry, to, identity, (cleared, *left), owned)
+        if owned is None and to.owners is not None:
+            owned = to.owners.of(request, identity)
+        return self._forward_to(entry, to, identity, added, owned)
+
+    async def _who_signs_out(self, entry: Entry, identity: Identity) -> Identity:
+        """Whose session ends: on a public route, where nobody was asked, the cookie tells."""
+        if not identity.is_anonymous or self._is_cross_site(entry.request, entry):
+            return identity
+        return _owner(await self._tools.look_up_session(entry.request)) or ANONYMOUS
 
     def _forward_to(
         self,

@@ -125,8 +125,6 @@ class Exchange:
     status = 0
     sent_at = 0.0
     is_tunnel = False
-    _connection: Connection | None = None
-    _body: Body | None = None
     _buffer = b""
     _chunk_out = False
     _keep = True
@@ -142,6 +140,8 @@ class Exchange:
         self._outbound = outbound
         self._ticker = ticker
         self._request_done = outbound.of.length == 0
+        self._connection: Connection | None = None
+        self._body: Body | None = None
         self.active_at = ticker.now
 
     @property

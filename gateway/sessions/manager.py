@@ -4,28 +4,33 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 from hashlib import sha256
 
 from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
 from gateway.sessions import record as records
-from gateway.sessions.cache import CachedSession, SessionCache
+from gateway.sessions.cache import SessionCache
 from gateway.sessions.directory import Directory
-from gateway.sessions.endings import Cause, Ended, Endings, Unregister
+from gateway.sessions.endings import Ended, Endings, Unregister
+from gateway.sessions.keeping import Keeping
 from gateway.sessions.record import Record, SessionInfo
-from gateway.sessions.refresh import NEVER, due_at
 from gateway.sessions.refresher import Ask, Heard, Refresher
 from gateway.sessions.sealing import RandomBytes, Sealer
 from gateway.sessions.session import Limits, Session, Tokens, with_tokens
-from gateway.sessions.ticket import COOKIE_CHARS, Ticket, new_ticket, parse_ticket, storage_key
-from gateway.sessions.upkeep import CHECK_S, MAX_UNCHECKED_S, Upkeep, swap, touch_s, ttl_s
+from gateway.sessions.ticket import (
+    COOKIE_CHARS,
+    Ticket,
+    cookie_digest,
+    new_ticket,
+    parse_ticket,
+    storage_key,
+)
+from gateway.sessions.upkeep import CHECK_S, MAX_UNCHECKED_S, Upkeep, touch_s, ttl_s
 from gateway.storage.store import Clock, Store
 
 # While the store is down a live session goes on being served, and the store is tried this often.
 _RETRY_S = 5.0
-# A swap can be lost to another worker's touch, which changes no token; more than that is odd.
-_SWAP_ATTEMPTS = 5
 
 
 class SessionManager:
@@ -56,7 +61,8 @@ class SessionManager:
         self._loading: dict[bytes, asyncio.Task[Session | None]] = {}
         self._upkeep = Upkeep(self, store, self._cache, self._endings, clock)
         self._directory = Directory(self, store, clock)
-        self._refresher = Refresher(self, store, clock)
+        self._keeping = Keeping(self, store, self._cache, self._endings, clock)
+        self._refresher = Refresher(self._keeping, store, clock)
         self._endings.on_news(self._refresher.tell)
 
     def recall(self, cookie: str, now: float) -> Session | None:
@@ -67,7 +73,7 @@ class SessionManager:
         """
         if len(cookie) != COOKIE_CHARS:
             return None
-        entry = self._cache.get(_digest(cookie))
+        entry = self._cache.get(cookie_digest(cookie))
         if entry is None:
             return None
         unchecked_s = abs(now - entry.checked_at)
@@ -93,7 +99,7 @@ class SessionManager:
         ticket = parse_ticket(cookie)
         if ticket is None:
             return None
-        digest = _digest(cookie)
+        digest = cookie_digest(cookie)
         task = self._loading.get(digest)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._load(digest, ticket, now))
@@ -104,7 +110,7 @@ class SessionManager:
 
     def peek(self, cookie: str, now: float) -> Session | None:
         """As `recall`, but no use of the session: nothing is noted, written or refreshed."""
-        entry = self._cache.get(_digest(cookie)) if len(cookie) == COOKIE_CHARS else None
+        entry = self._cache.get(cookie_digest(cookie)) if len(cookie) == COOKIE_CHARS else None
         if entry is None or abs(now - entry.checked_at) >= MAX_UNCHECKED_S:
             return None
         return entry.session if entry.is_live(now, self.limits) else None
@@ -122,9 +128,9 @@ class SessionManager:
         session = records.open_session(self.sealer, ticket, record)
         if record is None or session is None or self._cache.has_ended(session.session_id):
             return None
-        entry = self._cache.get(_digest(cookie))
+        entry = self._cache.get(cookie_digest(cookie))
         if entry is None:
-            entry = self._remember(_digest(cookie), ticket, session, record, now)
+            entry = self._keeping.remember(ticket, session, record, now)
         elif entry.body_digest == sha256(record.body).digest():
             entry.checked_at = now
         return session if entry.is_live(now, self.limits) else None
@@ -179,7 +185,7 @@ class SessionManager:
         await self._endings.end(ids, self.sealer, "replaced")
         if self.limits.max_per_user:
             await self._end_the_oldest(session)
-        entry = self._remember(_digest(ticket.cookie), ticket, session, record, now)
+        entry = self._keeping.remember(ticket, session, record, now)
         return ticket.cookie, entry.session
 
     async def replace(self, cookie: str, session: Session, successor: Session) -> bool:
@@ -191,24 +197,7 @@ class SessionManager:
         Raises:
             StoreUnavailableError: The store could not answer; nothing is known of the change.
         """
-        ticket = parse_ticket(cookie)
-        if ticket is None or ticket.session_id != session.session_id:
-            return False
-        for _ in range(_SWAP_ATTEMPTS):
-            now = self._clock()
-            data = await self._store.get(storage_key(ticket.session_id))
-            current = records.open_session(self.sealer, ticket, records.unpack(data))
-            if current is None or current.tokens != session.tokens:
-                return False
-            latest = max(current.last_seen_at, successor.last_seen_at)
-            kept = replace(successor, last_seen_at=latest)
-            sealed = records.seal_session(self.sealer, ticket, kept)
-            info = records.describe(kept)
-            if await swap(self._store, data, sealed, info, self, now):
-                self._remember(_digest(cookie), ticket, kept, sealed, now)
-                await self._endings.tell(changed=[kept.session_id])
-                return True
-        return False
+        return await self._keeping.replace(cookie, session, successor)
 
     async def list_for(self, user: str) -> list[SessionInfo]:
         """The live sessions of `user`, the one used last first."""
@@ -280,6 +269,7 @@ class SessionManager:
     def refresh_with(self, ask: Ask, heard: Heard) -> None:
         """Refresh sessions from now on: `ask` asks the provider, `heard` is told of each word."""
         self._refresher.ask, self._refresher.heard = ask, heard
+        self._keeping.refreshes = True
 
     def watch(self, session_ids: Callable[[], Iterable[str]]) -> None:
         """Look whether the sessions that `session_ids` names still live, though nobody asks.
@@ -334,7 +324,7 @@ class SessionManager:
         last_seen_at = max(seen_at, session.last_seen_at)
         if not self.limits.allow(session.created_at, last_seen_at, now):
             return None
-        entry = self._remember(digest, ticket, session, record, now)
+        entry = self._keeping.remember(ticket, session, record, now)
         entry.last_seen_at = now
         if abs(now - entry.written_at) >= touch_s(self.limits):
             self._upkeep.call(entry)
@@ -345,37 +335,6 @@ class SessionManager:
         if not task.cancelled():
             task.exception()  # Seen by those who wait; nobody may be left waiting.
 
-    def _remember(
-        self, digest: bytes, ticket: Ticket, session: Session, record: Record, now: float
-    ) -> CachedSession:
-        expires_at = int(session.created_at + self.limits.absolute_s)
-        body_digest = sha256(record.body).digest()
-        known = self._cache.get(digest)
-        # Uses this worker has seen may not have been written yet.
-        seen_at = session.last_seen_at if known is None else known.last_seen_at
-        seen_at = max(seen_at, session.last_seen_at)
-        if (
-            known is not None
-            and known.body_digest == body_digest
-            and known.session.identity.expires_at == expires_at
-        ):
-            known.last_seen_at, known.written_at = seen_at, session.last_seen_at
-            known.checked_at = now
-            return known
-        identity = replace(session.identity, expires_at=expires_at)
-        entry = CachedSession(
-            session=replace(session, identity=identity),
-            ticket=ticket,
-            last_seen_at=seen_at,
-            written_at=session.last_seen_at,
-            checked_at=now,
-            body_digest=body_digest,
-            refresh_due_at=NEVER if self._refresher.ask is None else due_at(session.tokens),
-        )
-        if not self._cache.has_ended(session.session_id):
-            self._cache.add(digest, entry)
-        return entry
-
     async def _end_under(self, indexes: Iterable[str]) -> list[Ended]:
         return await self._endings.end(await self._directory.ids(indexes), self.sealer, "ended")
 
@@ -384,41 +343,3 @@ class SessionManager:
         found = await self.list_of(who.issuer, who.subject)
         found.sort(key=lambda info: (info.session_id == newest.session_id, info.created_at))
         await self.end_these(found[: max(0, len(found) - self.limits.max_per_user)])
-
-    # What the refresher needs; see Keeper.
-
-    async def reread(self, ticket: Ticket) -> CachedSession | None:
-        """See Keeper.reread."""
-        data = await self._store.get(storage_key(ticket.session_id))
-        record = records.unpack(data)
-        session = records.open_session(self.sealer, ticket, record)
-        if record is None or session is None or self._cache.has_ended(ticket.session_id):
-            self._endings.forget(ticket.session_id)
-            return None
-        return self._remember(_digest(ticket.cookie), ticket, session, record, self._clock())
-
-    async def end_refused(self, ticket: Ticket, session: Session, *, revoke: bool) -> bool:
-        """See Keeper.end_refused."""
-        for _ in range(_SWAP_ATTEMPTS):
-            data = await self._store.get(storage_key(ticket.session_id))
-            current = records.open_session(self.sealer, ticket, records.unpack(data))
-            if data is None or current is None:
-                self._endings.forget(ticket.session_id)
-                return True
-            if current.tokens != session.tokens:
-                return False
-            cause: Cause = "ended" if revoke else "refused"
-            if await self._endings.end_as_it_is(session.session_id, data, self.sealer, cause):
-                return True
-        return False
-
-    def give_up(self, session: Session) -> None:
-        """See Keeper.give_up."""
-        info = records.describe(session)
-        self._endings.give_up(Ended(session.session_id, info, session.tokens.refresh_token))
-
-
-@lru_cache(maxsize=4096)
-def _digest(cookie: str) -> bytes:
-    # Looking a digest up takes no time that tells how much of a guess was right.
-    return sha256(cookie.encode("utf-8", "surrogatepass")).digest()

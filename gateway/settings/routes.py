@@ -103,7 +103,7 @@ class DeprecatedSettings(Section):
     """A route on its way out (RFC 9745, RFC 8594)."""
 
     since: Day = Field(description="From this day on the route is deprecated.")
-    sunset: Day | None = Field(None, description="From this day on the route may be gone.")
+    sunset: Day | None = Field(None, description="From this day on the route is gone: 410.")
     link: WebUrl | None = Field(None, description="Where the change is explained.")
 
     @model_validator(mode="after")

@@ -1,6 +1,7 @@
 """The data plane, in production's event loop, with a real upstream on a real socket."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,12 @@ def pytest_asyncio_loop_factories(
 async def gateway(tmp_path: Path) -> AsyncIterator[StartGateway]:
     """Start gateways: ``await gateway(upstream.url, server={...}, upstream={...})``."""
     started: list[RunningGateway] = []
+    numbers = itertools.count()
 
     async def start(
         url: str = "http://127.0.0.1:9", upstream: dict[str, Any] | None = None, **changes: Any
     ) -> RunningGateway:
-        directory = tmp_path / f"gateway-{len(started)}"
+        directory = tmp_path / f"gateway-{next(numbers)}"
         directory.mkdir()
         upstreams = {"app": {"url": url, **(upstream or {})}}
         running = await start_gateway(directory, {"upstreams": upstreams, **changes})

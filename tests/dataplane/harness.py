@@ -2,7 +2,6 @@
 
 import asyncio
 import socket
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import yaml
 
 from gateway.app import Gateway
+from gateway.app import clock as wall_clock
 from gateway.model import Identity
 from gateway.sessions import Limits, Sealer, SessionManager
 from gateway.sessions.secret import configured_secrets
@@ -176,11 +176,11 @@ class RunningGateway:
 
     async def sign_in(self, user: str = "alice", **changes: Any) -> bytes:
         """A Cookie field line of a session of `user`."""
-        store = open_store("sqlite", self.directory / "data", time.time)  # noqa: TID251
+        store = open_store("sqlite", self.directory / "data", wall_clock)
         limits = Limits(idle_s=3600, absolute_s=86400)
         manager = SessionManager(
-            store, Sealer(configured_secrets((_SECRET,))), limits, clock=time.time
-        )  # noqa: TID251
+            store, Sealer(configured_secrets((_SECRET,))), limits, clock=wall_clock
+        )
         values = {
             "user": user,
             "subject": user,
@@ -188,7 +188,7 @@ class RunningGateway:
             "credential": "session",
             "email": f"{user}@example.com",
             "groups": ("staff", "all"),
-            "authenticated_at": int(time.time()),  # noqa: TID251
+            "authenticated_at": int(wall_clock()),
         }
         try:
             cookie, _ = await manager.create(
@@ -197,7 +197,7 @@ class RunningGateway:
                 provider_sid=None,
                 ip="127.0.0.1",
                 device="",
-                now=time.time(),  # noqa: TID251
+                now=wall_clock(),
             )
         finally:
             await store.aclose()

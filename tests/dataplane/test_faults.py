@@ -1,4 +1,4 @@
-"""Either side may die, hang or dawdle at any point: the other hears of it, and memory stays flat."""
+"""Either side may die, hang or dawdle at any point: the other hears of it, memory stays flat."""
 
 import asyncio
 

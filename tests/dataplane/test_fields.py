@@ -307,9 +307,7 @@ async def test_no_app_sets_or_clears_a_cookie_of_ours(raw_upstream, gateway, val
 @pytest.mark.parametrize("access", ["public", "signed_in"])
 async def test_our_cookie_never_reaches_the_app_and_the_others_do(raw_upstream, gateway, access):
     upstream = await raw_upstream(OK)
-    running = await gateway(
-        upstream.url, routes=[{"name": "all", "prefix": "/", "access": access}]
-    )
+    running = await gateway(upstream.url, routes=[{"name": "all", "prefix": "/", "access": access}])
     ours = (await running.sign_in()).partition(b" ")[2].strip()
 
     for sent in (
@@ -356,7 +354,8 @@ async def test_fields_of_the_response_pass_as_sent_less_those_of_one_connection(
     raw_upstream, gateway
 ):
     upstream = await raw_upstream(
-        b"HTTP/1.1 299 Fine\r\nX-A: 1\r\nConnection: x-named, keep-alive\r\nKeep-Alive: timeout=5\r\n"
+        b"HTTP/1.1 299 Fine\r\nX-A: 1\r\nConnection: x-named, keep-alive\r\n"
+        b"Keep-Alive: timeout=5\r\n"
         b"X-Named: gone\r\nProxy-Connection: x\r\nx-a:  2 \r\nX-Bytes: \xff\r\nUpgrade: h2\r\n"
         b"X-Remove: 1\r\nX-Set: theirs\r\nContent-Length: 2\r\nServer: s\r\n\r\nok"
     )

@@ -407,7 +407,8 @@ async def test_server_sent_events_arrive_as_they_are_sent(raw_upstream, gateway)
     async def handle(connection):
         await connection.read_head()
         await connection.send(
-            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
         )
         for n in range(5):
             event = b"data: %d\n\n" % n

@@ -51,7 +51,7 @@ def get(running, method: str = "GET", *lines: str) -> bytes:
     return "\r\n".join([f"{method} / HTTP/1.1", host, *lines, "", ""]).encode()
 
 
-@pytest.mark.parametrize("framing", ["Content-Length: %d" % SIZE, "Transfer-Encoding: chunked"])
+@pytest.mark.parametrize("framing", [f"Content-Length: {SIZE}", "Transfer-Encoding: chunked"])
 async def test_big_bodies_pass_both_ways_in_constant_memory(
     gateway_process, raw_upstream, connect, framing
 ):

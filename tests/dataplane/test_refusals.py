@@ -1,4 +1,4 @@
-"""What is not plainly one request is refused, its connection closed, and no upstream hears of it."""
+"""What is not plainly one request is refused, its connection closed; no upstream hears of it."""
 
 import asyncio
 
@@ -47,7 +47,7 @@ FRAMING = {
     "an empty length": post(b"Content-Length:"),
     "a length of many digits": post(b"Content-Length: 18446744073709551621"),
     "a length with a fraction": post(b"Content-Length: 5.0"),
-    "a length in other digits": post("Content-Length: ٥".encode()),
+    "a length in other digits": post("Content-Length: \u0665".encode()),
     "two lengths in one": post(b"Content-Length: 5 5"),
     "a length with an underscore": post(b"Content_Length: 5"),
     "a digit group": post(b"Content-Length: 1_0"),

@@ -15,7 +15,9 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.e2e.signed_in import Cluster, ask, browser, sign_in, start_cluster, until
+from tests.fixtures.demo import sign_in_at_demo_provider
 from tests.fixtures.gateway import clean_environment
+from tests.fixtures.network import take_free_port
 from tests.fixtures.oidc import sign_out_at_oidc_provider
 
 ROOT = Path(__file__).parents[2]
@@ -196,6 +198,40 @@ async def by_the_api_one(cluster, ended, kept):
     assert status == 204
 
 
+async def test_the_development_provider_signs_out_by_back_channel(
+    gateway_process, demo_provider, raw_upstream
+):
+    upstream = await raw_upstream(app)
+    origin = f"http://127.0.0.1:{take_free_port()}"
+    provider = demo_provider(
+        {
+            "client_id": "notes",
+            "redirect_uris": [f"{origin}/_gatepost/callback/oidc"],
+            "backchannel_logout_uri": f"{origin}/_gatepost/backchannel-logout/oidc",
+        }
+    )
+    gateway_process(
+        {
+            "public_url": origin,
+            "server": {"listen": origin.removeprefix("http://")},
+            "upstreams": {"app": upstream.url},
+            "providers": {"oidc": {"issuer": provider.issuer, "client_id": "notes"}},
+        }
+    )
+    async with browser() as session:
+        begin = f"{origin}/_gatepost/sign-in?return_to=/page"
+        async with session.get(begin, allow_redirects=False) as response:
+            there = response.headers["Location"]
+        back = await sign_in_at_demo_provider(session, there, "alice")
+        async with session.get(back) as response:
+            assert (response.status, str(response.url)) == (200, f"{origin}/page")
+
+        async with session.get(f"{provider.issuer}/end-session?answer=yes") as response:
+            assert response.status == 200
+        async with session.get(f"{origin}/page", allow_redirects=False) as response:
+            assert response.status == 401
+
+
 async def test_a_tunnel_ends_when_its_sessions_idle_time_is_over(start):
     cluster = await start(sessions={"idle_timeout": "2s", "absolute_timeout": "1h"})
     async with browser() as session:
@@ -227,6 +263,24 @@ async def test_the_oldest_session_ends_where_there_may_be_two(start):
         return [(await ask(cookie, "GET", url, cluster.origin))[0] for cookie in cookies]
 
     assert await statuses() == [401, 200, 200]
+
+
+async def test_a_sign_out_path_of_the_app_counts_on_a_public_route_too(start):
+    public = {"name": "out", "path": "/logout", "access": "public"}
+    rest = {"name": "rest", "prefix": "/", "access": "signed_in"}
+    cluster = await start(count=1, routes=[public, rest])
+    async with browser() as session:
+        cookie = await sign_in(session, cluster, "ann")
+    out, page = f"{cluster.origin}/logout", f"{cluster.origin}/page"
+
+    for method, fields, status in [
+        ("OPTIONS", {}, 200),
+        ("POST", {"Sec-Fetch-Site": "cross-site"}, 200),
+        ("GET", {}, 401),
+    ]:
+        assert (await ask(cookie, method, out, cluster.origin, headers=fields))[0] == 200
+        assert (await ask(cookie, "GET", page, cluster.origin))[0] == status
+    assert (await ask(None, "GET", out, cluster.origin))[0] == 200
 
 
 async def test_a_provider_whose_logout_tokens_are_not_taken(start):

@@ -148,6 +148,7 @@ async def test_sigterm_drains_every_worker(raw_upstream, gateway_process):
     for client in clients:
         answer = await client.response()
         assert (answer.status, answer.body) == (200, b"ok")
+        client.writer.close()
     assert await asyncio.to_thread(gateway.process.wait, 10) == 0
 
 

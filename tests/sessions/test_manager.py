@@ -551,3 +551,18 @@ async def test_workers_on_one_file_hear_of_an_end(make_manager, sign_in, clock, 
     for worker, store in zip(workers, stores, strict=True):
         await worker.aclose()
         await store.aclose()
+
+
+@pytest.mark.parametrize("version", [b"\x00", b"\x02", b""])
+async def test_a_record_of_a_version_nobody_reads_is_no_session(
+    manager, make_manager, sign_in, clock, store, version
+):
+    other = await make_manager()
+    cookie, session = await sign_in(manager)
+    key = f"session:{session.session_id}"
+    data = await store.get(key)
+    await store.put(key, version + data[1:], ttl_s=100)
+
+    assert await other.load(cookie, clock.now) is None
+    assert await other.list_all() == []
+    assert (await other.end(cookie)).info is None

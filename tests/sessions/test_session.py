@@ -176,3 +176,13 @@ def test_an_older_record_is_brought_up_to_date():
 def test_no_token_is_printed():
     assert "'r'" not in repr(make_session())
     assert "'a'" not in repr(make_session())
+
+
+def test_a_record_written_before_the_time_of_issue_was_noted_is_read():
+    session = make_session()
+    record = json.loads(encode_session(session))
+    del record["tokens"]["access_issued_at"]
+
+    found = decode_session(json.dumps(record).encode())
+
+    assert found.tokens == replace(session.tokens, access_issued_at=None)

@@ -75,8 +75,6 @@ def test_without_a_file_the_provider_is_oidc_and_the_upstream_app():
     [
         ("GATEPOST_SERVER__WORKERS", "auto", "server.workers", "auto"),
         ("GATEPOST_SERVER__DRAIN_TIMEOUT", "1m", "server.drain_timeout", 60),
-        ("GATEPOST_STORE", "memory", "store", "memory"),
-        ("GATEPOST_STORE", '"memory"', "store", "memory"),
         ("GATEPOST_PUBLIC_URL", "[http://localhost:80]", "public_url", ("http://localhost",)),
         ("GATEPOST_SECRET", "s" * 32, "secret", ("s" * 32,)),
         ("GATEPOST_SECRET", f"[{'a' * 32}, {'b' * 32}]", "secret", ("a" * 32, "b" * 32)),
@@ -92,6 +90,11 @@ def test_a_variable_wins_over_the_file(name, value, path, expected):
         found = getattr(found, part)
 
     assert found == expected
+
+
+@pytest.mark.parametrize("value", ["memory", '"memory"'])
+def test_the_store_is_a_variable_too(value):
+    assert load_text(FILE, {"GATEPOST_STORE": value}).settings.store == "memory"
 
 
 @pytest.mark.parametrize(

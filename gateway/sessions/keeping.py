@@ -1,0 +1,120 @@
+"""Sessions between the store and one worker's memory: remembered, replaced, ended as they are."""
+
+from dataclasses import replace
+from hashlib import sha256
+
+from gateway.sessions import record as records
+from gateway.sessions.cache import CachedSession, SessionCache
+from gateway.sessions.endings import Cause, Ended, Endings
+from gateway.sessions.record import Record
+from gateway.sessions.refresh import NEVER, due_at
+from gateway.sessions.session import Session
+from gateway.sessions.ticket import Ticket, cookie_digest, parse_ticket, storage_key
+from gateway.sessions.upkeep import Terms, swap
+from gateway.storage.store import Clock, Store
+
+# A swap can be lost to another worker's touch, which changes no token; more than that is odd.
+_SWAP_ATTEMPTS = 5
+
+
+class Keeping:
+    """See the module; the part of a session manager that a refresher works with (Keeper).
+
+    Attributes:
+        refreshes: Whether sessions are refreshed at their provider.
+    """
+
+    def __init__(
+        self, terms: Terms, store: Store, cache: SessionCache, endings: Endings, clock: Clock
+    ) -> None:
+        self.refreshes = False
+        self._terms = terms
+        self._store = store
+        self._cache = cache
+        self._endings = endings
+        self._clock = clock
+
+    def remember(
+        self, ticket: Ticket, session: Session, record: Record, now: float
+    ) -> CachedSession:
+        """What this worker knows of a session it has just read or written at `now`."""
+        digest = cookie_digest(ticket.cookie)
+        expires_at = int(session.created_at + self._terms.limits.absolute_s)
+        body_digest = sha256(record.body).digest()
+        known = self._cache.get(digest)
+        # Uses this worker has seen may not have been written yet.
+        seen_at = session.last_seen_at if known is None else known.last_seen_at
+        seen_at = max(seen_at, session.last_seen_at)
+        if (
+            known is not None
+            and known.body_digest == body_digest
+            and known.session.identity.expires_at == expires_at
+        ):
+            known.last_seen_at, known.written_at = seen_at, session.last_seen_at
+            known.checked_at = now
+            return known
+        identity = replace(session.identity, expires_at=expires_at)
+        entry = CachedSession(
+            session=replace(session, identity=identity),
+            ticket=ticket,
+            last_seen_at=seen_at,
+            written_at=session.last_seen_at,
+            checked_at=now,
+            body_digest=body_digest,
+            refresh_due_at=due_at(session.tokens) if self.refreshes else NEVER,
+        )
+        if not self._cache.has_ended(session.session_id):
+            self._cache.add(digest, entry)
+        return entry
+
+    async def replace(self, cookie: str, session: Session, successor: Session) -> bool:
+        """See SessionManager.replace."""
+        ticket = parse_ticket(cookie)
+        if ticket is None or ticket.session_id != session.session_id:
+            return False
+        for _ in range(_SWAP_ATTEMPTS):
+            now = self._clock()
+            data = await self._store.get(storage_key(ticket.session_id))
+            current = records.open_session(self._terms.sealer, ticket, records.unpack(data))
+            if current is None or current.tokens != session.tokens:
+                return False
+            latest = max(current.last_seen_at, successor.last_seen_at)
+            kept = replace(successor, last_seen_at=latest)
+            sealed = records.seal_session(self._terms.sealer, ticket, kept)
+            info = records.describe(kept)
+            if await swap(self._store, data, sealed, info, self._terms, now):
+                self.remember(ticket, kept, sealed, now)
+                await self._endings.tell(changed=[kept.session_id])
+                return True
+        return False
+
+    async def reread(self, ticket: Ticket) -> CachedSession | None:
+        """See Keeper.reread."""
+        data = await self._store.get(storage_key(ticket.session_id))
+        record = records.unpack(data)
+        session = records.open_session(self._terms.sealer, ticket, record)
+        if record is None or session is None or self._cache.has_ended(ticket.session_id):
+            self._endings.forget(ticket.session_id)
+            return None
+        return self.remember(ticket, session, record, self._clock())
+
+    async def end_refused(self, ticket: Ticket, session: Session, *, revoke: bool) -> bool:
+        """See Keeper.end_refused."""
+        for _ in range(_SWAP_ATTEMPTS):
+            data = await self._store.get(storage_key(ticket.session_id))
+            current = records.open_session(self._terms.sealer, ticket, records.unpack(data))
+            if data is None or current is None:
+                self._endings.forget(ticket.session_id)
+                return True
+            if current.tokens != session.tokens:
+                return False
+            cause: Cause = "ended" if revoke else "refused"
+            sealer = self._terms.sealer
+            if await self._endings.end_as_it_is(session.session_id, data, sealer, cause):
+                return True
+        return False
+
+    def give_up(self, session: Session) -> None:
+        """See Keeper.give_up."""
+        info = records.describe(session)
+        self._endings.give_up(Ended(session.session_id, info, session.tokens.refresh_token))

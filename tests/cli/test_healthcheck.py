@@ -1,0 +1,81 @@
+"""`gatepost healthcheck`: finds the gateway, asks it, and imports little."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from gateway.cli import whereabouts
+from tests.e2e.raw import OK, behind
+from tests.fixtures.gateway import clean_environment
+
+
+def check(*arguments, cwd, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", "healthcheck", *arguments],
+        cwd=cwd,
+        env=clean_environment({"PYTHONPATH": os.getcwd(), **environment}),  # noqa: PTH109
+        capture_output=True,
+        text=True,
+        timeout=20,
+    )
+
+
+@pytest.fixture
+def runtime(tmp_path, monkeypatch):
+    """A directory of the user's own."""
+    directory = tmp_path / "run"
+    directory.mkdir(mode=0o700)
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(directory))
+    return directory
+
+
+async def test_it_finds_the_gateway_of_a_configuration(
+    raw_upstream, gateway_process, runtime, tmp_path
+):
+    gateway = gateway_process(behind(await raw_upstream(OK)))
+    home, config = gateway.config_path.parent, str(gateway.config_path)
+    ways = [
+        check(cwd=home),
+        check(cwd=tmp_path, GATEPOST_CONFIG=config),
+        check(cwd=tmp_path, GATEPOST_DATA_DIR=str(home / "data")),
+        check(gateway.admin_url.removeprefix("http://"), cwd=tmp_path),
+    ]
+    gateway.config_path.write_text("not: [a configuration")
+    ways.append(check(cwd=home))
+
+    assert [it.returncode for it in ways] == [0] * 5
+    gateway.stop()
+    assert check(cwd=home).returncode == 1
+    assert not list(runtime.glob("gatepost/*"))
+
+
+def test_without_a_gateway_it_fails_and_says_where_it_asked(runtime, tmp_path):
+    found = check(cwd=tmp_path, GATEPOST_SERVER__ADMIN_LISTEN="127.0.0.1:1")
+
+    assert found.returncode == 1
+    assert "127.0.0.1:1" in found.stderr
+
+
+def test_it_imports_nothing_slow():
+    code = "import sys, gateway.cli.healthcheck; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout.split()
+
+    assert not {"asyncio", "click", "pydantic", "yaml", "pathlib", "orjson"} & set(loaded)
+
+
+def test_a_directory_others_can_write_to_is_not_believed(runtime, tmp_path):
+    config = str(tmp_path / "gatepost.yaml")
+    data_dir = str(tmp_path / "nowhere")
+    places = whereabouts.leave("127.0.0.1:1", data_dir, config)
+    environ = {"GATEPOST_CONFIG": config, "GATEPOST_DATA_DIR": data_dir}
+    assert len(places) == 1
+    assert whereabouts.find(environ) == "127.0.0.1:1"
+
+    (runtime / "gatepost").chmod(0o777)
+
+    assert whereabouts.find(environ) is None
+    assert whereabouts.leave("127.0.0.1:1", data_dir, config) == []

@@ -1,0 +1,123 @@
+"""Rate limits and deprecated routes, through a whole gateway."""
+
+import pytest
+
+from tests.dataplane.harness import request
+from tests.dataplane.harness import start_gateway as start_in_loop
+from tests.e2e.raw import OK
+
+LIMIT = {"requests": 2, "per": "1m"}
+DENY_BOB = {"deny": [{"user": "bob"}]}
+
+
+@pytest.fixture
+async def running(raw_upstream, tmp_path):
+    """A gateway in this event loop: ``await running({route}, …)``."""
+    started = []
+
+    async def start(*routes, **settings):
+        app = await raw_upstream(OK)
+        changes = {"upstreams": {"app": {"url": app.url}}, "routes": list(routes), **settings}
+        started.append(await start_in_loop(tmp_path, changes))
+        return started[-1], app
+
+    yield start
+
+    for gateway in started:
+        for client in gateway.clients:
+            client.writer.close()
+        await gateway.gateway.stop()
+
+
+def route(name, **settings):
+    return {"name": name, "path": f"/{name}", "access": "public", **settings}
+
+
+async def statuses(gateway, times, *args):
+    return [(await gateway.ask(request(*args))).status for _ in range(times)]
+
+
+async def test_over_the_rate_is_429_with_the_time_to_wait(running):
+    gateway, app = await running(route("limited", rate_limit=LIMIT), route("free"))
+
+    assert await statuses(gateway, 2, "/limited") == [200, 200]
+    over = await gateway.ask(request("/limited"))
+
+    assert over.status == 429
+    assert b'"reason":"rate-limited"' in over.body
+    (wait,) = over.all(b"retry-after")
+    assert 29 <= int(wait) <= 30
+    assert len(app.heads) == 2
+    assert await statuses(gateway, 5, "/free") == [200] * 5
+
+
+async def test_routes_are_counted_apart(running):
+    gateway, _ = await running(route("a", rate_limit=LIMIT), route("b", rate_limit=LIMIT))
+
+    assert await statuses(gateway, 3, "/a") == [200, 200, 429]
+    assert await statuses(gateway, 3, "/b") == [200, 200, 429]
+
+
+async def test_each_user_has_a_rate_wherever_they_come_from(running):
+    limit = {**LIMIT, "by": "user"}
+    gateway, _ = await running(route("limited", access="signed_in", rate_limit=limit))
+    alice, also_alice, bob = [await gateway.sign_in(it) for it in ("alice", "alice", "bob")]
+
+    assert await statuses(gateway, 1, "/limited", alice.strip()) == [200]
+    assert await statuses(gateway, 2, "/limited", also_alice.strip()) == [200, 429]
+    assert await statuses(gateway, 1, "/limited", bob.strip()) == [200]
+
+
+async def test_by_address_users_share_it_and_proxies_are_seen_through(running):
+    limited = route("limited", access="optional", rate_limit={**LIMIT, "by": "ip"})
+    gateway, _ = await running(limited, server={"trusted_proxies": ["127.0.0.0/8"]})
+    alice, bob = [(await gateway.sign_in(it)).strip() for it in ("alice", "bob")]
+    here, there = "X-Forwarded-For: 192.0.2.1", "X-Forwarded-For: 192.0.2.2"
+
+    assert await statuses(gateway, 1, "/limited", alice, here) == [200]
+    assert await statuses(gateway, 2, "/limited", bob, here) == [200, 429]
+    assert await statuses(gateway, 1, "/limited", bob, there) == [200]
+
+
+async def test_a_request_that_would_not_pass_anyway_is_not_counted(running):
+    gateway, _ = await running(route("limited", access=DENY_BOB, rate_limit={**LIMIT, "by": "ip"}))
+    alice, bob = [(await gateway.sign_in(it)).strip() for it in ("alice", "bob")]
+
+    assert await statuses(gateway, 3, "/limited", bob) == [403] * 3
+    assert await statuses(gateway, 3, "/limited") == [401] * 3
+    assert await statuses(gateway, 3, "/limited", alice) == [200, 200, 429]
+
+
+DEPRECATED = {"since": "2026-01-01", "sunset": "2999-03-01", "link": "https://example.com/m"}
+
+
+async def test_a_deprecated_route_says_so_on_every_answer(running):
+    gateway, _ = await running(
+        route("old", deprecated=DEPRECATED),
+        route("mine", access="signed_in", deprecated=DEPRECATED),
+        route("new"),
+    )
+
+    for target, status in (("/old", 200), ("/mine", 401)):
+        answer = await gateway.ask(request(target, "User-Agent: curl/8"))
+        assert answer.status == status
+        assert answer.all(b"deprecation") == [b"@1767225600"]
+        assert answer.all(b"sunset") == [b"Fri, 01 Mar 2999 00:00:00 GMT"]
+        assert answer.all(b"link") == [
+            b'<https://example.com/m>; rel="deprecation"; type="text/html"'
+        ]
+    assert (await gateway.ask(request("/new"))).all(b"deprecation") == []
+    counted = (await gateway.gateway.numbers()).counters["deprecated_requests"]
+    assert counted == {("old", "curl"): 1, ("mine", "curl"): 1}
+
+
+async def test_from_the_sunset_on_a_route_is_gone(running):
+    over = {"since": "2020-01-01", "sunset": "2021-01-01"}
+    gateway, app = await running(route("old", deprecated=over))
+
+    answer = await gateway.ask(request("/old"))
+
+    assert answer.status == 410
+    assert b'"reason":"gone"' in answer.body
+    assert answer.all(b"sunset") == [b"Fri, 01 Jan 2021 00:00:00 GMT"]
+    assert not app.heads

@@ -1,0 +1,249 @@
+"""The configuration is read again while the gateway runs."""
+
+import asyncio
+import re
+import signal
+
+import pytest
+import yaml
+
+from gateway.settings.load import load
+from tests.dataplane.harness import request, settings_of
+from tests.dataplane.harness import start_gateway as start_in_loop
+from tests.e2e.raw import OK, PUBLIC, admin, ask, behind, connect, get, until
+from tests.fixtures.gateway import dump
+from tests.fixtures.network import take_free_port
+
+OLD_SECRET = "only-for-tests-0123456789abcdef0123456789"
+NEW_SECRET = "another-one-for-tests-0123456789abcdef012"
+DENIED = {**PUBLIC, "access": "denied"}
+
+
+def change(gateway, **settings):
+    """Write `settings` over those in the file."""
+    values = yaml.safe_load(gateway.config_path.read_text())
+    gateway.config_path.write_text(dump({**values, **settings}))
+
+
+async def taken(gateway, times=1):
+    await until(lambda: gateway.log().count("was read again") >= times)
+
+
+async def hang_up(gateway, **settings):
+    """Change the file and say so."""
+    change(gateway, **settings)
+    before = gateway.log().count("was read again")
+    gateway.process.send_signal(signal.SIGHUP)
+    await taken(gateway, before + 1)
+
+
+async def gauge(gateway) -> str:
+    text = (await admin(gateway, "/metrics")).body.decode()
+    return re.search(r"^gatepost_config_last_reload_success (.*)$", text, re.MULTILINE)[1]
+
+
+async def test_a_changed_file_is_taken_and_connections_stay(raw_upstream, gateway_process):
+    gateway = gateway_process(behind(await raw_upstream(OK)))
+    client = await connect(gateway)
+    assert (await client.ask(get(gateway))).status == 200
+
+    change(gateway, routes=[DENIED])
+    await taken(gateway)
+
+    assert (await client.ask(get(gateway))).status == 403
+    assert await gauge(gateway) == "1.0"
+    client.writer.close()
+
+
+async def test_a_bad_file_is_reported_whole_and_the_last_good_one_stays(
+    raw_upstream, gateway_process
+):
+    gateway = gateway_process(behind(await raw_upstream(OK)))
+
+    change(gateway, routes=[{**PUBLIC, "acess": "x"}, {"name": "b", "path": 7}], extra=1)
+    await until(lambda: "not taken" in gateway.log())
+
+    log = gateway.log()
+    assert re.search(r"gatepost\.yaml:[0-9]+:[0-9]+: .*acess", log)
+    assert re.search(r"gatepost\.yaml:[0-9]+:[0-9]+: .*extra", log)
+    assert (await ask(gateway)).status == 200
+    assert await gauge(gateway) == "0.0"
+
+    values = yaml.safe_load(gateway.config_path.read_text())
+    del values["extra"]
+    gateway.config_path.write_text(dump({**values, "routes": [DENIED]}))
+    await taken(gateway)
+    assert (await ask(gateway)).status == 403
+    assert await gauge(gateway) == "1.0"
+
+
+async def test_a_request_under_way_ends_where_it_began(raw_upstream, gateway_process):
+    asked, go = asyncio.Event(), asyncio.Event()
+
+    async def slow(connection):
+        while await connection.read_head():
+            asked.set()
+            await go.wait()
+            await connection.send(OK)
+
+    old, new = await raw_upstream(slow), await raw_upstream(OK.replace(b"ok", b"no"))
+    gateway = gateway_process(behind(old))
+    client = await connect(gateway)
+    await client.send(get(gateway))
+    await asked.wait()
+
+    await hang_up(gateway, upstreams={"app": {"url": new.url}}, routes=[PUBLIC])
+    assert (await ask(gateway)).body == b"no"
+    go.set()
+
+    assert (await client.response()).body == b"ok"
+    assert (await client.ask(get(gateway))).body == b"no"
+    client.writer.close()
+
+
+async def test_connections_to_an_app_that_is_replaced_are_closed(raw_upstream, gateway_process):
+    closed = asyncio.Event()
+
+    async def kept(connection):
+        await connection.read_head()
+        await connection.send(OK)
+        assert await connection.read_to_end() == b""
+        closed.set()
+
+    gateway = gateway_process(behind(await raw_upstream(kept)))
+    assert (await ask(gateway)).status == 200
+
+    await hang_up(gateway, upstreams={"app": {"url": "http://127.0.0.1:9"}})
+
+    await asyncio.wait_for(closed.wait(), 5)
+
+
+async def test_tunnels_are_decided_again(raw_upstream, gateway_process):
+    async def echo(connection):
+        await connection.read_head()
+        await connection.send(
+            b"HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"
+        )
+        while piece := await connection.reader.read(100):
+            await connection.send(piece)
+
+    routes = [{"name": name, "path": f"/{name}", "access": "public"} for name in ("a", "b")]
+    gateway = gateway_process(behind(await raw_upstream(echo), *routes))
+    tunnels = {}
+    for name in ("a", "b"):
+        tunnels[name] = client = await connect(gateway)
+        opened = await client.ask(get(gateway, f"/{name}", "Upgrade: x", "Connection: Upgrade"))
+        assert opened.status == 101
+
+    await hang_up(gateway, routes=[{**routes[0], "access": "denied"}, routes[1]])
+
+    assert await tunnels["a"].rest() == b""
+    await tunnels["b"].send(b"still there")
+    assert await tunnels["b"].reader.readexactly(11) == b"still there"
+    for client in tunnels.values():
+        client.writer.close()
+
+
+async def test_what_needs_a_restart_is_said_and_left(raw_upstream, gateway_process):
+    gateway = gateway_process(behind(await raw_upstream(OK)))
+    listen = {"listen": f"127.0.0.1:{take_free_port()}", "drain_timeout": "2s"}
+    before = yaml.safe_load(gateway.config_path.read_text())["server"]
+
+    await hang_up(gateway, server={**before, **listen}, store="memory", routes=[DENIED])
+
+    assert "server.listen has changed: that needs a restart" in gateway.log()
+    assert "store has changed: that needs a restart" in gateway.log()
+    assert "server.admin_listen has changed" not in gateway.log()
+    assert (await ask(gateway)).status == 403
+
+
+async def test_a_changed_secret_file_is_noticed(raw_upstream, gateway_process, tmp_path):
+    app = await raw_upstream(OK)
+    told = tmp_path / "told"
+    told.write_text("one\n")
+    fields = {"set": {"X-Told": {"file": str(told)}}}
+    settings = behind(app)
+    settings["upstreams"]["app"]["request_headers"] = fields
+    gateway = gateway_process(settings)
+    await ask(gateway)
+
+    told.write_text("two\n")
+    await taken(gateway)
+    await ask(gateway)
+
+    assert b"X-Told: one\r\n" in app.heads[0]
+    assert b"X-Told: two\r\n" in app.heads[1]
+
+
+async def test_the_audit_file_is_opened_anew(raw_upstream, gateway_process, tmp_path):
+    audit = tmp_path / "audit.log"
+    gateway = gateway_process(behind(await raw_upstream(OK), audit={"file": str(audit)}))
+    await ask(gateway, "/before")
+    await until(lambda: b"/before" in audit.read_bytes())
+    audit.rename(tmp_path / "audit.log.1")
+
+    await hang_up(gateway)
+    await ask(gateway, "/after")
+
+    await until(lambda: audit.exists() and b"/after" in audit.read_bytes())
+    assert b"/after" not in (tmp_path / "audit.log.1").read_bytes()
+
+
+async def test_metrics_can_be_turned_off(raw_upstream, gateway_process):
+    gateway = gateway_process(behind(await raw_upstream(OK), metrics={"enabled": False}))
+    assert (await admin(gateway, "/metrics")).status == 404
+    assert (await admin(gateway, "/readyz")).status == 200
+
+    await hang_up(gateway, metrics={"enabled": True})
+    assert (await admin(gateway, "/metrics")).status == 200
+
+
+@pytest.mark.parametrize(
+    ("secrets", "status"), [([NEW_SECRET, OLD_SECRET], 200), ([NEW_SECRET], 401)]
+)
+async def test_sessions_live_on_under_a_rotated_secret(raw_upstream, tmp_path, secrets, status):
+    app = await raw_upstream(OK)
+    changes = {
+        "upstreams": {"app": {"url": app.url}},
+        "routes": [{**PUBLIC, "access": "signed_in"}],
+        "secret": OLD_SECRET,
+    }
+    running = await start_in_loop(tmp_path, changes)
+    alice, bob = [(await running.sign_in(it)).strip() for it in ("alice", "bob")]
+    assert (await running.ask(request("/", alice))).status == 200
+
+    path = settings_of(tmp_path, {**changes, "secret": secrets})
+    await running.gateway.reload(load(path, {}).settings)
+
+    # Alice's is in memory, and is looked up again within seconds.
+    assert (await running.ask(request("/", alice))).status == 200
+    assert (await running.ask(request("/", bob))).status == status
+    for client in running.clients:
+        client.writer.close()
+    await running.gateway.stop()
+
+
+@pytest.mark.parametrize("limit", [2])
+async def test_more_connections_than_allowed_are_told_so(raw_upstream, gateway_process, limit):
+    settings = behind(await raw_upstream(OK))
+    settings["server"] = {"limits": {"connections": limit}}
+    gateway = gateway_process(settings)
+    clients = [await connect(gateway) for _ in range(limit)]
+    for client in clients:
+        assert (await client.ask(get(gateway))).status == 200
+
+    over = await connect(gateway)
+    answer = await over.ask(get(gateway))
+    assert (answer.status, answer.closes) == (503, True)
+    assert b'"reason":"too-many-connections"' in answer.body
+    assert await over.rest() == b""
+    over.writer.close()
+
+    assert (await clients[0].ask(get(gateway))).status == 200
+    clients[0].writer.close()
+    await until(lambda: is_served(gateway))
+    clients[1].writer.close()
+
+
+async def is_served(gateway) -> bool:
+    return (await ask(gateway)).status == 200

@@ -1,0 +1,231 @@
+import httptools
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.errors import MalformedRequestError
+from gateway.message.head import (
+    CHUNKED,
+    UNTIL_CLOSE,
+    HeadError,
+    canonical_host,
+    parse_request_head,
+    parse_response_head,
+)
+
+H = b"Host: a.test\r\n"
+
+
+def get(fields=b"", line=b"GET / HTTP/1.1"):
+    return parse_request_head(line + b"\r\n" + H + fields)
+
+
+def test_a_request_is_read_as_it_was_sent():
+    head = get(b"X-a:  b\t\r\nx-A:\r\nCookie: c\xff\r\n", b"get /%41?x HTTP/1.1")
+
+    assert (head.method, head.target, head.http_1_0) == ("get", b"/%41?x", False)
+    assert head.of.fields.items == (
+        (b"Host", b"a.test"),
+        (b"X-a", b"b"),
+        (b"x-A", b""),
+        (b"Cookie", b"c\xff"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "length"),
+    [
+        (b"", 0),
+        (b"Content-Length: 0\r\n", 0),
+        (b"content-length:7\r\n", 7),
+        (b"Content-Length: 007\r\n", 7),
+        (b"Content-Length: " + b"9" * 18 + b"\r\n", 10**18 - 1),
+        (b"Transfer-Encoding: chunked\r\n", CHUNKED),
+        (b"transfer-encoding:\tCHUNKED \r\n", CHUNKED),
+    ],
+)
+def test_the_length_of_the_body_is_plain(fields, length):
+    assert get(fields).of.length == length
+
+
+@pytest.mark.parametrize(
+    ("fields", "upgrade"),
+    [
+        (b"Connection: upgrade\r\nUpgrade: websocket\r\n", b"websocket"),
+        (b"Connection: keep-alive , UPGRADE\r\nUpgrade: A/1, b\r\n", b"A/1, b"),
+        (b"Connection: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n", b"x"),
+        (b"Upgrade: websocket\r\n", b""),
+        (b"Connection: upgrade\r\n", b""),
+        (b"Connection: upgraded\r\nUpgrade: x\r\n", b""),
+        (b"Connection: upgrade\r\nUpgrade: h2c\r\n", b""),
+        (b"Connection: upgrade\r\nUpgrade: websocket, H2C\r\n", b""),
+    ],
+)
+def test_an_upgrade_is_one_when_connection_says_so(fields, upgrade):
+    assert get(fields).of.upgrade == upgrade
+    assert get(fields, b"GET / HTTP/1.0").of.upgrade == b""
+
+
+def test_http_1_0_knows_neither_expectations_nor_hosts():
+    assert get(b"Expect: 100-continue\r\n").of.expects_continue
+    assert not get(b"Expect: 100-continue\r\n", b"GET / HTTP/1.0").of.expects_continue
+    assert parse_request_head(b"GET / HTTP/1.0\r\n").of.host == ""
+    with pytest.raises(MalformedRequestError):
+        parse_request_head(b"GET / HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize(
+    ("value", "host"),
+    [
+        (b"a.test", "a.test"),
+        (b"A.Test.", "a.test"),
+        (b"a.test:80", "a.test"),
+        (b"a.test:443", "a.test"),
+        (b"a.test:08443", "a.test:8443"),
+        (b"[2001:DB8::1]:8080", "[2001:db8::1]:8080"),
+        (b"[::1]", "[::1]"),
+        (b"127.0.0.1:1", "127.0.0.1:1"),
+        (b"", None),
+        (b".", None),
+        (b":80", None),
+        (b"a:b", None),
+        (b"a,b", None),
+        (b"a b", None),
+        (b"a/b", None),
+        (b"a@b", None),
+        (b"a:123456", None),
+        (b"[::1", None),
+        (b"a%41", None),
+        ("ä".encode(), None),
+    ],
+)
+def test_a_host_has_one_spelling(value, host):
+    assert canonical_host(value) == host
+
+
+@pytest.mark.parametrize(
+    ("head", "status", "length", "connection"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", 200, UNTIL_CLOSE, set()),
+        (b"HTTP/1.1 200\r\nContent-Length: 3\r\n", 200, 3, set()),
+        (b"HTTP/1.1 599 \r\nTransfer-Encoding: Chunked\r\n", 599, CHUNKED, set()),
+        (
+            b"HTTP/1.0 404 No\xff\r\nConnection: a,\tB\r\nconnection: c\r\n",
+            404,
+            -2,
+            {b"a", b"b", b"c"},
+        ),
+    ],
+)
+def test_a_response_is_read_as_it_was_sent(head, status, length, connection):
+    read = parse_response_head(head)
+
+    assert (read.status, read.length, read.connection) == (status, length, connection)
+    assert read.line == head.partition(b"\r\n")[0]
+    assert b"".join([n + b"\r\n" for n in [read.line, *read.lines]]) == head
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        b"X: a\nY: b\r\n",
+        b"X: a\nY: b\r\nContent-Length: 1\r\n",
+        b"X: a\r\n b\r\n",
+        b"X : a\r\n",
+        b"X: \x00\r\n",
+        b"X: a\rb\r\n",
+        b"\r\nX: a\r\n",
+        b"X: a",
+        b": a\r\n",
+        b"X\r\n",
+    ],
+)
+def test_a_response_with_a_line_that_is_no_field_is_refused(block):
+    with pytest.raises(HeadError):
+        parse_response_head(b"HTTP/1.1 200 OK\r\n" + block)
+    with pytest.raises(MalformedRequestError):
+        parse_request_head(b"GET / HTTP/1.1\r\n" + H + block)
+
+
+class _Judge:
+    """What llhttp makes of a head."""
+
+    def __init__(self):
+        self.fields = []
+        self.url = b""
+        self.complete = False
+
+    def on_url(self, part):
+        self.url += part
+
+    def on_header(self, name, value):
+        self.fields.append((name, value.strip(b" \t")))
+
+    def on_headers_complete(self):
+        self.complete = True
+
+
+_PIECES = [
+    b"Host: a.test\r\n", b"Content-Length: 5\r\n", b"Transfer-Encoding: chunked\r\n", b"X: y\r\n",
+    b"Connection: close\r\n", b"Expect: 100-continue\r\n", b"Cookie: \xff=\x80\r\n",
+    b"X-Tab:\ta\tb\t\r\n",
+    b"Accept: */*\r\n", b"!#$%&'*+-.^_`|~:\r\n",
+]  # fmt: skip
+_BITES = [
+    b"\r",
+    b"\n",
+    b"\r\n",
+    b" ",
+    b"\t",
+    b":",
+    b",",
+    b"\0",
+    b"\x0b",
+    b"\x7f",
+    b"\xff",
+    b"_",
+    b"5",
+]
+
+
+@st.composite
+def heads(draw, first_lines):
+    head = draw(st.sampled_from(first_lines)) + b"\r\n"
+    head += b"".join(draw(st.lists(st.sampled_from(_PIECES), max_size=5)))
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, len(head)))
+        head = head[:at] + draw(st.sampled_from(_BITES)) + head[at + draw(st.integers(0, 1)) :]
+    return head if head.endswith(b"\r\n") else head + b"\r\n"
+
+
+@given(heads([b"GET /a?b HTTP/1.1", b"POST / HTTP/1.1", b"PUT /x HTTP/1.0"]))
+def test_whatever_request_is_taken_llhttp_reads_the_same(raw):
+    try:
+        head = parse_request_head(raw)
+    except MalformedRequestError:
+        return
+    if not head.target.isascii() or head.method not in ("GET", "POST", "PUT"):
+        return  # llhttp knows a list of methods, and no bytes beyond ASCII in a target.
+    judge = _Judge()
+    parser = httptools.HttpRequestParser(judge)
+    parser.feed_data(raw + b"\r\n")
+
+    assert judge.complete
+    assert judge.fields == list(head.of.fields.items)
+    assert (judge.url, parser.get_method()) == (head.target, head.method.encode())
+
+
+@given(heads([b"HTTP/1.1 200 OK", b"HTTP/1.0 404 Not Found", b"HTTP/1.1 500"]))
+def test_whatever_response_is_taken_llhttp_reads_the_same(raw):
+    try:
+        head = parse_response_head(raw)
+    except HeadError:
+        return
+    judge = _Judge()
+    parser = httptools.HttpResponseParser(judge)
+    parser.feed_data(raw + b"\r\n")
+
+    assert judge.complete
+    assert parser.get_status_code() == head.status
+    assert [name.lower().replace(b"_", b"-") for name, _ in judge.fields] == list(head.names)
+    assert [v for _, v in judge.fields] == [n.partition(b":")[2].strip(b" \t") for n in head.lines]

@@ -1,0 +1,180 @@
+"""The record of what was decided: what is in a line, and what never is."""
+
+import html
+import json
+from urllib.parse import parse_qs, urlsplit
+
+import aiohttp
+import pytest
+
+from gateway.audit import AuditWriter, Entry, Timestamps, line
+from gateway.errors import StoreUnavailableError
+from gateway.message.fields import Fields
+from gateway.message.request import Request
+from gateway.message.target import parse_target
+from gateway.model import Identity
+from tests.fixtures.demo import sign_in_at_demo_provider
+from tests.fixtures.network import take_free_port
+
+AT = 1_795_342_800.25
+SECRETS = {
+    "cookie": "cookie-of-the-session",
+    "authorization": "Bearer token-of-somebody",
+    "x-api-key": "gp_key-of-somebody",
+}
+
+
+def make_entry(target=b"/reports?code=code-of-a-sign-in&state=state-of-a-sign-in"):
+    request = Request(
+        method="GET",
+        target=parse_target(target),
+        fields=Fields([(name.encode(), value.encode()) for name, value in SECRETS.items()]),
+        host="notes.example.com",
+        public_url="https://notes.example.com",
+        client="192.0.2.7",
+        request_id="e902c886c6026950-2",
+        received_at=AT,
+    )
+    return Entry(request, None, peer="192.0.2.7", trusted=False, began_at=0.0)
+
+
+def record_of(entry, status=403, duration_s=0.0004):
+    text = line(entry, status, duration_s, Timestamps())
+    assert text.endswith(b"\n")
+    assert text.count(b"\n") == 1
+    return json.loads(text)
+
+
+def test_a_line_says_who_asked_for_what_and_what_was_decided():
+    entry = make_entry()
+    entry.route = "reports"
+    entry.identity = Identity(
+        user="alice",
+        subject="a1",
+        issuer="https://id.example.com",
+        credential="session",
+        session_id="b1946ac92492",
+    )
+    entry.decide("deny", "not-allowed")
+
+    assert record_of(entry) == {
+        "time": "2026-11-22T09:00:00.250Z",
+        "request_id": "e902c886c6026950-2",
+        "route": "reports",
+        "method": "GET",
+        "path": "/reports",
+        "decision": "deny",
+        "reason": "not-allowed",
+        "user": "alice",
+        "credential": "session",
+        "session": "b1946ac92492",
+        "ip": "192.0.2.7",
+        "status": 403,
+        "duration_ms": 0.4,
+    }
+
+
+def test_what_nobody_decided_is_an_error():
+    record = record_of(make_entry())
+
+    assert (record["decision"], record["reason"]) == ("error", "internal-error")
+    assert (record["route"], record["user"], record["session"]) == (None, None, None)
+
+
+def test_a_failure_is_named_by_its_reason():
+    entry = make_entry()
+    entry.note(StoreUnavailableError("redis: get: the password was hunter2"))
+
+    assert record_of(entry)["reason"] == "store-unavailable"
+    assert "hunter2" not in json.dumps(record_of(entry))
+
+
+def test_no_query_and_no_credential_is_in_a_line():
+    text = json.dumps(record_of(make_entry()))
+
+    assert not [word for word in ("-of-a-sign-in", "-of-somebody", "-of-the") if word in text]
+
+
+@pytest.mark.parametrize("path", ["/a%0Ab", "/a%22%7D", "/%F0%9F%98%80", "/a%5C", "/%E2%80%A8"])
+def test_nothing_in_a_path_makes_another_line(path):
+    record = record_of(make_entry(path.encode()))
+
+    assert record["path"].startswith("/")
+
+
+def test_a_name_no_encoding_has_is_written_all_the_same():
+    entry = make_entry()
+    entry.identity = Identity(user="a\ud800b", subject="s", issuer="i", credential="session")
+
+    assert record_of(entry)["user"] == "a?b"
+
+
+def test_lines_are_written_in_order_and_a_reopened_file_takes_the_next(tmp_path):
+    first, second = tmp_path / "first", tmp_path / "second"
+    writer = AuditWriter(str(first))
+
+    writer.write(b"1\n")
+    writer.write(b"2\n")
+    writer.reopen(str(second))
+    writer.write(b"3\n")
+    writer.close()
+
+    assert first.read_bytes() == b"1\n2\n"
+    assert second.read_bytes() == b"3\n"
+
+
+def test_a_file_that_cannot_be_opened_changes_nothing(tmp_path):
+    kept = tmp_path / "kept"
+    writer = AuditWriter(str(kept))
+
+    with pytest.raises(OSError, match="not-there"):
+        writer.reopen(str(tmp_path / "not-there" / "audit"))
+    writer.write(b"1\n")
+    writer.close()
+
+    assert kept.read_bytes() == b"1\n"
+
+
+async def test_no_secret_of_a_sign_in_is_ever_logged(gateway_process, demo_provider, raw_upstream):
+    upstream = await raw_upstream(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    address = f"127.0.0.1:{take_free_port()}"
+    callback = f"http://{address}/_gatepost/callback/oidc"
+    provider = demo_provider({"client_id": "notes", "redirect_uris": [callback]})
+    gateway = gateway_process(
+        {
+            "server": {"listen": address},
+            "upstreams": {"app": upstream.url},
+            "providers": {"oidc": {"issuer": provider.issuer, "client_id": "notes"}},
+        },
+        env={"PYTHONASYNCIODEBUG": "0"},
+    )
+    secrets = set()
+    jar = aiohttp.CookieJar(unsafe=True, quote_cookie=False)
+    async with aiohttp.ClientSession(gateway.base_url, cookie_jar=jar) as browser:
+
+        async def visit(target, **headers):
+            async with browser.get(target, headers=headers, allow_redirects=False) as response:
+                secrets.update(cookie.value for cookie in jar if len(cookie.value) > 8)
+                return response.status, response.headers.get("Location", "")
+
+        _, there = await visit("/_gatepost/login/oidc?return_to=/page%3Ftoken%3Dof-the-app-123")
+        secrets |= {parse_qs(urlsplit(there).query)[name][0] for name in ("state", "nonce")}
+        async with aiohttp.ClientSession(
+            cookie_jar=aiohttp.CookieJar(unsafe=True)
+        ) as at_provider:
+            back = await sign_in_at_demo_provider(at_provider, html.unescape(there), "alice")
+        secrets |= {parse_qs(urlsplit(back).query)[name][0] for name in ("code", "state")}
+        assert (await visit(back))[0] == 302
+        assert (await visit("/page?token=of-the-app-123"))[0] == 200
+        # What goes wrong is logged at length, and is where secrets leak.
+        jar.clear()
+        assert (await visit(back))[0] >= 400
+        bad = {"Cookie": f"gatepost={'Z' * 64}", "Authorization": "Bearer of-somebody-456"}
+        assert (await visit("/page?token=of-the-app-123", **bad))[0] == 401
+        assert (await visit("/%ZZ?token=of-the-app-123", **bad))[0] >= 400
+    gateway.wait_for_audit(route="everything", status=200)
+    assert gateway.stop() == 0
+
+    assert len(secrets) >= 5
+    secrets |= {"of-the-app-123", "of-somebody-456", "Z" * 64}
+    assert [secret for secret in secrets if secret in gateway.log()] == []

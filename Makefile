@@ -8,7 +8,7 @@ ARGS ?=
 
 # Debian's packages for the tests and for the measurements: the one place that lists them.
 TEST_PACKAGES := chromium chromium-driver pgbouncer postgresql redis-sentinel redis-server
-BENCH_PACKAGES := nginx
+BENCH_PACKAGES := nginx wrk
 
 export PYTHON
 BIN := .venv/bin
@@ -40,7 +40,7 @@ check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/settings_reference.py --check
-	$(BIN)/shellcheck .ci/run $(filter-out %.py,$(wildcard scripts/*))
+	$(BIN)/shellcheck .ci/run $$(grep -l "env bash" scripts/*)
 	$(BIN)/hadolint Dockerfile
 
 docs: ## write the pages that are made from the code: the table of settings, the reasons

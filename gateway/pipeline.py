@@ -67,14 +67,6 @@ class Hosts:
     public_urls: Mapping[str, str]
     first: str
 
-    def serves(self, host: str) -> bool:
-        """Whether a browser may ask for `host`."""
-        return host in self.public_urls
-
-    def public_url(self, host: str) -> str:
-        """The public URL whose host it is; the first one where none is."""
-        return self.public_urls.get(host, self.first)
-
 
 @dataclass(frozen=True, slots=True)
 class Tools:
@@ -114,6 +106,7 @@ class Pipeline:
         self._table = table
         self._plans = plans
         self._hosts = hosts
+        self._public_urls = hosts.public_urls
         self._origins = frozenset(url.encode() for url in hosts.public_urls.values())
         self._trusted = trusted
         self._tools = tools
@@ -133,9 +126,9 @@ class Pipeline:
         host, raw = of.host, head.target
         if not raw.startswith(b"/"):
             host, raw = _from_absolute_form(host, raw)
-        client = forwarded.client_address(peer, of.fields, self._trusted)
-        request_id = None
+        client, request_id = peer, None
         if trusted:
+            client = forwarded.client_address(peer, of.fields, self._trusted)
             request_id = forwarded.request_id_of(of.fields)
             host = _forwarded_host(of.fields) or host
         request = Request(
@@ -143,7 +136,7 @@ class Pipeline:
             target=parse_target(raw),
             fields=of.fields,
             host=host,
-            public_url=self._hosts.public_url(host),
+            public_url=self._public_urls.get(host, self._hosts.first),
             client=client,
             request_id=request_id or self._new_request_id(),
             received_at=now,
@@ -167,7 +160,7 @@ class Pipeline:
         route = self._match(request)
         if route is RESERVED:
             return self._serve_own(entry)
-        if not self._hosts.serves(request.host):
+        if request.host not in self._public_urls:
             raise UnknownHostError(repr(request.host))
         if route is None:
             return self._deny(entry, Deny("no-route", status=404))
@@ -211,7 +204,7 @@ class Pipeline:
         request, identity = entry.request, entry.identity
         try:
             route = self._match(request)
-            if route is None or route is RESERVED or not self._hosts.serves(request.host):
+            if route is None or route is RESERVED or request.host not in self._public_urls:
                 return False
             plan = self._plans[route.index]
             if plan.to is None or self._is_gone(plan, now):
@@ -242,7 +235,8 @@ class Pipeline:
 
     def _serve_own(self, entry: Entry) -> Verdict:
         request = entry.request
-        if not self._hosts.serves(request.host) and not request.target.path.startswith(_HOSTLESS):
+        known = request.host in self._public_urls
+        if not known and not request.target.path.startswith(_HOSTLESS):
             raise UnknownHostError(repr(request.host))
         entry.route = RESERVED.name
         entry.decide("allow", "endpoint")
@@ -483,7 +477,7 @@ class Pipeline:
             fields=Fields(()),
             host="",
             public_url=self._hosts.first,
-            client=_LOOPBACK if peer == forwarded.UNIX_PEER else peer,
+            client=peer,
             request_id=self._tools.new_request_id(),
             received_at=now,
         )
@@ -517,7 +511,6 @@ _HOSTLESS = tuple(
     for name in (".well-known/", "auth", "backchannel-logout/", "token", "revoke", "introspect")
 )
 _ALWAYS = Admission(unauthenticated="sign_in")
-_LOOPBACK = "127.0.0.1"
 
 
 def _announce(deprecation: Deprecation, verdict: Verdict) -> Verdict:

@@ -333,6 +333,6 @@ def _phrase(status: int) -> str:
 def _json(
     method: str, status: int, value: object, media_type: str, fields: Sequence[tuple[str, str]]
 ) -> Response:
-    body = b"" if method == "HEAD" else orjson.dumps(value)
+    body = b"" if method == "HEAD" else orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
     about = ("Content-Type", media_type), NO_STORE, ("X-Content-Type-Options", "nosniff")
     return Response(status, (*about, *fields), body)

@@ -1,6 +1,7 @@
 """The path of a request as a whole: what no single stage could promise by itself."""
 
 import dataclasses
+import gzip
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -163,7 +164,6 @@ class Broken:
         """Fail, or leave it to `authenticate`."""
         if self._when == "at once":
             raise ZeroDivisionError
-        return None
 
     async def authenticate(self, request):
         """Fail, or find nothing."""
@@ -204,3 +204,50 @@ async def test_no_client_makes_up_a_label_of_a_metric(serve):
     assert {v for k, v in labels if k == "method"} <= {"GET", "other"}
     assert {v for k, v in labels if k == "route"} <= {"open", "all", "none", "reserved"}
     assert all(v.replace("-", "").isalpha() for k, v in labels if k == "reason")
+
+
+async def test_an_expression_covers_whole_paths_and_never_a_query(serve):
+    styles = {"name": "styles", "regex": r"/static/[a-z]+\.css", "access": "public"}
+    running, app = await serve(routes=[styles, *SIGNED_IN])
+    asked = {
+        "/static/a.css": 200,
+        "/static/a.css?v=1": 200,
+        "/static/%61.css": 200,
+        "/admin?/static/a.css": 401,
+        "/admin?x=/static/a.css": 401,
+        "/admin/static/a.css": 401,
+        "/static/a.css/admin": 401,
+        "/static/a.css%0A": 400,
+        "/static/a.css%3Fx": 400,
+        "/static/a.css%23": 400,
+        "/static/../admin/a.css": 401,
+    }
+
+    answers = {path: (await running.ask(request(path))).status for path in asked}
+
+    assert answers == asked
+    assert not any(b"admin" in head for head in app.heads)
+
+
+async def test_what_an_app_answers_is_for_its_client_to_act_on(serve, raw_upstream):
+    coded = gzip.compress(b"hello")
+    answer = (
+        b"HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nSet-Cookie: app=alice\r\n"
+        b"Content-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(coded), coded)
+    )
+    app = await raw_upstream(answer)
+    running, _ = await serve(
+        upstreams={"app": {"url": app.url, "cookies": "shared"}},
+        routes=[{"name": "all", "prefix": "/", "access": "public"}],
+    )
+
+    first = await running.ask(request("/one"))
+    await running.ask(request("/two"))
+
+    # Neither followed, nor unpacked, nor kept for the next client on the same connection.
+    assert (first.status, first.body) == (302, coded)
+    assert first.all(b"location") == [b"/elsewhere"]
+    assert first.all(b"set-cookie") == [b"app=alice"]
+    assert [head.split(b" ")[1] for head in app.heads] == [b"/one", b"/two"]
+    assert b"cookie" not in app.heads[1].lower()
+    assert app.connections == 1

@@ -316,3 +316,46 @@ def test_the_npm_lock_has_exact_versions_and_integrity_but_no_addresses():
     assert packages["node_modules/oidc-provider"]["version"] == "8.8.1"
     assert all("integrity" in package for package in packages.values())
     assert not any("resolved" in package for package in packages.values())
+
+
+def proofs():
+    """Every row of the threat model that states a rule: (rule, the tests that prove it)."""
+    page = (ROOT / "docs" / "threat-model.md").read_text()
+    for section in page.split("\n## ")[1:]:
+        _, found, rows = section.partition("| rule | proven by |\n|---|---|\n")
+        if found:
+            for rule, tests in re.findall(r"^\| (.+) \| (.*) \|$", rows, re.MULTILINE):
+                yield rule, re.findall(r"`(tests/[^`]+)`", tests)
+
+
+def is_there(path, *names):
+    """Whether the file has the test, or the class and the test in it."""
+    text = (ROOT / path).read_text() if (ROOT / path).is_file() else ""
+    return bool(names) and all(
+        re.search(rf"^ *(?:class|def|async def) {name}\b", text, re.MULTILINE) for name in names
+    )
+
+
+def test_every_rule_of_the_threat_model_is_proven_by_tests_that_exist():
+    rules = dict(proofs())
+    missing = [
+        test
+        for tests in rules.values()
+        for test in tests
+        if not is_there(*test.split("::"))
+    ]
+
+    assert len(rules) >= 39
+    assert [rule for rule, tests in rules.items() if not tests] == []
+    assert missing == []
+
+
+def test_no_tool_that_is_missing_skips_a_test():
+    """Only published lists that lie beside the tree may be missing; a set-up brings all else."""
+    skips = re.compile(r"importorskip|\bskip(?:if)?\(")
+    for path in sorted((ROOT / "tests").rglob("test_*.py")):
+        text = path.read_text()
+        if "node_modules" in path.parts or path == Path(__file__) or not skips.search(text):
+            continue
+        assert "importorskip" not in text, path
+        assert re.search(r'/ "shared" / "data"', text), path

@@ -50,7 +50,9 @@ async def run(port: int, tell: Callable[[str], None]) -> None:
         stack.push_async_callback(provider.aclose)
         admin_port = _free_port(0)
         settings = configuration(port, admin_port, upstream, provider.issuer, client, directory)
-        (directory / "client_secret").write_text(client.client_secret or "", "utf-8")
+        secret_path = directory / "client_secret"
+        secret_path.touch(mode=0o600)
+        secret_path.write_text(client.client_secret or "", "utf-8")
         config_path = directory / "gatepost.yaml"
         config_path.write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
         gateway = await stack.enter_async_context(_gateway(config_path, port))

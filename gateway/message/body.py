@@ -58,7 +58,7 @@ class OpenBody:
 
 
 def body_reader(length: int) -> Body | None:
-    """The reader for a body of `length` bytes, `CHUNKED` or `UNTIL_CLOSE`; None for an empty one."""
+    """The reader for a body of `length` bytes, `CHUNKED` or `UNTIL_CLOSE`; None if it is empty."""
     if length == 0:
         return None
     if length == CHUNKED:

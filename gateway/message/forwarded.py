@@ -68,6 +68,12 @@ def client_address(peer: str, fields: Fields, trusted: Networks) -> str:
     return _text(client)
 
 
+def canonical_address(peer: str) -> str:
+    """`peer` as addresses are told: a Unix socket's as 127.0.0.1, IPv4-mapped IPv6 as IPv4."""
+    address = _LOOPBACK if peer == UNIX_PEER else parse_address(peer)
+    return peer if address is None else _text(address)
+
+
 def is_trusted(peer: str, trusted: Networks) -> bool:
     """Whether the forwarded fields of `peer` count."""
     address = _LOOPBACK if peer == UNIX_PEER else parse_address(peer)

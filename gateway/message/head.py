@@ -27,6 +27,7 @@ _LENGTH = re.compile(rb"[0-9]{1,18}")
 # RFC 3986, section 3.2.2, less userinfo; letters beyond ASCII have no place on the wire.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 # A WSGI or CGI upstream reads "Content_Length" as Content-Length (see `fold`).
+_METHODS = {m.encode(): m for m in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"host"})
 # RFC 9110, section 5.3: these may appear once; two of them are two readings.
 _ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"upgrade")
@@ -114,7 +115,7 @@ def parse_request_head(head: bytes) -> RequestHead:
         of = read(block, http_1_0)
     except HeadError as error:
         raise MalformedRequestError(str(error)) from error
-    return RequestHead(method.decode(), target, http_1_0, of)
+    return RequestHead(_METHODS.get(method) or method.decode(), target, http_1_0, of)
 
 
 def parse_response_head(head: bytes) -> ResponseHead:

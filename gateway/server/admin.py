@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
 from gateway.audit import Entry
 from gateway.errors import GatewayError
@@ -108,9 +109,10 @@ class AdminListener:
         port: 0 for a Unix socket.
     """
 
-    def __init__(self, front: Front, server: asyncio.Server) -> None:
+    def __init__(self, front: Front, server: asyncio.Server, path: str) -> None:
         self._front = front
         self._server = server
+        self._path = path
         self.port = port_of(server)
 
     def change(self, admin: Admin) -> None:
@@ -121,6 +123,8 @@ class AdminListener:
         """Close it, and every connection."""
         self._server.close()
         self._front.close()
+        if self._path:
+            Path(self._path).unlink(missing_ok=True)
 
 
 async def serve_admin(admin: Admin, address: Address, clock: Clock) -> AdminListener:
@@ -132,7 +136,7 @@ async def serve_admin(admin: Admin, address: Address, clock: Clock) -> AdminList
     front = Front(admin, _LIMITS, [], clock)
     server = await listen(front, address)
     front.start()
-    return AdminListener(front, server)
+    return AdminListener(front, server, address.path)
 
 
 def _no_fields() -> "RequestHead":

@@ -8,6 +8,7 @@ Where nothing must be waited for, all of it happens inside `data_received`, with
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Coroutine
 from typing import Any, Protocol, cast
 
@@ -23,6 +24,7 @@ from gateway.errors import (
 from gateway.forward.exchange import Exchange, Outbound
 from gateway.message.body import Body, body_reader
 from gateway.message.fields import Field
+from gateway.message.forwarded import UNIX_PEER, canonical_address
 from gateway.message.head import HeadError, RequestHead, parse_request_head
 from gateway.message.response import Response
 from gateway.server.front import Front
@@ -111,7 +113,7 @@ class ClientConnection(asyncio.Protocol):
         """See asyncio.Protocol."""
         self._transport = cast(asyncio.Transport, transport)
         peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if isinstance(peer, tuple) else "unix"
+        self._peer = canonical_address(peer[0] if isinstance(peer, tuple) else UNIX_PEER)
         self._front.add(self)
         if self._front.is_full:
             self._turn_away()
@@ -433,7 +435,7 @@ class ClientConnection(asyncio.Protocol):
             self._record(exchange.status)
             # A close before the promised end tells the client; in HTTP/1.0 only a reset does.
             if self.http_1_0:
-                self._transport.abort()
+                self._reset()
             else:
                 self._close()
         else:
@@ -545,6 +547,14 @@ class ClientConnection(asyncio.Protocol):
         """Close, once the client has read what was written; it may not take for ever."""
         self._abort_at = self._front.now
         self._transport.close()
+
+    def _reset(self) -> None:
+        """Close so that the client cannot take it for the end of a body."""
+        # socket(7): SO_LINGER with zero seconds turns the close into a reset.
+        connected = self._transport.get_extra_info("socket")
+        if connected is not None:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self._transport.abort()
 
     def _linger(self) -> None:
         # A close while the client still sends resets the connection, and the answer is lost.

@@ -5,6 +5,7 @@ import contextlib
 import socket
 import ssl
 import stat
+from math import isinf
 from pathlib import Path
 
 from gateway.server.connection import ClientConnection
@@ -76,16 +77,22 @@ async def listen(
     def make() -> ClientConnection:
         return ClientConnection(front)
 
+    # Until it is over, nobody else looks how long a client takes.
+    header_s = front.limits.header_s
+    handshake_s = None if tls is None or isinf(header_s) else header_s
     if address.path:
         # Bound here, so that no event loop removes the path while another process listens there.
         bound = bind_unix(address.path) if inherited is None else socket.socket(fileno=inherited)
-        return await loop.create_unix_server(make, sock=bound, backlog=_BACKLOG, ssl=tls)
+        return await loop.create_unix_server(
+            make, sock=bound, backlog=_BACKLOG, ssl=tls, ssl_handshake_timeout=handshake_s
+        )
     return await loop.create_server(
         make,
         address.host,
         address.port,
         backlog=_BACKLOG,
         ssl=tls,
+        ssl_handshake_timeout=handshake_s,
         reuse_address=True,
         reuse_port=shared,
     )

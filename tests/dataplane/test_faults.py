@@ -478,7 +478,7 @@ async def test_a_slow_reader_gets_all_of_a_body_that_ends_with_the_connection(
     await client.head()
     got = 0
     for _ in range(4):
-        await asyncio.sleep(0.8)
+        await asyncio.sleep(0.3)
         got += len(await client.reader.read(65536))
     got += len(await client.rest())
     assert got == len(body)

@@ -65,6 +65,22 @@ async def test_versions_before_1_2_are_refused(terminating, authority):
         await connect(gateway, tls=old, name=NAME)
 
 
+async def test_a_client_that_never_ends_its_handshake_is_let_go(
+    raw_upstream, gateway_process, authority
+):
+    pair = authority.issue("slow", NAME)
+    tls = {"cert_file": str(pair.cert), "key_file": str(pair.key)}
+    settings = behind(await raw_upstream(OK))
+    settings["server"] = {"tls": tls, "limits": {"header_timeout": "200ms"}}
+    gateway = gateway_process(settings)
+
+    client = await connect(gateway)
+    await client.send(b"\x16\x03\x01")
+
+    assert await client.rest() == b""
+    client.writer.close()
+
+
 async def test_only_http_1_1_is_offered(terminating, authority):
     gateway, *_ = terminating
     context = authority.client_context()

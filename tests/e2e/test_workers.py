@@ -116,6 +116,24 @@ def is_gone(gateway) -> bool:
     return gateway.process.poll() is not None
 
 
+async def test_a_worker_that_hangs_makes_the_gateway_unready_and_numbers_still_come(pair):
+    for _ in range(10):
+        await ask(pair)
+    assert counted(pair.metrics(), "gatepost_requests_total") == 10
+    stuck = workers(pair)[0]
+
+    os.kill(stuck, signal.SIGSTOP)
+    try:
+        ready = await admin(pair, "/readyz")
+        assert (ready.status, ready.body) == (503, b"worker-silent\n")
+        assert (await admin(pair, "/healthz")).status == 200
+        text = (await admin(pair, "/metrics")).body.decode()
+        assert counted(text, "gatepost_requests_total") == 10
+    finally:
+        os.kill(stuck, signal.SIGCONT)
+    await until(lambda: is_ready(pair))
+
+
 async def test_workers_end_with_their_supervisor(pair):
     before = workers(pair)
 

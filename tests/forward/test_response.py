@@ -25,7 +25,9 @@ def test_the_configuration_removes_and_adds_in_any_spelling():
     assert rules.lines(head, None) == b"A: 1\r\nX-Frame-Options: DENY\r\n"
 
 
-@pytest.mark.parametrize("value", [b"gatepost=1", b"gatepost_x=1", b" gatepost = 1", b"gatepost"])
+@pytest.mark.parametrize(
+    "value", [b"gatepost=1", b"gatepost-flow-x=1", b" gatepost = 1", b"gatepost", b"=gatepost=1"]
+)
 def test_a_cookie_of_the_gateways_is_dropped(value):
     rules = ResponseRules(reserved=[b"gatepost"])
 

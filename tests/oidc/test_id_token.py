@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.oidc.errors import InvalidIdTokenError
+from gateway.oidc.errors import InvalidIdTokenError, IssuerMismatchError
 from gateway.oidc.id_token import Expected, access_token_hash, judge_id_token
 from gateway.oidc.tokens import SignedToken
 
@@ -112,3 +112,9 @@ def test_the_hash_is_the_one_of_the_specification():
     assert access_token_hash("jHkWEdUXMU1BwAsC4vtUsZwnNvTIxEl0z9K3vx5KF0Y", "RS256") == (
         "77QmUPtjPfzWtF2AnpK9RQ"
     )
+
+
+@pytest.mark.parametrize("issuer", [None, "", "https://id/", ["https://id"], {"https://id": 1}, 7])
+def test_only_the_issuers_own_spelling_is_the_issuer(issuer):
+    with pytest.raises(IssuerMismatchError):
+        judge(expected={"issuers": frozenset({"https://id"})}, iss=issuer)

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import jsonschema
 import pytest
 import yaml
 
@@ -36,7 +37,6 @@ def test_an_example_is_right(file, secrets, tmp_path):
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
 def test_an_editor_finds_nothing_wrong_with_an_example(file):
-    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not installed")
     schema = json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
 

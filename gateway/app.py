@@ -38,6 +38,7 @@ from gateway.model import Identity
 from gateway.oidc.configured import register
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.provider import Provider
+from gateway.passage import SessionTools
 from gateway.pipeline import Pipeline, Tools
 from gateway.routing.table import build_table
 from gateway.server.admin import Admin, AdminListener, serve_admin
@@ -323,11 +324,13 @@ def _pipeline(
         new_request_id=request_ids(os.urandom),
         new_trace=traceparents(os.urandom),
         monotonic=time.monotonic,
-        clear_session=rules.no_session_cookie,
-        end_session=_end_session(sessions, authenticator),
-        signed_out=app_cookies.signed_out if isolates else _nothing_left,
-        peek_session=authenticator.peek,
-        look_up_session=authenticator.look_up,
+        sessions=SessionTools(
+            clear=rules.no_session_cookie,
+            end=_end_session(sessions, authenticator),
+            signed_out=app_cookies.signed_out if isolates else _nothing_left,
+            peek=authenticator.peek,
+            look_up=authenticator.look_up,
+        ),
     )
     networks = settings.server.trusted_proxies
     return Pipeline(table, plans, hosts_of(settings), networks, tools), list(upstreams.values())

@@ -9,13 +9,13 @@ from gateway.authn import Authenticator
 from gateway.authz.access import compile_access
 from gateway.forward.response import ResponseRules
 from gateway.forward.upstream import Address, Timeouts, Upstream, tls_context
+from gateway.intake import Hosts
 from gateway.limits import RateLimiter, RateTable
 from gateway.mutate.cookies import OwnNames
 from gateway.mutate.identity import AssertionRules, IdentityFields, Sign
 from gateway.mutate.outbound import FieldRules
 from gateway.mutate.owners import CookieOwners
 from gateway.mutate.templates import PRESETS, Template, compile_template, literal
-from gateway.pipeline import Hosts
 from gateway.plan import RoutePlan, UpstreamPlan
 from gateway.responses import Admission
 from gateway.routing.deprecation import deprecation_of

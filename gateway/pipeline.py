@@ -3,13 +3,12 @@
     read -> match -> authenticate -> authorize -> mutate -> (forward); then the record, always
 
 Each stage takes what the stage above it made; no stage calls another.  Where memory knows all
-that must be known, the whole path runs without waiting; else it waits once, in `_ask`.
+that must be known, the whole path runs without waiting.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from math import ceil
 
 from gateway import audit, responses
 from gateway.audit import AuditWriter, Entry
@@ -21,28 +20,26 @@ from gateway.authn import (
     authenticate_all,
     recall_all,
 )
+from gateway.authn.cross_site import is_cross_site
 from gateway.authz.access import decide
 from gateway.authz.facts import Facts
 from gateway.endpoints.table import Endpoints
 from gateway.errors import (
     GatewayError,
     InternalError,
-    MalformedRequestError,
     MethodRefusedError,
     UnknownHostError,
 )
 from gateway.forward.exchange import Outbound
+from gateway.intake import Hosts, Intake
 from gateway.message import forwarded
-from gateway.message.fields import Fields
-from gateway.message.head import RequestHead, canonical_host
+from gateway.message.head import RequestHead
 from gateway.message.request import Request
-from gateway.message.response import FieldList, Response
-from gateway.message.target import Target, parse_target, split_absolute_form
+from gateway.message.response import Response
 from gateway.metrics import NO_ROUTE, Metrics
 from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
-from gateway.mutate import outbound
-from gateway.mutate.owners import CookieOwners, OwnedCookies
-from gateway.plan import RoutePlan, UpstreamPlan
+from gateway.passage import Passage, SessionTools
+from gateway.plan import RoutePlan
 from gateway.responses import Admission
 from gateway.routing.deprecation import Deprecation, client_name
 from gateway.routing.route import RESERVED, RESERVED_PREFIX, Route, is_preflight
@@ -51,21 +48,9 @@ from gateway.verdict import Answer, Serve, Verdict
 
 _log = logging.getLogger(__name__)
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-# RFC 9110, section 9.2.2.
-_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 # TRACE would read back to a script what it may not see; CONNECT makes a tunnel to anywhere.
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 _REMEMBERED_ROUTES = 4096
-_NOTHING = Target(b"", "", "", ("",))
-
-
-@dataclass(frozen=True, slots=True)
-class Hosts:
-    """Which hosts are served: host -> public URL; hosts that only routes name -> the first one."""
-
-    public_urls: Mapping[str, str]
-    first: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,23 +58,16 @@ class Tools:
     """What the pipeline is given besides the configuration.
 
     Attributes:
-        clear_session: The field that clears the session cookie.
-        signed_out: The fields by which a browser forgets whoever signed out.
-        peek_session: Whose session a request came with, without counting as a use of it; None
-            where that is not in memory, so that `look_up_session` has to tell.
+        monotonic: Seconds of a clock that never jumps.
     """
 
     endpoints: Endpoints
     metrics: Metrics
     audit: AuditWriter
+    sessions: SessionTools
     new_request_id: Callable[[], str]
     new_trace: Callable[[], str]
     monotonic: Callable[[], float]
-    clear_session: Callable[[Request], tuple[str, str]]
-    end_session: Callable[[Request], Awaitable[None]]
-    signed_out: Callable[[Request, Identity], FieldList]
-    peek_session: Callable[[Request], Outcome | None]
-    look_up_session: Callable[[Request], Awaitable[Outcome]]
 
 
 class Pipeline:
@@ -105,51 +83,33 @@ class Pipeline:
     ) -> None:
         self._table = table
         self._plans = plans
-        self._hosts = hosts
-        self._public_urls = hosts.public_urls
+        self._hosts = frozenset(hosts.public_urls)
         self._origins = frozenset(url.encode() for url in hosts.public_urls.values())
-        self._trusted = trusted
         self._tools = tools
-        self._new_request_id = tools.new_request_id
-        self._new_trace = tools.new_trace
-        self._monotonic = tools.monotonic
+        self._intake = Intake(hosts, trusted, tools.new_request_id, tools.monotonic)
+        self._passage = Passage(tools.sessions, self._origins, tools.new_trace)
         self._metrics = tools.metrics
+        self._monotonic = tools.monotonic
         self._times = audit.Timestamps()
         self._routes: dict[tuple[str, str, str], Route | None] = {}
 
-    # Parse.
-
     def read(self, head: RequestHead, peer: str, now: float) -> Entry:
         """See Decide."""
-        of = head.of
-        trusted = bool(self._trusted) and forwarded.is_trusted(peer, self._trusted)
-        host, raw = of.host, head.target
-        if not raw.startswith(b"/"):
-            host, raw = _from_absolute_form(host, raw)
-        client, request_id = peer, None
-        if trusted:
-            client = forwarded.client_address(peer, of.fields, self._trusted)
-            request_id = forwarded.request_id_of(of.fields)
-            host = _forwarded_host(of.fields) or host
-        request = Request(
-            method=head.method,
-            target=parse_target(raw),
-            fields=of.fields,
-            host=host,
-            public_url=self._public_urls.get(host, self._hosts.first),
-            client=client,
-            request_id=request_id or self._new_request_id(),
-            received_at=now,
-            http_1_0=head.http_1_0,
-        )
-        return Entry(request, of, peer=peer, trusted=trusted, began_at=self._monotonic())
+        return self._intake.read(head, peer, now)
 
     # Decide.
 
     def begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
         """See Decide."""
         try:
-            return self._begin(entry)
+            verdict = self._begin(entry)
+        except Exception as error:  # noqa: BLE001 - whatever fails in a decision, it is a deny
+            return Answer(self._failed(entry, error))
+        return verdict if isinstance(verdict, _VERDICTS) else self._wait(entry, verdict)
+
+    async def _wait(self, entry: Entry, verdict: Awaitable[Verdict]) -> Verdict:
+        try:
+            return await verdict
         except Exception as error:  # noqa: BLE001 - whatever fails in a decision, it is a deny
             return Answer(self._failed(entry, error))
 
@@ -160,7 +120,7 @@ class Pipeline:
         route = self._match(request)
         if route is RESERVED:
             return self._serve_own(entry)
-        if request.host not in self._public_urls:
+        if request.host not in self._hosts:
             raise UnknownHostError(repr(request.host))
         if route is None:
             return self._deny(entry, Deny("no-route", status=404))
@@ -173,11 +133,13 @@ class Pipeline:
     def _enter(self, entry: Entry, plan: RoutePlan) -> Verdict | Awaitable[Verdict]:
         request = entry.request
         if plan.access.word == "public":
-            return self._forward_unasked(entry, plan)
+            entry.decide("allow", "public")
+            return self._passage.unasked(entry, plan)
         if not plan.access.looks_at_credentials or plan.access.word == "sign_in":
             return self._authorize(entry, plan, ANONYMOUS)
         if self._passes_preflight(plan, request):
-            return self._forward_unasked(entry, plan)
+            entry.decide("allow", "preflight")
+            return self._passage.unasked(entry, plan)
         outcome = recall_all(request, plan.authenticators)
         if outcome is None:
             return self._ask(entry, plan)
@@ -204,7 +166,7 @@ class Pipeline:
         request, identity = entry.request, entry.identity
         try:
             route = self._match(request)
-            if route is None or route is RESERVED or request.host not in self._public_urls:
+            if route is None or route is RESERVED or request.host not in self._hosts:
                 return False
             plan = self._plans[route.index]
             if plan.to is None or self._is_gone(plan, now):
@@ -235,7 +197,7 @@ class Pipeline:
 
     def _serve_own(self, entry: Entry) -> Verdict:
         request = entry.request
-        known = request.host in self._public_urls
+        known = request.host in self._hosts
         if not known and not request.target.path.startswith(_HOSTLESS):
             raise UnknownHostError(repr(request.host))
         entry.route = RESERVED.name
@@ -247,12 +209,9 @@ class Pipeline:
 
     async def _ask(self, entry: Entry, plan: RoutePlan) -> Verdict:
         """Judge the credentials by what the store or an issuer says."""
-        try:
-            outcome = await authenticate_all(entry.request, plan.authenticators)
-            verdict = self._judge(entry, plan, outcome)
-            return verdict if isinstance(verdict, _VERDICTS) else await verdict
-        except Exception as error:  # noqa: BLE001 - whatever fails in a decision, it is a deny
-            return Answer(self._failed(entry, error))
+        outcome = await authenticate_all(entry.request, plan.authenticators)
+        verdict = self._judge(entry, plan, outcome)
+        return verdict if isinstance(verdict, _VERDICTS) else await verdict
 
     def _judge(
         self, entry: Entry, plan: RoutePlan, outcome: Outcome
@@ -261,7 +220,10 @@ class Pipeline:
             case Authenticated(identity=identity):
                 entry.identity = identity
                 self._count_authentication(identity.credential, "success")
-                if identity.credential == "session" and self._is_cross_site(entry.request, entry):
+                upgrade = entry.of is not None and bool(entry.of.upgrade)
+                if identity.credential == "session" and is_cross_site(
+                    entry.request, self._origins, upgrade=upgrade
+                ):
                     return self._deny(entry, Deny("cross-site"))
                 return self._authorize(entry, plan, identity)
             case NotPresented():
@@ -274,7 +236,7 @@ class Pipeline:
     ) -> Verdict | Awaitable[Verdict]:
         request = entry.request
         self._count_authentication("session" if outcome.lapsed else "other", outcome.reason)
-        cleared = (self._tools.clear_session(request),) if outcome.clears_cookie else ()
+        cleared = (self._tools.sessions.clear(request),) if outcome.clears_cookie else ()
         if outcome.lapsed and plan.access.word == "optional":
             return self._authorize(entry, plan, ANONYMOUS, cleared)
         if outcome.lapsed:
@@ -291,15 +253,6 @@ class Pipeline:
             )
         )
 
-    def _is_cross_site(self, request: Request, entry: Entry) -> bool:
-        """Whether a page of another origin had the browser send this with the user's session."""
-        if request.method in _SAFE and not (entry.of is not None and entry.of.upgrade):
-            return False
-        fields = request.fields
-        if b"cross-site" in fields.all(b"sec-fetch-site"):
-            return True
-        return any(origin not in self._origins for origin in fields.all(b"origin"))
-
     def _authorize(
         self,
         entry: Entry,
@@ -312,7 +265,7 @@ class Pipeline:
         match decision:
             case Allow():
                 entry.decide("allow", decision.reason)
-                return self._forward(entry, plan, identity, added)
+                return self._passage.open(entry, plan, identity, added)
             case Deny():
                 return self._deny(entry, decision)
             case SignIn(reason=reason):
@@ -330,123 +283,6 @@ class Pipeline:
     def _deny(self, entry: Entry, decision: Deny) -> Answer:
         entry.decide("deny", decision.reason)
         return Answer(responses.for_decision(entry.request, decision, identity=entry.identity))
-
-    # Mutate.
-
-    def _forward_unasked(self, entry: Entry, plan: RoutePlan) -> Verdict | Awaitable[Verdict]:
-        """Let a request through whose credentials nobody looks at.
-
-        Whose session it came with still says which of the app's cookies go on.
-        """
-        entry.decide("allow", plan.access.word if plan.access.word == "public" else "preflight")
-        to = plan.to
-        if to is None or to.owners is None or not entry.request.fields.has(b"cookie"):
-            return self._forward(entry, plan, ANONYMOUS)
-        outcome = self._tools.peek_session(entry.request)
-        if outcome is None:
-            return self._forward_owned(entry, plan, to.owners)
-        owned = to.owners.of(entry.request, _owner(outcome))
-        return self._forward(entry, plan, ANONYMOUS, owned=owned)
-
-    async def _forward_owned(self, entry: Entry, plan: RoutePlan, owners: CookieOwners) -> Verdict:
-        try:
-            owner = _owner(await self._tools.look_up_session(entry.request))
-        except GatewayError:
-            # Public is public though the store is down; cookies that have an owner are withheld.
-            owner = None
-        owned = owners.of(entry.request, owner)
-        verdict = self._forward(entry, plan, ANONYMOUS, owned=owned)
-        return verdict if isinstance(verdict, _VERDICTS) else await verdict
-
-    def _forward(
-        self,
-        entry: Entry,
-        plan: RoutePlan,
-        identity: Identity,
-        added: tuple[tuple[str, str], ...] = (),
-        owned: OwnedCookies | None = None,
-    ) -> Verdict | Awaitable[Verdict]:
-        to, request, of = plan.to, entry.request, entry.of
-        if to is None or of is None:
-            return Answer(self.refuse(entry, InternalError("a route without an upstream")))
-        if plan.limiter is not None:
-            wait_s = plan.limiter.wait_s(request, identity)
-            if wait_s:
-                return self._hold_back(entry, wait_s, added)
-        if request.target.path in to.logout_paths and request.method != "OPTIONS":
-            return self._forward_logout(entry, to, identity, added, owned)
-        if owned is None and to.owners is not None:
-            owned = to.owners.of(request, identity)
-        return self._forward_to(entry, to, identity, added, owned)
-
-    def _hold_back(
-        self, entry: Entry, wait_s: float, added: tuple[tuple[str, str], ...]
-    ) -> Verdict:
-        over = Deny("rate-limited", status=429)
-        entry.decide("deny", over.reason)
-        # RFC 9110, section 10.2.3: whole seconds.
-        fields = (("Retry-After", str(ceil(wait_s))), *added)
-        return Answer(
-            responses.for_decision(entry.request, over, identity=entry.identity, fields=fields)
-        )
-
-    async def _forward_logout(
-        self,
-        entry: Entry,
-        to: UpstreamPlan,
-        identity: Identity,
-        added: tuple[tuple[str, str], ...],
-        owned: OwnedCookies | None,
-    ) -> Verdict:
-        """The app signs its user out: so does the gateway, and then the app is told."""
-        request, tools = entry.request, self._tools
-        try:
-            who = await self._who_signs_out(entry, identity)
-            if not who.is_anonymous:
-                await tools.end_session(request)
-                added = (tools.clear_session(request), *tools.signed_out(request, who))
-                # What the app sets now is still for whoever signs out, and goes with the rest.
-                owned = None if to.owners is None else to.owners.of(request, who)
-        except GatewayError as error:
-            return Answer(self.refuse(entry, error))
-        if owned is None and to.owners is not None:
-            owned = to.owners.of(request, identity)
-        return self._forward_to(entry, to, identity, added, owned)
-
-    async def _who_signs_out(self, entry: Entry, identity: Identity) -> Identity:
-        """Whose session ends: on a public route, where nobody was asked, the cookie tells."""
-        if not identity.is_anonymous or self._is_cross_site(entry.request, entry):
-            return identity
-        return _owner(await self._tools.look_up_session(entry.request)) or ANONYMOUS
-
-    def _forward_to(
-        self,
-        entry: Entry,
-        to: UpstreamPlan,
-        identity: Identity,
-        added: tuple[tuple[str, str], ...],
-        owned: OwnedCookies | None,
-    ) -> Verdict:
-        request, of = entry.request, entry.of
-        assert of is not None  # noqa: S101 - the callers have looked
-        head = to.head(
-            request,
-            of,
-            proxy=entry.peer if entry.trusted else None,
-            owned=owned,
-            identity=to.identity.lines(identity, request.received_at),
-            trace=outbound.trace_lines(request, self._new_trace, trusted=entry.trusted),
-        )
-        return Outbound(
-            upstream=to.upstream,
-            method=request.method,
-            head=head,
-            of=of,
-            repeatable=request.method in _REPEATABLE,
-            trailers=to.fields.trailers,
-            owned=owned,
-            added=_field_lines(added) if added else b"",
-        )
 
     # Answer and record.
 
@@ -471,20 +307,11 @@ class Pipeline:
 
     def refuse_early(self, error: GatewayError, peer: str, now: float) -> tuple[Entry, Response]:
         """See Decide."""
-        request = Request(
-            method="",
-            target=_NOTHING,
-            fields=Fields(()),
-            host="",
-            public_url=self._hosts.first,
-            client=peer,
-            request_id=self._tools.new_request_id(),
-            received_at=now,
-        )
-        entry = Entry(request, None, peer=peer, trusted=False, began_at=self._tools.monotonic())
+        entry = self._intake.nothing(peer, now)
         entry.note(error)
-        _log.info("%s: %s: %s", request.request_id, error.reason, error)
-        return entry, responses.early_problem(error.status, error.reason, request.request_id)
+        request_id = entry.request.request_id
+        _log.info("%s: %s: %s", request_id, error.reason, error)
+        return entry, responses.early_problem(error.status, error.reason, request_id)
 
     def finish(self, entry: Entry, status: int, upstream: str | None, upstream_s: float) -> None:
         """See Decide."""
@@ -524,31 +351,3 @@ def _announce(deprecation: Deprecation, verdict: Verdict) -> Verdict:
 
 async def _announce_later(deprecation: Deprecation, verdict: Awaitable[Verdict]) -> Verdict:
     return _announce(deprecation, await verdict)
-
-
-def _owner(outcome: Outcome) -> Identity | None:
-    """Whose session it is: nobody's where there is none or it is over; None where in doubt."""
-    if isinstance(outcome, Authenticated):
-        return outcome.identity
-    return None if isinstance(outcome, Rejected) and not outcome.lapsed else ANONYMOUS
-
-
-def _field_lines(fields: tuple[tuple[str, str], ...]) -> bytes:
-    return "".join([f"{name}: {value}\r\n" for name, value in fields]).encode()
-
-
-def _from_absolute_form(host: str, raw: bytes) -> tuple[str, bytes]:
-    """Host and origin-form target of an absolute-form one (RFC 9112, section 3.2.2)."""
-    found = split_absolute_form(raw)
-    if found is None:
-        raise MalformedRequestError(f"not an origin-form target: {raw[:200]!r}")
-    authority, target = found
-    named = canonical_host(authority.encode())
-    if named is None or (host and named != host):
-        raise MalformedRequestError(f"target for {authority!r}, Host {host!r}")
-    return named, target
-
-
-def _forwarded_host(fields: Fields) -> str | None:
-    given = forwarded.forwarded_host(fields)
-    return None if given is None else canonical_host(given.encode())

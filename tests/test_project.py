@@ -339,10 +339,7 @@ def is_there(path, *names):
 def test_every_rule_of_the_threat_model_is_proven_by_tests_that_exist():
     rules = dict(proofs())
     missing = [
-        test
-        for tests in rules.values()
-        for test in tests
-        if not is_there(*test.split("::"))
+        test for tests in rules.values() for test in tests if not is_there(*test.split("::"))
     ]
 
     assert len(rules) >= 39

@@ -138,19 +138,14 @@ def weigh(access: Access, facts: Facts, judge: Callable[[Item], Sequence[Result]
     """The decision of rules on somebody who is signed in; `judge` says what an item finds."""
     for index, item in enumerate(access.deny):
         results = judge(item)
-        for result in results:
-            if isinstance(result, Unmet):
-                break
-        else:
+        # In doubt a deny holds.
+        if all(not isinstance(result, Unmet) for result in results):
             return _denied_by(results, f"deny[{index}]: " + "; ".join(item.labels))
     if not access.allow:
         return _ALLOWED
     failed: list[list[_Failure]] = []
     for item in access.allow:
-        failures: list[_Failure] = []
-        for result in judge(item):
-            if not isinstance(result, Met):
-                failures.append(result)
+        failures = [result for result in judge(item) if not isinstance(result, Met)]
         if not failures:
             return _ALLOWED
         if isinstance(failures[0], Broken):

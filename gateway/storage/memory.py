@@ -61,7 +61,8 @@ class MemoryStore:
 
     async def count(self, index: str) -> int:
         """See Store.count."""
-        return len(await self.find(index))
+        self._check()
+        return sum(self._live(key) is not None for key in self._indexes.get(index, ()))
 
     async def add_once(self, key: str, *, ttl_s: float | None) -> bool:
         """See Store.add_once."""

@@ -15,9 +15,12 @@ FIND = (
     "SELECT id, key, value FROM gatepost_index_entries JOIN gatepost_entries ON entry = id"
     " WHERE name = $1 AND expires_at > $2 AND id > $3 ORDER BY id LIMIT $4"
 )
+# All that are listed, less the few that are past their lifetime and not swept: so neither goes
+# through the values.
 COUNT = (
-    "SELECT count(*) FROM gatepost_index_entries JOIN gatepost_entries ON entry = id"
-    " WHERE name = $1 AND expires_at > $2"
+    "SELECT (SELECT count(*) FROM gatepost_index_entries WHERE name = $1) - (SELECT count(*)"
+    " FROM gatepost_index_entries JOIN gatepost_entries ON entry = id"
+    " WHERE name = $1 AND expires_at <= $2)"
 )
 UNLOCK = "DELETE FROM gatepost_locks WHERE name = $1 AND token = $2 RETURNING expires_at"
 

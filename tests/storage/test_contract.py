@@ -105,6 +105,20 @@ async def test_an_index_finds_more_than_a_page(store):
     assert [key for key, _ in await store.find("i")] == [f"{n:04}" for n in range(1203)]
 
 
+async def test_a_count_is_of_what_lives_under_one_index(store, clock):
+    for number in range(20):
+        await store.put(f"old{number}", b"v", ttl_s=10, indexes={"i", "other"})
+        await store.put(f"new{number}", b"v", ttl_s=20, indexes={"i"})
+    await store.put("never", b"v", ttl_s=None, indexes={"i"})
+    await store.put("bare", b"v", ttl_s=10)
+
+    assert [await store.count(index) for index in ("i", "other", "none")] == [41, 20, 0]
+    clock.now += 10
+    assert [await store.count(index) for index in ("i", "other", "none")] == [21, 0, 0]
+    await store.sweep(clock.now)
+    assert [await store.count(index) for index in ("i", "other", "none")] == [21, 0, 0]
+
+
 async def test_what_is_deleted_is_in_no_index(store):
     await store.put("k", b"v", ttl_s=10, indexes={"i"})
 

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -328,6 +329,22 @@ async def test_writes_that_wait_are_committed_together(store, path):
     await asyncio.gather(*(store.put(str(n), b"v", ttl_s=10) for n in range(200)))
 
     assert statements.count("COMMIT") < 50
+
+
+async def test_requests_go_on_while_many_are_counted(store, path, clock):
+    with closing(sqlite3.connect(path)) as database, database:
+        rows = ((n, f"k{n}", clock.now + 10) for n in range(200_000))
+        database.executemany("INSERT INTO entries VALUES (?, ?, x'00', ?)", rows)
+        database.execute("INSERT INTO index_entries SELECT 'i', id FROM entries")
+    counting = asyncio.ensure_future(store.count("i"))  # noqa: TID251 - held
+    answered = 0
+    while not counting.done():
+        assert await store.get("k1") == b"\0"
+        await asyncio.sleep(0)
+        answered += 1
+
+    assert await counting == 200_000
+    assert answered > 10
 
 
 async def test_no_thread_is_left_behind(path, clock):

@@ -1,0 +1,99 @@
+"""The first stage: from a head on a connection to the one request all other stages read."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from gateway.audit import Entry
+from gateway.errors import MalformedRequestError
+from gateway.message import forwarded
+from gateway.message.fields import Fields
+from gateway.message.head import RequestHead, canonical_host
+from gateway.message.request import Request
+from gateway.message.target import Target, parse_target, split_absolute_form
+
+_NOTHING = Target(b"", "", "", ("",))
+
+
+@dataclass(frozen=True, slots=True)
+class Hosts:
+    """Which hosts are served: host -> public URL, and the first public URL."""
+
+    public_urls: Mapping[str, str]
+    first: str
+
+
+class Intake:
+    """Reads requests, as the peers that are trusted tell them and all others send them."""
+
+    def __init__(
+        self,
+        hosts: Hosts,
+        trusted: forwarded.Networks,
+        new_request_id: Callable[[], str],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._public_urls = hosts.public_urls
+        self._first_url = hosts.first
+        self._trusted = trusted
+        self._new_request_id = new_request_id
+        self._monotonic = monotonic
+
+    def read(self, head: RequestHead, peer: str, now: float) -> Entry:
+        """The request that `head` makes, with the record of what becomes of it.
+
+        Raises:
+            MalformedRequestError, AmbiguousPathError: The head is none that could be routed.
+        """
+        of = head.of
+        trusted = bool(self._trusted) and forwarded.is_trusted(peer, self._trusted)
+        host, raw = of.host, head.target
+        if not raw.startswith(b"/"):
+            host, raw = _from_absolute_form(host, raw)
+        client, request_id = peer, None
+        if trusted:
+            client = forwarded.client_address(peer, of.fields, self._trusted)
+            request_id = forwarded.request_id_of(of.fields)
+            host = _forwarded_host(of.fields) or host
+        request = Request(
+            method=head.method,
+            target=parse_target(raw),
+            fields=of.fields,
+            host=host,
+            public_url=self._public_urls.get(host, self._first_url),
+            client=client,
+            request_id=request_id or self._new_request_id(),
+            received_at=now,
+            http_1_0=head.http_1_0,
+        )
+        return Entry(request, of, peer=peer, trusted=trusted, began_at=self._monotonic())
+
+    def nothing(self, peer: str, now: float) -> Entry:
+        """The record of bytes that never became a request."""
+        request = Request(
+            method="",
+            target=_NOTHING,
+            fields=Fields(()),
+            host="",
+            public_url=self._first_url,
+            client=peer,
+            request_id=self._new_request_id(),
+            received_at=now,
+        )
+        return Entry(request, None, peer=peer, trusted=False, began_at=self._monotonic())
+
+
+def _from_absolute_form(host: str, raw: bytes) -> tuple[str, bytes]:
+    """Host and origin-form target of an absolute-form one (RFC 9112, section 3.2.2)."""
+    found = split_absolute_form(raw)
+    if found is None:
+        raise MalformedRequestError(f"not an origin-form target: {raw[:200]!r}")
+    authority, target = found
+    named = canonical_host(authority.encode())
+    if named is None or (host and named != host):
+        raise MalformedRequestError(f"target for {authority!r}, Host {host!r}")
+    return named, target
+
+
+def _forwarded_host(fields: Fields) -> str | None:
+    given = forwarded.forwarded_host(fields)
+    return None if given is None else canonical_host(given.encode())

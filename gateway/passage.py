@@ -1,0 +1,178 @@
+"""The way out to an upstream, for a request that was let through: limits, cookies, the head."""
+
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from math import ceil
+
+from gateway import responses
+from gateway.audit import Entry
+from gateway.authn import Authenticated, Outcome, Rejected
+from gateway.authn.cross_site import is_cross_site
+from gateway.errors import GatewayError, InternalError
+from gateway.forward.exchange import Outbound
+from gateway.message.request import Request
+from gateway.message.response import FieldList
+from gateway.model import ANONYMOUS, Deny, Identity
+from gateway.mutate import outbound
+from gateway.mutate.owners import CookieOwners, OwnedCookies
+from gateway.plan import RoutePlan, UpstreamPlan
+from gateway.verdict import Answer, Verdict
+
+# RFC 9110, section 9.2.2.
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+
+
+@dataclass(frozen=True, slots=True)
+class SessionTools:
+    """What is done about the session a request came with, besides judging it.
+
+    Attributes:
+        clear: The field that clears the session cookie.
+        end: Ends the session in the store.
+        signed_out: The fields by which a browser forgets whoever signed out.
+        peek: Whose session it is, without counting as a use of it; None where that is not in
+            memory, so that `look_up` has to tell.
+    """
+
+    clear: Callable[[Request], tuple[str, str]]
+    end: Callable[[Request], Awaitable[None]]
+    signed_out: Callable[[Request, Identity], FieldList]
+    peek: Callable[[Request], Outcome | None]
+    look_up: Callable[[Request], Awaitable[Outcome]]
+
+
+class Passage:
+    """See the module.  Awaitables raise GatewayError where the store cannot answer."""
+
+    def __init__(
+        self, sessions: SessionTools, origins: Collection[bytes], new_trace: Callable[[], str]
+    ) -> None:
+        self._sessions = sessions
+        self._origins = origins
+        self._new_trace = new_trace
+
+    def unasked(self, entry: Entry, plan: RoutePlan) -> Verdict | Awaitable[Verdict]:
+        """Let a request through whose credentials nobody looks at.
+
+        Whose session it came with still says which of the app's cookies go on.
+        """
+        to = plan.to
+        if to is None or to.owners is None or not entry.request.fields.has(b"cookie"):
+            return self.open(entry, plan, ANONYMOUS)
+        outcome = self._sessions.peek(entry.request)
+        if outcome is None:
+            return self._unasked_later(entry, plan, to.owners)
+        owned = to.owners.of(entry.request, _owner(outcome))
+        return self.open(entry, plan, ANONYMOUS, owned=owned)
+
+    async def _unasked_later(self, entry: Entry, plan: RoutePlan, owners: CookieOwners) -> Verdict:
+        try:
+            owner = _owner(await self._sessions.look_up(entry.request))
+        except GatewayError:
+            # Public is public though the store is down; cookies that have an owner are withheld.
+            owner = None
+        owned = owners.of(entry.request, owner)
+        verdict = self.open(entry, plan, ANONYMOUS, owned=owned)
+        return await verdict if isinstance(verdict, Awaitable) else verdict
+
+    def open(
+        self,
+        entry: Entry,
+        plan: RoutePlan,
+        identity: Identity,
+        added: FieldList = (),
+        owned: OwnedCookies | None = None,
+    ) -> Verdict | Awaitable[Verdict]:
+        """Let a request of `identity` through; the client gets `added` with the answer."""
+        to, request = plan.to, entry.request
+        if to is None:
+            raise InternalError("a route without an upstream")
+        if plan.limiter is not None:
+            wait_s = plan.limiter.wait_s(request, identity)
+            if wait_s:
+                return _hold_back(entry, wait_s, added)
+        if request.target.path in to.logout_paths and request.method != "OPTIONS":
+            return self._sign_out(entry, to, identity, added, owned)
+        if owned is None and to.owners is not None:
+            owned = to.owners.of(request, identity)
+        return self._outbound(entry, to, identity, added, owned)
+
+    async def _sign_out(
+        self,
+        entry: Entry,
+        to: UpstreamPlan,
+        identity: Identity,
+        added: FieldList,
+        owned: OwnedCookies | None,
+    ) -> Verdict:
+        """The app signs its user out: so does the gateway, and then the app is told."""
+        request, sessions = entry.request, self._sessions
+        who = await self._who_signs_out(entry, identity)
+        if not who.is_anonymous:
+            await sessions.end(request)
+            added = (sessions.clear(request), *sessions.signed_out(request, who))
+            # What the app sets now is still for whoever signs out, and goes with the rest.
+            owned = None if to.owners is None else to.owners.of(request, who)
+        elif owned is None and to.owners is not None:
+            owned = to.owners.of(request, identity)
+        return self._outbound(entry, to, identity, added, owned)
+
+    async def _who_signs_out(self, entry: Entry, identity: Identity) -> Identity:
+        """Whose session ends: on a public route, where nobody was asked, the cookie tells."""
+        upgrade = entry.of is not None and bool(entry.of.upgrade)
+        if not identity.is_anonymous:
+            return identity
+        if is_cross_site(entry.request, self._origins, upgrade=upgrade):
+            return identity
+        return _owner(await self._sessions.look_up(entry.request)) or ANONYMOUS
+
+    def _outbound(
+        self,
+        entry: Entry,
+        to: UpstreamPlan,
+        identity: Identity,
+        added: FieldList,
+        owned: OwnedCookies | None,
+    ) -> Outbound:
+        request, of = entry.request, entry.of
+        if of is None:
+            raise InternalError("bytes that are no request were let through")
+        head = to.head(
+            request,
+            of,
+            proxy=entry.peer if entry.trusted else None,
+            owned=owned,
+            identity=to.identity.lines(identity, request.received_at),
+            trace=outbound.trace_lines(request, self._new_trace, trusted=entry.trusted),
+        )
+        return Outbound(
+            upstream=to.upstream,
+            method=request.method,
+            head=head,
+            of=of,
+            repeatable=request.method in _REPEATABLE,
+            trailers=to.fields.trailers,
+            owned=owned,
+            added=_field_lines(added) if added else b"",
+        )
+
+
+def _hold_back(entry: Entry, wait_s: float, added: FieldList) -> Answer:
+    over = Deny("rate-limited", status=429)
+    entry.decide("deny", over.reason)
+    # RFC 9110, section 10.2.3: whole seconds.
+    fields = (("Retry-After", str(ceil(wait_s))), *added)
+    return Answer(
+        responses.for_decision(entry.request, over, identity=entry.identity, fields=fields)
+    )
+
+
+def _owner(outcome: Outcome) -> Identity | None:
+    """Whose session it is: nobody's where there is none or it is over; None where in doubt."""
+    if isinstance(outcome, Authenticated):
+        return outcome.identity
+    return None if isinstance(outcome, Rejected) and not outcome.lapsed else ANONYMOUS
+
+
+def _field_lines(fields: FieldList) -> bytes:
+    return "".join([f"{name}: {value}\r\n" for name, value in fields]).encode()

@@ -235,6 +235,14 @@ def start_caddy(stack: ExitStack, folder: Path, upstream: int) -> Server:
     return Server("caddy", port, [process.pid], log)
 
 
+def start_app(stack: ExitStack, folder: Path) -> int:
+    """The app of bench/app.py: bodies and tunnels; its port."""
+    port = free_port()
+    command = [sys.executable, str(ROOT / "bench" / "app.py"), str(port)]
+    stack.enter_context(running(OTHER_CORE, command, port, folder / "app.log"))
+    return port
+
+
 def start_relay(stack: ExitStack, folder: Path, upstream: int) -> Server:
     """The floor: what uvloop takes to pass bytes on unread; see bench/relay.py."""
     port = free_port()

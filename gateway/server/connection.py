@@ -8,7 +8,6 @@ Where nothing must be waited for, all of it happens inside `data_received`, with
 """
 
 import asyncio
-import socket
 from collections.abc import Awaitable, Coroutine
 from typing import Any, Protocol, cast
 
@@ -16,7 +15,6 @@ from gateway.audit import Entry
 from gateway.errors import (
     BodyTooLargeError,
     GatewayError,
-    HeadTooLargeError,
     MalformedRequestError,
     RequestTimeoutError,
     TooManyConnectionsError,
@@ -25,10 +23,12 @@ from gateway.forward.exchange import Exchange, Outbound
 from gateway.message.body import Body, body_reader
 from gateway.message.fields import Field
 from gateway.message.forwarded import UNIX_PEER, canonical_address
-from gateway.message.head import HeadError, RequestHead, parse_request_head
+from gateway.message.head import HeadError, RequestHead
 from gateway.message.response import Response
 from gateway.server.front import Front
 from gateway.server.gathering import Gathering
+from gateway.server.heads import next_head
+from gateway.server.line import Line
 from gateway.server.writer import response_bytes
 from gateway.verdict import Answer, Serve, Verdict
 
@@ -36,12 +36,6 @@ from gateway.verdict import Answer, Serve, Verdict
 _READ_AHEAD_BYTES = 65536
 # The forms of the gateway's own endpoints are smaller by far.
 _OWN_BODY_BYTES = 65536
-# How long a client may be silent, and may send at most, after an answer that ends its connection
-# before the request's end (RFC 9112, section 9.6); nginx has 5 s and 30 s.
-_LINGER_S = 2.0
-_LONGEST_LINGER_S = 30.0
-# How long a client may take to read the end of an answer on a connection that is closed.
-_FLUSH_S = 30.0
 # How long work goes on for a client that has closed its side: it may have left for good.
 _HALF_CLOSED_S = 1.0
 # What nginx logs for a client that left before its answer; never sent.
@@ -53,7 +47,7 @@ class _Sink(Protocol):
     def end_body(self, trailers: tuple[Field, ...]) -> None: ...
 
 
-class ClientConnection(asyncio.Protocol):
+class ClientConnection(Line):
     """See the module.
 
     Its state: `_entry` is the request under way; `_body` reads what is left of that request's
@@ -61,32 +55,23 @@ class ClientConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_abort_at",
         "_body",
         "_body_bytes_left",
         "_buffer",
         "_choked",
-        "_closing",
         "_entry",
         "_exchange",
         "_first",
-        "_front",
-        "_half_closed",
         "_head",
         "_outbound",
-        "_paused",
         "_peer",
         "_reading",
-        "_since",
         "_sink",
         "_task",
-        "_transport",
-        "http_1_0",
     )
 
     def __init__(self, front: Front) -> None:
-        self._front = front
-        self._transport = cast(asyncio.Transport, None)
+        super().__init__(front)
         self._peer = ""
         self._buffer = b""
         self._head: RequestHead | None = None
@@ -98,14 +83,8 @@ class ClientConnection(asyncio.Protocol):
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[None] | None = None
         self._first = True
-        self._closing = False
-        self._half_closed = False
-        self._paused = False
         self._choked = False
         self._reading = False
-        self._since = front.now
-        self._abort_at = 0.0
-        self.http_1_0 = False
 
     # What the transport says.
 
@@ -127,8 +106,7 @@ class ClientConnection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol."""
         if self._abort_at:
-            latest = self._since + _LONGEST_LINGER_S
-            self._abort_at = min(self._front.now + _LINGER_S, latest)
+            self._linger_on()
             return
         exchange = self._exchange
         if exchange is not None and exchange.is_tunnel:
@@ -188,9 +166,7 @@ class ClientConnection(asyncio.Protocol):
     def tick(self, now: float) -> None:
         """See Watched."""
         if self._abort_at:
-            flush_s = _FLUSH_S if self._transport.get_write_buffer_size() else 0.0
-            if now >= self._abort_at + flush_s:
-                self._transport.abort()
+            self._end_in_time(now)
         elif self._entry is None:
             self._tick_between_requests(now)
         elif self._half_closed and self._is_quiet(now):
@@ -228,10 +204,6 @@ class ClientConnection(asyncio.Protocol):
         if self._entry is None:
             self._transport.close()
 
-    def abort(self) -> None:
-        """See Watched."""
-        self._transport.abort()
-
     # The way of a request.
 
     def _read_requests(self) -> None:
@@ -257,19 +229,9 @@ class ClientConnection(asyncio.Protocol):
 
     def _read_request(self) -> bool:
         """Begin one request; False when its head is not complete."""
-        buffer = self._buffer
-        # RFC 9112, section 2.2: an empty line before the request line is passed over.
-        if buffer.startswith(b"\r\n"):
-            buffer = self._buffer = buffer[2:]
-        end = buffer.find(b"\r\n\r\n")
-        limit = self._front.limits.head_bytes
-        if 0 < limit < (end if end >= 0 else len(buffer)):
-            raise HeadTooLargeError(f"a head of more than {limit} bytes")
-        if end < 0:
-            _refuse_bare_line_feeds(buffer)
+        head, self._buffer = next_head(self._buffer, self._front.limits.head_bytes)
+        if head is None:
             return False
-        head = parse_request_head(buffer[: end + 2])
-        self._buffer = buffer[end + 4 :]
         self._begin(head)
         return True
 
@@ -387,37 +349,6 @@ class ClientConnection(asyncio.Protocol):
 
     # The way of an answer.
 
-    @property
-    def connection_line(self) -> bytes:
-        """See Client."""
-        if self._closing or self._front.draining:
-            return b"Connection: close\r\n"
-        return b"Connection: keep-alive\r\n" if self.http_1_0 else b""
-
-    @property
-    def _is_last(self) -> bool:
-        return self._closing or self._front.draining
-
-    def write(self, data: bytes) -> None:
-        """See Client."""
-        self._transport.write(data)
-
-    def pause_reading(self) -> None:
-        """See Client."""
-        if not self._paused and not self._transport.is_closing():
-            self._paused = True
-            self._transport.pause_reading()
-
-    def resume_reading(self) -> None:
-        """See Client."""
-        if self._paused and not self._transport.is_closing():
-            self._paused = False
-            self._transport.resume_reading()
-
-    def close_after_response(self) -> None:
-        """See Client."""
-        self._closing = True
-
     def response_done(self) -> None:
         """See Client."""
         exchange = self._exchange
@@ -458,13 +389,6 @@ class ClientConnection(asyncio.Protocol):
         if self._buffer and self._exchange is not None:
             data, self._buffer = self._buffer, b""
             self._exchange.send_raw(data)
-
-    def tunnel_half_closed(self) -> None:
-        """See Client."""
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        else:
-            self._transport.close()
 
     def _fail(self, error: GatewayError) -> None:
         """Answer a request under way with `error`, if it has no answer yet."""
@@ -524,6 +448,7 @@ class ClientConnection(asyncio.Protocol):
         self._entry, response = front.pipeline.refuse_early(error, self._peer, front.clock())
         self._write_answer(self._entry, response, b"Connection: close\r\n", is_head=False)
         self._record(response.status)
+        self._body = None
         self._linger()
 
     def _end(self) -> None:
@@ -532,6 +457,7 @@ class ClientConnection(asyncio.Protocol):
         self._task = None
         self._since = self._front.now
         if self._body is not None:
+            self._body = None
             self._linger()
         elif self._is_last or self._transport.is_closing():
             self._close()
@@ -542,30 +468,6 @@ class ClientConnection(asyncio.Protocol):
                 self._read_requests()
             elif self._half_closed:
                 self._close()
-
-    def _close(self) -> None:
-        """Close, once the client has read what was written; it may not take for ever."""
-        self._abort_at = self._front.now
-        self._transport.close()
-
-    def _reset(self) -> None:
-        """Close so that the client cannot take it for the end of a body."""
-        # socket(7): SO_LINGER with zero seconds turns the close into a reset.
-        connected = self._transport.get_extra_info("socket")
-        if connected is not None:
-            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
-        self._transport.abort()
-
-    def _linger(self) -> None:
-        # A close while the client still sends resets the connection, and the answer is lost.
-        self._entry = self._body = None
-        self._since = self._front.now
-        self._abort_at = self._front.now + _LINGER_S
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-            self.resume_reading()
-        else:
-            self._transport.close()
 
     def _record(self, status: int) -> None:
         entry, self._entry = self._entry, None
@@ -589,16 +491,3 @@ class ClientConnection(asyncio.Protocol):
 
 
 _UNLIMITED = 1 << 62
-
-
-def _refuse_bare_line_feeds(buffer: bytes) -> None:
-    """Tell early that no head will come of `buffer`, rather than wait for its end.
-
-    Raises:
-        MalformedRequestError: A line ends without CR, or the request line is none.
-    """
-    if buffer.count(b"\n") != buffer.count(b"\r\n"):
-        raise MalformedRequestError("a line feed without a carriage return")
-    line, ended, _ = buffer.partition(b"\r\n")
-    if ended:
-        parse_request_head(line + b"\r\nHost: x\r\n")

@@ -35,7 +35,11 @@ class CachedSession:
 
 
 class SessionCache:
-    """Sessions by digest of their cookie; the one unused for longest goes first when full."""
+    """Sessions by digest of their cookie; the one unused for longest goes first when full.
+
+    Attributes:
+        doubts: How often all that is known here was called in doubt.
+    """
 
     def __init__(self, max_sessions: int, remember_ended_s: float) -> None:
         self._max_sessions = max_sessions
@@ -43,6 +47,7 @@ class SessionCache:
         self._entries: OrderedDict[bytes, CachedSession] = OrderedDict()
         self._digests: dict[str, bytes] = {}
         self._ended: dict[str, float] = {}
+        self.doubts = 0
 
     def get(self, digest: bytes) -> CachedSession | None:
         """The session behind the cookie of that digest, if it is here."""
@@ -84,6 +89,12 @@ class SessionCache:
         """
         self.drop(session_id)
         self._ended[session_id] = now
+
+    def doubt(self) -> None:
+        """Have every session looked up before it is used again: some may have ended unheard."""
+        self.doubts += 1
+        for entry in self._entries.values():
+            entry.checked_at = float("-inf")
 
     def has_ended(self, session_id: str) -> bool:
         """Whether the session was ended lately."""

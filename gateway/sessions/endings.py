@@ -49,7 +49,11 @@ Unregister = Callable[[], None]
 
 
 class Endings:
-    """Takes sessions out of the store and lets everyone know who must."""
+    """Takes sessions out of the store and lets everyone know who must.
+
+    Attributes:
+        on_gap: Called when news of other workers may not have come.
+    """
 
     def __init__(self, store: Store, cache: SessionCache, clock: Clock) -> None:
         self._store = store
@@ -61,6 +65,7 @@ class Endings:
         self._on_revoke: dict[object, Callable[[Ended], None]] = {}
         self._on_news: dict[object, Callable[[str], None]] = {}
         self._unsubscribe: Unregister | None = None
+        self.on_gap: Callable[[], None] = cache.doubt
 
     def on_end(self, callback: Callable[[str], None]) -> Unregister:
         """Call `callback` with the id of each session that ends, on whichever worker."""
@@ -131,7 +136,9 @@ class Endings:
     async def upkeep(self) -> None:
         """Listen to the other workers, if that failed so far, and send what is left to send."""
         if self._unsubscribe is None:
-            self._unsubscribe = await self._store.subscribe(_CHANNEL, self._heard)
+            self._unsubscribe = await self._store.subscribe(
+                _CHANNEL, self._heard, lambda: self.on_gap()
+            )
         await self._send()
 
     def close(self) -> None:

@@ -294,7 +294,10 @@ class SessionManager:
     async def _load(self, digest: bytes, ticket: Ticket, now: float) -> Session | None:
         session_id = ticket.session_id
         try:
-            data = await self._store.get(storage_key(session_id))
+            doubts = -1
+            while doubts != self._cache.doubts:  # It may have ended, unheard, after it was read.
+                doubts = self._cache.doubts
+                data = await self._store.get(storage_key(session_id))
         except StoreUnavailableError:
             known = self._cache.get(digest)
             if known is None or not known.is_live(now, self.limits):

@@ -1,8 +1,9 @@
 """What a worker owes the store: checking the sessions it remembers, telling when they were used.
 
-A message ends a session on every worker within a second.  Messages may get lost, so a session in
-use is also looked up again every `CHECK_S` in the background, and one that was not for
-`MAX_UNCHECKED_S` is looked up before it is used.  Requests never wait for the background task.
+A message ends a session on every worker within a second.  Messages may get lost: where the store
+notices, every session is looked up before it is used again.  Where it does not, a session in use is
+also looked up again every `CHECK_S` in the background, and one that was not for `MAX_UNCHECKED_S` is
+looked up before it is used.  Requests never wait for the background task.
 """
 
 import asyncio
@@ -90,6 +91,7 @@ class Upkeep:
         self._task: asyncio.Task[None] | None = None
         self._watched: Callable[[], Iterable[str]] | None = None
         self._look_at: dict[str, float] = {}
+        endings.on_gap = self._after_gap
 
     def watch(self, session_ids: Callable[[], Iterable[str]]) -> None:
         """Look whether the sessions that `session_ids` names still live, though nobody asks."""
@@ -160,11 +162,17 @@ class Upkeep:
                 _log.exception("sessions: upkeep failed")
                 await asyncio.sleep(_RETRY_S)
 
+    def _after_gap(self) -> None:
+        _log.info("sessions: all are looked up again: news of other workers may have been missed")
+        self._cache.doubt()
+        self._look_at.clear()
+        self._wake.set()
+
     async def _look_after(self, entry: CachedSession) -> None:
         """Learn what became of a cached session, and let the store know when it was used."""
-        session_id = entry.session.session_id
+        session_id, doubts = entry.session.session_id, self._cache.doubts
         data = await self._store.get(storage_key(session_id))
-        if not self._cache.holds(entry):
+        if not self._cache.holds(entry) or doubts != self._cache.doubts:
             return
         record = records.unpack(data)
         info = records.open_info(self._terms.sealer, session_id, record)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from gateway.errors import StoreUnavailableError
-from gateway.storage.store import Clock, Handler, Lock, Store, Unsubscribe
+from gateway.storage.store import Clock, Handler, Lock, OnGap, Store, Unsubscribe
 
 # The one place a new store is named: the scheme of the `store` setting, and the module whose
 # `build(location, data_dir, clock)` makes it.  Modules are imported when chosen, because the
@@ -44,4 +44,13 @@ def open_store(location: str, data_dir: Path, clock: Clock) -> Store:
     return cast("Store", module.build(location, data_dir, clock))
 
 
-__all__ = ["STORES", "Clock", "Handler", "Lock", "Store", "Unsubscribe", "open_store"]
+__all__ = [
+    "STORES",
+    "Clock",
+    "Handler",
+    "Lock",
+    "OnGap",
+    "Store",
+    "Unsubscribe",
+    "open_store",
+]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from gateway.errors import StoreUnavailableError
-from gateway.storage.store import Handler, Unsubscribe
+from gateway.storage.store import Handler, OnGap, Unsubscribe
 from gateway.storage.subscribers import Subscribers
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ def unpack_message(packed: bytes) -> tuple[str, bytes]:
 class Listener:
     """Delivers to subscribers what an ear hears, and opens another one whenever it is lost.
 
-    What is published while there is none is not heard: messages are hints.
+    What is published while there is none is not heard; subscribers are told that there was a gap.
     """
 
     def __init__(self, open_ear: Callable[[], Awaitable[Ear]]) -> None:
@@ -63,7 +63,9 @@ class Listener:
         self._task: asyncio.Task[None] | None = None
         self._trouble = "no answer"
 
-    async def subscribe(self, channel: str, handler: Handler) -> Unsubscribe:
+    async def subscribe(
+        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+    ) -> Unsubscribe:
         """Add a subscriber, once messages arrive.
 
         Raises:
@@ -76,7 +78,7 @@ class Listener:
                 await self._is_hearing.wait()
         except TimeoutError:
             raise StoreUnavailableError(f"subscribe: {self._trouble}") from None
-        return self._subscribers.add(channel, handler)
+        return self._subscribers.add(channel, handler, on_gap)
 
     async def aclose(self) -> None:
         """Stop listening; safe to call twice."""
@@ -93,6 +95,8 @@ class Listener:
                 try:
                     self._is_hearing.set()
                     delay_s = _FIRST_DELAY_S
+                    # Whoever is here at the first time has not subscribed yet.
+                    self._subscribers.missed()
                     await self._deliver(ear)
                 finally:
                     self._is_hearing.clear()

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Collection
 from time import perf_counter
 from typing import Protocol, TypeVar
 
-from gateway.storage.store import Handler, Lock, Store, Unsubscribe
+from gateway.storage.store import Handler, Lock, OnGap, Store, Unsubscribe
 
 T = TypeVar("T")
 
@@ -94,9 +94,11 @@ class MeasuredStore:
         """See Store."""
         await self._timed("publish", self._store.publish(channel, message))
 
-    async def subscribe(self, channel: str, handler: Handler) -> Unsubscribe:
+    async def subscribe(
+        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+    ) -> Unsubscribe:
         """See Store."""
-        return await self._timed("subscribe", self._store.subscribe(channel, handler))
+        return await self._timed("subscribe", self._store.subscribe(channel, handler, on_gap))
 
     async def ping(self) -> None:
         """See Store."""

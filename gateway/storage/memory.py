@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import StoreUnavailableError
-from gateway.storage.store import NEVER, Clock, Handler, Lock, Unsubscribe
+from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, Unsubscribe
 from gateway.storage.subscribers import Subscribers
 
 
@@ -107,10 +107,12 @@ class MemoryStore:
         self._check()
         self._subscribers.deliver(channel, message)
 
-    async def subscribe(self, channel: str, handler: Handler) -> Unsubscribe:
+    async def subscribe(
+        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+    ) -> Unsubscribe:
         """See Store.subscribe."""
         self._check()
-        return self._subscribers.add(channel, handler)
+        return self._subscribers.add(channel, handler, on_gap)
 
     async def ping(self) -> None:
         """See Store.ping."""

@@ -9,7 +9,7 @@ from gateway.storage.listener import Listener, pack_message
 from gateway.storage.location import PostgresLocation
 from gateway.storage.postgres_messages import PostgresEar, notify, open_ear
 from gateway.storage.postgres_pool import PostgresPool
-from gateway.storage.store import NEVER, Clock, Handler, Lock, Unsubscribe
+from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, Unsubscribe
 
 _FIND_BATCH = 500
 _SWEEP_BATCH = 500
@@ -107,11 +107,13 @@ class PostgresStore:
         """See Store.publish."""
         await notify(self._pool, pack_message(channel, message), self._clock())
 
-    async def subscribe(self, channel: str, handler: Handler) -> Unsubscribe:
+    async def subscribe(
+        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+    ) -> Unsubscribe:
         """See Store.subscribe."""
         if self._closed:
             raise StoreUnavailableError("postgresql: closed")
-        return await self._listener.subscribe(channel, handler)
+        return await self._listener.subscribe(channel, handler, on_gap)
 
     async def ping(self) -> None:
         """See Store.ping."""

@@ -16,7 +16,7 @@ from gateway.storage.location import RedisLocation
 from gateway.storage.redis_client import FAILURES, RedisClient, unavailable
 from gateway.storage.redis_ear import RedisEar, open_ear
 from gateway.storage.redis_entry import live_value, pack_entry, unpack_entry
-from gateway.storage.store import NEVER, Clock, Handler, Lock, Unsubscribe
+from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, Unsubscribe
 
 # Whatever the server does, a caller waits no longer.
 _DEADLINE_S = 2.0
@@ -151,10 +151,12 @@ class RedisStore:
         async with self._asking("publish"):
             await self._client.commands.publish(self._channel, pack_message(channel, message))
 
-    async def subscribe(self, channel: str, handler: Handler) -> Unsubscribe:
+    async def subscribe(
+        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+    ) -> Unsubscribe:
         """See Store.subscribe."""
         self._check()
-        return await self._listener.subscribe(channel, handler)
+        return await self._listener.subscribe(channel, handler, on_gap)
 
     async def ping(self) -> None:
         """See Store.ping."""

@@ -12,7 +12,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.storage import sqlite_writes as writes
 from gateway.storage.sqlite_file import SqliteFile
 from gateway.storage.sqlite_writer import SqliteWriter
-from gateway.storage.store import NEVER, Clock, Handler, Lock, Unsubscribe
+from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, Unsubscribe
 from gateway.storage.subscribers import Subscribers
 
 _log = logging.getLogger(__name__)
@@ -22,7 +22,8 @@ FILE_NAME = "gatepost.db"
 _POLL_S = 0.4
 # Reading never waits for writers in WAL mode; this is for the moments a log is recovered.
 _READ_BUSY_S = 0.25
-_LAST_MESSAGE = "SELECT coalesce(max(id), 0) FROM messages"
+# Without a gap between, and also of those that are swept (sqlite.org/autoinc.html).
+_LAST_MESSAGE = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'messages'"
 # All that are listed, less the few that are past their lifetime and not swept: so neither goes
 # through the values.  CROSS JOIN keeps that order (sqlite.org/optoverview.html#crossjoin).
 _COUNT = (
@@ -57,6 +58,7 @@ class SqliteStore:
         self._poller: asyncio.Task[None] | None = None
         self._last_message = 0
         self._data_version: int | None = None
+        self._missed = False
 
     async def get(self, key: str) -> bytes | None:
         """See Store.get."""
@@ -138,12 +140,14 @@ class SqliteStore:
         if self._poller is not None:
             self._deliver()
 
-    async def subscribe(self, channel: str, handler: Handler) -> Unsubscribe:
+    async def subscribe(
+        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+    ) -> Unsubscribe:
         """See Store.subscribe."""
         if self._poller is None:
             self._last_message = self._read(_LAST_MESSAGE)[0][0]
             self._poller = asyncio.get_running_loop().create_task(self._poll())
-        return self._subscribers.add(channel, handler)
+        return self._subscribers.add(channel, handler, on_gap)
 
     async def ping(self) -> None:
         """See Store.ping."""
@@ -202,6 +206,7 @@ class SqliteStore:
         if identity != self._identity:
             # Another file, as after a backup was put back, numbers its messages by itself.
             self._last_message = reader.execute(_LAST_MESSAGE).fetchall()[0][0]
+            self._missed = self._identity is not None
         self._reader, self._identity = reader, identity
         return reader
 
@@ -227,8 +232,15 @@ class SqliteStore:
                 failed = True
 
     def _deliver(self) -> None:
+        newest = self._read(_LAST_MESSAGE)[0][0]
         sql = "SELECT id, channel, message FROM messages WHERE id > ? ORDER BY id"
-        for number, channel, message in self._read(sql, self._last_message):
+        rows = self._read(sql, self._last_message)
+        before = (rows[0][0] if rows else newest + 1) - 1
+        if self._missed or before > self._last_message:
+            # Another file, or this process was stopped for longer than messages are kept.
+            self._missed, self._last_message = False, max(before, self._last_message)
+            self._subscribers.missed()
+        for number, channel, message in rows:
             # A handler may publish, and so come by here itself.
             if number > self._last_message:
                 self._last_message = number

@@ -7,6 +7,7 @@ from typing import Protocol
 Clock = Callable[[], float]
 Handler = Callable[[bytes], None]
 Unsubscribe = Callable[[], None]
+OnGap = Callable[[], None]
 
 NEVER = float("inf")
 
@@ -77,10 +78,13 @@ class Store(Protocol):
     async def publish(self, channel: str, message: bytes) -> None:
         """Tell everyone now subscribed to `channel`, here and in other processes, within 1 s."""
 
-    async def subscribe(self, channel: str, handler: Handler) -> Unsubscribe:
+    async def subscribe(
+        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+    ) -> Unsubscribe:
         """Call `handler` in this event loop with each message published from now on.
 
-        Messages are hints: one may come twice or, when the store fails, not at all.
+        Messages are hints: one may come twice or, when the store fails, not at all.  Whenever
+        some may not have come, `on_gap` is called, as soon as those that follow do come again.
         """
 
     async def ping(self) -> None:

@@ -1,8 +1,9 @@
 """Who listens to which channel, in this process."""
 
 import logging
+from collections.abc import Callable
 
-from gateway.storage.store import Handler, Unsubscribe
+from gateway.storage.store import Handler, OnGap, Unsubscribe
 
 _log = logging.getLogger(__name__)
 
@@ -12,22 +13,35 @@ class Subscribers:
 
     def __init__(self) -> None:
         self._handlers: dict[str, dict[object, Handler]] = {}
+        self._on_gap: dict[object, OnGap] = {}
 
-    def add(self, channel: str, handler: Handler) -> Unsubscribe:
-        """Call `handler` from now on; calling the result ends that, and may be repeated."""
+    def add(self, channel: str, handler: Handler, on_gap: OnGap | None = None) -> Unsubscribe:
+        """Call both from now on; calling the result ends that, and may be repeated."""
         handlers = self._handlers.setdefault(channel, {})
         token = object()
         handlers[token] = handler
+        if on_gap is not None:
+            self._on_gap[token] = on_gap
 
         def unsubscribe() -> None:
             handlers.pop(token, None)
+            self._on_gap.pop(token, None)
 
         return unsubscribe
 
     def deliver(self, channel: str, message: bytes) -> None:
         """Call the handlers of `channel`; what one raises is logged, the others go on."""
         for handler in tuple(self._handlers.get(channel, {}).values()):
-            try:
-                handler(message)
-            except Exception:  # noqa: BLE001 - logged, with all there is to know
-                _log.exception("a subscriber failed")
+            _call(lambda handler=handler: handler(message))
+
+    def missed(self) -> None:
+        """Tell all that messages may not have come."""
+        for on_gap in tuple(self._on_gap.values()):
+            _call(on_gap)
+
+
+def _call(subscriber: Callable[[], None]) -> None:
+    try:
+        subscriber()
+    except Exception:  # noqa: BLE001 - logged, with all there is to know
+        _log.exception("a subscriber failed")

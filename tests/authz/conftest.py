@@ -26,6 +26,9 @@ def make_facts() -> Callable[..., Facts]:
             request_id="r",
             received_at=NOW,
         )
+        # The tables write plain sets.
+        if "unreadable" in known:
+            known["unreadable"] = frozenset(known["unreadable"])
         alice = {"user": "alice", "subject": "1", "issuer": "https://id.example.com"}
         who = identity or Identity(**{"credential": "session", **alice, **known})
         return Facts(request, who, NOW)

@@ -65,9 +65,13 @@ class CountedStore(MemoryStore):
         if not self.mute:
             await super().publish(channel, message)
 
-    async def subscribe(self, channel, handler):
+    async def subscribe(self, channel, handler, on_gap=None):
         self._note("subscribe")
-        return await super().subscribe(channel, handler)
+        return await super().subscribe(channel, handler, on_gap)
+
+    def lose_messages(self):
+        """What a store does that notices a gap."""
+        self._subscribers.missed()
 
 
 @pytest.fixture

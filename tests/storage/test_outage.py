@@ -105,6 +105,22 @@ async def test_after_kill_9_nothing_is_lost_and_no_restart_is_needed(server, sto
     await store.ping()
 
 
+async def test_whoever_may_have_missed_messages_is_told_once_they_come_again(server, store):
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    await store.subscribe("c", heard.put_nowait, lambda: heard.put_nowait(b"gap"))
+    leave = await store.subscribe("c", print, lambda: heard.put_nowait(b"not for those who left"))
+    leave()
+    await store.publish("c", b"before")
+    assert await heard.get() == b"before"
+
+    server.kill()
+    server.start()
+
+    await answers_again(store)
+    assert await hears_again(store, heard) == b"gap"
+    assert await hears_again(store, heard) == b"after"
+
+
 async def test_a_server_that_hangs_is_given_up_and_used_again_when_it_goes_on(server, store):
     heard: asyncio.Queue[bytes] = asyncio.Queue()
     await store.subscribe("c", heard.put_nowait)

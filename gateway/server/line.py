@@ -1,0 +1,122 @@
+"""The wire of one client's connection: flow control, and all the ways of ending it."""
+
+import asyncio
+import socket
+from typing import cast
+
+from gateway.server.front import Front
+
+# How long a client may be silent, and may send at most, after an answer that ends its connection
+# before the request's end (RFC 9112, section 9.6); nginx has 5 s and 30 s.
+_LINGER_S = 2.0
+_LONGEST_LINGER_S = 30.0
+# How long a client may take to read the end of an answer on a connection that is closed.
+_FLUSH_S = 30.0
+
+
+class Line(asyncio.Protocol):
+    """See the module.
+
+    Its state: `_closing` when the answer under way is the last one; `_abort_at`, once the
+    connection ends, when it is cut whatever the client does; `_since` when it last changed what
+    it does, in the front's time.
+    """
+
+    __slots__ = (
+        "_abort_at",
+        "_closing",
+        "_front",
+        "_half_closed",
+        "_paused",
+        "_since",
+        "_transport",
+        "http_1_0",
+    )
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._transport = cast(asyncio.Transport, None)
+        self._closing = False
+        self._half_closed = False
+        self._paused = False
+        self._since = front.now
+        self._abort_at = 0.0
+        self.http_1_0 = False
+
+    @property
+    def connection_line(self) -> bytes:
+        """See Client."""
+        if self._closing or self._front.draining:
+            return b"Connection: close\r\n"
+        return b"Connection: keep-alive\r\n" if self.http_1_0 else b""
+
+    @property
+    def _is_last(self) -> bool:
+        return self._closing or self._front.draining
+
+    def write(self, data: bytes) -> None:
+        """See Client."""
+        self._transport.write(data)
+
+    def pause_reading(self) -> None:
+        """See Client."""
+        if not self._paused and not self._transport.is_closing():
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """See Client."""
+        if self._paused and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+
+    def close_after_response(self) -> None:
+        """See Client."""
+        self._closing = True
+
+    def tunnel_half_closed(self) -> None:
+        """See Client."""
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._close()
+
+    def abort(self) -> None:
+        """See Watched."""
+        self._transport.abort()
+
+    def _close(self) -> None:
+        """Close, once the client has read what was written; it may not take for ever."""
+        self._abort_at = self._front.now
+        self._transport.close()
+
+    def _reset(self) -> None:
+        """Close so that the client cannot take it for the end of a body."""
+        # socket(7): SO_LINGER with zero seconds turns the close into a reset.
+        connected = self._transport.get_extra_info("socket")
+        if connected is not None:
+            connected.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self._transport.abort()
+
+    def _linger(self) -> None:
+        """Send no more, and take what still comes for a while.
+
+        A close while the client still sends resets the connection, and the answer is lost.
+        """
+        self._since = self._front.now
+        self._abort_at = self._front.now + _LINGER_S
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+            self.resume_reading()
+        else:
+            self._transport.close()
+
+    def _linger_on(self) -> None:
+        """Bytes came that nobody reads any more."""
+        self._abort_at = min(self._front.now + _LINGER_S, self._since + _LONGEST_LINGER_S)
+
+    def _end_in_time(self, now: float) -> None:
+        """Cut the connection, which ends, if the client has had its time at loop time `now`."""
+        flush_s = _FLUSH_S if self._transport.get_write_buffer_size() else 0.0
+        if now >= self._abort_at + flush_s:
+            self._transport.abort()

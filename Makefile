@@ -9,14 +9,21 @@ ARGS ?=
 # Debian's packages for the tests and for the measurements: the one place that lists them.
 TEST_PACKAGES := chromium chromium-driver pgbouncer postgresql redis-sentinel redis-server
 BENCH_PACKAGES := nginx wrk
+# What is measured, and for how long.
+BENCH ?= run latency workers bodies tunnels start
+MINUTES ?= 10
 
 export PYTHON
 BIN := .venv/bin
+COMPILED := build/compiled
+# The packages whose code runs compiled, and what drives it over real sockets.
+COMPILED_TESTS := test_compiled.py test_pipeline.py test_audit.py test_responses.py \
+  accounts authn authz dataplane e2e endpoints forward limits message mutate routing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test check docs audit bench lock image clean
+.PHONY: help setup setup-run demo test check docs audit compile test-compiled bench soak lock image clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
 
 setup: ## set up all that the tests and checks need
 	@scripts/setup-python dev
@@ -52,10 +59,29 @@ audit: ## ask the advisory databases about the locked packages (needs the intern
 	@scripts/setup-python dev
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/runtime.lock
 
-bench: ## measure CPU time a request against nginx
+compile: ## compile the request's path with mypyc, into build/compiled (optional)
 	@scripts/setup-python dev
+	@$(BIN)/python scripts/compile $(COMPILED)
+
+test-compiled: setup compile ## run the tests of what every request passes, compiled
+	@echo "· running the tests on the compiled build"
+	@cd $(COMPILED) && GATEPOST_COMPILED=1 $(CURDIR)/$(BIN)/python -m pytest $(addprefix tests/,$(COMPILED_TESTS)) $(ARGS)
+
+# The peer to measure beside has an environment of its own.
+build/bench/bin/caddy: requirements/bench.lock
+	@echo "· installing a peer to measure beside"
+	@$(BIN)/python -m venv build/bench
+	@build/bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+bench: compile build/bench/bin/caddy ## measure beside nginx and Caddy: CPU, latency, bodies … (BENCH=run ARGS=--json)
 	@scripts/setup-debian $(BENCH_PACKAGES)
-	@PATH="$(CURDIR)/$(BIN):$$PATH" bench/run
+	@for name in $(BENCH); do \
+	  PATH="$(CURDIR)/build/bench/bin:$$PATH" $(BIN)/python bench/$$name --compiled $(COMPILED) $(ARGS) || exit 1; \
+	done
+
+soak: compile ## ten minutes of mixed load; fails where memory, descriptors or tasks grow
+	@$(BIN)/python bench/soak --compiled $(COMPILED) --minutes $(MINUTES) $(ARGS)
 
 lock: ## lock the packages after a change of pyproject.toml (ARGS=--upgrade: the newest)
 	@scripts/setup-python dev

@@ -2,8 +2,8 @@
 
     python bench/app.py PORT
 
-GET /anything/BYTES is answered with so many bytes, a PUT or POST once its body is read, and an upgrade
-with 101 and an echo.
+GET /anything/BYTES is answered with so many bytes, a PUT or POST once its body is read, and an
+upgrade with 101 and an echo.
 """
 
 import asyncio

@@ -406,7 +406,7 @@ def report(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]],
 
 def _shown(value: object) -> str:
     if value is None:
-        return "–"
+        return "-"
     if not isinstance(value, float):
         return f"{value:,}" if isinstance(value, int) else str(value)
     return f"{value:,.0f}" if value >= 1000 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"

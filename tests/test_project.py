@@ -271,6 +271,16 @@ def locked(name):
     return dict(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", text, re.MULTILINE))
 
 
+# Which locks hold what a group of pyproject.toml declares.
+LOCKS_OF_GROUP = {
+    "test": ("dev",),
+    "check": ("dev",),
+    "build": ("dev", "build"),
+    "compile": ("dev", "compile"),
+    "bench": ("bench",),
+}
+
+
 def declared():
     """Every dependency of pyproject.toml, with the lock it must be in."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -279,11 +289,10 @@ def declared():
     for line in [*project["project"]["dependencies"], *(x for extra in extras for x in extra)]:
         yield "runtime", line
         yield "dev", line
-    for group in ("test", "check", "build"):
-        for line in groups[group]:
-            yield "dev", line
-    for line in groups["build"]:
-        yield "build", line
+    for group, lines in groups.items():
+        for line in lines:
+            for lock in LOCKS_OF_GROUP[group]:
+                yield lock, line
 
 
 @pytest.mark.parametrize(("lock", "line"), list(declared()))
@@ -298,14 +307,15 @@ def test_the_locks_hold_what_the_project_declares(lock, line):
 
 
 def test_the_locks_agree_and_every_package_has_hashes():
-    runtime, dev, build = locked("runtime"), locked("dev"), locked("build")
+    dev = locked("dev")
+    for path in sorted((ROOT / "requirements").glob("*.lock")):
+        packages = locked(path.stem)
+        entries = re.split(r"^(?=[a-z0-9])", path.read_text(), flags=re.MULTILINE)[1:]
 
-    assert runtime.items() <= dev.items()
-    assert build.items() <= dev.items()
-    for name in ("runtime", "dev", "build"):
-        text = (ROOT / "requirements" / f"{name}.lock").read_text()
-        entries = re.split(r"^(?=[a-z0-9])", text, flags=re.MULTILINE)[1:]
-        assert all("--hash=sha256:" in entry for entry in entries)
+        assert packages, path
+        assert {name: dev.get(name, version) for name, version in packages.items()} == packages
+        assert all("--hash=sha256:" in entry for entry in entries), path
+    assert locked("runtime").items() <= dev.items()
 
 
 def test_the_npm_lock_has_exact_versions_and_integrity_but_no_addresses():

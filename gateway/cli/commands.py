@@ -5,13 +5,14 @@ from importlib import import_module
 
 import click
 
-from gateway import __version__
+from gateway import __version__, build
 
 # Name -> module and command, and the line shown by --help.
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("gateway.cli.serve:serve_command", "Run the gateway."),
     "demo": ("gateway.cli.demo:demo_command", "Try it: a provider, an app, the gateway."),
     "check": ("gateway.cli.check:check_command", "Check the configuration."),
+    "explain": ("gateway.cli.explain:explain_command", "Say what the policy does to a request."),
     "sessions": ("gateway.cli.sessions:sessions_command", "List and end sessions."),
     "schema": ("gateway.cli.schema:schema_command", "Print the JSON Schema of the configuration."),
 }
@@ -30,11 +31,12 @@ class _Lazy(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, text) for name, (_, text) in _COMMANDS.items()])
+            told = [(name, text) for name, (_, text) in _COMMANDS.items()]
+            formatter.write_dl([*told, ("healthcheck", "Ask whether a running gateway lives.")])
 
 
 @click.command(cls=_Lazy)
-@click.version_option(__version__, prog_name="gatepost")
+@click.version_option(f"{__version__} ({build()})", prog_name="gatepost")
 def cli() -> None:
     """An auth gateway in front of apps that know only headers.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from gateway import build
 from gateway.cli import whereabouts
 from gateway.cli.logs import log_to_stderr
 from gateway.errors import GatewayError, SettingsError
@@ -77,7 +78,7 @@ async def _alone(loaded: "Loaded", read: "Callable[[], Loaded]") -> int:
 
     gateway = Gateway(loaded.settings)
     await gateway.start()
-    _log.info("serving %s on port %d", loaded.settings.public_url[0], gateway.port)
+    _log.info("serving %s on port %d (%s)", loaded.settings.public_url[0], gateway.port, build())
 
     def told(succeeded: bool) -> None:
         gateway.reload_succeeded = succeeded
@@ -104,7 +105,8 @@ async def _many(loaded: "Loaded", read: "Callable[[], Loaded]", workers: int) ->
         for problem in failed.problems:
             click.echo(before + problem, err=True)
         return failed.status
-    _log.info("serving %s with %d workers", loaded.settings.public_url[0], workers)
+    served = loaded.settings.public_url[0]
+    _log.info("serving %s with %d workers (%s)", served, workers, build())
 
     def told(succeeded: bool) -> None:
         supervisor.reload_succeeded = succeeded

@@ -71,7 +71,7 @@ class ResponseRules:
         return kept, b"set-cookie" in names
 
     def _picked(self, head: ResponseHead, owned: AppCookies | None) -> list[bytes]:
-        special = self._special | head.connection
+        special = self._special.union(map(fold, head.connection))
         found = []
         for name, line in zip(head.names, head.lines, strict=True):
             if name in special:

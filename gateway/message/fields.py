@@ -1,25 +1,24 @@
 """Header fields (RFC 9110, section 5) as received, and how their names are compared."""
 
 from collections.abc import Iterable
-from functools import lru_cache
+from string import ascii_lowercase, digits
 from typing import Any
 
 Field = tuple[bytes, bytes]
 
+_KEPT = (ascii_lowercase + digits).encode()
+# What each byte becomes.
+_FOLDED = bytes(n if n in _KEPT else ord("-") for n in bytes(range(256)).lower())
 
-@lru_cache(maxsize=4096)
+
 def fold(name: bytes) -> bytes:
-    """Fold a field name the way the laxest upstream does: case, and ``_`` against ``-``.
+    """Fold a field name the way the laxest upstream does: case, and all marks to ``-``.
 
     WSGI and CGI upstreams turn ``X_User`` and ``X-User`` into one variable (RFC 3875,
-    section 4.1.18; CVE-2025-64484), so a strip that compares exact names can be walked around.
+    section 4.1.18; CVE-2025-64484), and some ``X.User`` too (lighttpd, Apache before 2.4), so a
+    strip that compares exact names can be walked around.
     """
-    return name.lower().replace(b"_", b"-")
-
-
-@lru_cache(maxsize=4096)
-def _lower(name: bytes) -> bytes:
-    return name.lower()
+    return name.translate(_FOLDED)
 
 
 class Fields:
@@ -37,7 +36,7 @@ class Fields:
         self.items: tuple[Field, ...] = tuple(items)
         values: dict[bytes, list[bytes]] = {}
         for name, value in self.items:
-            values.setdefault(_lower(name), []).append(value)
+            values.setdefault(name.lower(), []).append(value)
         self._values = values
         self.derived: dict[object, Any] = {}
 

@@ -15,7 +15,10 @@ CHUNKED = -1
 UNTIL_CLOSE = -2
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb"{1,64}) ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])")
+# No method has lower case, but some apps read "post" as POST (Django, Werkzeug), past any rule that
+# is for POST.
+_METHOD = rb"[!#$%&'*+\-.^_`|~0-9A-Z]{1,64}"
+_REQUEST_LINE = re.compile(rb"(" + _METHOD + rb") ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
 # Possessive: each line either is a field line or the whole block is refused, with no second try.
 _FIELD_LINES = re.compile(rb"(?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+")
@@ -173,6 +176,9 @@ def _shape(names: tuple[bytes, ...]) -> _Shape:
     framing: dict[bytes, list[int]] = {}
     for index, name in enumerate(folded):
         if name in _RESPONSE_FRAMING:
+            # The client, who folds nothing but case, would frame it apart.
+            if name != names[index].lower():
+                raise HeadError(f"a framing field in disguise: {names[index]!r}")
             framing.setdefault(name, []).append(index)
     connection_at = tuple(framing.pop(b"connection", ()))
     lengths = framing.get(b"content-length", [])
@@ -204,7 +210,8 @@ def _read_fields(block: bytes, http_1_0: bool) -> RequestFields:
     fields = Fields(parse_field_lines(block))
     for name, _ in fields.items:
         # The name as sent must be the name as folded, or an upstream that folds frames it apart.
-        if b"_" in name and fold(name) in _FRAMING:
+        folded = fold(name)
+        if folded in _FRAMING and folded != name.lower():
             raise HeadError(f"a framing field in disguise: {name!r}")
     values = {name: fields.all(name) for name in _ONCE}
     for name, found in values.items():

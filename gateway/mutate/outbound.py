@@ -28,23 +28,30 @@ class FieldRules:
         derived = of.fields.derived
         lines: bytes | None = derived.get(self)
         if lines is None:
-            passing = [b"%b: %b\r\n" % f for f in of.fields.items if self._passes(f, of)]
+            hops = _hops(of)
+            passing = [b"%b: %b\r\n" % f for f in of.fields.items if self._passes(f, hops)]
             lines = derived[self] = b"".join(passing) + _framing(of)
         return lines
 
     def trailers(self, fields: tuple[Field, ...], of: RequestFields) -> tuple[Field, ...]:
         """The trailer fields that pass; credentials have no place there (RFC 9110, 6.5.1)."""
-        passing = [f for f in fields if self._passes(f, of)]
+        hops = _hops(of)
+        passing = [f for f in fields if self._passes(f, hops)]
         return tuple(f for f in passing if fold(f[0]) not in _NEVER_TRAILERS)
 
-    def _passes(self, field: Field, of: RequestFields) -> bool:
+    def _passes(self, field: Field, hops: frozenset[bytes]) -> bool:
         name, value = field
         folded = fold(name)
-        if folded in self._dropped or is_identity_name(folded) or folded in of.connection:
+        if folded in self._dropped or is_identity_name(folded) or folded in hops:
             return False
         if folded == b"authorization":
             return not carries_gateway_key(value)
         return folded != b"x-api-key" or not value.startswith(b"gp_")
+
+
+def _hops(of: RequestFields) -> frozenset[bytes]:
+    """The folded names of fields that are for this hop alone (RFC 9110, section 7.6.1)."""
+    return frozenset(map(fold, of.connection)) if of.connection else of.connection
 
 
 def steady_part(

@@ -136,9 +136,7 @@ class Endings:
     async def upkeep(self) -> None:
         """Listen to the other workers, if that failed so far, and send what is left to send."""
         if self._unsubscribe is None:
-            self._unsubscribe = await self._store.subscribe(
-                _CHANNEL, self._heard, lambda: self.on_gap()
-            )
+            self._unsubscribe = await self._store.subscribe(_CHANNEL, self._heard, self.on_gap)
         await self._send()
 
     def close(self) -> None:

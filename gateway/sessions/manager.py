@@ -294,10 +294,7 @@ class SessionManager:
     async def _load(self, digest: bytes, ticket: Ticket, now: float) -> Session | None:
         session_id = ticket.session_id
         try:
-            doubts = -1
-            while doubts != self._cache.doubts:  # It may have ended, unheard, after it was read.
-                doubts = self._cache.doubts
-                data = await self._store.get(storage_key(session_id))
+            data = await self._read(session_id)
         except StoreUnavailableError:
             known = self._cache.get(digest)
             if known is None or not known.is_live(now, self.limits):
@@ -317,6 +314,14 @@ class SessionManager:
         if admitted is None or entry is None or now < entry.refresh_due_at:
             return admitted
         return admitted if self._refresher.ahead(entry, now) else await self._refresher.wait(entry)
+
+    async def _read(self, session_id: str) -> bytes | None:
+        while True:
+            doubts = self._cache.doubts
+            data = await self._store.get(storage_key(session_id))
+            if doubts == self._cache.doubts:
+                return data
+            # It may have ended, unheard, after it was read.
 
     def _admit(
         self, digest: bytes, ticket: Ticket, session: Session, record: Record, now: float

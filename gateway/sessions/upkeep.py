@@ -1,9 +1,9 @@
 """What a worker owes the store: checking the sessions it remembers, telling when they were used.
 
 A message ends a session on every worker within a second.  Messages may get lost: where the store
-notices, every session is looked up before it is used again.  Where it does not, a session in use is
-also looked up again every `CHECK_S` in the background, and one that was not for `MAX_UNCHECKED_S` is
-looked up before it is used.  Requests never wait for the background task.
+notices, every session is looked up before it is used again.  Where it does not, a session in use
+is also looked up again every `CHECK_S` in the background, and one that was not for
+`MAX_UNCHECKED_S` is looked up before it is used.  Requests never wait for the background task.
 """
 
 import asyncio

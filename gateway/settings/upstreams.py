@@ -1,5 +1,6 @@
 """Upstreams: where requests go on to, and what the app is told about who is asking."""
 
+import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
@@ -55,7 +56,7 @@ _RESERVED = _FRAMING | {"host", "cookie", "expect"}
 
 def fold_name(name: str) -> str:
     """A field name as the laxest upstream compares it."""
-    return name.lower().replace("_", "-")
+    return re.sub(r"[^0-9a-z]", "-", name.lower())
 
 
 def _check_names(names: Mapping[str, Any], reserved: frozenset[str]) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from gateway.storage.store import Handler, OnGap, Unsubscribe
 
@@ -32,7 +33,7 @@ class Subscribers:
     def deliver(self, channel: str, message: bytes) -> None:
         """Call the handlers of `channel`; what one raises is logged, the others go on."""
         for handler in tuple(self._handlers.get(channel, {}).values()):
-            _call(lambda handler=handler: handler(message))
+            _call(partial(handler, message))
 
     def missed(self) -> None:
         """Tell all that messages may not have come."""

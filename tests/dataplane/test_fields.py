@@ -76,6 +76,8 @@ def spellings(name: str) -> list[str]:
         name.replace("-", "_"),
         name.upper().replace("-", "_"),
         name.replace("-", "_", 1),
+        name.replace("-", "."),
+        name.replace("-", "~", 1),
         name.swapcase(),
     ]
 

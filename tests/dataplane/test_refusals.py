@@ -52,6 +52,8 @@ FRAMING = {
     "a length with an underscore": post(b"Content_Length: 5"),
     "a digit group": post(b"Content-Length: 1_0"),
     "both spellings of a length": post(b"Content-Length: 5", b"Content_Length: 9"),
+    "a length with a full stop": post(b"Content.Length: 5"),
+    "a coding with a plus sign": post(b"Transfer+Encoding: chunked", body=CHUNKS),
     "a coding with an underscore": post(b"Transfer_Encoding: chunked", body=CHUNKS),
     "an underscored coding beside a length": post(
         b"Content-Length: 5", b"TRANSFER_ENCODING: chunked"
@@ -99,6 +101,9 @@ REQUEST_LINES = [
     b"GET / http/1.1\r\n",
     b"GET / HTTP/1,1\r\n",
     b"GET / HTP/1.1\r\n",
+    b"get / HTTP/1.1\r\n",
+    b"Post / HTTP/1.1\r\n",
+    b"propfind / HTTP/1.1\r\n",
     b"GET  / HTTP/1.1\r\n",
     b"GET /  HTTP/1.1\r\n",
     b"GET\t/ HTTP/1.1\r\n",

@@ -3,9 +3,22 @@ import pytest
 from gateway.message.fields import Fields, fold
 
 
-@pytest.mark.parametrize("name", [b"X-Remote-User", b"x_remote_user", b"X_REMOTE-user"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"X-Remote-User",
+        b"x_remote_user",
+        b"X_REMOTE-user",
+        *(b"X%cRemote%cUser" % (mark, mark) for mark in b"!#$%&'*+-.^_`|~"),
+    ],
+)
 def test_every_spelling_folds_to_one(name):
     assert fold(name) == b"x-remote-user"
+
+
+def test_letters_and_digits_stay_apart():
+    assert fold(b"Azaz09") == b"azaz09"
+    assert len({fold(b"%c" % n) for n in b"abcdefghijklmnopqrstuvwxyz0123456789-"}) == 37
 
 
 def test_fields_are_found_by_lower_case_names_in_order():

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import MalformedRequestError
+from gateway.message.fields import fold
 from gateway.message.head import (
     CHUNKED,
     UNTIL_CLOSE,
@@ -21,9 +22,9 @@ def get(fields=b"", line=b"GET / HTTP/1.1"):
 
 
 def test_a_request_is_read_as_it_was_sent():
-    head = get(b"X-a:  b\t\r\nx-A:\r\nCookie: c\xff\r\n", b"get /%41?x HTTP/1.1")
+    head = get(b"X-a:  b\t\r\nx-A:\r\nCookie: c\xff\r\n", b"LOOK /%41?x HTTP/1.1")
 
-    assert (head.method, head.target, head.http_1_0) == ("get", b"/%41?x", False)
+    assert (head.method, head.target, head.http_1_0) == ("LOOK", b"/%41?x", False)
     assert head.of.fields.items == (
         (b"Host", b"a.test"),
         (b"X-a", b"b"),
@@ -123,6 +124,21 @@ def test_a_response_is_read_as_it_was_sent(head, status, length, connection):
     assert (read.status, read.length, read.connection) == (status, length, connection)
     assert read.line == head.partition(b"\r\n")[0]
     assert b"".join([n + b"\r\n" for n in [read.line, *read.lines]]) == head
+
+
+@pytest.mark.parametrize("line", [b"Content_Length: 3", b"transfer.encoding: chunked"])
+@pytest.mark.parametrize("before", [b"", b"Content-Length: 5\r\n"])
+def test_a_framing_field_in_disguise_is_refused(before, line):
+    with pytest.raises(HeadError):
+        parse_response_head(b"HTTP/1.1 200 OK\r\n" + before + line + b"\r\n")
+    with pytest.raises(MalformedRequestError):
+        get(before + line + b"\r\n")
+
+
+@pytest.mark.parametrize("method", [b"get", b"Post", b"DELETe"])
+def test_a_method_in_lower_case_is_none(method):
+    with pytest.raises(MalformedRequestError):
+        get(line=method + b" / HTTP/1.1")
 
 
 @pytest.mark.parametrize(
@@ -227,5 +243,5 @@ def test_whatever_response_is_taken_llhttp_reads_the_same(raw):
 
     assert judge.complete
     assert parser.get_status_code() == head.status
-    assert [name.lower().replace(b"_", b"-") for name, _ in judge.fields] == list(head.names)
+    assert [fold(name) for name, _ in judge.fields] == list(head.names)
     assert [v for _, v in judge.fields] == [n.partition(b":")[2].strip(b" \t") for n in head.lines]

@@ -114,3 +114,72 @@ async def test_what_is_watched_ends_though_no_message_came(make_manager, sign_in
 @pytest.mark.parametrize(("idle_s", "round_s"), [(8 * 3600, 30), (200, 10), (2, 0.5)])
 def test_the_background_task_looks_more_often_where_limits_are_short(idle_s, round_s):
     assert upkeep.round_s(Limits(idle_s, 1e6)) == round_s
+
+
+async def test_after_a_gap_in_the_news_every_session_is_looked_up_before_it_is_used(
+    manager, make_manager, sign_in, clock, store
+):
+    other = await make_manager()
+    cookies = [(await sign_in(manager))[0] for _ in range(3)]
+    for cookie in cookies:
+        await other.load(cookie, clock.now)
+    store.mute = True
+    await manager.end(cookies[0])
+    assert other.recall(cookies[0], clock.now) is not None  # Nothing was heard.
+
+    store.lose_messages()
+
+    assert [other.recall(cookie, clock.now) for cookie in cookies] == [None] * 3
+    assert [other.peek(cookie, clock.now) for cookie in cookies] == [None] * 3
+    assert await other.load(cookies[0], clock.now) is None
+    for cookie in cookies[1:]:
+        assert await other.load(cookie, clock.now) is not None
+        assert other.recall(cookie, clock.now) is not None
+
+
+async def test_after_a_gap_what_is_watched_is_looked_at_at_once(
+    manager, make_manager, sign_in, clock, store
+):
+    other = await make_manager()
+    cookie, session = await sign_in(manager)
+    heard = asyncio.Queue()
+    other.on_end(heard.put_nowait)
+    other.watch(lambda: [session.session_id])
+    await other.upkeep()
+    store.mute = True
+    await manager.end(cookie)
+
+    store.lose_messages()
+
+    async with asyncio.timeout(2):
+        assert await heard.get() == session.session_id
+
+
+async def test_a_read_from_before_a_gap_does_not_count(
+    manager, make_manager, sign_in, clock, store
+):
+    other = await make_manager()
+    cookie, _ = await sign_in(manager)
+    store.mute = True
+    get = store.get
+
+    async def get_slowly(key):
+        data = await get(key)
+        if store.get is get_slowly:
+            store.get = get
+            await manager.end(cookie)
+            store.lose_messages()
+        return data
+
+    store.get = get_slowly
+    assert await other.load(cookie, clock.now) is None
+
+
+async def test_after_a_gap_live_sessions_go_on_though_the_store_is_down_again(
+    manager, sign_in, clock, store
+):
+    cookie, _ = await sign_in(manager)
+    store.lose_messages()
+    store.down = True
+
+    assert await manager.load(cookie, clock.now) is not None

@@ -1,0 +1,145 @@
+"""The compiled build: what is imported where, what says so, and what is missing is told."""
+
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from importlib import import_module
+from importlib.machinery import SourceFileLoader
+from importlib.util import module_from_spec, spec_from_loader
+from pathlib import Path
+
+import pytest
+
+import gateway
+from gateway.message import head
+
+ROOT = Path(__file__).parents[1]
+COMPILED = os.environ.get("GATEPOST_COMPILED") == "1"
+
+
+def script():
+    """scripts/compile, as a module."""
+    loader = SourceFileLoader("compile_script", str(ROOT / "scripts" / "compile"))
+    spec = spec_from_loader(loader.name, loader)
+    module = module_from_spec(spec)
+    loader.exec_module(module)
+    return module
+
+
+def test_the_tests_run_what_they_are_said_to_run():
+    """`make test-compiled` sets GATEPOST_COMPILED, and nothing else does."""
+    assert Path(gateway.__file__).is_relative_to(ROOT)
+    assert head.__file__.endswith(".so" if COMPILED else ".py")
+
+
+@pytest.mark.parametrize("module", script().MODULES)
+def test_every_module_of_the_list_is_there_and_compiled_where_the_rest_is(module):
+    found = import_module(f"gateway.{module.replace('/', '.')}")
+
+    assert (ROOT / "gateway" / f"{module}.py").exists()
+    assert found.__file__.endswith(".so" if COMPILED else ".py")
+
+
+def test_the_version_says_how_it_runs():
+    shown = subprocess.run(
+        [sys.executable, "-m", "gateway", "--version"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+
+    kind = "compiled" if COMPILED else "interpreted"
+    assert shown == f"gatepost, version {gateway.__version__} ({kind})\n"
+
+
+def test_the_start_says_how_it_runs(gateway_process):
+    started = gateway_process(
+        {
+            "upstreams": {"app": "http://127.0.0.1:9"},
+            "providers": {"oidc": {"issuer": "https://id.example.com", "client_id": "x"}},
+        }
+    )
+
+    kind = "compiled" if COMPILED else "interpreted"
+    assert f"on port {started.port} ({kind})" in started.log()
+
+
+@pytest.fixture
+def tree(tmp_path):
+    """A tree with the scripts alone."""
+    shutil.copytree(ROOT / "scripts", tmp_path / "tree" / "scripts")
+    return tmp_path / "tree"
+
+
+def test_without_a_compiler_it_says_what_to_install_and_that_it_is_optional(tree, tmp_path):
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("bash", "dirname", "env"):
+        (programs / name).symlink_to(shutil.which(name))
+    for name, does in (("apt-get", "exit 99"), ("id", "echo 1000")):
+        (programs / name).write_text(f"#!/bin/sh\n{does}\n")
+        (programs / name).chmod(0o755)
+
+    ran = subprocess.run(
+        [sys.executable, tree / "scripts" / "compile", tree / "build"],
+        env={"PATH": str(programs)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+    assert ran.returncode == 1
+    assert "apt-get install --no-install-recommends gcc libc6-dev" in ran.stderr
+    assert "optional" in ran.stderr
+    assert not (tree / "build").exists()
+
+
+def test_the_tree_itself_is_never_the_target(tree):
+    for target in (tree, tree.parent):
+        ran = subprocess.run(
+            [sys.executable, tree / "scripts" / "compile", target], capture_output=True, text=True
+        )
+
+        assert ran.returncode == 1
+        assert "holds the tree itself" in ran.stderr
+
+
+def test_the_stamp_names_every_source_of_the_gateway(tree):
+    compile_script = script()
+    (tree / "gateway" / "message").mkdir(parents=True)
+    source = tree / "gateway" / "message" / "head.py"
+    source.write_text("a = 1\n")
+    before = compile_script.digest(tree)
+    source.write_text("a = 2\n")
+    after = compile_script.digest(tree)
+
+    assert before != after
+    source.write_text("a = 1\n")
+    assert compile_script.digest(tree) == before
+
+
+def test_extension_modules_go_only_beside_the_sources_they_were_made_from(tmp_path):
+    compile_script = script()
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    target, packages = tmp_path / "target", tmp_path / "packages"
+    for module in compile_script.MODULES:
+        for folder in (target, packages):
+            path = folder / f"gateway/{module}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text("a = 1\n")
+        (target / f"gateway/{module}{suffix}").touch()
+    (target / f"all__mypyc{suffix}").touch()
+
+    compile_script.install(target, packages)
+    (packages / "gateway/message/head.py").write_text("a = 2\n")
+
+    made = {str(path.relative_to(packages)) for path in packages.rglob(f"*{suffix}")}
+    assert made == {
+        f"all__mypyc{suffix}",
+        *(f"gateway/{module}{suffix}" for module in compile_script.MODULES),
+    }
+    with pytest.raises(SystemExit, match="not what was compiled"):
+        compile_script.install(target, packages)

@@ -24,6 +24,9 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from gateway.credentials.kept_keys import load_key_sealer  # noqa: E402
+from gateway.credentials.key_format import new_key  # noqa: E402
+from gateway.credentials.keys import ApiKeys  # noqa: E402
 from gateway.model import Identity  # noqa: E402
 from gateway.sessions import Limits, Sealer, SessionManager, Tokens  # noqa: E402
 from gateway.storage.sqlite import SqliteStore  # noqa: E402
@@ -44,6 +47,7 @@ BROWSER = {
     "Sec-Fetch-Site": "same-origin",
     "Priority": "u=4",
 }
+API_KEY = new_key(lambda length: b"k" * length)
 # Where the client is believed to be a page of the gateway's own origin.
 ORIGIN = "http://gatepost.test"
 HOST = "gatepost.test"
@@ -253,7 +257,10 @@ def start_relay(stack: ExitStack, folder: Path, upstream: int) -> Server:
 
 
 async def _make_session(data_dir: Path) -> str:
-    """The cookie of a session, made with the gateway's own code in the store it will open."""
+    """The cookie of a session, made with the gateway's own code in the store it will open.
+
+    `API_KEY` speaks for the same person.
+    """
     store = SqliteStore(data_dir / "gatepost.db", time.time)
     manager = SessionManager(
         store, Sealer((SECRET.encode(),)), Limits(8 * 3600, 7 * 86400), clock=time.time
@@ -278,6 +285,11 @@ async def _make_session(data_dir: Path) -> str:
         now=time.time(),
     )
     await manager.aclose()
+    sealer = await load_key_sealer(store, Sealer((SECRET.encode(),)))
+    keys = ApiKeys(store, sealer, time.time, random=lambda length: b"k" * length)
+    await keys.create(
+        identity, name="bench", scopes=(), routes=(), lifetime_s=86400, now=time.time()
+    )
     await store.aclose()
     return cookie
 
@@ -305,6 +317,7 @@ def _gateway_config(
         "server": {"listen": f"127.0.0.1:{port}", "admin_listen": admin, **server},
         "upstreams": {"app": f"http://127.0.0.1:{upstream}"},
         "providers": {"oidc": {"issuer": "https://id.example.com", "client_id": "bench"}},
+        "api_keys": {},
         "routes": [
             {"name": "public", "prefix": "/public", "access": "public"},
             *filler,

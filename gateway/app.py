@@ -12,15 +12,19 @@ from pathlib import Path
 
 from gateway.accounts.manager import Accounts, load_accounts
 from gateway.audit import AuditWriter
-from gateway.authn import AUTHENTICATORS, Parts
+from gateway.authn import AUTHENTICATORS, Parts, authenticate_all
+from gateway.authn.bearer import BearerAuthenticator
 from gateway.authn.session import SessionAuthenticator
 from gateway.compose import (
     client_limits,
     hosts_of,
+    protected_resource,
     route_plans,
     upstreams_of,
     wanted_claims,
 )
+from gateway.credentials.kept_keys import load_key_sealer
+from gateway.credentials.keys import ApiKeys
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
 from gateway.endpoints.deps import Deps
@@ -35,6 +39,7 @@ from gateway.message.response import FieldList
 from gateway.metrics import Metrics
 from gateway.metrics_sum import Snapshot, add
 from gateway.model import Identity
+from gateway.oidc.bearer_issuer import BearerIssuer
 from gateway.oidc.configured import register
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.provider import Provider
@@ -72,6 +77,7 @@ class Lasting:
     sessions: SessionManager
     signer: AssertionSigner
     accounts: Accounts
+    keys: ApiKeys
     http: ProviderHttp
     providers: dict[str, Provider]
     metrics: Metrics
@@ -94,6 +100,7 @@ class Gateway:
         self._closing = contextlib.AsyncExitStack()
         self._lasting: Lasting | None = None
         self._front: Front | None = None
+        self._bearer: BearerAuthenticator | None = None
         self._servers: list[asyncio.Server] = []
         self._tls: ServerTls | None = None
         self._admin: AdminListener | None = None
@@ -130,6 +137,7 @@ class Gateway:
         sessions = SessionManager(store, sealer, limits_of(settings), clock=clock)
         signer = await load_signer(store, sealer)
         accounts = await load_accounts(store, sealer)
+        keys = ApiKeys(store, await load_key_sealer(store, sealer), clock)
 
         http = ProviderHttp()
         on_exit.push_async_callback(http.aclose)
@@ -144,18 +152,23 @@ class Gateway:
 
         rates = RateTable(self._place.rates)
         lasting = self._lasting = Lasting(
-            store, sessions, signer, accounts, http, providers, metrics, audit, rates
+            store, sessions, signer, accounts, keys, http, providers, metrics, audit, rates
         )
-        pipeline, upstreams = _pipeline(settings, lasting, dict(providers), sealer)
+        self._bearer = _bearer(settings, lasting)
+        pipeline, upstreams = _pipeline(settings, lasting, dict(providers), sealer, self._bearer)
         front = self._front = Front(pipeline, client_limits(settings), upstreams, clock)
         front.every_tick(audit.flush)
         sessions.on_end(front.tunnels.end_session)
         sessions.watch(front.tunnels.sessions)
+        keys.on_revoke(front.tunnels.end_key)
+        keys.watch(front.tunnels.keys)
         metrics.gauges["gatepost_tunnels_active", ()] = lambda: len(front.tunnels)
         metrics.gauges["gatepost_config_last_reload_success", ()] = lambda: self.reload_succeeded
         front.start()
         await sessions.start()
         on_exit.push_async_callback(sessions.aclose)
+        await keys.start()
+        on_exit.push_async_callback(keys.aclose)
         sweeper = asyncio.get_running_loop().create_task(sweep_forever(store, clock))
         on_exit.callback(sweeper.cancel)
         await self._listen(front)
@@ -234,13 +247,21 @@ class Gateway:
         assert lasting is not None  # noqa: S101 - nobody reloads what was not started
         assert front is not None  # noqa: S101
         sealer = sealer_of(settings)
+        if not sealer.has_secrets_of(lasting.sessions.sealer):
+            # What lasts is sealed anew, or the older secrets could never be given up.
+            await load_signer(lasting.store, sealer)
+            await load_accounts(lasting.store, sealer)
+            await load_key_sealer(lasting.store, sealer)
         providers = self._kept_providers(settings, lasting)
-        pipeline, upstreams = _pipeline(settings, lasting, providers, sealer)
+        # What is remembered of tokens is good as long as they would be judged alike.
+        same = _issuers(self._settings) == _issuers(settings)
+        bearer = self._bearer if same else _bearer(settings, lasting)
+        pipeline, upstreams = _pipeline(settings, lasting, providers, sealer, bearer)
         tls = settings.server.tls
         chain = None if tls is None else server_tls(tls.cert_file, tls.key_file)
         lasting.audit.reopen(settings.audit.file)
         # From here on nothing fails.
-        self._settings = settings
+        self._settings, self._bearer = settings, bearer
         lasting.providers.clear()
         lasting.providers.update(providers)
         lasting.sessions.limits, lasting.sessions.sealer = limits_of(settings), sealer
@@ -272,7 +293,11 @@ class Gateway:
 
 
 def _pipeline(
-    settings: Settings, lasting: Lasting, providers: Mapping[str, Provider], sealer: Sealer
+    settings: Settings,
+    lasting: Lasting,
+    providers: Mapping[str, Provider],
+    sealer: Sealer,
+    bearer: BearerAuthenticator | None,
 ) -> tuple[Pipeline, list[Upstream]]:
     sessions, metrics = lasting.sessions, lasting.metrics
     cookie = settings.sessions.cookie
@@ -285,8 +310,10 @@ def _pipeline(
     )
     app_cookies = AppCookies(rules, sealer, own_cookies)
     isolates = any(it.cookies == "isolate" for it in settings.upstreams.values())
-    parts = Parts(settings=settings, sessions=sessions)
-    authenticators = {kind: build(parts) for kind, build in AUTHENTICATORS.items()}
+    parts = Parts(settings=settings, sessions=sessions, bearer=bearer, keys=lasting.keys)
+    authenticators = {
+        kind: built for kind, build in AUTHENTICATORS.items() if (built := build(parts)) is not None
+    }
     table = build_table(settings.routes, next(iter(settings.upstreams)))
     upstreams = upstreams_of(settings, own_cookies)
     endpoints = build_endpoints(
@@ -303,6 +330,7 @@ def _pipeline(
             on_sign_in=lambda name, outcome: _count(metrics.sign_ins, name, outcome),
             app_cookies=app_cookies if isolates else None,
             accounts=lasting.accounts,
+            keys=None if settings.api_keys is None else (lasting.keys, settings.api_keys),
         )
     )
     authenticator = authenticators["session"]
@@ -324,6 +352,7 @@ def _pipeline(
         new_request_id=request_ids(os.urandom),
         new_trace=traceparents(os.urandom),
         monotonic=time.monotonic,
+        resource=protected_resource(settings, plans),
         sessions=SessionTools(
             clear=rules.no_session_cookie,
             end=_end_session(sessions, authenticator),
@@ -334,6 +363,23 @@ def _pipeline(
     )
     networks = settings.server.trusted_proxies
     return Pipeline(table, plans, hosts_of(settings), networks, tools), list(upstreams.values())
+
+
+def _issuers(settings: Settings) -> tuple[object, ...]:
+    """What decides how access tokens are judged, and whom they are about."""
+    return settings.bearer, {name: it.issuer for name, it in settings.providers.items()}
+
+
+def _bearer(settings: Settings, lasting: Lasting) -> BearerAuthenticator | None:
+    """What judges access tokens; none of the issuers is asked anything yet."""
+    if not settings.bearer:
+        return None
+    named = {it.issuer: name for name, it in settings.providers.items()}
+    issuers = [
+        BearerIssuer(it, lasting.http, clock, provider=named.get(it.issuer, ""))
+        for it in settings.bearer
+    ]
+    return BearerAuthenticator(issuers, lasting.accounts)
 
 
 def sealer_of(settings: Settings) -> Sealer:

@@ -145,10 +145,10 @@ class AuditWriter:
         Raises:
             OSError: The file cannot be opened.
         """
-        self._file = _open(file)
+        self._file, self._is_own = _open(file)
         self._buffer: list[bytes] = []
         self._size = 0
-        self._queue: queue.SimpleQueue[bytes | IO[bytes] | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[bytes | tuple[IO[bytes], bool] | None] = queue.SimpleQueue()
         self._writer = threading.Thread(target=self._run, name="audit", daemon=True)
         self._writer.start()
 
@@ -193,16 +193,21 @@ class AuditWriter:
             except OSError as error:
                 # The disk is full or the reader gone: requests go on, and the log says so.
                 print(f"audit: {error}", file=sys.stderr)  # noqa: T201 - the log may be the file
+        self._let_go()
 
-    def _turn_to(self, file: IO[bytes]) -> None:
-        before, self._file = self._file, file
-        if before not in (sys.stderr.buffer, sys.stdout.buffer):
-            before.close()
+    def _turn_to(self, opened: tuple[IO[bytes], bool]) -> None:
+        self._let_go()
+        self._file, self._is_own = opened
+
+    def _let_go(self) -> None:
+        if self._is_own:
+            self._file.close()
 
 
-def _open(file: str) -> IO[bytes]:
+def _open(file: str) -> tuple[IO[bytes], bool]:
+    """The stream of that name, and whether it is ours to close."""
     if file == "stderr":
-        return sys.stderr.buffer
+        return sys.stderr.buffer, False
     if file == "stdout":
-        return sys.stdout.buffer
-    return open(file, "ab")  # noqa: PTH123 - lives as long as the process
+        return sys.stdout.buffer, False
+    return open(file, "ab"), True  # noqa: PTH123 - lives as long as the process

@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from gateway.authn import Authenticator
+from gateway.authn import GUARDED, Authenticator
 from gateway.authz.access import compile_access
+from gateway.endpoints.protected_resource import WELL_KNOWN, ProtectedResource
 from gateway.forward.response import ResponseRules
 from gateway.forward.upstream import Address, Timeouts, Upstream, tls_context
 from gateway.intake import Hosts
@@ -19,10 +20,10 @@ from gateway.mutate.templates import PRESETS, Template, compile_template, litera
 from gateway.plan import RoutePlan, UpstreamPlan
 from gateway.responses import Admission
 from gateway.routing.deprecation import deprecation_of
-from gateway.routing.route import Route
+from gateway.routing.route import Route, covers
 from gateway.routing.table import RouteTable
 from gateway.server.front import ClientLimits
-from gateway.settings.schema import AccessRules, Settings, UpstreamSettings
+from gateway.settings.schema import AccessRules, ApiKeySettings, Settings, UpstreamSettings
 from gateway.settings.templates import PLACEHOLDER
 
 
@@ -118,7 +119,12 @@ def route_plans(
         name: _upstream_plan(settings, name, upstreams[name], configured, own_cookies, sign, owners)
         for name in settings.upstreams
     }
-    return {route.index: _route_plan(route, plans, authenticators, rates) for route in table.routes}
+    guarded = tuple(dict.fromkeys((*GUARDED, key_field(settings))))
+    resources = _own_resources(settings)
+    return {
+        route.index: _route_plan(route, plans, authenticators, rates, guarded, resources)
+        for route in table.routes
+    }
 
 
 def _route_plan(
@@ -126,6 +132,8 @@ def _route_plan(
     plans: Mapping[str, UpstreamPlan],
     authenticators: Mapping[str, Authenticator],
     rates: RateTable,
+    guarded: tuple[bytes, ...],
+    resources: tuple[str, ...],
 ) -> RoutePlan:
     accepted = route.credentials or tuple(authenticators)
     access = route.access
@@ -133,12 +141,70 @@ def _route_plan(
     return RoutePlan(
         route=route,
         access=compile_access(access),
-        admission=Admission(frozenset(accepted), route.unauthenticated),
+        admission=Admission(
+            frozenset(accepted),
+            route.unauthenticated,
+            WELL_KNOWN if "bearer" in accepted else None,
+            resources,
+            scopes_of(access),
+        ),
         authenticators=tuple(a for kind, a in authenticators.items() if kind in accepted),
         to=None if route.upstream is None else plans[route.upstream],
+        guarded=guarded,
         limiter=_limiter(route, rates),
         deprecation=None if route.settings is None else deprecation_of(route.settings.deprecated),
     )
+
+
+def key_field(settings: Settings) -> bytes:
+    """The field, in lower case, that carries an API key; whether or not any is taken."""
+    header = ApiKeySettings().header if settings.api_keys is None else settings.api_keys.header
+    return header.lower().encode()
+
+
+def scopes_of(access: str | AccessRules) -> tuple[str, ...]:
+    """The scopes that the rules of a route ask for."""
+    if isinstance(access, str):
+        return ()
+    named = (scope for condition in access.allow for scope in condition.scope or ())
+    return tuple(dict.fromkeys(named))
+
+
+def _own_resources(settings: Settings) -> tuple[str, ...]:
+    """The paths here that tokens are issued for: an audience may be a URL of ours (RFC 8707)."""
+    urls = hosts_of(settings).public_urls.values()
+    audiences = {it.rstrip("/") for bearer in settings.bearer for it in bearer.audiences}
+    paths = {it.removeprefix(url) for it in audiences for url in urls if it.startswith(url + "/")}
+    return tuple(sorted(paths, key=len, reverse=True))
+
+
+def protected_resource(
+    settings: Settings, plans: Mapping[int, RoutePlan]
+) -> ProtectedResource | None:
+    """What says whose access tokens are taken where; None where nobody's are."""
+    if not settings.bearer:
+        return None
+    taking = [it for it in plans.values() if _takes_bearer(it)]
+    scopes = dict.fromkeys(scope for plan in taking for scope in plan.admission.scopes)
+
+    def accepts(host: str, path: str) -> bool:
+        return any(_is_at(plan.route, host, path) for plan in taking)
+
+    return ProtectedResource([it.issuer for it in settings.bearer], list(scopes), accepts)
+
+
+def _takes_bearer(plan: RoutePlan) -> bool:
+    asks = plan.access.word not in ("public", "sign_in") and plan.access.looks_at_credentials
+    return asks and "bearer" in plan.admission.credentials
+
+
+def _is_at(route: Route, host: str, path: str) -> bool:
+    """Whether `route` is on `host`, and covers `path` where that is not empty."""
+    if route.hosts and not route.hosts & {host, host.rpartition(":")[0]}:
+        return False
+    if not path or path in route.paths or any(covers(stem, path) for stem in route.stems):
+        return True
+    return route.regex is not None and route.regex.fullmatch(path) is not None
 
 
 def _limiter(route: Route, rates: RateTable) -> RateLimiter | None:
@@ -169,7 +235,8 @@ def _upstream_plan(
     return UpstreamPlan(
         upstream=upstream,
         host=_host_sent(of),
-        fields=FieldRules(configured | removed),
+        fields=FieldRules(configured | removed, key_field(settings)),
+        fields_by_token=FieldRules(configured | removed | {b"authorization"}, key_field(settings)),
         identity=IdentityFields(_templates(of), rules, sign, new_id=lambda: uuid4().hex),
         owners=owners if of.cookies == "isolate" else None,
         own_cookies=own_cookies,

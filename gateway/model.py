@@ -30,6 +30,8 @@ class Identity:
             provider gave in a shape we cannot read, or that userinfo failed to give: these
             satisfy no `allow` and meet every `deny`.  ``"*"`` stands for all claims.
         session_id: Digest that names the session in logs and in the assertion's ``sid``.
+        key_id: Names the API key in its owner's list; None for any other credential.
+        routes: Names of the routes the credential is good for; None for all.
         authenticated_at: When the person proved who they are (``auth_time``).
         expires_at: When the proof lapses; None if it does not.
     """
@@ -51,6 +53,8 @@ class Identity:
     claims: Mapping[str, object] = field(default_factory=lambda: _NOTHING, repr=False)
     unreadable: frozenset[str] = frozenset()
     session_id: str | None = None
+    key_id: str | None = None
+    routes: frozenset[str] | None = None
     authenticated_at: int | None = None
     expires_at: int | None = None
     access_token: str | None = field(default=None, repr=False)

@@ -144,6 +144,7 @@ class Passage:
             owned=owned,
             identity=to.identity.lines(identity, request.received_at),
             trace=outbound.trace_lines(request, self._new_trace, trusted=entry.trusted),
+            by_token=identity.credential == "bearer",
         )
         return Outbound(
             upstream=to.upstream,

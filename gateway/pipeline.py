@@ -23,6 +23,7 @@ from gateway.authn import (
 from gateway.authn.cross_site import is_cross_site
 from gateway.authz.access import decide
 from gateway.authz.facts import Facts
+from gateway.endpoints.protected_resource import ProtectedResource
 from gateway.endpoints.table import Endpoints
 from gateway.errors import (
     GatewayError,
@@ -42,15 +43,22 @@ from gateway.passage import Passage, SessionTools
 from gateway.plan import RoutePlan
 from gateway.responses import Admission
 from gateway.routing.deprecation import Deprecation, client_name
-from gateway.routing.route import RESERVED, RESERVED_PREFIX, Route, is_preflight
+from gateway.routing.route import (
+    RESERVED,
+    RESERVED_PREFIX,
+    Route,
+    is_preflight,
+    names_well_known,
+)
 from gateway.routing.table import RouteTable
-from gateway.verdict import Answer, Serve, Verdict
+from gateway.verdict import Answer, Handler, Serve, Verdict
 
 _log = logging.getLogger(__name__)
 
 # TRACE would read back to a script what it may not see; CONNECT makes a tunnel to anywhere.
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
-_REMEMBERED_ROUTES = 4096
+# So that clients who make up paths and hosts cannot fill the memory.
+_REMEMBERED_ROUTES, _REMEMBERED_PATH_CHARS = 4096, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,7 @@ class Tools:
 
     Attributes:
         monotonic: Seconds of a clock that never jumps.
+        resource: Says whose access tokens are taken; None where nobody's are.
     """
 
     endpoints: Endpoints
@@ -68,6 +77,7 @@ class Tools:
     new_request_id: Callable[[], str]
     new_trace: Callable[[], str]
     monotonic: Callable[[], float]
+    resource: ProtectedResource | None = None
 
 
 class Pipeline:
@@ -86,6 +96,7 @@ class Pipeline:
         self._hosts = frozenset(hosts.public_urls)
         self._origins = frozenset(url.encode() for url in hosts.public_urls.values())
         self._tools = tools
+        self._resource = tools.resource
         self._intake = Intake(hosts, trusted, tools.new_request_id, tools.monotonic)
         self._passage = Passage(tools.sessions, self._origins, tools.new_trace)
         self._metrics = tools.metrics
@@ -122,6 +133,10 @@ class Pipeline:
             return self._serve_own(entry)
         if request.host not in self._hosts:
             raise UnknownHostError(repr(request.host))
+        if self._resource is not None and (route is None or not names_well_known(route)):
+            handler = self._resource.find(request)
+            if handler is not None:
+                return self._serve(entry, handler)
         if route is None:
             return self._deny(entry, Deny("no-route", status=404))
         entry.route = route.name
@@ -140,7 +155,7 @@ class Pipeline:
         if self._passes_preflight(plan, request):
             entry.decide("allow", "preflight")
             return self._passage.unasked(entry, plan)
-        outcome = recall_all(request, plan.authenticators)
+        outcome = recall_all(request, plan.authenticators, plan.guarded)
         if outcome is None:
             return self._ask(entry, plan)
         return self._judge(entry, plan, outcome)
@@ -175,6 +190,8 @@ class Pipeline:
                 return False
             if identity.is_anonymous and self._passes_preflight(plan, request):
                 return True
+            if not _is_good_for(identity, plan.route):
+                return False
             return isinstance(decide(plan.access, Facts(request, identity, now)), Allow)
         except Exception as error:  # noqa: BLE001 - whatever fails in a decision, it is a deny
             _log.info("%s: closed: %r", request.request_id, error)
@@ -190,9 +207,11 @@ class Pipeline:
         try:
             return self._routes[key]
         except KeyError:
-            if len(self._routes) >= _REMEMBERED_ROUTES:
-                self._routes.clear()
-            route = self._routes[key] = self._table.match_readings(request)
+            route = self._table.match_readings(request)
+            if request.host in self._hosts and len(key[2]) <= _REMEMBERED_PATH_CHARS:
+                if len(self._routes) >= _REMEMBERED_ROUTES:
+                    self._routes.clear()
+                self._routes[key] = route
             return route
 
     def _serve_own(self, entry: Entry) -> Verdict:
@@ -200,16 +219,19 @@ class Pipeline:
         known = request.host in self._hosts
         if not known and not request.target.path.startswith(_HOSTLESS):
             raise UnknownHostError(repr(request.host))
+        return self._serve(entry, self._tools.endpoints.find(request.method, request.target.path))
+
+    def _serve(self, entry: Entry, handler: Handler) -> Serve:
         entry.route = RESERVED.name
         entry.decide("allow", "endpoint")
-        return Serve(self._tools.endpoints.find(request.method, request.target.path))
+        return Serve(handler)
 
     def _passes_preflight(self, plan: RoutePlan, request: Request) -> bool:
         return plan.route.preflight == "pass" and is_preflight(request)
 
     async def _ask(self, entry: Entry, plan: RoutePlan) -> Verdict:
         """Judge the credentials by what the store or an issuer says."""
-        outcome = await authenticate_all(entry.request, plan.authenticators)
+        outcome = await authenticate_all(entry.request, plan.authenticators, plan.guarded)
         verdict = self._judge(entry, plan, outcome)
         return verdict if isinstance(verdict, _VERDICTS) else await verdict
 
@@ -220,6 +242,8 @@ class Pipeline:
             case Authenticated(identity=identity):
                 entry.identity = identity
                 self._count_authentication(identity.credential, "success")
+                if not _is_good_for(identity, plan.route):
+                    return self._deny(entry, Deny("key-not-for-route"))
                 upgrade = entry.of is not None and bool(entry.of.upgrade)
                 if identity.credential == "session" and is_cross_site(
                     entry.request, self._origins, upgrade=upgrade
@@ -235,7 +259,9 @@ class Pipeline:
         self, entry: Entry, plan: RoutePlan, outcome: Rejected
     ) -> Verdict | Awaitable[Verdict]:
         request = entry.request
-        self._count_authentication("session" if outcome.lapsed else "other", outcome.reason)
+        self._count_authentication(outcome.kind, outcome.reason)
+        if outcome.detail:
+            _log.info("%s: %s: %s", request.request_id, outcome.reason, outcome.detail)
         cleared = (self._tools.sessions.clear(request),) if outcome.clears_cookie else ()
         if outcome.lapsed and plan.access.word == "optional":
             return self._authorize(entry, plan, ANONYMOUS, cleared)
@@ -244,12 +270,12 @@ class Pipeline:
             return Answer(
                 responses.sign_in(request, plan.admission, reason=outcome.reason, fields=cleared)
             )
-        if outcome.status != 401:  # noqa: PLR2004 - the only other one is 400
+        if outcome.status != 401:  # noqa: PLR2004 - the others are 400 and 429
             return self._deny(entry, Deny(outcome.reason, outcome.detail, outcome.status))
         entry.decide("deny", outcome.reason)
         return Answer(
             responses.rejected(
-                request, outcome.reason, plan.admission, presented="bearer", fields=cleared
+                request, outcome.reason, plan.admission, presented=outcome.kind, fields=cleared
             )
         )
 
@@ -267,7 +293,7 @@ class Pipeline:
                 entry.decide("allow", decision.reason)
                 return self._passage.open(entry, plan, identity, added)
             case Deny():
-                return self._deny(entry, decision)
+                return self._deny(entry, decision, plan.admission)
             case SignIn(reason=reason):
                 entry.decide("sign_in", reason)
                 # A path that starts a sign-in would start the next one on coming back to it.
@@ -280,9 +306,13 @@ class Pipeline:
                     responses.for_decision(request, decision, plan.admission, identity=identity)
                 )
 
-    def _deny(self, entry: Entry, decision: Deny) -> Answer:
+    def _deny(
+        self, entry: Entry, decision: Deny, admission: Admission = responses.SESSION_ONLY
+    ) -> Answer:
         entry.decide("deny", decision.reason)
-        return Answer(responses.for_decision(entry.request, decision, identity=entry.identity))
+        return Answer(
+            responses.for_decision(entry.request, decision, admission, identity=entry.identity)
+        )
 
     # Answer and record.
 
@@ -338,6 +368,11 @@ _HOSTLESS = tuple(
     for name in (".well-known/", "auth", "backchannel-logout/", "token", "revoke", "introspect")
 )
 _ALWAYS = Admission(unauthenticated="sign_in")
+
+
+def _is_good_for(identity: Identity, route: Route) -> bool:
+    """Whether the credential may be used on `route`."""
+    return identity.routes is None or route.name in identity.routes
 
 
 def _announce(deprecation: Deprecation, verdict: Verdict) -> Verdict:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gateway.authn import Authenticator
+from gateway.authn import GUARDED, Authenticator
 from gateway.authz.access import Access
 from gateway.forward.upstream import Upstream
 from gateway.limits import RateLimiter
@@ -21,6 +21,8 @@ from gateway.responses import Admission
 from gateway.routing.deprecation import Deprecation
 from gateway.routing.route import Route
 
+_STEADY = "steady"
+
 
 @dataclass(frozen=True, slots=True)
 class UpstreamPlan:
@@ -29,6 +31,7 @@ class UpstreamPlan:
     Attributes:
         host: The Host it is sent; None for the client's own.
         owners: None where cookies are shared.
+        fields_by_token: As `fields`, for a request whose Authorization was for the gateway.
         own_cookies: The gateway's cookie names.
         logout_paths: A request to one of these ends the session.
     """
@@ -36,6 +39,7 @@ class UpstreamPlan:
     upstream: Upstream
     host: bytes | None
     fields: FieldRules
+    fields_by_token: FieldRules
     identity: IdentityFields
     owners: CookieOwners | None
     own_cookies: OwnNames
@@ -50,26 +54,37 @@ class UpstreamPlan:
         owned: OwnedCookies | None,
         identity: bytes,
         trace: bytes,
+        by_token: bool = False,
     ) -> bytes:
         """The head that goes upstream, with the empty line that ends it.
 
-        `identity` and `trace` are field lines; `proxy` is the trusted proxy it came from.
+        `identity` and `trace` are field lines; `proxy` is the trusted proxy it came from;
+        `by_token` says that Authorization was for the gateway.
         """
-        # Most of it follows from the client's fields and address, which come again and again.
+        # Most of it follows from the client's fields and address, which come again and again;
+        # the last address alone is remembered, for there is no end of them.
         derived = of.fields.derived
-        key = (self.fields, request.client, request.host)
-        steady: bytes | None = derived.get(key)
-        if steady is None:
-            steady, may_keep = self._steady_part(request, of, proxy, owned)
+        rules = self.fields_by_token if by_token else self.fields
+        key, asked = (rules, _STEADY), (request.client, request.host, proxy)
+        kept: tuple[tuple[str, str, str | None], bytes] | None = derived.get(key)
+        if kept is not None and kept[0] == asked:
+            steady = kept[1]
+        else:
+            steady, may_keep = self._steady_part(request, of, rules, proxy, owned)
             if may_keep:
-                derived[key] = steady
+                derived[key] = asked, steady
         method = request.method.encode()
         return b"".join((method, b" ", request.target.raw, steady, identity, trace, b"\r\n"))
 
     def _steady_part(
-        self, request: Request, of: RequestFields, proxy: str | None, owned: OwnedCookies | None
+        self,
+        request: Request,
+        of: RequestFields,
+        rules: FieldRules,
+        proxy: str | None,
+        owned: OwnedCookies | None,
     ) -> tuple[bytes, bool]:
-        """It, and whether it follows from the fields and the client's address alone."""
+        """It, and whether it follows from the fields, the client's address and its proxy's."""
         sent = of.fields.all(b"cookie")
         has_owners = any(MARK in field for field in sent)
         tags = owned.tags if has_owners and owned is not None else None
@@ -80,12 +95,12 @@ class UpstreamPlan:
             hops = forwarded_lines_behind(request, proxy)
         steady = steady_part(
             of,
-            rules=self.fields,
+            rules=rules,
             host=request.host.encode() if self.host is None else self.host,
             cookies=cookies,
             forwarded=hops,
         )
-        return steady, not has_owners and proxy is None
+        return steady, not has_owners
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +110,7 @@ class RoutePlan:
     Attributes:
         to: None where the route forwards nothing.
         authenticators: The kinds of credential it accepts, by what their word counts.
+        guarded: The fields, in lower case, in which no unknown credential may stand.
         limiter: None where there may be any number of requests.
         deprecation: None for a route that stays.
     """
@@ -104,5 +120,6 @@ class RoutePlan:
     admission: Admission
     authenticators: tuple[Authenticator, ...]
     to: UpstreamPlan | None
+    guarded: tuple[bytes, ...] = GUARDED
     limiter: RateLimiter | None = None
     deprecation: Deprecation | None = None

@@ -36,12 +36,17 @@ class Admission:
             ``token``.
         unauthenticated: ``auto`` (navigations are sent to sign in, others refused),
             ``sign_in`` (all are sent to sign in) or ``reject`` (all are refused).
-        resource_metadata: URL of the RFC 9728 document that says whose tokens are accepted.
+        resource_metadata: URL of the RFC 9728 document that says whose tokens are accepted, or
+            its path on the host that is asked.
+        resources: Paths that have such a document of their own, the longest first.
+        scopes: Those that the route's rules ask for.
     """
 
     credentials: frozenset[str] = frozenset({"session"})
     unauthenticated: str = "auto"
     resource_metadata: str | None = None
+    resources: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
 
 
 SESSION_ONLY = Admission()
@@ -137,7 +142,10 @@ def for_decision(
         case Deny(reason=reason, status=status):
             if reason == "scope-missing" and identity is not None and _by_token(identity):
                 # RFC 6750, section 3.1.
-                fields = (*fields, _challenge("Bearer", error="insufficient_scope"))
+                missing = {"error": "insufficient_scope"}
+                if admission.scopes:
+                    missing["scope"] = " ".join(admission.scopes)
+                fields = (*fields, _challenge("Bearer", **missing))
             return problem(request, status, reason, fields=fields)
 
 
@@ -196,7 +204,7 @@ def challenges(
     if accepted & {"bearer", "token", "api_key"}:
         parameters = {"realm": "gatepost", **(error or {})}
         if admission.resource_metadata is not None and "bearer" in accepted:
-            parameters["resource_metadata"] = admission.resource_metadata  # RFC 9728, section 5.1
+            parameters["resource_metadata"] = _resource_metadata(request, admission)
         found.append(_challenge("Bearer", **parameters))
     if "api_key" in accepted and not _is_browser_script(request):
         # DAV clients send a password only when asked for one (RFC 7617, section 2.1).
@@ -204,6 +212,16 @@ def challenges(
     if "session" in accepted or not found:
         found.append(_challenge("Gatepost", sign_in=request.public_url + SIGN_IN_PATH))
     return tuple(found)
+
+
+def _resource_metadata(request: Request, admission: Admission) -> str:
+    """The URL of the document that says whose tokens are taken (RFC 9728, section 5.1)."""
+    where, path = admission.resource_metadata or "", request.target.path
+    if not where.startswith("/"):
+        return where
+    own = (it for it in admission.resources if path == it or path.startswith(it + "/"))
+    # Its place is that of the resource, put behind the well-known one (RFC 9728, section 3.1).
+    return request.public_url + where + next(own, "")
 
 
 def sign_in_location(request: Request, return_to: str | None = None) -> str:

@@ -56,15 +56,19 @@ class AssertionSigner:
 async def load_signer(store: Store, sealer: Sealer) -> AssertionSigner:
     """The signer whose keys the store holds; the first process to ask makes one.
 
+    The keys are sealed anew under the newest secret, so that older ones can be given up.
+
     Raises:
         StoreUnavailableError: The store cannot answer, or holds keys sealed under another secret.
     """
     for _ in range(3):
         sealed = await store.get(_STORE_KEY)
-        if sealed is not None:
-            return AssertionSigner(_open(sealer, sealed))
-        made = json.dumps([_new_key()]).encode()
-        await store.compare_and_swap(_STORE_KEY, None, sealer.seal(_PURPOSE, made), ttl_s=None)
+        keys = [_new_key()] if sealed is None else _open(sealer, sealed)
+        if sealed is not None and sealer.is_newest(sealed):
+            return AssertionSigner(keys)
+        anew = sealer.seal(_PURPOSE, json.dumps(keys).encode())
+        if await store.compare_and_swap(_STORE_KEY, sealed, anew, ttl_s=None):
+            return AssertionSigner(keys)
     raise StoreUnavailableError("the assertion key was not kept")
 
 

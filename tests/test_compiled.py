@@ -143,3 +143,35 @@ def test_extension_modules_go_only_beside_the_sources_they_were_made_from(tmp_pa
     }
     with pytest.raises(SystemExit, match="not what was compiled"):
         compile_script.install(target, packages)
+
+
+# Every module of these is in the list of what is compiled, or in the list of what is left out.
+PLACED = ("", "authn", "authz", "forward", "message", "mutate", "routing", "server")
+
+
+@pytest.mark.parametrize("package", PLACED)
+def test_every_module_of_the_path_is_compiled_or_left_out_on_purpose(package):
+    compile_script = script()
+    there = {
+        str(path.relative_to(ROOT / "gateway").with_suffix(""))
+        for path in (ROOT / "gateway" / package).glob("*.py")
+        if not path.name.startswith("__")
+    }
+    placed = {*compile_script.MODULES, *compile_script.LEFT_OUT}
+
+    assert there - placed == set(), "place these in scripts/compile"
+    assert not set(compile_script.MODULES) & set(compile_script.LEFT_OUT)
+
+
+def test_the_list_of_what_is_left_out_is_not_stale():
+    for module in script().LEFT_OUT:
+        assert (ROOT / "gateway" / f"{module}.py").exists()
+
+
+def test_the_image_ships_the_extension_modules_and_no_compiler():
+    text = (ROOT / "Dockerfile").read_text()
+    built, shipped = text.split("FROM ${PYTHON_IMAGE}")[1:]
+
+    assert "scripts/compile /compiled" in built
+    assert 'gateway.build() == "compiled"' in built
+    assert "gcc" not in shipped

@@ -142,6 +142,10 @@ async def test_strangers_and_public_routes_write_nothing_to_the_store(serve):
     for path in ("/open", "/maybe", "/closed", "/_gatepost/whoami", "/_gatepost/sign-in", "/"):
         for lines in ((), (unknown,), ("Accept: text/html",), (unknown, "Accept: text/html")):
             await running.ask(request(path, *lines))
+    for lines in ((), (unknown,)):
+        sent = ("Sec-Fetch-Site: same-origin", "Content-Length: 0", *lines)
+        answer = await running.ask(request("/_gatepost/logout", *sent, method="POST"))
+        assert answer.status == 200
 
     assert await writes() == before
 

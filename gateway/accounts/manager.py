@@ -96,6 +96,8 @@ async def load_accounts(store: Store, sealer: Sealer) -> Accounts:
     for _ in range(3):
         sealed = await store.get(_KEY)
         key = secrets.token_bytes(MIN_SECRET_BYTES) if sealed is None else _open(sealer, sealed)
+        if sealed is not None and sealer.is_newest(sealed):
+            return Accounts(store, key)
         anew = sealer.seal(_KEY, key)
         if await store.compare_and_swap(_KEY, sealed, anew, ttl_s=None):
             return Accounts(store, key)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from gateway.authn import session
+from gateway.authn import api_key, bearer, session
 from gateway.authn.authenticator import (
     Authenticated,
     Authenticator,
@@ -15,7 +15,10 @@ from gateway.authn.parts import Parts
 
 # The one place a new credential kind is named.  In this order their word counts, where one
 # request has several: what the caller states in a field goes before the browser's cookie.
-AUTHENTICATORS: Mapping[str, Callable[[Parts], Authenticator]] = {
+# None stands for a kind that the configuration does not take.
+AUTHENTICATORS: Mapping[str, Callable[[Parts], Authenticator | None]] = {
+    "bearer": bearer.build,
+    "api_key": api_key.build,
     "session": session.build,
 }
 

@@ -1,6 +1,6 @@
 """What an authenticator is, and the three ways it can answer."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.message.request import Request
@@ -28,15 +28,17 @@ class Rejected:
     Attributes:
         reason: Public, stable, kebab-case.
         detail: For the log only.
-        status: 401, or 400 where the request contradicts itself.
+        status: 401; 400 where the request contradicts itself, 429 where it was not looked at.
         lapsed: Whether it was no more than a session that is over, and the only credential: a
             route with optional access goes on as anonymous, and a navigation signs in again.
+        kind: Of what kind it is, as in `Authenticator.credential`; ``other`` where nobody knows.
     """
 
     reason: str
     detail: str = ""
     status: int = 401
     lapsed: bool = False
+    kind: str = field(default="other", compare=False)
 
     @property
     def clears_cookie(self) -> bool:

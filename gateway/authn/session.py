@@ -111,8 +111,8 @@ class SessionAuthenticator:
         return values if len(values) <= 1 else tuple(dict.fromkeys(values))
 
 
-_TOO_MANY = Rejected("repeated-credential", "too many session cookies", status=400)
-_EXPIRED = Rejected(SESSION_EXPIRED, lapsed=True)
+_TOO_MANY = Rejected("repeated-credential", "too many session cookies", status=400, kind="session")
+_EXPIRED = Rejected(SESSION_EXPIRED, lapsed=True, kind="session")
 
 
 def _judge(found: list[Session | None]) -> Outcome:
@@ -120,7 +120,9 @@ def _judge(found: list[Session | None]) -> Outcome:
     if not live:
         return _EXPIRED
     if len(live) > 1:
-        return Rejected("conflicting-credentials", "several live sessions", status=400)
+        return Rejected(
+            "conflicting-credentials", "several live sessions", status=400, kind="session"
+        )
     return Authenticated(live.popitem()[1].identity)
 
 

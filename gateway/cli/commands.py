@@ -14,6 +14,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("gateway.cli.check:check_command", "Check the configuration."),
     "explain": ("gateway.cli.explain:explain_command", "Say what the policy does to a request."),
     "sessions": ("gateway.cli.sessions:sessions_command", "List and end sessions."),
+    "keys": ("gateway.cli.keys:keys_command", "Make, list and revoke API keys."),
     "schema": ("gateway.cli.schema:schema_command", "Print the JSON Schema of the configuration."),
 }
 

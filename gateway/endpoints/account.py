@@ -1,25 +1,40 @@
-"""``account``: the page where people see who they are here, and end their sessions."""
+"""``account``: the page where people see who they are here, their sessions and API keys."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from gateway import responses
+from gateway.credentials.key_record import KeyRecord
+from gateway.credentials.key_wish import KeyRefusedError, read_wish
+from gateway.credentials.keys import TooManyKeysError
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.logout import LOGOUT_PATH, Logout
 from gateway.endpoints.origin import is_same_origin
+from gateway.endpoints.own_keys import OwnKeys, SignInTooOldError
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.endpoints.parameters import read_form
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.sessions.record import SessionInfo
 from gateway.sessions.session import Session
+from gateway.settings.scalars import format_duration
 
 ACCOUNT_PATH = "/_gatepost/account"
+
+# What the form offers, in days, as far as `max_lifetime` allows.
+_LIFETIMES_S = tuple(days * 86400.0 for days in (30, 7, 90, 180, 365))
+_SCOPE_FIELD = "scope:"
+_OTHER_FIELDS = 20
 
 
 class Account:
     """Handlers of ``account``; it works without scripts, so its buttons are forms."""
 
-    def __init__(self, deps: Deps, logout: Logout, own: OwnSessions) -> None:
+    def __init__(
+        self, deps: Deps, logout: Logout, own: OwnSessions, keys: OwnKeys | None = None
+    ) -> None:
+        """Show API keys where `keys` are given."""
+        self._keys = keys
         self._deps = deps
         self._logout = logout
         self._own = own
@@ -31,10 +46,15 @@ class Account:
             name = self._deps.cookies.session_name(request)
             fields = self._own.cleared(request) if request.cookies(name) else ()
             return responses.sign_in(request, return_to=ACCOUNT_PATH, fields=fields)
+        return await self._page(request, session)
+
+    async def _page(
+        self, request: Request, session: Session, status: int = 200, **news: str
+    ) -> Response:
         who = session.identity
         return responses.page(
             request,
-            200,
+            status,
             "account",
             name=who.name or who.user,
             user=who.user,
@@ -45,15 +65,28 @@ class Account:
             action=ACCOUNT_PATH,
             logout_url=LOGOUT_PATH,
             home_url="/",
+            keys=None if self._keys is None else await self._key_section(self._keys, session, news),
         )
 
     async def change(self, request: Request, body: bytes) -> Response:
-        """``POST`` of one of the page's forms: ``end=ID`` ends a session, ``end=all`` every one."""
+        """``POST`` of one of the page's forms.
+
+        ``end=ID`` ends a session, ``end=all`` every one; ``revoke_key=ID`` revokes an API key,
+        and ``create_key`` makes one, which the answer shows.
+        """
         if not is_same_origin(request):
             return responses.problem(request, 403, "cross-site")
         session = await self._deps.session(request)
         if session is None:
             return responses.redirect(request, responses.sign_in_location(request, ACCOUNT_PATH))
+        if self._keys is not None:
+            scopes = len(self._keys.rules.grantable_scopes)
+            form = read_form(body.decode("ascii", "replace"), _OTHER_FIELDS + scopes)
+            if "create_key" in form:
+                return await self._create_key(request, session, self._keys, form)
+            if "revoke_key" in form:
+                await self._keys.revoke(session, form["revoke_key"])
+                return responses.redirect(request, ACCOUNT_PATH)
         which = read_form(body.decode("ascii", "replace")).get("end", "")
         if which == "all":
             await self._own.end_all(session)
@@ -63,6 +96,34 @@ class Account:
         if which in ("all", session.session_id):
             return await self._logout.leave(request, session)
         return responses.redirect(request, ACCOUNT_PATH)
+
+    async def _create_key(
+        self, request: Request, session: Session, keys: OwnKeys, form: dict[str, str]
+    ) -> Response:
+        scopes = [name.removeprefix(_SCOPE_FIELD) for name in form if name.startswith(_SCOPE_FIELD)]
+        try:
+            keys.require_fresh(session)
+            wish = read_wish(form.get("key_name"), scopes, form.get("expires_in"), keys.rules)
+            key, record = await keys.create(session, wish)
+        except SignInTooOldError as error:
+            anew = f"{keys.prove_anew_path(session)}&return_to={ACCOUNT_PATH}"
+            return await self._page(request, session, error.status, prove_anew_url=anew)
+        except (KeyRefusedError, TooManyKeysError) as error:
+            return await self._page(request, session, error.status, refused=str(error))
+        return await self._page(request, session, 201, made=key, made_name=record.name)
+
+    async def _key_section(
+        self, keys: OwnKeys, session: Session, news: Mapping[str, str]
+    ) -> dict[str, object]:
+        now, longest_s = self._deps.clock(), keys.rules.max_lifetime
+        lifetimes = [s for s in _LIFETIMES_S if s <= longest_s] or [longest_s]
+        return {
+            "rows": [_key_row(record, now) for record in await keys.of(session.identity)],
+            "scopes": keys.rules.grantable_scopes,
+            **dict.fromkeys(("made", "made_name", "prove_anew_url", "refused")),
+            **news,
+            "lifetimes": [format_duration(seconds) for seconds in lifetimes],
+        }
 
     def _row(self, info: SessionInfo, session: Session) -> dict[str, object]:
         current = info.session_id == session.session_id
@@ -76,6 +137,20 @@ class Account:
             "created": _time(info.created_at),
             "last_seen": _time(seen_at),
         }
+
+
+def _key_row(record: KeyRecord, now: float) -> dict[str, object]:
+    used_at = record.last_used_at
+    return {
+        "id": record.key_id,
+        "name": record.name,
+        "scopes": record.scopes,
+        "routes": record.routes,
+        "is_over": now >= record.expires_at,
+        "expires": _time(record.expires_at),
+        "created": _time(record.created_at),
+        "last_used": None if used_at is None else _time(used_at),
+    }
 
 
 def _time(at: float) -> str:

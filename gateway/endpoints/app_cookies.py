@@ -8,7 +8,7 @@ from gateway.message.cookies import set_cookie
 from gateway.message.request import Request
 from gateway.message.response import FieldList
 from gateway.model import Identity
-from gateway.mutate.cookies import EVERYWHERE, OwnNames, expired
+from gateway.mutate.cookies import EVERYWHERE, OwnNames, Tags, expired
 from gateway.mutate.jar import Jar, encode_jar
 from gateway.mutate.owners import (
     LONGEST_S,
@@ -18,6 +18,7 @@ from gateway.mutate.owners import (
     readable_sent,
 )
 from gateway.sessions.sealing import Sealer
+from gateway.sessions.session import Session
 
 _PURPOSE = "cookie-jar"
 _SEED_BYTES = 12
@@ -51,14 +52,33 @@ class AppCookies:
         )
         self.owners = CookieOwners(sealer.digests, self.own)
 
-    def signed_in(self, request: Request, identity: Identity) -> FieldList:
-        """The fields for a browser in which `identity` has just signed in."""
+    def session_before(self, request: Request) -> tuple[str, float] | None:
+        """Id and beginning of the session that the browser's last sign-in began.
+
+        None where none is known, or somebody signed out in this browser since.
+        """
         jar = self.owners.jar(request)
-        keys = self.owners.keys(identity)
+        return (jar.session, float(jar.session_began_at)) if jar.owner and jar.session else None
+
+    def signed_in(self, request: Request, session: Session, *, had_left: bool) -> FieldList:
+        """The fields for a browser in which `session` has just begun.
+
+        Args:
+            request: What the browser sent.
+            session: Whose identity has just signed in.
+            had_left: Whether the session before was ended by a sign-out somewhere else.
+        """
+        jar = self.owners.jar(request)
+        keys = self.owners.keys(session.identity)
         is_change = jar.owner != "" and jar.owner not in keys
+        tags = self.owners.tags(session.identity, request) if had_left and not is_change else ()
+        if had_left:
+            jar = jar.signed_out((jar.owner,), self._new_seed())
+        jar = jar.signed_in(keys[0], self._new_seed(), session.session_id, session.created_at)
         return (
-            self._keep(request, jar.signed_in(keys[0], self._new_seed())),
-            *(self._without_readable(request) if is_change else ()),
+            self._keep(request, jar),
+            *(self._without_readable(request) if is_change or had_left else ()),
+            *self._without_marked(request, tags),
         )
 
     def signed_out(self, request: Request, identity: Identity | None) -> FieldList:
@@ -71,12 +91,10 @@ class AppCookies:
         else:
             return ()
         tags = () if identity is None else self.owners.tags(identity, request)
-        marked = marked_sent(request, tags) if tags else []
-        secure = is_secure(request)
         return (
             self._keep(request, jar.signed_out(keys, self._new_seed())),
             *self._without_readable(request),
-            *_fields(expired(name, EVERYWHERE, secure=secure) for name in marked),
+            *self._without_marked(request, tags),
         )
 
     def _keep(self, request: Request, jar: Jar) -> tuple[str, str]:
@@ -88,6 +106,11 @@ class AppCookies:
             max_age_s=LONGEST_S,
             domain=self._rules.domain,
         )
+
+    def _without_marked(self, request: Request, tags: Tags) -> FieldList:
+        secure = is_secure(request)
+        marked = marked_sent(request, tags) if tags else []
+        return _fields(expired(name, EVERYWHERE, secure=secure) for name in marked)
 
     def _without_readable(self, request: Request) -> FieldList:
         secure = is_secure(request)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.message.cookies import clear_cookie, set_cookie
 from gateway.message.request import Request
+from gateway.mutate.cookies import pairs_of
 from gateway.sessions.sealing import Sealer
 
 # RFC 6265, section 6.1: browsers keep cookies of at least this size, name and value together.
@@ -74,15 +75,23 @@ def no_own_cookie(request: Request, name: str) -> tuple[str, str]:
 
 
 def names_beginning(request: Request, prefix: str) -> Iterator[str]:
-    """Names of the cookies sent that begin with `prefix`, each once, the first fifty."""
+    """Names of the cookies sent that begin with `prefix`, each once, of the first fifty."""
+    yield from dict.fromkeys(name for name, _ in cookies_beginning(request, prefix))
+
+
+def cookies_beginning(request: Request, prefix: str) -> list[tuple[str, str]]:
+    """Names and values of the cookies sent whose names begin with `prefix`, the first fifty.
+
+    Read in one go: a client may send thousands of others.
+    """
     wanted = prefix.encode()
-    seen: set[bytes] = set()
-    for field in request.fields.all(b"cookie"):
-        for pair in field.split(b";"):
-            name = pair.partition(b"=")[0].strip(b" \t")
-            if name.startswith(wanted) and name not in seen and len(seen) < _MAX_READ:
-                seen.add(name)
-                yield name.decode("ascii", "replace")
+    found: dict[tuple[str, str], None] = {}
+    for pair in pairs_of(request.fields.all(b"cookie")):
+        if pair.startswith(wanted) and len(found) < _MAX_READ:
+            name, _, value = pair.partition(b"=")
+            key = name.rstrip(b" \t").decode("ascii", "replace")
+            found[(key, value.strip(b' \t"').decode("ascii", "replace"))] = None
+    return list(found)
 
 
 def seal(sealer: Sealer, purpose: str, name: str, data: bytes) -> str:

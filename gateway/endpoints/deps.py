@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from gateway.accounts.manager import Accounts
+from gateway.credentials.keys import ApiKeys
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
 from gateway.message.request import Request
@@ -12,6 +13,7 @@ from gateway.model import Identity
 from gateway.oidc.provider import Provider
 from gateway.sessions.manager import SessionManager
 from gateway.sessions.session import Session
+from gateway.settings.api_keys import ApiKeySettings
 from gateway.storage.store import Store
 
 Handler = Callable[[Request, bytes], Awaitable[Response]]
@@ -34,6 +36,7 @@ class Deps:
         key_set: The document of public keys, as JSON.
         app_cookies: The app's cookies, where any app's are kept apart.
         accounts: Who keeps accounts; None where every identity stands for itself.
+        keys: The API keys, and what an owner may do with them; None where none is taken.
         on_sign_in: Told of each sign-in's end: provider and ``success`` or the reason.
     """
 
@@ -48,6 +51,7 @@ class Deps:
     on_sign_in: Callable[[str, str], None] = _unheard
     app_cookies: AppCookies | None = None
     accounts: Accounts | None = None
+    keys: tuple[ApiKeys, ApiKeySettings] | None = None
 
     async def session(self, request: Request) -> Session | None:
         """The live session of the browser that sent `request`.

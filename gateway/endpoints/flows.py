@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from gateway.endpoints.cookies import (
     CookieRules,
+    cookies_beginning,
     names_beginning,
     no_own_cookie,
     open_sealed,
@@ -40,12 +41,11 @@ def kept_flows(request: Request, rules: CookieRules, sealer: Sealer) -> list[Kep
     """The flows this browser has begun, the oldest first."""
     prefix = rules.own_name(request, f"{_FLOW}-")
     found = []
-    for name in names_beginning(request, prefix):
-        for value in request.cookies(name):
-            data = open_sealed(sealer, _FLOW, name, value)
-            flow = None if data is None else _decoded(data)
-            if flow is not None:
-                found.append(KeptFlow(name, flow))
+    for name, value in cookies_beginning(request, prefix):
+        data = open_sealed(sealer, _FLOW, name, value)
+        flow = None if data is None else _decoded(data)
+        if flow is not None:
+            found.append(KeptFlow(name, flow))
     return sorted(found, key=lambda kept: kept.flow.started_at)
 
 

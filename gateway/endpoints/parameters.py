@@ -36,7 +36,7 @@ class Wish:
         return urlencode(asked, safe="/")
 
 
-def read_form(text: str) -> dict[str, str]:
+def read_form(text: str, max_fields: int = _MAX_FIELDS) -> dict[str, str]:
     """The parameters in a query or a form's body; what is malformed or repeated is not there."""
     try:
         found = parse_qs(
@@ -44,7 +44,7 @@ def read_form(text: str) -> dict[str, str]:
             keep_blank_values=True,
             encoding="utf-8",
             errors="strict",
-            max_num_fields=_MAX_FIELDS,
+            max_num_fields=max_fields,
         )
     except ValueError:
         return {}

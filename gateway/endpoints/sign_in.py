@@ -18,10 +18,9 @@ from gateway.endpoints.flows import (
     kept_flows,
 )
 from gateway.endpoints.parameters import Wish, read_wish
-from gateway.errors import ProviderUnavailableError
+from gateway.errors import ProviderUnavailableError, StoreUnavailableError
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
-from gateway.model import Identity
 from gateway.oidc.errors import (
     SignInError,
     SignInLoopError,
@@ -31,7 +30,7 @@ from gateway.oidc.errors import (
 from gateway.oidc.flow import read_parameters
 from gateway.oidc.provider import Provider, SignedIn
 from gateway.sessions.device import device_name
-from gateway.sessions.session import Tokens
+from gateway.sessions.session import Session, Tokens
 
 _log = logging.getLogger(__name__)
 
@@ -158,7 +157,7 @@ class SignIn:
     async def _succeeded(self, request: Request, signed_in: SignedIn, kept: KeptFlow) -> Response:
         deps = self._deps
         now = deps.clock()
-        cookie, _ = await deps.sessions.create(
+        cookie, session = await deps.sessions.create(
             signed_in.identity,
             Tokens(
                 access_token=signed_in.tokens.access_token,
@@ -178,15 +177,23 @@ class SignIn:
             deps.cookies.session_cookie(request, cookie),
             no_own_cookie(request, kept.cookie),
             *count_sign_in(request, deps.cookies, deps.sessions.sealer, now),
-            *self._app_cookies(request, signed_in.identity),
+            *await self._app_cookies(request, session, now),
         )
         if deps.cookies.same_site == "strict":
             return _from_our_own_page(kept.flow.return_to, fields)
         return responses.redirect(request, kept.flow.return_to, fields=fields)
 
-    def _app_cookies(self, request: Request, identity: Identity) -> FieldList:
+    async def _app_cookies(self, request: Request, session: Session, now: float) -> FieldList:
         app_cookies = self._deps.app_cookies
-        return () if app_cookies is None else app_cookies.signed_in(request, identity)
+        if app_cookies is None:
+            return ()
+        before, had_left = app_cookies.session_before(request), False
+        if before is not None:
+            try:
+                had_left = await self._deps.sessions.had_left(*before, now)
+            except StoreUnavailableError:
+                had_left = True  # What may be gone is gone.
+        return app_cookies.signed_in(request, session, had_left=had_left)
 
 
 def _as_navigation(request: Request, body: bytes) -> Response:

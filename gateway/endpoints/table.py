@@ -8,6 +8,7 @@ from gateway.endpoints.account import Account
 from gateway.endpoints.deps import Deps, Handler
 from gateway.endpoints.key_set import KeySetEndpoint
 from gateway.endpoints.logout import Logout
+from gateway.endpoints.own_keys import OwnKeys
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.endpoints.provider_logout import ProviderLogout
 from gateway.endpoints.sign_in import SignIn
@@ -17,6 +18,7 @@ from gateway.message.request import Request
 from gateway.message.response import Response
 
 PREFIX = "/_gatepost"
+_KEYS = f"{PREFIX}/api/keys"
 
 Methods = Mapping[str, Handler]
 NamedMethods = Mapping[str, Callable[[str, Request, bytes], Awaitable[Response]]]
@@ -73,7 +75,8 @@ def build_endpoints(deps: Deps) -> Endpoints:
     sign_in, logout, whoami = SignIn(deps), Logout(deps), Whoami(deps)
     keys = KeySetEndpoint(deps.key_set)
     own, from_provider = OwnSessions(deps, logout), ProviderLogout(deps, logout)
-    account = Account(deps, logout, own)
+    own_keys = None if deps.keys is None else OwnKeys(deps, *deps.keys, own)
+    account = Account(deps, logout, own, own_keys)
 
     async def login(name: str, request: Request, _body: bytes) -> Response:
         return await sign_in.login(request, name)
@@ -95,6 +98,7 @@ def build_endpoints(deps: Deps) -> Endpoints:
                 "HEAD": own.show,
                 "DELETE": own.end_every,
             },
+            **_of_keys(own_keys),
             f"{PREFIX}/whoami": {"GET": whoami.tell, "HEAD": whoami.tell},
             f"{PREFIX}/.well-known/jwks.json": {"GET": keys.serve, "HEAD": keys.serve},
         },
@@ -105,5 +109,12 @@ def build_endpoints(deps: Deps) -> Endpoints:
             f"{PREFIX}/backchannel-logout": {"POST": from_provider.back_channel},
             f"{PREFIX}/frontchannel-logout": {"GET": from_provider.front_channel},
             f"{PREFIX}/api/sessions": {"DELETE": own.end_one},
+            **({} if own_keys is None else {_KEYS: {"DELETE": own_keys.revoke_one}}),
         },
     )
+
+
+def _of_keys(own: OwnKeys | None) -> dict[str, Methods]:
+    if own is None:
+        return {}
+    return {_KEYS: {"GET": own.show, "HEAD": own.show, "POST": own.make}}

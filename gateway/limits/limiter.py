@@ -38,7 +38,9 @@ def whose_request(by: str, client: str, identity: Identity) -> str:
         return f"ip\0{_network(client)}"
     account = identity.account_id or f"{identity.issuer}\0{identity.subject}"
     if by == "key":
-        return f"key\0{identity.credential}\0{account}\0{identity.session_id or ''}"
+        return (
+            f"key\0{identity.credential}\0{account}\0{identity.key_id or identity.session_id or ''}"
+        )
     return f"user\0{account}"
 
 

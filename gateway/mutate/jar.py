@@ -19,19 +19,24 @@ class Jar:
         seed: Random, so that the marks of two browsers tell nothing of each other.
         owner: Key of the account that signed in last; ``""`` before, and after a sign-out.
         sign_outs: How often each account, by its key, signed out.
+        session: Id of the session that the sign-in of `owner` began; ``""`` where unknown.
+        session_began_at: In whole seconds since the epoch.
     """
 
     seed: str = ""
     owner: str = ""
     sign_outs: tuple[tuple[str, int], ...] = ()
+    session: str = ""
+    session_began_at: int = 0
 
     def generation(self, keys: tuple[str, ...]) -> int:
         """How often the account signed out that has these keys, one for each secret."""
         return max([count for key, count in self.sign_outs if key in keys], default=0)
 
-    def signed_in(self, key: str, new_seed: str) -> "Jar":
-        """The jar after the account of `key` signed in."""
-        return replace(self, seed=self.seed or new_seed, owner=key)
+    def signed_in(self, key: str, new_seed: str, session: str = "", now: float = 0.0) -> "Jar":
+        """The jar after the account of `key` signed in, which began `session`."""
+        seed = self.seed or new_seed
+        return replace(self, seed=seed, owner=key, session=session, session_began_at=int(now))
 
     def signed_out(self, keys: tuple[str, ...], new_seed: str) -> "Jar":
         """The jar after the account of `keys` signed out; all starts anew where none is known."""
@@ -46,7 +51,8 @@ NO_JAR = Jar()
 
 def encode_jar(jar: Jar) -> bytes:
     """The written form."""
-    return json.dumps([jar.seed, jar.owner, jar.sign_outs], separators=(",", ":")).encode()
+    about = [jar.seed, jar.owner, jar.sign_outs, jar.session, jar.session_began_at]
+    return json.dumps(about, separators=(",", ":")).encode()
 
 
 def decode_jar(data: bytes) -> Jar:
@@ -56,7 +62,9 @@ def decode_jar(data: bytes) -> Jar:
         ValueError: `data` is none of `encode_jar`.
     """
     try:
-        seed, owner, sign_outs = json.loads(data)
-        return Jar(str(seed), str(owner), tuple((str(key), int(n)) for key, n in sign_outs))
+        # A jar of an older version says nothing of a session.
+        seed, owner, sign_outs, session, began_at = (*json.loads(data), "", 0)[:5]
+        counts = tuple((str(key), int(n)) for key, n in sign_outs)
+        return Jar(str(seed), str(owner), counts, str(session), int(began_at))
     except TypeError as error:
         raise ValueError("not a jar") from error

@@ -9,18 +9,20 @@ from gateway.message.head import CHUNKED, RequestFields
 from gateway.message.request import Request
 from gateway.mutate.names import CONNECTION_NAMES, carries_gateway_key, is_identity_name
 
-_NEVER_TRAILERS = frozenset({b"authorization", b"x-api-key", b"trailer"})
+_NEVER_TRAILERS = frozenset({b"authorization", b"trailer"})
 
 
 class FieldRules:
     """Which of a client's fields go on to one upstream.
 
-    `removed` are the names the configuration removes or sets, for this or any other upstream.
+    `removed` are the names the configuration removes or sets, for this or any other upstream;
+    `key_field` is the one that may carry an API key of the gateway's, besides Authorization.
     """
 
-    __slots__ = ("_dropped",)
+    __slots__ = ("_dropped", "_key_fields")
 
-    def __init__(self, removed: Iterable[bytes] = ()) -> None:
+    def __init__(self, removed: Iterable[bytes] = (), key_field: bytes = b"x-api-key") -> None:
+        self._key_fields = frozenset({b"x-api-key", fold(key_field)})
         self._dropped = CONNECTION_NAMES | {fold(name) for name in removed}
 
     def lines(self, of: RequestFields) -> bytes:
@@ -37,7 +39,7 @@ class FieldRules:
         """The trailer fields that pass; credentials have no place there (RFC 9110, 6.5.1)."""
         hops = _hops(of)
         passing = [f for f in fields if self._passes(f, hops)]
-        return tuple(f for f in passing if fold(f[0]) not in _NEVER_TRAILERS)
+        return tuple(f for f in passing if self._may_trail(fold(f[0])))
 
     def _passes(self, field: Field, hops: frozenset[bytes]) -> bool:
         name, value = field
@@ -46,7 +48,10 @@ class FieldRules:
             return False
         if folded == b"authorization":
             return not carries_gateway_key(value)
-        return folded != b"x-api-key" or not value.startswith(b"gp_")
+        return folded not in self._key_fields or not value.startswith(b"gp_")
+
+    def _may_trail(self, folded: bytes) -> bool:
+        return folded not in _NEVER_TRAILERS and folded not in self._key_fields
 
 
 def _hops(of: RequestFields) -> frozenset[bytes]:

@@ -1,6 +1,6 @@
 """Whose cookies an app's are: tags that tell nobody, and the cookies of one request."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
@@ -74,16 +74,28 @@ class CookieOwners:
         found: Jar | None = derived.get(self)
         if found is None:
             name = self.own.jar(request)
-            jars = [self._opened(name, value) for value in request.cookies(name)]
-            found = derived[self] = next((jar for jar in jars if jar is not None), NO_JAR)
+            found = derived[self] = self._first_jar(name, request.cookies(name))
         return found
 
-    def _open(self, name: str, value: str) -> Jar | None:
+    def _first_jar(self, name: str, values: Iterable[str]) -> Jar:
+        for value in values:
+            try:
+                return self._opened(name, value)
+            except ValueError:
+                continue  # Of another version, or not ours at all: as good as none.
+        return NO_JAR
+
+    def _open(self, name: str, value: str) -> Jar:
+        """The jar in a cookie of ours.
+
+        Raises:
+            ValueError: It is not.  Raised, since what is raised is not remembered: strangers can
+                make up any number of jars.
+        """
         data = self.own.open_jar(name, value)
-        try:
-            return None if data is None else decode_jar(data)
-        except ValueError:
-            return None  # Of another version: as good as none.
+        if data is None:
+            raise ValueError("not a jar")
+        return decode_jar(data)
 
 
 def _parts(identity: Identity) -> tuple[str, ...]:

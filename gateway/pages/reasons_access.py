@@ -108,6 +108,12 @@ ACCESS: Mapping[str, Reason] = MappingProxyType(
             "The API key has run out.",
             "Make a new key on the account page.",
         ),
+        "key-not-for-route": Reason(
+            403,
+            "This API key is for other addresses",
+            "The key was made for certain routes, and this is none of them.",
+            "Use another key.",
+        ),
         "credential-throttled": Reason(
             429,
             "Too many wrong credentials",

@@ -28,6 +28,30 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             "You have no session of this id; it may have ended already.",
             "Look at the account page for those there are.",
         ),
+        "no-such-key": Reason(
+            404,
+            "No such API key",
+            "You have no API key of this id; it may have been revoked already.",
+            "Look at the account page for those there are.",
+        ),
+        "invalid-request": Reason(
+            400,
+            "Invalid request",
+            "What was asked for is not there, or does not have the form it must have.",
+            "The answer's `detail` says what is wrong.",
+        ),
+        "scope-not-grantable": Reason(
+            403,
+            "This scope cannot be given",
+            "A key was to have a scope that owners may not give to keys.",
+            "Leave it out, or ask whoever runs this site about `api_keys.grantable_scopes`.",
+        ),
+        "too-many-keys": Reason(
+            409,
+            "Too many API keys",
+            "You have as many API keys as one person may have.",
+            "Revoke those you no longer need.",
+        ),
         "hook-failed": Reason(
             503,
             "Your account is not ready yet",

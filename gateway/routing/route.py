@@ -65,6 +65,17 @@ def is_reserved(path: str) -> bool:
     return path.startswith(_RESERVED_BELOW) or path == RESERVED_PREFIX
 
 
+def names_well_known(route: Route) -> bool:
+    """Whether `route` is public, and for what lies under ``/.well-known`` (RFC 8615) in particular.
+
+    There an app's own documents are, and the gateway's give way to them.
+    """
+    if route.access != "public":
+        return False
+    named = (*route.paths, *route.stems, *(() if route.regex is None else (route.regex.pattern,)))
+    return any("well-known" in name for name in named)
+
+
 def is_preflight(request: "Request") -> bool:
     """Whether `request` is a CORS preflight (Fetch standard, section 4.9)."""
     return (

@@ -386,6 +386,8 @@ class ClientConnection(Line):
             self._record(101)
             self._entry = entry
         self._closing = True
+        # First, since what was read ahead may be too much for the upstream, and pause it again.
+        self.resume_reading()
         if self._buffer and self._exchange is not None:
             data, self._buffer = self._buffer, b""
             self._exchange.send_raw(data)

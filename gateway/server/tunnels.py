@@ -34,6 +34,16 @@ class Tunnels:
         """The sessions that have a tunnel open."""
         return {it.session_id for it in self._open.values() if it.session_id is not None}
 
+    def keys(self) -> set[str]:
+        """The API keys that have a tunnel open."""
+        return {it.identity.key_id for it in self._open.values() if it.identity.key_id is not None}
+
+    def end_key(self, key_id: str) -> None:
+        """Close every tunnel that was opened with an API key that is revoked."""
+        for tunnel, entry in list(self._open.items()):
+            if entry.identity.key_id == key_id:
+                tunnel.abort()
+
     def end_session(self, session_id: str) -> None:
         """Close every tunnel of a session that has ended."""
         for tunnel, entry in list(self._open.items()):

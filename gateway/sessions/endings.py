@@ -24,6 +24,9 @@ _T = TypeVar("_T")
 _NOTHING = b"\x00"
 _NOTHING_S = 5.0
 
+# That a session was signed out, not just run out, is known for this long.
+_LEFT_KEPT_S = 90 * 86400.0
+
 Cause = Literal["ended", "replaced", "refused"]
 
 
@@ -92,12 +95,24 @@ class Endings:
                 self.forget(session_id)
                 if data is not None:
                     ended.append(_read(sealer, session_id, data, cause))
+                if data is not None and cause == "ended":
+                    await self._store.put(_left_key(session_id), b"", ttl_s=_LEFT_KEPT_S)
         finally:
             if ended:
                 await self.tell(ended=[item.session_id for item in ended])
             for item in ended:
                 _call_all(self._on_revoke, item)
         return ended
+
+    async def had_left(self, session_id: str, began_at: float, now: float) -> bool:
+        """Whether the session was ended by a sign-out, or began too long ago to tell.
+
+        Raises:
+            StoreUnavailableError: The store could not answer.
+        """
+        if abs(now - began_at) >= _LEFT_KEPT_S:
+            return True
+        return await self._store.get(_left_key(session_id)) is not None
 
     async def end_as_it_is(
         self, session_id: str, data: bytes, sealer: Sealer, cause: Cause
@@ -162,6 +177,10 @@ class Endings:
             self._cache.drop(session_id)
         for session_id in (*told["ended"], *told["changed"]):
             _call_all(self._on_news, session_id)
+
+
+def _left_key(session_id: str) -> str:
+    return f"session-left:{session_id}"
 
 
 def _read(sealer: Sealer, session_id: str, data: bytes, cause: Cause) -> Ended:

@@ -231,7 +231,13 @@ class SessionManager:
         if isinstance(which, Session):
             return await self.end_by_id(which.session_id)
         ticket = parse_ticket(which)
-        return None if ticket is None else await self.end_by_id(ticket.session_id)
+        if ticket is None:
+            return None
+        # Only asked for, where nobody knows it: strangers make the store write nothing.
+        is_known = self._cache.get(cookie_digest(which)) is not None
+        if not is_known and await self._store.get(storage_key(ticket.session_id)) is None:
+            return None
+        return await self.end_by_id(ticket.session_id)
 
     async def end_by_id(self, session_id: str) -> Ended | None:
         """End the session of that id; the caller has checked whose it is."""
@@ -257,6 +263,16 @@ class SessionManager:
     async def end_every(self) -> list[Ended]:
         """End every session there is."""
         return await self._end_under((records.EVERY_SESSION,))
+
+    async def had_left(self, session_id: str, began_at: float, now: float) -> bool:
+        """Whether the session was ended by a sign-out, here or elsewhere, not just run out.
+
+        Also True where it began 90 days ago or longer: then nobody can tell.
+
+        Raises:
+            StoreUnavailableError: The store could not answer.
+        """
+        return await self._endings.had_left(session_id, began_at, now)
 
     def on_end(self, callback: Callable[[str], None]) -> Unregister:
         """Call `callback` with the id of each session that ends, on whichever worker it does."""

@@ -76,6 +76,14 @@ class Sealer:
         except InvalidTag:
             return None
 
+    def is_newest(self, sealed: bytes) -> bool:
+        """Whether `sealed` needs no older secret than the newest."""
+        return sealed[1 : 1 + _KEY_ID_BYTES] == self._newest
+
+    def has_secrets_of(self, other: "Sealer") -> bool:
+        """Whether both seal and open the same."""
+        return list(self._secrets) == list(other._secrets)  # noqa: SLF001 - one of our own kind
+
     def digests(self, purpose: str, *parts: str) -> tuple[str, ...]:
         """Keyed digests of `parts`, as hex: under the newest secret first, then the others."""
         message = structured(*(part.encode("utf-8", "surrogatepass") for part in parts))

@@ -16,7 +16,7 @@ _MIGRATIONS: Mapping[int, Migration] = {}
 # Held once, in Session: not written a second time with the identity.
 _DERIVED = frozenset({"credential", "session_id", "expires_at", "access_token", "id_token"})
 _TUPLES = frozenset({"groups", "roles", "amr"})
-_SETS = frozenset({"scopes", "unreadable"})
+_SETS = frozenset({"routes", "scopes", "unreadable"})
 
 
 @dataclass(frozen=True, slots=True)

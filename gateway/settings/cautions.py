@@ -19,6 +19,8 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *_server(settings),
         *_upstreams(settings),
         *_providers(settings),
+        *_bearer(settings),
+        *_api_keys(settings),
         *_routes(settings),
     ]
 
@@ -35,6 +37,11 @@ def _secrets(settings: Settings, document: Document) -> Iterator[Problem]:
     paths += [
         ("providers", name, secret)
         for name in settings.providers
+        for secret in ("client_secret", "client_key")
+    ]
+    paths += [
+        ("bearer", index, "introspection", secret)
+        for index in range(len(settings.bearer))
         for secret in ("client_secret", "client_key")
     ]
     for path in paths:
@@ -74,6 +81,27 @@ def _providers(settings: Settings) -> Iterator[Problem]:
         parts = urlsplit(provider.issuer)
         if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
             message = f"{quote(provider.issuer)} is not https: who is signed in can be forged"
+            yield Problem((*path, "issuer"), message)
+
+
+def _api_keys(settings: Settings) -> Iterator[Problem]:
+    if settings.api_keys is None:
+        return
+    for index, key in enumerate(settings.api_keys.static):
+        if key.expires is None:
+            message = f"the key {quote(key.name)} never runs out: better give it expires"
+            yield Problem(("api_keys", "static", index), message)
+
+
+def _bearer(settings: Settings) -> Iterator[Problem]:
+    for index, bearer in enumerate(settings.bearer):
+        path: Path = ("bearer", index)
+        if bearer.email_verified == "assume":
+            message = "an e-mail address nobody verified is taken for the user's own"
+            yield Problem((*path, "email_verified"), message)
+        parts = urlsplit(bearer.issuer)
+        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+            message = f"{quote(bearer.issuer)} is not https: whose a token is can be forged"
             yield Problem((*path, "issuer"), message)
 
 

@@ -6,6 +6,7 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from gateway.settings.access import AccessRules
+from gateway.settings.bearer import BearerSettings
 from gateway.settings.coverage import shadowed_by
 from gateway.settings.document import Path, Problem
 from gateway.settings.providers import ProviderSettings
@@ -14,6 +15,9 @@ from gateway.settings.scalars import quote, unknown_message
 from gateway.settings.schema import ServerSettings, SessionSettings, Settings
 from gateway.settings.upstreams import UpstreamSettings, fold_name
 from gateway.storage.location import is_networked
+
+# What a credential that a route names needs in the file.
+_SECTIONS = {"api_key": "api_keys"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,7 @@ class Draft:
     Attributes:
         public_url: Empty if it could not be read.
         has_secret: Whether the secret is given, right or wrong.
+        sections: The settings of the top level that are given, right or wrong.
         routes: None if the file gives none.
     """
 
@@ -42,7 +47,9 @@ class Draft:
     sessions: SessionSettings | None
     store: str | None
     has_secret: bool
+    sections: frozenset[str]
     routes: tuple[RouteDraft, ...] | None
+    bearer: tuple[BearerSettings | None, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -56,9 +63,13 @@ class Draft:
             sessions=settings.sessions,
             store=settings.store,
             has_secret=bool(settings.secret),
+            sections=frozenset(
+                name for name in settings.model_fields_set if getattr(settings, name) is not None
+            ),
             routes=tuple(RouteDraft(it.name, it.upstream, it) for it in settings.routes)
             if given
             else None,
+            bearer=settings.bearer,
         )
 
 
@@ -70,6 +81,7 @@ def check(draft: Draft) -> list[Problem]:
         *_cookie(draft),
         *_store(draft),
         *_upstreams(draft),
+        *_bearer(draft),
         *_routes(draft),
     ]
 
@@ -137,6 +149,17 @@ def _upstreams(draft: Draft) -> Iterator[Problem]:
                 )
 
 
+def _bearer(draft: Draft) -> Iterator[Problem]:
+    seen: dict[str, int] = {}
+    for index, it in enumerate(draft.bearer):
+        if it is None:
+            continue
+        if it.issuer in seen:
+            message = f"{quote(it.issuer)} is bearer[{seen[it.issuer]}] already"
+            yield Problem(("bearer", index, "issuer"), message)
+        seen.setdefault(it.issuer, index)
+
+
 def _routes(draft: Draft) -> Iterator[Problem]:
     if draft.routes is None:
         if len(draft.upstreams) > 1:
@@ -155,6 +178,10 @@ def _routes(draft: Draft) -> Iterator[Problem]:
         if route.settings is None:
             continue
         yield from _route_providers(draft, route.settings, path)
+        if "bearer" in route.settings.credentials and not draft.bearer:
+            message = "bearer is not configured: no issuer's tokens are taken"
+            yield Problem((*path, "credentials"), message)
+        yield from _route_credentials(draft, route.settings, path)
         hidden_by = shadowed_by(route.settings, earlier)
         if hidden_by:
             shown = ", ".join(f"routes[{names[it.name]}] {quote(it.name)}" for it in hidden_by)
@@ -172,6 +199,14 @@ def _route_upstream(draft: Draft, route: RouteDraft, path: Path) -> Iterator[Pro
         known = ", ".join(draft.upstreams)
         message = f"route {quote(route.settings.name)} needs an upstream (one of: {known})"
         yield Problem(path, message)
+
+
+def _route_credentials(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:
+    for number, kind in enumerate(route.credentials):
+        section = _SECTIONS.get(kind)
+        if section is not None and section not in draft.sections:
+            message = f"{kind} is taken nowhere: the file has no {section}"
+            yield Problem((*path, "credentials", number), message)
 
 
 def _route_providers(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:

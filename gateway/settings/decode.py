@@ -9,6 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from gateway.settings.access import ConditionSettings
+from gateway.settings.bearer import BearerSettings
 from gateway.settings.checks import Draft, RouteDraft, check
 from gateway.settings.document import Data, Document, Path, Problem, value_at
 from gateway.settings.environment import variable_for
@@ -34,8 +35,6 @@ _WANTED = {
 # Settings of a later version; to call them unknown would send people looking for a typing error.
 _LATER = frozenset(
     {
-        ("bearer",),
-        ("api_keys",),
         ("tokens",),
         ("accounts",),
         ("forward_auth",),
@@ -88,10 +87,14 @@ def _salvage(data: Mapping[str, Data]) -> Draft:
         public_url=public_url,
         upstreams=each(UpstreamSettings, data.get("upstreams")),
         providers=each(ProviderSettings, data.get("providers")) if "providers" in data else {},
+        bearer=tuple(one(BearerSettings, it) for it in issuers)
+        if isinstance(issuers := data.get("bearer"), list)
+        else (),
         server=one(ServerSettings, data.get("server", {})),
         sessions=one(SessionSettings, data.get("sessions", {})),
         store=store if isinstance(store := data.get("store"), str) else None,
         has_secret="secret" in data or "secret_file" in data,
+        sections=frozenset(data),
         routes=None
         if "routes" not in data
         else tuple(

@@ -12,6 +12,8 @@ _SECRETS = (
     ((), "secret"),
     (("providers", "*"), "client_secret"),
     (("providers", "*"), "client_key"),
+    (("bearer", "*", "introspection"), "client_secret"),
+    (("bearer", "*", "introspection"), "client_key"),
 )
 _CERTIFICATES = (
     (("server", "tls"), ("cert_file", "key_file")),
@@ -84,6 +86,9 @@ def _secret_sections(document: Document) -> Iterator[tuple[Path, dict[str, Data]
 def _sections(
     data: Data, path: Path, pattern: tuple[str, ...]
 ) -> Iterator[tuple[Path, dict[str, Data]]]:
+    if isinstance(data, list) and pattern[:1] == ("*",):
+        for index, item in enumerate(data):
+            yield from _sections(item, (*path, index), pattern[1:])
     if not isinstance(data, dict):
         return
     if not pattern:

@@ -145,7 +145,7 @@ class RouteSettings(Section):
         None, description="Name of the upstream; the only one if there is only one."
     )
     access: Access = Field(description="Who may pass: a word, or a mapping of allow and deny.")
-    credentials: Annotated[tuple[Literal["session"], ...], OneOrMany()] = Field(
+    credentials: Annotated[tuple[Literal["session", "bearer", "api_key"], ...], OneOrMany()] = Field(
         (), description="Kinds of credential taken; all that are configured if not given."
     )
     rate_limit: RateLimitSettings | None = Field(None, description="Requests allowed in a while.")

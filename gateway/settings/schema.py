@@ -13,6 +13,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.settings.access import Access, AccessRules, ConditionSettings, Credential
 from gateway.settings.addresses import Listen, NetworkText, Origin, parse_listen
+from gateway.settings.api_keys import ApiKeySettings, StaticKeySettings
+from gateway.settings.bearer import BearerSettings, IntrospectionSettings
 from gateway.settings.providers import ClaimSettings, ProviderSettings
 from gateway.settings.routes import DeprecatedSettings, RateLimitSettings, RouteSettings
 from gateway.settings.scalars import (
@@ -47,8 +49,10 @@ __all__ = [
     "Access",
     "AccessRules",
     "Address",
+    "ApiKeySettings",
     "AssertionSettings",
     "AuditSettings",
+    "BearerSettings",
     "ClaimSettings",
     "ConditionSettings",
     "CookieSettings",
@@ -56,6 +60,7 @@ __all__ = [
     "DeprecatedSettings",
     "HeaderValueSettings",
     "IdentitySettings",
+    "IntrospectionSettings",
     "LimitSettings",
     "MetricsSettings",
     "ProviderSettings",
@@ -67,6 +72,7 @@ __all__ = [
     "ServerTlsSettings",
     "SessionSettings",
     "Settings",
+    "StaticKeySettings",
     "TimeoutSettings",
     "UpstreamSettings",
     "UpstreamTlsSettings",
@@ -260,6 +266,10 @@ class Settings(Section):
         {}, description="The OpenID providers users sign in with."
     )
     sessions: SessionSettings = Field(SessionSettings(), description="Browser sessions.")
+    bearer: tuple[BearerSettings, ...] = Field(
+        (), description="Issuers whose access tokens are taken."
+    )
+    api_keys: ApiKeySettings | None = Field(None, description="API keys; without it none is taken.")
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
         (EVERYTHING,), description="The first that covers a request decides it."
     )

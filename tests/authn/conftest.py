@@ -5,13 +5,17 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 
 from gateway.authn import AUTHENTICATORS, Authenticator, Parts
+from gateway.credentials.kept_keys import load_key_sealer
+from gateway.credentials.keys import ApiKeys
 from gateway.message.fields import Fields
 from gateway.message.request import Request
 from gateway.message.target import Target
 from gateway.model import Identity
+from gateway.oidc.http import ProviderHttp
 from gateway.sessions import Limits, Sealer, SessionManager, Tokens
 from gateway.settings.schema import Settings
 from gateway.storage.memory import MemoryStore
+from tests.authn.issuer import INTROSPECTION, TokenIssuer, make_door
 
 NOW = 1_000_000.0
 PUBLIC_URL = "https://notes.example.com"
@@ -23,6 +27,7 @@ def make_settings(**changes):
         {
             "public_url": PUBLIC_URL,
             "upstreams": {"notes": "http://127.0.0.1:3000"},
+            "api_keys": {},
             "providers": {"zitadel": {"issuer": "https://id.example.com", "client_id": "notes"}},
         }
         | changes
@@ -54,8 +59,54 @@ async def sessions() -> AsyncIterator[SessionManager]:
 
 
 @pytest.fixture
-def parts(sessions: SessionManager) -> Parts:
-    return Parts(settings=make_settings(), sessions=sessions)
+async def keys() -> AsyncIterator[ApiKeys]:
+    store = MemoryStore(lambda: NOW)
+    found = ApiKeys(store, await load_key_sealer(store, Sealer((SECRET,))), lambda: NOW)
+    await found.start()
+    yield found
+    await found.aclose()
+
+
+@pytest.fixture
+async def token_issuer() -> AsyncIterator[TokenIssuer]:
+    issuer = TokenIssuer(lambda: NOW)
+    await issuer.start()
+    yield issuer
+    await issuer.stop()
+
+
+@pytest.fixture
+async def provider_http() -> AsyncIterator[ProviderHttp]:
+    http = ProviderHttp(timeout_s=2.0)
+    yield http
+    await http.aclose()
+
+
+@pytest.fixture
+def parts(
+    sessions: SessionManager,
+    keys: ApiKeys,
+    token_issuer: TokenIssuer,
+    provider_http: ProviderHttp,
+) -> Parts:
+    settings = {"issuer": token_issuer.issuer, "introspection": INTROSPECTION}
+    door = make_door(lambda: NOW, provider_http, settings)
+    return Parts(settings=make_settings(), sessions=sessions, bearer=door.authenticator, keys=keys)
+
+
+@pytest.fixture
+def make_key(keys: ApiKeys) -> Callable[..., object]:
+    """Make an API key of `user`; the key."""
+
+    async def run(user="alice", lifetime_s=3600.0, **changes):
+        owner = Identity(
+            user=user, subject=user, issuer="https://id.example.com", credential="session"
+        )
+        wanted = {"name": "ci", "scopes": [], "routes": []} | changes
+        text, _ = await keys.create(owner, lifetime_s=lifetime_s, now=NOW, **wanted)
+        return text
+
+    return run
 
 
 @pytest.fixture(params=sorted(AUTHENTICATORS))

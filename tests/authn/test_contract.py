@@ -2,8 +2,15 @@
 
 import pytest
 
-from gateway.authn import AUTHENTICATORS, Authenticated, NotPresented, Rejected
-from tests.authn.conftest import make_request
+from gateway.authn import (
+    AUTHENTICATORS,
+    Authenticated,
+    NotPresented,
+    Rejected,
+    authenticate_all,
+    recall_all,
+)
+from tests.authn.conftest import NOW, make_request
 
 HOSTILE = [
     "",
@@ -31,16 +38,26 @@ def carrying(authenticator, value):
 
 
 @pytest.fixture
-async def good(authenticator, sign_in):
+async def good(authenticator, sign_in, make_key, token_issuer):
     """A request with a good credential of this kind; a new kind adds its line."""
-    make = {"session": lambda cookie: make_request(cookie=f"__Host-gatepost={cookie}")}
-    return make[authenticator.credential](await sign_in())
+    match authenticator.credential:
+        case "session":
+            return make_request(cookie=f"__Host-gatepost={await sign_in()}")
+        case "bearer":
+            token = token_issuer.token(exp=int(NOW) + 300).encode()
+            return make_request(fields=[(b"Authorization", b"Bearer " + token)])
+        case "api_key":
+            return make_request(fields=[(b"X-API-Key", (await make_key()).encode())])
 
 
 async def judge(authenticator, request):
-    """What it says at last; what memory says, if it says anything, must be the same."""
-    recalled = authenticator.recall(request)
-    outcome = await authenticator.authenticate(request)
+    """What it says at last; what memory says, if it says anything, must be the same.
+
+    A field that it does not recognise is refused before it is asked.
+    """
+    guarded = authenticator.fields
+    recalled = recall_all(request, [authenticator], guarded)
+    outcome = await authenticate_all(request, [authenticator], guarded)
     assert recalled in (None, outcome)
     return outcome
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.dataplane.harness import request, split_fields
+from tests.dataplane.harness import Client, request, split_fields
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 LISTS = Path(__file__).parents[3] / "shared" / "data" / "lists"
@@ -113,6 +113,24 @@ async def test_no_spelling_of_our_names_gets_through(app):
     assert [pair for pair in seen if b"forged" in pair[1]] == []
     seen = await app(*lines, *lines)
     assert [pair for pair in seen if b"forged" in pair[1]] == []
+
+
+async def test_the_same_bytes_from_a_client_and_by_a_proxy_are_two_requests(raw_upstream, gateway):
+    upstream = await raw_upstream(OK)
+    running = await gateway(upstream.url, server={"trusted_proxies": ["127.0.0.2", "127.0.0.3"]})
+    sent = request("/", "X-Forwarded-For: 127.0.0.1")
+
+    async def hops(address: str) -> bytes:
+        there = await asyncio.open_connection("127.0.0.1", running.port, local_addr=(address, 0))
+        client = Client(*there)
+        assert (await client.ask(sent)).status == 200
+        client.abort()
+        return dict(seen_fields(upstream.heads[-1]))[b"x-forwarded-for"]
+
+    for _ in range(2):
+        assert await hops("127.0.0.1") == b"127.0.0.1"
+        assert await hops("127.0.0.2") == b"127.0.0.1, 127.0.0.2"
+        assert await hops("127.0.0.3") == b"127.0.0.1, 127.0.0.3"
 
 
 async def test_naming_a_field_in_connection_neither_lets_it_in_nor_ours_out(app):

@@ -57,6 +57,32 @@ async def test_bytes_right_behind_either_head_are_not_lost(raw_upstream, gateway
     assert await client.rest() == b"from the app"
 
 
+async def test_a_client_that_says_much_before_the_switch_is_heard_to_the_end(raw_upstream, gateway):
+    said = bytes(range(256)) * 8192
+    told = asyncio.Event()
+
+    async def listen(connection):
+        await connection.read_head()
+        await told.wait()
+        await connection.send(SWITCH % b"websocket")
+        assert await connection.read(len(said)) == said
+        await connection.send(b"heard")
+
+    upstream = await raw_upstream(listen)
+    running = await gateway(upstream.url)
+    client = await running.client()
+
+    client.writer.write(upgrade() + said)
+    (here,) = running.gateway._front._connections
+    async with asyncio.timeout(PATIENCE_S):
+        while not here._paused:  # As much as is read ahead has come; the rest has to wait.
+            await asyncio.sleep(0)
+    told.set()
+
+    assert (await client.head()).status == 101
+    assert await asyncio.wait_for(client.reader.readexactly(5), PATIENCE_S) == b"heard"
+
+
 async def test_an_upgrade_that_is_declined_is_an_answer_like_any_other(raw_upstream, gateway):
     upstream = await raw_upstream(OK)
     client = await (await gateway(upstream.url)).client()

@@ -37,18 +37,11 @@ async def app(connection):
 
 
 class Visitor(Browser):
-    """A browser that does not repeat a request by itself, such as that with the provider's code."""
+    """A browser that does not repeat a request by itself: a provider's code is good for one."""
 
     def __init__(self, base_url: str) -> None:
         super().__init__(base_url)
-        jar = aiohttp.CookieJar(unsafe=True, quote_cookie=False)
-        self._kept = self.session
-        connector = aiohttp.TCPConnector(force_close=True)
-        self.session = aiohttp.ClientSession(cookie_jar=jar, connector=connector)
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.session.close()
-        await self._kept.close()
+        self.session._retry_connection = False  # As aiohttp's own test client has it.
 
 
 @dataclass

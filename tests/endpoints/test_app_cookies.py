@@ -8,7 +8,9 @@ from gateway.message.fields import Fields
 from gateway.message.request import Request
 from gateway.message.target import parse_target
 from gateway.model import Identity
+from gateway.mutate.cookies import marked
 from gateway.sessions.sealing import Sealer
+from gateway.sessions.session import Session
 
 ALICE = Identity("alice", "s1", "https://id.example.com", "session")
 BOB = Identity("bob", "s2", "https://id.example.com", "session")
@@ -33,6 +35,11 @@ def make_request(cookie=b"", public_url="https://notes.example.com"):
     )
 
 
+def signed_in(cookies, request, identity, *, session="s" * 64, now=1000.5, had_left=False):
+    found = Session(session, identity, "idp", now, now, "", "192.0.2.7")
+    return cookies.signed_in(request, found, had_left=had_left)
+
+
 def jar_of(fields):
     return fields[0][1].partition(";")[0].encode()
 
@@ -50,7 +57,7 @@ def cleared(fields):
     ],
 )
 def test_the_jar_is_kept_as_the_session_is(public_url, domain, name, marks):
-    (field,) = make(domain=domain).signed_in(make_request(public_url=public_url), ALICE)
+    (field,) = signed_in(make(domain=domain), make_request(public_url=public_url), ALICE)
 
     value, *attributes = field[1].split("; ")
     assert field[0] == "Set-Cookie"
@@ -60,7 +67,7 @@ def test_the_jar_is_kept_as_the_session_is(public_url, domain, name, marks):
 
 def test_a_sign_out_parts_an_account_from_its_marks_and_no_other():
     cookies = make()
-    jar = jar_of(cookies.signed_in(make_request(), ALICE))
+    jar = jar_of(signed_in(cookies, make_request(), ALICE))
     before = [cookies.owners.tags(who, make_request(jar)) for who in (ALICE, BOB)]
 
     after = jar_of(cookies.signed_out(make_request(jar), ALICE))
@@ -72,7 +79,7 @@ def test_a_sign_out_parts_an_account_from_its_marks_and_no_other():
 
 def test_of_a_session_that_is_over_the_last_account_signs_out():
     cookies = make()
-    jar = jar_of(cookies.signed_in(make_request(), ALICE))
+    jar = jar_of(signed_in(cookies, make_request(), ALICE))
     before = cookies.owners.tags(ALICE, make_request(jar))
 
     after = jar_of(cookies.signed_out(make_request(jar), None))
@@ -83,7 +90,7 @@ def test_of_a_session_that_is_over_the_last_account_signs_out():
 
 def test_a_sign_out_takes_what_it_is_sent():
     cookies = make()
-    jar = jar_of(cookies.signed_in(make_request(), ALICE))
+    jar = jar_of(signed_in(cookies, make_request(), ALICE))
     tag = cookies.owners.tags(ALICE, make_request(jar))[0]
     sent = b"; ".join((jar, b"__Host-gatepost=x", b"theme=dark", b"sid~gp" + tag + b"=1"))
 
@@ -98,9 +105,9 @@ def test_a_sign_out_takes_what_it_is_sent():
 @pytest.mark.parametrize(("first", "count"), [(None, 0), (ALICE, 0), (BOB, 1)])
 def test_readable_cookies_are_taken_at_a_change_of_account_only(first, count):
     cookies = make()
-    jar = b"" if first is None else jar_of(cookies.signed_in(make_request(), first))
+    jar = b"" if first is None else jar_of(signed_in(cookies, make_request(), first))
 
-    fields = cookies.signed_in(make_request(jar + b"; theme=dark"), ALICE)
+    fields = signed_in(cookies, make_request(jar + b"; theme=dark"), ALICE)
 
     assert len(cleared(fields)) == count
 
@@ -108,20 +115,50 @@ def test_readable_cookies_are_taken_at_a_change_of_account_only(first, count):
 def test_a_change_of_secret_is_no_change_of_account():
     old, new = b"0" * 32, b"1" * 32
     before, after = make(Sealer((old,))), make(Sealer((new, old)))
-    jar = jar_of(before.signed_in(make_request(), ALICE))
+    jar = jar_of(signed_in(before, make_request(), ALICE))
     tags = before.owners.tags(ALICE, make_request(jar))
 
-    assert cleared(after.signed_in(make_request(jar + b"; theme=dark"), ALICE)) == []
+    assert cleared(signed_in(after, make_request(jar + b"; theme=dark"), ALICE)) == []
     assert tags[0] in after.owners.tags(ALICE, make_request(jar))
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe", b"\xc3\xa4", b'"', b"a b"])
 def test_a_strange_name_does_no_harm(name):
     cookies = make()
-    jar = jar_of(cookies.signed_in(make_request(), ALICE))
+    jar = jar_of(signed_in(cookies, make_request(), ALICE))
 
     fields = cookies.signed_out(make_request(jar + b"; " + name + b"=1"), ALICE)
 
     for _, value in fields:
         assert value.encode()
         assert "\r" not in value
+
+
+def test_the_jar_tells_which_session_was_the_last_to_begin():
+    cookies = make()
+    request = make_request()
+    assert cookies.session_before(request) is None
+
+    request = make_request(jar_of(signed_in(cookies, request, ALICE, session="a" * 64)))
+    assert cookies.session_before(request) == ("a" * 64, 1000.0)
+    request = make_request(jar_of(signed_in(cookies, request, BOB, session="b" * 64)))
+    assert cookies.session_before(request) == ("b" * 64, 1000.0)
+    request = make_request(jar_of(cookies.signed_out(request, BOB)))
+    assert cookies.session_before(request) is None
+
+
+@pytest.mark.parametrize(("who", "taken"), [(ALICE, 2), (BOB, 1)])
+def test_a_sign_out_elsewhere_parts_an_account_from_its_marks_at_the_next_sign_in(who, taken):
+    cookies = make()
+    jar = jar_of(signed_in(cookies, make_request(), ALICE))
+    before = make_request(jar)
+    (tag,) = cookies.owners.tags(ALICE, before)
+    of_bob = cookies.owners.tags(BOB, before)
+    sent = make_request(jar + b"; theme=dark; " + marked(b"sid", tag) + b"=1")
+
+    fields = signed_in(cookies, sent, who, had_left=True)
+
+    after = make_request(jar_of(fields))
+    assert cookies.owners.tags(ALICE, after) != (tag,)
+    assert cookies.owners.tags(BOB, after) == of_bob
+    assert len(cleared(fields)) == taken

@@ -3,7 +3,13 @@
 import pytest
 
 from gateway.authn.session import cookie_name
-from gateway.endpoints.cookies import CookieRules, names_beginning, open_sealed, seal
+from gateway.endpoints.cookies import (
+    CookieRules,
+    cookies_beginning,
+    names_beginning,
+    open_sealed,
+    seal,
+)
 from gateway.message.fields import Fields
 from gateway.message.request import Request
 from gateway.message.target import parse_target
@@ -45,6 +51,14 @@ def test_the_session_cookie_is_the_one_that_authentication_reads(public_url, dom
 )
 def test_cookies_are_found_by_the_beginning_of_their_name(cookie, names):
     assert list(names_beginning(make_request(cookie), "gp-")) == names
+
+
+def test_a_cookie_sent_again_with_another_value_is_found_again():
+    cookie = b' gp-a ="1"; x=2; gp-a=2; gp-a=1; gp-b'
+
+    found = cookies_beginning(make_request(cookie), "gp-")
+
+    assert found == [("gp-a", "1"), ("gp-a", "2"), ("gp-b", "")]
 
 
 SEALER = Sealer((b"s" * 32,))

@@ -61,6 +61,12 @@ def test_trailers_are_short_whatever_follows():
         b"-1\r\n",
         b"\r\n",
         b"5 \r\n",
+        b"5;\r\n",
+        b"5;a;\r\n",
+        b"5;=b\r\n",
+        b"5;a=\r\n",
+        b"5;\xff\r\n",
+        b'5;a="b\r\n',
     ],
 )
 @pytest.mark.parametrize("step", [1, 7, 100_000])

@@ -1,16 +1,20 @@
 """Identity lines: what they say, how long they are kept, and that the assertion verifies."""
 
+import asyncio
 import json
 
 import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from gateway.accounts.manager import load_accounts
+from gateway.errors import StoreUnavailableError
 from gateway.model import ANONYMOUS, Identity
 from gateway.mutate.identity import AssertionRules, IdentityFields, assertion_claims
 from gateway.mutate.templates import compile_template, literal
 from gateway.sessions.sealing import Sealer
 from gateway.signer import load_signer
+from gateway.storage import open_store
 from gateway.storage.memory import MemoryStore
 
 NOW = 1_800_000_000
@@ -138,6 +142,29 @@ async def test_any_library_verifies_it_by_the_key_set():
     assert token.claims["user"] == "alice"
     assert token.claims["exp"] == NOW + 60
     assert "d" not in _read(signer)["keys"][0]
+
+
+async def test_its_key_outlives_every_secret():
+    store = MemoryStore(lambda: float(NOW))
+    old, new = b"0" * 32, b"1" * 32
+    found = [await load_signer(store, Sealer(secrets)) for secrets in ((old,), (new, old), (new,))]
+
+    assert len({signer.document for signer in found}) == 1
+    with pytest.raises(StoreUnavailableError, match="sealed under another secret"):
+        await load_signer(store, Sealer((old,)))
+
+
+@pytest.mark.parametrize("secrets", [(b"0" * 32,), (b"1" * 32, b"0" * 32)])
+async def test_many_that_load_at_once_have_one_key(tmp_path, secrets):
+    store = open_store("sqlite", tmp_path, lambda: float(NOW))
+    if len(secrets) > 1:
+        await load_signer(store, Sealer((b"0" * 32,)))
+        await load_accounts(store, Sealer((b"0" * 32,)))
+    found = await asyncio.gather(*(load_signer(store, Sealer(secrets)) for _ in range(16)))
+    await asyncio.gather(*(load_accounts(store, Sealer(secrets)) for _ in range(16)))
+    await store.aclose()
+
+    assert len({signer.document for signer in found}) == 1
 
 
 def _read(signer):

@@ -13,6 +13,19 @@ def test_a_sign_in_makes_a_seed_once_and_names_the_owner():
     assert (second.seed, second.owner) == ("seed1", "b")
 
 
+def test_a_sign_in_names_its_session_until_somebody_signs_out():
+    jar = NO_JAR.signed_in("a", "seed", "f" * 64, 1000.9)
+
+    assert (jar.session, jar.session_began_at) == ("f" * 64, 1000)
+    assert decode_jar(encode_jar(jar)) == jar
+    assert jar.signed_out(("a",), "new").session == ""
+    assert jar.signed_out((), "new").session == ""
+
+
+def test_a_jar_of_an_older_version_is_read():
+    assert decode_jar(b'["seed","a",[["b",2]]]') == Jar("seed", "a", (("b", 2),))
+
+
 def test_a_sign_out_counts_for_its_account_alone():
     jar = NO_JAR.signed_in("a", "seed").signed_out(("a",), "other")
 

@@ -46,6 +46,17 @@ def test_fields_pass_as_sent_and_in_order():
     assert passed(*lines) == (b"X-b: 1\r\nx-A: 2\r\nX-B: 3\r\nAccept: */*\r\nX-Empty: \r\n")
 
 
+def test_a_key_in_a_field_of_another_name_is_kept_from_the_app():
+    rules = FieldRules(key_field=b"x-gear-key")
+    lines = (b"X-Gear-Key: gp_a", b"X_GEAR_KEY: gp_a", b"X-API-Key: gp_a", b"Accept: */*")
+
+    assert rules.lines(fields_of(*lines)) == b"Accept: */*\r\n"
+    assert rules.lines(fields_of(b"X-Gear-Key: theirs")) == b"X-Gear-Key: theirs\r\n"
+    assert rules.trailers(((b"X-Gear-Key", b"theirs"), (b"X-Sum", b"1")), fields_of()) == (
+        (b"X-Sum", b"1"),
+    )
+
+
 @pytest.mark.parametrize(
     "line",
     [

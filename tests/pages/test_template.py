@@ -53,6 +53,19 @@ PAGES: dict[str, dict[str, object]] = {
             }
             for current in (True, False)
         ],
+        "keys": {
+            "rows": [
+                {
+                    **dict.fromkeys(("id", "name", "expires", "created", "last_used"), HOSTILE),
+                    "scopes": [HOSTILE],
+                    "routes": [HOSTILE],
+                    "is_over": True,
+                }
+            ],
+            "scopes": [HOSTILE],
+            "lifetimes": ["30d"],
+            **dict.fromkeys(("made", "made_name", "prove_anew_url", "refused"), HOSTILE),
+        },
         "action": "/",
         "logout_url": "/",
         "home_url": "/",

@@ -102,7 +102,7 @@ const configuration = {
       getResourceServerInfo: (ctx, resource) => ({
         scope: 'api:read api:write',
         audience: resource,
-        accessTokenFormat: 'jwt',
+        accessTokenFormat: resource.includes('opaque') ? 'opaque' : 'jwt',
         jwt: { sign: { alg: 'RS256' } },
       }),
     },

@@ -566,3 +566,29 @@ async def test_a_record_of_a_version_nobody_reads_is_no_session(
     assert await other.load(cookie, clock.now) is None
     assert await other.list_all() == []
     assert (await other.end(cookie)).info is None
+
+
+async def test_it_is_known_for_a_while_that_a_session_was_signed_out(
+    manager, make_manager, sign_in, clock, store
+):
+    other = await make_manager()
+    sessions = [(await sign_in(manager, f"user{n}"))[1] for n in range(3)]
+    cookie, replaced = await sign_in(manager)
+    await manager.end(sessions[0])
+    await other.end_for("user1")
+    await sign_in(manager, replaces=cookie)
+    assert await manager.end_by_id("f" * 64) is None
+
+    async def left():
+        found = [*sessions, replaced]
+        return [await other.had_left(it.session_id, it.created_at, clock.now) for it in found]
+
+    assert await left() == [True, True, False, False]
+    assert await other.had_left("f" * 64, clock.now, clock.now) is False
+    clock.now += 89 * 86400
+    assert await left() == [True, True, False, False]
+    clock.now += 86400
+    await store.sweep(clock.now)
+    assert await left() == [True] * 4  # Nobody can tell any more.
+    clock.now -= 180 * 86400
+    assert await left() == [True] * 4

@@ -36,7 +36,7 @@ ADDED = [
     (
         "zzz: 1",
         '4:1: unknown setting "zzz" (one of: auth_mode, secret, secret_file, data_dir, store, '
-        "server, sessions, routes, audit, metrics)",
+        "server, sessions, bearer, api_keys, routes, audit, metrics)",
     ),
     ("auth_mode: standalone", "4:12: auth_mode: standalone is not there yet"),
     ("auth_mode: hybrid", "4:12: auth_mode: hybrid is not there yet"),
@@ -55,8 +55,46 @@ ADDED = [
         "(one of: sqlite, memory, redis://, rediss://, postgresql://)",
     ),
     ("store: [sqlite]", "4:1: store: must be sqlite, memory or a URL, not a list"),
-    ("bearer: []", "4:1: bearer: is not there yet"),
-    ("api_keys: {}", "4:1: api_keys: is not there yet"),
+    (
+        "bearer: {issuer: https://id.example.com}",
+        "4:1: bearer: must be a list, not a mapping",
+    ),
+    ("bearer: [{audiences: a}]", '4:10: bearer[0]: "issuer" is missing'),
+    (
+        "bearer: [{issuer: https://id.example.com}]",
+        '4:10: bearer[0]: "audiences" is missing',
+    ),
+    (
+        "bearer: [{issuer: https://id.example.com, audiences: []}]",
+        "4:43: bearer[0].audiences: is empty: give it a value or leave it out",
+    ),
+    (
+        "bearer: [{issuer: https://id.example.com, audiences: a, algorithms: [HS256]}]",
+        '4:70: bearer[0].algorithms[0]: unknown algorithms "HS256" (did you mean "RS256"?)',
+    ),
+    (
+        "bearer: [{issuer: https://id.example.com, audiences: a, introspection: {client_id: c}}]",
+        "4:57: bearer[0].introspection: give one of client_secret_file and client_key_file",
+    ),
+    (
+        "bearer: [{issuer: https://id.example.com, audiences: a, introspection: "
+        "{client_id: c, client_secret: s, client_auth: private_key_jwt}}]",
+        "4:57: bearer[0].introspection: client_auth private_key_jwt needs client_key_file",
+    ),
+    (
+        "bearer: [{issuer: https://id.example.com, audiences: a, introspection: "
+        "{client_id: c, client_secret: s, cache: 1h}}]",
+        "4:112: bearer[0].introspection.cache: "
+        "an answer may be believed for 5m at most: a revoked token is good that long",
+    ),
+    (
+        "bearer: [{issuer: https://i.test, audiences: a}, {issuer: https://i.test, audiences: b}]",
+        '4:59: bearer[1].issuer: "https://i.test" is bearer[0] already',
+    ),
+    (
+        "routes: [{name: a, prefix: /, access: signed_in, credentials: bearer}]",
+        "4:63: routes[0].credentials: bearer is not configured: no issuer's tokens are taken",
+    ),
     ("tokens: {}", "4:1: tokens: is not there yet"),
     ("accounts: {}", "4:1: accounts: is not there yet"),
     ("forward_auth: {}", "4:1: forward_auth: is not there yet"),

@@ -1,0 +1,171 @@
+"""API keys: in a field of their own, as a Bearer token, or as the password of Basic."""
+
+import base64
+import binascii
+from dataclasses import replace
+
+from gateway.authn.authenticator import (
+    NOT_PRESENTED,
+    Authenticated,
+    Outcome,
+    Rejected,
+)
+from gateway.authn.combine import combine
+from gateway.authn.parts import Parts
+from gateway.authn.unrecognised import AUTHORIZATION
+from gateway.credentials.key_format import PREFIX, ApiKey, parse_key
+from gateway.credentials.keys import ApiKeys
+from gateway.message.fields import Fields, fold
+from gateway.message.request import Request
+from gateway.model import Identity
+from gateway.settings.schema import ApiKeySettings
+
+_KIND = "api_key"
+_PREFIX = PREFIX.encode()
+# Longer than any key is, with a user name before it in Basic.
+_MAX_VALUE_BYTES = 4096
+
+_REPEATED = Rejected("repeated-credential", "several API key fields", status=400, kind=_KIND)
+_MALFORMED = Rejected("malformed-credential", "no API key, or its checksum is wrong", kind=_KIND)
+_UNKNOWN = Rejected("unknown-key", kind=_KIND)
+_EXPIRED = Rejected("key-expired", kind=_KIND)
+_THROTTLED = Rejected("credential-throttled", "too many unknown keys", status=429, kind=_KIND)
+
+Found = tuple[ApiKey, ...] | Rejected
+
+
+class ApiKeyAuthenticator:
+    """Looks keys up by their digest; see Authenticator."""
+
+    credential = _KIND
+    cookies: frozenset[str] = frozenset()
+
+    def __init__(self, keys: ApiKeys, settings: ApiKeySettings, issuer: str) -> None:
+        """Take the keys of `keys` and those of the file, for whose users `issuer` vouches."""
+        self._keys = keys
+        self._header = settings.header.lower().encode()
+        self._static = {
+            bytes.fromhex(it.sha256): Identity(
+                user=it.user,
+                subject=it.user,
+                issuer=issuer,
+                credential=_KIND,
+                scopes=frozenset(it.scopes),
+                key_id=f"static:{it.name}",
+                expires_at=it.expires_at,
+            )
+            for it in settings.static
+        }
+        self.fields = frozenset({fold(self._header)})
+
+    @property
+    def guarded(self) -> bytes:
+        """The field, in lower case, in which nothing but a key may stand."""
+        return self._header
+
+    def recognises(self, field: bytes, value: bytes) -> bool:
+        """Whether there is a ``gp_`` where a key would be."""
+        if field == self._header:
+            return value.startswith(_PREFIX)
+        return field == AUTHORIZATION and _in_authorization(value) is not None
+
+    def recall(self, request: Request) -> Outcome | None:
+        """See Authenticator.recall; None unless every key is known here."""
+        found = self._presented(request.fields)
+        if not found:
+            return NOT_PRESENTED
+        if isinstance(found, Rejected):
+            return found
+        if len(found) == 1:
+            return self._recall_one(found[0], request.received_at)
+        outcomes = [self._recall_one(key, request.received_at) for key in found]
+        known = [outcome for outcome in outcomes if outcome is not None]
+        return combine(known) if len(known) == len(outcomes) else None
+
+    async def authenticate(self, request: Request) -> Outcome:
+        """See Authenticator.authenticate."""
+        found = self._presented(request.fields)
+        if isinstance(found, Rejected):
+            return found
+        return combine([await self._judge(key, request) for key in found])
+
+    def _recall_one(self, key: ApiKey, now: float) -> Outcome | None:
+        identity = self._static.get(key.digest)
+        if identity is None:
+            entry = self._keys.recall(key, now)
+            if entry is None:
+                return None
+            identity = entry.identity
+        return _EXPIRED if _is_over(identity, now) else Authenticated(identity)
+
+    async def _judge(self, key: ApiKey, request: Request) -> Outcome:
+        now = request.received_at
+        recalled = self._recall_one(key, now)
+        if recalled is not None:
+            return recalled
+        # Counted before the store is asked: many may be on their way at once.
+        counts = not self._keys.remembers(key)
+        if counts:
+            wait_s = self._keys.wrong.take(request.client, now)
+            if wait_s:
+                return replace(_THROTTLED, detail=f"another try in {wait_s:.1f} s")
+        entry = await self._keys.load(key, now)
+        if entry is None:
+            return _UNKNOWN
+        if counts:
+            self._keys.wrong.give_back(request.client)
+        return _EXPIRED if _is_over(entry.identity, now) else Authenticated(entry.identity)
+
+    def _presented(self, fields: Fields) -> Found:
+        """The keys in these fields, the one that counts first being first."""
+        found: Found | None = fields.derived.get(self)
+        if found is None:
+            found = fields.derived[self] = self._read(fields)
+        return found
+
+    def _read(self, fields: Fields) -> Found:
+        texts = [t for v in fields.all(AUTHORIZATION) if (t := _in_authorization(v)) is not None]
+        own = fields.all(self._header)
+        if len(own) > 1 or (texts and len(fields.all(AUTHORIZATION)) > 1):
+            return _REPEATED
+        texts += own
+        keys = [_parse(text) for text in texts]
+        known = [key for key in keys if key is not None]
+        return tuple(dict.fromkeys(known)) if len(known) == len(keys) else _MALFORMED
+
+
+def _is_over(identity: Identity, now: float) -> bool:
+    return identity.expires_at is not None and now >= identity.expires_at
+
+
+def _parse(text: bytes) -> ApiKey | None:
+    return parse_key(text.decode("latin-1"))
+
+
+def _in_authorization(value: bytes) -> bytes | None:
+    """What stands where a key would be in an Authorization value; None where none of ours does.
+
+    ``Bearer gp_…`` (RFC 6750, section 2.1), or ``Basic`` with any user name and the key as the
+    password (RFC 7617, section 2).
+    """
+    if len(value) > _MAX_VALUE_BYTES:
+        return None
+    scheme, _, credential = value.partition(b" ")
+    credential = credential.strip(b" ")
+    scheme = scheme.lower()
+    if scheme == b"basic":
+        try:
+            credential = base64.b64decode(credential, validate=True).partition(b":")[2]
+        except (binascii.Error, ValueError):
+            return None
+    elif scheme != b"bearer":
+        return None
+    return credential if credential.startswith(_PREFIX) else None
+
+
+def build(parts: Parts) -> ApiKeyAuthenticator | None:
+    """The authenticator of this configuration's keys; None where it takes none."""
+    settings, keys = parts.settings.api_keys, parts.keys
+    if settings is None or keys is None:
+        return None
+    return ApiKeyAuthenticator(keys, settings, parts.settings.public_url[0])

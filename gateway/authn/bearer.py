@@ -1,0 +1,195 @@
+"""Access tokens that other parties issue, in ``Authorization: Bearer`` (RFC 6750, section 2.1)."""
+
+import re
+from collections import OrderedDict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from hashlib import sha256
+from typing import Protocol
+
+from gateway.authn.authenticator import NOT_PRESENTED, Authenticated, Outcome, Rejected
+from gateway.authn.parts import Parts
+from gateway.authn.unrecognised import AUTHORIZATION
+from gateway.credentials.throttle import Throttle
+from gateway.errors import GatewayError
+from gateway.message.request import Request
+from gateway.model import Identity
+from gateway.oidc.access_token import INVALID, Proven, UnacceptableTokenError
+from gateway.oidc.bearer_issuer import (
+    INACTIVE,
+    REMEMBER_S,
+    BearerIssuer,
+    is_jwt,
+    read_jwt,
+    stated_issuer,
+)
+from gateway.oidc.tokens import BadTokenError
+
+_KIND = "bearer"
+# RFC 9110, section 11.2: any case, one space or more; RFC 6750, section 2.1: b64token.
+_BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
+# The gateway's own keys and tokens begin so, and no issuer is asked about one.
+_OWN = b"gp_"
+_MAX_REMEMBERED = 10_000
+# New tokens at once from one address; then one each half a second.  Verifying as many takes less
+# than a tenth of a second.
+_ALLOWED, _PER_S = 200, 100.0
+_THROTTLED = Rejected("credential-throttled", status=429, kind=_KIND)
+
+
+class Claimant(Protocol):
+    """Who knows which account a user name belongs to."""
+
+    async def claim(self, identity: Identity) -> Identity:
+        """`identity` with its account.
+
+        Raises:
+            GatewayError: The user name is another account's, or the store cannot answer.
+        """
+
+
+class BearerAuthenticator:
+    """Judges access tokens, and remembers the good ones by digest; see Authenticator."""
+
+    credential = _KIND
+    fields = frozenset({AUTHORIZATION})
+    cookies: frozenset[str] = frozenset()
+
+    def __init__(
+        self, issuers: Iterable[BearerIssuer], accounts: Claimant, wrong: Throttle | None = None
+    ) -> None:
+        """Take the tokens of `issuers`; those that introspect are asked in this order.
+
+        `wrong` counts the tokens, by address, that were found to be bad.
+        """
+        self._issuers: Mapping[str, BearerIssuer] = {it.issuer: it for it in issuers}
+        self._introspecting = tuple(it for it in self._issuers.values() if it.introspects)
+        self._accounts = accounts
+        self._wrong = Throttle(_ALLOWED, _PER_S) if wrong is None else wrong
+        self._remembered: OrderedDict[bytes, tuple[float, Authenticated]] = OrderedDict()
+        # Whose tokens change every few minutes has the same account all day.
+        self._accounts_of: OrderedDict[tuple[str, str, str], tuple[float, str | None]] = (
+            OrderedDict()
+        )
+        # What was made of the field value looked at last: each stage asks about the same one.
+        self._digested: tuple[bytes, bytes] = (b"", b"")
+        self._read: tuple[bytes, str | None] = (b"", None)
+
+    def recognises(self, field: bytes, value: bytes) -> bool:
+        """Whether `value` is a JWT of one of the issuers, or opaque and one of them is asked."""
+        if field != AUTHORIZATION:
+            return False
+        return self._digest(value) in self._remembered or self._token(value) is not None
+
+    def recall(self, request: Request) -> Outcome | None:
+        """See Authenticator.recall; None for a token that is not remembered as good."""
+        values = request.fields.all(AUTHORIZATION)
+        if not values:
+            return NOT_PRESENTED
+        if len(values) > 1:
+            return Rejected("repeated-credential", "several tokens", status=400, kind=_KIND)
+        value = values[0]
+        known = self._remembered.get(self._digest(value))
+        if known is not None and request.received_at < known[0]:
+            return known[1]
+        return None if self._token(value) is not None else NOT_PRESENTED
+
+    async def authenticate(self, request: Request) -> Outcome:
+        """See Authenticator.authenticate.
+
+        Raises:
+            UserTakenError: The token's user belongs to another account.
+            UserMissingError: The token does not say who the user is.
+        """
+        outcome = self.recall(request)
+        if outcome is not None:
+            return outcome
+        value, now = request.fields.all(AUTHORIZATION)[0], request.received_at
+        token = self._token(value)
+        if token is None:  # pragma: no cover - recall has seen to it
+            return NOT_PRESENTED
+        # Counted before any work is done: many may be on their way at once.
+        if self._wrong.take(request.client, now):
+            return _THROTTLED
+        try:
+            proven = await self._prove(token)
+        except UnacceptableTokenError as error:
+            return Rejected(error.reason, str(error), kind=_KIND)
+        except GatewayError:
+            # The token is good, or nobody could tell.
+            self._wrong.give_back(request.client)
+            raise
+        self._wrong.give_back(request.client)
+        authenticated = Authenticated(await self._claimed(proven, now))
+        if now < proven.until:
+            self._remember(self._digest(value), proven.until, authenticated)
+        return authenticated
+
+    async def _prove(self, token: str) -> Proven:
+        if is_jwt(token):
+            try:
+                jwt = read_jwt(token)
+            except BadTokenError as error:
+                raise UnacceptableTokenError(INVALID, str(error)) from error
+            return await self._issuers[str(jwt.claims.get("iss"))].verify(jwt)
+        inactive: UnacceptableTokenError | None = None
+        for issuer in self._introspecting:
+            try:
+                return await issuer.introspect(token)
+            except UnacceptableTokenError as error:
+                if error.reason != INACTIVE:
+                    raise
+                inactive = error
+        raise inactive or UnacceptableTokenError(INVALID, "nobody is asked about such tokens")
+
+    async def _claimed(self, proven: Proven, now: float) -> Identity:
+        """The identity with its account: a client's is never that of a person.
+
+        Where clients may choose their ids, one could choose a person's subject (RFC 9068,
+        section 5).
+        """
+        identity = proven.identity
+        subject = f"client\0{identity.subject}" if proven.is_client else identity.subject
+        who = identity.issuer, subject, identity.user
+        known = self._accounts_of.get(who)
+        if known is not None and 0 <= now - known[0] < REMEMBER_S:
+            return replace(identity, account_id=known[1])
+        claimed = await self._accounts.claim(replace(identity, subject=subject))
+        while len(self._accounts_of) >= _MAX_REMEMBERED:
+            self._accounts_of.popitem(last=False)
+        self._accounts_of[who] = now, claimed.account_id
+        return replace(claimed, subject=identity.subject)
+
+    def _remember(self, digest: bytes, until: float, authenticated: Authenticated) -> None:
+        while len(self._remembered) >= _MAX_REMEMBERED:
+            self._remembered.popitem(last=False)
+        self._remembered[digest] = until, authenticated
+
+    def _digest(self, value: bytes) -> bytes:
+        last, digest = self._digested
+        if value is not last:
+            digest = sha256(value).digest()
+            self._digested = value, digest
+        return digest
+
+    def _token(self, value: bytes) -> str | None:
+        """The token in `value` that is this authenticator's to judge; None where there is none."""
+        last, token = self._read
+        if value is not last:
+            token = self._find_token(value)
+            self._read = value, token
+        return token
+
+    def _find_token(self, value: bytes) -> str | None:
+        found = _BEARER.fullmatch(value)
+        if found is None or found[1].startswith(_OWN):
+            return None
+        token = found[1].decode("ascii")
+        if is_jwt(token):
+            return token if stated_issuer(token) in self._issuers else None
+        return token if self._introspecting else None
+
+
+def build(parts: Parts) -> BearerAuthenticator | None:
+    """The authenticator of the configured issuers; None where none is configured."""
+    return parts.bearer

@@ -1,0 +1,88 @@
+"""One worker's memory of the API keys it serves, bounded, and of those revoked lately."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from gateway.credentials.key_record import KeyRecord
+from gateway.model import Identity
+
+
+@dataclass(slots=True, eq=False)
+class CachedKey:
+    """A key as this worker knows it; the times move while it is cached.
+
+    Attributes:
+        identity: Who asks with it; the same object each time, by which others remember things.
+        checked_at: When the store was last asked about it.
+        used_at: When a request last used it here; 0 for not yet.
+        due: Whether the background task was told to look after it.
+    """
+
+    record: KeyRecord
+    identity: Identity
+    checked_at: float
+    used_at: float = 0.0
+    due: bool = False
+
+
+class KeyCache:
+    """Keys by their digest; the one unused for longest goes first when full.
+
+    Attributes:
+        doubts: How often all that is known here was called in doubt.
+    """
+
+    def __init__(self, max_keys: int, remember_revoked_s: float) -> None:
+        self._max_keys = max_keys
+        self._remember_revoked_s = remember_revoked_s
+        self._entries: OrderedDict[bytes, CachedKey] = OrderedDict()
+        self._digests: dict[str, bytes] = {}
+        self._revoked: dict[str, float] = {}
+        self.doubts = 0
+
+    def get(self, digest: bytes) -> CachedKey | None:
+        """The key of that digest, if it is here."""
+        entry = self._entries.get(digest)
+        if entry is not None:
+            self._entries.move_to_end(digest)
+        return entry
+
+    def add(self, entry: CachedKey) -> None:
+        """Remember a key in place of what was known of it."""
+        self.drop(entry.record.key_id)
+        while len(self._entries) >= self._max_keys:
+            _, oldest = self._entries.popitem(last=False)
+            del self._digests[oldest.record.key_id]
+        self._entries[entry.record.digest] = entry
+        self._digests[entry.record.key_id] = entry.record.digest
+
+    def drop(self, key_id: str) -> None:
+        """Forget a key, so that the store is asked about it next."""
+        digest = self._digests.pop(key_id, None)
+        if digest is not None:
+            del self._entries[digest]
+
+    def holds(self, entry: CachedKey) -> bool:
+        """Whether `entry` is still what is known of its key."""
+        return self._entries.get(entry.record.digest) is entry
+
+    def revoke(self, key_id: str, now: float) -> None:
+        """Forget a key for good: no read of the store that is under way brings it back."""
+        self.drop(key_id)
+        self._revoked[key_id] = now
+
+    def is_revoked(self, key_id: str) -> bool:
+        """Whether the key was revoked lately."""
+        return key_id in self._revoked
+
+    def forget_revoked(self, now: float) -> None:
+        """Forget the revocations no read can be under way from any more."""
+        for key_id, revoked_at in list(self._revoked.items()):
+            if abs(now - revoked_at) >= self._remember_revoked_s:
+                del self._revoked[key_id]
+
+    def doubt(self) -> None:
+        """Have every key looked up before it is used again: some may be revoked unheard."""
+        self.doubts += 1
+        for entry in self._entries.values():
+            entry.checked_at = float("-inf")

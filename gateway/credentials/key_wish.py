@@ -1,0 +1,93 @@
+"""What an owner may ask for in a new API key.  Pure."""
+
+import re
+from dataclasses import dataclass
+
+from gateway.errors import GatewayError
+from gateway.settings.api_keys import ApiKeySettings
+from gateway.settings.scalars import parse_duration
+
+_SECONDS = re.compile(r"[0-9]{1,11}")
+_MAX_NAME_CHARS = 100
+_DEFAULT_LIFETIME_S = 90 * 86400.0
+
+
+class KeyRefusedError(GatewayError):
+    """What a key should be is not what it may be; the message is for whoever asks."""
+
+    reason = "invalid-request"
+    status = 400
+
+
+class ScopeNotGrantableError(KeyRefusedError):
+    """The key should have a scope that owners may not give."""
+
+    reason = "scope-not-grantable"
+    status = 403
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWish:
+    """A key that may be made."""
+
+    name: str
+    scopes: tuple[str, ...]
+    lifetime_s: float
+
+
+def read_wish(name: object, scopes: object, expires_in: object, rules: ApiKeySettings) -> KeyWish:
+    """The key that somebody asks for, if it may be.
+
+    Args:
+        name: Text of at most 100 characters.
+        scopes: A list of scopes, each of `grantable_scopes`; None for none.
+        expires_in: Seconds, or a duration as in the file; None for 90 days, or `max_lifetime`
+            where that is less.
+        rules: What may be.
+
+    Raises:
+        KeyRefusedError: It may not be.
+    """
+    wanted = _scopes(scopes)
+    missing = sorted(set(wanted) - set(rules.grantable_scopes))
+    if missing:
+        raise ScopeNotGrantableError(f"not in grantable_scopes: {', '.join(missing)}")
+    return KeyWish(_name(name), wanted, lifetime(expires_in, rules))
+
+
+def lifetime(expires_in: object, rules: ApiKeySettings) -> float:
+    """Seconds that a key lives for whom `expires_in` was asked.
+
+    Raises:
+        KeyRefusedError: It is no lifetime, or longer than `max_lifetime`.
+    """
+    if expires_in is None:
+        return min(_DEFAULT_LIFETIME_S, rules.max_lifetime)
+    try:
+        seconds = parse_duration(_digits_as_seconds(expires_in))
+    except ValueError as error:
+        raise KeyRefusedError("expires_in is neither seconds nor a duration like 90d") from error
+    if not 1 <= seconds <= rules.max_lifetime:
+        raise KeyRefusedError(f"expires_in must be from 1 to {rules.max_lifetime:g} seconds")
+    return seconds
+
+
+def _digits_as_seconds(value: object) -> object:
+    return int(value) if isinstance(value, str) and _SECONDS.fullmatch(value) else value
+
+
+def _name(name: object) -> str:
+    if not isinstance(name, str):
+        raise KeyRefusedError("name must be text")
+    name = name.strip()
+    if not 0 < len(name) <= _MAX_NAME_CHARS or not name.isprintable():
+        raise KeyRefusedError(f"name must be 1 to {_MAX_NAME_CHARS} printable characters")
+    return name
+
+
+def _scopes(scopes: object) -> tuple[str, ...]:
+    if scopes is None:
+        return ()
+    if not isinstance(scopes, list | tuple) or not all(isinstance(it, str) for it in scopes):
+        raise KeyRefusedError("scopes must be a list of texts")
+    return tuple(sorted(set(scopes)))

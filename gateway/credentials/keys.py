@@ -1,0 +1,360 @@
+"""API keys over any store: made, remembered, found again, revoked on every worker.
+
+The store has ``api-key:<id>`` with a sealed record, in which the key itself is not: only its
+digest.  A message revokes a key on every worker within a second.  Messages may get lost: where
+the store notices, every key is looked up before it is used again.  Where it does not, a key in
+use is also looked up every `CHECK_S` in the background, and one that was not for `MAX_UNCHECKED_S`
+is looked up before it is used.
+"""
+
+import asyncio
+import json
+import logging
+import secrets
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from gateway.accounts.owner import fold_user
+from gateway.credentials.key_cache import CachedKey, KeyCache
+from gateway.credentials.key_format import ApiKey, is_key_id, new_key, parse_key
+from gateway.credentials.key_record import (
+    KeyRecord,
+    decode_record,
+    encode_record,
+    newest_first,
+    owner_of,
+)
+from gateway.credentials.throttle import Throttle
+from gateway.errors import GatewayError, StoreUnavailableError
+from gateway.model import Identity
+from gateway.sessions.sealing import RandomBytes, Sealer
+from gateway.storage.store import Clock, Store
+
+_log = logging.getLogger(__name__)
+
+CHECK_S = 30.0
+MAX_UNCHECKED_S = 60.0
+# The time of last use is written at most this often.
+TOUCH_S = 60.0
+# A key that has run out is shown for as long, so that its owner sees why it is refused.
+_SHOWN_S = 7 * 86400
+_RETRY_S = 5.0
+_ROUND_S = 30.0
+_REMEMBERED = 8192
+_REMEMBER_REVOKED_S = 120.0
+MOST_KEYS = 100
+_CHANNEL = "api-keys"
+_EVERY_KEY = "api-keys"
+_PURPOSE = "api-key"
+
+
+class TooManyKeysError(GatewayError):
+    """The owner has as many keys as one may have."""
+
+    reason = "too-many-keys"
+    status = 409
+
+
+class ApiKeys:
+    """See the module.
+
+    Attributes:
+        wrong: Counts, by address, the keys that this worker had to ask the store about in vain.
+    """
+
+    def __init__(
+        self, store: Store, sealer: Sealer, clock: Clock, random: RandomBytes = secrets.token_bytes
+    ) -> None:
+        """Use the sealer that `load_key_sealer` gave."""
+        self._store = store
+        self._sealer = sealer
+        self._clock = clock
+        self._random = random
+        self.wrong = Throttle()
+        self._cache = KeyCache(_REMEMBERED, _REMEMBER_REVOKED_S)
+        self._due: list[CachedKey] = []
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        self._unsubscribe: Callable[[], None] | None = None
+        self._unsent: list[bytes] = []
+        self._on_revoke: list[Callable[[str], None]] = []
+        self._watched: Callable[[], Iterable[str]] = tuple
+
+    # Use.
+
+    def recall(self, key: ApiKey, now: float) -> CachedKey | None:
+        """The key as this worker remembers it, used at `now`; None: ask `load`."""
+        entry = self._cache.get(key.digest)
+        if entry is None:
+            return None
+        unchecked_s = abs(now - entry.checked_at)
+        if unchecked_s >= MAX_UNCHECKED_S:
+            return None
+        entry.used_at = now
+        if not entry.due and (unchecked_s >= CHECK_S or self._is_unwritten(entry)):
+            self._look_after_soon(entry)
+        return entry
+
+    def remembers(self, key: ApiKey) -> bool:
+        """Whether this worker has seen that the key is right, however long ago."""
+        return self._cache.get(key.digest) is not None
+
+    async def load(self, key: ApiKey, now: float) -> CachedKey | None:
+        """The key as the store knows it, used at `now`; None where there is none.
+
+        Raises:
+            StoreUnavailableError: The store could not answer, and this worker does not know the
+                key.
+        """
+        try:
+            data = await self._read(key.key_id)
+        except StoreUnavailableError:
+            known = self._cache.get(key.digest)
+            if known is None:
+                raise
+            known.checked_at = now - MAX_UNCHECKED_S + _RETRY_S
+            return known
+        record = self._open(key.key_id, data)
+        if data is None or record is None or self._cache.is_revoked(key.key_id):
+            self._cache.drop(key.key_id)
+            return None
+        # By digest: how much of a guess was right takes no time that could tell.
+        if not secrets.compare_digest(record.digest, key.digest):
+            return None
+        entry = CachedKey(record, record.identity(), checked_at=now, used_at=now)
+        self._cache.add(entry)
+        if self._is_unwritten(entry):
+            self._look_after_soon(entry)
+        return entry
+
+    # Make, show, revoke.
+
+    async def create(
+        self,
+        owner: Identity,
+        *,
+        name: str,
+        scopes: Iterable[str],
+        routes: Iterable[str],
+        lifetime_s: float,
+        now: float,
+    ) -> tuple[str, KeyRecord]:
+        """A new key, which nobody can be told again, and its record.
+
+        Raises:
+            TooManyKeysError: The owner has 100 already.
+            StoreUnavailableError: The key could not be kept.
+        """
+        held = [it for it in await self.list_of(owner) if it.expires_at > now]
+        if len(held) >= MOST_KEYS:
+            raise TooManyKeysError(f"user {owner.user!r} has {len(held)} keys")
+        text = new_key(self._random)
+        key = parse_key(text)
+        assert key is not None  # noqa: S101 - the format reads what it writes
+        record = KeyRecord(
+            key_id=key.key_id,
+            digest=key.digest,
+            name=name,
+            owner=owner_of(owner),
+            scopes=tuple(sorted(set(scopes))),
+            routes=tuple(sorted(set(routes))),
+            created_at=int(now),
+            expires_at=int(now + lifetime_s),
+        )
+        if not await self._swap(record, None, now):
+            raise StoreUnavailableError("there is a key of a new key's id")  # Of 2**64 ids.
+        return text, record
+
+    async def list_of(self, owner: Identity) -> list[KeyRecord]:
+        """The keys of the owner's subject and user name, the newest first."""
+        return await self._find(_owner_indexes(self._sealer, owner))
+
+    async def list_for(self, user: str) -> list[KeyRecord]:
+        """The keys of a user name, the newest first."""
+        return await self._find([_user_index(self._sealer, user)])
+
+    async def list_all(self) -> list[KeyRecord]:
+        """Every key, the newest first."""
+        return await self._find([_EVERY_KEY])
+
+    async def revoke(self, key_id: str) -> bool:
+        """Take a key away on every worker; whether there was one.  Who asks was checked.
+
+        Raises:
+            StoreUnavailableError: The key was not revoked.
+        """
+        if not is_key_id(key_id) or not await self._store.delete(_store_key(key_id)):
+            return False
+        self._forget(key_id)
+        self._unsent.append(json.dumps({"revoked": key_id}).encode())
+        try:
+            await self._send()
+        except StoreUnavailableError as error:
+            _log.warning("a revoked key is not told of yet: %s", error)
+        return True
+
+    def on_revoke(self, callback: Callable[[str], None]) -> None:
+        """Call `callback` with the id of each key that is revoked, on whichever worker."""
+        self._on_revoke.append(callback)
+
+    def watch(self, key_ids: Callable[[], Iterable[str]]) -> None:
+        """Look whether the keys that `key_ids` names are still there, though nobody asks."""
+        self._watched = key_ids
+
+    # The background task.
+
+    async def start(self) -> None:
+        """Listen to the other workers, and write times of use from now on."""
+        try:
+            await self._listen()
+        except StoreUnavailableError as error:
+            _log.warning("API keys: will listen when the store answers: %s", error)
+        self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def aclose(self) -> None:
+        """Write what is left to write and stop; safe to call twice."""
+        task, self._task = self._task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            try:
+                await self.upkeep()
+            except StoreUnavailableError as error:
+                _log.warning("API keys: the last times of use are not written: %s", error)
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+            self._unsubscribe = None
+
+    async def upkeep(self) -> None:
+        """Do now what the background task would do soon."""
+        self._cache.forget_revoked(self._clock())
+        due, self._due = self._due, []
+        for entry in due:
+            entry.due = False
+        for entry in due:
+            if self._cache.holds(entry):
+                await self._look_after(entry)
+        await self._listen()
+        await self._send()
+        for key_id in list(self._watched()):
+            if await self._store.get(_store_key(key_id)) is None:
+                self._forget(key_id)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(_ROUND_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass  # Tunnels are looked at, and lost messages sent, without any request.
+            self._wake.clear()
+            try:
+                await self.upkeep()
+            except StoreUnavailableError as error:
+                _log.warning("API keys: upkeep is put off: %s", error)
+                await asyncio.sleep(_RETRY_S)
+            except Exception:  # noqa: BLE001 - logged; without this task keys would go stale
+                _log.exception("API keys: upkeep failed")
+                await asyncio.sleep(_RETRY_S)
+
+    async def _look_after(self, entry: CachedKey) -> None:
+        """Learn what became of a cached key, and let the store know when it was used."""
+        key_id, doubts = entry.record.key_id, self._cache.doubts
+        data = await self._store.get(_store_key(key_id))
+        if not self._cache.holds(entry) or doubts != self._cache.doubts:
+            return
+        if data is None:
+            self._forget(key_id)
+            return
+        record = self._open(key_id, data)
+        if record is None or record.digest != entry.record.digest:
+            self._cache.drop(key_id)
+            return
+        now = self._clock()
+        # Only the time of last use ever changes, so that what follows from the rest stays.
+        entry.record, entry.checked_at = record, now
+        if self._is_unwritten(entry):
+            used = replace(record, last_used_at=int(entry.used_at))
+            if await self._swap(used, data, now):
+                entry.record = used
+
+    def _is_unwritten(self, entry: CachedKey) -> bool:
+        written_at = entry.record.last_used_at
+        return written_at is None or abs(entry.used_at - written_at) >= TOUCH_S
+
+    def _look_after_soon(self, entry: CachedKey) -> None:
+        entry.due = True
+        self._due.append(entry)
+        self._wake.set()
+
+    async def _listen(self) -> None:
+        if self._unsubscribe is None:
+            self._unsubscribe = await self._store.subscribe(_CHANNEL, self._heard, self._doubt)
+
+    def _doubt(self) -> None:
+        _log.info("API keys: all are looked up again: some may have been revoked unheard")
+        self._cache.doubt()
+        self._wake.set()
+
+    async def _send(self) -> None:
+        while self._unsent:
+            message = self._unsent[0]
+            await self._store.publish(_CHANNEL, message)
+            if message in self._unsent:
+                self._unsent.remove(message)
+
+    def _heard(self, message: bytes) -> None:
+        self._forget(str(json.loads(message)["revoked"]))
+
+    def _forget(self, key_id: str) -> None:
+        self._cache.revoke(key_id, self._clock())
+        for callback in self._on_revoke:
+            callback(key_id)
+
+    # The store.
+
+    async def _read(self, key_id: str) -> bytes | None:
+        while True:
+            doubts = self._cache.doubts
+            data = await self._store.get(_store_key(key_id))
+            if doubts == self._cache.doubts:
+                return data
+            # It may have been revoked, unheard, after it was read.
+
+    async def _find(self, indexes: Iterable[str]) -> list[KeyRecord]:
+        found: dict[str, KeyRecord] = {}
+        for index in indexes:
+            for key, data in await self._store.find(index):
+                record = self._open(key.removeprefix(_store_key("")), data)
+                if record is not None:
+                    found[record.key_id] = record
+        return newest_first(found.values())
+
+    async def _swap(self, record: KeyRecord, expected: bytes | None, now: float) -> bool:
+        key = _store_key(record.key_id)
+        return await self._store.compare_and_swap(
+            key,
+            expected,
+            self._sealer.seal(_PURPOSE, encode_record(record), context=key.encode()),
+            ttl_s=max(1.0, record.expires_at + _SHOWN_S - now),
+            indexes=[_EVERY_KEY, *_owner_indexes(self._sealer, record.owner)],
+        )
+
+    def _open(self, key_id: str, data: bytes | None) -> KeyRecord | None:
+        if data is None:
+            return None
+        opened = self._sealer.open_sealed(_PURPOSE, data, context=_store_key(key_id).encode())
+        return None if opened is None else decode_record(opened)
+
+
+def _store_key(key_id: str) -> str:
+    return f"api-key:{key_id}"
+
+
+def _owner_indexes(sealer: Sealer, owner: Identity) -> list[str]:
+    by_subject = sealer.digests("api-key-subject", owner.issuer, owner.subject)[0]
+    return [f"api-key-subject:{by_subject}", _user_index(sealer, owner.user)]
+
+
+def _user_index(sealer: Sealer, user: str) -> str:
+    return f"api-key-user:{sealer.digests('api-key-user', fold_user(user))[0]}"

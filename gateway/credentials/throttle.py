@@ -1,0 +1,56 @@
+"""How often one address may be wrong.  Pure but for what it remembers.
+
+What is already known to be right never comes here, so that a flood of guesses from an address that
+many share, a proxy or an office, is slowed down without those who are known there.
+"""
+
+from collections import OrderedDict
+from ipaddress import IPv6Address, ip_address
+
+# What one subscriber is given (RFC 6177, section 2): more than one address is not more clients.
+_IPV6_PREFIX_BITS = 64
+_MOST_ADDRESSES = 8192
+
+
+class Throttle:
+    """A bucket for each address: `allowed` tries at once, refilled evenly over `per_s`.
+
+    At most 8,192 addresses are remembered, the one that tried last longest.
+    """
+
+    def __init__(self, allowed: int = 20, per_s: float = 60.0) -> None:
+        self._interval_s = per_s / allowed
+        self._per_s = per_s
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+
+    def take(self, client: str, now: float) -> float:
+        """Count one try of `client` at `now`; 0 where it may, else the seconds to wait."""
+        key = _network(client)
+        # A bucket is never further from full than empty: if it seems so, the clock was set back.
+        behind_s = min(max(self._full_at.get(key, 0.0) - now, 0.0), self._per_s)
+        over_s = behind_s + self._interval_s - self._per_s
+        if over_s > self._interval_s / 2:
+            return over_s
+        self._full_at[key] = now + behind_s + self._interval_s
+        self._full_at.move_to_end(key)
+        if len(self._full_at) > _MOST_ADDRESSES:
+            self._full_at.popitem(last=False)
+        return 0.0
+
+    def give_back(self, client: str) -> None:
+        """Undo one `take`: the try was a good one."""
+        key = _network(client)
+        if key in self._full_at:
+            self._full_at[key] -= self._interval_s
+
+
+def _network(client: str) -> str:
+    if ":" not in client:
+        return client
+    try:
+        address = ip_address(client)
+    except ValueError:
+        return client
+    if not isinstance(address, IPv6Address) or address.ipv4_mapped is not None:
+        return str(getattr(address, "ipv4_mapped", None) or address)
+    return f"{int(address) >> (128 - _IPV6_PREFIX_BITS):x}/{_IPV6_PREFIX_BITS}"

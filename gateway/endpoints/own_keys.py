@@ -1,0 +1,144 @@
+"""``api/keys``: people make, see and revoke their own API keys, with a session only."""
+
+import orjson
+
+from gateway import responses
+from gateway.credentials.key_record import KeyRecord
+from gateway.credentials.key_wish import KeyRefusedError, KeyWish, read_wish
+from gateway.credentials.keys import ApiKeys, TooManyKeysError
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.origin import is_same_origin
+from gateway.endpoints.own_sessions import OwnSessions
+from gateway.message.request import Request
+from gateway.message.response import Response
+from gateway.model import Identity
+from gateway.sessions.session import Session
+from gateway.settings.api_keys import ApiKeySettings
+
+LOGIN_PATH = responses.LOGIN_PATH
+
+
+def describe(record: KeyRecord) -> dict[str, object]:
+    """What the owner is told of one key, never the key; times are seconds since the epoch."""
+    return {
+        "id": record.key_id,
+        "name": record.name,
+        "scopes": record.scopes,
+        "routes": record.routes,
+        "created_at": record.created_at,
+        "expires_at": record.expires_at,
+        "last_used_at": record.last_used_at,
+    }
+
+
+class SignInTooOldError(KeyRefusedError):
+    """A key outlives the session, so that an unguarded screen must not be enough to make one."""
+
+    reason = "sign-in-too-old"
+    status = 403
+
+
+class OwnKeys:
+    """Handlers of ``api/keys``, and what the account page needs of them.
+
+    Own are the keys of the same subject at the same issuer, and those of the user name, which no
+    other account has.
+    """
+
+    def __init__(
+        self, deps: Deps, keys: ApiKeys, rules: ApiKeySettings, sessions: OwnSessions
+    ) -> None:
+        self._deps = deps
+        self._keys = keys
+        self._sessions = sessions
+        self.rules = rules
+
+    async def show(self, request: Request, _body: bytes) -> Response:
+        """``GET``: a list, the one made last first."""
+        session = await self._deps.session(request)
+        if session is None:
+            return self._sessions.nobody(request)
+        found = [describe(record) for record in await self.of(session.identity)]
+        return responses.json_answer(request, 200, found)
+
+    async def make(self, request: Request, body: bytes) -> Response:
+        """``POST`` of ``{name, scopes, expires_in}``: 201 with the key, this once."""
+        if not is_same_origin(request):
+            return responses.problem(request, 403, "cross-site")
+        session = await self._deps.session(request)
+        if session is None:
+            return self._sessions.nobody(request)
+        try:
+            given = orjson.loads(body)
+        except ValueError:
+            given = None
+        if not isinstance(given, dict) or given.keys() - {"name", "scopes", "expires_in"}:
+            return _refused(request, KeyRefusedError("not {name, scopes, expires_in} as JSON"))
+        try:
+            self.require_fresh(session)
+            wish = read_wish(
+                given.get("name"), given.get("scopes"), given.get("expires_in"), self.rules
+            )
+            key, record = await self.create(session, wish)
+        except (KeyRefusedError, TooManyKeysError) as error:
+            return _refused(request, error, self.prove_anew_path(session))
+        about = describe(record)
+        answer = {name: about[name] for name in ("id", "name", "scopes", "expires_at")}
+        return responses.json_answer(request, 201, {**answer, "key": key})
+
+    async def revoke_one(self, key_id: str, request: Request, _body: bytes) -> Response:
+        """``DELETE api/keys/{id}``: 204, or 404 where the caller has no such key."""
+        if not is_same_origin(request):
+            return responses.problem(request, 403, "cross-site")
+        session = await self._deps.session(request)
+        if session is None:
+            return self._sessions.nobody(request)
+        if not await self.revoke(session, key_id):
+            return responses.problem(request, 404, "no-such-key")
+        return Response(204, (responses.NO_STORE,))
+
+    async def of(self, who: Identity) -> list[KeyRecord]:
+        """All keys of `who`, the newest first."""
+        return await self._keys.list_of(who)
+
+    def require_fresh(self, session: Session) -> None:
+        """Let a sign-in through that is recent enough.
+
+        Raises:
+            SignInTooOldError: It is not, or when it was is not known to be.
+        """
+        allowed_s = self.rules.fresh_sign_in
+        # A provider that does not tell when the person proved who they are has done so, as far as
+        # anybody knows, when the session began.
+        proven_at = session.identity.authenticated_at
+        at = session.created_at if proven_at is None else proven_at
+        if allowed_s and abs(self._deps.clock() - at) > allowed_s:
+            raise SignInTooOldError("signed in too long ago")
+
+    async def create(self, session: Session, wish: KeyWish) -> tuple[str, KeyRecord]:
+        """A new key of the session's owner, and its record; `require_fresh` was asked."""
+        return await self._keys.create(
+            session.identity,
+            name=wish.name,
+            scopes=wish.scopes,
+            routes=(),
+            lifetime_s=wish.lifetime_s,
+            now=self._deps.clock(),
+        )
+
+    async def revoke(self, session: Session, key_id: str) -> bool:
+        """Revoke one of the owner's keys; False where there is none of that id."""
+        owned = {record.key_id for record in await self.of(session.identity)}
+        return key_id in owned and await self._keys.revoke(key_id)
+
+    def prove_anew_path(self, session: Session) -> str:
+        """Where a person proves anew who they are."""
+        return f"{LOGIN_PATH}{session.provider}?max_age={int(self.rules.fresh_sign_in)}"
+
+
+def _refused(
+    request: Request, error: KeyRefusedError | TooManyKeysError, sign_in: str = ""
+) -> Response:
+    where = sign_in if isinstance(error, SignInTooOldError) else ""
+    # The message is made of the settings and of the words above, and quotes no secret.
+    return responses.problem(request, error.status, error.reason, detail=str(error), sign_in=where)

@@ -1,0 +1,75 @@
+"""``/.well-known/oauth-protected-resource``: whose access tokens are taken here (RFC 9728).
+
+A client that knows nothing but the address it was refused at finds its way by this document: an
+MCP client, for one.  It stands outside the gateway's own prefix, where the RFC wants it.
+"""
+
+from collections.abc import Callable, Sequence
+
+from gateway import responses
+from gateway.endpoints.deps import Handler
+from gateway.message.request import Request
+from gateway.message.response import Response
+
+WELL_KNOWN = "/.well-known/oauth-protected-resource"
+_BELOW = WELL_KNOWN + "/"
+# Nothing in it is anybody's own, and clients in browsers are of any origin; the field that an MCP
+# client adds has them ask first (Fetch standard, section 3.2.3).
+_ANYWHERE = (("Access-Control-Allow-Origin", "*"),)
+_PREFLIGHT = (
+    *_ANYWHERE,
+    ("Access-Control-Allow-Methods", "GET"),
+    ("Access-Control-Allow-Headers", "*"),
+)
+
+
+class ProtectedResource:
+    """The documents; one for the host as a whole, and one for each path below it."""
+
+    def __init__(
+        self,
+        issuers: Sequence[str],
+        scopes: Sequence[str],
+        accepts: Callable[[str, str], bool],
+    ) -> None:
+        """Name `issuers`, and the `scopes` that rules ask for.
+
+        `accepts` says whether a bearer token is of use on a host and path; the path ``""`` is any.
+        """
+        self._document: dict[str, object] = {
+            "authorization_servers": list(issuers),
+            "bearer_methods_supported": ["header"],
+        }
+        if scopes:
+            self._document["scopes_supported"] = list(scopes)
+        self._accepts = accepts
+
+    def find(self, request: Request) -> Handler | None:
+        """The handler of `request`; None where it asks for no such document."""
+        path = request.target.path
+        if path != WELL_KNOWN and not path.startswith(_BELOW):
+            return None
+        if request.target.is_ambiguous or not request.target.raw.startswith(WELL_KNOWN.encode()):
+            return None
+        if not self._accepts(request.host, _resource(path)):
+            return None
+        if request.method == "OPTIONS":
+            return self._preflight
+        return self._tell if request.method in ("GET", "HEAD") else None
+
+    async def _tell(self, request: Request, _body: bytes) -> Response:
+        # As it was asked for, so that it is the same to the client (RFC 9728, section 3.3).
+        sent = request.target.raw.partition(b"?")[0].decode("ascii", "replace")
+        resource = request.public_url + _resource(sent)
+        return responses.json_answer(
+            request, 200, {"resource": resource, **self._document}, fields=_ANYWHERE
+        )
+
+    async def _preflight(self, _request: Request, _body: bytes) -> Response:
+        return Response(204, (*_PREFLIGHT, responses.NO_STORE))
+
+
+def _resource(path: str) -> str:
+    """The path of the resource that the document at `path` is about; ``""`` for the host's own."""
+    resource = path.removeprefix(WELL_KNOWN)
+    return "" if resource == "/" else resource

@@ -1,0 +1,212 @@
+"""What an access token must say (RFC 9068, and the looser world), and who it is about; pure."""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+
+from gateway.model import Identity
+from gateway.oidc.claims import Person, make_identity
+from gateway.oidc.registration import ClaimNames
+
+# As for ID tokens; RFC 9068 names no number, RFC 7519, section 4.1.4, "a few minutes".
+LEEWAY_S = 60.0
+MAX_SUBJECT_CHARACTERS = 255
+INVALID = "invalid-token"
+EXPIRED = "token-expired"
+NOT_AN_ACCESS_TOKEN = "not-an-access-token"  # noqa: S105 - a reason
+# RFC 9068, section 2.1; most providers still say JWT, or nothing.
+_HEADER_TYPES = frozenset({"", "jwt", "at+jwt", "application/at+jwt"})
+# What Keycloak and others say in the payload of an access token.
+_PAYLOAD_TYPES = frozenset({"", "jwt", "bearer", "at+jwt", "access", "access_token"})
+# OpenID Connect Core 1.0, sections 2 and 3.3.2.11, and FAPI's s_hash: an ID token has these.
+# RFC 8417: `events` are of a logout token and its kin.
+_OF_OTHER_TOKENS = ("nonce", "at_hash", "c_hash", "s_hash", "events")
+# RFC 7662, section 2.2: of an introspected token, what RFC 6749, section 7.1, calls its type.
+_TOKEN_TYPES = frozenset({"bearer", "access_token"})
+
+
+class UnacceptableTokenError(Exception):
+    """The token is not good here.
+
+    Attributes:
+        reason: Public; the message is for the log and may quote the token.
+    """
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What tokens of one issuer are held against, and how they are read.
+
+    Attributes:
+        provider: The name of the provider with this issuer; ``""`` where nobody signs in there.
+    """
+
+    issuer: str
+    audiences: frozenset[str]
+    names: ClaimNames
+    assume_email_verified: bool = False
+    provider: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Whom a good token is about.
+
+    Attributes:
+        until: Seconds since the epoch from which on the token must be judged again.
+        is_client: Whether it speaks for a client itself and no person: its subject is the
+            client's id, or it has none (RFC 9068, section 5).
+    """
+
+    identity: Identity
+    until: float
+    is_client: bool
+
+
+def judge_jwt(
+    header: Mapping[str, object], claims: Mapping[str, object], wanted: Wanted, now: float
+) -> None:
+    """Return if all that a JWT says is as it must be.
+
+    Raises:
+        UnacceptableTokenError: Something is missing or wrong.
+    """
+    _judge_kind(header.get("typ", ""), _HEADER_TYPES)
+    _judge_purpose(claims)
+    if claims.get("iss") != wanted.issuer:
+        raise UnacceptableTokenError(INVALID, f"iss is {claims.get('iss')!r}")
+    _judge_audience(claims, wanted.audiences)
+    _judge_times(claims, now)
+    if not _is_subject(claims.get("sub")):
+        raise UnacceptableTokenError(INVALID, f"sub is {claims.get('sub')!r}")
+
+
+def judge_introspected(claims: Mapping[str, object], wanted: Wanted, now: float) -> None:
+    """Return if all that an issuer answered of an active token is as it must be.
+
+    Raises:
+        UnacceptableTokenError: Something is missing or wrong.
+    """
+    _judge_kind(claims.get("token_type", "bearer"), _TOKEN_TYPES)
+    _judge_purpose(claims)
+    if claims.get("iss", wanted.issuer) != wanted.issuer:
+        raise UnacceptableTokenError(INVALID, f"iss is {claims.get('iss')!r}")
+    _judge_audience(claims, wanted.audiences)
+    # RFC 7662, section 2.2: `exp` is optional there, `active` says that it is not over.
+    if claims.get("exp") is not None:
+        _judge_times(claims, now)
+    if not _is_subject(claims.get("sub", claims.get("client_id"))):
+        raise UnacceptableTokenError(INVALID, "neither sub nor client_id is there")
+
+
+def read_token(claims: Mapping[str, object], wanted: Wanted, until: float) -> Proven:
+    """Whom the claims of a token that was judged are about.
+
+    Raises:
+        UserMissingError: No claim says who the user is.
+    """
+    client = claims.get("client_id", claims.get("azp", claims.get("cid")))
+    subject = claims.get("sub", client)
+    scopes, is_readable = read_scopes(claims)
+    identity = make_identity(
+        Person({**claims, "sub": subject}, {}),
+        provider=wanted.provider,
+        issuer=wanted.issuer,
+        names=wanted.names,
+        assume_email_verified=wanted.assume_email_verified,
+        scopes=scopes,
+    )
+    unreadable = identity.unreadable if is_readable else identity.unreadable | {"scopes"}
+    expires_at = read_time(claims, "exp")
+    identity = replace(
+        identity,
+        credential="bearer",
+        unreadable=unreadable,
+        expires_at=None if expires_at is None else int(expires_at),
+    )
+    return Proven(identity, until, is_client=subject == client)
+
+
+def read_scopes(claims: Mapping[str, object]) -> tuple[frozenset[str], bool]:
+    """The scopes in `scope` (RFC 8693, section 4.2) or `scp`, and whether they could be read."""
+    value = claims.get("scope")
+    if value is None:
+        value = claims.get("scp")
+    if value is None:
+        return frozenset(), True
+    if isinstance(value, str):
+        return frozenset(value.split()), True
+    if isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return frozenset(word for item in value for word in item.split()), True
+    return frozenset(), False
+
+
+def read_time(claims: Mapping[str, object], name: str) -> float | None:
+    """The time in the claim `name`, in seconds since the epoch; None where there is none.
+
+    Raises:
+        UnacceptableTokenError: It is no finite number.
+    """
+    value = claims.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise UnacceptableTokenError(INVALID, f"{name} is {value!r}")
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number) or abs(number) >= 2**53:
+        raise UnacceptableTokenError(INVALID, f"{name} is out of range")
+    return number
+
+
+def _judge_kind(kind: object, known: Collection[str]) -> None:
+    if not isinstance(kind, str) or kind.lower() not in known:
+        raise UnacceptableTokenError(NOT_AN_ACCESS_TOKEN, f"a token of type {kind!r}")
+
+
+def _judge_purpose(claims: Mapping[str, object]) -> None:
+    _judge_kind(claims.get("typ", ""), _PAYLOAD_TYPES)
+    # Amazon Cognito and Ory say the use so.
+    use = claims.get("token_use", "access")
+    if use not in ("access", "access_token"):
+        raise UnacceptableTokenError(NOT_AN_ACCESS_TOKEN, f"a token for use as {use!r}")
+    for name in _OF_OTHER_TOKENS:
+        if name in claims:
+            raise UnacceptableTokenError(NOT_AN_ACCESS_TOKEN, f"a token with {name}")
+    if "cnf" in claims:
+        # RFC 7800: whoever sends it would have to prove that a key is theirs, and Bearer cannot
+        # (RFC 9449, section 7.2; RFC 8705, section 3).
+        raise UnacceptableTokenError(INVALID, "the token is bound to a key")
+
+
+def _judge_audience(claims: Mapping[str, object], audiences: frozenset[str]) -> None:
+    audience = claims.get("aud")
+    named = [audience] if isinstance(audience, str) else audience
+    if not isinstance(named, list) or not any(
+        isinstance(name, str) and name in audiences for name in named
+    ):
+        raise UnacceptableTokenError(
+            INVALID, f"aud is {audience!r}: have the issuer name one of {sorted(audiences)}"
+        )
+
+
+def _judge_times(claims: Mapping[str, object], now: float) -> None:
+    expires_at = read_time(claims, "exp")
+    if expires_at is None:
+        raise UnacceptableTokenError(INVALID, "there is no exp")
+    if expires_at + LEEWAY_S <= now:
+        raise UnacceptableTokenError(EXPIRED, f"expired {now - expires_at:.0f} s ago")
+    for name in ("nbf", "iat"):
+        at = read_time(claims, name)
+        if at is not None and at - LEEWAY_S > now:
+            raise UnacceptableTokenError(INVALID, f"{name} is {at - now:.0f} s ahead: clock skew?")
+
+
+def _is_subject(value: object) -> bool:
+    return isinstance(value, str) and 0 < len(value) <= MAX_SUBJECT_CHARACTERS

@@ -1,0 +1,170 @@
+"""One issuer of access tokens: its keys, its introspection, and what its tokens must say."""
+
+import binascii
+import json
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gateway.oidc.access_token import (
+    INVALID,
+    Proven,
+    UnacceptableTokenError,
+    Wanted,
+    judge_introspected,
+    judge_jwt,
+    read_time,
+    read_token,
+)
+from gateway.oidc.cache import Clock
+from gateway.oidc.discovery import Discovery
+from gateway.oidc.http import ProviderHttp
+from gateway.oidc.introspection import Introspector
+from gateway.oidc.keys import KeySource
+from gateway.oidc.registration import ClaimNames, Registration
+from gateway.oidc.tokens import BadTokenError, peek_claims, read_header, verify
+
+if TYPE_CHECKING:
+    from gateway.settings.bearer import BearerSettings
+
+INACTIVE = "token-inactive"
+# A key that was withdrawn, and an account that changed, are heard of within this time.
+REMEMBER_S = 300.0
+# A header is a JSON object: "{" in base64url, and then a quote or white space.
+_JWT = re.compile(r"e[yw][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Jwt:
+    """A token in the form of a JWT; nothing in it is believed yet."""
+
+    text: str
+    header: Mapping[str, object]
+    claims: Mapping[str, object]
+
+
+def is_jwt(token: str) -> bool:
+    """Whether `token` has the form of a signed JWT (RFC 7515, section 7.1), good or bad.
+
+    One that is encrypted has not: only its issuer can read it.
+    """
+    return _JWT.fullmatch(token) is not None
+
+
+def stated_issuer(token: str) -> str | None:
+    """Whom a JWT names as its issuer, nothing being verified; None where that cannot be read."""
+    payload = token.split(".")[1]
+    try:
+        claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    issuer = claims.get("iss") if isinstance(claims, dict) else None
+    return issuer if isinstance(issuer, str) else None
+
+
+def read_jwt(token: str) -> Jwt:
+    """What `token` says of itself.
+
+    Raises:
+        BadTokenError: It is too large, malformed, or relies on an extension.
+    """
+    return Jwt(token, read_header(token), peek_claims(token))
+
+
+class BearerIssuer:
+    """See the module."""
+
+    def __init__(
+        self, settings: "BearerSettings", http: ProviderHttp, clock: Clock, *, provider: str = ""
+    ) -> None:
+        """Take the tokens that `settings` describe; `provider` is who signs in with the issuer."""
+        self.issuer = settings.issuer
+        self._clock = clock
+        self._algorithms = settings.algorithms
+        self._wanted = Wanted(
+            issuer=settings.issuer,
+            audiences=frozenset(settings.audiences),
+            names=_names(settings),
+            assume_email_verified=settings.email_verified == "assume",
+            provider=provider,
+        )
+        discovery = Discovery(settings.issuer, http, clock)
+
+        async def jwks_uri() -> str:
+            return (await discovery.metadata()).jwks_uri
+
+        self._keys = KeySource(jwks_uri, http, clock)
+        self._introspector: Introspector | None = None
+        asked = settings.introspection
+        if asked is not None:
+            registration = Registration(
+                name=provider,
+                issuer=settings.issuer,
+                client_id=asked.client_id,
+                client_secret=asked.client_secret,
+                client_key=asked.client_key,
+                client_auth=asked.client_auth,
+                # Every issuer takes its own name; not every one the token endpoint's here
+                # (RFC 7523, section 3).
+                assertion_audience="issuer",
+            )
+            self._introspector = Introspector(
+                registration, discovery.metadata, http, clock, asked.cache
+            )
+
+    @property
+    def introspects(self) -> bool:
+        """Whether it can be asked about tokens that are no JWT."""
+        return self._introspector is not None
+
+    async def verify(self, token: Jwt) -> Proven:
+        """Whom `token` is about.
+
+        Its claims are judged before its signature, so that no forgery that could not be good
+        anyway costs a verification or has the keys fetched again.
+
+        Raises:
+            UnacceptableTokenError: It is not good here.
+            UserMissingError: No claim says who the user is.
+            ProviderUnavailableError: The keys cannot be had.
+        """
+        now = self._clock()
+        judge_jwt(token.header, token.claims, self._wanted, now)
+        try:
+            signed = await verify(token.text, self._keys, self._algorithms)
+        except BadTokenError as error:
+            raise UnacceptableTokenError(INVALID, str(error)) from error
+        if (signed.header, signed.claims) != (token.header, token.claims):
+            # Never by the letter of the standards; what was verified is what counts.
+            judge_jwt(signed.header, signed.claims, self._wanted, now)
+        expires_at = read_time(signed.claims, "exp") or 0.0
+        return read_token(signed.claims, self._wanted, min(expires_at, now + REMEMBER_S))
+
+    async def introspect(self, token: str) -> Proven:
+        """Whom `token`, which is no JWT, is about.
+
+        Raises:
+            UnacceptableTokenError: It is not good here; `INACTIVE` where the issuer says so.
+            UserMissingError: No claim says who the user is.
+            ProviderUnavailableError: The issuer cannot be asked.
+        """
+        if self._introspector is None:
+            raise UnacceptableTokenError(INVALID, f"{self.issuer!r} is not asked about tokens")
+        answered = await self._introspector.ask(token)
+        if answered.claims is None:
+            raise UnacceptableTokenError(INACTIVE, f"{self.issuer!r} says it is not active")
+        judge_introspected(answered.claims, self._wanted, self._clock())
+        return read_token(answered.claims, self._wanted, answered.until)
+
+
+def _names(settings: "BearerSettings") -> ClaimNames:
+    claims, default = settings.claims, ClaimNames(roles=("roles",), groups=("groups",))
+    return ClaimNames(
+        user=default.user if claims.user is None else claims.user,
+        email=default.email if claims.email is None else claims.email,
+        name=default.name if claims.name is None else claims.name,
+        roles=default.roles if claims.roles is None else claims.roles,
+        groups=default.groups if claims.groups is None else claims.groups,
+    )

@@ -1,0 +1,118 @@
+"""Asking an issuer about a token that says nothing itself (RFC 7662)."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from urllib.parse import urlencode
+
+from gateway.errors import ProviderUnavailableError
+from gateway.oidc.cache import Clock
+from gateway.oidc.client_auth import prove_client
+from gateway.oidc.discovery import Metadata
+from gateway.oidc.http import ProviderHttp
+from gateway.oidc.registration import Registration
+
+_OK = 200
+# An answer is a few hundred bytes; this many are a few MiB.
+_MAX_ANSWERS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What the issuer said.
+
+    Attributes:
+        claims: None where the token is not, or no longer, active.
+        until: Until when that may be believed, in seconds since the epoch.
+    """
+
+    claims: Mapping[str, object] | None
+    until: float
+
+
+class Introspector:
+    """Asks one issuer, as one client, and believes the answers for `cache_s` seconds."""
+
+    def __init__(
+        self,
+        registration: Registration,
+        metadata: Callable[[], Awaitable[Metadata]],
+        http: ProviderHttp,
+        clock: Clock,
+        cache_s: float,
+    ) -> None:
+        self._registration = registration
+        self._metadata = metadata
+        self._http = http
+        self._clock = clock
+        self._cache_s = cache_s
+        self._answers: OrderedDict[bytes, Answered] = OrderedDict()
+        self._asking: dict[bytes, asyncio.Future[Answered]] = {}
+
+    async def ask(self, token: str) -> Answered:
+        """What the issuer says of `token`, now or a moment ago.
+
+        Raises:
+            GatewayError: It could not be asked.
+        """
+        metadata = await self._metadata()
+        endpoint = metadata.introspection_endpoint
+        if endpoint is None:
+            issuer = self._registration.issuer
+            raise ProviderUnavailableError(f"{issuer!r} has no introspection endpoint")
+        key = _key(self._registration.issuer, endpoint, token)
+        known = self._answers.get(key)
+        if known is not None and self._clock() < known.until:
+            return known
+        under_way = self._asking.get(key)
+        if under_way is not None:
+            return await asyncio.shield(under_way)
+        return await self._ask_once(key, metadata, endpoint, token)
+
+    async def _ask_once(
+        self, key: bytes, metadata: Metadata, endpoint: str, token: str
+    ) -> Answered:
+        asking = self._asking[key] = asyncio.get_running_loop().create_future()
+        try:
+            answered = await self._ask(metadata, endpoint, token)
+        except BaseException as error:
+            # Whoever waits for it hears a failure, also where this request was cancelled.
+            asking.set_exception(ProviderUnavailableError(f"introspection: {error!r}"))
+            asking.exception()
+            raise
+        finally:
+            del self._asking[key]
+        asking.set_result(answered)
+        self._answers[key] = answered
+        self._answers.move_to_end(key)
+        while len(self._answers) > _MAX_ANSWERS:
+            self._answers.popitem(last=False)
+        return answered
+
+    async def _ask(self, metadata: Metadata, endpoint: str, token: str) -> Answered:
+        asked_at = self._clock()
+        proof = prove_client(self._registration, metadata, asked_at)
+        form = [("token", token), ("token_type_hint", "access_token"), *proof.parameters]
+        answer = await self._http.post(
+            endpoint, urlencode(form).encode(), fields=dict(proof.fields)
+        )
+        if answer.status != _OK:
+            # RFC 7662, section 2.3: not about the token, but about us.
+            raise ProviderUnavailableError(f"{endpoint}: status {answer.status}")
+        found = answer.json_object()
+        active = found.get("active")
+        if not isinstance(active, bool):
+            raise ProviderUnavailableError(f"{endpoint}: active is {active!r}")
+        until = asked_at + self._cache_s
+        expires_at = found.get("exp")
+        if active and isinstance(expires_at, (int, float)):
+            until = min(until, expires_at)
+        return Answered(found if active else None, until)
+
+
+def _key(issuer: str, endpoint: str, token: str) -> bytes:
+    # Structured: no two lists of parts are written alike.
+    digests = [sha256(part.encode()).digest() for part in (issuer, endpoint, token)]
+    return sha256(b"".join(digests)).digest()

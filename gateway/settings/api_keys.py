@@ -1,0 +1,111 @@
+"""API keys: where they are taken, what an owner may give one, and those of the file."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from gateway.settings.routes import Day
+from gateway.settings.scalars import (
+    Duration,
+    FieldName,
+    OneOrMany,
+    Section,
+    Text,
+    quote,
+    wrong,
+)
+from gateway.settings.upstreams import fold_name
+
+# Fields that mean something else to the gateway or to HTTP.
+_TAKEN = frozenset(
+    {
+        "authorization",
+        "proxy-authorization",
+        "cookie",
+        "host",
+        "connection",
+        "content-length",
+        "transfer-encoding",
+        "te",
+        "trailer",
+        "upgrade",
+        "origin",
+        "accept",
+        "user-agent",
+    }
+)
+
+
+def _header(name: str) -> str:
+    if fold_name(name) in _TAKEN:
+        raise wrong(f"{quote(name)} means something else: keys need a field of their own")
+    return name
+
+
+def _scope(text: str) -> str:
+    # RFC 6749, section 3.3.
+    if re.fullmatch(r"[!#-\[\]-~]{1,200}", text) is None:
+        raise wrong(f"{quote(text)} is not a scope (no spaces, quotes and backslashes)")
+    return text
+
+
+def _digest(text: str) -> str:
+    if re.fullmatch(r"[0-9a-f]{64}", text) is None:
+        raise wrong("must be a SHA-256 in hex, 64 digits (gatepost keys create --static)")
+    return text
+
+
+ScopeText = Annotated[Text, AfterValidator(_scope)]
+Scopes = Annotated[tuple[ScopeText, ...], OneOrMany(empty=True)]
+
+
+class StaticKeySettings(Section):
+    """A key of the file, by its digest: it needs no store, and goes with the file.
+
+    Attributes:
+        expires: From the first second of this day (UTC) on the key is not taken.
+    """
+
+    name: Text = Field(description="What it is for; unique.")
+    sha256: Annotated[Text, AfterValidator(_digest)] = Field(
+        description="SHA-256 of the whole key, in hex."
+    )
+    user: Text = Field(description="Who asks with it, as the app is told.")
+    scopes: Scopes = Field((), description="What it may do, where routes ask for a scope.")
+    expires: Day | None = Field(None, description="From this day on (UTC) it is refused.")
+
+    @property
+    def expires_at(self) -> int | None:
+        """Seconds since the epoch at which it runs out."""
+        return None if self.expires is None else midnight(self.expires)
+
+
+class ApiKeySettings(Section):
+    """API keys; times are seconds."""
+
+    header: Annotated[FieldName, AfterValidator(_header)] = Field(
+        "X-API-Key", description="The field that carries a key, besides Authorization."
+    )
+    max_lifetime: Duration = Field(365 * 86400.0, description="How long a key may live.")
+    grantable_scopes: Scopes = Field((), description="The scopes an owner may give a key.")
+    fresh_sign_in: Duration = Field(
+        15 * 60.0, description="Time since the owner's sign-in to create a key; 0 is any time."
+    )
+    static: tuple[StaticKeySettings, ...] = Field((), description="Keys of the file, by digest.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.max_lifetime < 1:
+            raise wrong("max_lifetime must be at least 1s")
+        for what in ("name", "sha256"):
+            given = [getattr(it, what) for it in self.static]
+            if len(set(given)) < len(given):
+                raise wrong(f"two static keys have the same {what}")
+        return self
+
+
+def midnight(day: date) -> int:
+    """The first second of `day` in UTC, since the epoch."""
+    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())

@@ -1,0 +1,104 @@
+"""Bearer: access tokens that other parties issue, and how they are judged."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from gateway.settings.providers import ClaimSettings, Issuer
+from gateway.settings.scalars import (
+    Duration,
+    FileName,
+    OneOrMany,
+    SecretText,
+    Section,
+    Text,
+    wrong,
+)
+
+# Every asymmetric algorithm there is; a test holds this and gateway.oidc.keys together.  None and
+# the HMACs are left out: a key that is published signs nothing, and one that is shared proves
+# nothing (RFC 8725, section 3.1).
+Algorithm = Literal[
+    "RS256",
+    "RS384",
+    "RS512",
+    "PS256",
+    "PS384",
+    "PS512",
+    "ES256",
+    "ES384",
+    "ES512",
+    "EdDSA",
+    "Ed25519",
+]
+# RFC 7662, section 4: the longer an answer is believed, the later a revoked token stops working.
+MAX_CACHE_S = 300.0
+
+
+def _seconds(value: float) -> float:
+    if value > MAX_CACHE_S:
+        raise wrong("an answer may be believed for 5m at most: a revoked token is good that long")
+    return value
+
+
+class IntrospectionSettings(Section):
+    """How tokens that say nothing themselves are asked about (RFC 7662).
+
+    Attributes:
+        client_secret: The secret itself, also where the file named `client_secret_file`.
+        client_key: A private key, PEM or JWK, likewise.
+        cache: Seconds.
+    """
+
+    client_id: Text = Field(description="The gateway's client id at the introspection endpoint.")
+    client_secret: SecretText | None = Field(
+        None, repr=False, description="The client secret; better in client_secret_file."
+    )
+    client_secret_file: FileName | None = Field(None, description="File that holds the secret.")
+    client_key: str | None = Field(
+        None, repr=False, description="Private key, PEM or JWK; better in client_key_file."
+    )
+    client_key_file: FileName | None = Field(
+        None, description="File that holds the private key (private_key_jwt)."
+    )
+    client_auth: Literal["client_secret_basic", "client_secret_post", "private_key_jwt"] | None = (
+        Field(None, description="How the client proves itself; what discovery offers if not given.")
+    )
+    cache: Annotated[Duration, AfterValidator(_seconds)] = Field(
+        15.0, description="How long an answer is believed, at most 5m; 0s asks each time."
+    )
+
+    @model_validator(mode="after")
+    def _can_prove_itself(self) -> Self:
+        has_secret, has_key = self.client_secret is not None, self.client_key is not None
+        # RFC 7662, section 2.1: the endpoint must ask who asks, or anybody could try tokens there.
+        if has_secret == has_key:
+            raise wrong("give one of client_secret_file and client_key_file")
+        if self.client_auth is not None and has_key != (self.client_auth == "private_key_jwt"):
+            needed = "client_key_file" if has_secret else "client_secret_file"
+            raise wrong(f"client_auth {self.client_auth} needs {needed}")
+        return self
+
+
+class BearerSettings(Section):
+    """One issuer whose access tokens are taken.
+
+    Attributes:
+        issuer: Exactly as written: a trailing slash counts.
+    """
+
+    issuer: Issuer = Field(description="The issuer URL, exactly as its tokens write it.")
+    audiences: Annotated[tuple[Text, ...], OneOrMany()] = Field(
+        description="Whom a token must be for (`aud`); any of these will do."
+    )
+    algorithms: Annotated[tuple[Algorithm, ...], OneOrMany()] = Field(
+        ("RS256", "ES256", "ES384", "EdDSA"), description="What tokens may be signed with."
+    )
+    introspection: IntrospectionSettings | None = Field(
+        None, description="Asks the issuer about tokens that are no JWT (RFC 7662)."
+    )
+    email_verified: Literal["require", "assume"] = Field(
+        "require",
+        description="require: an e-mail not marked verified is a missing e-mail.",
+    )
+    claims: ClaimSettings = Field(ClaimSettings(), description="Where to find each fact.")

@@ -1,0 +1,121 @@
+"""An issuer of access tokens on a loopback port: real keys, real signatures, real introspection."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from gateway.accounts.manager import Accounts
+from gateway.authn.bearer import BearerAuthenticator
+from gateway.message.fields import Fields
+from gateway.message.request import Request
+from gateway.message.target import Target
+from gateway.oidc.bearer_issuer import BearerIssuer
+from gateway.oidc.http import ProviderHttp
+from gateway.settings.bearer import BearerSettings
+from gateway.storage.memory import MemoryStore
+from tests.oidc.hostile import HostileProvider, TurnableClock, sign
+
+AUDIENCE = "https://api.example.com"
+OPAQUE = "opaque-0123456789"
+ACCOUNTS_KEY = b"only-for-tests-0123456789abcdef0123456789"
+INTROSPECTION = {"client_id": "api:1", "client_secret": "s+e%c/ret@1", "cache": "15s"}
+
+
+class TokenIssuer(HostileProvider):
+    """Besides what a hostile provider does, it answers about opaque tokens.
+
+    Attributes:
+        answers: Token -> what introspection says of it; anything else is inactive.
+    """
+
+    def __init__(self, clock):
+        super().__init__(clock)
+        self.clock = clock
+        self.answers: dict[str, dict[str, Any]] = {}
+
+    async def start(self):
+        await super().start()
+        self.wrongs.discovery = {"introspection_endpoint": f"{self.issuer}/introspect"}
+
+    async def _handle(self, request):
+        answer = await super()._handle(request)
+        if request.path != "/introspect" or answer.status != 404:
+            return answer
+        token = self.forms[-1].get("token", [""])[0]
+        return web.json_response(self.answers.get(token, {"active": False}))
+
+    def claims(self, **changes):
+        """Claims of a good token; None removes one."""
+        now = int(self.clock())
+        right = {
+            "iss": self.issuer,
+            "aud": AUDIENCE,
+            "sub": "alice",
+            "exp": now + 300,
+            "iat": now,
+            "client_id": "cli",
+            "scope": "read write",
+        }
+        return {k: v for k, v in {**right, **changes}.items() if v is not None}
+
+    def token(self, *, key="p256", alg="ES256", header=None, payload=None, **changes):
+        """A token signed by it, good but for `changes`."""
+        full = {"typ": "at+jwt", **(header or {})}
+        return sign(self.claims(**changes), key=key, alg=alg, header=full, payload=payload)
+
+
+@dataclass
+class Door:
+    """A gateway's authenticator of the tokens of some issuers.
+
+    Attributes:
+        client: The address requests come from.
+    """
+
+    authenticator: BearerAuthenticator
+    clock: TurnableClock
+    client: str = "192.0.2.1"
+
+    def request(self, token, scheme="Bearer"):
+        """A request with `token`."""
+        value = f"{scheme} {token}".encode("utf-8", "surrogateescape")
+        return Request(
+            method="GET",
+            target=Target(b"/", "/", "", ("/",)),
+            fields=Fields([(b"Authorization", value)]),
+            host="notes.example.com",
+            public_url="https://notes.example.com",
+            client=self.client,
+            request_id="r1",
+            received_at=self.clock(),
+        )
+
+    async def judge(self, token):
+        """What comes of a request with `token`."""
+        return await self.authenticator.authenticate(self.request(token))
+
+    def recall(self, token):
+        """What memory alone says."""
+        return self.authenticator.recall(self.request(token))
+
+
+def make_door(clock, http: ProviderHttp, *settings, provider="", accounts=None, wrong=None) -> Door:
+    """The door for tokens by `settings`, each a mapping of one entry of `bearer`."""
+    issuers = [
+        BearerIssuer(
+            BearerSettings.model_validate({"audiences": [AUDIENCE], **it}),
+            http,
+            clock,
+            provider=provider,
+        )
+        for it in settings
+    ]
+    keeping = accounts or Accounts(MemoryStore(clock), ACCOUNTS_KEY)
+    return Door(BearerAuthenticator(issuers, keeping, wrong), clock)
+
+
+def raw(claims):
+    """Claims as a payload, numbers that JSON has not included."""
+    return json.dumps(claims).encode()

@@ -1,0 +1,102 @@
+"""API keys over a store in memory, with a clock that is turned by hand."""
+
+import pytest
+
+from gateway.credentials.kept_keys import load_key_sealer
+from gateway.credentials.keys import ApiKeys
+from gateway.model import Identity
+from gateway.sessions.sealing import Sealer
+from gateway.storage.memory import MemoryStore
+
+SECRET = b"only-for-tests-0123456789abcdef0123456789"
+ALICE = Identity(
+    user="alice",
+    subject="s-alice",
+    issuer="https://id.test",
+    credential="session",
+    provider="oidc",
+    email="alice@example.com",
+    groups=("staff",),
+    roles=("editor",),
+    account_id="a1",
+    claims={"team": "blue", "huge": 2**70, "odd": "\ud800"},
+    unreadable=frozenset({"address"}),
+    session_id="s" * 64,
+    acr="high",
+    authenticated_at=5,
+    access_token="at-secret",
+    id_token="it-secret",
+)
+
+
+class Clock:
+    def __init__(self):
+        self.now = 1_000_000.0
+
+    def __call__(self):
+        return self.now
+
+
+class CountingStore(MemoryStore):
+    """Counts what it is asked, and can be down."""
+
+    def __init__(self, clock):
+        super().__init__(clock)
+        self.reads, self.writes, self.down = 0, 0, False
+
+    async def get(self, key):
+        self.reads += 1
+        if self.down:
+            from gateway.errors import StoreUnavailableError
+
+            raise StoreUnavailableError("down")
+        return await super().get(key)
+
+    async def compare_and_swap(self, *arguments, **named):
+        self.writes += 1
+        return await super().compare_and_swap(*arguments, **named)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+async def store(clock):
+    opened = CountingStore(clock)
+    yield opened
+    await opened.aclose()
+
+
+@pytest.fixture
+async def make_keys(store, clock):
+    """One worker's keys: ``keys = await make_keys()``."""
+    made = []
+
+    async def make():
+        keys = ApiKeys(store, await load_key_sealer(store, Sealer((SECRET,))), clock)
+        await keys.start()
+        made.append(keys)
+        return keys
+
+    yield make
+    store.down = False
+    for keys in made:
+        await keys.aclose()
+
+
+@pytest.fixture
+async def keys(make_keys):
+    return await make_keys()
+
+
+@pytest.fixture
+def create(clock):
+    """A key of `owner` in `keys`: ``text, record = await create(keys)``."""
+
+    async def run(keys, owner=ALICE, **changes):
+        wanted = {"name": "ci", "scopes": ["a"], "routes": [], "lifetime_s": 3600.0} | changes
+        return await keys.create(owner, now=clock(), **wanted)
+
+    return run

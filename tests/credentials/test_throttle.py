@@ -1,0 +1,59 @@
+"""How often one address may be wrong."""
+
+import pytest
+
+from gateway.credentials.throttle import Throttle
+
+NOW = 1_000_000.0
+
+
+def taken(throttle, client, tries, now=NOW):
+    return sum(throttle.take(client, now) == 0 for _ in range(tries))
+
+
+def test_a_bucket_full_and_then_one_at_a_time():
+    throttle = Throttle(allowed=20, per_s=60)
+
+    assert taken(throttle, "192.0.2.1", 2000) == 20
+    assert throttle.take("192.0.2.1", NOW) == pytest.approx(3.0)
+    assert taken(throttle, "192.0.2.1", 10, NOW + 1.0) == 0
+    assert taken(throttle, "192.0.2.1", 10, NOW + 3.0) == 1
+    assert taken(throttle, "192.0.2.2", 10) == 10
+
+
+def test_what_was_good_does_not_count():
+    throttle = Throttle(allowed=2, per_s=60)
+    for _ in range(100):
+        assert throttle.take("192.0.2.1", NOW) == 0
+        throttle.give_back("192.0.2.1")
+    throttle.give_back("192.0.2.9")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8::1", "2001:db8::ffff", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1", "192.0.2.2", False),
+        ("", "unix", False),
+        ("::nonsense", "::nonsense", True),
+    ],
+)
+def test_whose_tries_count_together(one, other, same):
+    throttle = Throttle(allowed=1, per_s=60)
+    assert throttle.take(one, NOW) == 0
+    assert (throttle.take(other, NOW) > 0) == same
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out_for_longer():
+    throttle = Throttle(allowed=1, per_s=60)
+    throttle.take("192.0.2.1", NOW + 1e6)
+    assert throttle.take("192.0.2.1", NOW) <= 60
+
+
+def test_many_addresses_take_bounded_memory():
+    throttle = Throttle(allowed=1, per_s=60)
+    for number in range(20_000):
+        throttle.take(f"10.0.{number // 256}.{number % 256}", NOW)
+    assert len(throttle._full_at) <= 8192

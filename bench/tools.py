@@ -21,6 +21,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from issuer import AUDIENCE, start_issuer
+
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -318,6 +320,7 @@ def _gateway_config(
         "upstreams": {"app": f"http://127.0.0.1:{upstream}"},
         "providers": {"oidc": {"issuer": "https://id.example.com", "client_id": "bench"}},
         "api_keys": {},
+        "bearer": [{"issuer": start_issuer(), "audiences": [AUDIENCE]}],
         "routes": [
             {"name": "public", "prefix": "/public", "access": "public"},
             *filler,

@@ -12,12 +12,13 @@ from pathlib import Path
 
 from gateway.accounts.manager import Accounts, load_accounts
 from gateway.audit import AuditWriter
-from gateway.authn import AUTHENTICATORS, Parts, authenticate_all
+from gateway.authn import AUTHENTICATORS, GUARDED, Parts, authenticate_all
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.authn.session import SessionAuthenticator
 from gateway.compose import (
     client_limits,
     hosts_of,
+    key_field,
     protected_resource,
     route_plans,
     upstreams_of,
@@ -28,6 +29,7 @@ from gateway.credentials.keys import ApiKeys
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
 from gateway.endpoints.deps import Deps
+from gateway.endpoints.protected_resource import WELL_KNOWN
 from gateway.endpoints.refreshes import Refreshes
 from gateway.endpoints.revocations import Revocations
 from gateway.endpoints.table import build_endpoints
@@ -45,6 +47,7 @@ from gateway.oidc.http import ProviderHttp
 from gateway.oidc.provider import Provider
 from gateway.passage import SessionTools
 from gateway.pipeline import Pipeline, Tools
+from gateway.responses import Admission
 from gateway.routing.table import build_table
 from gateway.server.admin import Admin, AdminListener, serve_admin
 from gateway.server.front import Front
@@ -330,6 +333,15 @@ def _pipeline(
             on_sign_in=lambda name, outcome: _count(metrics.sign_ins, name, outcome),
             app_cookies=app_cookies if isolates else None,
             accounts=lasting.accounts,
+            identify=partial(
+                authenticate_all,
+                authenticators=tuple(authenticators.values()),
+                guarded=(*GUARDED, key_field(settings)),
+            ),
+            admission=Admission(
+                frozenset(authenticators),
+                resource_metadata=WELL_KNOWN if "bearer" in authenticators else None,
+            ),
             keys=None if settings.api_keys is None else (lasting.keys, settings.api_keys),
         )
     )

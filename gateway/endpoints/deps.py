@@ -4,13 +4,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 from gateway.accounts.manager import Accounts
+from gateway.authn import Outcome
 from gateway.credentials.keys import ApiKeys
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
 from gateway.message.request import Request
 from gateway.message.response import Response
-from gateway.model import Identity
 from gateway.oidc.provider import Provider
+from gateway.responses import SESSION_ONLY, Admission
 from gateway.sessions.manager import SessionManager
 from gateway.sessions.session import Session
 from gateway.settings.api_keys import ApiKeySettings
@@ -33,6 +34,7 @@ class Deps:
         store: For what must happen once.
         told_of_logouts: The providers whose logout tokens are taken.
         identify: Who sends a request, by any credential; None where only sessions count.
+        admission: What `identify` takes.
         key_set: The document of public keys, as JSON.
         app_cookies: The app's cookies, where any app's are kept apart.
         accounts: Who keeps accounts; None where every identity stands for itself.
@@ -47,7 +49,8 @@ class Deps:
     key_set: Callable[[], bytes]
     store: Store
     told_of_logouts: frozenset[str] = frozenset()
-    identify: Callable[[Request], Awaitable[Identity]] | None = None
+    identify: Callable[[Request], Awaitable[Outcome]] | None = None
+    admission: Admission = SESSION_ONLY
     on_sign_in: Callable[[str, str], None] = _unheard
     app_cookies: AppCookies | None = None
     accounts: Accounts | None = None

@@ -1,10 +1,11 @@
 """``GET whoami``: who the gateway thinks is asking."""
 
 from gateway import responses
+from gateway.authn import Authenticated, NotPresented, Outcome, Rejected
 from gateway.endpoints.deps import Deps
 from gateway.message.request import Request
 from gateway.message.response import Response
-from gateway.model import ANONYMOUS, Identity
+from gateway.model import Identity
 
 
 def describe(identity: Identity) -> dict[str, object]:
@@ -35,19 +36,23 @@ class Whoami:
 
     async def tell(self, request: Request, _body: bytes) -> Response:
         """The identity as JSON; 401 when nobody is signed in."""
-        identity = await self._identity(request)
-        if not identity.is_anonymous:
-            return responses.json_answer(request, 200, describe(identity))
+        outcome, admission = await self._outcome(request), self._deps.admission
+        if isinstance(outcome, Authenticated):
+            return responses.json_answer(request, 200, describe(outcome.identity))
+        if isinstance(outcome, Rejected) and not outcome.clears_cookie:
+            return responses.rejected(
+                request, outcome.reason, admission, presented=outcome.kind, status=outcome.status
+            )
         name = self._deps.cookies.session_name(request)
         if request.cookies(name):
             cleared = self._deps.cookies.no_session_cookie(request)
             return responses.rejected(
-                request, "session-expired", presented="session", fields=(cleared,)
+                request, "session-expired", admission, presented="session", fields=(cleared,)
             )
-        return responses.rejected(request, "sign-in-required")
+        return responses.rejected(request, "sign-in-required", admission)
 
-    async def _identity(self, request: Request) -> Identity:
+    async def _outcome(self, request: Request) -> Outcome:
         if self._deps.identify is not None:
             return await self._deps.identify(request)
         session = await self._deps.session(request)
-        return ANONYMOUS if session is None else session.identity
+        return NotPresented() if session is None else Authenticated(session.identity)

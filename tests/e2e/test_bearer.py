@@ -161,6 +161,20 @@ async def test_where_no_token_is_taken_there_is_no_document(start):
     assert challenges(await ask(gateway, "/notes"))[0].startswith("Gatepost ")
 
 
+async def test_whoami_tells_by_token_too(start, issuer):
+    gateway, _ = await start()
+    found = await ask(gateway, "/_gatepost/whoami", by(issuer.token()))
+    told = json.loads(found.body)
+
+    assert (told["user"], told["issuer"], told["credential"]) == ("alice", issuer.issuer, "bearer")
+    assert told["scopes"] == ["read", "write"]
+    refused = await ask(gateway, "/_gatepost/whoami", by(tampered(issuer.token())))
+    assert (refused.status, json.loads(refused.body)["reason"]) == (401, "invalid-token")
+    assert 'error="invalid_token"' in challenges(refused)[0]
+    nobody = await ask(gateway, "/_gatepost/whoami")
+    assert [it.split(" ")[0] for it in challenges(nobody)] == ["Bearer", "Gatepost"]
+
+
 async def test_without_issuers_there_is_no_document(start):
     gateway, _ = await start(bearer=[])
 

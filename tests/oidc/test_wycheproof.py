@@ -25,7 +25,7 @@ def groups(name):
 
 def keys_of(group):
     public = group["public"]
-    return public["keys"] if "keys" in public else [public]
+    return public.get("keys", [public])
 
 
 async def holds(token, keys):

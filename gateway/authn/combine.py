@@ -35,10 +35,28 @@ def recall_all(
     refused = refuse_unrecognised(request, authenticators, guarded)
     if refused is not None:
         return refused
-    if len(authenticators) == 1:
-        return authenticators[0].recall(request)
-    outcomes = []
-    for authenticator in authenticators:
+    found: Outcome = NOT_PRESENTED
+    for index, authenticator in enumerate(authenticators):
+        outcome = authenticator.recall(request)
+        if outcome is None:
+            return None
+        if isinstance(outcome, NotPresented):
+            continue
+        if not isinstance(found, NotPresented):
+            return _recall_several(request, authenticators, (found, outcome), index + 1)
+        found = outcome
+    return found
+
+
+def _recall_several(
+    request: Request,
+    authenticators: Sequence[Authenticator],
+    known: tuple[Outcome, ...],
+    start: int,
+) -> Outcome | None:
+    """What `known` outcomes prove together with those of the authenticators from `start` on."""
+    outcomes = list(known)
+    for authenticator in authenticators[start:]:
         outcome = authenticator.recall(request)
         if outcome is None:
             return None

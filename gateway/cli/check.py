@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli.options import config_option
 from gateway.errors import SettingsError
 
 
@@ -15,12 +16,7 @@ def _count(number: int, noun: str) -> str:
 
 
 @click.command("check")
-@click.option(
-    "-c",
-    "--config",
-    type=click.Path(path_type=Path),
-    help="The file; else what GATEPOST_CONFIG names, ./gatepost.yaml, or the environment alone.",
-)
+@config_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check_command(config: Path | None, as_json: bool) -> None:
     """Check the configuration: print every error, exit 2 if there is one."""

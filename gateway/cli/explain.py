@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from gateway.cli.options import config_option
 from gateway.errors import GatewayError, SettingsError
 
 if TYPE_CHECKING:
@@ -20,12 +21,7 @@ if TYPE_CHECKING:
 
 
 @click.command("explain")
-@click.option(
-    "-c",
-    "--config",
-    type=click.Path(path_type=Path),
-    help="The file; else what GATEPOST_CONFIG names, ./gatepost.yaml, or the environment alone.",
-)
+@config_option
 @click.argument("method")
 @click.argument("target")
 @click.option("--host", help="The host asked for; that of public_url if not given.")

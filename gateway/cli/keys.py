@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NoReturn, TypeVar
 
 import click
 
+from gateway.cli.options import config_option, json_option
 from gateway.errors import GatewayError, SettingsError
 
 if TYPE_CHECKING:
@@ -22,14 +23,6 @@ if TYPE_CHECKING:
 _COLUMNS = ("ID", "USER", "NAME", "SCOPES", "MADE", "RUNS OUT", "LAST USED")
 
 _T = TypeVar("_T")
-
-_config = click.option(
-    "-c",
-    "--config",
-    type=click.Path(path_type=Path),
-    help="The file; else what GATEPOST_CONFIG names, ./gatepost.yaml, or the environment alone.",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 @click.group("keys")
@@ -42,14 +35,14 @@ def keys_command() -> None:
 
 
 @keys_command.command("create")
-@_config
+@config_option
 @click.option("--user", required=True, help="Who asks with the key, as the app is told.")
 @click.option("--name", required=True, help="What it is for.")
 @click.option("--scope", "scopes", multiple=True, help="A scope it has; may be repeated.")
 @click.option("--route", "routes", multiple=True, help="Only for the route of this name.")
 @click.option("--expires-in", help="Like 90d; not given: 90 days, or api_keys.max_lifetime.")
 @click.option("--static", is_flag=True, help="Keep nothing: print what to write into the file.")
-@_json
+@json_option
 def create_command(
     config: Path | None,
     user: str,
@@ -112,9 +105,9 @@ def create_command(
 
 
 @keys_command.command("list")
-@_config
+@config_option
 @click.option("--user", help="Only the keys of this user.")
-@_json
+@json_option
 def list_command(config: Path | None, user: str | None, as_json: bool) -> None:
     """List the keys in the store, the one made last first; those of the file are in the file."""
 
@@ -129,9 +122,9 @@ def list_command(config: Path | None, user: str | None, as_json: bool) -> None:
 
 
 @keys_command.command("revoke")
-@_config
+@config_option
 @click.argument("key_id", metavar="ID")
-@_json
+@json_option
 def revoke_command(config: Path | None, key_id: str, as_json: bool) -> None:
     """Revoke the key of that id."""
 

@@ -16,6 +16,7 @@ import click
 from gateway import build
 from gateway.cli import whereabouts
 from gateway.cli.logs import log_to_stderr
+from gateway.cli.options import config_option
 from gateway.errors import GatewayError, SettingsError
 
 if TYPE_CHECKING:
@@ -27,12 +28,7 @@ _log = logging.getLogger(__name__)
 
 
 @click.command("serve")
-@click.option(
-    "-c",
-    "--config",
-    type=click.Path(path_type=Path),
-    help="The file; else what GATEPOST_CONFIG names, ./gatepost.yaml, or the environment alone.",
-)
+@config_option
 def serve_command(config: Path | None) -> None:
     """Run the gateway.
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from gateway.cli.options import config_option, json_option
 from gateway.errors import GatewayError, SettingsError
 
 if TYPE_CHECKING:
@@ -26,14 +27,6 @@ _COLUMNS = ("ID", "USER", "PROVIDER", "DEVICE", "ADDRESS", "SIGNED IN", "LAST US
 
 _T = TypeVar("_T")
 
-_config = click.option(
-    "-c",
-    "--config",
-    type=click.Path(path_type=Path),
-    help="The file; else what GATEPOST_CONFIG names, ./gatepost.yaml, or the environment alone.",
-)
-_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-
 
 @click.group("sessions")
 def sessions_command() -> None:
@@ -45,9 +38,9 @@ def sessions_command() -> None:
 
 
 @sessions_command.command("list")
-@_config
+@config_option
 @click.option("--user", help="Only the sessions of this user.")
-@_json
+@json_option
 def list_command(config: Path | None, user: str | None, as_json: bool) -> None:
     """List the live sessions, the one used last first."""
 
@@ -62,11 +55,11 @@ def list_command(config: Path | None, user: str | None, as_json: bool) -> None:
 
 
 @sessions_command.command("revoke")
-@_config
+@config_option
 @click.argument("session_id", metavar="[ID]", required=False)
 @click.option("--user", help="End every session of this user.")
 @click.option("--all", "everyone", is_flag=True, help="End every session there is.")
-@_json
+@json_option
 def revoke_command(
     config: Path | None, session_id: str | None, user: str | None, everyone: bool, as_json: bool
 ) -> None:

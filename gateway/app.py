@@ -24,8 +24,17 @@ from gateway.compose import (
     upstreams_of,
     wanted_claims,
 )
+from gateway.compose_apps import (
+    app_providers,
+    apps_of,
+    authorization_server,
+    token_limits,
+    token_settings,
+)
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
+from gateway.credentials.once import Once
+from gateway.credentials.tokens import Tokens
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
 from gateway.endpoints.deps import Deps
@@ -33,6 +42,7 @@ from gateway.endpoints.protected_resource import WELL_KNOWN
 from gateway.endpoints.refreshes import Refreshes
 from gateway.endpoints.revocations import Revocations
 from gateway.endpoints.table import build_endpoints
+from gateway.endpoints.well_known import WellKnown
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.forward.upstream import Upstream
 from gateway.limits import RateTable
@@ -54,6 +64,7 @@ from gateway.server.front import Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
 from gateway.server.place import ALONE, Place
 from gateway.sessions import Limits, Sealer, SessionManager
+from gateway.sessions.kinds import EveryKind, token_store
 from gateway.sessions.secret import configured_secrets, kept_secrets
 from gateway.settings.schema import Settings
 from gateway.signer import AssertionSigner, load_signer
@@ -73,16 +84,21 @@ class Lasting:
     """What outlives a configuration.
 
     Attributes:
+        sessions: Those of browsers.
+        tokens: With the sessions behind them, whether or not any are given just now.
         providers: Those of the configuration that is served; changed in place.
+        apps: The providers as each app's name stands for them; changed in place.
     """
 
     store: Store
     sessions: SessionManager
+    tokens: Tokens
     signer: AssertionSigner
     accounts: Accounts
     keys: ApiKeys
     http: ProviderHttp
     providers: dict[str, Provider]
+    apps: dict[str, Provider]
     metrics: Metrics
     audit: AuditWriter
     rates: RateTable
@@ -141,35 +157,53 @@ class Gateway:
         signer = await load_signer(store, sealer)
         accounts = await load_accounts(store, sealer)
         keys = ApiKeys(store, await load_key_sealer(store, sealer), clock)
+        tokens = tokens_of(settings, store, sealer)
 
         http = ProviderHttp()
         on_exit.push_async_callback(http.aclose)
         providers = providers_of(settings, http)
-        revocations = Revocations(providers)
-        on_exit.push_async_callback(revocations.aclose)
-        sessions.on_revoke(revocations.session_ended)
-        sessions.refresh_with(
-            Refreshes(providers).ask,
-            lambda name, outcome: _count(metrics.session_refreshes, name, outcome),
-        )
+        apps = app_providers(settings, providers)
+        for kept, asked in ((sessions, providers), (tokens.sessions, apps)):
+            revocations = Revocations(asked)
+            on_exit.push_async_callback(revocations.aclose)
+            kept.on_revoke(revocations.session_ended)
+            kept.refresh_with(
+                Refreshes(asked).ask,
+                lambda name, outcome: _count(metrics.session_refreshes, name, outcome),
+            )
 
         rates = RateTable(self._place.rates)
         lasting = self._lasting = Lasting(
-            store, sessions, signer, accounts, keys, http, providers, metrics, audit, rates
+            store,
+            sessions,
+            tokens,
+            signer,
+            accounts,
+            keys,
+            http,
+            providers,
+            apps,
+            metrics,
+            audit,
+            rates,
         )
         self._bearer = _bearer(settings, lasting)
-        pipeline, upstreams = _pipeline(settings, lasting, dict(providers), sealer, self._bearer)
+        pipeline, upstreams = _pipeline(
+            settings, lasting, dict(providers), dict(apps), sealer, self._bearer
+        )
         front = self._front = Front(pipeline, client_limits(settings), upstreams, clock)
         front.every_tick(audit.flush)
-        sessions.on_end(front.tunnels.end_session)
-        sessions.watch(front.tunnels.sessions)
+        for kept, credential in ((sessions, "session"), (tokens.sessions, "token")):
+            kept.on_end(front.tunnels.end_session)
+            kept.watch(partial(front.tunnels.sessions, credential))
         keys.on_revoke(front.tunnels.end_key)
         keys.watch(front.tunnels.keys)
         metrics.gauges["gatepost_tunnels_active", ()] = lambda: len(front.tunnels)
         metrics.gauges["gatepost_config_last_reload_success", ()] = lambda: self.reload_succeeded
         front.start()
-        await sessions.start()
-        on_exit.push_async_callback(sessions.aclose)
+        for kept in (sessions, tokens.sessions):
+            await kept.start()
+            on_exit.push_async_callback(kept.aclose)
         await keys.start()
         on_exit.push_async_callback(keys.aclose)
         sweeper = asyncio.get_running_loop().create_task(sweep_forever(store, clock))
@@ -219,7 +253,7 @@ class Gateway:
             return Snapshot()
         gauges = lasting.metrics.gauges
         try:
-            held = await lasting.sessions.count()
+            held = await EveryKind(lasting.sessions, lasting.tokens.sessions).count()
         except StoreUnavailableError:
             # Whoever watches sees the store fail by other numbers, and that this one is missing.
             gauges.pop(("gatepost_sessions_active", ()), None)
@@ -256,18 +290,23 @@ class Gateway:
             await load_accounts(lasting.store, sealer)
             await load_key_sealer(lasting.store, sealer)
         providers = self._kept_providers(settings, lasting)
+        apps = app_providers(settings, providers)
         # What is remembered of tokens is good as long as they would be judged alike.
         same = _issuers(self._settings) == _issuers(settings)
         bearer = self._bearer if same else _bearer(settings, lasting)
-        pipeline, upstreams = _pipeline(settings, lasting, providers, sealer, bearer)
+        pipeline, upstreams = _pipeline(settings, lasting, providers, apps, sealer, bearer)
         tls = settings.server.tls
         chain = None if tls is None else server_tls(tls.cert_file, tls.key_file)
         lasting.audit.reopen(settings.audit.file)
         # From here on nothing fails.
         self._settings, self._bearer = settings, bearer
-        lasting.providers.clear()
-        lasting.providers.update(providers)
+        for known, new in ((lasting.providers, providers), (lasting.apps, apps)):
+            known.clear()
+            known.update(new)
         lasting.sessions.limits, lasting.sessions.sealer = limits_of(settings), sealer
+        lasting.tokens.access_s = token_settings(settings).access_ttl
+        lasting.tokens.sessions.limits = token_limits(settings)
+        lasting.tokens.sessions.sealer = sealer
         if self._tls is not None and chain is not None:
             self._tls.show(chain)
         if self._admin is not None:
@@ -299,6 +338,7 @@ def _pipeline(
     settings: Settings,
     lasting: Lasting,
     providers: Mapping[str, Provider],
+    by_app: Mapping[str, Provider],
     sealer: Sealer,
     bearer: BearerAuthenticator | None,
 ) -> tuple[Pipeline, list[Upstream]]:
@@ -313,7 +353,15 @@ def _pipeline(
     )
     app_cookies = AppCookies(rules, sealer, own_cookies)
     isolates = any(it.cookies == "isolate" for it in settings.upstreams.values())
-    parts = Parts(settings=settings, sessions=sessions, bearer=bearer, keys=lasting.keys)
+    once = Once(lasting.store, lambda: lasting.tokens.sessions.sealer, clock)
+    apps = apps_of(settings, by_app, bearer, lasting.tokens, once, clock)
+    parts = Parts(
+        settings=settings,
+        sessions=sessions,
+        bearer=bearer,
+        keys=lasting.keys,
+        tokens=None if apps is None else lasting.tokens,
+    )
     authenticators = {
         kind: built for kind, build in AUTHENTICATORS.items() if (built := build(parts)) is not None
     }
@@ -323,6 +371,7 @@ def _pipeline(
         Deps(
             providers=providers,
             sessions=sessions,
+            every_kind=EveryKind(sessions, lasting.tokens.sessions),
             cookies=rules,
             clock=clock,
             key_set=lambda: lasting.signer.document,
@@ -343,6 +392,7 @@ def _pipeline(
                 resource_metadata=WELL_KNOWN if "bearer" in authenticators else None,
             ),
             keys=None if settings.api_keys is None else (lasting.keys, settings.api_keys),
+            apps=apps,
         )
     )
     authenticator = authenticators["session"]
@@ -364,7 +414,9 @@ def _pipeline(
         new_request_id=request_ids(os.urandom),
         new_trace=traceparents(os.urandom),
         monotonic=time.monotonic,
-        resource=protected_resource(settings, plans),
+        well_known=WellKnown(
+            protected_resource(settings, plans), authorization_server(settings, apps)
+        ),
         sessions=SessionTools(
             clear=rules.no_session_cookie,
             end=_end_session(sessions, authenticator),
@@ -392,6 +444,13 @@ def _bearer(settings: Settings, lasting: Lasting) -> BearerAuthenticator | None:
         for it in settings.bearer
     ]
     return BearerAuthenticator(issuers, lasting.accounts)
+
+
+def tokens_of(settings: Settings, store: Store, sealer: Sealer) -> Tokens:
+    """The gateway's own tokens in `store`."""
+    part = token_store(store)
+    sessions = SessionManager(part, sealer, token_limits(settings), clock=clock)
+    return Tokens(part, sessions, token_settings(settings).access_ttl, clock=clock)
 
 
 def sealer_of(settings: Settings) -> Sealer:

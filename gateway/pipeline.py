@@ -23,8 +23,8 @@ from gateway.authn import (
 from gateway.authn.cross_site import is_cross_site
 from gateway.authz.access import decide
 from gateway.authz.facts import Facts
-from gateway.endpoints.protected_resource import ProtectedResource
 from gateway.endpoints.table import Endpoints
+from gateway.endpoints.well_known import WellKnown
 from gateway.errors import (
     GatewayError,
     InternalError,
@@ -67,7 +67,7 @@ class Tools:
 
     Attributes:
         monotonic: Seconds of a clock that never jumps.
-        resource: Says whose access tokens are taken; None where nobody's are.
+        well_known: What is served outside the gateway's own prefix; None for nothing.
     """
 
     endpoints: Endpoints
@@ -77,7 +77,7 @@ class Tools:
     new_request_id: Callable[[], str]
     new_trace: Callable[[], str]
     monotonic: Callable[[], float]
-    resource: ProtectedResource | None = None
+    well_known: WellKnown | None = None
 
 
 class Pipeline:
@@ -96,7 +96,7 @@ class Pipeline:
         self._hosts = frozenset(hosts.public_urls)
         self._origins = frozenset(url.encode() for url in hosts.public_urls.values())
         self._tools = tools
-        self._resource = tools.resource
+        self._well_known = tools.well_known
         self._intake = Intake(hosts, trusted, tools.new_request_id, tools.monotonic)
         self._passage = Passage(tools.sessions, self._origins, tools.new_trace)
         self._metrics = tools.metrics
@@ -133,8 +133,8 @@ class Pipeline:
             return self._serve_own(entry)
         if request.host not in self._hosts:
             raise UnknownHostError(repr(request.host))
-        if self._resource is not None and (route is None or not names_well_known(route)):
-            handler = self._resource.find(request)
+        if self._well_known is not None and (route is None or not names_well_known(route)):
+            handler = self._well_known.find(request)
             if handler is not None:
                 return self._serve(entry, handler)
         if route is None:

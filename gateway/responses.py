@@ -74,10 +74,17 @@ def problem(
         values = _page_values(request, status, reason, meaning, detail, sign_in)
         name = "sign-in-loop" if reason == "sign-in-loop" else "problem"
         return page(request, status, name, fields=fields, **values)
-    document = _document(status, reason, meaning, request.request_id, detail)
+    document = problem_document(request, status, reason, detail)
     if sign_in:
         document["sign_in"] = request.public_url + sign_in
     return _json(request.method, status, document, "application/problem+json", fields)
+
+
+def problem_document(
+    request: Request, status: int, reason: str, detail: str | None = None
+) -> dict[str, object]:
+    """The members of a problem document (RFC 9457, section 3.1); `detail` as in `problem`."""
+    return _document(status, reason, reason_for(reason, status), request.request_id, detail)
 
 
 def early_problem(status: int, reason: str, request_id: str) -> Response:

@@ -18,6 +18,7 @@ END = "<!-- settings: end -->\n"
 CHOSEN = {
     "upstreams": "NAME",
     "providers": "NAME",
+    "clients": "NAME",
     "claim": "CLAIM",
     "authorize_params": "PARAMETER",
 }

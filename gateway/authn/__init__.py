@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from gateway.authn import api_key, bearer, session
+from gateway.authn import api_key, bearer, session, token
 from gateway.authn.authenticator import (
     Authenticated,
     Authenticator,
@@ -18,6 +18,7 @@ from gateway.authn.parts import Parts
 # None stands for a kind that the configuration does not take.
 AUTHENTICATORS: Mapping[str, Callable[[Parts], Authenticator | None]] = {
     "bearer": bearer.build,
+    "token": token.build,
     "api_key": api_key.build,
     "session": session.build,
 }

@@ -15,6 +15,7 @@ from gateway.authn.parts import Parts
 from gateway.authn.unrecognised import AUTHORIZATION
 from gateway.credentials.key_format import PREFIX, ApiKey, parse_key
 from gateway.credentials.keys import ApiKeys
+from gateway.credentials.token_format import PREFIXES
 from gateway.message.fields import Fields, fold
 from gateway.message.request import Request
 from gateway.model import Identity
@@ -22,6 +23,8 @@ from gateway.settings.schema import ApiKeySettings
 
 _KIND = "api_key"
 _PREFIX = PREFIX.encode()
+# What begins so is for another authenticator.
+_TOKENS = tuple(prefix.encode() for prefix in PREFIXES.values())
 # Longer than any key is, with a user name before it in Basic.
 _MAX_VALUE_BYTES = 4096
 
@@ -158,7 +161,7 @@ def _in_authorization(value: bytes) -> bytes | None:
             credential = base64.b64decode(credential, validate=True).partition(b":")[2]
         except (binascii.Error, ValueError):
             return None
-    elif scheme != b"bearer":
+    elif scheme != b"bearer" or credential.startswith(_TOKENS):
         return None
     return credential if credential.startswith(_PREFIX) else None
 

@@ -75,6 +75,10 @@ class BearerAuthenticator:
         self._digested: tuple[bytes, bytes] = (b"", b"")
         self._read: tuple[bytes, str | None] = (b"", None)
 
+    def issuer(self, name: str) -> BearerIssuer | None:
+        """The issuer that calls itself `name`."""
+        return self._issuers.get(name)
+
     def recognises(self, field: bytes, value: bytes) -> bool:
         """Whether `value` is a JWT of one of the issuers, or opaque and one of them is asked."""
         if field != AUTHORIZATION:

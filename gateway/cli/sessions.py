@@ -17,20 +17,21 @@ from gateway.cli.options import config_option, json_option
 from gateway.errors import GatewayError, SettingsError
 
 if TYPE_CHECKING:
-    from gateway.sessions import Ended, SessionInfo, SessionManager
+    from gateway.sessions import Ended, SessionInfo
+    from gateway.sessions.kinds import EveryKind
     from gateway.settings.schema import Settings
 
 # As many characters of an id as the list shows; fewer might name another session tomorrow.
 _SHORT_ID = 16
 _WHOLE_ID = 64
-_COLUMNS = ("ID", "USER", "PROVIDER", "DEVICE", "ADDRESS", "SIGNED IN", "LAST USED")
+_COLUMNS = ("ID", "USER", "KIND", "PROVIDER", "DEVICE", "ADDRESS", "SIGNED IN", "LAST USED")
 
 _T = TypeVar("_T")
 
 
 @click.group("sessions")
 def sessions_command() -> None:
-    """List and end the sessions of signed-in browsers.
+    """List and end the sessions of signed-in browsers and apps.
 
     Works on the store of the configuration, while the gateway runs as well: a running gateway
     knows within two seconds that a session has ended.
@@ -44,7 +45,7 @@ def sessions_command() -> None:
 def list_command(config: Path | None, user: str | None, as_json: bool) -> None:
     """List the live sessions, the one used last first."""
 
-    async def run(sessions: "SessionManager") -> "list[SessionInfo]":
+    async def run(sessions: "EveryKind") -> "list[SessionInfo]":
         return await (sessions.list_all() if user is None else sessions.list_for(user))
 
     found = _with_sessions(config, run)
@@ -71,7 +72,7 @@ def revoke_command(
     ):
         raise click.UsageError(f"an ID is at least the {_SHORT_ID} characters that the list shows")
 
-    async def run(sessions: "SessionManager") -> "list[Ended]":
+    async def run(sessions: "EveryKind") -> "list[Ended]":
         if everyone:
             return await sessions.end_every()
         if user is not None:
@@ -88,15 +89,14 @@ def revoke_command(
         sys.exit(1)
 
 
-async def _end_one(sessions: "SessionManager", session_id: str) -> "list[Ended]":
+async def _end_one(sessions: "EveryKind", session_id: str) -> "list[Ended]":
     if len(session_id) < _WHOLE_ID:
         found = await sessions.list_all()
         return await sessions.end_these(i for i in found if i.session_id.startswith(session_id))
-    ended = await sessions.end_by_id(session_id)
-    return [] if ended is None else [ended]
+    return await sessions.end_by_id(session_id)
 
 
-def _with_sessions(config: Path | None, use: Callable[["SessionManager"], Awaitable[_T]]) -> _T:
+def _with_sessions(config: Path | None, use: Callable[["EveryKind"], Awaitable[_T]]) -> _T:
     """What `use` gives, done with the sessions of the configuration; exits where it cannot be."""
     from gateway.settings.load import load
 
@@ -116,12 +116,14 @@ def _with_sessions(config: Path | None, use: Callable[["SessionManager"], Awaita
 
 
 @asynccontextmanager
-async def _opened(settings: "Settings") -> "AsyncIterator[SessionManager]":
+async def _opened(settings: "Settings") -> "AsyncIterator[EveryKind]":
     """The sessions of `settings`; refresh tokens of those ended are revoked before it is over."""
-    from gateway.app import clock, limits_of, providers_of, sealer_of
+    from gateway.app import clock, limits_of, providers_of, sealer_of, tokens_of
+    from gateway.compose_apps import app_providers
     from gateway.endpoints.revocations import Revocations
     from gateway.oidc.http import ProviderHttp
     from gateway.sessions import SessionManager
+    from gateway.sessions.kinds import EveryKind
     from gateway.storage import open_store
     from gateway.storage.sqlite import FILE_NAME
 
@@ -131,13 +133,18 @@ async def _opened(settings: "Settings") -> "AsyncIterator[SessionManager]":
     if settings.store == "sqlite" and not (settings.data_dir / FILE_NAME).exists():
         raise SettingsError([f"data_dir: {settings.data_dir} holds no store"])
     store = open_store(settings.store, settings.data_dir, clock)
-    sessions = SessionManager(store, sealer_of(settings), limits_of(settings), clock=clock)
-    http = ProviderHttp()
-    revocations = Revocations(providers_of(settings, http))
-    sessions.on_revoke(revocations.session_ended)
+    sealer, http = sealer_of(settings), ProviderHttp()
+    browsers = SessionManager(store, sealer, limits_of(settings), clock=clock)
+    apps = tokens_of(settings, store, sealer).sessions
+    # An app of the same name as a provider is asked in its own name.
+    providers = providers_of(settings, http)
+    revocations = (Revocations(providers), Revocations(app_providers(settings, providers)))
+    for sessions, revoked in zip((browsers, apps), revocations, strict=True):
+        sessions.on_revoke(revoked.session_ended)
     try:
-        yield sessions
-        await revocations.aclose()
+        yield EveryKind(browsers, apps)
+        for revoked in revocations:
+            await revoked.aclose()
     finally:
         await http.aclose()
         await store.aclose()
@@ -151,6 +158,7 @@ def _described(info: "SessionInfo") -> dict[str, object]:
     return {
         "id": info.session_id,
         "kind": info.kind,
+        "client": info.client,
         "user": info.user,
         "issuer": info.issuer,
         "subject": info.subject,
@@ -169,6 +177,7 @@ def _table(found: "Iterable[SessionInfo]") -> None:
             (
                 info.session_id[:_SHORT_ID],
                 _printable(info.user),
+                info.kind if info.client is None else f"{info.kind} ({_printable(info.client)})",
                 info.provider,
                 _printable(info.device),
                 info.ip,

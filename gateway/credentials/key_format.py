@@ -41,13 +41,13 @@ def new_key(random: RandomBytes) -> str:
     """A key nobody has seen."""
     secret = int.from_bytes(random(_SECRET_BYTES), "big")
     begin = f"{PREFIX}{random(_ID_BYTES).hex()}_{_base62(secret, _SECRET_CHARS)}"
-    return begin + _checksum(begin)
+    return begin + checksum(begin)
 
 
 def parse_key(text: str) -> ApiKey | None:
     """The key written as `text`, or None where that is none of ours; never raises."""
     found = _FORM.fullmatch(text)
-    if found is None or _checksum(text[:-_CHECKSUM_CHARS]) != text[-_CHECKSUM_CHARS:]:
+    if found is None or not is_whole(text):
         return None
     return ApiKey(found[1], sha256(text.encode()).digest())
 
@@ -57,7 +57,13 @@ def is_key_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def _checksum(text: str) -> str:
+def is_whole(text: str) -> bool:
+    """Whether `text` ends in the checksum of what is before."""
+    return checksum(text[:-_CHECKSUM_CHARS]) == text[-_CHECKSUM_CHARS:]
+
+
+def checksum(text: str) -> str:
+    """CRC-32 of `text` in base 62, the most significant digit first."""
     return _base62(zlib.crc32(text.encode()), _CHECKSUM_CHARS)
 
 

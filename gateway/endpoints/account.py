@@ -132,6 +132,7 @@ class Account:
             "id": info.session_id,
             "current": current,
             "device": info.device or "unknown",
+            "client": info.client,
             "ip": info.ip,
             "provider": info.provider,
             "created": _time(info.created_at),

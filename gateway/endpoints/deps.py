@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.accounts.manager import Accounts
 from gateway.authn import Outcome
+from gateway.credentials.apps import Apps
 from gateway.credentials.keys import ApiKeys
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
@@ -12,6 +13,7 @@ from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.oidc.provider import Provider
 from gateway.responses import SESSION_ONLY, Admission
+from gateway.sessions.kinds import EveryKind
 from gateway.sessions.manager import SessionManager
 from gateway.sessions.session import Session
 from gateway.settings.api_keys import ApiKeySettings
@@ -31,6 +33,8 @@ class Deps:
 
     Attributes:
         providers: By their name in the configuration.
+        sessions: Those of browsers.
+        every_kind: Those of browsers and apps, to be listed and ended.
         store: For what must happen once.
         told_of_logouts: The providers whose logout tokens are taken.
         identify: Who sends a request, by any credential; None where only sessions count.
@@ -39,11 +43,13 @@ class Deps:
         app_cookies: The app's cookies, where any app's are kept apart.
         accounts: Who keeps accounts; None where every identity stands for itself.
         keys: The API keys, and what an owner may do with them; None where none is taken.
+        apps: The apps that get tokens; None where there is none.
         on_sign_in: Told of each sign-in's end: provider and ``success`` or the reason.
     """
 
     providers: Mapping[str, Provider]
     sessions: SessionManager
+    every_kind: EveryKind
     cookies: CookieRules
     clock: Clock
     key_set: Callable[[], bytes]
@@ -55,6 +61,7 @@ class Deps:
     app_cookies: AppCookies | None = None
     accounts: Accounts | None = None
     keys: tuple[ApiKeys, ApiKeySettings] | None = None
+    apps: Apps | None = None
 
     async def session(self, request: Request) -> Session | None:
         """The live session of the browser that sent `request`.

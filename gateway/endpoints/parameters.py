@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, parse_qsl, urlencode
 
 from gateway.message.return_to import safe_return_to
 
@@ -49,6 +49,22 @@ def read_form(text: str, max_fields: int = _MAX_FIELDS) -> dict[str, str]:
     except ValueError:
         return {}
     return {name: values[0] for name, values in found.items() if len(values) == 1}
+
+
+def read_whole_form(body: bytes) -> dict[str, str] | None:
+    """The parameters in a form's body; None where any of it is malformed or repeated."""
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),
+            keep_blank_values=True,
+            encoding="utf-8",
+            errors="strict",
+            max_num_fields=_MAX_FIELDS,
+        )
+    except ValueError:
+        return None
+    form = dict(pairs)
+    return form if len(form) == len(pairs) else None
 
 
 def read_wish(query: str) -> Wish:

@@ -1,7 +1,6 @@
 """Signing out that starts at the provider: back-channel and front-channel logout."""
 
 import contextlib
-import json
 import logging
 from hashlib import sha256
 from urllib.parse import urlsplit
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 from gateway import responses
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.logout import Logout
+from gateway.endpoints.oauth import OAuthError, read_oauth_form, refusal
 from gateway.endpoints.parameters import read_form
 from gateway.errors import GatewayError, MalformedRequestError
 from gateway.message.request import Request
@@ -20,9 +20,6 @@ from gateway.sessions.record import SessionInfo
 from gateway.sessions.sealing import structured
 
 _log = logging.getLogger(__name__)
-
-_FORM = b"application/x-www-form-urlencoded"
-_MAX_FORM_BYTES = 64 * 1024
 
 
 class ProviderLogout:
@@ -42,12 +39,17 @@ class ProviderLogout:
         provider = self._provider(name)
         try:
             found = await read_logout_token(
-                _sent_token(request, body), provider.registration, provider.keys, self._deps.clock()
+                _sent_token(request, body),
+                provider.registration,
+                provider.keys,
+                self._deps.clock(),
+                clients=self._apps_of(provider).values(),
             )
             ended = await self._once(provider, found)
         except InvalidLogoutTokenError as error:
             _log.warning("%s: logout token for %s: %s", request.request_id, name, error)
-            return _invalid(request, error)
+            # Section 2.8.
+            return refusal(request, OAuthError("invalid_request", error.reason))
         _log.info("%s: %s ended %d sessions", request.request_id, name, ended)
         return Response(200, (responses.NO_STORE,))
 
@@ -65,7 +67,7 @@ class ProviderLogout:
             raise MalformedRequestError("front-channel logout without sid")
         here = await self._deps.session(request)
         found = await self._under_sid(provider, asked["sid"])
-        await self._deps.sessions.end_these(found)
+        await self._deps.every_kind.end_these(found)
         fields: FieldList = ()
         if here is not None and any(info.session_id == here.session_id for info in found):
             fields = self._logout.forget(request, here)
@@ -86,7 +88,7 @@ class ProviderLogout:
         if not await store.add_once(key, ttl_s=left_s):
             raise InvalidLogoutTokenError("the logout token was used before")
         try:
-            return len(await self._deps.sessions.end_these(await self._named(provider, token)))
+            return len(await self._deps.every_kind.end_these(await self._named(provider, token)))
         except GatewayError:
             # It has not done its work: the provider may send it again.
             await store.delete(key)
@@ -98,41 +100,46 @@ class ProviderLogout:
             return under_sid
         of_subject = [
             info
-            for info in await self._deps.sessions.list_of(
+            for info in await self._deps.every_kind.list_of(
                 provider.registration.issuer, token.subject
             )
             if info.provider == provider.registration.name
         ]
         if token.sid is None:
             return of_subject
-        # A session whose ID token named no session of the provider's may be the one that is over.
+        # A session whose ID token named no session of the provider's may be the one that is over,
+        # where it is of the client that is told.
+        apps, own = self._apps_of(provider), provider.registration.client_id
         return [
             *(info for info in under_sid if info.subject == token.subject),
-            *(info for info in of_subject if info.provider_sid is None),
+            *(
+                info
+                for info in of_subject
+                if info.provider_sid is None and apps.get(info.client or "", own) in token.clients
+            ),
         ]
+
+    def _apps_of(self, provider: Provider) -> dict[str, str]:
+        """The apps whose users sign in at `provider`, by name, and what they are called there."""
+        apps = () if self._deps.apps is None else self._deps.apps.known.values()
+        found = {app.name: app.provider.registration for app in apps}
+        name = provider.registration.name
+        return {app: it.client_id for app, it in found.items() if it.name == name}
 
     async def _under_sid(self, provider: Provider, sid: str) -> list[SessionInfo]:
         registration = provider.registration
-        found = await self._deps.sessions.list_by_sid(registration.issuer, sid)
+        found = await self._deps.every_kind.list_by_sid(registration.issuer, sid)
         return [info for info in found if info.provider == registration.name]
 
 
 def _sent_token(request: Request, body: bytes) -> str:
-    media_type = (request.fields.only(b"content-type") or b"").partition(b";")[0].strip().lower()
-    if media_type != _FORM or len(body) > _MAX_FORM_BYTES or not body.isascii():
-        raise InvalidLogoutTokenError("the body is no form, or too large")
-    token = read_form(body.decode("ascii")).get("logout_token")
-    if not token:
-        raise InvalidLogoutTokenError("the form has no logout_token, or several")
+    try:
+        token = read_oauth_form(request, body).get("logout_token")
+    except OAuthError as error:
+        raise InvalidLogoutTokenError(str(error)) from error
+    if token is None:
+        raise InvalidLogoutTokenError("the form has no logout_token")
     return token
-
-
-def _invalid(request: Request, error: InvalidLogoutTokenError) -> Response:
-    """400 with the members of section 2.8 beside those of a problem document."""
-    refused = responses.problem(request, error.status, error.reason)
-    document = json.loads(refused.body)
-    document |= {"error": "invalid_request", "error_description": document["detail"]}
-    return Response(refused.status, refused.fields, json.dumps(document).encode())
 
 
 async def _origins(provider: Provider) -> set[str]:

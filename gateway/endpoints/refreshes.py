@@ -16,7 +16,10 @@ class Refreshes:
     """Asks the provider of a session (`SessionManager.refresh_with`)."""
 
     def __init__(self, providers: Mapping[str, Provider]) -> None:
-        """Use `providers`, looked up anew at each call, so that a reload may change them."""
+        """Use `providers`, by the name of the app where the session is one's.
+
+        They are looked up anew at each call, so that a reload may change them.
+        """
         self._providers = providers
 
     async def ask(self, session: Session) -> Word:
@@ -25,7 +28,7 @@ class Refreshes:
         Only ``invalid_grant`` and another person end a session.  What cannot be reached, read or
         verified says nothing about the person: keys may just be changing at the provider.
         """
-        provider = self._providers.get(session.provider)
+        provider = self._providers.get(session.client or session.provider)
         token = session.tokens.refresh_token
         if provider is None or token is None:
             return Later("unknown-provider", provider_fails=False)

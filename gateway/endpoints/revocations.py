@@ -18,7 +18,10 @@ class Revocations:
     """Listens to the end of sessions (`SessionManager.on_revoke`)."""
 
     def __init__(self, providers: Mapping[str, Provider]) -> None:
-        """Use `providers`, looked up anew at each call, so that a reload may change them."""
+        """Use `providers`, by the name of the app where the session is one's.
+
+        They are looked up anew at each call, so that a reload may change them.
+        """
         self._providers = providers
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -31,7 +34,7 @@ class Revocations:
         """
         if ended.refresh_token is None or ended.info is None or ended.cause != "ended":
             return
-        provider = self._providers.get(ended.info.provider)
+        provider = self._providers.get(ended.info.client or ended.info.provider)
         if provider is None:
             return
         task = asyncio.get_running_loop().create_task(_revoke(provider, ended.refresh_token))

@@ -5,13 +5,17 @@ from functools import partial
 
 from gateway import responses
 from gateway.endpoints.account import Account
+from gateway.endpoints.authorization_server import AuthorizationServer
 from gateway.endpoints.deps import Deps, Handler
+from gateway.endpoints.introspection import Introspection
 from gateway.endpoints.key_set import KeySetEndpoint
 from gateway.endpoints.logout import Logout
 from gateway.endpoints.own_keys import OwnKeys
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.endpoints.provider_logout import ProviderLogout
+from gateway.endpoints.revocation import Revocation
 from gateway.endpoints.sign_in import SignIn
+from gateway.endpoints.token import TokenEndpoint
 from gateway.endpoints.whoami import Whoami
 from gateway.errors import GatewayError
 from gateway.message.request import Request
@@ -99,6 +103,7 @@ def build_endpoints(deps: Deps) -> Endpoints:
                 "DELETE": own.end_every,
             },
             **_of_keys(own_keys),
+            **_of_tokens(deps),
             f"{PREFIX}/whoami": {"GET": whoami.tell, "HEAD": whoami.tell},
             f"{PREFIX}/.well-known/jwks.json": {"GET": keys.serve, "HEAD": keys.serve},
         },
@@ -118,3 +123,20 @@ def _of_keys(own: OwnKeys | None) -> dict[str, Methods]:
     if own is None:
         return {}
     return {_KEYS: {"GET": own.show, "HEAD": own.show, "POST": own.make}}
+
+
+def _of_tokens(deps: Deps) -> dict[str, Methods]:
+    apps, keys = deps.apps, None if deps.keys is None else deps.keys[0]
+    found: dict[str, Methods] = {}
+    if apps is not None or keys is not None:
+        found[f"{PREFIX}/revoke"] = {"POST": Revocation(apps, keys).revoke}
+    if keys is not None:
+        found[f"{PREFIX}/introspect"] = {"POST": Introspection(deps, apps, keys).tell}
+    if apps is not None:
+        server = AuthorizationServer(apps, introspects=keys is not None)
+        found[f"{PREFIX}/token"] = {"POST": TokenEndpoint(deps, apps).grant}
+        found[f"{PREFIX}/.well-known/oauth-authorization-server"] = {
+            "GET": server.tell,
+            "HEAD": server.tell,
+        }
+    return found

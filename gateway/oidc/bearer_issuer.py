@@ -119,6 +119,14 @@ class BearerIssuer:
         """Whether it can be asked about tokens that are no JWT."""
         return self._introspector is not None
 
+    async def ask(self, token: str) -> Mapping[str, object] | None:
+        """What the issuer says of `token`; None where it is not active, or is not asked.
+
+        Raises:
+            ProviderUnavailableError: The issuer cannot be asked.
+        """
+        return None if self._introspector is None else (await self._introspector.ask(token)).claims
+
     async def verify(self, token: Jwt) -> Proven:
         """Whom `token` is about.
 

@@ -16,7 +16,6 @@ from gateway.oidc.errors import (
     SubjectMismatchError,
     UserinfoFailedError,
 )
-from gateway.oidc.flow import Flow
 from gateway.oidc.http import Answer, ProviderHttp
 from gateway.oidc.registration import Registration
 
@@ -99,7 +98,9 @@ class ProviderClient:
         self._http = http
         self._clock = clock
 
-    async def redeem(self, metadata: Metadata, flow: Flow, code: str) -> Tokens:
+    async def redeem(
+        self, metadata: Metadata, code: str, *, redirect_uri: str, code_verifier: str
+    ) -> Tokens:
         """Exchange `code` for tokens (RFC 6749, section 4.1.3; RFC 7636, section 4.5).
 
         Raises:
@@ -112,8 +113,8 @@ class ProviderClient:
             [
                 ("grant_type", "authorization_code"),
                 ("code", code),
-                ("redirect_uri", flow.redirect_uri),
-                ("code_verifier", flow.code_verifier),
+                ("redirect_uri", redirect_uri),
+                ("code_verifier", code_verifier),
             ],
         )
         if _is_refusal(answer):

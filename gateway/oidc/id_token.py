@@ -29,6 +29,7 @@ class Expected:
 
     Attributes:
         issuers: The configured issuer and the spellings of it that count as the same.
+        clients: Whom the token may be for.
         nonce: As sent; None where the token answers no sign-in (a refresh).
         access_token: The one issued beside it, for ``at_hash``.
         max_age_s: How long before `asked_at` the person may have signed in, where the sign-in
@@ -38,7 +39,7 @@ class Expected:
     """
 
     issuers: Collection[str]
-    client_id: str
+    clients: Collection[str]
     nonce: str | None
     access_token: str | None = None
     max_age_s: int | None = None
@@ -59,7 +60,7 @@ def judge_id_token(token: SignedToken, expected: Expected, now: float) -> None:
     issuer = claims.get("iss")
     if not isinstance(issuer, str) or issuer not in expected.issuers:
         raise IssuerMismatchError(f"the ID token's iss is {issuer!r}")
-    _judge_audience(claims, expected.client_id)
+    _judge_audience(claims, expected.clients)
     _judge_times(claims, expected, now)
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_CHARACTERS:
@@ -82,16 +83,22 @@ def _judge_type(token: SignedToken) -> None:
         raise InvalidIdTokenError("a logout token is no ID token")
 
 
-def _judge_audience(claims: Mapping[str, object], client_id: str) -> None:
+def _judge_audience(claims: Mapping[str, object], clients: Collection[str]) -> None:
     audience = claims.get("aud")
     audiences = [audience] if isinstance(audience, str) else audience
-    if not isinstance(audiences, list) or client_id not in audiences:
-        raise InvalidIdTokenError(f"the ID token is for {audience!r}, not for {client_id!r}")
+    if not isinstance(audiences, list) or not any(
+        isinstance(name, str) and name in clients for name in audiences
+    ):
+        raise InvalidIdTokenError(f"the ID token is for {audience!r}, not for {_named(clients)}")
     party = claims.get("azp")
     # Several audiences without azp are accepted: Zitadel lists every client of the project, and
     # errata set 2 of the specification leaves azp to agreement.  One that is there must be us.
-    if party is not None and party != client_id:
-        raise InvalidIdTokenError(f"the ID token was issued to {party!r}, not to {client_id!r}")
+    if party is not None and not (isinstance(party, str) and party in clients):
+        raise InvalidIdTokenError(f"the ID token was issued to {party!r}, not to {_named(clients)}")
+
+
+def _named(clients: Collection[str]) -> str:
+    return " or ".join(map(repr, clients))
 
 
 def _judge_times(claims: Mapping[str, object], expected: Expected, now: float) -> None:

@@ -38,20 +38,27 @@ class LogoutToken:
     """Whose sessions end: those of `sid`, or all of `subject`; one of them is there.
 
     Attributes:
+        clients: Those of ours that it was sent to.
         token_id: ``jti``: the token is good once.
         good_until: After this it is refused for its age, so that `token_id` can be forgotten.
     """
 
     subject: str | None
     sid: str | None
+    clients: frozenset[str]
     token_id: str
     good_until: float
 
 
 async def read_logout_token(
-    token: str, registration: Registration, keys: KeySource, now: float
+    token: str,
+    registration: Registration,
+    keys: KeySource,
+    now: float,
+    *,
+    clients: Collection[str] = (),
 ) -> LogoutToken:
-    """The content of `token`, signed by the provider for this client.
+    """The content of `token`, signed by the provider for this client, or any of `clients`.
 
     Raises:
         InvalidLogoutTokenError: it is not, or anything in it is not as it must be.
@@ -65,11 +72,12 @@ async def read_logout_token(
             signed = await verify(token, keys, algorithms)
     except BadTokenError as error:
         raise InvalidLogoutTokenError(str(error)) from error
-    return judge_logout_token(signed, registration.issuers, registration.client_id, now)
+    ours = frozenset((registration.client_id, *clients))
+    return judge_logout_token(signed, registration.issuers, ours, now)
 
 
 def judge_logout_token(
-    token: SignedToken, issuers: Collection[str], client_id: str, now: float
+    token: SignedToken, issuers: Collection[str], clients: frozenset[str], now: float
 ) -> LogoutToken:
     """The content of a `token` whose signature holds, if all its claims are as they must be.
 
@@ -82,9 +90,11 @@ def judge_logout_token(
     if not isinstance(issuer, str) or issuer not in issuers:
         raise InvalidLogoutTokenError(f"the logout token's iss is {issuer!r}")
     audience = claims.get("aud")
-    audiences = [audience] if isinstance(audience, str) else audience
-    if not isinstance(audiences, list) or client_id not in audiences:
-        raise InvalidLogoutTokenError(f"the logout token is for {audience!r}, not {client_id!r}")
+    named = [audience] if isinstance(audience, str) else audience
+    texts = [it for it in named if isinstance(it, str)] if isinstance(named, list) else []
+    sent_to = clients.intersection(texts)
+    if not sent_to:
+        raise InvalidLogoutTokenError(f"the logout token is for {audience!r}, not {set(clients)}")
     expires_at, issued_at = _time(claims, "exp"), _time(claims, "iat")
     good_until = min(expires_at, issued_at + MAX_AGE_S) + LEEWAY_S
     if good_until <= now:
@@ -95,7 +105,7 @@ def judge_logout_token(
     token_id = _text(claims, "jti")
     if token_id is None or (subject is None and sid is None):
         raise InvalidLogoutTokenError("the logout token has no jti, or neither sid nor sub")
-    return LogoutToken(subject, sid, token_id, good_until)
+    return LogoutToken(subject, sid, sent_to, token_id, good_until)
 
 
 def _judge_kind(token: SignedToken) -> None:

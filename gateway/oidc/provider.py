@@ -1,7 +1,8 @@
 """One OpenID provider: begin a sign-in, finish it, refresh, end."""
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass, field, replace
 
 from gateway.model import Identity
@@ -75,7 +76,28 @@ class Provider:
             registration.issuer, http, clock, aliases=registration.issuer_aliases
         )
         self.keys = KeySource(self._jwks_uri, http, clock)
+        self._http = http
         self._client = ProviderClient(registration, http, clock)
+
+    def for_app(self, client_id: str) -> "Provider":
+        """The same provider as asked in the name of an app, which has no secret.
+
+        What it publishes is asked for once for both.
+        """
+        other = copy(self)
+        # What the app asked for is its own affair; nothing is taken for granted that is not said.
+        other.registration = replace(
+            self.registration,
+            client_id=client_id,
+            client_secret=None,
+            client_key=None,
+            client_auth="none",
+            scopes=(),
+            authorize_params={},
+        )
+        client = ProviderClient(other.registration, self._http, self._clock)
+        other._client = client  # noqa: SLF001 - one of our own kind
+        return other
 
     async def metadata(self) -> Metadata:
         """What the provider publishes about itself.
@@ -132,20 +154,73 @@ class Provider:
             issuer_required=metadata.answers_with_issuer,
         )
         code = judge_callback(parameters, flow, callback, self._clock())
-        tokens = await self._client.redeem(metadata, flow, code)
-        if tokens.id_token is None:
-            raise InvalidIdTokenError("the token endpoint gave no ID token: is openid in scopes?")
         expected = Expected(
             issuers=self.registration.issuers,
-            client_id=self.registration.client_id,
+            clients=(self.registration.client_id,),
             nonce=flow.nonce,
-            access_token=tokens.access_token,
             max_age_s=flow.max_age_s,
             asked_at=flow.started_at,
         )
+        return await self._redeem(
+            metadata, code, flow.redirect_uri, flow.code_verifier, expected=expected
+        )
+
+    async def relay(self, code: str, *, redirect_uri: str, code_verifier: str) -> SignedIn:
+        """Redeem the code of a flow that an app began, which alone knows the verifier.
+
+        The provider compares code, verifier and redirect URI (RFC 7636, section 4.6).  The nonce
+        is the app's own: nobody but the provider has put the ID token into this answer.
+
+        Raises:
+            SignInError, ProviderUnavailableError: as `finish`.
+        """
+        expected = Expected(
+            issuers=self.registration.issuers,
+            clients=(self.registration.client_id,),
+            nonce=None,
+        )
+        metadata = await self.metadata()
+        return await self._redeem(metadata, code, redirect_uri, code_verifier, expected=expected)
+
+    async def _redeem(
+        self,
+        metadata: Metadata,
+        code: str,
+        redirect_uri: str,
+        code_verifier: str,
+        *,
+        expected: Expected,
+    ) -> SignedIn:
+        tokens = await self._client.redeem(
+            metadata, code, redirect_uri=redirect_uri, code_verifier=code_verifier
+        )
+        if tokens.id_token is None:
+            raise InvalidIdTokenError("the token endpoint gave no ID token: is openid in scopes?")
+        expected = replace(expected, access_token=tokens.access_token)
         claims = (await self._verified(tokens.id_token, expected)).claims
         person = await self._ask_about(metadata, claims, tokens.access_token)
         return self._signed_in(person, tokens)
+
+    async def read_id_token(self, id_token: str, clients: Collection[str]) -> Mapping[str, object]:
+        """The claims of an ID token that was issued to any of `clients`, at some sign-in.
+
+        Raises:
+            SignInError: it is not acceptable.
+            ProviderUnavailableError: the keys cannot be had.
+        """
+        expected = Expected(issuers=self.registration.issuers, clients=clients, nonce=None)
+        return (await self._verified(id_token, expected)).claims
+
+    async def person(self, claims: Mapping[str, object], access_token: str | None) -> Person:
+        """What is known of whom verified `claims` are about; userinfo where one is missing.
+
+        Raises:
+            SubjectMismatchError: userinfo speaks of somebody else.
+            ProviderUnavailableError: the provider cannot be reached.
+        """
+        if access_token is None:
+            return Person(claims, {})
+        return await self._ask_about(await self.metadata(), claims, access_token)
 
     async def refresh(
         self, refresh_token: str, previous: Identity, id_token: str | None
@@ -188,7 +263,7 @@ class Provider:
             return {"sub": subject} if id_token is None else peek_claims(id_token)
         expected = Expected(
             issuers=self.registration.issuers,
-            client_id=self.registration.client_id,
+            clients=(self.registration.client_id,),
             nonce=None,
             access_token=tokens.access_token,
         )
@@ -267,14 +342,23 @@ class Provider:
         return Person(claims, found)
 
     def _signed_in(self, person: Person, tokens: Tokens) -> SignedIn:
+        scopes = frozenset(self.registration.scopes) if tokens.scopes is None else tokens.scopes
+        sid = person.id_token.get("sid")
+        identity = self.identify(person, scopes)
+        return SignedIn(identity, tokens, sid if isinstance(sid, str) else None)
+
+    def identify(self, person: Person, scopes: frozenset[str]) -> Identity:
+        """Who `person` is here.
+
+        Raises:
+            UserMissingError: no claim says who the user is.
+        """
         registration = self.registration
-        identity = make_identity(
+        return make_identity(
             person,
             provider=registration.name,
             issuer=registration.issuer,
             names=registration.claims,
             assume_email_verified=registration.assume_email_verified,
-            scopes=frozenset(registration.scopes) if tokens.scopes is None else tokens.scopes,
+            scopes=scopes,
         )
-        sid = person.id_token.get("sid")
-        return SignedIn(identity, tokens, sid if isinstance(sid, str) else None)

@@ -13,6 +13,7 @@ from gateway.pages.reasons_access import ACCESS, CONDITIONS
 from gateway.pages.reasons_account import ACCOUNTS
 from gateway.pages.reasons_request import REQUESTS, UPSTREAMS
 from gateway.pages.reasons_sign_in import SIGN_IN
+from gateway.pages.reasons_tokens import TOKENS
 
 SECTIONS: Mapping[str, Mapping[str, Reason]] = MappingProxyType(
     {
@@ -21,6 +22,7 @@ SECTIONS: Mapping[str, Mapping[str, Reason]] = MappingProxyType(
         "Access rules": CONDITIONS,
         "Signing in": SIGN_IN,
         "Accounts, sessions and keys": ACCOUNTS,
+        "Tokens of apps": TOKENS,
         "The app behind the gateway, and the gateway itself": UPSTREAMS,
     }
 )

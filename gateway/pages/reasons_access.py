@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from gateway.pages.reason import Reason
 
-_ANOTHER = "Get a new token from the provider, and send it in `Authorization: Bearer`."
+_ANOTHER = "Get a new token where this one came from, and send it in `Authorization: Bearer`."
 _ASK = "If you should have access, give the reason and the request id to whoever runs this site."
 
 

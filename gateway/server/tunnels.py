@@ -30,9 +30,13 @@ class Tunnels:
         """A tunnel, or what never was one, is gone."""
         self._open.pop(tunnel, None)
 
-    def sessions(self) -> set[str]:
-        """The sessions that have a tunnel open."""
-        return {it.session_id for it in self._open.values() if it.session_id is not None}
+    def sessions(self, credential: str) -> set[str]:
+        """The sessions, proven by this kind of credential, that have a tunnel open."""
+        return {
+            it.session_id
+            for it in self._open.values()
+            if it.session_id is not None and it.identity.credential == credential
+        }
 
     def keys(self) -> set[str]:
         """The API keys that have a tunnel open."""
@@ -51,9 +55,14 @@ class Tunnels:
                 tunnel.abort()
 
     def end_expired(self, now: float) -> None:
-        """Close every tunnel whose proof has lapsed at `now`, in seconds since the epoch."""
+        """Close every tunnel whose proof has lapsed at `now`, in seconds since the epoch.
+
+        An access token of the gateway's own is renewed every few minutes: its tunnels go on until
+        its session ends.
+        """
         for tunnel, entry in list(self._open.items()):
-            if entry.expires_at is not None and now >= entry.expires_at:
+            expires_at = None if entry.identity.credential == "token" else entry.expires_at
+            if expires_at is not None and now >= expires_at:
                 tunnel.abort()
 
     def close_unless(self, allows: Callable[[Entry], bool]) -> int:

@@ -145,6 +145,7 @@ class SessionManager:
         device: str,
         now: float,
         replaces: str | tuple[str, ...] | None = None,
+        client: str | None = None,
     ) -> tuple[str, Session]:
         """A new session and the value of its cookie.
 
@@ -157,6 +158,7 @@ class SessionManager:
             now: Seconds since the epoch.
             replaces: The session cookies the browser sent; their sessions end, whoever's they
                 were, so that no one can choose another's session.
+            client: The app that will have tokens of it; None for a browser.
 
         Raises:
             StoreUnavailableError: The session could not be kept, or a replaced one not ended.
@@ -171,6 +173,7 @@ class SessionManager:
             device=device,
             ip=ip,
             provider_sid=provider_sid,
+            client=client,
         )
         session = with_tokens(bare, identity, replace(tokens, access_issued_at=now))
         record = records.seal_session(self.sealer, ticket, session)

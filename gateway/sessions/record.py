@@ -18,6 +18,8 @@ _VERSION = b"\x01"
 _LENGTH_BYTES = 4
 _PARTS = 3
 
+BROWSER, TOKEN = "browser", "token"
+
 _BODY, _INFO, _REFRESH = "session", "session-info", "session-refresh-token"
 
 
@@ -26,9 +28,10 @@ class SessionInfo:
     """What is known of a session without its cookie.  Times are seconds since the epoch.
 
     Attributes:
-        kind: ``browser``.
+        kind: ``browser`` or ``token``.
         last_seen_at: May lag behind by a minute.
         provider_sid: The provider's ``sid``, if it gave one.
+        client: The app's name in the configuration; None for a browser.
     """
 
     session_id: str
@@ -42,6 +45,7 @@ class SessionInfo:
     last_seen_at: float
     ip: str
     device: str
+    client: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +77,7 @@ def describe(session: Session) -> SessionInfo:
     """The part of a session that its listing shows."""
     return SessionInfo(
         session_id=session.session_id,
-        kind="browser",
+        kind=BROWSER if session.client is None else TOKEN,
         user=session.identity.user,
         issuer=session.identity.issuer,
         subject=session.identity.subject,
@@ -83,6 +87,7 @@ def describe(session: Session) -> SessionInfo:
         last_seen_at=session.last_seen_at,
         ip=session.ip,
         device=session.device,
+        client=session.client,
     )
 
 

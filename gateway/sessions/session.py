@@ -63,14 +63,15 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One signed-in browser.  Times are seconds since the epoch.
+    """One signed-in browser, or one app with tokens.  Times are seconds since the epoch.
 
     Attributes:
         session_id: Digest that names it in the store, in logs and in assertions.
         identity: Who signed in, complete as requests are judged by it.
         last_seen_at: When a request last used it; may lag behind by a minute.
-        device: Short name made of the User-Agent.
+        device: Short name made of the User-Agent, or given by the app.
         provider_sid: The provider's ``sid`` (OIDC Back-Channel Logout 1.0, section 2.1).
+        client: The app's name in the configuration; None for a browser.
     """
 
     session_id: str
@@ -82,6 +83,12 @@ class Session:
     ip: str
     tokens: Tokens = field(default=Tokens(), repr=False)
     provider_sid: str | None = None
+    client: str | None = None
+
+    @property
+    def credential(self) -> str:
+        """What proves it, as in `Identity.credential`."""
+        return "session" if self.client is None else "token"
 
     def is_live(self, now: float, limits: Limits) -> bool:
         """Whether the session may still be used at `now`; the last instant is already too late."""
@@ -92,7 +99,7 @@ def with_tokens(session: Session, identity: Identity, tokens: Tokens) -> Session
     """The session with what the provider now says; the identity is bound to the session."""
     bound = replace(
         identity,
-        credential="session",
+        credential=session.credential,
         provider=session.provider,
         session_id=session.session_id,
         access_token=tokens.access_token,

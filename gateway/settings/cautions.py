@@ -21,6 +21,7 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *_providers(settings),
         *_bearer(settings),
         *_api_keys(settings),
+        *_tokens(settings),
         *_routes(settings),
     ]
 
@@ -91,6 +92,16 @@ def _api_keys(settings: Settings) -> Iterator[Problem]:
         if key.expires is None:
             message = f"the key {quote(key.name)} never runs out: better give it expires"
             yield Problem(("api_keys", "static", index), message)
+
+
+def _tokens(settings: Settings) -> Iterator[Problem]:
+    for name, client in () if settings.tokens is None else settings.tokens.clients.items():
+        for index, uri in enumerate(client.redirect_uris):
+            scheme = uri.partition(":")[0]
+            if scheme not in ("http", "https") and "." not in scheme:
+                # RFC 8252, section 7.1: the app's own domain, reversed.
+                message = f"any app may claim {scheme}: too; better com.example.app:, or https"
+                yield Problem(("tokens", "clients", name, "redirect_uris", index), message)
 
 
 def _bearer(settings: Settings) -> Iterator[Problem]:

@@ -13,11 +13,12 @@ from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote, unknown_message
 from gateway.settings.schema import ServerSettings, SessionSettings, Settings
+from gateway.settings.tokens import TokenSettings
 from gateway.settings.upstreams import UpstreamSettings, fold_name
 from gateway.storage.location import is_networked
 
 # What a credential that a route names needs in the file.
-_SECTIONS = {"api_key": "api_keys"}
+_SECTIONS = {"api_key": "api_keys", "token": "tokens"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Draft:
     sections: frozenset[str]
     routes: tuple[RouteDraft, ...] | None
     bearer: tuple[BearerSettings | None, ...] = ()
+    tokens: TokenSettings | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -70,6 +72,7 @@ class Draft:
             if given
             else None,
             bearer=settings.bearer,
+            tokens=settings.tokens,
         )
 
 
@@ -82,6 +85,7 @@ def check(draft: Draft) -> list[Problem]:
         *_store(draft),
         *_upstreams(draft),
         *_bearer(draft),
+        *_tokens(draft),
         *_routes(draft),
     ]
 
@@ -158,6 +162,13 @@ def _bearer(draft: Draft) -> Iterator[Problem]:
             message = f"{quote(it.issuer)} is bearer[{seen[it.issuer]}] already"
             yield Problem(("bearer", index, "issuer"), message)
         seen.setdefault(it.issuer, index)
+
+
+def _tokens(draft: Draft) -> Iterator[Problem]:
+    for name, client in () if draft.tokens is None else draft.tokens.clients.items():
+        if client.provider not in draft.providers:
+            message = unknown_message("provider", client.provider, draft.providers)
+            yield Problem(("tokens", "clients", name, "provider"), message)
 
 
 def _routes(draft: Draft) -> Iterator[Problem]:

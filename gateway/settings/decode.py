@@ -17,6 +17,7 @@ from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import EMPTY, Section, kind_of, quote, unknown_message
 from gateway.settings.schema import ServerSettings, SessionSettings, Settings
+from gateway.settings.tokens import TokenSettings
 from gateway.settings.upstreams import UpstreamSettings
 
 # Tags of the unions in the schema; they are no keys of the file.
@@ -35,7 +36,6 @@ _WANTED = {
 # Settings of a later version; to call them unknown would send people looking for a typing error.
 _LATER = frozenset(
     {
-        ("tokens",),
         ("accounts",),
         ("forward_auth",),
         ("tests",),
@@ -90,6 +90,7 @@ def _salvage(data: Mapping[str, Data]) -> Draft:
         bearer=tuple(one(BearerSettings, it) for it in issuers)
         if isinstance(issuers := data.get("bearer"), list)
         else (),
+        tokens=one(TokenSettings, data.get("tokens")),
         server=one(ServerSettings, data.get("server", {})),
         sessions=one(SessionSettings, data.get("sessions", {})),
         store=store if isinstance(store := data.get("store"), str) else None,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
-from gateway.settings.access import Access
+from gateway.settings.access import Access, Credential
 from gateway.settings.addresses import HostText, WebUrl
 from gateway.settings.scalars import (
     EMPTY,
@@ -73,8 +73,6 @@ def _parse_date(value: object) -> date:
     raise wrong(f"{quote(str(value))} is not a date (write 2027-03-01)")
 
 
-# Those of access.Credential that there are so far.
-Taken = Literal["session", "bearer", "api_key"]
 PathText = Annotated[str, AfterValidator(_path)]
 PrefixText = Annotated[str, AfterValidator(_prefix)]
 RegexText = Annotated[str, AfterValidator(_regex)]
@@ -147,7 +145,7 @@ class RouteSettings(Section):
         None, description="Name of the upstream; the only one if there is only one."
     )
     access: Access = Field(description="Who may pass: a word, or a mapping of allow and deny.")
-    credentials: Annotated[tuple[Taken, ...], OneOrMany()] = Field(
+    credentials: Annotated[tuple[Credential, ...], OneOrMany()] = Field(
         (), description="Kinds of credential taken; all that are configured if not given."
     )
     rate_limit: RateLimitSettings | None = Field(None, description="Requests allowed in a while.")

@@ -34,6 +34,7 @@ from gateway.settings.scalars import (
     wrong,
 )
 from gateway.settings.stores import parse_store
+from gateway.settings.tokens import ClientSettings, TokenSettings
 from gateway.settings.upstreams import (
     AssertionSettings,
     HeaderValueSettings,
@@ -54,6 +55,7 @@ __all__ = [
     "AuditSettings",
     "BearerSettings",
     "ClaimSettings",
+    "ClientSettings",
     "ConditionSettings",
     "CookieSettings",
     "Credential",
@@ -74,6 +76,7 @@ __all__ = [
     "Settings",
     "StaticKeySettings",
     "TimeoutSettings",
+    "TokenSettings",
     "UpstreamSettings",
     "UpstreamTlsSettings",
 ]
@@ -270,6 +273,9 @@ class Settings(Section):
         (), description="Issuers whose access tokens are taken."
     )
     api_keys: ApiKeySettings | None = Field(None, description="API keys; without it none is taken.")
+    tokens: TokenSettings | None = Field(
+        None, description="The gateway's own tokens for apps; without it none is given or taken."
+    )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
         (EVERYTHING,), description="The first that covers a request decides it."
     )

@@ -7,12 +7,14 @@ import pytest
 from gateway.authn import AUTHENTICATORS, Authenticator, Parts
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
+from gateway.credentials.tokens import Tokens
 from gateway.message.fields import Fields
 from gateway.message.request import Request
 from gateway.message.target import Target
 from gateway.model import Identity
 from gateway.oidc.http import ProviderHttp
-from gateway.sessions import Limits, Sealer, SessionManager, Tokens
+from gateway.sessions import Limits, Sealer, SessionManager
+from gateway.sessions import Tokens as ProviderTokens
 from gateway.settings.schema import Settings
 from gateway.storage.memory import MemoryStore
 from tests.authn.issuer import INTROSPECTION, TokenIssuer, make_door
@@ -68,6 +70,16 @@ async def keys() -> AsyncIterator[ApiKeys]:
 
 
 @pytest.fixture
+async def tokens() -> AsyncIterator[Tokens]:
+    store = MemoryStore(lambda: NOW)
+    limits = Limits(idle_s=3600, absolute_s=86400)
+    apps = SessionManager(store, Sealer((SECRET,)), limits, clock=lambda: NOW)
+    await apps.start()
+    yield Tokens(store, apps, 900.0, clock=lambda: NOW)
+    await apps.aclose()
+
+
+@pytest.fixture
 async def token_issuer() -> AsyncIterator[TokenIssuer]:
     issuer = TokenIssuer(lambda: NOW)
     await issuer.start()
@@ -86,12 +98,19 @@ async def provider_http() -> AsyncIterator[ProviderHttp]:
 def parts(
     sessions: SessionManager,
     keys: ApiKeys,
+    tokens: Tokens,
     token_issuer: TokenIssuer,
     provider_http: ProviderHttp,
 ) -> Parts:
     settings = {"issuer": token_issuer.issuer, "introspection": INTROSPECTION}
     door = make_door(lambda: NOW, provider_http, settings)
-    return Parts(settings=make_settings(), sessions=sessions, bearer=door.authenticator, keys=keys)
+    return Parts(
+        settings=make_settings(),
+        sessions=sessions,
+        bearer=door.authenticator,
+        keys=keys,
+        tokens=tokens,
+    )
 
 
 @pytest.fixture
@@ -123,8 +142,33 @@ def sign_in(sessions: SessionManager) -> Callable[..., object]:
             user=user, subject=user, issuer="https://id.example.com", credential="session"
         )
         cookie, _ = await sessions.create(
-            identity, Tokens("at"), provider_sid=None, ip="192.0.2.1", device="curl", now=NOW
+            identity,
+            ProviderTokens("at"),
+            provider_sid=None,
+            ip="192.0.2.1",
+            device="curl",
+            now=NOW,
         )
         return cookie
+
+    return run
+
+
+@pytest.fixture
+def issue(tokens: Tokens) -> Callable[..., object]:
+    """Give an app of `user` tokens of the gateway's."""
+
+    async def run(user="alice"):
+        identity = Identity(
+            user=user, subject=user, issuer="https://id.example.com", credential="session"
+        )
+        return await tokens.issue(
+            identity,
+            ProviderTokens(),
+            client="ios",
+            device="Phone",
+            ip="192.0.2.1",
+            provider_sid=None,
+        )
 
     return run

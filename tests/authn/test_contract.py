@@ -38,13 +38,16 @@ def carrying(authenticator, value):
 
 
 @pytest.fixture
-async def good(authenticator, sign_in, make_key, token_issuer):
+async def good(authenticator, sign_in, make_key, token_issuer, issue):
     """A request with a good credential of this kind; a new kind adds its line."""
     match authenticator.credential:
         case "session":
             return make_request(cookie=f"__Host-gatepost={await sign_in()}")
         case "bearer":
             token = token_issuer.token(exp=int(NOW) + 300).encode()
+            return make_request(fields=[(b"Authorization", b"Bearer " + token)])
+        case "token":
+            token = (await issue()).access_token.encode()
             return make_request(fields=[(b"Authorization", b"Bearer " + token)])
         case "api_key":
             return make_request(fields=[(b"X-API-Key", (await make_key()).encode())])

@@ -82,7 +82,7 @@ def test_the_list_shows_whose_they_are_and_no_token(command, sign_in):
 
     assert result.exit_code == 0
     head, *rows = result.output.splitlines()
-    assert head.split()[:3] == ["ID", "USER", "PROVIDER"]
+    assert head.split()[:3] == ["ID", "USER", "KIND"]
     assert {row.split()[0] for row in rows} == {session_id[:16] for session_id in ids}
     assert "\x1b" not in result.output
 

@@ -17,6 +17,7 @@ from gateway.oidc.http import ProviderHttp
 from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.provider import Provider
 from gateway.oidc.registration import ClaimNames, Registration
+from gateway.sessions.kinds import EveryKind, token_store
 from gateway.sessions.manager import SessionManager
 from gateway.sessions.sealing import Sealer
 from gateway.sessions.session import Limits
@@ -137,6 +138,15 @@ async def sessions(clock, store):
 
 
 @pytest.fixture
+async def apps(clock, store, sessions):
+    """The sessions behind tokens."""
+    manager = SessionManager(token_store(store), sessions.sealer, sessions.limits, clock=clock)
+    await manager.start()
+    yield manager
+    await manager.aclose()
+
+
+@pytest.fixture
 async def revocations(providers, sessions):
     found = Revocations(providers)
     sessions.on_revoke(found.session_ended)
@@ -178,13 +188,14 @@ def sign_ins():
 
 
 @pytest.fixture
-def make_browser(providers, sessions, store, clock, sign_ins):
+def make_browser(providers, sessions, apps, store, clock, sign_ins):
     """A browser in front of the endpoints: ``make_browser(same_site="strict")``."""
 
     def make(public_url=f"https://{HOST}", **rules):
         deps = Deps(
             providers=providers,
             sessions=sessions,
+            every_kind=EveryKind(sessions, apps),
             cookies=CookieRules(**rules),
             clock=clock,
             key_set=lambda: KEY_SET,

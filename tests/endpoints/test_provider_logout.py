@@ -127,7 +127,7 @@ async def test_a_refusal_is_told_in_the_words_of_both_standards(sign_in, hostile
 
     assert response.status == 400
     fields = dict(response.fields)
-    assert fields["Content-Type"] == "application/problem+json"
+    assert fields["Content-Type"] == "application/json"
     assert fields["Cache-Control"] == "no-store"
     document = json.loads(response.body)
     assert document["error"] == "invalid_request"

@@ -19,7 +19,7 @@ def judge(header=None, expected=None, **claims):
         "nonce": "n",
     }
     token = SignedToken({"alg": "RS256", **(header or {})}, {**right, **claims})
-    wanted = {"issuers": ("https://id",), "client_id": "notes", "nonce": "n", **(expected or {})}
+    wanted = {"issuers": ("https://id",), "clients": ("notes",), "nonce": "n", **(expected or {})}
     judge_id_token(token, Expected(**wanted), NOW)
 
 

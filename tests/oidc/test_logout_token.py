@@ -38,13 +38,13 @@ def claims(**changes):
 def judge(typ="logout+jwt", **changes):
     header = {"alg": "RS256"} if typ is None else {"alg": "RS256", "typ": typ}
     token = SignedToken(header, claims(**changes))
-    return judge_logout_token(token, {ISSUER, ISSUER + "/"}, "notes", NOW)
+    return judge_logout_token(token, {ISSUER, ISSUER + "/"}, frozenset({"notes"}), NOW)
 
 
 def test_what_it_says():
-    assert judge() == LogoutToken("alice", "s1", "one", NOW + 180)
-    assert judge(sid=...) == LogoutToken("alice", None, "one", NOW + 180)
-    assert judge(sub=...) == LogoutToken(None, "s1", "one", NOW + 180)
+    assert judge() == LogoutToken("alice", "s1", frozenset({"notes"}), "one", NOW + 180)
+    assert judge(sid=...) == LogoutToken("alice", None, frozenset({"notes"}), "one", NOW + 180)
+    assert judge(sub=...) == LogoutToken(None, "s1", frozenset({"notes"}), "one", NOW + 180)
 
 
 @pytest.mark.parametrize(
@@ -75,10 +75,12 @@ def test_what_providers_send_is_taken(changes):
 def test_keycloak_says_the_kind_in_the_payload():
     header = {"typ": "JWT"}
     token = SignedToken(header, claims(typ="Logout"))
-    assert judge_logout_token(token, {ISSUER}, "notes", NOW).sid == "s1"
+    assert judge_logout_token(token, {ISSUER}, frozenset({"notes"}), NOW).sid == "s1"
     for typ in ("ID", "Bearer", "Refresh", 1, None):
         with pytest.raises(InvalidLogoutTokenError):
-            judge_logout_token(SignedToken(header, claims(typ=typ)), {ISSUER}, "notes", NOW)
+            judge_logout_token(
+                SignedToken(header, claims(typ=typ)), {ISSUER}, frozenset({"notes"}), NOW
+            )
 
 
 @pytest.mark.parametrize(

@@ -46,7 +46,7 @@ PAGES: dict[str, dict[str, object]] = {
         "groups": [HOSTILE],
         "sessions": [
             {
-                **dict.fromkeys(("id", "device", "ip", "provider"), HOSTILE),
+                **dict.fromkeys(("id", "device", "client", "ip", "provider"), HOSTILE),
                 "created": "2026-11-22 10:00 UTC",
                 "last_seen": "2026-11-22 10:00 UTC",
                 "current": current,

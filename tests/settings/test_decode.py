@@ -36,7 +36,7 @@ ADDED = [
     (
         "zzz: 1",
         '4:1: unknown setting "zzz" (one of: auth_mode, secret, secret_file, data_dir, store, '
-        "server, sessions, bearer, api_keys, routes, audit, metrics)",
+        "server, sessions, bearer, api_keys, tokens, routes, audit, metrics)",
     ),
     ("auth_mode: standalone", "4:12: auth_mode: standalone is not there yet"),
     ("auth_mode: hybrid", "4:12: auth_mode: hybrid is not there yet"),
@@ -95,7 +95,29 @@ ADDED = [
         "routes: [{name: a, prefix: /, access: signed_in, credentials: bearer}]",
         "4:63: routes[0].credentials: bearer is not configured: no issuer's tokens are taken",
     ),
-    ("tokens: {}", "4:1: tokens: is not there yet"),
+    ("accounts: {}", "4:1: accounts: is not there yet"),
+    ("tokens: {}", '4:1: tokens: "clients" is missing'),
+    ("tokens: {clients: {}}", "4:1: tokens: clients needs at least one entry"),
+    (
+        "tokens: {clients: {ios: {provider: idd}}}",
+        '4:36: tokens.clients.ios.provider: unknown provider "idd" (did you mean "idp"?)',
+    ),
+    (
+        "tokens: {access_ttl: 1h, refresh_ttl: 30m, clients: {ios: {provider: id}}}",
+        "4:1: tokens: needs 0 < access_ttl <= refresh_ttl <= absolute_ttl",
+    ),
+    (
+        "tokens: {clients: {a: {provider: id, client_id: b}, b: {provider: id}}}",
+        "4:1: tokens: clients a and b are both known as b",
+    ),
+    (
+        "tokens: {clients: {a b: {provider: id}}}",
+        '4:20: tokens.clients["a b"]: "a b" is not a client\'s name (no spaces, ASCII)',
+    ),
+    (
+        "routes: [{name: a, path: /, access: signed_in, credentials: [token]}]",
+        "4:62: routes[0].credentials[0]: token is taken nowhere: the file has no tokens",
+    ),
     ("accounts: {}", "4:1: accounts: is not there yet"),
     ("forward_auth: {}", "4:1: forward_auth: is not there yet"),
     ("tests: []", "4:1: tests: is not there yet"),

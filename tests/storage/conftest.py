@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.storage import STORES, Store, open_store
+from gateway.storage.namespaced import NamespacedStore
 from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.redis import RedisServer
 
@@ -25,6 +26,8 @@ def clock() -> Clock:
 
 # The same store as redis://, but for TLS: see test_redis.py.
 NAMES = sorted(STORES.keys() - {"rediss"})
+# And a part of one, which is to do the same.
+PART = "part of "
 
 _prefixes = count(1)
 
@@ -45,7 +48,7 @@ def locate(request: pytest.FixtureRequest) -> Callable[[str], str]:
     return location
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(params=[*NAMES, f"{PART}memory"])
 def location(request: pytest.FixtureRequest, locate: Callable[[str], str]) -> str:
     """One store after another."""
     return locate(request.param)
@@ -53,8 +56,8 @@ def location(request: pytest.FixtureRequest, locate: Callable[[str], str]) -> st
 
 @pytest.fixture
 async def store(location: str, tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
-    opened = open_store(location, tmp_path / "data", clock)
-    yield opened
+    opened = open_store(location.removeprefix(PART), tmp_path / "data", clock)
+    yield NamespacedStore(opened, "part:") if location.startswith(PART) else opened
     await opened.aclose()
 
 

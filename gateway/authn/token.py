@@ -1,0 +1,101 @@
+"""The gateway's own access tokens, as ``Authorization: Bearer gp_at_…`` (RFC 6750, section 2.1)."""
+
+import re
+from dataclasses import replace
+from functools import lru_cache
+
+from gateway.authn.authenticator import NOT_PRESENTED, Authenticated, Outcome, Rejected
+from gateway.authn.parts import Parts
+from gateway.authn.unrecognised import AUTHORIZATION
+from gateway.credentials.token_format import GatewayToken, parse_token
+from gateway.credentials.tokens import Known, Tokens
+from gateway.message.request import Request
+
+_KIND = "token"
+# RFC 9110, section 11.2: any case, one space or more.
+_BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +(gp_[ar]t_.*)", re.DOTALL)
+# Longer than any token is; what is longer is nobody's, and is not remembered.
+_MAX_VALUE_BYTES = 256
+
+_REPEATED = Rejected("repeated-credential", "several tokens", status=400, kind=_KIND)
+_MALFORMED = Rejected("malformed-credential", "no token, or its checksum is wrong", kind=_KIND)
+_FOR_RENEWAL = Rejected("not-an-access-token", "a refresh token", kind=_KIND)
+_UNKNOWN = Rejected("unknown-token", kind=_KIND)
+_EXPIRED = Rejected("token-expired", kind=_KIND)
+_THROTTLED = Rejected("credential-throttled", "too many unknown tokens", status=429, kind=_KIND)
+
+
+class TokenAuthenticator:
+    """Looks tokens up by their digest; see Authenticator."""
+
+    credential = _KIND
+    fields = frozenset({AUTHORIZATION})
+    cookies: frozenset[str] = frozenset()
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    def recognises(self, field: bytes, value: bytes) -> bool:
+        """Whether there is a ``gp_at_`` or ``gp_rt_`` where a token would be."""
+        return field == AUTHORIZATION and _token_in(value) is not NOT_PRESENTED
+
+    def recall(self, request: Request) -> Outcome | None:
+        """See Authenticator.recall; None for a token that is not remembered as good."""
+        token = _presented(request)
+        if not isinstance(token, GatewayToken):
+            return token
+        known = self._tokens.recall(token, request.received_at)
+        return None if known is None else _judge(known, request.received_at)
+
+    async def authenticate(self, request: Request) -> Outcome:
+        """See Authenticator.authenticate."""
+        token, now = _presented(request), request.received_at
+        if not isinstance(token, GatewayToken):
+            return token
+        known = self._tokens.recall(token, now)
+        if known is not None:
+            return _judge(known, now)
+        # Counted before the store is asked: many may be on their way at once.
+        counts = not self._tokens.remembers(token)
+        if counts:
+            wait_s = self._tokens.wrong.take(request.client, now)
+            if wait_s:
+                return replace(_THROTTLED, detail=f"another try in {wait_s:.1f} s")
+        known = await self._tokens.load(token, now)
+        if known is None:
+            return _UNKNOWN
+        if counts:
+            self._tokens.wrong.give_back(request.client)
+        return _judge(known, now)
+
+
+def _presented(request: Request) -> GatewayToken | Outcome:
+    values = request.fields.all(AUTHORIZATION)
+    if not values:
+        return NOT_PRESENTED
+    return _REPEATED if len(values) > 1 else _token_in(values[0])
+
+
+def _token_in(value: bytes) -> GatewayToken | Outcome:
+    return _read(value) if len(value) <= _MAX_VALUE_BYTES else NOT_PRESENTED
+
+
+@lru_cache(maxsize=4096)
+def _read(value: bytes) -> GatewayToken | Outcome:
+    """The access token in an Authorization value, or what is to be said instead."""
+    found = _BEARER.fullmatch(value)
+    if found is None:
+        return NOT_PRESENTED
+    token = parse_token(found[1].decode("latin-1"))
+    if token is None:
+        return _MALFORMED
+    return token if token.use == "access" else _FOR_RENEWAL
+
+
+def _judge(known: Known, now: float) -> Outcome:
+    return _EXPIRED if now >= known.expires_at else Authenticated(known.identity)
+
+
+def build(parts: Parts) -> TokenAuthenticator | None:
+    """The authenticator of the gateway's tokens; None where the configuration gives none."""
+    return None if parts.tokens is None else TokenAuthenticator(parts.tokens)

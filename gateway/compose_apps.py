@@ -1,0 +1,74 @@
+"""Settings -> the apps that get tokens.  Opens nothing and connects to nothing."""
+
+from collections.abc import Mapping
+
+from gateway.authn.bearer import BearerAuthenticator
+from gateway.credentials.apps import App, Apps
+from gateway.credentials.once import Once
+from gateway.credentials.tokens import Tokens
+from gateway.endpoints.authorization_server import AuthorizationServer
+from gateway.oidc.provider import Provider
+from gateway.oidc.subject_token import SubjectTokens
+from gateway.sessions.session import Limits
+from gateway.settings.schema import ClientSettings, Settings, TokenSettings
+from gateway.storage.store import Clock
+
+
+def token_settings(settings: Settings) -> TokenSettings:
+    """The lifetimes of tokens; the defaults where no app gets any."""
+    return settings.tokens or TokenSettings.model_construct(clients={})
+
+
+def token_limits(settings: Settings) -> Limits:
+    """How long the sessions behind tokens may live."""
+    tokens = token_settings(settings)
+    return Limits(idle_s=tokens.refresh_ttl, absolute_s=tokens.absolute_ttl)
+
+
+def app_providers(settings: Settings, providers: Mapping[str, Provider]) -> dict[str, Provider]:
+    """The provider of each app, as asked in the app's name."""
+    if settings.tokens is None:
+        return {}
+    return {
+        name: providers[client.provider].for_app(client.client_id or name)
+        for name, client in settings.tokens.clients.items()
+    }
+
+
+def apps_of(
+    settings: Settings,
+    providers: Mapping[str, Provider],
+    bearer: BearerAuthenticator | None,
+    tokens: Tokens,
+    once: Once,
+    clock: Clock,
+) -> Apps | None:
+    """The apps, whose `providers` `app_providers` gave; None where there is none."""
+    if settings.tokens is None:
+        return None
+    known: dict[str, App] = {}
+    for name, client in settings.tokens.clients.items():
+        app = _app(name, client, providers[name], bearer, clock)
+        known[name] = known[client.client_id or name] = app
+    return Apps(known, tokens, once)
+
+
+def _app(
+    name: str,
+    client: ClientSettings,
+    provider: Provider,
+    bearer: BearerAuthenticator | None,
+    clock: Clock,
+) -> App:
+    # Who may be asked about access tokens that come as bearers may be asked about these.
+    issuer = None if bearer is None else bearer.issuer(provider.registration.issuer)
+    ask = issuer.ask if issuer is not None and issuer.introspects else None
+    audiences = frozenset(client.audiences or (client.client_id or name,))
+    return App(name, provider, SubjectTokens(provider, audiences, clock, ask), client.redirect_uris)
+
+
+def authorization_server(settings: Settings, apps: Apps | None) -> AuthorizationServer | None:
+    """What tells apps where tokens are given; None where there are no apps."""
+    if apps is None:
+        return None
+    return AuthorizationServer(apps, introspects=settings.api_keys is not None)

@@ -1,0 +1,294 @@
+"""The gateway's own tokens over any store: given, known again, renewed.
+
+Behind each family of tokens is a session of its own, which ends like any other: by its owner, by
+the provider, by an operator, by its limits.  Beside it the store has ``token-family:<session>``
+with the digests of its tokens.  A token carries the ticket of its session, so that what the store
+holds opens only for whoever has one.
+"""
+
+import secrets
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+
+from gateway.credentials.family import (
+    Family,
+    Presented,
+    decode_family,
+    encode_family,
+    judge,
+    rotated,
+)
+from gateway.credentials.throttle import Throttle
+from gateway.credentials.token_format import GatewayToken, new_token, parse_token
+from gateway.errors import StoreUnavailableError
+from gateway.model import Identity
+from gateway.sessions.manager import SessionManager
+from gateway.sessions.sealing import RandomBytes
+from gateway.sessions.session import Session
+from gateway.sessions.session import Tokens as ProviderTokens
+from gateway.storage.store import Clock, Store
+
+_PURPOSE = "token-family"
+# The times of a session's last use are written late.
+_LONGER_S = 300.0
+_MAX_KNOWN = 10_000
+# A swap is lost only to another use of the same family at the same moment.
+_SWAP_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """What an app is given.
+
+    Attributes:
+        ticket: Of the session; whoever has it could make more tokens.
+        expires_in_s: How long the access token is good, in whole seconds.
+    """
+
+    session: Session
+    ticket: str = field(repr=False)
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_in_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """The refresh token is not good.
+
+    Attributes:
+        reason: Public.
+    """
+
+    reason: str
+
+
+@dataclass(slots=True, eq=False)
+class Known:
+    """An access token that was found to be good.
+
+    Attributes:
+        expires_at: From this second on it is not.
+        identity: Who asks with it; the same object until the session has news.
+    """
+
+    ticket: str = field(repr=False)
+    expires_at: float
+    session: Session
+    identity: Identity
+
+    @classmethod
+    def of(cls, ticket: str, expires_at: float, session: Session) -> "Known":
+        """What is known of an access token of `session`."""
+        return cls(ticket, expires_at, session, _identity(session, expires_at))
+
+    def follow(self, session: Session) -> None:
+        """Say from now on what `session`, which may be a newer one, says."""
+        if session is not self.session:
+            self.session, self.identity = session, _identity(session, self.expires_at)
+
+
+class Tokens:
+    """See the module.
+
+    Attributes:
+        sessions: Those behind the tokens, and no browser's.
+        access_s: How long an access token is good; may be set anew.
+        wrong: Counts, by address, what this worker had to ask the store about in vain.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        sessions: SessionManager,
+        access_s: float,
+        *,
+        clock: Clock,
+        random: RandomBytes = secrets.token_bytes,
+    ) -> None:
+        self.sessions = sessions
+        self.access_s = access_s
+        self.wrong = Throttle()
+        self._store = store
+        self._clock = clock
+        self._random = random
+        self._known: OrderedDict[bytes, Known] = OrderedDict()
+
+    # Use.
+
+    def recall(self, token: GatewayToken, now: float) -> Known | None:
+        """An access token as this worker remembers it, used at `now`; None: ask `load`.
+
+        It may have run out meanwhile, which is for the caller to see.
+        """
+        known = self._known.get(token.digest)
+        if known is None or now >= known.expires_at:
+            return known
+        session = self.sessions.recall(known.ticket, now)
+        if session is None:
+            return None
+        known.follow(session)
+        return known
+
+    def remembers(self, token: GatewayToken) -> bool:
+        """Whether this worker has lately seen a good token of the same session."""
+        return self.sessions.peek(token.ticket, self._clock()) is not None
+
+    async def load(self, token: GatewayToken, now: float) -> Known | None:
+        """An access token as the store knows it, used at `now`; None where there is none.
+
+        Raises:
+            StoreUnavailableError: The store could not answer, and this worker does not know the
+                token.
+        """
+        session = await self.sessions.load(token.ticket, now)
+        if session is None:
+            self._known.pop(token.digest, None)
+            return None
+        known = self._known.get(token.digest)
+        if known is not None:
+            known.follow(session)
+            return known
+        family, _ = await self._read(session.session_id)
+        expires_at = None if family is None else family.expiry(token.digest)
+        if expires_at is None:
+            return None
+        return self._remember(token.digest, Known.of(token.ticket, expires_at, session))
+
+    async def session_of(self, token: GatewayToken, now: float) -> Session | None:
+        """The session of a refresh token that may be used at `now`, which is no use of it."""
+        session = await self.sessions.look_up(token.ticket, now)
+        family, _ = (None, None) if session is None else await self._read(session.session_id)
+        if family is None or judge(family, token.digest, now) is Presented.REUSED:
+            return None
+        return session
+
+    # Give, renew, end.
+
+    async def issue(
+        self,
+        identity: Identity,
+        provider_tokens: ProviderTokens,
+        *,
+        client: str,
+        device: str,
+        ip: str,
+        provider_sid: str | None,
+        replaces: str | None = None,
+    ) -> Issued:
+        """The first tokens of a new session.
+
+        Args:
+            identity: Who signed in.
+            provider_tokens: What the provider issued, where it did.
+            client: The app.
+            device: A short name for the device.
+            ip: The client's address.
+            provider_sid: The provider's ``sid``, if it gave one.
+            replaces: The ticket of a session that ends.
+
+        Raises:
+            StoreUnavailableError: The session could not be kept.
+        """
+        now = self._clock()
+        ticket, session = await self.sessions.create(
+            identity,
+            provider_tokens,
+            provider_sid=provider_sid,
+            ip=ip,
+            device=device,
+            now=now,
+            replaces=replaces,
+            client=client,
+        )
+        issued, refresh, access = self._make(ticket, session, now)
+        await self._swap(session, None, Family(current=(refresh,), access=(access,)))
+        return issued
+
+    async def refresh(self, token: GatewayToken, client: str, now: float) -> Issued | Refused:
+        """New tokens for a refresh token of `client`.
+
+        Raises:
+            StoreUnavailableError: The store could not answer; the token was not used.
+        """
+        session = None
+        if token.use == "refresh":
+            session = await self.sessions.load(token.ticket, now)
+        if session is None:
+            return Refused("unknown-token")
+        if session.client != client:
+            return Refused("token-of-another-client")
+        for _ in range(_SWAP_ATTEMPTS):
+            family, data = await self._read(session.session_id)
+            if family is None:
+                return Refused("unknown-token")
+            presented = judge(family, token.digest, now)
+            if presented is Presented.REUSED:
+                await self.end(session)
+                return Refused("refresh-token-reused")
+            issued, refresh, access = self._make(token.ticket, session, now)
+            if await self._swap(session, data, rotated(family, presented, refresh, access, now)):
+                return issued
+        raise StoreUnavailableError("a family of tokens changes all the time")
+
+    async def end(self, session: Session) -> None:
+        """End the session, and with it every token of its family.
+
+        Raises:
+            StoreUnavailableError: It did not end.
+        """
+        await self.sessions.end(session)
+        await self._store.delete(_store_key(session.session_id))
+
+    def _make(
+        self, ticket: str, session: Session, now: float
+    ) -> tuple[Issued, bytes, tuple[bytes, float]]:
+        """New tokens, and the digests that the store is to know them by."""
+        # No token is good for longer than its session.
+        left_s = session.created_at + self.sessions.limits.absolute_s - now
+        lifetime_s = max(1, int(min(self.access_s, left_s)))
+        access = new_token("access", ticket, self._random)
+        refresh = new_token("refresh", ticket, self._random)
+        issued = Issued(session, ticket, access, refresh, lifetime_s)
+        return issued, _digest(refresh), (_digest(access), now + lifetime_s)
+
+    def _remember(self, digest: bytes, known: Known) -> Known:
+        while len(self._known) >= _MAX_KNOWN:
+            self._known.popitem(last=False)
+        self._known[digest] = known
+        return known
+
+    # The store.
+
+    async def _read(self, session_id: str) -> tuple[Family | None, bytes | None]:
+        key = _store_key(session_id)
+        data = await self._store.get(key)
+        if data is None:
+            return None, None
+        opened = self.sessions.sealer.open_sealed(_PURPOSE, data, context=key.encode())
+        return (None if opened is None else decode_family(opened)), data
+
+    async def _swap(self, session: Session, expected: bytes | None, family: Family) -> bool:
+        key = _store_key(session.session_id)
+        sealer, limits = self.sessions.sealer, self.sessions.limits
+        # As long as the session is good without a use, and a little longer.
+        return await self._store.compare_and_swap(
+            key,
+            expected,
+            sealer.seal(_PURPOSE, encode_family(family), context=key.encode()),
+            ttl_s=limits.idle_s + _LONGER_S,
+        )
+
+
+def _identity(session: Session, expires_at: float) -> Identity:
+    return replace(session.identity, expires_at=int(expires_at))
+
+
+def _digest(text: str) -> bytes:
+    token = parse_token(text)
+    assert token is not None  # noqa: S101 - the format reads what it writes
+    return token.digest
+
+
+def _store_key(session_id: str) -> str:
+    return f"token-family:{session_id}"

@@ -1,0 +1,60 @@
+"""What the gateway is as an authorization server (RFC 8414): where apps trade and end tokens."""
+
+from gateway import responses
+from gateway.credentials.apps import App, Apps
+from gateway.endpoints.token import EXCHANGE
+from gateway.message.request import Request
+from gateway.message.response import Response
+
+_PREFIX = "/_gatepost"
+# Where section 3.1 puts it for an issuer with a path; OpenID Connect Discovery would have it under
+# the prefix, and there it is too.  No app has this one: it ends in the gateway's own prefix.
+INSERTED_PATH = f"/.well-known/oauth-authorization-server{_PREFIX}"
+
+
+def issuer_of(request: Request) -> str:
+    """What the gateway calls itself as an authorization server, on the host that is asked."""
+    return request.public_url + _PREFIX
+
+
+class AuthorizationServer:
+    """Handler of the metadata."""
+
+    def __init__(self, apps: Apps, *, introspects: bool) -> None:
+        self._apps = {app.name: app for app in apps.known.values()}
+        self._introspects = introspects
+
+    async def tell(self, request: Request, _body: bytes) -> Response:
+        """``GET``: the document.
+
+        Raises:
+            GatewayError: The provider that has the authorization endpoint cannot be asked.
+        """
+        issuer = issuer_of(request)
+        document: dict[str, object] = {
+            "issuer": issuer,
+            "token_endpoint": f"{issuer}/token",
+            "revocation_endpoint": f"{issuer}/revoke",
+            "grant_types_supported": [EXCHANGE, "refresh_token"],
+            "response_types_supported": [],
+            "token_endpoint_auth_methods_supported": ["none"],
+            "revocation_endpoint_auth_methods_supported": ["none"],
+        }
+        if self._introspects:
+            document["introspection_endpoint"] = f"{issuer}/introspect"
+        if (only := self._only_provider()) is not None:
+            # An app begins at the provider and comes here with the code.
+            metadata = await only.provider.metadata()
+            document |= {
+                "authorization_endpoint": metadata.authorization_endpoint,
+                "grant_types_supported": ["authorization_code", EXCHANGE, "refresh_token"],
+                "response_types_supported": ["code"],
+                "code_challenge_methods_supported": ["S256"],
+            }
+        return responses.json_answer(request, 200, document)
+
+    def _only_provider(self) -> App | None:
+        """An app that brings codes, where all that do have the same provider."""
+        found = [app for app in self._apps.values() if app.redirect_uris]
+        names = {app.provider.registration.name for app in found}
+        return found[0] if len(names) == 1 else None

@@ -1,0 +1,84 @@
+"""``introspect``: what a token or a key of the gateway's is good for (RFC 7662)."""
+
+from gateway import responses
+from gateway.authn import Authenticated, Rejected
+from gateway.credentials.apps import Apps
+from gateway.credentials.key_format import parse_key
+from gateway.credentials.keys import ApiKeys
+from gateway.credentials.token_format import parse_token
+from gateway.endpoints.authorization_server import issuer_of
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.oauth import OAuthError, read_oauth_form, refusal, required
+from gateway.endpoints.whoami import describe
+from gateway.message.request import Request
+from gateway.message.response import Response
+from gateway.model import Deny, Identity
+from gateway.responses import Admission
+
+# Section 2.1: the endpoint must know who asks, or anybody could try tokens here.
+SCOPE = "introspect"
+_KEYS_ONLY = Admission(frozenset({"api_key"}), scopes=(SCOPE,))
+
+
+class Introspection:
+    """Handler of ``introspect``, for whoever has an API key with the scope ``introspect``."""
+
+    def __init__(self, deps: Deps, apps: Apps | None, keys: ApiKeys) -> None:
+        """Know the tokens of `apps`, where there are any, and the keys in `keys`."""
+        self._deps = deps
+        self._apps = apps
+        self._keys = keys
+
+    async def tell(self, request: Request, body: bytes) -> Response:
+        """``POST`` of a form: 200 with ``active`` and, where it is, what else there is to say."""
+        outcome = None if self._deps.identify is None else await self._deps.identify(request)
+        if isinstance(outcome, Rejected):
+            return responses.rejected(
+                request, outcome.reason, _KEYS_ONLY, presented=outcome.kind, status=outcome.status
+            )
+        if not isinstance(outcome, Authenticated) or outcome.identity.credential != "api_key":
+            return responses.rejected(request, "sign-in-required", _KEYS_ONLY)
+        if SCOPE not in outcome.identity.scopes:
+            missing = Deny("scope-missing")
+            return responses.for_decision(request, missing, _KEYS_ONLY, identity=outcome.identity)
+        try:
+            text = required(read_oauth_form(request, body), "token")
+        except OAuthError as refused:
+            return refusal(request, refused)
+        found = await self._find(text, request.received_at)
+        return responses.json_answer(
+            request, 200, {"active": False} if found is None else _described(request, *found)
+        )
+
+    async def _find(self, text: str, now: float) -> tuple[Identity, str | None] | None:
+        """Who is asking with a credential that is good at `now`, and by which app."""
+        token, key = parse_token(text), parse_key(text)
+        if token is not None and self._apps is not None:
+            tokens = self._apps.tokens
+            if token.use == "refresh":
+                session = await tokens.session_of(token, now)
+                return None if session is None else (session.identity, session.client)
+            known = tokens.recall(token, now) or await tokens.load(token, now)
+            if known is None or now >= known.expires_at:
+                return None
+            return known.identity, known.session.client
+        entry = None if key is None else await self._keys.load(key, now)
+        if entry is None or now >= entry.record.expires_at:
+            return None
+        return entry.identity, None
+
+
+def _described(request: Request, identity: Identity, client: str | None) -> dict[str, object]:
+    """Section 2.2, and what ``whoami`` says besides."""
+    about = describe(identity)
+    return {
+        **about,
+        "active": True,
+        "scope": " ".join(sorted(identity.scopes)),
+        "client_id": client,
+        "username": identity.user,
+        "token_type": "Bearer",
+        "exp": identity.expires_at,
+        "sub": identity.subject,
+        "iss": issuer_of(request),
+    }

@@ -1,0 +1,62 @@
+"""``revoke``: whoever has a token or a key of the gateway's may end it (RFC 7009)."""
+
+from gateway import responses
+from gateway.credentials.apps import Apps
+from gateway.credentials.key_format import ApiKey, parse_key
+from gateway.credentials.keys import ApiKeys
+from gateway.credentials.token_format import GatewayToken, parse_token
+from gateway.endpoints.oauth import OAuthError, read_oauth_form, refusal, required, take_turn
+from gateway.message.request import Request
+from gateway.message.response import Response
+
+
+class Revocation:
+    """Handler of ``revoke``."""
+
+    def __init__(self, apps: Apps | None, keys: ApiKeys | None) -> None:
+        """End the tokens of `apps` and the keys in `keys`, where there are any."""
+        self._apps = apps
+        self._keys = keys
+
+    async def revoke(self, request: Request, body: bytes) -> Response:
+        """``POST`` of a form: 200, also where there was nothing to end (section 2.2)."""
+        try:
+            form = read_oauth_form(request, body)
+            text = required(form, "token")
+            token, key = parse_token(text), parse_key(text)
+            if token is not None and self._apps is not None:
+                await self._end(request, form.get("client_id"), self._apps, token)
+            elif key is not None and self._keys is not None:
+                await self._revoke(request, self._keys, key)
+        except OAuthError as refused:
+            return refusal(request, refused)
+        return Response(200, (responses.NO_STORE,))
+
+    async def _end(
+        self, request: Request, client: str | None, apps: Apps, token: GatewayToken
+    ) -> None:
+        """End the token's session: either token of a family ends all of it (section 2.1)."""
+        counts = not apps.tokens.remembers(token)
+        if counts:
+            take_turn(apps.tokens.wrong, request)
+        session = await apps.tokens.sessions.look_up(token.ticket, request.received_at)
+        if session is None:
+            return
+        if counts:
+            apps.tokens.wrong.give_back(request.client)
+        if client is not None:
+            app = apps.known.get(client)
+            if app is None or app.name != session.client:
+                raise OAuthError("invalid_grant", "token-of-another-client")
+        await apps.tokens.end(session)
+
+    async def _revoke(self, request: Request, keys: ApiKeys, key: ApiKey) -> None:
+        counts = not keys.remembers(key)
+        if counts:
+            take_turn(keys.wrong, request)
+        entry = await keys.load(key, request.received_at)
+        if entry is None:
+            return
+        if counts:
+            keys.wrong.give_back(request.client)
+        await keys.revoke(entry.record.key_id)

@@ -1,0 +1,266 @@
+"""``token``: an external identity becomes the gateway's own API session, and goes on as one."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from gateway import responses
+from gateway.credentials.apps import App, Apps
+from gateway.credentials.redirects import is_registered
+from gateway.credentials.token_format import parse_token
+from gateway.credentials.tokens import Issued, Refused
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.oauth import OAuthError, read_oauth_form, refusal, required, take_turn
+from gateway.errors import GatewayError
+from gateway.message.request import Request
+from gateway.message.response import Response
+from gateway.model import Identity
+from gateway.oidc.subject_token import MAX_AGE_S, Subject, replay_name
+from gateway.sessions import Tokens as ProviderTokens
+from gateway.sessions import device_name
+
+# RFC 8693, section 3, and the grant's own name, section 2.1.
+EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
+_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name
+_ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - a name
+# RFC 7636, section 4.1.
+_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
+# RFC 6749, section 4.1.2: a code lives for ten minutes at most.
+_CODE_S = 600.0
+_MAX_DEVICE_CHARS = 60
+_SERVER_ERROR = 500
+
+_Grant = Callable[[Request, dict[str, str], App], Awaitable[Issued]]
+
+
+class TokenEndpoint:
+    """Handler of ``token`` (RFC 6749, section 3.2; RFC 8693).
+
+    The apps are public clients: what they bring is all that proves anything, so that every grant
+    is throttled by address until it turns out to be good.
+    """
+
+    def __init__(self, deps: Deps, apps: Apps) -> None:
+        self._deps = deps
+        self._apps = apps
+        self._grants: dict[str, _Grant] = {
+            EXCHANGE: self._exchange,
+            "authorization_code": self._relay,
+            "refresh_token": self._refresh,
+        }
+
+    async def grant(self, request: Request, body: bytes) -> Response:
+        """``POST`` of a form: 200 with tokens, or the protocol's refusal."""
+        try:
+            form = read_oauth_form(request, body)
+            take = self._grant_for(required(form, "grant_type"))
+            issued = await take(request, form, self._app(form))
+        except OAuthError as refused:
+            return refusal(request, refused)
+        return responses.json_answer(request, 200, _answer(issued, form["grant_type"]))
+
+    def _grant_for(self, grant_type: str) -> _Grant:
+        grant = self._grants.get(grant_type)
+        if grant is None:
+            raise OAuthError("unsupported_grant_type", about=f"one of {', '.join(self._grants)}")
+        return grant
+
+    def _app(self, form: dict[str, str]) -> App:
+        app = self._apps.known.get(required(form, "client_id"))
+        if app is None:
+            raise OAuthError("invalid_client", "unknown-client", detail="no such app")
+        return app
+
+    # RFC 8693.
+
+    async def _exchange(self, request: Request, form: dict[str, str], app: App) -> Issued:
+        _judge_wish(request, form)
+        token = required(form, "subject_token")
+        read = _reader(app, required(form, "subject_token_type"))
+
+        async def trade() -> Issued:
+            subject = await read(token)
+
+            async def first() -> Issued:
+                return await self._begin(request, form, app, subject)
+
+            return await self._apps.once.trade(
+                f"subject token {replay_name(token)}",
+                token,
+                first,
+                self._begin_again(request, form, app),
+                keep_s=subject.issued_at + 2 * MAX_AGE_S - self._deps.clock(),
+            )
+
+        # RFC 8693, section 2.2.2: whatever is wrong with the subject token is invalid_request.
+        return await self._throttled(request, app, trade, "invalid_request")
+
+    # RFC 6749, section 4.1.3.
+
+    async def _relay(self, request: Request, form: dict[str, str], app: App) -> Issued:
+        code, uri = required(form, "code"), required(form, "redirect_uri")
+        verifier = required(form, "code_verifier")
+        if not is_registered(uri, app.redirect_uris):
+            detail = f"{app.name} has not registered {uri!r}"
+            raise OAuthError("invalid_grant", "unknown-redirect-uri", detail=detail)
+        if _VERIFIER.fullmatch(verifier) is None:
+            about = "code_verifier must be 43 to 128 letters, digits and -._~"
+            raise OAuthError("invalid_request", about=about)
+        brought = "\n".join((app.name, code, uri, verifier))
+
+        async def first() -> Issued:
+            found = await app.provider.relay(code, redirect_uri=uri, code_verifier=verifier)
+            subject = Subject(found.identity, found.provider_session, self._deps.clock())
+            tokens = ProviderTokens(
+                access_token=found.tokens.access_token,
+                refresh_token=found.tokens.refresh_token,
+                id_token=found.tokens.id_token,
+                access_expires_at=found.tokens.expires_at,
+            )
+            return await self._begin(request, form, app, subject, tokens)
+
+        async def trade() -> Issued:
+            # By the code alone, which the provider takes once whatever comes with it.
+            return await self._apps.once.trade(
+                f"code {app.name} {code}",
+                brought,
+                first,
+                self._begin_again(request, form, app),
+                keep_s=_CODE_S,
+            )
+
+        return await self._throttled(request, app, trade, "invalid_grant")
+
+    # RFC 6749, section 6.
+
+    async def _refresh(self, request: Request, form: dict[str, str], app: App) -> Issued:
+        token = parse_token(required(form, "refresh_token"))
+        if token is None:
+            raise OAuthError("invalid_grant", "malformed-credential")
+        tokens, now = self._apps.tokens, request.received_at
+        counts = not tokens.remembers(token)
+        if counts:
+            take_turn(self._apps.tokens.wrong, request)
+        issued = await tokens.refresh(token, app.name, now)
+        if isinstance(issued, Refused):
+            raise OAuthError("invalid_grant", issued.reason)
+        if counts:
+            tokens.wrong.give_back(request.client)
+        return issued
+
+    # What grants have in common.
+
+    async def _begin(
+        self,
+        request: Request,
+        form: dict[str, str],
+        app: App,
+        subject: Subject,
+        tokens: ProviderTokens | None = None,
+    ) -> Issued:
+        identity, accounts = subject.identity, self._deps.accounts
+        if accounts is not None:
+            identity = await accounts.claim(identity)
+        return await self._apps.tokens.issue(
+            _narrowed(identity, form),
+            ProviderTokens() if tokens is None else tokens,
+            client=app.name,
+            device=_device(request, form),
+            ip=request.client,
+            provider_sid=subject.provider_sid,
+        )
+
+    def _begin_again(
+        self, request: Request, form: dict[str, str], app: App
+    ) -> Callable[[str], Awaitable[Issued | None]]:
+        async def again(ticket: str) -> Issued | None:
+            tokens = self._apps.tokens
+            session = await tokens.sessions.look_up(ticket, self._deps.clock())
+            if session is None:
+                return None
+            return await tokens.issue(
+                _narrowed(session.identity, form),
+                session.tokens,
+                client=app.name,
+                device=_device(request, form),
+                ip=request.client,
+                provider_sid=session.provider_sid,
+                replaces=ticket,
+            )
+
+        return again
+
+    async def _throttled(
+        self, request: Request, app: App, trade: Callable[[], Awaitable[Issued]], error: str
+    ) -> Issued:
+        """What `trade` gives; a refusal counts against the address, and is `error`."""
+        take_turn(self._apps.tokens.wrong, request)
+        provider = app.provider.registration.name
+        try:
+            issued = await trade()
+        except GatewayError as refused:
+            self._deps.on_sign_in(provider, refused.reason)
+            if refused.status >= _SERVER_ERROR:
+                # Nobody knows whether what was brought is good.
+                self._apps.tokens.wrong.give_back(request.client)
+                raise
+            raise OAuthError(error, refused.reason, detail=str(refused)) from refused
+        self._apps.tokens.wrong.give_back(request.client)
+        self._deps.on_sign_in(provider, "success")
+        return issued
+
+
+def _reader(app: App, kind: str) -> Callable[[str], Awaitable[Subject]]:
+    if kind == _ID_TOKEN:
+        return app.subjects.read_id_token
+    if kind == _ACCESS_TOKEN:
+        return app.subjects.read_access_token
+    about = f"subject_token_type must be {_ID_TOKEN} or {_ACCESS_TOKEN}"
+    raise OAuthError("invalid_request", about=about)
+
+
+def _judge_wish(request: Request, form: dict[str, str]) -> None:
+    """Refuse what an exchange may ask for and this one cannot give (RFC 8693, section 2.1)."""
+    if "actor_token" in form:
+        raise OAuthError("invalid_request", about="actor_token: nobody acts for another here")
+    if form.get("requested_token_type", _ACCESS_TOKEN) != _ACCESS_TOKEN:
+        raise OAuthError("invalid_request", about=f"only {_ACCESS_TOKEN} can be requested")
+    for name in ("resource", "audience"):
+        if form.get(name, request.public_url).rstrip("/") != request.public_url:
+            about = f"{name}: tokens are for {request.public_url} alone"
+            raise OAuthError("invalid_target", about=about)
+
+
+def _narrowed(identity: Identity, form: dict[str, str]) -> Identity:
+    """`identity` with the scopes that were asked for, which it must have."""
+    if "scope" not in form:
+        return identity
+    wanted = frozenset(form["scope"].split())
+    if not wanted <= identity.scopes:
+        raise OAuthError("invalid_scope", "scope-not-granted")
+    return replace(identity, scopes=wanted)
+
+
+def _device(request: Request, form: dict[str, str]) -> str:
+    """What the owner will know the device by: the app may say, and the User-Agent does else."""
+    told = form.get("device_name", "").strip()
+    if 0 < len(told) <= _MAX_DEVICE_CHARS and told.isprintable():
+        return told
+    agents = request.fields.all(b"user-agent")
+    return device_name(agents[0].decode("latin-1") if agents else "")
+
+
+def _answer(issued: Issued, grant_type: str) -> dict[str, object]:
+    """RFC 6749, section 5.1; RFC 8693, section 2.2.1."""
+    answer: dict[str, object] = {
+        "access_token": issued.access_token,
+        "token_type": "Bearer",
+        "expires_in": issued.expires_in_s,
+        "refresh_token": issued.refresh_token,
+    }
+    scopes = issued.session.identity.scopes
+    if scopes:
+        answer["scope"] = " ".join(sorted(scopes))
+    if grant_type == EXCHANGE:
+        answer["issued_token_type"] = _ACCESS_TOKEN
+    return answer

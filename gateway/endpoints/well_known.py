@@ -1,0 +1,28 @@
+"""What stands under ``/.well-known`` and so outside the gateway's own prefix."""
+
+from gateway.endpoints.authorization_server import INSERTED_PATH, AuthorizationServer
+from gateway.endpoints.deps import Handler
+from gateway.endpoints.protected_resource import ProtectedResource
+from gateway.message.request import Request
+
+_PREFIX = "/.well-known/"
+
+
+class WellKnown:
+    """The documents there are; what is not among them is the app's."""
+
+    def __init__(
+        self, resource: ProtectedResource | None, server: AuthorizationServer | None
+    ) -> None:
+        self._resource = resource
+        self._server = server
+
+    def find(self, request: Request) -> Handler | None:
+        """The handler of `request`; None where it asks for no such document."""
+        path = request.target.path
+        if not path.startswith(_PREFIX):
+            return None
+        if path == INSERTED_PATH and not request.target.is_ambiguous:
+            is_read = request.method in ("GET", "HEAD")
+            return self._server.tell if self._server is not None and is_read else None
+        return None if self._resource is None else self._resource.find(request)

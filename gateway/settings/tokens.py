@@ -1,0 +1,112 @@
+"""Tokens: how an external identity becomes the gateway's own API session, and for which apps."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Self
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, Field, model_validator
+
+from gateway.settings.scalars import Duration, OneOrMany, Section, Text, quote, wrong
+
+# RFC 8252, section 7.3: the literal addresses, of which nobody else can take hold by a name.
+_LOOPBACKS = frozenset({"127.0.0.1", "::1"})
+# What a browser would run or open itself; no app is behind it.
+_NO_APPS = frozenset(
+    {"about", "blob", "data", "file", "ftp", "javascript", "vbscript", "ws", "wss"}
+)
+# RFC 3986, section 3.1.
+_SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
+
+
+def is_loopback_redirect(parts: SplitResult) -> bool:
+    """Whether an address is that of an app listening on its own machine (RFC 8252, section 7.3)."""
+    return parts.scheme == "http" and parts.hostname in _LOOPBACKS
+
+
+def _redirect_uri(text: str) -> str:
+    """One address exactly, as RFC 9700, section 2.1, asks."""
+    if "*" in text:
+        raise wrong(f"{quote(text)} has a wildcard: write each redirect URI exactly")
+    if re.fullmatch(r"[!-~]+", text) is None or "\\" in text:
+        raise wrong(f"{quote(text)} may hold no space, no backslash and nothing but ASCII")
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise wrong(f"{quote(text)} is no URI") from None
+    if "#" in text:
+        # RFC 6749, section 3.1.2.
+        raise wrong(f"{quote(text)} must not have a fragment")
+    if not text.startswith(f"{parts.scheme}:") or _SCHEME.fullmatch(parts.scheme) is None:
+        raise wrong(f"{quote(text)} must begin with a scheme in lower case")
+    if parts.scheme in _NO_APPS:
+        raise wrong(f"{quote(text)}: no app can claim the scheme {parts.scheme}")
+    if parts.scheme in ("http", "https") and (not parts.hostname or "@" in parts.netloc):
+        raise wrong(f"{quote(text)} needs a host, and no user in it")
+    if parts.scheme == "http" and not is_loopback_redirect(parts):
+        raise wrong(
+            f"{quote(text)} is not https: only http://127.0.0.1/… and http://[::1]/… may be http"
+        )
+    return text
+
+
+RedirectUri = Annotated[Text, AfterValidator(_redirect_uri)]
+
+
+class ClientSettings(Section):
+    """One app whose users get tokens of the gateway.
+
+    Attributes:
+        client_id: Its id at the provider; None for the name it has here.
+        audiences: Empty for the client id alone.
+    """
+
+    provider: Text = Field(description="The provider its users sign in with.")
+    client_id: Text | None = Field(
+        None, description="The app's client id at the provider; its name here if not given."
+    )
+    audiences: Annotated[tuple[Text, ...], OneOrMany()] = Field(
+        (), description="Whom an exchanged token must be for (`aud`); client_id if not given."
+    )
+    redirect_uris: Annotated[tuple[RedirectUri, ...], OneOrMany(empty=True)] = Field(
+        (),
+        description="Where the provider sends the app's code, each exactly; a loopback address may"
+        " have any port. Without one no code is taken.",
+    )
+
+
+def _client_name(text: str) -> str:
+    # RFC 6749, appendix A.1.
+    if re.fullmatch(r"[!-~]{1,200}", text) is None:
+        raise wrong(f"{quote(text)} is not a client's name (no spaces, ASCII)")
+    return text
+
+
+class TokenSettings(Section):
+    """The gateway's own tokens, for apps that are no browser; times are seconds."""
+
+    access_ttl: Duration = Field(15 * 60.0, description="How long an access token is good.")
+    refresh_ttl: Duration = Field(
+        30 * 86400.0, description="How long a refresh token is good; each use begins anew."
+    )
+    absolute_ttl: Duration = Field(
+        90 * 86400.0, description="How long a sign-in of an app lasts, however busy it is."
+    )
+    clients: Mapping[Annotated[str, AfterValidator(_client_name)], ClientSettings] = Field(
+        description="The apps that get tokens, by their name here."
+    )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if not 0 < self.access_ttl <= self.refresh_ttl <= self.absolute_ttl:
+            raise wrong("needs 0 < access_ttl <= refresh_ttl <= absolute_ttl")
+        if not self.clients:
+            raise wrong("clients needs at least one entry")
+        owners: dict[str, str] = {}
+        for name, client in self.clients.items():
+            # Apps call themselves by either name, so that neither may be another app's.
+            for known in {name, client.client_id or name}:
+                if owners.setdefault(known, name) != name:
+                    raise wrong(f"clients {owners[known]} and {name} are both known as {known}")
+        return self

@@ -1,0 +1,124 @@
+"""What may be traded once, and again by whoever lost the answer."""
+
+import asyncio
+
+import pytest
+
+from gateway.credentials.once import Once, UsedBeforeError
+from gateway.credentials.tokens import Issued
+from gateway.errors import StoreUnavailableError
+from gateway.sessions.sealing import Sealer
+from tests.credentials.conftest import SECRET
+
+TICKETS = iter(range(10**6))
+
+
+def issued():
+    return Issued(None, f"ticket-{next(TICKETS)}", "at", "rt", 900)
+
+
+class Trader:
+    """Counts what it was asked for."""
+
+    def __init__(self, once):
+        self.once = once
+        self.first, self.again = 0, []
+        self.fails = None
+        self.is_over = False
+
+    async def make(self):
+        self.first += 1
+        await asyncio.sleep(0)
+        if self.fails is not None:
+            raise self.fails
+        return issued()
+
+    async def make_again(self, ticket):
+        self.again.append(ticket)
+        return None if self.is_over else issued()
+
+    async def bring(self, secret="code", name="code"):
+        return await self.once.trade(name, secret, self.make, self.make_again, keep_s=600)
+
+
+@pytest.fixture
+def trader(store, clock):
+    return Trader(Once(store, lambda: Sealer((SECRET,)), clock))
+
+
+@pytest.mark.parametrize(
+    ("elapsed_s", "good"), [(0, True), (29.9, True), (30, False), (-30, False)]
+)
+async def test_it_may_come_again_for_half_a_minute(trader, clock, elapsed_s, good):
+    lost = await trader.bring()
+    clock.now += elapsed_s
+
+    if good:
+        await trader.bring()
+        assert trader.again == [lost.ticket]
+    else:
+        with pytest.raises(UsedBeforeError):
+            await trader.bring()
+        assert trader.again == []
+    assert trader.first == 1
+
+
+async def test_coming_again_takes_the_place_of_the_last_and_does_not_begin_anew(trader, clock):
+    await trader.bring()
+    clock.now += 20
+    second = await trader.bring()
+    clock.now += 9
+    await trader.bring()
+
+    assert trader.again[1] == second.ticket
+    clock.now += 1
+    with pytest.raises(UsedBeforeError):
+        await trader.bring()
+
+
+async def test_with_something_else_than_was_traded_nobody_goes_on(trader, store):
+    await trader.bring("code and verifier")
+
+    with pytest.raises(UsedBeforeError):
+        await trader.bring("code and another verifier")
+    assert trader.again == []
+    assert b"ticket" not in b"".join(entry.value for entry in store._entries.values())
+
+
+async def test_a_session_that_is_over_does_not_come_back(trader):
+    await trader.bring()
+    trader.is_over = True
+
+    with pytest.raises(UsedBeforeError):
+        await trader.bring()
+
+
+async def test_what_failed_was_not_traded(trader):
+    trader.fails = StoreUnavailableError("told to")
+    with pytest.raises(StoreUnavailableError):
+        await trader.bring()
+    trader.fails = None
+
+    await trader.bring()
+    assert (trader.first, trader.again) == (2, [])
+
+
+async def test_two_at_once_are_one_and_one_that_comes_again(trader):
+    one, two = await asyncio.gather(trader.bring(), trader.bring())
+
+    assert trader.first == 1
+    assert trader.again in ([one.ticket], [two.ticket])
+
+
+async def test_another_thing_is_another_thing(trader):
+    await trader.bring("a", "a")
+    await trader.bring("b", "b")
+
+    assert trader.first == 2
+
+
+async def test_it_is_known_as_long_as_it_could_come_back(trader, clock):
+    await trader.bring()
+    clock.now += 599
+    with pytest.raises(UsedBeforeError):
+        await trader.bring()

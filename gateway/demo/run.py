@@ -15,8 +15,9 @@ from pathlib import Path
 import yaml
 from aiohttp import web
 
-from gateway.demo import app
+from gateway.demo import app, phone
 from gateway.demo.clients import Client
+from gateway.demo.phone import Phone
 from gateway.demo.provider import Provider
 
 HOST = "127.0.0.1"
@@ -43,10 +44,11 @@ async def run(port: int, tell: Callable[[str], None]) -> None:
         loop.add_signal_handler(number, stopped.set)
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatepost-demo-")))
-        upstream = await stack.enter_async_context(_app())
-        client = _client(port)
+        upstream = await stack.enter_async_context(_serving(app.application(), 0))
+        client, phone_port = _client(port), _free_port(0)
+        phone_url = f"http://{HOST}:{phone_port}"
         # The demo is no part of what app.py composes, so it chooses its own clock.
-        provider = await Provider.start([client], time.time)  # noqa: TID251
+        provider = await Provider.start([client, _phone_client(phone_url)], time.time)  # noqa: TID251
         stack.push_async_callback(provider.aclose)
         admin_port = _free_port(0)
         settings = configuration(port, admin_port, upstream, provider.issuer, client, directory)
@@ -56,7 +58,9 @@ async def run(port: int, tell: Callable[[str], None]) -> None:
         config_path = directory / "gatepost.yaml"
         config_path.write_text(yaml.safe_dump(settings, sort_keys=False), "utf-8")
         gateway = await stack.enter_async_context(_gateway(config_path, port))
-        tell(guide(port, admin_port, provider.issuer, config_path))
+        app_on_phone = Phone(phone_url, provider.issuer, f"http://localhost:{port}")
+        await stack.enter_async_context(_serving(app_on_phone.application(), phone_port))
+        tell(guide(port, admin_port, provider.issuer, phone_url, config_path))
         await _either(stopped.wait(), gateway.wait())
         if not stopped.is_set():
             raise DemoError(f"the gateway ended with status {gateway.returncode}")
@@ -82,6 +86,16 @@ def configuration(
                 "label": "Sign in at the development provider",
             }
         },
+        "api_keys": {"grantable_scopes": ["notes:read", "notes:write"]},
+        "tokens": {
+            "clients": {
+                phone.CLIENT_ID: {
+                    "provider": "development",
+                    # RFC 8252, section 7.3: on a loopback address any port.
+                    "redirect_uris": [f"http://{HOST}{phone.CALLBACK_PATH}"],
+                }
+            }
+        },
         "routes": [
             {"name": "public", "prefix": "/public", "access": "public"},
             {"name": "admin", "prefix": "/admin", "access": {"allow": [{"group": "admins"}]}},
@@ -90,7 +104,7 @@ def configuration(
     }
 
 
-def guide(port: int, admin_port: int, issuer: str, config_path: Path) -> str:
+def guide(port: int, admin_port: int, issuer: str, phone_url: str, config_path: Path) -> str:
     """What to do with the demo."""
     url = f"http://localhost:{port}"
     return f"""\
@@ -100,8 +114,9 @@ Open in a browser:
   {url}/          sign in as alice, bob, carol or anybody
   {url}/admin     for alice only
   {url}/public    for everybody
-  {url}/_gatepost/whoami
+  {url}/_gatepost/account     your sessions and API keys
   {url}/_gatepost/logout
+  {phone_url}/          an app on a phone, which gets tokens
 
 Ask with curl:
   curl -i {url}/public           # 200, no identity
@@ -116,12 +131,12 @@ The configuration is {config_path}
 
 
 @asynccontextmanager
-async def _app() -> AsyncIterator[str]:
-    """The small app on a free port; its URL."""
-    runner = web.AppRunner(app.application(), access_log=None, shutdown_timeout=1)
+async def _serving(application: web.Application, port: int) -> AsyncIterator[str]:
+    """`application` on a port, 0 for any that is free; its URL."""
+    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
-        listener = socket.create_server((HOST, 0))
+        listener = socket.create_server((HOST, port))
         await web.SockSite(runner, listener).start()
         yield f"http://{HOST}:{listener.getsockname()[1]}"
     finally:
@@ -184,6 +199,10 @@ def _client(port: int) -> Client:
         post_logout_redirect_uris=(f"{url}/_gatepost/logout",),
         backchannel_logout_uri=f"{url}/_gatepost/backchannel-logout/development",
     )
+
+
+def _phone_client(phone_url: str) -> Client:
+    return Client(client_id=phone.CLIENT_ID, redirect_uris=(phone_url + phone.CALLBACK_PATH,))
 
 
 def _free_port(port: int) -> int:

@@ -1,0 +1,134 @@
+"""The phone of the demo: an app that signs in with the system's browser (RFC 8252).
+
+It plays a desktop app on a loopback address.  The provider sends it a code; the gateway gives it
+tokens for that, which it shows, since this is a demo.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+from urllib.parse import urlencode
+
+import aiohttp
+from aiohttp import web
+
+from gateway.demo.state import page
+
+CLIENT_ID = "demo-phone"
+SITE = "Demo phone"
+CALLBACK_PATH = "/callback"
+_SCOPES = "openid profile email"
+_OK = 200
+
+
+class Phone:
+    """One app of one person; what it knows is gone with the demo."""
+
+    def __init__(self, own_url: str, issuer: str, gateway_url: str) -> None:
+        self._callback = own_url + CALLBACK_PATH
+        self._authorize_url = f"{issuer}/authorize"
+        self._gateway_url = gateway_url
+        self._verifier = ""
+        self._state = ""
+        self._tokens: dict[str, object] = {}
+
+    def application(self) -> web.Application:
+        """The app's pages, which on a phone would be its own."""
+        app = web.Application()
+        app.add_routes(
+            [
+                web.get("/", self.home),
+                web.get("/sign-in", self.sign_in),
+                web.get(CALLBACK_PATH, self.callback),
+                web.post("/renew", self.renew),
+                web.post("/sign-out", self.sign_out),
+            ]
+        )
+        return app
+
+    async def home(self, _request: web.Request) -> web.Response:
+        """What the app has, and what the backend says to it."""
+        return await self._page("")
+
+    async def sign_in(self, _request: web.Request) -> web.Response:
+        """Open the system's browser at the provider, with a challenge (RFC 7636)."""
+        self._verifier, self._state = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
+        digest = hashlib.sha256(self._verifier.encode()).digest()
+        asked = {
+            "response_type": "code",
+            "client_id": CLIENT_ID,
+            "redirect_uri": self._callback,
+            "scope": _SCOPES,
+            "state": self._state,
+            "nonce": secrets.token_urlsafe(16),
+            "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+            "code_challenge_method": "S256",
+        }
+        raise web.HTTPFound(f"{self._authorize_url}?{urlencode(asked)}")
+
+    async def callback(self, request: web.Request) -> web.Response:
+        """The provider's answer: the code, which goes to the gateway with its verifier."""
+        if request.query.get("state") != self._state or "code" not in request.query:
+            return await self._page("The provider's answer is none to this sign-in.")
+        self._state = ""
+        return await self._grant(
+            {
+                "grant_type": "authorization_code",
+                "code": request.query["code"],
+                "redirect_uri": self._callback,
+                "code_verifier": self._verifier,
+                "device_name": "Demo phone",
+            }
+        )
+
+    async def renew(self, _request: web.Request) -> web.Response:
+        """New tokens for the refresh token, which is good once."""
+        token = str(self._tokens.get("refresh_token", ""))
+        return await self._grant({"grant_type": "refresh_token", "refresh_token": token})
+
+    async def sign_out(self, _request: web.Request) -> web.Response:
+        """End the session, and forget the tokens."""
+        token = str(self._tokens.get("refresh_token", ""))
+        self._tokens = {}
+        await self._post("revoke", {"token": token})
+        raise web.HTTPSeeOther("/")
+
+    async def _grant(self, form: dict[str, str]) -> web.Response:
+        status, answer = await self._post("token", form)
+        if status != _OK:
+            # An app whose session is over shows its sign-in.
+            self._tokens = {}
+            return await self._page(f"The gateway says: {answer.get('error_description')}")
+        self._tokens = answer
+        raise web.HTTPSeeOther("/")
+
+    async def _post(self, endpoint: str, form: dict[str, str]) -> tuple[int, dict[str, object]]:
+        url = f"{self._gateway_url}/_gatepost/{endpoint}"
+        async with (
+            aiohttp.ClientSession() as session,
+            session.post(url, data={"client_id": CLIENT_ID, **form}) as response,
+        ):
+            text = await response.text()
+            return response.status, json.loads(text) if text else {}
+
+    async def _page(self, note: str) -> web.Response:
+        token = self._tokens.get("access_token")
+        heard = "" if token is None else await self._hear(str(token))
+        values = {
+            "note": note,
+            "tokens": json.dumps(self._tokens, indent=2) if self._tokens else "",
+            "token": token,
+            "heard": heard,
+            "gateway_url": self._gateway_url,
+        }
+        return page("demo-phone", values, site=SITE)
+
+    async def _hear(self, token: str) -> str:
+        """What the backend, behind the gateway, gets with the app's token."""
+        url, fields = f"{self._gateway_url}/headers", {"Authorization": f"Bearer {token}"}
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(url, headers=fields) as response,
+        ):
+            return json.dumps(await response.json(), indent=2)

@@ -13,8 +13,9 @@ from gateway.authn.authenticator import (
 from gateway.authn.combine import combine
 from gateway.authn.parts import Parts
 from gateway.authn.unrecognised import AUTHORIZATION
-from gateway.credentials.key_format import PREFIX, ApiKey, parse_key
+from gateway.credentials.key_format import ApiKey, parse_key
 from gateway.credentials.keys import ApiKeys
+from gateway.credentials.shape import PREFIX
 from gateway.credentials.token_format import PREFIXES
 from gateway.message.fields import Fields, fold
 from gateway.message.request import Request

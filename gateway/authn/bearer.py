@@ -10,6 +10,7 @@ from typing import Protocol
 from gateway.authn.authenticator import NOT_PRESENTED, Authenticated, Outcome, Rejected
 from gateway.authn.parts import Parts
 from gateway.authn.unrecognised import AUTHORIZATION
+from gateway.credentials.shape import PREFIX
 from gateway.credentials.throttle import Throttle
 from gateway.errors import GatewayError
 from gateway.message.request import Request
@@ -29,7 +30,7 @@ _KIND = "bearer"
 # RFC 9110, section 11.2: any case, one space or more; RFC 6750, section 2.1: b64token.
 _BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
 # The gateway's own keys and tokens begin so, and no issuer is asked about one.
-_OWN = b"gp_"
+_OWN = PREFIX.encode()
 _MAX_REMEMBERED = 10_000
 # New tokens at once from one address; then one each half a second.  Verifying as many takes less
 # than a tenth of a second.

@@ -10,9 +10,8 @@ import zlib
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from gateway.credentials.shape import PREFIX
 from gateway.sessions.sealing import RandomBytes
-
-PREFIX = "gp_"
 
 _ID_BYTES = 8
 _SECRET_BYTES = 32

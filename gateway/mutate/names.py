@@ -4,9 +4,6 @@ All names are folded (`gateway.message.fields.fold`).  They are stripped on ever
 ones too, trailers included, whether or not the gateway sets them this time.
 """
 
-import base64
-import binascii
-
 # What apps behind a proxy read as identity, as the original request, or as another method.
 IDENTITY_PREFIXES = (
     b"remote-",
@@ -59,26 +56,7 @@ CONNECTION_NAMES = frozenset(
     }
 )
 
-_KEY = b"gp_"
-
 
 def is_identity_name(folded: bytes) -> bool:
     """Whether apps read identity, or the original request, from a field of this name."""
     return folded in IDENTITY_NAMES or folded.startswith(IDENTITY_PREFIXES)
-
-
-def carries_gateway_key(value: bytes) -> bool:
-    """Whether an Authorization value holds a key of the gateway's: ``gp_…`` bare or in Basic."""
-    # Read as the laxest app reads it: any white space between the two, and base64 unpadded.
-    scheme, *rest = value.split(None, 1) or [b""]
-    credential = rest[0] if rest else b""
-    if credential.startswith(_KEY) or scheme.startswith(_KEY):
-        return True
-    if scheme.lower() != b"basic":
-        return False
-    try:
-        padded = credential + b"=" * (-len(credential) % 4)
-        user, _, password = base64.b64decode(padded, validate=True).partition(b":")
-    except (binascii.Error, ValueError):
-        return _KEY in credential
-    return user.startswith(_KEY) or password.startswith(_KEY)

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable
 from functools import lru_cache
 
+from gateway.credentials.shape import carries_own
 from gateway.message.fields import Field, fold
 from gateway.message.forwarded import append_hop, forwarded_element, traceparent_of
 from gateway.message.head import CHUNKED, RequestFields
 from gateway.message.request import Request
-from gateway.mutate.names import CONNECTION_NAMES, carries_gateway_key, is_identity_name
+from gateway.mutate.names import CONNECTION_NAMES, is_identity_name
 
 _NEVER_TRAILERS = frozenset({b"authorization", b"trailer"})
 
@@ -19,10 +20,11 @@ class FieldRules:
     `key_field` is the one that may carry an API key of the gateway's, besides Authorization.
     """
 
-    __slots__ = ("_dropped", "_key_fields")
+    __slots__ = ("_credential_fields", "_dropped", "_key_fields")
 
     def __init__(self, removed: Iterable[bytes] = (), key_field: bytes = b"x-api-key") -> None:
         self._key_fields = frozenset({b"x-api-key", fold(key_field)})
+        self._credential_fields = self._key_fields | {b"authorization"}
         self._dropped = CONNECTION_NAMES | {fold(name) for name in removed}
 
     def lines(self, of: RequestFields) -> bytes:
@@ -46,9 +48,7 @@ class FieldRules:
         folded = fold(name)
         if folded in self._dropped or is_identity_name(folded) or folded in hops:
             return False
-        if folded == b"authorization":
-            return not carries_gateway_key(value)
-        return folded not in self._key_fields or not value.startswith(b"gp_")
+        return folded not in self._credential_fields or not carries_own(value)
 
     def _may_trail(self, folded: bytes) -> bool:
         return folded not in _NEVER_TRAILERS and folded not in self._key_fields

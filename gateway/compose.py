@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from gateway.authn import GUARDED, Authenticator
+from gateway.authn.foreign import Foreign
 from gateway.authz.access import compile_access
 from gateway.endpoints.protected_resource import WELL_KNOWN, ProtectedResource
 from gateway.forward.response import ResponseRules
@@ -121,8 +122,17 @@ def route_plans(
     }
     guarded = tuple(dict.fromkeys((*GUARDED, key_field(settings))))
     resources = _own_resources(settings)
+    foreign = {
+        name: Foreign(
+            authenticators.values(),
+            [it.issuer for it in settings.bearer],
+            introspects=any(it.introspection is not None for it in settings.bearer),
+            lost=configured | _removed_names(of),
+        )
+        for name, of in settings.upstreams.items()
+    }
     return {
-        route.index: _route_plan(route, plans, authenticators, rates, guarded, resources)
+        route.index: _route_plan(route, plans, authenticators, rates, guarded, resources, foreign)
         for route in table.routes
     }
 
@@ -134,6 +144,7 @@ def _route_plan(
     rates: RateTable,
     guarded: tuple[bytes, ...],
     resources: tuple[str, ...],
+    foreign: Mapping[str, Foreign],
 ) -> RoutePlan:
     accepted = route.credentials or tuple(authenticators)
     access = route.access
@@ -153,7 +164,15 @@ def _route_plan(
         guarded=guarded,
         limiter=_limiter(route, rates),
         deprecation=None if route.settings is None else deprecation_of(route.settings.deprecated),
+        foreign=_foreign(route, foreign),
     )
+
+
+def _foreign(route: Route, foreign: Mapping[str, Foreign]) -> Foreign | None:
+    settings = route.settings
+    if settings is None or not settings.passes_foreign or route.upstream is None:
+        return None
+    return foreign[route.upstream]
 
 
 def key_field(settings: Settings) -> bytes:
@@ -222,7 +241,7 @@ def _upstream_plan(
     owners: CookieOwners,
 ) -> UpstreamPlan:
     of = settings.upstreams[name]
-    removed = {field.encode() for field in of.request_headers.remove}
+    removed = _removed_names(of)
     assertion = of.identity.assertion
     rules = None
     if assertion is not None:
@@ -266,6 +285,11 @@ def identity_mapping(settings: UpstreamSettings) -> Mapping[str, str]:
     """Field names and templates of the identity an upstream is told."""
     headers = settings.identity.headers
     return PRESETS[headers] if isinstance(headers, str) else headers
+
+
+def _removed_names(settings: UpstreamSettings) -> frozenset[bytes]:
+    """The field names that no client may send to this upstream."""
+    return frozenset(name.encode() for name in settings.request_headers.remove)
 
 
 def _configured_names(settings: Settings) -> frozenset[bytes]:

@@ -51,28 +51,32 @@ class Passage:
         self._origins = origins
         self._new_trace = new_trace
 
-    def unasked(self, entry: Entry, plan: RoutePlan) -> Verdict | Awaitable[Verdict]:
-        """Let a request through whose credentials nobody looks at.
+    def unasked(
+        self, entry: Entry, plan: RoutePlan, added: FieldList = ()
+    ) -> Verdict | Awaitable[Verdict]:
+        """Let a request through whose credentials are not for the gateway; see `open`.
 
         Whose session it came with still says which of the app's cookies go on.
         """
         to = plan.to
         if to is None or to.owners is None or not entry.request.fields.has(b"cookie"):
-            return self.open(entry, plan, ANONYMOUS)
+            return self.open(entry, plan, ANONYMOUS, added)
         outcome = self._sessions.peek(entry.request)
         if outcome is None:
-            return self._unasked_later(entry, plan, to.owners)
+            return self._unasked_later(entry, plan, to.owners, added)
         owned = to.owners.of(entry.request, _owner(outcome))
-        return self.open(entry, plan, ANONYMOUS, owned=owned)
+        return self.open(entry, plan, ANONYMOUS, added, owned)
 
-    async def _unasked_later(self, entry: Entry, plan: RoutePlan, owners: CookieOwners) -> Verdict:
+    async def _unasked_later(
+        self, entry: Entry, plan: RoutePlan, owners: CookieOwners, added: FieldList
+    ) -> Verdict:
         try:
             owner = _owner(await self._sessions.look_up(entry.request))
         except GatewayError:
             # Public is public though the store is down; cookies that have an owner are withheld.
             owner = None
         owned = owners.of(entry.request, owner)
-        verdict = self.open(entry, plan, ANONYMOUS, owned=owned)
+        verdict = self.open(entry, plan, ANONYMOUS, added, owned)
         return await verdict if isinstance(verdict, Awaitable) else verdict
 
     def open(

@@ -21,8 +21,10 @@ from gateway.authn import (
     recall_all,
 )
 from gateway.authn.cross_site import is_cross_site
+from gateway.authn.unrecognised import AUTHORIZATION
 from gateway.authz.access import decide
 from gateway.authz.facts import Facts
+from gateway.authz.foreign import decide_foreign
 from gateway.endpoints.table import Endpoints
 from gateway.endpoints.well_known import WellKnown
 from gateway.errors import (
@@ -36,7 +38,7 @@ from gateway.intake import Hosts, Intake
 from gateway.message import forwarded
 from gateway.message.head import RequestHead
 from gateway.message.request import Request
-from gateway.message.response import Response
+from gateway.message.response import FieldList, Response
 from gateway.metrics import NO_ROUTE, Metrics
 from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
 from gateway.passage import Passage, SessionTools
@@ -192,6 +194,8 @@ class Pipeline:
                 return True
             if not _is_good_for(identity, plan.route):
                 return False
+            if identity.is_anonymous and self._own_part(plan, request) is not None:
+                return isinstance(decide_foreign(plan.access, Facts(request, identity, now)), Allow)
             return isinstance(decide(plan.access, Facts(request, identity, now)), Allow)
         except Exception as error:  # noqa: BLE001 - whatever fails in a decision, it is a deny
             _log.info("%s: closed: %r", request.request_id, error)
@@ -240,20 +244,73 @@ class Pipeline:
     ) -> Verdict | Awaitable[Verdict]:
         match outcome:
             case Authenticated(identity=identity):
-                entry.identity = identity
-                self._count_authentication(identity.credential, "success")
-                if not _is_good_for(identity, plan.route):
-                    return self._deny(entry, Deny("key-not-for-route"))
-                upgrade = entry.of is not None and bool(entry.of.upgrade)
-                if identity.credential == "session" and is_cross_site(
-                    entry.request, self._origins, upgrade=upgrade
-                ):
-                    return self._deny(entry, Deny("cross-site"))
+                unfit = self._unfit(entry, plan, identity)
+                if unfit is not None:
+                    return self._deny(entry, unfit)
                 return self._authorize(entry, plan, identity)
             case NotPresented():
                 return self._authorize(entry, plan, ANONYMOUS)
             case Rejected():
+                own = self._own_part(plan, entry.request)
+                if own is not None:
+                    return self._begin_foreign(entry, plan, own)
                 return self._reject(entry, plan, outcome)
+
+    def _unfit(self, entry: Entry, plan: RoutePlan, identity: Identity) -> Deny | None:
+        """Why a good credential, which is noted, may not be used for this request."""
+        entry.identity = identity
+        self._count_authentication(identity.credential, "success")
+        if not _is_good_for(identity, plan.route):
+            return Deny("key-not-for-route")
+        upgrade = entry.of is not None and bool(entry.of.upgrade)
+        if identity.credential == "session" and is_cross_site(
+            entry.request, self._origins, upgrade=upgrade
+        ):
+            return Deny("cross-site")
+        return None
+
+    # A credential that is not the gateway's, where the route leaves it to the app.
+
+    def _own_part(self, plan: RoutePlan, request: Request) -> Request | None:
+        """What of `request` is for the gateway to judge; None where all of it is."""
+        return None if plan.foreign is None else plan.foreign.own_part(request, plan.guarded)
+
+    def _begin_foreign(
+        self, entry: Entry, plan: RoutePlan, own: Request
+    ) -> Verdict | Awaitable[Verdict]:
+        outcome = recall_all(own, plan.authenticators, plan.guarded)
+        if outcome is None:
+            return self._ask_foreign(entry, plan, own)
+        return self._judge_foreign(entry, plan, own, outcome)
+
+    async def _ask_foreign(self, entry: Entry, plan: RoutePlan, own: Request) -> Verdict:
+        outcome = await authenticate_all(own, plan.authenticators, plan.guarded)
+        verdict = self._judge_foreign(entry, plan, own, outcome)
+        return verdict if isinstance(verdict, _VERDICTS) else await verdict
+
+    def _judge_foreign(
+        self, entry: Entry, plan: RoutePlan, own: Request, outcome: Outcome
+    ) -> Verdict | Awaitable[Verdict]:
+        """Let the request on without identity, unless what is ours in it is bad."""
+        request = entry.request
+        cleared: FieldList = ()
+        if isinstance(outcome, Authenticated):
+            unfit = self._unfit(entry, plan, outcome.identity)
+            if unfit is not None:
+                return self._deny(entry, unfit)
+            # Two identities in one request would be for the app to choose from.
+            entry.identity = ANONYMOUS
+        if isinstance(outcome, Rejected):
+            if not outcome.lapsed:
+                return self._reject(entry, plan, outcome)
+            self._count_authentication(outcome.kind, outcome.reason)
+            cleared = (self._tools.sessions.clear(request),)
+        decision = decide_foreign(plan.access, Facts(request, ANONYMOUS, request.received_at))
+        if isinstance(decision, Deny):
+            return self._deny(entry, decision, plan.admission)
+        entry.decide("allow", decision.reason)
+        kept = plan.less_authorization() if own.fields.has(AUTHORIZATION) else plan
+        return self._passage.unasked(entry, kept, cleared)
 
     def _reject(
         self, entry: Entry, plan: RoutePlan, outcome: Rejected

@@ -1,8 +1,10 @@
 """A route and an upstream, compiled: all that the pipeline looks up instead of working out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from gateway.authn import GUARDED, Authenticator
+from gateway.authn.foreign import Foreign
 from gateway.authz.access import Access
 from gateway.forward.upstream import Upstream
 from gateway.limits import RateLimiter
@@ -113,6 +115,7 @@ class RoutePlan:
         guarded: The fields, in lower case, in which no unknown credential may stand.
         limiter: None where there may be any number of requests.
         deprecation: None for a route that stays.
+        foreign: Tells the credentials that the app will judge; None where they are refused.
     """
 
     route: Route
@@ -123,3 +126,9 @@ class RoutePlan:
     guarded: tuple[bytes, ...] = GUARDED
     limiter: RateLimiter | None = None
     deprecation: Deprecation | None = None
+    foreign: Foreign | None = None
+
+    def less_authorization(self) -> Self:
+        """The same for a request whose Authorization was for the gateway."""
+        to = self.to
+        return self if to is None else replace(self, to=replace(to, fields=to.fields_by_token))

@@ -9,12 +9,14 @@ from gateway.model import Decision
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one condition found."""
+    """What one condition found; None where it is for the app to judge."""
 
     label: str
-    result: Result
+    result: Result | None
 
     def __str__(self) -> str:
+        if self.result is None:
+            return f"for the app {self.label}"
         if isinstance(self.result, Met):
             return f"met         {self.label}"
         word = {Unreadable: "unreadable", Broken: "failed"}.get(type(self.result), "unmet")
@@ -53,13 +55,14 @@ def explain(access: Access, facts: Facts) -> Explanation:
     named = [(f"deny[{i}]", item) for i, item in enumerate(access.deny)]
     named += [(f"allow[{i}]", item) for i, item in enumerate(access.allow)]
     results = {id(item): item.judge(facts) for _, item in named}
-    trials = tuple(Trial(where, _findings(item, results[id(item)])) for where, item in named)
+    trials = tuple(Trial(where, findings_of(item, results[id(item)])) for where, item in named)
     if facts.identity.is_anonymous:
         return Explanation(access.word, decide(access, facts), trials)
     return Explanation(access.word, weigh(access, facts, lambda item: results[id(item)]), trials)
 
 
-def _findings(item: Item, results: list[Result]) -> tuple[Finding, ...]:
-    if isinstance(results[0], Broken):
+def findings_of(item: Item, results: list[Result]) -> tuple[Finding, ...]:
+    """What the conditions of `item` found, each with its label."""
+    if results and isinstance(results[0], Broken):
         return (Finding("; ".join(item.labels), results[0]),)
     return tuple(map(Finding, item.labels, results))

@@ -14,10 +14,14 @@ from gateway.cli.options import config_option
 from gateway.errors import GatewayError, SettingsError
 
 if TYPE_CHECKING:
+    from gateway.authz.explain import Explanation
     from gateway.message.request import Request
     from gateway.model import Decision, Identity
     from gateway.routing.route import Route
     from gateway.settings.schema import Settings
+
+
+_FOREIGN = "foreign"
 
 
 @click.command("explain")
@@ -34,9 +38,10 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--credential",
-    type=click.Choice(["session", "bearer", "api_key", "token"]),
+    type=click.Choice(["session", "bearer", "api_key", "token", _FOREIGN]),
     default="session",
-    help="How the user is proven.  [default: session]",
+    help="How the user is proven; foreign: by a credential that only the app knows."
+    "  [default: session]",
 )
 @click.option("--ip", default="127.0.0.1", help="The client's address.  [default: 127.0.0.1]")
 def explain_command(
@@ -61,6 +66,8 @@ def explain_command(
     from gateway.model import ANONYMOUS, Identity
     from gateway.settings.load import load
 
+    if credential == _FOREIGN and user is not None:
+        _give_up("--credential foreign: whose it is, only the app knows; leave out --user")
     try:
         settings = load(config, os.environ).settings
         ip_address(ip)
@@ -85,7 +92,7 @@ def explain_command(
         )
     try:
         request = _request(settings, method.upper(), target, host, ip, now)
-        _explain(settings, request, identity)
+        _explain(settings, request, None if credential == _FOREIGN else identity)
     except GatewayError as error:
         click.echo(f"{error}")
         click.echo(f"decision: deny reason: {error.reason} route: -")
@@ -111,12 +118,9 @@ def _request(
     )
 
 
-def _explain(settings: "Settings", request: "Request", identity: "Identity") -> None:
-    from gateway.authz.access import compile_access
-    from gateway.authz.explain import explain
-    from gateway.authz.facts import Facts
+def _explain(settings: "Settings", request: "Request", identity: "Identity | None") -> None:
+    """Print it all; `identity` is None for a credential that is not the gateway's."""
     from gateway.routing.table import build_table
-    from gateway.settings.schema import AccessRules
 
     table = build_table(settings.routes, next(iter(settings.upstreams)))
     found = table.match_readings(request)
@@ -131,13 +135,30 @@ def _explain(settings: "Settings", request: "Request", identity: "Identity") -> 
         reason = "endpoint" if reserved else "no-route"
         click.echo(f"decision: {'allow' if reserved else 'deny'} reason: {reason} route: -")
         return
-    access = found.access
-    assert isinstance(access, str | AccessRules)  # noqa: S101 - the schema has seen to it
-    explanation = explain(compile_access(access), Facts(request, identity, request.received_at))
+    explanation = _explanation(found, request, identity)
     for line in explanation.lines():
         click.echo(f"  {line}")
     decision = explanation.decision
     click.echo(f"decision: {_word(decision)} reason: {decision.reason} route: {found.name}")
+
+
+def _explanation(route: "Route", request: "Request", identity: "Identity | None") -> "Explanation":
+    from gateway.authz.access import compile_access
+    from gateway.authz.explain import Explanation, explain
+    from gateway.authz.facts import Facts
+    from gateway.authz.foreign import explain_foreign
+    from gateway.model import ANONYMOUS, Deny
+    from gateway.settings.schema import AccessRules
+
+    assert isinstance(route.access, str | AccessRules)  # noqa: S101 - the schema has seen to it
+    access = compile_access(route.access)
+    facts = Facts(request, identity or ANONYMOUS, request.received_at)
+    settings = route.settings
+    if identity is not None or (settings is not None and not settings.asks_for_credentials):
+        return explain(access, facts)
+    if settings is None or not settings.passes_foreign:
+        return Explanation(access.word, Deny("unknown-credential"), ())
+    return explain_foreign(access, facts)
 
 
 def _why_not(route: "Route", request: "Request") -> str | None:

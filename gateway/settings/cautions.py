@@ -4,11 +4,17 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from gateway.settings.access import ConditionSettings
 from gateway.settings.addresses import is_loopback
+from gateway.settings.api_keys import ApiKeySettings
 from gateway.settings.document import Document, Path, Problem
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote
 from gateway.settings.schema import Settings
+from gateway.settings.upstreams import fold_name
+
+# The conditions that hold whoever asks.
+_ABOUT_THE_REQUEST = frozenset({"ip", "method", "header"})
 
 
 def cautions(settings: Settings, document: Document) -> list[Problem]:
@@ -122,9 +128,52 @@ def _routes(settings: Settings) -> Iterator[Problem]:
         if route.access == "public" and "/" in route.prefix and not route.methods:
             message = f"route {quote(route.name)} lets everybody reach every path left"
             yield Problem((*path, "access"), message)
+        yield from _foreign(settings, route, (*path, "foreign_credentials"))
         prefix = _plain_prefix(route)
         if prefix is not None:
             yield Problem((*path, "regex"), f"says the same as prefix: {prefix}, but slower")
+
+
+def _foreign(settings: Settings, route: RouteSettings, path: Path) -> Iterator[Problem]:
+    if route.foreign_credentials != "pass":
+        return
+    if not route.asks_for_credentials:
+        yield Problem(path, "does nothing here: no credential is looked at on this route")
+        return
+    if "/" in route.prefix and not route.methods:
+        message = f"route {quote(route.name)} lets everybody with a made-up credential reach"
+        yield Problem(path, f"{message} every path left: the app must refuse it everywhere")
+    for field in _kept_from_app(settings, route):
+        yield Problem(path, f"{field} never reaches the app: it is set or removed in upstreams")
+    if _asks_about_the_user(route):
+        message = "what access asks of the user is not asked of foreign credentials: the app must"
+        yield Problem(path, message)
+    if any(it.introspection is not None for it in settings.bearer):
+        message = "with introspection a Bearer token that is no JWT is the issuer's to judge"
+        yield Problem(path, f"{message}, and the app's own do not pass")
+
+
+def _asks_about_the_user(route: RouteSettings) -> bool:
+    if isinstance(route.access, str):
+        return False
+    items = (*route.access.allow, *route.access.deny)
+    names = ConditionSettings.model_fields.keys() - _ABOUT_THE_REQUEST
+    return any(getattr(item, name) is not None for item in items for name in names)
+
+
+def _kept_from_app(settings: Settings, route: RouteSettings) -> Iterator[str]:
+    """The fields with credentials that the file keeps clients from sending to the app."""
+    kept: set[str] = set()
+    for name, upstream in settings.upstreams.items():
+        headers = upstream.identity.headers
+        kept.update(upstream.request_headers.set, () if isinstance(headers, str) else headers)
+        if route.upstream in (None, name):
+            kept.update(upstream.request_headers.remove)
+    keys = ApiKeySettings() if settings.api_keys is None else settings.api_keys
+    folded = set(map(fold_name, kept))
+    for field in dict.fromkeys(("Authorization", "X-API-Key", keys.header)):
+        if fold_name(field) in folded:
+            yield field
 
 
 def _plain_prefix(route: RouteSettings) -> str | None:

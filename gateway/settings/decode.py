@@ -40,7 +40,6 @@ _LATER = frozenset(
         ("forward_auth",),
         ("tests",),
         ("admins",),
-        ("routes", "foreign_credentials"),
         ("upstreams", "*", "request_headers", "set", "*", "account_secret"),
     }
 )

@@ -153,12 +153,27 @@ class RouteSettings(Section):
         "auto",
         description="auto: redirect a navigation to the sign-in, answer 401 to everything else.",
     )
+    foreign_credentials: Literal["refuse", "pass"] = Field(
+        "refuse",
+        description="pass: an Authorization or API key that is not the gateway's goes on"
+        " untouched, without identity.",
+    )
     preflight: Literal["refuse", "pass"] = Field(
         "refuse", description="pass: a CORS preflight goes on without identity."
     )
     deprecated: DeprecatedSettings | None = Field(
         None, description="Announces that the route goes away."
     )
+
+    @property
+    def asks_for_credentials(self) -> bool:
+        """Whether any credential is read on this route."""
+        return self.access not in ("public", "sign_in", "denied", "gone")
+
+    @property
+    def passes_foreign(self) -> bool:
+        """Whether a credential that is not the gateway's goes on for the app to judge."""
+        return self.foreign_credentials == "pass" and self.asks_for_credentials
 
     @property
     def forwards(self) -> bool:

@@ -20,6 +20,11 @@ routes:
       allow: [{group: admins, ip: 10.0.0.0/8}, {acr: gold}]
       deny: [{user: eve}]
   - {name: setup, prefix: /setup, access: denied}
+  - {name: mcp, prefix: /mcp, access: signed_in, foreign_credentials: pass}
+  - name: tools
+    prefix: /tools
+    access: {allow: {group: admins, ip: 10.0.0.0/8}}
+    foreign_credentials: pass
 """
 
 
@@ -54,6 +59,25 @@ def config(tmp_path: Path) -> str:
         ("GET /setup/x --user root", "decision: deny reason: denied route: setup"),
         ("POST /api --host api.example.com --user a", "decision: allow reason: allowed route: api"),
         ("POST /api --user a", "decision: deny reason: no-route route: -"),
+        ("GET /mcp", "decision: sign_in reason: sign-in-required route: mcp"),
+        (
+            "GET /mcp --credential foreign",
+            "decision: allow reason: foreign-credential route: mcp",
+        ),
+        (
+            "GET /tools --credential foreign --ip 10.1.2.3",
+            "decision: allow reason: foreign-credential route: tools",
+        ),
+        (
+            "GET /tools --credential foreign",
+            "decision: deny reason: ip-not-allowed route: tools",
+        ),
+        (
+            "GET /reports --credential foreign",
+            "decision: deny reason: unknown-credential route: reports",
+        ),
+        ("GET /setup --credential foreign", "decision: deny reason: denied route: setup"),
+        ("GET /static --credential foreign", "decision: allow reason: allowed route: assets"),
         ("GET /_gatepost/whoami", "decision: allow reason: endpoint route: -"),
         ("GET /static/../setup", "decision: deny reason: ambiguous-path route: -"),
     ],
@@ -79,9 +103,21 @@ def test_each_route_and_condition_is_told(config: str) -> None:
     assert any(line.strip().startswith("met         ip: 10.0.0.0/8") for line in told)
 
 
+def test_what_is_left_to_the_app_is_told(config: str) -> None:
+    asked = ["-c", config, "GET", "/tools", "--credential", "foreign", "--ip", "10.0.0.9"]
+
+    told = CliRunner().invoke(explain_command, asked).output
+
+    assert "    met         ip: 10.0.0.0/8\n    for the app group: admins\n" in told
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem"),
-    [("GET / --ip nowhere", "--ip: 'nowhere'"), ("GET / -c missing.yaml", "missing.yaml")],
+    [
+        ("GET / --ip nowhere", "--ip: 'nowhere'"),
+        ("GET / -c missing.yaml", "missing.yaml"),
+        ("GET / --credential foreign --user alice", "whose it is, only the app knows"),
+    ],
 )
 def test_what_cannot_be_asked_is_said(config: str, arguments: str, problem: str) -> None:
     result = CliRunner().invoke(explain_command, ["-c", config, *arguments.split()])

@@ -310,8 +310,9 @@ ADDED = [
         '4:39: routes[0].upstream: unknown upstream "ap" (did you mean "app"?)',
     ),
     (
-        "routes: [{name: a, path: /, access: public, foreign_credentials: pass}]",
-        "4:45: routes[0].foreign_credentials: is not there yet",
+        "routes: [{name: a, path: /, access: signed_in, foreign_credentials: keep}]",
+        '4:69: routes[0].foreign_credentials: unknown foreign_credentials "keep" '
+        "(one of: refuse, pass)",
     ),
     (
         "routes:\n- {name: a, path: /a, access: public}\n- {name: a, path: /b, access: public}",

@@ -346,6 +346,54 @@ def test_the_file_is_the_one_asked_for():
             "routes: [{name: r, regex: '/a(/.*)?', access: public}]",
             "4:27: routes[0].regex: says the same as prefix: /a, but slower",
         ),
+        (
+            ("", ""),
+            "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}]",
+            None,
+        ),
+        (
+            ("", ""),
+            "routes: [{name: r, path: /a, access: public, foreign_credentials: pass}]",
+            "4:67: routes[0].foreign_credentials: does nothing here",
+        ),
+        (
+            ("", ""),
+            "routes: [{name: r, path: /a, access: denied, foreign_credentials: pass}]",
+            "4:67: routes[0].foreign_credentials: does nothing here",
+        ),
+        (
+            ("", ""),
+            "routes: [{name: r, prefix: /, access: signed_in, foreign_credentials: pass}]",
+            '4:71: routes[0].foreign_credentials: route "r" lets everybody with a made-up',
+        ),
+        (
+            ("", ""),
+            "routes: [{name: r, path: /, access: {deny: {ip: 10.0.0.0/8}}, "
+            "foreign_credentials: pass}]",
+            None,
+        ),
+        (
+            ("", ""),
+            "routes: [{name: r, path: /, access: {allow: {group: a}}, foreign_credentials: pass}]",
+            "4:79: routes[0].foreign_credentials: what access asks of the user is not asked",
+        ),
+        (
+            ("client_id: x", "client_id: x, label: a"),
+            "bearer: [{issuer: 'https://i.example.com', audiences: a, "
+            "introspection: {client_id: c, client_secret: '${S:-s}'}}]\n"
+            "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}]",
+            "5:70: routes[0].foreign_credentials: with introspection a Bearer token",
+        ),
+        (
+            ('"http://app:1"', '{url: "https://a", request_headers: {set: {x_api-key: "1"}}}'),
+            "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}]",
+            "4:70: routes[0].foreign_credentials: X-API-Key never reaches the app",
+        ),
+        (
+            ('"http://app:1"', '{url: "https://a", request_headers: {remove: authorization}}'),
+            "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}]",
+            "4:70: routes[0].foreign_credentials: Authorization never reaches the app",
+        ),
     ],
 )
 def test_risky_settings_are_warned_about(changed, added, expected):

@@ -109,7 +109,7 @@ async def test_by_default_it_is_refused(decided, line):
         ([f"X-API-Key: {UNKNOWN}"], 401, "unknown-key"),
         ([f"Authorization: Bearer {UNKNOWN}"], 401, "unknown-key"),
         (["X-API-Key: gp_x"], 401, "malformed-credential"),
-        (["Authorization: Bearer gp_at_x"], 401, "malformed-credential"),
+        (["Authorization: Bearer gp_at_x"], 401, "unknown-credential"),
         (["Authorization: Basic " + b64encode(b"x:gp_x").decode()], 401, "malformed-credential"),
         (["Authorization: Basic " + b64encode(b"gp_x:").decode()], 401, "unknown-credential"),
         (["Authorization: Token gp_x"], 401, "unknown-credential"),

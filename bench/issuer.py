@@ -4,6 +4,7 @@ import json
 import time
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
 from threading import Thread
 
 from joserfc import jwt
@@ -13,8 +14,12 @@ AUDIENCE = "https://api.example.com"
 _KEY = ECKey.generate_key("P-256", {"kid": "bench", "use": "sig"}, auto_kid=False)
 
 
+_calls = count()
+
+
 class _Documents(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        next(_calls)
         issuer = f"http://127.0.0.1:{self.server.server_port}"
         if self.path == "/jwks":
             document = {"keys": [_KEY.as_dict(private=False)]}
@@ -40,10 +45,15 @@ def start_issuer() -> str:
     return f"http://127.0.0.1:{server.server_port}"
 
 
-def token_of(issuer: str) -> str:
-    """A token of alice, as long as real ones are."""
+def calls() -> int:
+    """How often it was asked so far."""
+    return int(repr(_calls)[6:-1])
+
+
+def claims_of(issuer: str) -> dict[str, object]:
+    """What a token of alice says, as long as real ones are."""
     now = int(time.time())
-    claims = {
+    return {
         "iss": issuer,
         "aud": AUDIENCE,
         "sub": "2438-alice",
@@ -57,5 +67,9 @@ def token_of(issuer: str) -> str:
         "name": "Alice Liddell",
         "jti": "0123456789abcdef" * 2,
     }
+
+
+def token_of(issuer: str) -> str:
+    """A token of alice."""
     header = {"alg": "ES256", "typ": "at+jwt", "kid": "bench"}
-    return jwt.encode(header, claims, _KEY)
+    return jwt.encode(header, claims_of(issuer), _KEY)

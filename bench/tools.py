@@ -29,8 +29,10 @@ sys.path.insert(0, str(ROOT))
 from gateway.credentials.kept_keys import load_key_sealer  # noqa: E402
 from gateway.credentials.key_format import new_key  # noqa: E402
 from gateway.credentials.keys import ApiKeys  # noqa: E402
+from gateway.credentials.tokens import Tokens as AppTokens  # noqa: E402
 from gateway.model import Identity  # noqa: E402
 from gateway.sessions import Limits, Sealer, SessionManager, Tokens  # noqa: E402
+from gateway.sessions.kinds import token_store  # noqa: E402
 from gateway.storage.sqlite import SqliteStore  # noqa: E402
 
 SECRET = "a-secret-only-for-measuring-0123456789"
@@ -60,7 +62,8 @@ class Server:
     """Something that listens, and the processes whose work is measured.
 
     Attributes:
-        fields: What a client must send for the app to be reached.
+        fields: What a client must send for the app to be reached: a session's cookie.
+        token: The gateway's own access token of the same person.
         log: What it wrote.
     """
 
@@ -69,6 +72,7 @@ class Server:
     pids: list[int]
     log: Path
     fields: dict[str, str] = field(default_factory=dict)
+    token: str = ""
 
     def get(self, path: str = PATH) -> bytes:
         """A GET as a browser sends it."""
@@ -258,8 +262,8 @@ def start_relay(stack: ExitStack, folder: Path, upstream: int) -> Server:
     return Server("bare uvloop relay", port, [process.pid], log)
 
 
-async def _make_session(data_dir: Path) -> str:
-    """The cookie of a session, made with the gateway's own code in the store it will open.
+async def _make_session(data_dir: Path) -> tuple[str, str]:
+    """A session's cookie and an app's token, made by the gateway's code in the store it will open.
 
     `API_KEY` speaks for the same person.
     """
@@ -292,8 +296,14 @@ async def _make_session(data_dir: Path) -> str:
     await keys.create(
         identity, name="bench", scopes=(), routes=(), lifetime_s=86400, now=time.time()
     )
+    part, sealer = token_store(store), Sealer((SECRET.encode(),))
+    apps = SessionManager(part, sealer, Limits(30 * 86400, 90 * 86400), clock=time.time)
+    issued = await AppTokens(part, apps, 86400, clock=time.time).issue(
+        identity, Tokens(), client="app", device="bench", ip="127.0.0.1", provider_sid=None
+    )
+    await apps.aclose()
     await store.aclose()
-    return cookie
+    return cookie, issued.access_token
 
 
 def _gateway_config(
@@ -320,6 +330,7 @@ def _gateway_config(
         "upstreams": {"app": f"http://127.0.0.1:{upstream}"},
         "providers": {"oidc": {"issuer": "https://id.example.com", "client_id": "bench"}},
         "api_keys": {},
+        "tokens": {"clients": {"app": {"provider": "oidc"}}},
         "bearer": [{"issuer": start_issuer(), "audiences": [AUDIENCE]}],
         "routes": [
             {"name": "public", "prefix": "/public", "access": "public"},
@@ -332,14 +343,14 @@ def _gateway_config(
 
 def configure_gateway(
     folder: Path, upstream: int, routes: int = 200, **server: object
-) -> tuple[Path, int, str]:
-    """A configuration in `folder`: the file, the port it will listen on, a session's cookie."""
+) -> tuple[Path, int, str, str]:
+    """A configuration: the file, the port it will listen on, a session's cookie, a token."""
     port = free_port()
     (folder / "data").mkdir(mode=0o700, parents=True)
-    cookie = asyncio.run(_make_session(folder / "data"))
+    cookie, token = asyncio.run(_make_session(folder / "data"))
     config = folder / "gatepost.json"
     config.write_text(json.dumps(_gateway_config(folder, port, upstream, routes, server)))
-    return config, port, cookie
+    return config, port, cookie, token
 
 
 def serve_command(config: Path) -> list[str]:
@@ -359,11 +370,11 @@ def start_gateway(
 ) -> Server:
     """`gatepost serve` of `tree`, with a session that its policy of `routes` routes lets in."""
     folder = Path(folder / re.sub("[^a-z0-9]", "-", f"{name} {routes} {server}".lower()))
-    config, port, cookie = configure_gateway(folder, upstream, routes, **server)
+    config, port, cookie, token = configure_gateway(folder, upstream, routes, **server)
     log = folder / "log"
     process = stack.enter_context(running(cores, serve_command(config), port, log, tree))
     pids = [process.pid, *children(process.pid)]
-    return Server(name, port, pids, log, {"Cookie": f"gatepost={cookie}"})
+    return Server(name, port, pids, log, {"Cookie": f"gatepost={cookie}"}, token)
 
 
 @dataclass(frozen=True)

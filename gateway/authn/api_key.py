@@ -2,7 +2,6 @@
 
 import base64
 import binascii
-from dataclasses import replace
 
 from gateway.authn.authenticator import (
     NOT_PRESENTED,
@@ -33,7 +32,8 @@ _REPEATED = Rejected("repeated-credential", "several API key fields", status=400
 _MALFORMED = Rejected("malformed-credential", "no API key, or its checksum is wrong", kind=_KIND)
 _UNKNOWN = Rejected("unknown-key", kind=_KIND)
 _EXPIRED = Rejected("key-expired", kind=_KIND)
-_THROTTLED = Rejected("credential-throttled", "too many unknown keys", status=429, kind=_KIND)
+# Without a detail: a flood writes no line to the log for each, besides that of the audit.
+_THROTTLED = Rejected("credential-throttled", status=429, kind=_KIND)
 
 Found = tuple[ApiKey, ...] | Rejected
 
@@ -109,10 +109,8 @@ class ApiKeyAuthenticator:
             return recalled
         # Counted before the store is asked: many may be on their way at once.
         counts = not self._keys.remembers(key)
-        if counts:
-            wait_s = self._keys.wrong.take(request.client, now)
-            if wait_s:
-                return replace(_THROTTLED, detail=f"another try in {wait_s:.1f} s")
+        if counts and self._keys.wrong.take(request.client, now):
+            return _THROTTLED
         entry = await self._keys.load(key, now)
         if entry is None:
             return _UNKNOWN

@@ -1,7 +1,6 @@
 """The gateway's own access tokens, as ``Authorization: Bearer gp_at_…`` (RFC 6750, section 2.1)."""
 
 import re
-from dataclasses import replace
 from functools import lru_cache
 
 from gateway.authn.authenticator import NOT_PRESENTED, Authenticated, Outcome, Rejected
@@ -22,7 +21,8 @@ _MALFORMED = Rejected("malformed-credential", "no token, or its checksum is wron
 _FOR_RENEWAL = Rejected("not-an-access-token", "a refresh token", kind=_KIND)
 _UNKNOWN = Rejected("unknown-token", kind=_KIND)
 _EXPIRED = Rejected("token-expired", kind=_KIND)
-_THROTTLED = Rejected("credential-throttled", "too many unknown tokens", status=429, kind=_KIND)
+# Without a detail: a flood writes no line to the log for each, besides that of the audit.
+_THROTTLED = Rejected("credential-throttled", status=429, kind=_KIND)
 
 
 class TokenAuthenticator:
@@ -57,10 +57,8 @@ class TokenAuthenticator:
             return _judge(known, now)
         # Counted before the store is asked: many may be on their way at once.
         counts = not self._tokens.remembers(token)
-        if counts:
-            wait_s = self._tokens.wrong.take(request.client, now)
-            if wait_s:
-                return replace(_THROTTLED, detail=f"another try in {wait_s:.1f} s")
+        if counts and self._tokens.wrong.take(request.client, now):
+            return _THROTTLED
         known = await self._tokens.load(token, now)
         if known is None:
             return _UNKNOWN

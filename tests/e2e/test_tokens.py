@@ -9,6 +9,7 @@ import sys
 
 import aiohttp
 import pytest
+import yaml
 
 from tests.e2e.people import Browser
 from tests.e2e.phone import ACCESS_TOKEN, CALLBACK, ID_TOKEN, Phone
@@ -574,3 +575,54 @@ async def test_guesses_are_throttled_and_those_who_are_known_are_not(start):
     # It is known here, and so is not held back.
     renewed = tokens_of(await phone.refresh(tokens["refresh_token"]))
     assert await phone.status(renewed["access_token"]) == 200
+
+
+# What the provider says meanwhile.
+
+
+async def test_what_the_provider_says_is_heard_while_the_app_is_used(start, start_oidc_provider):
+    provider = start_oidc_provider(ttl={"AccessToken": 3})
+    provider.set_claims("alice", groups=["old"])
+    phone, app = await start(provider=provider)
+    offline = {"scope": "openid profile groups offline_access", "prompt": "consent"}
+    tokens = await phone.sign_in("alice", **offline)
+    assert await phone.status(tokens["access_token"]) == 200
+    assert b"\r\nRemote-Groups: old\r\n" in app.heads[-1]
+    provider.set_claims("alice", groups=["new"])
+
+    async with asyncio.timeout(10):
+        while b"\r\nRemote-Groups: new\r\n" not in app.heads[-1]:
+            assert await phone.status(tokens["access_token"]) == 200
+            await asyncio.sleep(0.2)
+
+
+async def test_whoever_is_locked_out_at_the_provider_is_locked_out_here(start, start_oidc_provider):
+    provider = start_oidc_provider(ttl={"AccessToken": 2, "RefreshToken": 1})
+    phone, _ = await start(provider=provider)
+    offline = {"scope": "openid offline_access", "prompt": "consent"}
+    tokens = await phone.sign_in("alice", **offline)
+    without = await phone.sign_in("alice")
+
+    # The provider's grant is over by the time that the gateway asks.
+    async with asyncio.timeout(10):
+        while await phone.status(tokens["access_token"]) == 200:
+            await asyncio.sleep(0.2)
+
+    assert (await phone.refresh(tokens["refresh_token"]))[0] == 400
+    # Where the provider gave no refresh token, it is not asked.
+    assert await phone.status(without["access_token"]) == 200
+
+
+async def test_tokens_outlive_a_gateway_that_is_killed(start, gateway_process):
+    phone, app = await start()
+    tokens = await phone.sign_in("alice")
+    settings = yaml.safe_load(phone.gateway.config_path.read_text())
+    phone.gateway.process.kill()
+    phone.gateway.process.wait()
+
+    phone.gateway = gateway_process(settings)
+
+    assert await phone.status(tokens["access_token"]) == 200
+    renewed = tokens_of(await phone.refresh(tokens["refresh_token"]))
+    assert await phone.status(renewed["access_token"]) == 200
+    assert len(app.heads) == 2

@@ -1,107 +1,51 @@
-"""The composition root: Settings -> a running gateway.  The only module that knows every part."""
+"""The composition root: Settings -> a running gateway.  Opens, reloads and closes what lasts."""
 
 import asyncio
 import contextlib
 import logging
-import os
-import time
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from gateway.accounts.manager import Accounts, load_accounts
+from gateway.accounts.manager import load_accounts
+from gateway.assembly import (
+    Lasting,
+    bearer_of,
+    clock,
+    count_outcome,
+    issuers_of,
+    limits_of,
+    pipeline_of,
+    providers_of,
+    sealer_of,
+    tokens_of,
+)
 from gateway.audit import AuditWriter
-from gateway.authn import AUTHENTICATORS, GUARDED, Parts, authenticate_all
 from gateway.authn.bearer import BearerAuthenticator
-from gateway.authn.session import SessionAuthenticator
-from gateway.compose import (
-    client_limits,
-    hosts_of,
-    key_field,
-    protected_resource,
-    route_plans,
-    upstreams_of,
-    wanted_claims,
-)
-from gateway.compose_apps import (
-    app_providers,
-    apps_of,
-    authorization_server,
-    token_limits,
-    token_settings,
-)
+from gateway.compose import client_limits, wanted_claims
+from gateway.compose_apps import app_providers, token_limits, token_settings
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
-from gateway.credentials.once import Once
-from gateway.credentials.tokens import Tokens
-from gateway.endpoints.app_cookies import AppCookies
-from gateway.endpoints.cookies import CookieRules
-from gateway.endpoints.deps import Deps
-from gateway.endpoints.protected_resource import WELL_KNOWN
 from gateway.endpoints.refreshes import Refreshes
 from gateway.endpoints.revocations import Revocations
-from gateway.endpoints.table import build_endpoints
-from gateway.endpoints.well_known import WellKnown
 from gateway.errors import GatewayError, StoreUnavailableError
-from gateway.forward.upstream import Upstream
 from gateway.limits import RateTable
-from gateway.message.request import Request
-from gateway.message.response import FieldList
 from gateway.metrics import Metrics
 from gateway.metrics_sum import Snapshot, add
-from gateway.model import Identity
-from gateway.oidc.bearer_issuer import BearerIssuer
-from gateway.oidc.configured import register
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.provider import Provider
-from gateway.passage import SessionTools
-from gateway.pipeline import Pipeline, Tools
-from gateway.responses import Admission
-from gateway.routing.table import build_table
 from gateway.server.admin import Admin, AdminListener, serve_admin
 from gateway.server.front import Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
 from gateway.server.place import ALONE, Place
-from gateway.sessions import Limits, Sealer, SessionManager
-from gateway.sessions.kinds import EveryKind, token_store
-from gateway.sessions.secret import configured_secrets, kept_secrets
+from gateway.sessions import SessionManager
+from gateway.sessions.kinds import EveryKind
 from gateway.settings.schema import Settings
-from gateway.signer import AssertionSigner, load_signer
+from gateway.signer import load_signer
 from gateway.storage import open_store
 from gateway.storage.measured import MeasuredStore
-from gateway.storage.store import Store
 from gateway.storage.sweeper import sweep_forever
-from gateway.trace import request_ids, traceparents
 
 _log = logging.getLogger(__name__)
-
-clock: Callable[[], float] = time.time  # noqa: TID251 - here the clock is chosen
-
-
-@dataclass(frozen=True, slots=True)
-class Lasting:
-    """What outlives a configuration.
-
-    Attributes:
-        sessions: Those of browsers.
-        tokens: With the sessions behind them, whether or not any are given just now.
-        providers: Those of the configuration that is served; changed in place.
-        apps: The providers as each app's name stands for them; changed in place.
-    """
-
-    store: Store
-    sessions: SessionManager
-    tokens: Tokens
-    signer: AssertionSigner
-    accounts: Accounts
-    keys: ApiKeys
-    http: ProviderHttp
-    providers: dict[str, Provider]
-    apps: dict[str, Provider]
-    metrics: Metrics
-    audit: AuditWriter
-    rates: RateTable
 
 
 class Gateway:
@@ -169,7 +113,7 @@ class Gateway:
             kept.on_revoke(revocations.session_ended)
             kept.refresh_with(
                 Refreshes(asked).ask,
-                lambda name, outcome: _count(metrics.session_refreshes, name, outcome),
+                lambda name, outcome: count_outcome(metrics.session_refreshes, name, outcome),
             )
 
         rates = RateTable(self._place.rates)
@@ -187,8 +131,8 @@ class Gateway:
             audit,
             rates,
         )
-        self._bearer = _bearer(settings, lasting)
-        pipeline, upstreams = _pipeline(
+        self._bearer = bearer_of(settings, lasting)
+        pipeline, upstreams = pipeline_of(
             settings, lasting, dict(providers), dict(apps), sealer, self._bearer
         )
         front = self._front = Front(pipeline, client_limits(settings), upstreams, clock)
@@ -292,9 +236,9 @@ class Gateway:
         providers = self._kept_providers(settings, lasting)
         apps = app_providers(settings, providers)
         # What is remembered of tokens is good as long as they would be judged alike.
-        same = _issuers(self._settings) == _issuers(settings)
-        bearer = self._bearer if same else _bearer(settings, lasting)
-        pipeline, upstreams = _pipeline(settings, lasting, providers, apps, sealer, bearer)
+        same = issuers_of(self._settings) == issuers_of(settings)
+        bearer = self._bearer if same else bearer_of(settings, lasting)
+        pipeline, upstreams = pipeline_of(settings, lasting, providers, apps, sealer, bearer)
         tls = settings.server.tls
         chain = None if tls is None else server_tls(tls.cert_file, tls.key_file)
         lasting.audit.reopen(settings.audit.file)
@@ -332,170 +276,3 @@ class Gateway:
         if self._front is not None:
             await self._front.drain(self._settings.server.drain_timeout)
         await self._closing.aclose()
-
-
-def _pipeline(
-    settings: Settings,
-    lasting: Lasting,
-    providers: Mapping[str, Provider],
-    by_app: Mapping[str, Provider],
-    sealer: Sealer,
-    bearer: BearerAuthenticator | None,
-) -> tuple[Pipeline, list[Upstream]]:
-    sessions, metrics = lasting.sessions, lasting.metrics
-    cookie = settings.sessions.cookie
-    own_cookies = (cookie.name.encode(), f"__Host-{cookie.name}".encode())
-    rules = CookieRules(
-        name=cookie.name,
-        domain=cookie.domain,
-        same_site=cookie.same_site,
-        session_s=int(settings.sessions.absolute_timeout),
-    )
-    app_cookies = AppCookies(rules, sealer, own_cookies)
-    isolates = any(it.cookies == "isolate" for it in settings.upstreams.values())
-    once = Once(lasting.store, lambda: lasting.tokens.sessions.sealer, clock)
-    apps = apps_of(settings, by_app, bearer, lasting.tokens, once, clock)
-    parts = Parts(
-        settings=settings,
-        sessions=sessions,
-        bearer=bearer,
-        keys=lasting.keys,
-        tokens=None if apps is None else lasting.tokens,
-    )
-    authenticators = {
-        kind: built for kind, build in AUTHENTICATORS.items() if (built := build(parts)) is not None
-    }
-    table = build_table(settings.routes, next(iter(settings.upstreams)))
-    upstreams = upstreams_of(settings, own_cookies)
-    endpoints = build_endpoints(
-        Deps(
-            providers=providers,
-            sessions=sessions,
-            every_kind=EveryKind(sessions, lasting.tokens.sessions),
-            cookies=rules,
-            clock=clock,
-            key_set=lambda: lasting.signer.document,
-            store=lasting.store,
-            told_of_logouts=frozenset(
-                name for name, it in settings.providers.items() if it.backchannel_logout
-            ),
-            on_sign_in=lambda name, outcome: _count(metrics.sign_ins, name, outcome),
-            app_cookies=app_cookies if isolates else None,
-            accounts=lasting.accounts,
-            identify=partial(
-                authenticate_all,
-                authenticators=tuple(authenticators.values()),
-                guarded=(*GUARDED, key_field(settings)),
-            ),
-            admission=Admission(
-                frozenset(authenticators),
-                resource_metadata=WELL_KNOWN if "bearer" in authenticators else None,
-            ),
-            keys=None if settings.api_keys is None else (lasting.keys, settings.api_keys),
-            apps=apps,
-        )
-    )
-    authenticator = authenticators["session"]
-    assert isinstance(authenticator, SessionAuthenticator)  # noqa: S101 - by the table
-    plans = route_plans(
-        settings,
-        table,
-        upstreams,
-        authenticators,
-        own_cookies=app_cookies.own.names,
-        sign=lasting.signer.sign,
-        owners=app_cookies.owners,
-        rates=lasting.rates,
-    )
-    tools = Tools(
-        endpoints=endpoints,
-        metrics=metrics,
-        audit=lasting.audit,
-        new_request_id=request_ids(os.urandom),
-        new_trace=traceparents(os.urandom),
-        monotonic=time.monotonic,
-        well_known=WellKnown(
-            protected_resource(settings, plans), authorization_server(settings, apps)
-        ),
-        sessions=SessionTools(
-            clear=rules.no_session_cookie,
-            end=_end_session(sessions, authenticator),
-            signed_out=app_cookies.signed_out if isolates else _nothing_left,
-            peek=authenticator.peek,
-            look_up=authenticator.look_up,
-        ),
-    )
-    networks = settings.server.trusted_proxies
-    return Pipeline(table, plans, hosts_of(settings), networks, tools), list(upstreams.values())
-
-
-def _issuers(settings: Settings) -> tuple[object, ...]:
-    """What decides how access tokens are judged, and whom they are about."""
-    return settings.bearer, {name: it.issuer for name, it in settings.providers.items()}
-
-
-def _bearer(settings: Settings, lasting: Lasting) -> BearerAuthenticator | None:
-    """What judges access tokens; none of the issuers is asked anything yet."""
-    if not settings.bearer:
-        return None
-    named = {it.issuer: name for name, it in settings.providers.items()}
-    issuers = [
-        BearerIssuer(it, lasting.http, clock, provider=named.get(it.issuer, ""))
-        for it in settings.bearer
-    ]
-    return BearerAuthenticator(issuers, lasting.accounts)
-
-
-def tokens_of(settings: Settings, store: Store, sealer: Sealer) -> Tokens:
-    """The gateway's own tokens in `store`."""
-    part = token_store(store)
-    sessions = SessionManager(part, sealer, token_limits(settings), clock=clock)
-    return Tokens(part, sessions, token_settings(settings).access_ttl, clock=clock)
-
-
-def sealer_of(settings: Settings) -> Sealer:
-    """Seals under the secret of `settings`, or under the one kept in the data directory.
-
-    Raises:
-        SettingsError: The secret cannot be had.
-    """
-    if settings.secret:
-        return Sealer(configured_secrets(settings.secret))
-    return Sealer(kept_secrets(settings.data_dir))
-
-
-def limits_of(settings: Settings) -> Limits:
-    """How long sessions may live, and how many there may be."""
-    return Limits(
-        idle_s=settings.sessions.idle_timeout,
-        absolute_s=settings.sessions.absolute_timeout,
-        max_per_user=settings.sessions.max_per_user,
-    )
-
-
-def providers_of(settings: Settings, http: ProviderHttp) -> dict[str, Provider]:
-    """The providers by name; none of them is asked anything yet."""
-    wanted = wanted_claims(settings)
-    return {
-        name: Provider(register(name, it), http, clock, wanted_claims=wanted)
-        for name, it in settings.providers.items()
-    }
-
-
-def _count(counts: dict[tuple[str, str], int], provider: str, outcome: str) -> None:
-    counts[provider, outcome] += 1
-
-
-def _end_session(
-    sessions: SessionManager, authenticator: SessionAuthenticator
-) -> Callable[[Request], Awaitable[None]]:
-    async def end(request: Request) -> None:
-        for cookie in authenticator.presented(request):
-            await sessions.end(cookie)
-
-    return end
-
-
-def _nothing_left(_request: Request, _identity: Identity) -> FieldList:
-    """Where every app shares its cookies, none of them is taken from a browser."""
-    return ()

@@ -81,7 +81,7 @@ def create_command(
         return
 
     async def run(keys: "ApiKeys") -> "tuple[str, KeyRecord]":
-        from gateway.app import clock
+        from gateway.assembly import clock
         from gateway.model import Identity
 
         owner = Identity(
@@ -175,7 +175,7 @@ def _with_keys(settings: "Settings", use: Callable[["ApiKeys"], Awaitable[_T]]) 
 
 @asynccontextmanager
 async def _opened(settings: "Settings") -> "AsyncIterator[ApiKeys]":
-    from gateway.app import clock, sealer_of
+    from gateway.assembly import clock, sealer_of
     from gateway.credentials.kept_keys import load_key_sealer
     from gateway.credentials.keys import ApiKeys
     from gateway.storage import open_store
@@ -197,7 +197,7 @@ def _tell_static(user: str, name: str, scopes: Sequence[str], lifetime_s: float)
     import secrets
     from hashlib import sha256
 
-    from gateway.app import clock
+    from gateway.assembly import clock
     from gateway.credentials.key_format import new_key
 
     key = new_key(secrets.token_bytes)

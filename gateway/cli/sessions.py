@@ -118,7 +118,7 @@ def _with_sessions(config: Path | None, use: Callable[["EveryKind"], Awaitable[_
 @asynccontextmanager
 async def _opened(settings: "Settings") -> "AsyncIterator[EveryKind]":
     """The sessions of `settings`; refresh tokens of those ended are revoked before it is over."""
-    from gateway.app import clock, limits_of, providers_of, sealer_of, tokens_of
+    from gateway.assembly import clock, limits_of, providers_of, sealer_of, tokens_of
     from gateway.compose_apps import app_providers
     from gateway.endpoints.revocations import Revocations
     from gateway.oidc.http import ProviderHttp

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 from gateway.app import Gateway
-from gateway.app import clock as wall_clock
+from gateway.assembly import clock as wall_clock
 from gateway.model import Identity
 from gateway.sessions import Limits, Sealer, SessionManager
 from gateway.sessions.secret import configured_secrets

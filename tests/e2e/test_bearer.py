@@ -7,7 +7,7 @@ from base64 import b64encode
 
 import pytest
 
-from gateway.app import clock
+from gateway.assembly import clock
 from tests.authn.issuer import INTROSPECTION, TokenIssuer
 from tests.e2e.raw import OK, ask, behind
 from tests.fixtures.network import take_free_port

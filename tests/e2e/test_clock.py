@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from gateway import app
+from gateway import app, assembly
 from gateway.app import Gateway
 from gateway.settings.load import load
 from tests.e2e.people import Browser
@@ -27,7 +27,8 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch):
     driven = Clock()
-    monkeypatch.setattr(app, "clock", driven)
+    for module in (app, assembly):
+        monkeypatch.setattr(module, "clock", driven)
     return driven
 
 

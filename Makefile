@@ -10,7 +10,7 @@ ARGS ?=
 TEST_PACKAGES := chromium chromium-driver pgbouncer postgresql redis-sentinel redis-server
 BENCH_PACKAGES := nginx wrk
 # What is measured, and for how long.
-BENCH ?= run latency flood workers bodies tunnels start
+BENCH ?= run latency verify flood workers bodies tunnels start
 MINUTES ?= 10
 
 export PYTHON

@@ -65,11 +65,10 @@ def claims_of(issuer: str) -> dict[str, object]:
         "email": "alice@example.com",
         "email_verified": True,
         "name": "Alice Liddell",
-        "jti": "0123456789abcdef" * 2,
     }
 
 
-def token_of(issuer: str) -> str:
-    """A token of alice."""
+def token_of(issuer: str, number: str = "0123456789abcdef" * 2) -> str:
+    """A token of alice; another `number` makes another one."""
     header = {"alg": "ES256", "typ": "at+jwt", "kid": "bench"}
-    return jwt.encode(header, claims_of(issuer), _KEY)
+    return jwt.encode(header, {**claims_of(issuer), "jti": number}, _KEY)

@@ -131,4 +131,6 @@ class Phone:
             aiohttp.ClientSession() as session,
             session.get(url, headers=fields) as response,
         ):
-            return json.dumps(await response.json(), indent=2)
+            answer = await response.json()
+        lines = [f"{name}: {value}" for name, value in answer.get("fields", ())]
+        return "\n".join(lines) or json.dumps(answer, indent=2)

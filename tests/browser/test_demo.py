@@ -91,7 +91,7 @@ def test_an_app_on_a_phone_gets_tokens_renews_them_and_is_signed_out(
     chromium.find_element(By.CSS_SELECTOR, "button[value=alice]").click()
     heading(chromium, "Signed in")
     first = chromium.find_element(By.TAG_NAME, "main").text
-    assert '"Remote-User",\n      "alice"' in first
+    assert "Remote-User: alice" in first
     press(chromium, "Renew the tokens")
     heading(chromium, "Signed in")
     assert chromium.find_element(By.TAG_NAME, "pre").text not in first

@@ -81,7 +81,8 @@ class ApiKeyAuthenticator:
         if isinstance(found, Rejected):
             return found
         if len(found) == 1:
-            return self._recall_one(found[0], request.received_at)
+            outcome = self._recall_one(found[0], request.received_at)
+            return self._held_back(found[0], request) if outcome is None else outcome
         outcomes = [self._recall_one(key, request.received_at) for key in found]
         known = [outcome for outcome in outcomes if outcome is not None]
         return combine(known) if len(known) == len(outcomes) else None
@@ -101,6 +102,14 @@ class ApiKeyAuthenticator:
                 return None
             identity = entry.identity
         return _EXPIRED if _is_over(identity, now) else Authenticated(identity)
+
+    def _held_back(self, key: ApiKey, request: Request) -> Outcome | None:
+        """That an unknown key is not looked at now; in a flood each costs no more than this."""
+        if self._keys.remembers(key) or not self._keys.wrong.wait_s(
+            request.client, request.received_at
+        ):
+            return None
+        return _THROTTLED
 
     async def _judge(self, key: ApiKey, request: Request) -> Outcome:
         now = request.received_at

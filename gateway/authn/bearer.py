@@ -97,7 +97,10 @@ class BearerAuthenticator:
         known = self._remembered.get(self._digest(value))
         if known is not None and request.received_at < known[0]:
             return known[1]
-        return None if self._token(value) is not None else NOT_PRESENTED
+        if self._token(value) is None:
+            return NOT_PRESENTED
+        # In a flood each unknown one costs no more than this.
+        return _THROTTLED if self._wrong.wait_s(request.client, request.received_at) else None
 
     async def authenticate(self, request: Request) -> Outcome:
         """See Authenticator.authenticate.

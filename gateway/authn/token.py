@@ -44,8 +44,14 @@ class TokenAuthenticator:
         token = _presented(request)
         if not isinstance(token, GatewayToken):
             return token
-        known = self._tokens.recall(token, request.received_at)
-        return None if known is None else _judge(known, request.received_at)
+        known, now = self._tokens.recall(token, request.received_at), request.received_at
+        if known is not None:
+            return _judge(known, now)
+        # In a flood each unknown one costs no more than this.
+        is_over = not self._tokens.remembers(token) and self._tokens.wrong.wait_s(
+            request.client, now
+        )
+        return _THROTTLED if is_over else None
 
     async def authenticate(self, request: Request) -> Outcome:
         """See Authenticator.authenticate."""

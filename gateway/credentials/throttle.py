@@ -23,19 +23,30 @@ class Throttle:
         self._per_s = per_s
         self._full_at: OrderedDict[str, float] = OrderedDict()
 
+    def wait_s(self, client: str, now: float) -> float:
+        """The seconds that `client` has to wait at `now`, 0 for none; counts nothing."""
+        return self._over_s(self._behind_s(_network(client), now))
+
     def take(self, client: str, now: float) -> float:
         """Count one try of `client` at `now`; 0 where it may, else the seconds to wait."""
         key = _network(client)
-        # A bucket is never further from full than empty: if it seems so, the clock was set back.
-        behind_s = min(max(self._full_at.get(key, 0.0) - now, 0.0), self._per_s)
-        over_s = behind_s + self._interval_s - self._per_s
-        if over_s > self._interval_s / 2:
+        behind_s = self._behind_s(key, now)
+        over_s = self._over_s(behind_s)
+        if over_s:
             return over_s
         self._full_at[key] = now + behind_s + self._interval_s
         self._full_at.move_to_end(key)
         if len(self._full_at) > _MOST_ADDRESSES:
             self._full_at.popitem(last=False)
         return 0.0
+
+    def _behind_s(self, key: str, now: float) -> float:
+        # A bucket is never further from full than empty: if it seems so, the clock was set back.
+        return min(max(self._full_at.get(key, 0.0) - now, 0.0), self._per_s)
+
+    def _over_s(self, behind_s: float) -> float:
+        over_s = behind_s + self._interval_s - self._per_s
+        return over_s if over_s > self._interval_s / 2 else 0.0
 
     def give_back(self, client: str) -> None:
         """Undo one `take`: the try was a good one."""

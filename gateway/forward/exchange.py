@@ -304,8 +304,8 @@ class Exchange:
     def _pass_interim(self, head: ResponseHead) -> None:
         wanted = self._outbound.of.expects_continue or head.status != _CONTINUE
         if wanted and not self._client.http_1_0:
-            lines = self._lines(head)
-            self._client.write(b"HTTP/1.1" + head.line[8:] + b"\r\n" + lines + b"\r\n")
+            outbound = self._outbound
+            self._client.write(outbound.upstream.rules.start(head, outbound.owned) + b"\r\n")
 
     def _start_response(self, head: ResponseHead, rest: bytes) -> None:
         outbound, client = self._outbound, self._client
@@ -321,24 +321,15 @@ class Exchange:
         self._keep = not (head.http_1_0 or self._open_ended or b"close" in head.connection)
         if not self._request_done or (client.http_1_0 and length < 0):
             client.close_after_response()
-        before = b"".join(
-            (
-                b"HTTP/1.1",
-                head.line[8:],
-                b"\r\n",
-                outbound.upstream.rules.lines(head, outbound.owned),
-                outbound.added,
-                framing,
-                client.connection_line,
-                b"\r\n",
-            )
-        )
+        start = outbound.upstream.rules.start(head, outbound.owned)
+        end = client.connection_line
         if length == len(rest):
             # All of it is here, as it mostly is.
             self.status = head.status
-            client.write(before + rest if rest else before)
+            client.write(b"".join((start, outbound.added, framing, end, b"\r\n", rest)))
             self._end(b"")
             return
+        before = b"".join((start, outbound.added, framing, end, b"\r\n"))
         self._body = body_reader(length)
         if self._body is None:
             self.status = head.status
@@ -383,16 +374,13 @@ class Exchange:
         if not self._request_done:
             raise HeadError("101 Switching Protocols before the request's end")
         upgrade = head.value(b"upgrade")
-        lines = self._lines(head)
+        outbound = self._outbound
+        lines = outbound.upstream.rules.lines(head, outbound.owned)
         self.status = head.status
         self.is_tunnel = True
         self._client.tunnel_opened()
         line = b"HTTP/1.1" + head.line[8:] + b"\r\nConnection: Upgrade\r\nUpgrade: " + upgrade
         self._client.write(line + b"\r\n" + lines + b"\r\n" + rest)
-
-    def _lines(self, head: ResponseHead) -> bytes:
-        outbound = self._outbound
-        return outbound.upstream.rules.lines(head, outbound.owned)
 
     def _fail(self, problem: str) -> None:
         self.cancel()

@@ -53,6 +53,16 @@ class ResponseRules:
         self._plan = lru_cache(maxsize=1024)(self._plan_names)
         self._special = HOP_BY_HOP | {fold(n) for n in removed} | {fold(n) for n in added or {}}
 
+    def start(self, head: ResponseHead, owned: AppCookies | None) -> bytes:
+        """The status line, and `lines`."""
+        start = head.derived.get(self)
+        if start is None:
+            start = b"HTTP/1.1" + head.line[8:] + b"\r\n" + self.lines(head, owned)
+            # Cookies depend on whose they are; all else follows from the head.
+            if b"set-cookie" not in head.names:
+                head.derived[self] = start
+        return start
+
     def lines(self, head: ResponseHead, owned: AppCookies | None) -> bytes:
         """The field lines to pass on, the configured ones added; `owned` marks the cookies."""
         kept, cookies_at = self._plan(head.names)

@@ -7,6 +7,7 @@ lengths, codings other than ``chunked``, bare LF, space before the colon, folded
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from gateway.errors import MalformedRequestError
 from gateway.message.fields import Field, Fields, fold
@@ -35,7 +36,9 @@ _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"host"})
 # RFC 9110, section 5.3: these may appear once; two of them are two readings.
 _ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"upgrade")
 # Above this a block of fields is read anew each time: it is unlikely to come again.
-_REMEMBERED_BYTES = 4096
+REMEMBERED_BYTES = 4096
+_REMEMBERED_LINES, _REMEMBERED_LINE_BYTES = 1024, 256
+_REMEMBERED_RESPONSES, _REMEMBERED_RESPONSE_BYTES = 512, 1024
 
 
 class HeadError(ValueError):
@@ -63,19 +66,20 @@ class RequestFields:
     expects_continue: bool
 
 
-@dataclass(slots=True)
 class RequestHead:
     """A request line and the fields below it; `target` is as sent.  Never changed."""
 
-    method: str
-    target: bytes
-    http_1_0: bool
-    of: RequestFields
+    __slots__ = ("http_1_0", "method", "of", "target")
+
+    def __init__(self, method: str, target: bytes, http_1_0: bool, of: RequestFields) -> None:
+        self.method = method
+        self.target = target
+        self.http_1_0 = http_1_0
+        self.of = of
 
 
-@dataclass(slots=True)
 class ResponseHead:
-    """A status line and the fields below it.  Never changed; not frozen, since that costs time.
+    """A status line and the fields below it.  Never changed.
 
     Attributes:
         line: The status line.
@@ -84,15 +88,39 @@ class ResponseHead:
         length: Content-Length, `CHUNKED`, or `UNTIL_CLOSE`, before the request's method and the
             status have their say (RFC 9112, section 6.3).
         connection: Lower-cased tokens of Connection.
+        derived: What other stages worked out from this head alone, kept with it; see
+            `Fields.derived`.
     """
 
-    status: int
-    http_1_0: bool
-    line: bytes
-    lines: list[bytes]
-    names: tuple[bytes, ...]
-    length: int
-    connection: frozenset[bytes]
+    __slots__ = (
+        "connection",
+        "derived",
+        "http_1_0",
+        "length",
+        "line",
+        "lines",
+        "names",
+        "status",
+    )
+
+    def __init__(
+        self,
+        status: int,
+        http_1_0: bool,
+        line: bytes,
+        lines: list[bytes],
+        names: tuple[bytes, ...],
+        length: int,
+        connection: frozenset[bytes],
+    ) -> None:
+        self.status = status
+        self.http_1_0 = http_1_0
+        self.line = line
+        self.lines = lines
+        self.names = names
+        self.length = length
+        self.connection = connection
+        self.derived: dict[object, bytes] = {}
 
     def value(self, name: bytes) -> bytes:
         """The first value of the field `name` (folded), ``b""`` when absent."""
@@ -108,17 +136,40 @@ def parse_request_head(head: bytes) -> RequestHead:
         MalformedRequestError: The head is not well-formed, or its framing is in doubt.
     """
     line, _, block = head.partition(b"\r\n")
+    method, target, http_1_0 = parse_request_line(line)
+    try:
+        read = _read_fields if len(block) > REMEMBERED_BYTES else _remembered_fields
+        of = read(block, http_1_0)
+    except HeadError as error:
+        raise MalformedRequestError(str(error)) from error
+    return RequestHead(method, target, http_1_0, of)
+
+
+def parse_request_line(line: bytes) -> tuple[str, bytes, bool]:
+    """The method, the target as sent, and whether it is of HTTP/1.0.
+
+    Raises:
+        MalformedRequestError: It is no request line.
+    """
+    known = _KNOWN_LINES.get(line)
+    if known is None:
+        known = _read_request_line(line)
+        if len(line) <= _REMEMBERED_LINE_BYTES:
+            if len(_KNOWN_LINES) >= _REMEMBERED_LINES:
+                _KNOWN_LINES.clear()
+            _KNOWN_LINES[line] = known
+    return known
+
+
+_KNOWN_LINES: Final[dict[bytes, tuple[str, bytes, bool]]] = {}
+
+
+def _read_request_line(line: bytes) -> tuple[str, bytes, bool]:
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
         raise MalformedRequestError(f"not a request line: {line[:200]!r}")
     method, target, minor = match.groups()
-    http_1_0 = minor == b"0"
-    try:
-        read = _read_fields if len(block) > _REMEMBERED_BYTES else _remembered_fields
-        of = read(block, http_1_0)
-    except HeadError as error:
-        raise MalformedRequestError(str(error)) from error
-    return RequestHead(_METHODS.get(method) or method.decode(), target, http_1_0, of)
+    return _METHODS.get(method) or method.decode(), target, minor == b"0"
 
 
 def parse_response_head(head: bytes) -> ResponseHead:
@@ -127,6 +178,22 @@ def parse_response_head(head: bytes) -> ResponseHead:
     Raises:
         HeadError: The head is not well-formed, or its framing is in doubt.
     """
+    known = _KNOWN_RESPONSES.get(head)
+    if known is None:
+        known = _read_response_head(head)
+        # What sets a cookie is for one browser, and does not come again.
+        if len(head) <= _REMEMBERED_RESPONSE_BYTES and b"set-cookie" not in known.names:
+            if len(_KNOWN_RESPONSES) >= _REMEMBERED_RESPONSES:
+                _KNOWN_RESPONSES.clear()
+            _KNOWN_RESPONSES[head] = known
+    return known
+
+
+# Within a second, which Date tells apart, an app mostly gives the same few heads.  Reading is pure.
+_KNOWN_RESPONSES: Final[dict[bytes, ResponseHead]] = {}
+
+
+def _read_response_head(head: bytes) -> ResponseHead:
     line, _, block = head.partition(b"\r\n")
     match = _STATUS_LINE.fullmatch(line)
     if match is None:

@@ -27,7 +27,7 @@ from gateway.message.head import HeadError, RequestHead
 from gateway.message.response import Response
 from gateway.server.front import Front
 from gateway.server.gathering import Gathering
-from gateway.server.heads import next_head
+from gateway.server.heads import Heads
 from gateway.server.line import Line
 from gateway.server.writer import response_bytes
 from gateway.verdict import Answer, Serve, Verdict
@@ -38,6 +38,8 @@ _READ_AHEAD_BYTES = 65536
 _OWN_BODY_BYTES = 65536
 # How long work goes on for a client that has closed its side: it may have left for good.
 _HALF_CLOSED_S = 1.0
+# How long a client asks for nothing before its last fields are forgotten.
+_PAUSE_S = 5.0
 # What nginx logs for a client that left before its answer; never sent.
 _CLIENT_LEFT = 499
 
@@ -62,7 +64,7 @@ class ClientConnection(Line):
         "_entry",
         "_exchange",
         "_first",
-        "_head",
+        "_heads",
         "_outbound",
         "_peer",
         "_reading",
@@ -74,7 +76,7 @@ class ClientConnection(Line):
         super().__init__(front)
         self._peer = ""
         self._buffer = b""
-        self._head: RequestHead | None = None
+        self._heads = Heads()
         self._entry: Entry | None = None
         self._body: Body | None = None
         self._body_bytes_left = 0
@@ -194,6 +196,8 @@ class ClientConnection(Line):
         elif self._buffer and quiet_s >= limits.header_s:
             self._refuse_bytes(RequestTimeoutError("the head did not come"))
         elif not self._buffer:
+            if quiet_s >= _PAUSE_S:
+                self._heads.forget()
             patience_s = limits.header_s if self._first else limits.keepalive_s
             if quiet_s >= patience_s:
                 self._transport.close()
@@ -229,7 +233,7 @@ class ClientConnection(Line):
 
     def _read_request(self) -> bool:
         """Begin one request; False when its head is not complete."""
-        head, self._buffer = next_head(self._buffer, self._front.limits.head_bytes)
+        head, self._buffer = self._heads.next(self._buffer, self._front.limits.head_bytes)
         if head is None:
             return False
         self._begin(head)
@@ -241,7 +245,6 @@ class ClientConnection(Line):
         self.http_1_0 = head.http_1_0
         if b"close" in of.connection or (head.http_1_0 and b"keep-alive" not in of.connection):
             self._closing = True
-        self._head = head
         self._entry = entry = front.pipeline.read(head, self._peer, front.clock())
         if of.length:
             self._body = body_reader(of.length)
@@ -331,13 +334,13 @@ class ClientConnection(Line):
             sink.end_body(trailers)
 
     def _gather(self, serve: Serve) -> None:
-        head = self._head
+        entry = self._entry
         self._body_bytes_left = _OWN_BODY_BYTES
         self._since = self._front.now
         if self._body is None:
             self._run(self._serve(serve, b""))
             return
-        if head is not None and head.of.expects_continue:
+        if entry is not None and entry.of is not None and entry.of.expects_continue:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._attach(Gathering(lambda body: self._run(self._serve(serve, body))))
 
@@ -386,6 +389,7 @@ class ClientConnection(Line):
             self._record(101)
             self._entry = entry
         self._closing = True
+        self._heads.forget()
         # First, since what was read ahead may be too much for the upstream, and pause it again.
         self.resume_reading()
         if self._buffer and self._exchange is not None:
@@ -455,7 +459,7 @@ class ClientConnection(Line):
 
     def _end(self) -> None:
         """The answer is written: close, or go on with the next request."""
-        self._exchange = self._outbound = self._sink = self._head = None
+        self._exchange = self._outbound = self._sink = None
         self._task = None
         self._since = self._front.now
         if self._body is not None:

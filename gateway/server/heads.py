@@ -1,28 +1,74 @@
 """Finding the next request's head in what a client has sent.  Pure."""
 
 from gateway.errors import HeadTooLargeError, MalformedRequestError
-from gateway.message.head import RequestHead, parse_request_head
+from gateway.message.head import (
+    REMEMBERED_BYTES,
+    RequestFields,
+    RequestHead,
+    parse_request_head,
+    parse_request_line,
+)
 
 
-def next_head(buffer: bytes, limit: int) -> tuple[RequestHead | None, bytes]:
-    """The head that `buffer` begins with, and what follows it; None while it is not complete.
+class Heads:
+    """Reads the heads of one client, who on a kept connection mostly repeats its fields.
 
-    `limit` is in bytes, 0 for none.
-
-    Raises:
-        HeadTooLargeError: The head is longer than `limit`.
-        MalformedRequestError: It is none, or no head will ever come of these bytes.
+    Its state: `_fields` is what the last head had from the end of its request line to its own
+    end; `_of` is what it says in HTTP/1.0 or not (`_http_1_0`); None where it is not remembered.
     """
-    # RFC 9112, section 2.2: an empty line before the request line is passed over.
-    if buffer.startswith(b"\r\n"):
-        buffer = buffer[2:]
-    end = buffer.find(b"\r\n\r\n")
-    if 0 < limit < (end if end >= 0 else len(buffer)):
-        raise HeadTooLargeError(f"a head of more than {limit} bytes")
-    if end < 0:
-        _refuse_what_never_ends(buffer)
-        return None, buffer
-    return parse_request_head(buffer[: end + 2]), buffer[end + 4 :]
+
+    __slots__ = ("_fields", "_http_1_0", "_of")
+
+    def __init__(self) -> None:
+        self._fields = b""
+        self._http_1_0 = False
+        self._of: RequestFields | None = None
+
+    def next(self, buffer: bytes, limit: int) -> tuple[RequestHead | None, bytes]:
+        """The head that `buffer` begins with, and what follows; None while it is not complete.
+
+        `limit` is in bytes, 0 for none.
+
+        Raises:
+            HeadTooLargeError: The head is longer than `limit`.
+            MalformedRequestError: It is none, or no head will ever come of these bytes.
+        """
+        of = self._of
+        if of is not None:
+            # The first line break of both is before `fields`, and the first empty line at its
+            # end: so the head is this line with these fields, however it is read.
+            at = buffer.find(b"\r\n")
+            end = at + len(self._fields)
+            if at > 0 and buffer.startswith(self._fields, at) and not 0 < limit < end - 4:
+                method, target, http_1_0 = parse_request_line(buffer[:at])
+                if http_1_0 == self._http_1_0:
+                    return RequestHead(method, target, http_1_0, of), buffer[end:]
+        return self._read(buffer, limit)
+
+    def forget(self) -> None:
+        """Hold no memory for a client that asks for nothing."""
+        self._of = None
+        self._fields = b""
+
+    def _read(self, buffer: bytes, limit: int) -> tuple[RequestHead | None, bytes]:
+        # RFC 9112, section 2.2: an empty line before the request line is passed over.
+        if buffer.startswith(b"\r\n"):
+            buffer = buffer[2:]
+        end = buffer.find(b"\r\n\r\n")
+        if 0 < limit < (end if end >= 0 else len(buffer)):
+            raise HeadTooLargeError(f"a head of more than {limit} bytes")
+        if end < 0:
+            _refuse_what_never_ends(buffer)
+            return None, buffer
+        head = parse_request_head(buffer[: end + 2])
+        self._remember(head, buffer[buffer.find(b"\r\n") : end + 4])
+        return head, buffer[end + 4 :]
+
+    def _remember(self, head: RequestHead, fields: bytes) -> None:
+        if len(fields) > REMEMBERED_BYTES:
+            self.forget()
+        else:
+            self._fields, self._http_1_0, self._of = fields, head.http_1_0, head.of
 
 
 def _refuse_what_never_ends(buffer: bytes) -> None:

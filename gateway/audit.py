@@ -7,7 +7,7 @@ import queue
 import sys
 import threading
 from datetime import UTC, datetime
-from typing import IO
+from typing import IO, Any
 
 import orjson
 
@@ -17,6 +17,8 @@ from gateway.message.request import Request
 from gateway.model import ANONYMOUS, Identity
 
 _FLUSH_BYTES = 1024 * 1024
+# So that clients who make up paths cannot fill the memory.
+_REMEMBERED, _REMEMBERED_CHARS = 4096, 256
 
 
 class Entry:
@@ -86,51 +88,94 @@ class Entry:
         self.reason = error.reason
 
 
-class Timestamps:
-    """RFC 3339 times in UTC with milliseconds; the part down to the second is kept."""
+class Lines:
+    """Makes the lines.
 
-    __slots__ = ("_second", "_text")
+    Of a line only the times, the request's id and the status are always new; the rest is put into
+    JSON once for all requests that have the same.
+    """
+
+    __slots__ = ("_millisecond", "_names", "_second", "_second_text", "_texts", "_time", "_who")
 
     def __init__(self) -> None:
         self._second = -1
-        self._text = ""
+        self._second_text = ""
+        self._millisecond = -1
+        self._time = ""
+        self._texts: dict[str, str] = {}
+        self._names: dict[tuple[str | None, str, str, str], tuple[str, str]] = {}
+        self._who: dict[int, tuple[Identity, str]] = {}
 
-    def text(self, at: float) -> str:
-        """`at`, in seconds since the epoch, as text."""
+    def line(self, entry: Entry, status: int, duration_s: float) -> bytes:
+        """The line for `entry`, newline included."""
+        request = entry.request
+        before_path, after_path = self._named(entry)
+        # An id is our own, or that of a trusted proxy, and has nothing that JSON would escape.
+        return (
+            f'{{"time":"{self.time(request.received_at)}","request_id":"{request.request_id}"'
+            f"{before_path}{self._text(request.target.path)}"
+            f"{after_path}{self._identity(entry.identity)}{self._text(request.client)}"
+            f',"status":{status},"duration_ms":{duration_s * 1000:.3f}}}\n'
+        ).encode()
+
+    def time(self, at: float) -> str:
+        """`at`, in seconds since the epoch: RFC 3339, in UTC with milliseconds."""
         second = int(at)
+        millisecond = int((at - second) * 1000)
         if second != self._second:
             self._second = second
-            self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
-        return f"{self._text}{int((at - second) * 1000):03d}Z"
+            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S.")
+        elif millisecond == self._millisecond:
+            return self._time
+        self._millisecond = millisecond
+        self._time = f"{self._second_text}{millisecond:03d}Z"
+        return self._time
+
+    def _named(self, entry: Entry) -> tuple[str, str]:
+        key = (entry.route, entry.request.method, entry.decision, entry.reason)
+        known = self._names.get(key)
+        if known is None:
+            route, method, decision, reason = map(_json, key)
+            known = (
+                f',"route":{route},"method":{method},"path":',
+                f',"decision":{decision},"reason":{reason}',
+            )
+            _remember(self._names, key, known)
+        return known
+
+    def _text(self, text: str) -> str:
+        known = self._texts.get(text)
+        if known is None:
+            known = _json(text)
+            if len(text) <= _REMEMBERED_CHARS:
+                _remember(self._texts, text, known)
+        return known
+
+    def _identity(self, identity: Identity) -> str:
+        kept = self._who.get(id(identity))
+        # The identity is held, so that its number cannot come to mean another one.
+        if kept is not None and kept[0] is identity:
+            return kept[1]
+        user, credential = _json(identity.user or None), _json(identity.credential)
+        session = _json(identity.session_id)
+        text = f',"user":{user},"credential":{credential},"session":{session},"ip":'
+        _remember(self._who, id(identity), (identity, text))
+        return text
 
 
-def line(entry: Entry, status: int, duration_s: float, times: Timestamps) -> bytes:
-    """The line for `entry`, newline included."""
-    request, identity = entry.request, entry.identity
-    record = {
-        "time": times.text(request.received_at),
-        "request_id": request.request_id,
-        "route": entry.route,
-        "method": request.method,
-        "path": request.target.path,
-        "decision": entry.decision,
-        "reason": entry.reason,
-        "user": identity.user or None,
-        "credential": identity.credential,
-        "session": identity.session_id,
-        "ip": request.client,
-        "status": status,
-        "duration_ms": round(duration_s * 1000, 3),
-    }
+def _remember(known: dict[Any, Any], key: object, value: object) -> None:
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    known[key] = value
+
+
+def _json(value: str | None) -> str:
+    if value is None:
+        return "null"
     try:
-        return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
+        return orjson.dumps(value).decode()
     except TypeError:  # A lone surrogate, as a name from a provider may have.
-        readable = {k: _readable(v) for k, v in record.items()}
-        return orjson.dumps(readable, option=orjson.OPT_APPEND_NEWLINE)
-
-
-def _readable(value: object) -> object:
-    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else value
+        return orjson.dumps(value.encode("utf-8", "replace").decode()).decode()
 
 
 class AuditWriter:

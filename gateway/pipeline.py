@@ -10,8 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
-from gateway import audit, responses
-from gateway.audit import AuditWriter, Entry
+from gateway import responses
+from gateway.audit import AuditWriter, Entry, Lines
 from gateway.authn import (
     Authenticated,
     NotPresented,
@@ -103,7 +103,7 @@ class Pipeline:
         self._passage = Passage(tools.sessions, self._origins, tools.new_trace)
         self._metrics = tools.metrics
         self._monotonic = tools.monotonic
-        self._times = audit.Timestamps()
+        self._lines = Lines()
         self._routes: dict[tuple[str, str, str], Route | None] = {}
 
     def read(self, head: RequestHead, peer: str, now: float) -> Entry:
@@ -412,7 +412,7 @@ class Pipeline:
         metrics.count_request(route, method, status, entry.decision, entry.reason, duration_s)
         if upstream is not None:
             metrics.upstream_seconds[upstream].observe(upstream_s)
-        self._tools.audit.write(audit.line(entry, status, duration_s, self._times))
+        self._tools.audit.write(self._lines.line(entry, status, duration_s))
 
     def _count_authentication(self, credential: str, outcome: str) -> None:
         self._metrics.authentications[credential, outcome] += 1

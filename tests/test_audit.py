@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 
-from gateway.audit import AuditWriter, Entry, Timestamps, line
+from gateway.audit import AuditWriter, Entry, Lines
 from gateway.errors import StoreUnavailableError
 from gateway.message.fields import Fields
 from gateway.message.request import Request
@@ -39,7 +39,7 @@ def make_entry(target=b"/reports?code=code-of-a-sign-in&state=state-of-a-sign-in
 
 
 def record_of(entry, status=403, duration_s=0.0004):
-    text = line(entry, status, duration_s, Timestamps())
+    text = Lines().line(entry, status, duration_s)
     assert text.endswith(b"\n")
     assert text.count(b"\n") == 1
     return json.loads(text)

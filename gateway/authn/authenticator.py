@@ -9,11 +9,14 @@ from gateway.model import Identity
 SESSION_EXPIRED = "session-expired"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class Authenticated:
-    """The credential is good."""
+    """The credential is good.  Never changed."""
 
     identity: Identity
+
+    def __init__(self, identity: Identity) -> None:
+        self.identity = identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,11 @@ class Authenticator(Protocol):
         """
 
     def recall(self, request: Request) -> Outcome | None:
-        """Judge the credential by what is in memory; None when that needs `authenticate`."""
+        """Judge the credential by what is in memory; None when that needs `authenticate`.
+
+        `NotPresented` follows from the request's fields and public URL alone: it is remembered
+        with the fields.
+        """
 
     async def authenticate(self, request: Request) -> Outcome:
         """Judge the credential in `request`.

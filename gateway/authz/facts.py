@@ -6,16 +6,15 @@ from gateway.message.request import Request
 from gateway.model import Identity, StepUp
 
 
-@dataclass(slots=True)
 class Facts:
-    """All a policy may know.  `now` is seconds since the epoch.
+    """All a policy may know.  `now` is seconds since the epoch.  Never changed."""
 
-    Never changed; not frozen, since one is made for each request and that costs time.
-    """
+    __slots__ = ("identity", "now", "request")
 
-    request: Request
-    identity: Identity
-    now: float
+    def __init__(self, request: Request, identity: Identity, now: float) -> None:
+        self.request = request
+        self.identity = identity
+        self.now = now
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +22,7 @@ class Met:
     """The condition holds."""
 
 
-@dataclass(slots=True, unsafe_hash=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class Unmet:
     """The condition does not hold, or what it asks about is missing.  Never changed.
 
@@ -34,8 +33,13 @@ class Unmet:
     """
 
     reason: str
-    detail: str = ""
-    step_up: StepUp | None = None
+    detail: str
+    step_up: StepUp | None
+
+    def __init__(self, reason: str, detail: str = "", step_up: StepUp | None = None) -> None:
+        self.reason = reason
+        self.detail = detail
+        self.step_up = step_up
 
 
 @dataclass(frozen=True, slots=True)

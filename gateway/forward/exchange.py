@@ -8,7 +8,6 @@ other side's reading.  After ``101 Switching Protocols`` the same object is a tu
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.errors import GatewayError
@@ -88,9 +87,8 @@ class Client(Protocol):
         """The upstream will send no more; the client still may."""
 
 
-@dataclass(slots=True)
 class Outbound:
-    """What is sent to the upstream.  Never changed; not frozen, since that costs time.
+    """What is sent to the upstream.  Never changed.
 
     Attributes:
         head: The whole head, empty line included.
@@ -101,14 +99,28 @@ class Outbound:
         added: Field lines for the response, for this client alone.
     """
 
-    upstream: Upstream
-    method: str
-    head: bytes
-    of: RequestFields
-    repeatable: bool
-    trailers: Callable[[tuple[Field, ...], RequestFields], tuple[Field, ...]]
-    owned: AppCookies | None = None
-    added: bytes = b""
+    __slots__ = ("added", "head", "method", "of", "owned", "repeatable", "trailers", "upstream")
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        method: str,
+        head: bytes,
+        of: RequestFields,
+        *,
+        repeatable: bool,
+        trailers: Callable[[tuple[Field, ...], RequestFields], tuple[Field, ...]],
+        owned: AppCookies | None,
+        added: bytes,
+    ) -> None:
+        self.upstream = upstream
+        self.method = method
+        self.head = head
+        self.of = of
+        self.repeatable = repeatable
+        self.trailers = trailers
+        self.owned = owned
+        self.added = added
 
 
 class Exchange:

@@ -36,16 +36,40 @@ def recall_all(
     if refused is not None:
         return refused
     found: Outcome = NOT_PRESENTED
-    for index, authenticator in enumerate(authenticators):
+    asked = _not_absent(request, authenticators)
+    presented: list[Authenticator] = []
+    for index, authenticator in enumerate(asked):
         outcome = authenticator.recall(request)
         if outcome is None:
             return None
         if isinstance(outcome, NotPresented):
             continue
+        presented.append(authenticator)
         if not isinstance(found, NotPresented):
-            return _recall_several(request, authenticators, (found, outcome), index + 1)
+            return _recall_several(request, asked, (found, outcome), index + 1)
         found = outcome
+    if len(presented) < len(asked):
+        kept = authenticators, request.public_url, presented
+        request.fields.derived[id(authenticators)] = kept
     return found
+
+
+# Authenticators, a public URL, and those of them whose credential is there.
+_Kept = tuple[Sequence[Authenticator], str, Sequence[Authenticator]]
+
+
+def _not_absent(
+    request: Request, authenticators: Sequence[Authenticator]
+) -> Sequence[Authenticator]:
+    """Those of `authenticators` that have not said before that such fields have nothing of theirs.
+
+    Whether a credential is there, good or bad, follows from the fields and the public URL.
+    """
+    kept: _Kept | None = request.fields.derived.get(id(authenticators))
+    # They are held, so that their number cannot come to mean others.
+    if kept is not None and kept[0] is authenticators and kept[1] == request.public_url:
+        return kept[2]
+    return authenticators
 
 
 def _recall_several(

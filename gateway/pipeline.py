@@ -26,6 +26,7 @@ from gateway.authz.access import decide
 from gateway.authz.facts import Facts
 from gateway.authz.foreign import decide_foreign
 from gateway.endpoints.table import Endpoints
+from gateway.endpoints.well_known import PREFIX as WELL_KNOWN
 from gateway.endpoints.well_known import WellKnown
 from gateway.errors import (
     GatewayError,
@@ -135,9 +136,9 @@ class Pipeline:
             return self._serve_own(entry)
         if request.host not in self._hosts:
             raise UnknownHostError(repr(request.host))
-        if self._well_known is not None and (route is None or not names_well_known(route)):
+        if self._well_known is not None and request.target.path.startswith(WELL_KNOWN):
             handler = self._well_known.find(request)
-            if handler is not None:
+            if handler is not None and (route is None or not names_well_known(route)):
                 return self._serve(entry, handler)
         if route is None:
             return self._deny(entry, Deny("no-route", status=404))

@@ -5,7 +5,7 @@ from gateway.endpoints.deps import Handler
 from gateway.endpoints.protected_resource import ProtectedResource
 from gateway.message.request import Request
 
-_PREFIX = "/.well-known/"
+PREFIX = "/.well-known/"
 
 
 class WellKnown:
@@ -18,10 +18,8 @@ class WellKnown:
         self._server = server
 
     def find(self, request: Request) -> Handler | None:
-        """The handler of `request`; None where it asks for no such document."""
+        """The handler of `request`, for a path under `PREFIX`; None where there is no document."""
         path = request.target.path
-        if not path.startswith(_PREFIX):
-            return None
         if path == INSERTED_PATH and not request.target.is_ambiguous:
             is_read = request.method in ("GET", "HEAD")
             return self._server.tell if self._server is not None and is_read else None

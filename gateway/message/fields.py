@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from string import ascii_lowercase, digits
-from typing import Any
+from typing import Any, Final
 
 Field = tuple[bytes, bytes]
 
@@ -19,6 +19,10 @@ def fold(name: bytes) -> bytes:
     strip that compares exact names can be walked around.
     """
     return name.translate(_FOLDED)
+
+
+# Not to be changed either.
+_NONE: Final[list[bytes]] = []
 
 
 class Fields:
@@ -42,7 +46,8 @@ class Fields:
 
     def all(self, name: bytes) -> list[bytes]:
         """Every value of `name` (given in lower case), in order; not to be changed."""
-        return self._values.get(name, [])
+        values = self._values.get(name)
+        return _NONE if values is None else values
 
     def only(self, name: bytes) -> bytes | None:
         """The value of `name` (lower case), or None when it is absent or repeated."""

@@ -110,12 +110,14 @@ class Lines:
         """The line for `entry`, newline included."""
         request = entry.request
         before_path, after_path = self._named(entry)
+        # Compiled, a format inside the text would make all of it dear.
+        duration_ms = format(duration_s * 1000, ".3f")
         # An id is our own, or that of a trusted proxy, and has nothing that JSON would escape.
         return (
             f'{{"time":"{self.time(request.received_at)}","request_id":"{request.request_id}"'
             f"{before_path}{self._text(request.target.path)}"
             f"{after_path}{self._identity(entry.identity)}{self._text(request.client)}"
-            f',"status":{status},"duration_ms":{duration_s * 1000:.3f}}}\n'
+            f',"status":{status},"duration_ms":{duration_ms}}}\n'
         ).encode()
 
     def time(self, at: float) -> str:
@@ -128,7 +130,7 @@ class Lines:
         elif millisecond == self._millisecond:
             return self._time
         self._millisecond = millisecond
-        self._time = f"{self._second_text}{millisecond:03d}Z"
+        self._time = self._second_text + format(millisecond, "03d") + "Z"
         return self._time
 
     def _named(self, entry: Entry) -> tuple[str, str]:

@@ -7,9 +7,13 @@ so that their number is bounded by the configuration.
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from typing import Final
 
 # Seconds; the last bucket is everything above.
-BOUNDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+BOUNDS: Final[tuple[float, ...]] = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
+    *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE = "none"
 # Names that clients give themselves: beyond as many they are counted as one.

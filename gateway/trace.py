@@ -5,25 +5,34 @@ from collections.abc import Callable
 
 RandomBytes = Callable[[int], bytes]
 
-# A trace id of 16 bytes and a parent id of 8 (W3C Trace Context, section 3.2.2), as hexadecimal.
-_DIGITS = 48
-_TRACE_DIGITS = 32
+# W3C Trace Context, section 3.2.2; told as hexadecimal.
+_TRACE_BYTES, _PARENT_BYTES = 16, 8
 _BATCH = 256
+# Of the numbers that are counted in one go, the last first.
+_ENDS = [f"{number:02x}" for number in range(255, -1, -1)]
 
 
 def request_ids(random: RandomBytes) -> Callable[[], str]:
     """Gives a new id at each call; none twice, in whichever process."""
     prefix, numbers = random(8).hex(), itertools.count(1)
-    return lambda: f"{prefix}-{next(numbers):x}"
+    ready: list[str] = []
+
+    def new() -> str:
+        if not ready:
+            start = f"{prefix}-{next(numbers):x}"
+            ready.extend([start + end for end in _ENDS])
+        return ready.pop()
+
+    return new
 
 
 def traceparents(random: RandomBytes) -> Callable[[], str]:
     """Gives a new ``traceparent`` at each call; random digits are drawn for many at once."""
 
     def batch() -> list[str]:
-        digits = random(_BATCH * _DIGITS // 2).hex()
-        drawn = [digits[at : at + _DIGITS] for at in range(0, len(digits), _DIGITS)]
-        return [f"00-{d[:_TRACE_DIGITS]}-{d[_TRACE_DIGITS:]}-01" for d in drawn]
+        traces = random(_BATCH * _TRACE_BYTES).hex(" ", _TRACE_BYTES).split(" ")
+        parents = random(_BATCH * _PARENT_BYTES).hex(" ", _PARENT_BYTES).split(" ")
+        return [f"00-{traces[n]}-{parents[n]}-01" for n in range(_BATCH)]
 
     ready: list[str] = []
 

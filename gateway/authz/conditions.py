@@ -60,7 +60,8 @@ class UserIs(_AnyOf):
         """Names are compared exactly."""
         if facts.identity.user in self.values:
             return MET
-        return Unmet("user-not-allowed", f"user is {facts.identity.user!r}")
+        # Said for almost everybody a `deny` does not name; compiled, a format would be dear.
+        return Unmet("user-not-allowed", "user is " + repr(facts.identity.user))
 
 
 @dataclass(frozen=True, slots=True)

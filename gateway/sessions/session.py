@@ -161,8 +161,8 @@ def _plain(value: object) -> object:
 
 def _rich(fields_: dict[str, Any]) -> dict[str, Any]:
     rich = dict(fields_)
-    for name in _TUPLES & rich.keys():
+    for name in _TUPLES.intersection(rich):
         rich[name] = tuple(rich[name])
-    for name in _SETS & rich.keys():
+    for name in _SETS.intersection(rich):
         rich[name] = frozenset(rich[name])
     return rich

@@ -190,3 +190,33 @@ async def test_no_secret_of_a_sign_in_is_ever_logged(gateway_process, demo_provi
     assert len(secrets) >= 5
     secrets |= {"of-the-app-123", "of-somebody-456", "Z" * 64}
     assert [secret for secret in secrets if secret in gateway.log()] == []
+
+
+def test_one_line_does_not_look_like_the_one_before():
+    lines, first, second = Lines(), make_entry(), make_entry(b"/b%22")
+    second.identity = Identity(user='bob"', subject="s", issuer="i", credential="bearer")
+    second.decide("allow", "allowed")
+
+    for _ in range(2):
+        one, two = (json.loads(lines.line(it, 200, 0.0015)) for it in (first, second))
+        assert (one["path"], one["user"], one["decision"]) == ("/reports", None, "error")
+        assert (two["path"], two["user"], two["decision"]) == ('/b"', 'bob"', "allow")
+        assert two["duration_ms"] == 1.5
+
+
+@pytest.mark.parametrize(
+    ("at", "text"),
+    [
+        (AT, "2026-11-22T10:20:00.250Z"),
+        (AT + 0.0005, "2026-11-22T10:20:00.250Z"),
+        (AT + 0.0075, "2026-11-22T10:20:00.257Z"),
+        (AT + 1, "2026-11-22T10:20:01.250Z"),
+        (AT - 0.25, "2026-11-22T10:20:00.000Z"),
+    ],
+)
+def test_a_time_is_told_to_the_millisecond(at, text):
+    lines = Lines()
+    lines.time(AT)
+
+    assert lines.time(at) == text
+    assert lines.time(at) == text

@@ -141,3 +141,27 @@ async def test_every_credential_is_judged_even_after_a_good_one():
 def test_what_memory_does_not_know_is_not_guessed():
     assert recall_all(make_request(), [Stated(ALICE), Stated(BAD, in_memory=False)]) is None
     assert recall_all(make_request(), []) == ABSENT
+
+
+def test_who_found_nothing_is_not_asked_about_the_same_fields_again():
+    absent, present = Stated(ABSENT), Stated(ALICE)
+    authenticators, others = (absent, present), (absent, Stated(BOB))
+    request = make_request()
+
+    assert [recall_all(request, authenticators) for _ in range(3)] == [ALICE] * 3
+    assert (len(absent.asked), len(present.asked)) == (1, 3)
+    # Neither by other authenticators, nor with another public URL, whose cookies have other names.
+    assert recall_all(request, others) == BOB
+    request.public_url = "https://other.example.com"
+    assert recall_all(request, authenticators) == ALICE
+    assert len(absent.asked) == 3
+
+
+def test_whether_a_credential_is_good_is_asked_each_time():
+    authenticator = Stated(ALICE)
+    authenticators, request = (Stated(ABSENT), authenticator), make_request()
+    assert recall_all(request, authenticators) == ALICE
+
+    authenticator.outcome = BAD
+
+    assert recall_all(request, authenticators) == BAD

@@ -70,3 +70,29 @@ def test_a_status_without_body_frames_none(status, framing):
 
     assert ResponseRules().lines(head, None) == b"A: 1\r\n"
     assert framing_line(head, body_length(head, "GET"), http_1_0=False) == b""
+
+
+def test_what_follows_from_a_head_is_worked_out_for_each_upstream():
+    one, other = ResponseRules(), ResponseRules(added={b"X-Frame-Options": b"DENY"})
+    lines = (b"A: 1", b"Content-Length: 3")
+
+    for _ in range(2):
+        assert (
+            one.start(head_of(*lines), None) == b"HTTP/1.1 200 X\r\nA: 1\r\nContent-Length: 3\r\n"
+        )
+        assert other.start(head_of(*lines), None).endswith(b"X-Frame-Options: DENY\r\n")
+
+
+def test_a_cookie_is_marked_for_each_client_anew():
+    class Owned:
+        def __init__(self, mark):
+            self.mark = mark
+
+        def from_app(self, raw):
+            return (self.mark + raw,)
+
+    rules, head = ResponseRules(), head_of(b"set-cookie: a=1")
+
+    assert b"alice-a=1" in rules.start(head, Owned(b"alice-"))
+    assert b"bob-a=1" in rules.start(head, Owned(b"bob-"))
+    assert head_of(b"set-cookie: a=1") is not head

@@ -23,6 +23,9 @@ from gateway.oidc.tokens import BadTokenError, verify
 # Long enough for a phone to get from the browser back to its app and find a network; whoever finds
 # a token in a log or a backup comes later.
 MAX_AGE_S = 300.0
+# To which client a token was issued: OpenID Connect Core 1.0, section 2; RFC 9068, section 2.2,
+# RFC 7662, section 2.2, and Zitadel in every token; Okta; Entra in tokens of its version 1.
+_PARTY_CLAIMS = ("azp", "client_id", "cid", "appid")
 
 Introspect = Callable[[str], Awaitable[Mapping[str, object] | None]]
 
@@ -80,6 +83,7 @@ class SubjectTokens:
         """
         self._provider = provider
         self._audiences = audiences
+        self._ours = audiences | {provider.registration.client_id}
         self._clock = clock
         self._introspect = introspect
 
@@ -94,6 +98,7 @@ class SubjectTokens:
             claims = await self._provider.read_id_token(token, self._audiences)
         except InvalidIdTokenError as error:
             raise InvalidSubjectTokenError(str(error)) from error
+        self._judge_party(claims)
         return await self._subject(claims, None)
 
     async def read_access_token(self, token: str) -> Subject:
@@ -107,12 +112,12 @@ class SubjectTokens:
             claims = await (self._verified(token) if is_jwt(token) else self._introspected(token))
         except (BadTokenError, UnacceptableTokenError) as error:
             raise InvalidSubjectTokenError(str(error)) from error
-        subject = await self._subject(claims, token)
+        self._judge_party(claims)
         client = claims.get("client_id", claims.get("azp", claims.get("cid")))
-        if subject.identity.subject == client:
+        if claims.get("sub", client) == client:
             # RFC 9068, section 5: a client asks in its own name, and nobody is signed in.
             raise InvalidSubjectTokenError("the token is about a client and no person")
-        return subject
+        return await self._subject(claims, token)
 
     async def _verified(self, token: str) -> Mapping[str, object]:
         jwt = read_jwt(token)
@@ -134,6 +139,18 @@ class SubjectTokens:
             raise BadTokenError("the provider says that it is not active")
         judge_introspected(claims, self._wanted(self._provider.registration.issuer), self._clock())
         return claims
+
+    def _judge_party(self, claims: Mapping[str, object]) -> None:
+        """Refuse what was issued to somebody else's app: an audience may have many clients.
+
+        Or any app could begin sessions of this one with what its users gave it for a while.
+        """
+        for name in _PARTY_CLAIMS:
+            party = claims.get(name)
+            if party is not None and not (isinstance(party, str) and party in self._ours):
+                raise InvalidSubjectTokenError(
+                    f"{name} is {party!r}: the token was issued to none of {sorted(self._ours)}"
+                )
 
     def _wanted(self, issuer: str) -> Wanted:
         return Wanted(issuer, self._audiences, self._provider.registration.claims)

@@ -1,0 +1,85 @@
+"""What an app may exchange: its own users' tokens, and nobody else's."""
+
+import pytest
+
+from gateway.oidc.subject_token import InvalidSubjectTokenError, SubjectTokens
+from tests.oidc.hostile import ACCESS_TOKEN, SUBJECT, sign
+
+API = "https://api.example.com"
+
+
+@pytest.fixture
+def subjects(make_provider, clock):
+    """What judges an app's tokens: ``subjects(introspected={"active": True})``."""
+
+    def make(introspected=None):
+        async def introspect(_token):
+            return introspected
+
+        app = make_provider().for_app("ios")
+        return SubjectTokens(app, frozenset({"ios-tokens", API}), clock, introspect)
+
+    return make
+
+
+@pytest.fixture
+def claims(hostile, clock):
+    def make(**changes):
+        now = int(clock())
+        right = {"iss": hostile.issuer, "aud": API, "sub": SUBJECT, "iat": now, "exp": now + 60}
+        found = {**right, "preferred_username": "alice", **changes}
+        return {name: it for name, it in found.items() if it is not None}
+
+    return make
+
+
+PARTIES = [
+    ({}, True),
+    ({"azp": "ios"}, True),
+    ({"client_id": "ios"}, True),
+    ({"client_id": "ios-tokens", "azp": "ios-tokens"}, True),
+    ({"azp": "other"}, False),
+    ({"client_id": "other"}, False),
+    ({"cid": "other"}, False),
+    ({"appid": "other"}, False),
+    ({"azp": "ios-tokens", "client_id": "other"}, False),
+    ({"client_id": ["ios"]}, False),
+    ({"client_id": ""}, False),
+]
+
+
+@pytest.mark.parametrize(("party", "good"), PARTIES)
+async def test_an_access_token_that_was_issued_to_another_app_is_refused(
+    subjects, claims, party, good
+):
+    judge = subjects(introspected=claims(**party)).read_access_token
+
+    for token in (sign(claims(**party)), ACCESS_TOKEN):
+        if good:
+            assert (await judge(token)).identity.subject == SUBJECT
+        else:
+            with pytest.raises(InvalidSubjectTokenError):
+                await judge(token)
+
+
+async def test_an_access_token_of_the_same_project_is_no_id_token_of_the_app(subjects, claims):
+    # Zitadel names every client of the project in aud, and the one it is for in client_id.
+    token = sign(claims(aud=["other", "ios-tokens", "project"], client_id="other"))
+
+    with pytest.raises(InvalidSubjectTokenError):
+        await subjects().read_id_token(token)
+    with pytest.raises(InvalidSubjectTokenError):
+        await subjects().read_access_token(token)
+
+
+@pytest.mark.parametrize("about", [{"sub": None}, {"sub": "ios"}])
+async def test_a_client_is_nobody_who_could_be_signed_in(subjects, claims, about):
+    introspected = claims(client_id="ios", **about)
+
+    with pytest.raises(InvalidSubjectTokenError, match="no person"):
+        await subjects(introspected).read_access_token(ACCESS_TOKEN)
+
+
+async def test_an_issuer_that_names_neither_subject_nor_client_is_refused(subjects, claims):
+    with pytest.raises(InvalidSubjectTokenError):
+        await subjects(claims(sub=None)).read_access_token(ACCESS_TOKEN)

@@ -188,7 +188,8 @@ class Person:
     Attributes:
         id_token: Claims of the verified ID token.
         userinfo: Claims of userinfo; empty where it was not asked or failed.
-        userinfo_failed: Whether it was asked in vain: what is missing is then unreadable.
+        userinfo_failed: Whether it was needed and could not be had: what is missing is then
+            unreadable.
     """
 
     id_token: Mapping[str, object]

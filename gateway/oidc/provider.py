@@ -214,12 +214,12 @@ class Provider:
     async def person(self, claims: Mapping[str, object], access_token: str | None) -> Person:
         """What is known of whom verified `claims` are about; userinfo where one is missing.
 
+        Without an access token userinfo cannot be asked, and what it would say is not known.
+
         Raises:
             SubjectMismatchError: userinfo speaks of somebody else.
             ProviderUnavailableError: the provider cannot be reached.
         """
-        if access_token is None:
-            return Person(claims, {})
         return await self._ask_about(await self.metadata(), claims, access_token)
 
     async def refresh(
@@ -323,7 +323,7 @@ class Provider:
         self,
         metadata: Metadata,
         claims: Mapping[str, object],
-        access_token: str,
+        access_token: str | None,
         *,
         always: bool = False,
     ) -> Person:
@@ -335,6 +335,8 @@ class Provider:
         )
         if not wanted or metadata.userinfo_endpoint is None:
             return Person(claims, {})
+        if access_token is None:
+            return Person(claims, {}, userinfo_failed=True)
         try:
             found = await self._client.userinfo(metadata, access_token, str(claims["sub"]))
         except UserinfoFailedError:

@@ -174,6 +174,24 @@ async def test_an_opaque_token_becomes_one_where_the_provider_is_asked_about_it(
     refused_with(made_up, "invalid_request", "invalid-subject-token")
 
 
+async def test_an_id_token_is_no_way_round_what_a_rule_denies(start, oidc_provider):
+    phone, _ = await start()
+    oidc_provider.set_claims("mallory", groups=["suspended"])
+    denied = {"name": "denied", "prefix": "/", "access": {"deny": [{"group": "suspended"}]}}
+    await hang_up(phone.gateway, routes=[denied])
+    given = await phone.provider_tokens("mallory")
+    statuses = []
+
+    for answer in (
+        await phone.relay(await phone.code("mallory")),
+        await phone.exchange(given["id_token"]),
+    ):
+        statuses.append(await phone.status(tokens_of(answer)["access_token"]))
+
+    # The provider says the groups in userinfo, which an ID token alone does not open.
+    assert statuses == [403, 403]
+
+
 # What is refused.
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.oidc.subject_token import InvalidSubjectTokenError, SubjectTokens
-from tests.oidc.hostile import ACCESS_TOKEN, SUBJECT, sign
+from tests.oidc.hostile import ACCESS_TOKEN, SUBJECT, Wrongs, sign
 
 API = "https://api.example.com"
 
@@ -83,3 +83,24 @@ async def test_a_client_is_nobody_who_could_be_signed_in(subjects, claims, about
 async def test_an_issuer_that_names_neither_subject_nor_client_is_refused(subjects, claims):
     with pytest.raises(InvalidSubjectTokenError):
         await subjects(claims(sub=None)).read_access_token(ACCESS_TOKEN)
+
+
+async def test_what_an_id_token_leaves_to_userinfo_is_not_known(subjects, claims, hostile):
+    token = sign(claims(aud="ios-tokens"))
+    whole = {"email": "a@example.com", "email_verified": True, "name": "A"}
+    full = sign(claims(aud="ios-tokens", groups=["staff"], roles=["user"], **whole))
+
+    found = (await subjects().read_id_token(token)).identity.unreadable
+    assert found == {"email", "groups", "roles", "*"}
+    assert (await subjects().read_id_token(full)).identity.unreadable == frozenset()
+    assert hostile.count("/userinfo") == 0
+
+
+async def test_what_a_provider_without_userinfo_does_not_say_is_not_there(
+    subjects, claims, hostile
+):
+    hostile.wrongs = Wrongs(discovery={"userinfo_endpoint": None})
+
+    identity = (await subjects().read_id_token(sign(claims(aud="ios-tokens")))).identity
+
+    assert (identity.groups, identity.unreadable) == ((), frozenset())

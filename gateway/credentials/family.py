@@ -13,8 +13,9 @@ from enum import Enum
 
 # As long as a slow network may take, and what Okta and Auth0 offer at most or thereabouts.
 GRACE_S = 30.0
-# Nobody loses as many answers within the grace, or has as many access tokens that are good.
-_MOST = 8
+# As many as an app asks for at once: one for each request of a screen that found its token over.
+# Whichever of the answers it keeps must be good.
+MOST = 32
 _VERSION = 1
 
 
@@ -61,12 +62,12 @@ def rotated(
     family: Family, presented: Presented, refresh: bytes, access: tuple[bytes, float], now: float
 ) -> Family:
     """The family once the `refresh` and `access` tokens were given for the one `presented`."""
-    tokens = (*family.access, access)[-_MOST:]
+    tokens = (*family.access, access)[-MOST:]
     if presented is Presented.NEXT:
         return replace(
             family, current=(refresh,), previous=family.current, rotated_at=now, access=tokens
         )
-    return replace(family, current=(*family.current, refresh)[-_MOST:], access=tokens)
+    return replace(family, current=(*family.current, refresh)[-MOST:], access=tokens)
 
 
 def encode_family(family: Family) -> bytes:

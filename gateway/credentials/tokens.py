@@ -11,6 +11,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, field, replace
 
 from gateway.credentials.family import (
+    MOST,
     Family,
     Presented,
     decode_family,
@@ -32,8 +33,8 @@ _PURPOSE = "token-family"
 # The times of a session's last use are written late.
 _LONGER_S = 300.0
 _MAX_KNOWN = 10_000
-# A swap is lost only to another use of the same family at the same moment.
-_SWAP_ATTEMPTS = 5
+# A swap is lost only to another use of the same family at the same moment, and one always wins.
+_SWAP_ATTEMPTS = MOST
 
 
 @dataclass(frozen=True, slots=True)

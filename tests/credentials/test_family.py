@@ -4,6 +4,7 @@ import pytest
 
 from gateway.credentials.family import (
     GRACE_S,
+    MOST,
     Family,
     Presented,
     decode_family,
@@ -72,7 +73,7 @@ def test_a_family_never_grows_without_bound():
     for number in range(100):
         family = after(family, Presented.AGAIN, b"%d:" % number)
 
-    assert len(family.current) == len(family.access) == 8
+    assert len(family.current) == len(family.access) == MOST
     assert judge(family, b"99:", NOW) is Presented.NEXT
 
 

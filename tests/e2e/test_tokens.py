@@ -370,6 +370,20 @@ async def test_a_refresh_whose_answer_got_lost_is_asked_for_again(start):
     tokens_of(await phone.refresh(answers[2][1]["refresh_token"]))
 
 
+@pytest.mark.parametrize("store", ["sqlite", "redis"])
+async def test_an_app_that_renews_once_for_each_request_may_keep_any(start, redis_server, store):
+    url = f"{redis_server.url}?prefix=renewals:" if store == "redis" else store
+    phone, _ = await start({"store": url})
+
+    for which in (0, -1):
+        token = (await phone.sign_in("alice"))["refresh_token"]
+        answers = await asyncio.gather(*(phone.refresh(token) for _ in range(24)))
+        kept = tokens_of(answers[which])
+        assert {status for status, _ in answers} == {200}
+        assert await phone.status(kept["access_token"]) == 200
+        tokens_of(await phone.refresh(kept["refresh_token"]))
+
+
 async def test_a_refresh_token_is_of_no_use_to_another_app_or_as_access(start):
     phone, app = await start()
     other = {"provider": "id", "client_id": "android-app"}

@@ -40,6 +40,7 @@ class Once:
         self._store = store
         self._sealer = sealer
         self._clock = clock
+        self._under_way: set[asyncio.Task[Issued]] = set()
 
     async def trade(
         self, name: str, secret: str, first: First, again: Again, *, keep_s: float
@@ -57,6 +58,17 @@ class Once:
             UsedBeforeError: It was traded before, too long ago to be a lost answer.
             StoreUnavailableError: The store cannot answer; nothing was traded.
         """
+        # A phone whose connection breaks comes again, and a provider takes no code twice: what was
+        # begun is finished, whoever still waits for it.
+        begun = self._trade(name, secret, first, again, keep_s)
+        task = asyncio.get_running_loop().create_task(begun)
+        self._under_way.add(task)
+        task.add_done_callback(self._done)
+        return await asyncio.shield(task)
+
+    async def _trade(
+        self, name: str, secret: str, first: First, again: Again, keep_s: float
+    ) -> Issued:
         key = f"traded:{sha256(name.encode('utf-8', 'replace')).hexdigest()}"
         # One at a time: some apps ask several times at once, and a code is good once.
         lock = await self._alone(key)
@@ -80,6 +92,11 @@ class Once:
         finally:
             await self._store.unlock(lock)
         return issued
+
+    def _done(self, task: asyncio.Task[Issued]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # Seen by whoever waits; nobody may be left waiting.
 
     async def _alone(self, key: str) -> Lock:
         for _ in range(_POLLS):

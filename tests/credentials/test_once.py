@@ -110,6 +110,21 @@ async def test_two_at_once_are_one_and_one_that_comes_again(trader):
     assert trader.again in ([one.ticket], [two.ticket])
 
 
+@pytest.mark.parametrize("fails", [None, UsedBeforeError("told to")])
+async def test_a_phone_that_hangs_up_does_not_spoil_what_it_brought(trader, fails):
+    trader.fails = fails
+    asked = asyncio.get_running_loop().create_task(trader.bring())
+    while not trader.first:
+        await asyncio.sleep(0)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    trader.fails = None
+
+    await trader.bring()
+    assert (trader.first, len(trader.again)) == ((1, 1) if fails is None else (2, 0))
+
+
 async def test_another_thing_is_another_thing(trader):
     await trader.bring("a", "a")
     await trader.bring("b", "b")

@@ -256,7 +256,11 @@ class Gateway:
         if self._admin is not None:
             self._admin.change(self._answers())
         front.change(pipeline, client_limits(settings), upstreams)
-        closed = front.tunnels.close_unless(lambda entry: pipeline.still_allows(entry, clock()))
+        closed = front.tunnels.close_unless(
+            lambda entry: (
+                entry.identity.client in (None, *apps) and pipeline.still_allows(entry, clock())
+            )
+        )
         if closed:
             _log.info("%d tunnels are closed: the new configuration refuses them", closed)
 

@@ -30,6 +30,7 @@ class Identity:
             provider gave in a shape we cannot read, or that userinfo failed to give: these
             satisfy no `allow` and meet every `deny`.  ``"*"`` stands for all claims.
         session_id: Digest that names the session in logs and in the assertion's ``sid``.
+        client: The app's name in the configuration; None for what is no app's token.
         key_id: Names the API key in its owner's list; None for any other credential.
         routes: Names of the routes the credential is good for; None for all.
         authenticated_at: When the person proved who they are (``auth_time``).
@@ -53,6 +54,7 @@ class Identity:
     claims: Mapping[str, object] = field(default_factory=lambda: _NOTHING, repr=False)
     unreadable: frozenset[str] = frozenset()
     session_id: str | None = None
+    client: str | None = None
     key_id: str | None = None
     routes: frozenset[str] | None = None
     authenticated_at: int | None = None

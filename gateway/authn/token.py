@@ -1,6 +1,7 @@
 """The gateway's own access tokens, as ``Authorization: Bearer gp_at_…`` (RFC 6750, section 2.1)."""
 
 import re
+from collections.abc import Collection
 from functools import lru_cache
 
 from gateway.authn.authenticator import NOT_PRESENTED, Authenticated, Outcome, Rejected
@@ -21,6 +22,7 @@ _MALFORMED = Rejected("malformed-credential", "no token, or its checksum is wron
 _FOR_RENEWAL = Rejected("not-an-access-token", "a refresh token", kind=_KIND)
 _UNKNOWN = Rejected("unknown-token", kind=_KIND)
 _EXPIRED = Rejected("token-expired", kind=_KIND)
+_NO_APP = Rejected("unknown-token", "of an app that is not configured any more", kind=_KIND)
 # Without a detail: a flood writes no line to the log for each, besides that of the audit.
 _THROTTLED = Rejected("credential-throttled", status=429, kind=_KIND)
 
@@ -32,8 +34,10 @@ class TokenAuthenticator:
     fields = frozenset({AUTHORIZATION})
     cookies: frozenset[str] = frozenset()
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, clients: Collection[str]) -> None:
+        """Take the tokens of the apps that are named `clients`: those of one removed are bad."""
         self._tokens = tokens
+        self._clients = frozenset(clients)
 
     def recognises(self, field: bytes, value: bytes) -> bool:
         """Whether there is a ``gp_at_`` or ``gp_rt_`` where a token would be."""
@@ -46,7 +50,7 @@ class TokenAuthenticator:
             return token
         known, now = self._tokens.recall(token, request.received_at), request.received_at
         if known is not None:
-            return _judge(known, now)
+            return self._judge(known, now)
         # In a flood each unknown one costs no more than this.
         is_over = not self._tokens.remembers(token) and self._tokens.wrong.wait_s(
             request.client, now
@@ -60,7 +64,7 @@ class TokenAuthenticator:
             return token
         known = self._tokens.recall(token, now)
         if known is not None:
-            return _judge(known, now)
+            return self._judge(known, now)
         # Counted before the store is asked: many may be on their way at once.
         counts = not self._tokens.remembers(token)
         if counts and self._tokens.wrong.take(request.client, now):
@@ -70,7 +74,12 @@ class TokenAuthenticator:
             return _UNKNOWN
         if counts:
             self._tokens.wrong.give_back(request.client)
-        return _judge(known, now)
+        return self._judge(known, now)
+
+    def _judge(self, known: Known, now: float) -> Outcome:
+        if known.session.client not in self._clients:
+            return _NO_APP
+        return _EXPIRED if now >= known.expires_at else Authenticated(known.identity)
 
 
 def _presented(request: Request) -> GatewayToken | Outcome:
@@ -96,10 +105,9 @@ def _read(value: bytes) -> GatewayToken | Outcome:
     return token if token.use == "access" else _FOR_RENEWAL
 
 
-def _judge(known: Known, now: float) -> Outcome:
-    return _EXPIRED if now >= known.expires_at else Authenticated(known.identity)
-
-
 def build(parts: Parts) -> TokenAuthenticator | None:
     """The authenticator of the gateway's tokens; None where the configuration gives none."""
-    return None if parts.tokens is None else TokenAuthenticator(parts.tokens)
+    settings, tokens = parts.settings.tokens, parts.tokens
+    if settings is None or tokens is None:
+        return None
+    return TokenAuthenticator(tokens, settings.clients)

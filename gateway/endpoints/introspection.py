@@ -57,11 +57,15 @@ class Introspection:
             tokens = self._apps.tokens
             if token.use == "refresh":
                 session = await tokens.session_of(token, now)
-                return None if session is None else (session.identity, session.client)
-            known = tokens.recall(token, now) or await tokens.load(token, now)
-            if known is None or now >= known.expires_at:
+                found = None if session is None else session.identity
+            else:
+                known = tokens.recall(token, now) or await tokens.load(token, now)
+                found = None if known is None or now >= known.expires_at else known.identity
+            app = None if found is None else self._apps.known.get(found.client or "")
+            # An app that was removed has none that are good.
+            if found is None or app is None or app.name != found.client:
                 return None
-            return known.identity, known.session.client
+            return found, app.name
         entry = None if key is None else await self._keys.load(key, now)
         if entry is None or now >= entry.record.expires_at:
             return None

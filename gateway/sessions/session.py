@@ -14,7 +14,9 @@ VERSION = 1
 _MIGRATIONS: Mapping[int, Migration] = {}
 
 # Held once, in Session: not written a second time with the identity.
-_DERIVED = frozenset({"credential", "session_id", "expires_at", "access_token", "id_token"})
+_DERIVED = frozenset(
+    {"credential", "session_id", "client", "expires_at", "access_token", "id_token"}
+)
 _TUPLES = frozenset({"groups", "roles", "amr"})
 _SETS = frozenset({"routes", "scopes", "unreadable"})
 
@@ -102,6 +104,7 @@ def with_tokens(session: Session, identity: Identity, tokens: Tokens) -> Session
         credential=session.credential,
         provider=session.provider,
         session_id=session.session_id,
+        client=session.client,
         access_token=tokens.access_token,
         id_token=tokens.id_token,
     )

@@ -31,6 +31,7 @@ def make_settings(**changes):
             "upstreams": {"notes": "http://127.0.0.1:3000"},
             "api_keys": {},
             "providers": {"zitadel": {"issuer": "https://id.example.com", "client_id": "notes"}},
+            "tokens": {"clients": {"ios": {"provider": "zitadel"}}},
         }
         | changes
     )

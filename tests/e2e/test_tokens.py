@@ -486,21 +486,28 @@ async def gone(phone, tokens):
             await asyncio.sleep(0.05)
 
 
-async def test_its_tunnels_end_with_it(start):
-    async def echo(connection):
-        await connection.read_head()
-        switch = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n"
-        await connection.send(switch)
-        while piece := await connection.reader.read(100):
-            await connection.send(piece)
+async def echo(connection):
+    await connection.read_head()
+    switch = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n"
+    await connection.send(switch)
+    while piece := await connection.reader.read(100):
+        await connection.send(piece)
 
-    phone, _ = await start(app=echo, access_ttl="1s")
-    tokens = await phone.sign_in("alice")
+
+async def opened(phone, tokens):
+    """Both ends of a tunnel that was opened with the access token."""
     reader, writer = await asyncio.open_connection("127.0.0.1", phone.gateway.port)
     lines = ["GET /socket HTTP/1.1", f"Host: 127.0.0.1:{phone.gateway.port}"]
     lines += [f"Authorization: Bearer {tokens['access_token']}"]
     writer.write("\r\n".join([*lines, "Connection: Upgrade", "Upgrade: raw", "", ""]).encode())
     assert b"101" in await reader.readuntil(b"\r\n\r\n")
+    return reader, writer
+
+
+async def test_its_tunnels_end_with_it(start):
+    phone, _ = await start(app=echo, access_ttl="1s")
+    tokens = await phone.sign_in("alice")
+    reader, writer = await opened(phone, tokens)
 
     # The access token runs out, and is renewed; the tunnel is the session's.
     await gone(phone, tokens)
@@ -511,6 +518,32 @@ async def test_its_tunnels_end_with_it(start):
     async with asyncio.timeout(2):
         assert await reader.read() == b""
     writer.close()
+
+
+async def test_an_app_that_is_removed_has_no_tokens_that_are_good(start):
+    phone, _ = await start(app=echo)
+    mine = {"provider": "id", "client_id": phone.client_id, "redirect_uris": [CALLBACK]}
+    # Its name is what another app is called at the provider, which makes it no other's.
+    other = {"provider": "id", "client_id": "ios"}
+    tokens = await phone.sign_in("alice")
+    reader, writer = await opened(phone, tokens)
+    asker = {"X-API-Key": made_key(phone, "--scope", "introspect")}
+    url = f"{phone.gateway.base_url}/_gatepost/introspect"
+
+    await hang_up(phone.gateway, tokens={"clients": {"android": other}})
+
+    async with asyncio.timeout(2):
+        assert await reader.read() == b""
+    writer.close()
+    assert await phone.status(tokens["access_token"], "/_gatepost/whoami") == 401
+    assert (await phone.refresh(tokens["refresh_token"], client_id="android"))[0] == 400
+    for token in tokens["access_token"], tokens["refresh_token"]:
+        async with phone.session.post(url, data={"token": token}, headers=asker) as response:
+            assert await response.json() == {"active": False}
+    # Put back, it has signed nobody out.
+    await hang_up(phone.gateway, tokens={"clients": {"ios": mine}})
+    assert await phone.status(tokens["access_token"], "/_gatepost/whoami") == 200
+    tokens_of(await phone.refresh(tokens["refresh_token"]))
 
 
 # What others are told.

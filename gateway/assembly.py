@@ -170,7 +170,7 @@ def pipeline_of(
         ),
         sessions=SessionTools(
             clear=rules.no_session_cookie,
-            end=_end_session(sessions, authenticator),
+            end=_end_session(sessions, lasting.tokens, authenticator),
             signed_out=app_cookies.signed_out if isolates else _nothing_left,
             peek=authenticator.peek,
             look_up=authenticator.look_up,
@@ -239,9 +239,11 @@ def count_outcome(counts: dict[tuple[str, str], int], provider: str, outcome: st
 
 
 def _end_session(
-    sessions: SessionManager, authenticator: SessionAuthenticator
-) -> Callable[[Request], Awaitable[None]]:
-    async def end(request: Request) -> None:
+    sessions: SessionManager, tokens: Tokens, authenticator: SessionAuthenticator
+) -> Callable[[Request, Identity], Awaitable[None]]:
+    async def end(request: Request, identity: Identity) -> None:
+        if identity.client is not None and identity.session_id is not None:
+            await tokens.sessions.end_by_id(identity.session_id)
         for cookie in authenticator.presented(request):
             await sessions.end(cookie)
 

@@ -28,14 +28,14 @@ class SessionTools:
 
     Attributes:
         clear: The field that clears the session cookie.
-        end: Ends the session in the store.
+        end: Ends the session in the store, of whichever kind.
         signed_out: The fields by which a browser forgets whoever signed out.
         peek: Whose session it is, without counting as a use of it; None where that is not in
             memory, so that `look_up` has to tell.
     """
 
     clear: Callable[[Request], tuple[str, str]]
-    end: Callable[[Request], Awaitable[None]]
+    end: Callable[[Request, Identity], Awaitable[None]]
     signed_out: Callable[[Request, Identity], FieldList]
     peek: Callable[[Request], Outcome | None]
     look_up: Callable[[Request], Awaitable[Outcome]]
@@ -113,7 +113,7 @@ class Passage:
         request, sessions = entry.request, self._sessions
         who = await self._who_signs_out(entry, identity)
         if not who.is_anonymous:
-            await sessions.end(request)
+            await sessions.end(request, who)
             added = (sessions.clear(request), *sessions.signed_out(request, who))
             # What the app sets now is still for whoever signs out, and goes with the rest.
             owned = None if to.owners is None else to.owners.of(request, who)

@@ -422,6 +422,20 @@ async def test_an_app_signs_out(start):
     assert await phone.status(kept["access_token"]) == 200
 
 
+async def test_the_app_behind_the_gateway_signs_it_out(start):
+    phone, app = await start()
+    tokens, kept = await phone.sign_in("alice"), await phone.sign_in("alice")
+    upstream = {"url": app.url, "logout_paths": ["/logout"]}
+    await hang_up(phone.gateway, upstreams={"app": upstream})
+
+    assert await phone.status(tokens["access_token"], "/logout") == 200
+
+    assert app.heads[-1].startswith(b"GET /logout ")
+    assert await phone.status(tokens["access_token"]) == 401
+    assert (await phone.refresh(tokens["refresh_token"]))[0] == 400
+    assert await phone.status(kept["access_token"]) == 200
+
+
 async def test_its_owner_sees_it_in_a_browser_and_ends_it(start):
     phone, _ = await start()
     tokens = await phone.sign_in("alice")

@@ -30,7 +30,8 @@ class Refreshes:
         """
         provider = self._providers.get(session.client or session.provider)
         token = session.tokens.refresh_token
-        if provider is None or token is None:
+        if provider is None or token is None or provider.registration.name != session.provider:
+            # An app may have moved to another provider, whom this one's token is none of.
             return Later("unknown-provider", provider_fails=False)
         try:
             found = await provider.refresh(token, session.identity, session.tokens.id_token)

@@ -35,7 +35,8 @@ class Revocations:
         if ended.refresh_token is None or ended.info is None or ended.cause != "ended":
             return
         provider = self._providers.get(ended.info.client or ended.info.provider)
-        if provider is None:
+        if provider is None or provider.registration.name != ended.info.provider:
+            # An app that has moved to another provider: this one's token is not for that.
             return
         task = asyncio.get_running_loop().create_task(_revoke(provider, ended.refresh_token))
         self._tasks.add(task)

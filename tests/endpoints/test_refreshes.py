@@ -5,7 +5,10 @@ from dataclasses import replace
 import pytest
 
 from gateway.endpoints.refreshes import Refreshes
+from gateway.endpoints.revocations import Revocations
 from gateway.sessions import Tokens
+from gateway.sessions.endings import Ended
+from gateway.sessions.record import describe
 from gateway.sessions.refresh import Later, Over, Refreshed
 from gateway.sessions.ticket import new_ticket
 from tests.oidc.hostile import REFRESH_TOKEN, SUBJECT
@@ -91,3 +94,24 @@ async def test_a_provider_that_is_configured_no_more(ask, providers):
     providers.clear()
 
     assert await ask() == Later("unknown-provider", provider_fails=False)
+
+
+async def test_the_token_of_an_app_that_moved_is_not_sent_to_its_new_provider(
+    providers, session, hostile
+):
+    providers["ios"] = providers["hostile"]
+    of_app = replace(session, client="ios")
+    moved = replace(of_app, provider="former")
+
+    assert isinstance(await Refreshes(providers).ask(of_app), Refreshed)
+    forms = len(hostile.forms)
+    assert await Refreshes(providers).ask(moved) == Later("unknown-provider", provider_fails=False)
+
+    ended = Ended("id", describe(moved), "rt", "ended")
+    revocations = Revocations(providers)
+    revocations.session_ended(ended)
+    await revocations.aclose()
+    assert len(hostile.forms) == forms
+    revocations.session_ended(replace(ended, info=describe(of_app)))
+    await revocations.aclose()
+    assert hostile.forms[-1]["token"] == ["rt"]

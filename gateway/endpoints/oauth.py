@@ -1,6 +1,9 @@
 """What the OAuth endpoints have in common: strict forms, and refusals in the protocol's words."""
 
+import base64
+import binascii
 import logging
+from urllib.parse import unquote_plus
 
 from gateway import responses
 from gateway.credentials.throttle import Throttle
@@ -70,6 +73,25 @@ def required(form: dict[str, str], name: str) -> str:
     if value is None:
         raise OAuthError("invalid_request", about=f"{name} is missing")
     return value
+
+
+def asking_client(request: Request, form: dict[str, str]) -> str | None:
+    """What the client calls itself, in the form or as the user of Basic; None where it does not.
+
+    Many libraries send every client id so, with an empty password where there is no secret (RFC
+    6749, section 2.3.1).  With a password it is no app: none has a secret here.
+    """
+    if "client_id" in form:
+        return form["client_id"]
+    scheme, _, encoded = (request.fields.only(b"authorization") or b"").partition(b" ")
+    if scheme.lower() != b"basic":
+        return None
+    try:
+        pair = base64.b64decode(encoded.strip(b" "), validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return None
+    user, _, password = pair.partition(":")
+    return None if password else unquote_plus(user)
 
 
 def refusal(request: Request, refused: OAuthError) -> Response:

@@ -5,7 +5,14 @@ from gateway.credentials.apps import Apps
 from gateway.credentials.key_format import ApiKey, parse_key
 from gateway.credentials.keys import ApiKeys
 from gateway.credentials.token_format import GatewayToken, parse_token
-from gateway.endpoints.oauth import OAuthError, read_oauth_form, refusal, required, take_turn
+from gateway.endpoints.oauth import (
+    OAuthError,
+    asking_client,
+    read_oauth_form,
+    refusal,
+    required,
+    take_turn,
+)
 from gateway.message.request import Request
 from gateway.message.response import Response
 
@@ -25,7 +32,7 @@ class Revocation:
             text = required(form, "token")
             token, key = parse_token(text), parse_key(text)
             if token is not None and self._apps is not None:
-                await self._end(request, form.get("client_id"), self._apps, token)
+                await self._end(request, asking_client(request, form), self._apps, token)
             elif key is not None and self._keys is not None:
                 await self._revoke(request, self._keys, key)
         except OAuthError as refused:

@@ -10,7 +10,14 @@ from gateway.credentials.redirects import is_registered
 from gateway.credentials.token_format import parse_token
 from gateway.credentials.tokens import Issued, Refused
 from gateway.endpoints.deps import Deps
-from gateway.endpoints.oauth import OAuthError, read_oauth_form, refusal, required, take_turn
+from gateway.endpoints.oauth import (
+    OAuthError,
+    asking_client,
+    read_oauth_form,
+    refusal,
+    required,
+    take_turn,
+)
 from gateway.errors import GatewayError
 from gateway.message.request import Request
 from gateway.message.response import Response
@@ -54,7 +61,7 @@ class TokenEndpoint:
         try:
             form = read_oauth_form(request, body)
             take = self._grant_for(required(form, "grant_type"))
-            issued = await take(request, form, self._app(form))
+            issued = await take(request, form, self._app(request, form))
         except OAuthError as refused:
             return refusal(request, refused)
         return responses.json_answer(request, 200, _answer(issued, form["grant_type"]))
@@ -65,8 +72,11 @@ class TokenEndpoint:
             raise OAuthError("unsupported_grant_type", about=f"one of {', '.join(self._grants)}")
         return grant
 
-    def _app(self, form: dict[str, str]) -> App:
-        app = self._apps.known.get(required(form, "client_id"))
+    def _app(self, request: Request, form: dict[str, str]) -> App:
+        client = asking_client(request, form)
+        if client is None:
+            raise OAuthError("invalid_request", about="client_id is missing")
+        app = self._apps.known.get(client)
         if app is None:
             raise OAuthError("invalid_client", "unknown-client", detail="no such app")
         return app

@@ -274,6 +274,29 @@ async def test_a_code_that_comes_wrong_never_reaches_the_provider(start):
     tokens_of(await phone.relay(code))
 
 
+async def test_a_library_may_name_the_app_in_basic(start):
+    phone, _ = await start()
+    url = f"{phone.gateway.base_url}/_gatepost"
+
+    async def post(endpoint, authorization, **form):
+        headers = {"Authorization": authorization}
+        async with phone.session.post(f"{url}/{endpoint}", data=form, headers=headers) as response:
+            return response.status, await response.json() if await response.text() else None
+
+    token = (await phone.sign_in("alice"))["refresh_token"]
+    renewal = {"grant_type": "refresh_token", "refresh_token": token}
+    for bad in ("Basic", "Basic !", "Basic /w==", "Bearer aW9zOg==", "Basic aW9zOnNlY3JldA=="):
+        status, document = await post("token", bad, **renewal)
+        assert (status, document["reason"]) in ((400, "invalid-request"), (400, "unknown-client"))
+
+    tokens = tokens_of(await post("token", "Basic aW9zOg==", **renewal))
+
+    other = await post("revoke", "Basic YW5kcm9pZDo=", token=tokens["refresh_token"])
+    refused_with(other, "invalid_grant", "token-of-another-client")
+    assert await post("revoke", "basic aW9zOg==", token=tokens["refresh_token"]) == (200, None)
+    assert await phone.status(tokens["access_token"]) == 401
+
+
 async def test_the_provider_compares_the_verifier(start):
     phone, _ = await start()
     code = await phone.code("alice")

@@ -111,7 +111,8 @@ class TokenEndpoint:
         code, uri = required(form, "code"), required(form, "redirect_uri")
         verifier = required(form, "code_verifier")
         if not is_registered(uri, app.redirect_uris):
-            detail = f"{app.name} has not registered {uri!r}"
+            # Without its query: an app that sends the whole callback sends the code in it.
+            detail = f"{app.name} has not registered {uri.partition('?')[0][:200]!r}"
             raise OAuthError("invalid_grant", "unknown-redirect-uri", detail=detail)
         if _VERIFIER.fullmatch(verifier) is None:
             about = "code_verifier must be 43 to 128 letters, digits and -._~"

@@ -261,6 +261,7 @@ WRONG_CODES = [
     ({"redirect_uri": None}, "invalid_request", "invalid-request"),
     ({"redirect_uri": CALLBACK + "/"}, "invalid_grant", "unknown-redirect-uri"),
     ({"redirect_uri": "https://evil.test/"}, "invalid_grant", "unknown-redirect-uri"),
+    ({"redirect_uri": CALLBACK + "?code=hush"}, "invalid_grant", "unknown-redirect-uri"),
     ({"code": None}, "invalid_request", "invalid-request"),
 ]
 
@@ -272,6 +273,8 @@ async def test_a_code_that_comes_wrong_never_reaches_the_provider(start):
     for changes, error, reason in WRONG_CODES:
         refused_with(await phone.relay(code, **changes), error, reason)
     tokens_of(await phone.relay(code))
+    assert code not in phone.gateway.log()
+    assert "hush" not in phone.gateway.log()
 
 
 async def test_a_library_may_name_the_app_in_basic(start):

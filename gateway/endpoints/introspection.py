@@ -5,7 +5,7 @@ from gateway.authn import Authenticated, Rejected
 from gateway.credentials.apps import Apps
 from gateway.credentials.key_format import parse_key
 from gateway.credentials.keys import ApiKeys
-from gateway.credentials.token_format import parse_token
+from gateway.credentials.token_format import PREFIXES, parse_token
 from gateway.endpoints.authorization_server import issuer_of
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.oauth import OAuthError, read_oauth_form, refusal, required
@@ -46,9 +46,11 @@ class Introspection:
         except OAuthError as refused:
             return refusal(request, refused)
         found = await self._find(text, request.received_at)
-        return responses.json_answer(
-            request, 200, {"active": False} if found is None else _described(request, *found)
-        )
+        answer = {"active": False} if found is None else _described(request, *found)
+        if text.startswith(PREFIXES["refresh"]):
+            # Section 2.2 means the type of RFC 6749, section 7.1: how a token gives access.
+            answer.pop("token_type", None)
+        return responses.json_answer(request, 200, answer)
 
     async def _find(self, text: str, now: float) -> tuple[Identity, str | None] | None:
         """Who is asking with a credential that is good at `now`, and by which app."""

@@ -65,12 +65,15 @@ class TokenAuthenticator:
         known = self._tokens.recall(token, now)
         if known is not None:
             return self._judge(known, now)
+        if self._tokens.is_dead(token, now):
+            return _UNKNOWN
         # Counted before the store is asked: many may be on their way at once.
         counts = not self._tokens.remembers(token)
         if counts and self._tokens.wrong.take(request.client, now):
             return _THROTTLED
         known = await self._tokens.load(token, now)
         if known is None:
+            self._tokens.bury(token, now)
             return _UNKNOWN
         if counts:
             self._tokens.wrong.give_back(request.client)

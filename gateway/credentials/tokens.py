@@ -33,6 +33,8 @@ _PURPOSE = "token-family"
 # The times of a session's last use are written late.
 _LONGER_S = 300.0
 _MAX_KNOWN = 10_000
+# No token that is bad becomes good; not longer, should the operator put a secret right.
+_DEAD_S = 30.0
 # A swap is lost only to another use of the same family at the same moment, and one always wins.
 _SWAP_ATTEMPTS = MOST
 
@@ -114,6 +116,7 @@ class Tokens:
         self._clock = clock
         self._random = random
         self._known: OrderedDict[bytes, Known] = OrderedDict()
+        self._dead: OrderedDict[bytes, float] = OrderedDict()
 
     # Use.
 
@@ -134,6 +137,21 @@ class Tokens:
     def remembers(self, token: GatewayToken) -> bool:
         """Whether this worker has lately seen a good token of the same session."""
         return self.sessions.peek(token.ticket, self._clock()) is not None
+
+    def is_dead(self, token: GatewayToken, now: float) -> bool:
+        """Whether a token was found to be bad here a moment ago.
+
+        An app that goes on asking with one takes no try from others at its address.
+        """
+        found_at = self._dead.get(token.digest)
+        return found_at is not None and abs(now - found_at) < _DEAD_S
+
+    def bury(self, token: GatewayToken, now: float) -> None:
+        """Remember that a token was found to be bad at `now`."""
+        self._dead.pop(token.digest, None)
+        while len(self._dead) >= _MAX_KNOWN:
+            self._dead.popitem(last=False)
+        self._dead[token.digest] = now
 
     async def load(self, token: GatewayToken, now: float) -> Known | None:
         """An access token as the store knows it, used at `now`; None where there is none.

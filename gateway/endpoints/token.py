@@ -149,11 +149,15 @@ class TokenEndpoint:
         if token is None:
             raise OAuthError("invalid_grant", "malformed-credential")
         tokens, now = self._apps.tokens, request.received_at
+        if tokens.is_dead(token, now):
+            raise OAuthError("invalid_grant", "unknown-token")
         counts = not tokens.remembers(token)
         if counts:
             take_turn(self._apps.tokens.wrong, request)
         issued = await tokens.refresh(token, app.name, now)
         if isinstance(issued, Refused):
+            if issued.reason == "unknown-token":
+                tokens.bury(token, now)
             raise OAuthError("invalid_grant", issued.reason)
         if counts:
             tokens.wrong.give_back(request.client)

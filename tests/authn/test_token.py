@@ -1,0 +1,72 @@
+"""The gateway's own access tokens: which are good, and what the wrong ones cost others."""
+
+import pytest
+
+from gateway.authn.authenticator import Authenticated
+from gateway.authn.token import TokenAuthenticator
+from gateway.credentials.token_format import GatewayToken
+from gateway.credentials.tokens import Tokens
+from gateway.sessions import Limits, Sealer, SessionManager
+from tests.authn.conftest import NOW, SECRET, make_request
+
+
+@pytest.fixture
+async def make_worker(tokens):
+    """Another worker over the same store, which knows nobody yet."""
+    made = []
+
+    async def make():
+        limits = Limits(idle_s=3600, absolute_s=86400)
+        sessions = SessionManager(tokens._store, Sealer((SECRET,)), limits, clock=lambda: NOW)
+        await sessions.start()
+        made.append(sessions)
+        return Tokens(tokens._store, sessions, 900.0, clock=lambda: NOW)
+
+    yield make
+    for sessions in made:
+        await sessions.aclose()
+
+
+def bearing(token, at=NOW):
+    return make_request(fields=[(b"Authorization", b"Bearer " + token.encode())], at=at)
+
+
+async def test_an_app_that_goes_on_with_a_dead_token_holds_nobody_back(tokens, issue, make_worker):
+    dead, good = await issue("alice"), await issue("bob")
+    await tokens.end(dead.session)
+    authenticator = TokenAuthenticator(await make_worker(), {"ios"})
+
+    # Behind the network of an office or a carrier, all have one address.
+    for _ in range(100):
+        outcome = await authenticator.authenticate(bearing(dead.access_token))
+        assert outcome.reason == "unknown-token"
+
+    found = await authenticator.authenticate(bearing(good.access_token))
+    assert isinstance(found, Authenticated)
+    assert found.identity.user == "bob"
+
+
+@pytest.mark.parametrize("elapsed_s", [-30, 30])
+async def test_a_token_is_asked_about_again_after_a_while(tokens, issue, make_worker, elapsed_s):
+    given = await issue("alice")
+    worker = await make_worker()
+    authenticator = TokenAuthenticator(worker, {"ios"})
+    # As it would seem while the gateway is served with another secret.
+    worker.sessions.sealer = Sealer((b"x" * 40,))
+    outcome = await authenticator.authenticate(bearing(given.access_token))
+    assert outcome.reason == "unknown-token"
+    worker.sessions.sealer = tokens.sessions.sealer
+
+    outcome = await authenticator.authenticate(bearing(given.access_token, NOW + elapsed_s / 2))
+    assert outcome.reason == "unknown-token"
+    outcome = await authenticator.authenticate(bearing(given.access_token, NOW + elapsed_s))
+    assert isinstance(outcome, Authenticated)
+
+
+def test_the_dead_do_not_fill_the_memory(tokens):
+    for number in range(10_001):
+        tokens.bury(GatewayToken("access", "ticket", b"%d" % number), NOW)
+
+    assert len(tokens._dead) == 10_000
+    assert not tokens.is_dead(GatewayToken("access", "ticket", b"0"), NOW)
+    assert tokens.is_dead(GatewayToken("access", "ticket", b"1"), NOW)

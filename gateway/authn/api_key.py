@@ -120,11 +120,11 @@ class ApiKeyAuthenticator:
         counts = not self._keys.remembers(key)
         if counts and self._keys.wrong.take(request.client, now):
             return _THROTTLED
-        entry = await self._keys.load(key, now)
+        with self._keys.wrong.weigh(request.client, counts=counts) as turn:
+            entry = await self._keys.load(key, now)
+            turn.is_bad = entry is None
         if entry is None:
             return _UNKNOWN
-        if counts:
-            self._keys.wrong.give_back(request.client)
         return _EXPIRED if _is_over(entry.identity, now) else Authenticated(entry.identity)
 
     def _presented(self, fields: Fields) -> Found:

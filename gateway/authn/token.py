@@ -71,12 +71,12 @@ class TokenAuthenticator:
         counts = not self._tokens.remembers(token)
         if counts and self._tokens.wrong.take(request.client, now):
             return _THROTTLED
-        known = await self._tokens.load(token, now)
+        with self._tokens.wrong.weigh(request.client, counts=counts) as turn:
+            known = await self._tokens.load(token, now)
+            turn.is_bad = known is None
         if known is None:
             self._tokens.bury(token, now)
             return _UNKNOWN
-        if counts:
-            self._tokens.wrong.give_back(request.client)
         return self._judge(known, now)
 
     def _judge(self, known: Known, now: float) -> Outcome:

@@ -1,6 +1,7 @@
 """What an app may trade for tokens once, and again within half a minute if the answer got lost."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Awaitable, Callable
 from hashlib import sha256
@@ -90,7 +91,8 @@ class Once:
             sealed = self._write(key, traded_at, issued, secret)
             await self._store.put(key, sealed, ttl_s=max(keep_s, 2 * AGAIN_S))
         finally:
-            await self._store.unlock(lock)
+            with contextlib.suppress(StoreUnavailableError):  # It falls free by itself.
+                await self._store.unlock(lock)
         return issued
 
     def _done(self, task: asyncio.Task[Issued]) -> None:

@@ -5,11 +5,23 @@ many share, a proxy or an office, is slowed down without those who are known the
 """
 
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+
+from gateway.errors import GatewayError
 
 # What one subscriber is given (RFC 6177, section 2): more than one address is not more clients.
 _IPV6_PREFIX_BITS = 64
 _MOST_ADDRESSES = 8192
+
+
+@dataclass(slots=True)
+class Turn:
+    """One try; `is_bad` until something else is known."""
+
+    is_bad: bool = True
 
 
 class Throttle:
@@ -47,6 +59,22 @@ class Throttle:
     def _over_s(self, behind_s: float) -> float:
         over_s = behind_s + self._interval_s - self._per_s
         return over_s if over_s > self._interval_s / 2 else 0.0
+
+    @contextmanager
+    def weigh(self, client: str, *, counts: bool) -> Iterator[Turn]:
+        """Keep a `take`, where it `counts`, only if the try turns out to be a bad one.
+
+        It does not where nobody could tell; a client that leaves before it is known has used it up.
+        """
+        turn = Turn()
+        try:
+            yield turn
+        except GatewayError:
+            turn.is_bad = False
+            raise
+        finally:
+            if counts and not turn.is_bad:
+                self.give_back(client)
 
     def give_back(self, client: str) -> None:
         """Undo one `take`: the try was a good one."""

@@ -6,6 +6,7 @@ with the digests of its tokens.  A token carries the ticket of its session, so t
 holds opens only for whoever has one.
 """
 
+import logging
 import secrets
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
@@ -28,6 +29,8 @@ from gateway.sessions.sealing import RandomBytes
 from gateway.sessions.session import Session
 from gateway.sessions.session import Tokens as ProviderTokens
 from gateway.storage.store import Clock, Store
+
+_log = logging.getLogger(__name__)
 
 _PURPOSE = "token-family"
 # The times of a session's last use are written late.
@@ -243,6 +246,9 @@ class Tokens:
                 return Refused("unknown-token")
             presented = judge(family, token.digest, now)
             if presented is Presented.REUSED:
+                _log.warning(
+                    "session %.12s is over: a refresh token of it came twice", session.session_id
+                )
                 await self.end(session)
                 return Refused("refresh-token-reused")
             issued, refresh, access = self._make(token.ticket, session, now)

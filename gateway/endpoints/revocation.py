@@ -46,11 +46,11 @@ class Revocation:
         counts = not apps.tokens.remembers(token)
         if counts:
             take_turn(apps.tokens.wrong, request)
-        session = await apps.tokens.sessions.look_up(token.ticket, request.received_at)
+        with apps.tokens.wrong.weigh(request.client, counts=counts) as turn:
+            session = await apps.tokens.sessions.look_up(token.ticket, request.received_at)
+            turn.is_bad = session is None
         if session is None:
             return
-        if counts:
-            apps.tokens.wrong.give_back(request.client)
         if client is not None:
             app = apps.known.get(client)
             if app is None or app.name != session.client:
@@ -61,9 +61,9 @@ class Revocation:
         counts = not keys.remembers(key)
         if counts:
             take_turn(keys.wrong, request)
-        entry = await keys.load(key, request.received_at)
+        with keys.wrong.weigh(request.client, counts=counts) as turn:
+            entry = await keys.load(key, request.received_at)
+            turn.is_bad = entry is None
         if entry is None:
             return
-        if counts:
-            keys.wrong.give_back(request.client)
         await keys.revoke(entry.record.key_id)

@@ -154,13 +154,13 @@ class TokenEndpoint:
         counts = not tokens.remembers(token)
         if counts:
             take_turn(self._apps.tokens.wrong, request)
-        issued = await tokens.refresh(token, app.name, now)
+        with tokens.wrong.weigh(request.client, counts=counts) as turn:
+            issued = await tokens.refresh(token, app.name, now)
+            turn.is_bad = isinstance(issued, Refused)
         if isinstance(issued, Refused):
             if issued.reason == "unknown-token":
                 tokens.bury(token, now)
             raise OAuthError("invalid_grant", issued.reason)
-        if counts:
-            tokens.wrong.give_back(request.client)
         return issued
 
     # What grants have in common.

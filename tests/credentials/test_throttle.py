@@ -1,8 +1,12 @@
 """How often one address may be wrong."""
 
+import asyncio
+import contextlib
+
 import pytest
 
 from gateway.credentials.throttle import Throttle
+from gateway.errors import StoreUnavailableError
 
 NOW = 1_000_000.0
 
@@ -57,3 +61,38 @@ def test_many_addresses_take_bounded_memory():
     for number in range(20_000):
         throttle.take(f"10.0.{number // 256}.{number % 256}", NOW)
     assert len(throttle._full_at) <= 8192
+
+
+@pytest.mark.parametrize(
+    ("ends", "counted"),
+    [
+        (None, True),
+        ("good", False),
+        (StoreUnavailableError("down"), False),
+        # Whoever leaves before the answer has had a try.
+        (asyncio.CancelledError(), True),
+    ],
+)
+def test_a_try_is_kept_unless_it_was_good_or_nobody_could_tell(ends, counted):
+    throttle = Throttle(allowed=1, per_s=60)
+    throttle.take("192.0.2.1", 0.0)
+
+    with (
+        contextlib.suppress(StoreUnavailableError, asyncio.CancelledError),
+        throttle.weigh("192.0.2.1", counts=True) as turn,
+    ):
+        if isinstance(ends, BaseException):
+            raise ends
+        turn.is_bad = ends is None
+
+    assert (throttle.wait_s("192.0.2.1", 0.0) > 0) is counted
+
+
+def test_what_was_not_taken_is_not_given_back():
+    throttle = Throttle(allowed=1, per_s=60)
+    throttle.take("192.0.2.1", 0.0)
+
+    with throttle.weigh("192.0.2.1", counts=False) as turn:
+        turn.is_bad = False
+
+    assert throttle.wait_s("192.0.2.1", 0.0) > 0

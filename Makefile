@@ -29,7 +29,7 @@ help: ## list the targets
 setup: ## set up all that the tests and checks need
 	@scripts/setup-python dev
 	@scripts/setup-node
-	@scripts/setup-debian $(TEST_PACKAGES)
+	@scripts/setup-debian $(TEST_PACKAGES) $$($(BIN)/python scripts/extension_modules.py)
 
 setup-run:
 	@scripts/setup-python runtime
@@ -60,7 +60,7 @@ audit: ## ask the advisory databases about the locked packages (needs the intern
 	@scripts/setup-python dev
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/runtime.lock
 
-compile: ## compile the request's path with mypyc, into build/compiled (optional)
+compile: ## compile the request's path in a copy of the tree, build/compiled
 	@scripts/setup-python dev
 	@$(BIN)/python scripts/compile $(COMPILED)
 

@@ -4,28 +4,17 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from importlib import import_module
-from importlib.machinery import SourceFileLoader
-from importlib.util import module_from_spec, spec_from_loader
 from pathlib import Path
 
 import pytest
 
 import gateway
 from gateway.message import head
+from tests.fixtures.compiling import compile_script, extension_modules
 
 ROOT = Path(__file__).parents[1]
 COMPILED = os.environ.get("GATEPOST_COMPILED") == "1"
-
-
-def script():
-    """scripts/compile, as a module."""
-    loader = SourceFileLoader("compile_script", str(ROOT / "scripts" / "compile"))
-    spec = spec_from_loader(loader.name, loader)
-    module = module_from_spec(spec)
-    loader.exec_module(module)
-    return module
 
 
 def test_the_tests_run_what_they_are_said_to_run():
@@ -34,7 +23,7 @@ def test_the_tests_run_what_they_are_said_to_run():
     assert head.__file__.endswith(".so" if COMPILED else ".py")
 
 
-@pytest.mark.parametrize("module", script().MODULES)
+@pytest.mark.parametrize("module", extension_modules.MODULES)
 def test_every_module_of_the_list_is_there_and_compiled_where_the_rest_is(module):
     found = import_module(f"gateway.{module.replace('/', '.')}")
 
@@ -108,7 +97,6 @@ def test_the_tree_itself_is_never_the_target(tree):
 
 
 def test_the_stamp_names_every_source_of_the_gateway(tree):
-    compile_script = script()
     (tree / "gateway" / "message").mkdir(parents=True)
     source = tree / "gateway" / "message" / "head.py"
     source.write_text("a = 1\n")
@@ -121,28 +109,12 @@ def test_the_stamp_names_every_source_of_the_gateway(tree):
     assert compile_script.digest(tree) == before
 
 
-def test_extension_modules_go_only_beside_the_sources_they_were_made_from(tmp_path):
-    compile_script = script()
-    suffix = sysconfig.get_config_var("EXT_SUFFIX")
-    target, packages = tmp_path / "target", tmp_path / "packages"
-    for module in compile_script.MODULES:
-        for folder in (target, packages):
-            path = folder / f"gateway/{module}.py"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("a = 1\n")
-        (target / f"gateway/{module}{suffix}").touch()
-    (target / f"all__mypyc{suffix}").touch()
+def test_what_does_not_compile_is_an_error_and_never_left_as_it_is(tmp_path):
+    (tmp_path / "gateway").mkdir()
+    (tmp_path / "gateway" / "wrong.py").write_text('a: int = "b"\n')
 
-    compile_script.install(target, packages)
-    (packages / "gateway/message/head.py").write_text("a = 2\n")
-
-    made = {str(path.relative_to(packages)) for path in packages.rglob(f"*{suffix}")}
-    assert made == {
-        f"all__mypyc{suffix}",
-        *(f"gateway/{module}{suffix}" for module in compile_script.MODULES),
-    }
-    with pytest.raises(SystemExit, match="not what was compiled"):
-        compile_script.install(target, packages)
+    with pytest.raises(extension_modules.CompileError, match="Incompatible types in assignment"):
+        extension_modules.make(tmp_path, ["wrong"])
 
 
 # Every module of these is in the list of what is compiled, or in the list of what is left out.
@@ -151,20 +123,19 @@ PLACED = ("", "authn", "authz", "forward", "message", "mutate", "routing", "serv
 
 @pytest.mark.parametrize("package", PLACED)
 def test_every_module_of_the_path_is_compiled_or_left_out_on_purpose(package):
-    compile_script = script()
     there = {
         str(path.relative_to(ROOT / "gateway").with_suffix(""))
         for path in (ROOT / "gateway" / package).glob("*.py")
         if not path.name.startswith("__")
     }
-    placed = {*compile_script.MODULES, *compile_script.LEFT_OUT}
+    placed = {*extension_modules.MODULES, *extension_modules.LEFT_OUT}
 
-    assert there - placed == set(), "place these in scripts/compile"
-    assert not set(compile_script.MODULES) & set(compile_script.LEFT_OUT)
+    assert there - placed == set(), "place these in scripts/extension_modules.py"
+    assert not set(extension_modules.MODULES) & set(extension_modules.LEFT_OUT)
 
 
 def test_the_list_of_what_is_left_out_is_not_stale():
-    for module in script().LEFT_OUT:
+    for module in extension_modules.LEFT_OUT:
         assert (ROOT / "gateway" / f"{module}.py").exists()
 
 
@@ -172,6 +143,5 @@ def test_the_image_ships_the_extension_modules_and_no_compiler():
     text = (ROOT / "Dockerfile").read_text()
     built, shipped = text.split("FROM ${PYTHON_IMAGE}")[1:]
 
-    assert "scripts/compile /compiled" in built
-    assert 'gateway.build() == "compiled"' in built
+    assert "GATEPOST_COMPILE=1 pip wheel" in built
     assert "gcc" not in shipped

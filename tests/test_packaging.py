@@ -1,18 +1,26 @@
 """What is shipped: the wheel, the image's recipe, the set-up scripts, the examples' units."""
 
 import configparser
+import os
 import re
 import shlex
 import shutil
 import stat
 import subprocess
 import sys
+import sysconfig
+import tarfile
+import tomllib
 import zipfile
+from ast import literal_eval
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
+import gateway
+from tests.fixtures.compiling import extension_modules
 from tests.fixtures.gateway import clean_environment
 from tests.fixtures.network import take_free_port
 from tests.fixtures.processes import answers, terminate, wait_until
@@ -246,57 +254,177 @@ def test_a_missing_node_is_told_kindly(bare_path):
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory):
-    """The wheel, built as the image builds it, from a copy without what tests leave behind."""
-    tree = tmp_path_factory.mktemp("wheel") / "tree"
-    tree.mkdir()
-    ignore = shutil.ignore_patterns("__pycache__")
-    shutil.copytree(ROOT / "gateway", tree / "gateway", ignore=ignore)
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, tree)
-    command = ["-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation"]
-    subprocess.run([sys.executable, *command, "--wheel-dir", "dist", "."], cwd=tree, check=True)
-    (built,) = (tree / "dist").glob("*.whl")
+def sources(tmp_path_factory):
+    """What the source distribution holds: all the wheels here are built from it."""
+    folder = tmp_path_factory.mktemp("sdist")
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder]
+    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    (archive,) = folder.glob("*.tar.gz")
+    with tarfile.open(archive) as opened:
+        opened.extractall(folder, filter="data")
+    return folder / archive.name.removesuffix(".tar.gz")
+
+
+def build_wheel(sources, dist, **environment):
+    """Build it as the image does; what pip said, all of it."""
+    command = ["-m", "pip", "wheel", "--verbose", "--no-deps", "--no-build-isolation"]
+    return subprocess.run(
+        [sys.executable, *command, "--wheel-dir", dist, "."],
+        cwd=sources,
+        env={"PATH": os.environ["PATH"], **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def no_compiler(folder):
+    """An environment whose `gcc`, in whatever place this Python's own may be, is not there."""
+    return {"PATH": str(folder), "CC": "gcc"}
+
+
+@pytest.fixture(scope="session")
+def wheel(sources, tmp_path_factory):
+    """The compiled wheel, built once for all tests."""
+    dist = tmp_path_factory.mktemp("compiled")
+    # How fast it runs is not what is tested, and optimizing takes twice the time of all else.
+    ran = build_wheel(sources, dist, GATEPOST_COMPILE="1", MYPYC_OPT_LEVEL="0")
+    assert ran.returncode == 0, ran.stdout
+    (built,) = dist.glob("*.whl")
     return built
 
 
-def test_the_wheel_has_every_module_and_page_and_nothing_else(wheel):
-    names = {name for name in zipfile.ZipFile(wheel).namelist() if "dist-info/" not in name}
-    files = {
+@pytest.fixture(scope="session")
+def interpreted_wheel(sources, tmp_path_factory):
+    """The wheel where there is no compiler, and what was said about it."""
+    dist, nothing = tmp_path_factory.mktemp("interpreted"), tmp_path_factory.mktemp("bin")
+    ran = build_wheel(sources, dist, **no_compiler(nothing))
+    assert ran.returncode == 0, ran.stdout
+    (built,) = dist.glob("*.whl")
+    return built, ran.stdout
+
+
+def names_in(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        return {name for name in archive.namelist() if "dist-info/" not in name}
+
+
+def files_of_the_package():
+    return {
         str(path.relative_to(ROOT))
         for path in (ROOT / "gateway").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
 
-    assert names == files
-    assert not any(fnmatch(name, "*test*") for name in names)
+
+def test_the_wheel_has_every_module_and_page_and_nothing_else(interpreted_wheel):
+    wheel, _ = interpreted_wheel
+
+    assert names_in(wheel) == files_of_the_package()
+    assert not any(fnmatch(name, "*test*") for name in names_in(wheel))
+    assert wheel.name.endswith("-py3-none-any.whl")
 
 
-@pytest.fixture(scope="session")
-def installed(wheel, tmp_path_factory):
-    """The `gatepost` command of the wheel, in an environment of its own, compiled as in the image.
+def test_the_compiled_wheel_has_besides_that_the_extension_modules(wheel):
+    suffix = sysconfig.get_config_var("EXT_SUFFIX")
+    files = files_of_the_package()
+    (shared,) = {name for name in names_in(wheel) - files if "/" not in name}
+
+    assert shared.endswith(f"__mypyc{suffix}")
+    beside = {f"gateway/{module}{suffix}" for module in extension_modules.MODULES}
+    assert names_in(wheel) == files | beside | {shared}
+    version = f"cp{sys.version_info.major}{sys.version_info.minor}"
+    assert re.search(rf"-{version}-{version}-linux_[a-z0-9_]+\.whl$", wheel.name)
+
+
+def test_where_there_is_no_compiler_the_build_says_what_to_install(interpreted_wheel):
+    _, said = interpreted_wheel
+
+    (line,) = [line for line in said.splitlines() if "Interpreted" in line]
+    assert "install gcc, libc6-dev (Debian's names)" in line
+
+
+@pytest.mark.parametrize(
+    ("wish", "told"), [("1", "GATEPOST_COMPILE=1, but this is missing"), ("yes", "and not 'yes'")]
+)
+def test_a_wish_that_cannot_be_met_builds_nothing(sources, tmp_path, wish, told):
+    dist = tmp_path / "dist"
+    ran = build_wheel(sources, dist, **no_compiler(tmp_path), GATEPOST_COMPILE=wish)
+
+    assert ran.returncode != 0
+    assert told in ran.stdout
+    assert not list(dist.glob("*"))
+
+
+def test_an_interpreted_wheel_can_be_asked_for_where_there_is_a_compiler(sources, tmp_path):
+    ran = build_wheel(sources, tmp_path, GATEPOST_COMPILE="0")
+
+    assert ran.returncode == 0, ran.stdout
+    (built,) = tmp_path.glob("*.whl")
+    assert built.name.endswith("-py3-none-any.whl")
+
+
+def in_the_backend(sources, expression, **environment):
+    """What `expression` gives in the build backend, run as pip runs it."""
+    shown = subprocess.run(
+        [sys.executable, "-c", f"import hatchling.build as backend; print({expression})"],
+        cwd=sources,
+        env={"PATH": os.environ["PATH"], **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    return shown.splitlines()[-1]
+
+
+def test_an_editable_install_is_never_compiled(sources, tmp_path):
+    built = in_the_backend(
+        sources, f"backend.build_editable({str(tmp_path)!r})", GATEPOST_COMPILE="1"
+    )
+
+    assert built.endswith("-py3-none-any.whl")
+    assert not any(name.endswith(".so") for name in names_in(tmp_path / built))
+
+
+def test_a_build_asks_for_mypy_only_where_it_compiles(sources, tmp_path):
+    asked = "backend.get_requires_for_build_wheel()"
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+    lines = literal_eval(in_the_backend(sources, asked))
+    compiling = {Requirement(line).name for line in lines}
+
+    tools = {*project["dependency-groups"]["compile"], *project["project"]["dependencies"]}
+    assert {Requirement(line).name for line in tools} <= compiling
+    assert in_the_backend(sources, asked, GATEPOST_COMPILE="0") == "[]"
+    assert in_the_backend(sources, asked, **no_compiler(tmp_path)) == "[]"
+
+
+def install(wheel, home):
+    """The `gatepost` command of the wheel, in an environment of its own.
 
     The packages it needs are those of the tests' own environment, so nothing is downloaded.
     """
-    home = tmp_path_factory.mktemp("installed")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", home], check=True)
     site = next(home.glob("lib/python3.*/site-packages"))
     pip = [sys.executable, "-m", "pip", "--python", home / "bin" / "python", "install", "--quiet"]
     subprocess.run([*pip, "--no-deps", "--no-compile", wheel], check=True)
-    tested = subprocess.run(
-        [sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.strip()
     # Later on the path than the wheel, which is therefore what is imported as `gateway`.
-    (site / "packages.pth").write_text(f"{tested}\n")
-    compileall = [home / "bin" / "python", "-m", "compileall", "-q"]
-    subprocess.run([*compileall, "--invalidation-mode", "unchecked-hash", site], check=True)
+    (site / "packages.pth").write_text(f"{sysconfig.get_path('purelib')}\n")
     return home / "bin" / "gatepost"
 
 
-def test_the_installed_command_runs_from_its_own_compiled_files(installed, tmp_path):
+@pytest.fixture(scope="session")
+def installed(wheel, tmp_path_factory):
+    """The compiled command, its bytecode written as in the image."""
+    home = tmp_path_factory.mktemp("installed")
+    command = install(wheel, home)
+    compileall = [home / "bin" / "python", "-m", "compileall", "-q"]
+    site = next(home.glob("lib/python3.*/site-packages"))
+    subprocess.run([*compileall, "--invalidation-mode", "unchecked-hash", site], check=True)
+    return command
+
+
+def test_the_installed_command_runs_from_its_own_files_and_bytecode(installed, tmp_path):
     code = "import gateway, gateway.errors; print(gateway.__file__, gateway.errors.__cached__)"
     shown = subprocess.run(
         [installed.parent / "python", "-c", code],
@@ -308,6 +436,21 @@ def test_the_installed_command_runs_from_its_own_compiled_files(installed, tmp_p
 
     assert all(path.startswith(str(installed.parents[1])) for path in shown)
     assert Path(shown[1]).exists()
+
+
+def version_of(command, folder):
+    ran = subprocess.run([command, "--version"], cwd=folder, capture_output=True, text=True)
+    return ran.stdout.strip()
+
+
+def test_the_installed_command_says_that_it_is_compiled(installed, tmp_path):
+    assert version_of(installed, tmp_path).endswith(f"{gateway.__version__} (compiled)")
+
+
+def test_the_command_of_the_interpreted_wheel_says_that_it_is_not(interpreted_wheel, tmp_path):
+    command = install(interpreted_wheel[0], tmp_path / "home")
+
+    assert version_of(command, tmp_path).endswith(f"{gateway.__version__} (interpreted)")
 
 
 def test_the_installed_gateway_starts_from_the_environment_alone_and_passes_its_health_check(

@@ -1,0 +1,154 @@
+"""The request's path as extension modules: which modules they are, and making them with mypyc.
+
+Used by scripts/compile (a tree to measure and test) and scripts/build_hook.py (the wheel).  What is
+compiled is listed here; everything else stays as it is.  See docs/decisions/0006-compiled-build.md.
+Run as a program, it names the Debian packages that compiling needs and that are not here.
+"""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+# What every request passes through.
+MODULES = (
+    "audit",
+    "authn/authenticator",
+    "authn/combine",
+    "authn/cross_site",
+    "authn/session",
+    "authn/unrecognised",
+    "authz/access",
+    "authz/claims",
+    "authz/conditions",
+    "authz/domains",
+    "authz/facts",
+    "forward/exchange",
+    "forward/response",
+    "forward/upstream",
+    "intake",
+    "message/body",
+    "message/chunked",
+    "message/cookies",
+    "message/fields",
+    "message/forwarded",
+    "message/head",
+    "message/readings",
+    "message/request",
+    "message/response",
+    "message/target",
+    "metrics",
+    "model",
+    "mutate/identity",
+    "mutate/names",
+    "mutate/outbound",
+    "mutate/owners",
+    "passage",
+    "pipeline",
+    "plan",
+    "routing/literal",
+    "routing/table",
+    "server/connection",
+    "server/front",
+    "server/gathering",
+    "server/heads",
+    "server/line",
+    "server/tunnels",
+    "server/writer",
+    "sessions/cache",
+    "sessions/manager",
+    "sessions/session",
+    "sessions/ticket",
+    "trace",
+    "verdict",
+)
+# The other modules of the same packages: they work once a configuration, once a connection or once
+# in a while, or wait more than they work; `routing/route` has fields that mypyc cannot write out.
+LEFT_OUT = (
+    "app",
+    "assembly",
+    "authn/api_key",
+    "authn/bearer",
+    "authn/foreign",
+    "authn/parts",
+    "authn/token",
+    "authz/explain",
+    "authz/foreign",
+    "compose",
+    "compose_apps",
+    "errors",
+    "forward/errors",
+    "message/return_to",
+    "metrics_sum",
+    "metrics_text",
+    "mutate/cookies",
+    "mutate/jar",
+    "mutate/templates",
+    "reload",
+    "responses",
+    "routing/deprecation",
+    "routing/route",
+    "server/admin",
+    "server/channel",
+    "server/listener",
+    "server/place",
+    "server/supervisor",
+    "server/worker_process",
+    "signer",
+)
+MYPY_CONFIG = "[mypy]\nplugins = pydantic.mypy\nignore_missing_imports = true\n"
+
+
+class CompileError(Exception):
+    """The compiler is there and failed; the message is the end of what it said."""
+
+
+def missing_packages() -> list[str]:
+    """Debian's names of what compiling needs and is not here."""
+    missing = []
+    # The compiler that setuptools will call.
+    compiler = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
+    if shutil.which(shlex.split(compiler)[0]) is None:
+        missing += ["gcc", "libc6-dev"]
+    # A Python that was built from source has its headers beside it.
+    if not Path(sysconfig.get_path("include"), "Python.h").exists():
+        missing.append("python3-dev")
+    return missing
+
+
+def make(tree: Path, modules: Iterable[str] = MODULES) -> list[Path]:
+    """Compile these modules of the package `gateway` in `tree`, beside their sources.
+
+    Raises:
+        CompileError: It failed, and nothing in `tree` is of use.
+    """
+    (tree / "mypy.ini").write_text(MYPY_CONFIG)
+    paths = [f"gateway/{module}.py" for module in modules]
+    found = subprocess.run(  # noqa: S603 - the list above
+        [sys.executable, "-c", "from mypyc.__main__ import main; main()", *paths],
+        cwd=tree,
+        env={"MYPYC_OPT_LEVEL": "3", **os.environ, "MYPYPATH": str(tree)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    made = list(extensions(tree))
+    if found.returncode != 0 or len(made) != len(paths) + 1:
+        raise CompileError(found.stdout[-4000:])
+    shutil.rmtree(tree / "build", ignore_errors=True)
+    return made
+
+
+def extensions(tree: Path) -> Iterator[Path]:
+    """The extension modules: one beside each source, and one that holds the code of all."""
+    yield from tree.glob("*.so")
+    yield from (tree / "gateway").rglob("*.so")
+
+
+if __name__ == "__main__":
+    print(*missing_packages())  # noqa: T201 - for a shell

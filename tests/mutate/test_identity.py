@@ -4,6 +4,8 @@ import asyncio
 import json
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
@@ -142,6 +144,38 @@ async def test_any_library_verifies_it_by_the_key_set():
     assert token.claims["user"] == "alice"
     assert token.claims["exp"] == NOW + 60
     assert "d" not in _read(signer)["keys"][0]
+
+
+CLAIMS = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text(max_size=8),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(st.text(max_size=4), inside),
+    max_leaves=6,
+)
+
+
+@pytest.fixture(scope="module")
+def signer():
+    return asyncio.run(load_signer(MemoryStore(lambda: float(NOW)), Sealer((b"0" * 32,))))
+
+
+@pytest.fixture(scope="module")
+def read(signer):
+    """What a library reads in an assertion."""
+    keys = KeySet.import_key_set(_read(signer))
+    return lambda assertion: jwt.decode(assertion, keys, algorithms=["ES256"]).claims
+
+
+@given(st.dictionaries(st.text(max_size=8), CLAIMS, max_size=3))
+def test_whatever_is_claimed_a_library_reads_the_same(signer, read, claims):
+    assert read(signer.sign(claims)) == claims
+
+
+def test_a_signature_whose_numbers_begin_with_zeros_is_as_long_as_others(signer, read):
+    # One in 128 has such a number.
+    assertions = [signer.sign({"jti": str(number)}) for number in range(1000)]
+
+    assert {len(assertion.rpartition(".")[2]) for assertion in assertions} == {86}
+    assert [read(each)["jti"] for each in assertions] == [str(n) for n in range(1000)]
 
 
 async def test_its_key_outlives_every_secret():

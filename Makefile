@@ -12,6 +12,9 @@ BENCH_PACKAGES := nginx wrk
 # What is measured, and for how long.
 BENCH ?= run latency verify flood workers bodies tunnels start
 MINUTES ?= 10
+# What the parsers are held to llhttp with, by `make fuzz`: how many messages, and which.
+MESSAGES ?= 1000000
+SEED := $(or $(SEED),$(shell date +%s))
 
 export PYTHON
 BIN := .venv/bin
@@ -21,7 +24,7 @@ COMPILED := build/compiled
 COMPILED_TESTS := test_compiled.py test_pipeline.py test_audit.py test_responses.py \
   accounts authn authz dataplane e2e endpoints forward limits message mutate routing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test check docs audit compile test-compiled bench soak lock image clean
+.PHONY: help setup setup-run demo test fuzz check docs audit compile test-compiled bench soak lock image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -40,6 +43,10 @@ demo: setup-run ## run the gateway, a provider and an app to click through (PORT
 test: setup ## run all tests (ARGS="-k name" for some)
 	@echo "· running the tests"
 	@$(BIN)/python -m pytest $(ARGS)
+
+fuzz: setup ## hold the parsers to llhttp with a million messages that no test has made (MESSAGES, SEED)
+	@echo "· SEED=$(SEED) makes the same messages again"
+	@FUZZ_MESSAGES=$(MESSAGES) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -k bitten tests/message $(ARGS)
 
 check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
 	@scripts/setup-python dev

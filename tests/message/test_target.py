@@ -1,3 +1,9 @@
+import re
+from itertools import islice
+from posixpath import normpath
+from urllib.parse import unquote
+
+import httptools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +17,7 @@ from gateway.message.target import (
     parse_target,
     split_absolute_form,
 )
+from tests.fixtures.fuzzing import BUDGET, made_up
 
 
 @pytest.mark.parametrize(
@@ -178,6 +185,58 @@ def test_any_bytes_are_read_or_refused(raw):
     assert target.raw == raw
     assert raw.startswith(b"/")
     assert all(reading.startswith("/") for reading in target.readings)
+
+
+def no_parameters(path):
+    return re.sub(";[^/]*", "", path)
+
+
+# What servers do with a path, one after the other; the last is always to take out "." and "..".
+READERS = {
+    "decodes": [unquote],
+    "decodes twice": [unquote, unquote],
+    "decodes and reads backslashes as slashes": [unquote, lambda path: path.replace("\\", "/")],
+    "takes parameters out, then decodes": [no_parameters, unquote],
+    "decodes, then takes parameters out": [unquote, no_parameters],
+    "decodes, and ends it at a zero byte": [unquote, lambda path: path.partition("\0")[0]],
+}
+
+
+def walked(path):
+    """`path` without "." and "..", and without the slashes that servers put in or leave out."""
+    return "/" + normpath("/" + path.lstrip("/")).strip("/")
+
+
+def make_target(chance):
+    parts = chance.choices([*ALPHABET, b"?", b"@", b":"], k=chance.randint(1, 8))
+    return b"/" + b"".join(parts)
+
+
+def check_readers(target):
+    """Each reader lands where one of the readings does, and llhttp sees path and query as we do."""
+    listed = {walked(reading) for reading in target.readings}
+    for name, steps in READERS.items():
+        path = target.raw.partition(b"?")[0].decode("utf-8", "replace")
+        for step in steps:
+            path = step(path)
+        assert walked(path) in listed, f"a server that {name}: {target.raw!r}"
+    if target.raw.isascii():  # llhttp knows no bytes beyond ASCII in a target.
+        judged = httptools.parse_url(target.raw)
+        assert judged.path == target.raw.partition(b"?")[0]
+        assert (judged.query or b"").decode() == target.query
+        assert (judged.host, judged.userinfo, judged.fragment) == (None, None, None)
+
+
+def test_wherever_a_server_lands_with_a_bitten_target_is_listed():
+    # Each of these is read seven times.
+    budget, refused = BUDGET // 5, 0
+    for raw in islice(made_up(make_target), budget):
+        try:
+            check_readers(parse_target(raw))
+        except AmbiguousPathError:
+            refused += 1
+
+    assert refused < budget / 2
 
 
 @pytest.mark.parametrize(

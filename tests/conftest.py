@@ -8,4 +8,5 @@ pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.demo",
     "tests.fixtures.chromium",
+    "tests.fixtures.wheels",
 ]

@@ -9,7 +9,6 @@ import stat
 import subprocess
 import sys
 import sysconfig
-import tarfile
 import tomllib
 import zipfile
 from ast import literal_eval
@@ -24,6 +23,7 @@ from tests.fixtures.compiling import extension_modules
 from tests.fixtures.gateway import clean_environment
 from tests.fixtures.network import take_free_port
 from tests.fixtures.processes import answers, terminate, wait_until
+from tests.fixtures.wheels import begin_wheel, no_compiler
 
 ROOT = Path(__file__).parents[1]
 
@@ -254,54 +254,11 @@ def test_a_missing_node_is_told_kindly(bare_path):
 
 
 @pytest.fixture(scope="session")
-def sources(tmp_path_factory):
-    """What the source distribution holds: all the wheels here are built from it."""
-    folder = tmp_path_factory.mktemp("sdist")
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "sdist", "-d", folder]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
-    (archive,) = folder.glob("*.tar.gz")
-    with tarfile.open(archive) as opened:
-        opened.extractall(folder, filter="data")
-    return folder / archive.name.removesuffix(".tar.gz")
-
-
-def build_wheel(sources, dist, **environment):
-    """Build it as the image does; what pip said, all of it."""
-    command = ["-m", "pip", "wheel", "--verbose", "--no-deps", "--no-build-isolation"]
-    return subprocess.run(
-        [sys.executable, *command, "--wheel-dir", dist, "."],
-        cwd=sources,
-        env={"PATH": os.environ["PATH"], **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-
-
-def no_compiler(folder):
-    """An environment whose `gcc`, in whatever place this Python's own may be, is not there."""
-    return {"PATH": str(folder), "CC": "gcc"}
-
-
-@pytest.fixture(scope="session")
-def wheel(sources, tmp_path_factory):
-    """The compiled wheel, built once for all tests."""
-    dist = tmp_path_factory.mktemp("compiled")
-    # How fast it runs is not what is tested, and optimizing takes twice the time of all else.
-    ran = build_wheel(sources, dist, GATEPOST_COMPILE="1", MYPYC_OPT_LEVEL="0")
-    assert ran.returncode == 0, ran.stdout
-    (built,) = dist.glob("*.whl")
-    return built
-
-
-@pytest.fixture(scope="session")
 def interpreted_wheel(sources, tmp_path_factory):
     """The wheel where there is no compiler, and what was said about it."""
     dist, nothing = tmp_path_factory.mktemp("interpreted"), tmp_path_factory.mktemp("bin")
-    ran = build_wheel(sources, dist, **no_compiler(nothing))
-    assert ran.returncode == 0, ran.stdout
-    (built,) = dist.glob("*.whl")
-    return built, ran.stdout
+    build = begin_wheel(sources, dist, **no_compiler(nothing))
+    return build.wheel(), build.log.read_text()
 
 
 def names_in(wheel):
@@ -348,19 +305,18 @@ def test_where_there_is_no_compiler_the_build_says_what_to_install(interpreted_w
     ("wish", "told"), [("1", "GATEPOST_COMPILE=1, but this is missing"), ("yes", "and not 'yes'")]
 )
 def test_a_wish_that_cannot_be_met_builds_nothing(sources, tmp_path, wish, told):
-    dist = tmp_path / "dist"
-    ran = build_wheel(sources, dist, **no_compiler(tmp_path), GATEPOST_COMPILE=wish)
+    status, said = begin_wheel(
+        sources, tmp_path, **no_compiler(tmp_path), GATEPOST_COMPILE=wish
+    ).wait()
 
-    assert ran.returncode != 0
-    assert told in ran.stdout
-    assert not list(dist.glob("*"))
+    assert status != 0
+    assert told in said
+    assert not list(tmp_path.glob("*.whl"))
 
 
 def test_an_interpreted_wheel_can_be_asked_for_where_there_is_a_compiler(sources, tmp_path):
-    ran = build_wheel(sources, tmp_path, GATEPOST_COMPILE="0")
+    built = begin_wheel(sources, tmp_path, GATEPOST_COMPILE="0").wheel()
 
-    assert ran.returncode == 0, ran.stdout
-    (built,) = tmp_path.glob("*.whl")
     assert built.name.endswith("-py3-none-any.whl")
 
 

@@ -29,6 +29,12 @@ NAMES = sorted(STORES.keys() - {"rediss"})
 # And a part of one, which is to do the same.
 PART = "part of "
 
+
+def open_at(location: str, data_dir: Path, clock: Clock) -> Store:
+    opened = open_store(location.removeprefix(PART), data_dir, clock)
+    return NamespacedStore(opened, "part:") if location.startswith(PART) else opened
+
+
 _prefixes = count(1)
 
 
@@ -56,8 +62,8 @@ def location(request: pytest.FixtureRequest, locate: Callable[[str], str]) -> st
 
 @pytest.fixture
 async def store(location: str, tmp_path: Path, clock: Clock) -> AsyncIterator[Store]:
-    opened = open_store(location.removeprefix(PART), tmp_path / "data", clock)
-    yield NamespacedStore(opened, "part:") if location.startswith(PART) else opened
+    opened = open_at(location, tmp_path / "data", clock)
+    yield opened
     await opened.aclose()
 
 
@@ -66,9 +72,9 @@ async def store_pair(
     store: Store, location: str, tmp_path: Path, clock: Clock
 ) -> AsyncIterator[tuple[Store, Store]]:
     """Two of them over the same values, where the kind of store can be shared at all."""
-    if location == "memory":
+    if location.removeprefix(PART) == "memory":
         yield store, store
         return
-    other = open_store(location, tmp_path / "data", clock)
+    other = open_at(location, tmp_path / "data", clock)
     yield store, other
     await other.aclose()

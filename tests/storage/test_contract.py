@@ -8,7 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import StoreUnavailableError
-from gateway.storage import Lock, open_store
+from gateway.storage import Lock
+from tests.storage.conftest import open_at
 
 EDGES = [(9.9, True), (10, False), (10.1, False)]
 
@@ -26,7 +27,7 @@ async def test_a_value_comes_back_as_it_went_in(store):
 @given(value=st.binary(max_size=2000), key=st.text(st.characters(exclude_categories=["Cs"])))
 def test_any_bytes_are_kept_under_any_key(value, key, location, tmp_path):
     async def go():
-        store = open_store(location, tmp_path / "any", lambda: 1.0)
+        store = open_at(location, tmp_path / "any", lambda: 1.0)
         await store.put(key, value, ttl_s=None, indexes={key})
         assert await store.get(key) == value
         assert (key, value) in await store.find(key)

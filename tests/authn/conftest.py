@@ -62,9 +62,14 @@ async def sessions() -> AsyncIterator[SessionManager]:
 
 
 @pytest.fixture
-async def keys() -> AsyncIterator[ApiKeys]:
-    store = MemoryStore(lambda: NOW)
-    found = ApiKeys(store, await load_key_sealer(store, Sealer((SECRET,))), lambda: NOW)
+def key_store() -> MemoryStore:
+    return MemoryStore(lambda: NOW)
+
+
+@pytest.fixture
+async def keys(key_store: MemoryStore) -> AsyncIterator[ApiKeys]:
+    sealer = await load_key_sealer(key_store, Sealer((SECRET,)))
+    found = ApiKeys(key_store, sealer, lambda: NOW)
     await found.start()
     yield found
     await found.aclose()

@@ -190,18 +190,18 @@ async def test_a_key_of_the_file_is_over_when_its_day_begins(build, after_s, goo
 
 
 async def test_wrong_keys_are_throttled_by_address_and_remembered_ones_are_not(
-    authenticator, make_key, keys, monkeypatch
+    authenticator, make_key, key_store, monkeypatch
 ):
     known, new = (await make_key()).encode(), (await make_key()).encode()
     assert isinstance(await judge(authenticator, *key_fields(own=known)), Authenticated)
     asked = []
-    load = keys.load
+    get = key_store.get
 
-    async def counting(key, now):
+    async def counting(key):
         asked.append(key)
-        return await load(key, now)
+        return await get(key)
 
-    monkeypatch.setattr(keys, "load", counting)
+    monkeypatch.setattr(key_store, "get", counting)
     outcomes = []
     for number in range(200):
         wrong = new_key(lambda n, seed=number: seed.to_bytes(n, "big")).encode()
@@ -215,11 +215,11 @@ async def test_wrong_keys_are_throttled_by_address_and_remembered_ones_are_not(
     assert isinstance(await judge(authenticator, *key_fields(own=new), at=NOW + 60), Authenticated)
 
 
-async def test_junk_is_refused_without_counting_or_looking(authenticator, make_key, monkeypatch):
+async def test_junk_is_refused_without_counting_or_looking(authenticator, key_store, monkeypatch):
     async def unexpected(*_):
         raise AssertionError
 
-    monkeypatch.setattr(authenticator._keys, "load", unexpected)
+    monkeypatch.setattr(key_store, "get", unexpected)
     for number in range(100):
         outcome = await judge(authenticator, *key_fields(own=b"gp_%016x_junk" % number))
         assert outcome.reason == "malformed-credential"

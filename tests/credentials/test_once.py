@@ -8,13 +8,15 @@ from gateway.credentials.once import Once, UsedBeforeError
 from gateway.credentials.tokens import Issued
 from gateway.errors import StoreUnavailableError
 from gateway.sessions.sealing import Sealer
-from tests.credentials.conftest import SECRET
+from gateway.sessions.session import Session
+from tests.credentials.conftest import ALICE, SECRET
 
 TICKETS = iter(range(10**6))
+SESSION = Session("0" * 64, ALICE, "oidc", 0.0, 0.0, "Phone", "192.0.2.1", client="ios")
 
 
 def issued():
-    return Issued(None, f"ticket-{next(TICKETS)}", "at", "rt", 900)
+    return Issued(SESSION, f"ticket-{next(TICKETS)}", "at", "rt", 900)
 
 
 class Trader:

@@ -120,7 +120,8 @@ class Reloader:
         now = asyncio.get_running_loop().time
         while True:
             try:
-                await asyncio.wait_for(self._wanted.wait(), _LOOK_S)
+                async with asyncio.timeout(_LOOK_S):
+                    await self._wanted.wait()
             except TimeoutError:
                 if not self._watch.look(now()):
                     continue

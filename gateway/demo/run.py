@@ -158,7 +158,8 @@ async def _gateway(config_path: Path, port: int) -> AsyncIterator[asyncio.subpro
         if process.returncode is None:
             process.terminate()
             try:
-                await asyncio.wait_for(process.wait(), _STOP_S)
+                async with asyncio.timeout(_STOP_S):
+                    await process.wait()
             except TimeoutError:
                 process.kill()
                 await process.wait()

@@ -160,7 +160,8 @@ class Upstream:
         wake_until = loop.time() + self.timeouts.wake_s
         while True:
             try:
-                connection = await asyncio.wait_for(self._open(loop), self.timeouts.connect_s)
+                async with asyncio.timeout(self.timeouts.connect_s):
+                    connection = await self._open(loop)
             except TimeoutError as error:
                 if loop.time() >= wake_until:
                     raise UpstreamTimeoutError(f"{self.name}: connect") from error

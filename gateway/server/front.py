@@ -141,7 +141,8 @@ class Front:
             connection.drain()
         if self._connections:
             try:
-                await asyncio.wait_for(self._empty.wait(), timeout_s)
+                async with asyncio.timeout(timeout_s):
+                    await self._empty.wait()
             except TimeoutError:
                 _log.warning("%d connections did not end in time", len(self._connections))
         self.close()

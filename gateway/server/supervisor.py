@@ -194,7 +194,8 @@ class Supervisor:
 
     async def _pause(self, delay_s: float) -> None:
         try:
-            await asyncio.wait_for(self._stop.wait(), delay_s)
+            async with asyncio.timeout(delay_s):
+                await self._stop.wait()
         except TimeoutError:
             return
 

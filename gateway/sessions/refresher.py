@@ -166,7 +166,8 @@ class Refresher:
                 return _put_off(current, self._clock() + pause_s(1))
             polls += 1
             try:
-                await asyncio.wait_for(news.wait(), _POLL_S)
+                async with asyncio.timeout(_POLL_S):
+                    await news.wait()
                 polls = 0
             except TimeoutError:
                 pass

@@ -1,12 +1,19 @@
 """Connections to Redis or Valkey: to one server, or to the master that sentinels name."""
 
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from redis.asyncio import ConnectionPool, Redis, Sentinel, SSLConnection
 from redis.asyncio.connection import AbstractConnection, Connection
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import SentinelConnectionPool
+from redis.asyncio.sentinel import (
+    SentinelConnectionPool,
+    SentinelManagedConnection,
+    SentinelManagedSSLConnection,
+)
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
 from redis.exceptions import AuthenticationError, RedisError
@@ -36,6 +43,52 @@ class _PasswordFile(CredentialProvider):
 
     async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
         return self.get_credentials()
+
+
+@contextmanager
+def _departures_kept() -> Iterator[None]:
+    """Raise the cancellation that came meanwhile, where the driver took it for nothing.
+
+    It sends with `asyncio.wait_for`, which on Python 3.11 loses a cancellation that comes just as
+    it ends; whoever asked would then wait for the next limit, past the store's deadline.
+    """
+    task = asyncio.current_task()
+    before = task.cancelling() if task else 0
+    yield
+    if task and task.cancelling() > before:
+        raise asyncio.CancelledError
+
+
+class _Sender(AbstractConnection):
+    async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
+        try:
+            with _departures_kept():
+                await super().send_packed_command(command, check_health)
+        except asyncio.CancelledError:
+            await self.disconnect(nowait=True)
+            raise
+
+
+class _Connection(_Sender, Connection):
+    pass
+
+
+class _TlsConnection(_Sender, SSLConnection):
+    pass
+
+
+class _ManagedConnection(_Sender, SentinelManagedConnection):
+    pass
+
+
+class _ManagedTlsConnection(_Sender, SentinelManagedSSLConnection):
+    pass
+
+
+class _ManagedPool(SentinelConnectionPool):
+    async def get_master_address(self) -> Any:
+        with _departures_kept():
+            return await super().get_master_address()  # type: ignore[no-untyped-call]
 
 
 class RedisClient:
@@ -74,13 +127,14 @@ class RedisClient:
                     "socket_timeout": _SENTINEL_S,
                 },
             )
-            self._pool = SentinelConnectionPool(  # type: ignore[no-untyped-call]
-                location.sentinel, self._sentinel, ssl=location.is_tls, **to_server
+            managed = _ManagedTlsConnection if location.is_tls else _ManagedConnection
+            self._pool = _ManagedPool(  # type: ignore[no-untyped-call]
+                location.sentinel, self._sentinel, connection_class=managed, **to_server
             )
         else:
             host, port = location.hosts[0]
-            kind: type[Connection] = SSLConnection if location.is_tls else Connection
-            self._pool = ConnectionPool(connection_class=kind, host=host, port=port, **to_server)
+            plain = _TlsConnection if location.is_tls else _Connection
+            self._pool = ConnectionPool(connection_class=plain, host=host, port=port, **to_server)
         # Its annotations are for text and bytes and both protocols at once.
         self.commands: Any = Redis(connection_pool=self._pool)
 

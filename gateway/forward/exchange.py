@@ -354,6 +354,9 @@ class Exchange:
         body = self._body
         assert body is not None  # noqa: S101 - for the type checker; callers have looked
         pieces, rest = body.feed(data)
+        while rest and not body.done:
+            more, rest = body.feed(rest)
+            pieces += more
         # From here on the client has a part: while it has none, a broken body is still a 502.
         self.status = status
         piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)

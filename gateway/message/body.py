@@ -16,6 +16,8 @@ class Body(Protocol):
     def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
         """The pieces of body in `data`, and what came after the body's end.
 
+        Of very many pieces only the first ones are taken; the rest is then for the next call.
+
         Raises:
             HeadError: The framing is broken.
         """

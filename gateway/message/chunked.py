@@ -13,6 +13,8 @@ _EXTENSION = (
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:" + _EXTENSION + rb")*+")
 _MAX_LINE_BYTES = 4096
 _MAX_TRAILER_BYTES = 16384
+# What is taken in one call: a few milliseconds, however small the chunks are.
+_MAX_PIECES = 1024
 
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -50,7 +52,7 @@ class ChunkedDecoder:
         self.trailers: tuple[Field, ...] = ()
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
-        """The pieces of body in `data`, and what came after the body's end.
+        """See Body.feed.
 
         Raises:
             HeadError: The coding is broken.
@@ -60,7 +62,7 @@ class ChunkedDecoder:
             data = self._buffer + data
             self._buffer = b""
         at = 0
-        while not self.done:
+        while not self.done and len(pieces) < _MAX_PIECES:
             if self._state == _DATA:
                 piece = data[at : at + self._left]
                 if piece:

@@ -26,7 +26,7 @@ REQUESTS: Mapping[str, Reason] = MappingProxyType(
         "head-too-large": Reason(
             431,
             "Request head too large",
-            "The request line and fields are longer than the gateway accepts.",
+            "The request line and fields are longer, or more, than the gateway accepts.",
             "Delete this site's cookies, or raise `server.limits.head_bytes`.",
         ),
         "body-too-large": Reason(

@@ -40,6 +40,9 @@ _OWN_BODY_BYTES = 65536
 _HALF_CLOSED_S = 1.0
 # How long a client asks for nothing before its last fields are forgotten.
 _PAUSE_S = 5.0
+# How much work is done for a client before all others have a turn: some milliseconds.  A chunk of a
+# body and a field of a head are 1, and a request is 32 more.
+_TURN, _REQUEST = 1024, 32
 # What nginx logs for a client that left before its answer; never sent.
 _CLIENT_LEFT = 499
 
@@ -53,7 +56,8 @@ class ClientConnection(Line):
     """See the module.
 
     Its state: `_entry` is the request under way; `_body` reads what is left of that request's
-    body; `_sink` takes it, once there is one; `_exchange` is the talk with the upstream.
+    body; `_sink` takes it, once there is one; `_exchange` is the talk with the upstream; `_spent`
+    is the work done in this turn.
     """
 
     __slots__ = (
@@ -69,6 +73,7 @@ class ClientConnection(Line):
         "_peer",
         "_reading",
         "_sink",
+        "_spent",
         "_task",
     )
 
@@ -87,6 +92,7 @@ class ClientConnection(Line):
         self._first = True
         self._choked = False
         self._reading = False
+        self._spent = 0
 
     # What the transport says.
 
@@ -113,11 +119,14 @@ class ClientConnection(Line):
         exchange = self._exchange
         if exchange is not None and exchange.is_tunnel:
             exchange.send_raw(data)
+        elif self._resting:
+            self._buffer += data
         elif self._body is not None and self._sink is not None:
             self._take_body(data)
         else:
             if not self._buffer and self._entry is None:
                 self._since = self._front.now
+                self._spent = 0
             self._buffer += data
             if self._entry is None and not self._choked:
                 self._read_requests()
@@ -217,18 +226,32 @@ class ClientConnection(Line):
         self._reading = True
         try:
             while self._may_begin:
-                if not self._read_request():
+                if self._spent >= _TURN:
+                    self._rest()
+                elif not self._read_request():
                     break
         except GatewayError as error:
             self._refuse_bytes(error)
         finally:
             self._reading = False
-        if self._half_closed and self._entry is None and not self._choked:
+        if self._half_closed and self._entry is None and not self._choked and not self._resting:
             self._close()
+
+    def _go_on(self) -> None:
+        """See Line."""
+        self._spent = 0
+        if self._abort_at:
+            return
+        if self._body is not None and self._sink is not None:
+            data, self._buffer = self._buffer, b""
+            if data:
+                self._take_body(data)
+        elif self._entry is None and not self._choked:
+            self._read_requests()
 
     @property
     def _may_begin(self) -> bool:
-        idle = self._entry is None and not self._choked
+        idle = self._entry is None and not self._choked and not self._resting
         return idle and bool(self._buffer) and not self._abort_at
 
     def _read_request(self) -> bool:
@@ -236,6 +259,7 @@ class ClientConnection(Line):
         head, self._buffer = self._heads.next(self._buffer, self._front.limits.head_bytes)
         if head is None:
             return False
+        self._spent += _REQUEST + len(head.of.fields.items)
         self._begin(head)
         return True
 
@@ -317,6 +341,7 @@ class ClientConnection(Line):
             self._fail(MalformedRequestError(str(error)))
             return
         if pieces:
+            self._spent += len(pieces)
             piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
             self._body_bytes_left -= len(piece)
             if self._body_bytes_left >= 0:
@@ -332,6 +357,9 @@ class ClientConnection(Line):
             if outbound is not None and body.trailers:
                 trailers = outbound.trailers(body.trailers, outbound.of)
             sink.end_body(trailers)
+        elif rest or self._spent >= _TURN:
+            self._buffer = rest
+            self._rest()
 
     def _gather(self, serve: Serve) -> None:
         entry = self._entry

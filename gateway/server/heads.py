@@ -9,6 +9,9 @@ from gateway.message.head import (
     parse_request_line,
 )
 
+# No client sends as many; reading thousands would take tens of milliseconds.
+_MOST_FIELDS = 500
+
 
 class Heads:
     """Reads the heads of one client, who on a kept connection mostly repeats its fields.
@@ -30,7 +33,7 @@ class Heads:
         `limit` is in bytes, 0 for none.
 
         Raises:
-            HeadTooLargeError: The head is longer than `limit`.
+            HeadTooLargeError: The head is longer than `limit`, or has more than 500 fields.
             MalformedRequestError: It is none, or no head will ever come of these bytes.
         """
         of = self._of
@@ -60,6 +63,8 @@ class Heads:
         if end < 0:
             _refuse_what_never_ends(buffer)
             return None, buffer
+        if buffer.count(b"\r\n", 0, end) > _MOST_FIELDS:
+            raise HeadTooLargeError(f"a head of more than {_MOST_FIELDS} fields")
         head = parse_request_head(buffer[: end + 2])
         self._remember(head, buffer[buffer.find(b"\r\n") : end + 4])
         return head, buffer[end + 4 :]

@@ -19,7 +19,8 @@ class Line(asyncio.Protocol):
 
     Its state: `_closing` when the answer under way is the last one; `_abort_at`, once the
     connection ends, when it is cut whatever the client does; `_since` when it last changed what
-    it does, in the front's time.
+    it does, in the front's time.  Nothing is read while the other side is full (`_paused`) or for
+    one round of the loop (`_resting`).
     """
 
     __slots__ = (
@@ -28,6 +29,7 @@ class Line(asyncio.Protocol):
         "_front",
         "_half_closed",
         "_paused",
+        "_resting",
         "_since",
         "_transport",
         "http_1_0",
@@ -39,6 +41,7 @@ class Line(asyncio.Protocol):
         self._closing = False
         self._half_closed = False
         self._paused = False
+        self._resting = False
         self._since = front.now
         self._abort_at = 0.0
         self.http_1_0 = False
@@ -62,13 +65,35 @@ class Line(asyncio.Protocol):
         """See Client."""
         if not self._paused and not self._transport.is_closing():
             self._paused = True
-            self._transport.pause_reading()
+            if not self._resting:
+                self._transport.pause_reading()
 
     def resume_reading(self) -> None:
         """See Client."""
         if self._paused and not self._transport.is_closing():
             self._paused = False
-            self._transport.resume_reading()
+            if not self._resting:
+                self._transport.resume_reading()
+
+    def _rest(self) -> None:
+        """Let all others have their turn before more is taken from this client."""
+        if not self._resting and not self._transport.is_closing():
+            self._resting = True
+            if not self._paused:
+                # The loop would go on reading as long as there is something to be read.
+                self._transport.pause_reading()
+            asyncio.get_running_loop().call_soon(self._end_rest)
+
+    def _end_rest(self) -> None:
+        self._resting = False
+        if not self._transport.is_closing():
+            if not self._paused:
+                self._transport.resume_reading()
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Take what was read before the rest."""
+        raise NotImplementedError
 
     def close_after_response(self) -> None:
         """See Client."""

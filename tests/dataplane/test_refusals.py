@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.dataplane.harness import HOST, request
+from tests.patience import PATIENCE_S
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 H = b"Host: " + HOST + b"\r\n"
@@ -266,7 +267,7 @@ async def test_chunks_that_can_be_read_apart_are_refused_and_never_end_upstream(
     answer = await client.response()
     assert (answer.status, answer.closes) == (400, True)
     assert await client.is_closed()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         while len(got) < upstream.connections:
             await asyncio.sleep(0.01)
     for sent in got:
@@ -287,6 +288,16 @@ async def test_a_head_over_the_limit_is_431(raw_upstream, gateway):
     answer = await client.response()
     assert (answer.status, answer.closes) == (431, True)
     assert await client.is_closed()
+    assert len(upstream.heads) == 1
+
+
+async def test_a_head_of_more_fields_than_anybody_sends_is_431(raw_upstream, gateway):
+    upstream = await raw_upstream(OK)
+    running = await gateway(upstream.url)
+
+    # One is Host.
+    assert (await running.ask(request("/", *["a:"] * 499))).status == 200
+    assert (await running.ask(request("/", *["a:"] * 500))).status == 431
     assert len(upstream.heads) == 1
 
 

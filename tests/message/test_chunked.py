@@ -42,6 +42,16 @@ def test_however_it_is_cut_it_means_the_same(data, body, trailers, step):
     assert decode(data + b"GET /", step) == (True, body, trailers, b"GET /")
 
 
+def test_of_very_many_chunks_some_are_left_for_the_next_call():
+    decoder, rest, body = ChunkedDecoder(), b"1\r\na\r\n" * 5000 + b"0\r\n\r\nGET /", []
+    while not decoder.done:
+        pieces, rest = decoder.feed(rest)
+        assert len(pieces) <= 1024
+        body += pieces
+
+    assert (b"".join(body), rest) == (b"a" * 5000, b"GET /")
+
+
 def test_trailers_are_short_whatever_follows():
     done, _, trailers, rest = decode(b"0\r\nX: y\r\n\r\n" + b"a" * 100_000)
 

@@ -158,10 +158,6 @@ class Gateway:
         server, place = self._settings.server, self._place
         if server.tls is not None:
             self._tls = ServerTls(server_tls(server.tls.cert_file, server.tls.key_file))
-        if not place.supervised:
-            self._admin = await serve_admin(self._answers(), server.admin_listen, clock)
-            self._closing.callback(self._admin.close)
-            self.admin_port = self._admin.port
         for address in server.listen:
             opened = await listen(
                 front,
@@ -175,6 +171,11 @@ class Gateway:
                 self._closing.callback(Path(address.path).unlink, missing_ok=True)
             self._closing.callback(opened.close)
         self.port = port_of(self._servers[0])
+        # Last, since whoever is told that all is well sends requests.
+        if not place.supervised:
+            self._admin = await serve_admin(self._answers(), server.admin_listen, clock)
+            self._closing.callback(self._admin.close)
+            self.admin_port = self._admin.port
 
     def _answers(self) -> Admin:
         enabled = self._settings.metrics.enabled

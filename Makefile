@@ -5,6 +5,8 @@ PYTHON ?= python3
 PORT ?= 8080
 # Given to pytest: make test ARGS="-k sign_in"
 ARGS ?=
+# How many processes test beside each other: many tests wait for servers.  0 is one after the other.
+BESIDE ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
 
 # Debian's packages for the tests and for the measurements: the one place that lists them.
 TEST_PACKAGES := chromium chromium-driver pgbouncer postgresql redis-sentinel redis-server
@@ -18,6 +20,7 @@ SEED := $(or $(SEED),$(shell date +%s))
 
 export PYTHON
 BIN := .venv/bin
+PYTEST_BESIDE := --numprocesses $(BESIDE) --dist worksteal
 COMPILED := build/compiled
 # The packages whose code runs compiled, and what drives it over real sockets.  Not test_memory.py: it
 # tells allocations apart by the source file of their frame, and compiled code has no frames.
@@ -40,9 +43,9 @@ setup-run:
 demo: setup-run ## run the gateway, a provider and an app to click through (PORT=8080)
 	@$(BIN)/gatepost demo --port $(PORT)
 
-test: setup ## run all tests (ARGS="-k name" for some)
+test: setup ## run all tests (ARGS="-k name" for some, BESIDE=0 one after the other)
 	@echo "· running the tests"
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest $(PYTEST_BESIDE) $(ARGS)
 
 fuzz: setup ## hold the parsers to llhttp with a million messages that no test has made (MESSAGES, SEED)
 	@echo "· SEED=$(SEED) makes the same messages again"
@@ -74,7 +77,8 @@ compile: ## compile the request's path in a copy of the tree, build/compiled
 test-compiled: setup compile ## run the tests of what every request passes, compiled
 	@echo "· running the tests on the compiled build"
 	@cd $(COMPILED) && GATEPOST_COMPILED=1 $(CURDIR)/$(BIN)/python -m pytest \
-	  --ignore=tests/dataplane/test_memory.py $(addprefix tests/,$(COMPILED_TESTS)) $(ARGS)
+	  $(PYTEST_BESIDE) --ignore=tests/dataplane/test_memory.py \
+	  $(addprefix tests/,$(COMPILED_TESTS)) $(ARGS)
 
 # The peer to measure beside has an environment of its own.
 build/bench/bin/caddy: requirements/bench.lock

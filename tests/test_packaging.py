@@ -258,7 +258,8 @@ def interpreted_wheel(sources, tmp_path_factory):
     """The wheel where there is no compiler, and what was said about it."""
     dist, nothing = tmp_path_factory.mktemp("interpreted"), tmp_path_factory.mktemp("bin")
     build = begin_wheel(sources, dist, **no_compiler(nothing))
-    return build.wheel(), build.log.read_text()
+    _, said = build.wait()
+    return build.wheel(), said
 
 
 def names_in(wheel):

@@ -12,6 +12,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
 from gateway.sessions.sealing import Sealer
 from tests.credentials.conftest import ALICE, SECRET
+from tests.patience import PATIENCE_S
 
 
 async def test_a_key_speaks_for_its_owner_and_for_no_sign_in(keys, create, clock):
@@ -79,7 +80,7 @@ async def test_revoked_on_every_worker(make_keys, create, clock):
     other.on_revoke(told.append)
 
     assert await one.revoke(record.key_id)
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         while not told:
             await asyncio.sleep(0)
 

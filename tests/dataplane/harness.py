@@ -18,9 +18,9 @@ from gateway.sessions.session import Tokens
 from gateway.settings.load import load
 from gateway.storage import open_store
 from tests.fixtures.network import take_free_port
+from tests.patience import PATIENCE_S, soon
 
 HOST = b"app.test"
-PATIENCE_S = 10.0
 _SECRET = "only-for-tests-0123456789abcdef0123456789"
 
 Fields = list[tuple[bytes, bytes]]
@@ -68,11 +68,11 @@ class Client:
     async def send(self, data: bytes) -> None:
         """Send `data` as it is."""
         self.writer.write(data)
-        await asyncio.wait_for(self.writer.drain(), PATIENCE_S)
+        await soon(self.writer.drain())
 
     async def head(self) -> Answer:
         """The next response's head, interim ones too."""
-        raw = await asyncio.wait_for(self.reader.readuntil(b"\r\n\r\n"), PATIENCE_S)
+        raw = await soon(self.reader.readuntil(b"\r\n\r\n"))
         line, _, block = raw.partition(b"\r\n")
         version, status, *_ = line.split(b" ")
         assert version == b"HTTP/1.1"
@@ -97,7 +97,7 @@ class Client:
     async def read_body(self, answer: Answer) -> None:
         """Read the body that `answer`, a head, announces."""
         try:
-            await asyncio.wait_for(self._read_body(answer), PATIENCE_S)
+            await soon(self._read_body(answer))
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise BrokenBodyError(repr(error)) from error
 

@@ -6,6 +6,7 @@ import pytest
 
 from tests.dataplane.harness import BrokenBodyError, request
 from tests.fixtures.network import take_free_port
+from tests.patience import PATIENCE_S, soon
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 GET = request("/")
@@ -47,7 +48,7 @@ async def test_an_upstream_that_does_not_answer_is_504(raw_upstream, gateway):
     running = await gateway(upstream.url, {"timeouts": {"response": "500ms"}})
     client = await running.client()
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         answer = await client.ask(GET)
         await left.wait()
     assert answer.status == 504
@@ -60,7 +61,7 @@ async def test_an_upstream_that_stops_amid_its_body_breaks_it_off(raw_upstream, 
     upstream = await raw_upstream(handle)
     running = await gateway(upstream.url, {"timeouts": {"response": "500ms", "idle": "1s"}})
 
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         with pytest.raises(BrokenBodyError):
             await running.ask(GET)
         await left.wait()
@@ -241,7 +242,7 @@ async def test_the_upstream_stops_when_the_client_leaves(raw_upstream, gateway, 
         upstream = await raw_upstream(handle)
         client = await (await gateway(upstream.url)).client()
         await client.send(sent)
-        await asyncio.wait_for(asked.wait(), 2)
+        await soon(asked.wait())
         if how == "close":
             client.close()
         elif how == "abort":
@@ -249,7 +250,7 @@ async def test_the_upstream_stops_when_the_client_leaves(raw_upstream, gateway, 
         else:
             client.writer.write_eof()
         try:
-            await asyncio.wait_for(left.wait(), 2.5)
+            await soon(left.wait())
         except TimeoutError:
             return name
         return ""
@@ -275,7 +276,8 @@ async def test_a_client_that_leaves_while_the_app_boots_is_forgotten(gateway):
     server = await asyncio.start_server(boot, "127.0.0.1", port)
     try:
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(asked.wait(), 0.6)
+            async with asyncio.timeout(0.6):
+                await asked.wait()
     finally:
         server.close()
 

@@ -12,8 +12,9 @@ from gateway.credentials.key_format import new_key
 from gateway.model import Identity
 from gateway.settings.load import load
 from tests.authn.issuer import AUDIENCE, INTROSPECTION, TokenIssuer
-from tests.dataplane.harness import PATIENCE_S, request, split_fields
+from tests.dataplane.harness import request, split_fields
 from tests.oidc.hostile import tampered
+from tests.patience import PATIENCE_S
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n"

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.dataplane.harness import HOST, Client, request, split_fields
+from tests.patience import soon
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 GET = request("/")
@@ -423,9 +424,9 @@ async def test_server_sent_events_arrive_as_they_are_sent(raw_upstream, gateway)
 
     for n in range(5):
         event = b"9\r\ndata: %d\n\n\r\n" % n
-        assert await asyncio.wait_for(client.reader.readexactly(len(event)), 2) == event
+        assert await soon(client.reader.readexactly(len(event))) == event
         heard.put_nowait(None)
-    assert await asyncio.wait_for(client.reader.readexactly(5), 2) == b"0\r\n\r\n"
+    assert await soon(client.reader.readexactly(5)) == b"0\r\n\r\n"
 
 
 async def test_both_sides_may_speak_at_once(raw_upstream, gateway):
@@ -446,9 +447,9 @@ async def test_both_sides_may_speak_at_once(raw_upstream, gateway):
     assert answer.status == 200
     for piece in (b"1\r\na\r\n", b"3\r\nbcd\r\n"):
         await client.send(piece)
-        assert await asyncio.wait_for(client.reader.readexactly(len(piece)), 2) == piece
+        assert await soon(client.reader.readexactly(len(piece))) == piece
     await client.send(b"0\r\n\r\n")
-    assert await asyncio.wait_for(client.reader.readexactly(5), 2) == b"0\r\n\r\n"
+    assert await soon(client.reader.readexactly(5)) == b"0\r\n\r\n"
 
 
 async def test_an_empty_line_before_a_request_is_passed_over(recording):

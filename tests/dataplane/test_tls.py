@@ -12,7 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from tests.dataplane.harness import PATIENCE_S, BrokenBodyError, Client, request
+from tests.dataplane.harness import BrokenBodyError, Client, request
+from tests.patience import soon
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -165,7 +166,7 @@ async def test_a_tunnel_ends_on_both_sides_at_once(secure, caplog, first):
             await client.send(b"ping")
             assert await client.reader.readexactly(4) == b"ping"
             client.close()
-            await asyncio.wait_for(left.wait(), PATIENCE_S)
+            await soon(left.wait())
     assert [r.message for r in caplog.records if r.levelno >= logging.WARNING] == []
 
 
@@ -182,6 +183,6 @@ async def test_the_upstream_stops_when_the_client_leaves(secure):
 
     client = await (await secure(handle))()
     await client.send(request("/"))
-    await asyncio.wait_for(asked.wait(), PATIENCE_S)
+    await soon(asked.wait())
     client.close()
-    await asyncio.wait_for(left.wait(), 2)
+    await soon(left.wait())

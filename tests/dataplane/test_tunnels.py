@@ -5,7 +5,8 @@ import re
 
 import pytest
 
-from tests.dataplane.harness import PATIENCE_S, request
+from tests.dataplane.harness import request
+from tests.patience import PATIENCE_S, soon
 
 SWITCH = (
     b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %b\r\nX-App: 1\r\n\r\n"
@@ -40,7 +41,7 @@ async def test_any_protocol_is_passed_as_raw_bytes(raw_upstream, gateway, protoc
     assert answer.all(b"x-app") == [b"1"]
     for sent in (b"\x00\xff\r\n\r\n", b"GET / HTTP/1.1\r\n\r\n", bytes(range(256)) * 1000):
         await client.send(sent)
-        assert await asyncio.wait_for(client.reader.readexactly(len(sent)), PATIENCE_S) == sent
+        assert await soon(client.reader.readexactly(len(sent))) == sent
 
 
 async def test_bytes_right_behind_either_head_are_not_lost(raw_upstream, gateway):
@@ -80,7 +81,7 @@ async def test_a_client_that_says_much_before_the_switch_is_heard_to_the_end(raw
     told.set()
 
     assert (await client.head()).status == 101
-    assert await asyncio.wait_for(client.reader.readexactly(5), PATIENCE_S) == b"heard"
+    assert await soon(client.reader.readexactly(5)) == b"heard"
 
 
 async def test_an_upgrade_that_is_declined_is_an_answer_like_any_other(raw_upstream, gateway):
@@ -168,8 +169,8 @@ async def test_each_side_may_end_before_the_other(raw_upstream, gateway, first):
     if first == "client":
         assert await client.rest() == b"and mine"
 
-    await asyncio.wait_for(ended.wait(), PATIENCE_S)
-    async with asyncio.timeout(3):
+    await soon(ended.wait())
+    async with asyncio.timeout(PATIENCE_S):
         while len(running.gateway._front.tunnels):
             await asyncio.sleep(0.01)
 
@@ -191,7 +192,7 @@ async def test_the_app_hears_of_a_client_that_leaves(raw_upstream, gateway, how)
     await client.ask(upgrade("x"))
     client.close() if how == "close" else client.abort()
 
-    await asyncio.wait_for(left.wait(), 2)
+    await soon(left.wait())
 
 
 async def test_the_client_hears_of_an_app_that_leaves(raw_upstream, gateway):
@@ -204,7 +205,7 @@ async def test_the_client_hears_of_an_app_that_leaves(raw_upstream, gateway):
     client = await (await gateway(upstream.url)).client()
     await client.send(upgrade("x"))
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         await client.rest()
 
 
@@ -214,7 +215,7 @@ async def test_a_tunnel_nothing_moves_in_ends_at_the_idle_time_out(raw_upstream,
     client = await running.client()
     await client.ask(upgrade("x"))
 
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(PATIENCE_S):
         assert await client.is_closed()
 
 
@@ -274,8 +275,8 @@ async def test_a_side_that_does_not_read_stops_the_other(raw_upstream, gateway, 
         await asyncio.sleep(0.1)
     assert written < total / 2
     go_on.set()
-    result = await asyncio.wait_for(task, 20)
-    assert (result if slow == "client" else await asyncio.wait_for(drunk, 20)) == total
+    result = await soon(task)
+    assert (result if slow == "client" else await soon(drunk)) == total
 
 
 async def test_a_drain_does_not_wait_for_tunnels_longer_than_its_time_out(raw_upstream, gateway):
@@ -284,7 +285,7 @@ async def test_a_drain_does_not_wait_for_tunnels_longer_than_its_time_out(raw_up
     client = await running.client()
     await client.ask(upgrade("x"))
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         await running.gateway.stop()
         assert await client.is_closed()
 
@@ -304,7 +305,7 @@ async def test_a_session_that_ends_closes_its_tunnels(raw_upstream, gateway):
     out = request("/_gatepost/logout", cookie, origin, "Content-Length: 0", method="POST")
     assert (await running.ask(out)).status < 400
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         assert await client.is_closed()
     await other.send(b"still here")
     assert await other.reader.readexactly(10) == b"still here"

@@ -13,6 +13,7 @@ import aiohttp
 from tests.fixtures.gateway import GatewayProcess
 from tests.fixtures.network import take_free_port
 from tests.fixtures.oidc import OidcProvider, sign_in_at_oidc_provider
+from tests.patience import PATIENCE_S
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 SESSION = re.compile(r"(?:__Host-)?gatepost=([^;]+)")
@@ -130,12 +131,8 @@ async def ask(
         return response.status, await response.read()
 
 
-async def until(condition, timeout_s: float = 2.0) -> None:
-    """Wait until the coroutine function `condition` gives something true.
-
-    Raises:
-        TimeoutError: It did not within `timeout_s`.
-    """
-    async with asyncio.timeout(timeout_s):
+async def until(condition) -> None:
+    """Wait until the coroutine function `condition` gives something true."""
+    async with asyncio.timeout(PATIENCE_S):
         while not await condition():
             await asyncio.sleep(0.02)

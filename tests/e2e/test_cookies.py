@@ -9,8 +9,7 @@ import pytest
 
 from tests.dataplane.harness import request, start_gateway
 from tests.e2e.people import cookie_app
-
-PATIENCE_S = 10.0
+from tests.patience import PATIENCE_S
 
 
 async def test_an_http_only_cookie_is_its_owners(start):

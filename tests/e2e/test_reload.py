@@ -15,6 +15,7 @@ from tests.dataplane.harness import start_gateway as start_in_loop
 from tests.e2e.raw import OK, PUBLIC, admin, ask, behind, connect, get, until
 from tests.fixtures.gateway import dump
 from tests.fixtures.network import take_free_port
+from tests.patience import soon
 
 OLD_SECRET = "only-for-tests-0123456789abcdef0123456789"
 NEW_SECRET = "another-one-for-tests-0123456789abcdef012"
@@ -117,7 +118,7 @@ async def test_connections_to_an_app_that_is_replaced_are_closed(raw_upstream, g
 
     await hang_up(gateway, upstreams={"app": {"url": "http://127.0.0.1:9"}})
 
-    await asyncio.wait_for(closed.wait(), 5)
+    await soon(closed.wait())
 
 
 async def test_tunnels_are_decided_again(raw_upstream, gateway_process):

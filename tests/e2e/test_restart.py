@@ -115,7 +115,7 @@ async def test_a_secret_is_rotated_without_a_restart(start, restart, secrets):
         async def was_read():
             return gateway.log().count("was read again") >= times
 
-        await until(was_read, 5)
+        await until(was_read)
 
     await reload("both", 1)
     assert await who(cluster, before) == 200

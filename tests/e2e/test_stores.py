@@ -48,7 +48,7 @@ def start(request, gateway_process, start_oidc_provider, raw_upstream, tmp_path)
             found = [(await admin(gateway, "/readyz")).status for gateway in cluster.gateways]
             return set(found) == {200}
 
-        await until(are_ready, 15)
+        await until(are_ready)
         return cluster, upstream, server
 
     return run

@@ -19,6 +19,7 @@ from tests.fixtures.gateway import clean_environment
 from tests.fixtures.network import take_free_port
 from tests.fixtures.oidc import sign_in_at_oidc_provider, sign_out_at_oidc_provider
 from tests.oidc.hostile import tampered
+from tests.patience import PATIENCE_S
 
 ROUTES = [
     {"name": "public", "prefix": "/public", "access": "public"},
@@ -521,7 +522,7 @@ async def test_it_ends_when_the_person_signs_out_at_the_provider(start, oidc_pro
 
 
 async def gone(phone, tokens):
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         while await phone.status(tokens["access_token"]) != 401:
             await asyncio.sleep(0.05)
 
@@ -555,7 +556,7 @@ async def test_its_tunnels_end_with_it(start):
     assert await reader.readexactly(4) == b"ping"
     await phone.post("revoke", token=tokens["refresh_token"])
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         assert await reader.read() == b""
     writer.close()
 
@@ -572,7 +573,7 @@ async def test_an_app_that_is_removed_has_no_tokens_that_are_good(start):
 
     await hang_up(phone.gateway, tokens={"clients": {"android": other}})
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         assert await reader.read() == b""
     writer.close()
     assert await phone.status(tokens["access_token"], "/_gatepost/whoami") == 401
@@ -698,7 +699,7 @@ async def test_what_the_provider_says_is_heard_while_the_app_is_used(start, star
     assert b"\r\nRemote-Groups: old\r\n" in app.heads[-1]
     provider.set_claims("alice", groups=["new"])
 
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while b"\r\nRemote-Groups: new\r\n" not in app.heads[-1]:
             assert await phone.status(tokens["access_token"]) == 200
             await asyncio.sleep(0.2)
@@ -712,7 +713,7 @@ async def test_whoever_is_locked_out_at_the_provider_is_locked_out_here(start, s
     without = await phone.sign_in("alice")
 
     # The provider's grant is over by the time that the gateway asks.
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_S):
         while await phone.status(tokens["access_token"]) == 200:
             await asyncio.sleep(0.2)
 

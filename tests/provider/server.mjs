@@ -127,7 +127,9 @@ const server = createServer((request, response) => {
     }, () => response.writeHead(400).end());
     return;
   }
-  setTimeout(() => answer(request, response), delay[request.url.split('?')[0]] ?? 0);
+  const path = request.url.split('?')[0];
+  if (path in delay) console.error(`asked: ${path}`);
+  setTimeout(() => answer(request, response), delay[path] ?? 0);
 });
 
 server.listen(port, '127.0.0.1', () => {

@@ -9,6 +9,7 @@ import pytest
 from gateway.server import worker_process
 from gateway.server.channel import open_channel
 from gateway.server.worker_process import Failed, how_ended, start_process
+from tests.patience import soon
 
 
 async def test_messages_arrive_whole_and_in_order_and_the_end_is_told():
@@ -62,7 +63,7 @@ async def test_a_worker_that_ends_before_it_serves_is_told_at_once(watched, monk
     watched.append(worker)
     worker.reap()
 
-    failed = await asyncio.wait_for(worker.start("settings", "place"), 20)
+    failed = await soon(worker.start("settings", "place"))
 
     assert failed == Failed(1, (f"worker {worker.pid} ended with status 0",))
     assert not worker.is_started
@@ -76,4 +77,4 @@ async def test_a_worker_without_a_supervisor_ends(watched):
 
     await worker.aclose()
 
-    assert await asyncio.wait_for(worker.ended, 20) == 0
+    assert await soon(worker.ended) == 0

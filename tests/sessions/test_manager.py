@@ -6,6 +6,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.sessions import Limits, Tokens
 from gateway.sessions.session import with_tokens
 from gateway.storage.sqlite import SqliteStore
+from tests.patience import PATIENCE_S
 from tests.sessions.conftest import SECRET, make_identity
 
 ISSUER = "https://id.example.com"
@@ -545,7 +546,7 @@ async def test_workers_on_one_file_hear_of_an_end(make_manager, sign_in, clock, 
     assert await workers[1].load(cookie, clock.now) is not None
     await workers[0].end(cookie)
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         await heard.wait()
     assert workers[1].recall(cookie, clock.now) is None
     for worker, store in zip(workers, stores, strict=True):

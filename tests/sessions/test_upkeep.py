@@ -5,6 +5,7 @@ import pytest
 from gateway.sessions import upkeep
 from gateway.sessions.session import Limits
 from gateway.sessions.upkeep import touch_s, ttl_s
+from tests.patience import PATIENCE_S
 from tests.sessions.test_manager import successor_of
 
 
@@ -23,7 +24,7 @@ def test_a_record_is_kept_past_the_idle_but_not_the_absolute_limit(created_at, k
 
 
 async def until(condition):
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         while not condition():
             await asyncio.sleep(0)
 
@@ -151,7 +152,7 @@ async def test_after_a_gap_what_is_watched_is_looked_at_at_once(
 
     store.lose_messages()
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(PATIENCE_S):
         assert await heard.get() == session.session_id
 
 

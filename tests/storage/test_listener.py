@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import StoreUnavailableError
 from gateway.storage.listener import Listener, pack_message, unpack_message
+from tests.patience import PATIENCE_S
 
 
 class Ear:
@@ -56,7 +57,7 @@ async def test_a_lost_ear_is_closed_and_replaced():
     assert await heard.get() == b"1"
 
     ears[0].heard.put_nowait(None)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while len(ears) < 3:
             await asyncio.sleep(0)
     ears[2].heard.put_nowait(pack_message("other", b"2"))

@@ -17,6 +17,7 @@ from gateway.storage.postgres_tables import VERSION
 from tests.fixtures.network import take_free_port
 from tests.fixtures.postgres import PASSWORD, PASSWORD_IN_URL, USER
 from tests.fixtures.processes import require_tool, terminate, wait_until
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ async def test_messages_of_any_length_come_in_order(store, schema, postgres_serv
     for message in sent:
         await store.publish("c", message)
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         assert [await heard.get() for _ in sent] == sent
     clock.now += 60
     await store.sweep(clock.now)
@@ -102,7 +103,7 @@ async def test_it_looks_for_messages_no_more_after_its_connection_is_cut(store, 
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name='gatepost'"
     )
 
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(PATIENCE_S):
         while heard.empty():
             try:
                 await store.publish("c", b"after")

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway.errors import StoreUnavailableError
 from gateway.storage import open_store
 from tests.fixtures.network import take_free_port
+from tests.patience import PATIENCE_S
 
 
 @pytest.fixture
@@ -263,13 +264,16 @@ async def test_sentinels_lead_to_the_new_master(start_redis_server, tmp_path, cl
     await store.put("k", b"v", ttl_s=1000)
     async with redis.asyncio.Redis(port=master.port, protocol=2) as raw:
         assert await raw.wait(1, 5000) == 1
-    async with redis.asyncio.Redis(port=sentinel.port, protocol=2) as raw, asyncio.timeout(30):
+    async with (
+        redis.asyncio.Redis(port=sentinel.port, protocol=2) as raw,
+        asyncio.timeout(PATIENCE_S),
+    ):
         while not (await raw.sentinel_slaves("here")):
             await asyncio.sleep(0.05)
 
     master.kill()
 
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_S):
         while True:
             try:
                 await store.ping()

@@ -15,6 +15,7 @@ import pytest
 from gateway.errors import StoreUnavailableError
 from gateway.storage.sqlite import SqliteStore
 from gateway.storage.sqlite_file import VERSION
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
 
@@ -172,7 +173,7 @@ async def test_a_message_reaches_another_process(store, path):
 
     await store.publish("c", b"hello")
 
-    async with asyncio.timeout(1.5):
+    async with asyncio.timeout(PATIENCE_S):
         assert await asyncio.to_thread(process.stdout.readline) == "b'hello'\n"
     process.communicate()
 
@@ -271,7 +272,7 @@ async def test_a_file_put_back_from_a_backup_is_read(store, path, tmp_path, cloc
 
     assert await store.get("k") == b"from the backup"
     await store.publish("c", b"new")
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_S):
         # The end of a session may have been told of in the file that was there.
         assert [await heard.get(), await heard.get()] == [b"gap", b"new"]
 

@@ -3,6 +3,7 @@ import asyncio
 from gateway.errors import StoreUnavailableError
 from gateway.storage.memory import MemoryStore
 from gateway.storage.sweeper import sweep_forever
+from tests.patience import PATIENCE_S
 
 
 async def test_it_goes_on_after_the_store_failed(clock, caplog):
@@ -22,7 +23,7 @@ async def test_it_goes_on_after_the_store_failed(clock, caplog):
     await store.put("k", b"v", ttl_s=10)
     clock.now += 10
     sweeper = asyncio.get_running_loop().create_task(sweep_forever(store, clock, every_s=0))
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(PATIENCE_S):
         await swept.wait()
     sweeper.cancel()
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway import build
-from gateway.cli import whereabouts
+from gateway.cli import garbage, whereabouts
 from gateway.cli.logs import log_to_stderr
 from gateway.cli.options import config_option
 from gateway.errors import GatewayError, SettingsError
@@ -38,6 +38,7 @@ def serve_command(config: Path | None) -> None:
     Example: gatepost serve -c gatepost.yaml
     """
     log_to_stderr()
+    garbage.leave_while_starting()
     from gateway.settings.load import load
 
     read = partial(load, config, os.environ)
@@ -74,6 +75,7 @@ async def _alone(loaded: "Loaded", read: "Callable[[], Loaded]") -> int:
 
     gateway = Gateway(loaded.settings)
     await gateway.start()
+    garbage.collect_from_now_on()
     _log.info("serving %s on port %d (%s)", loaded.settings.public_url[0], gateway.port, build())
 
     def told(succeeded: bool) -> None:
@@ -101,6 +103,7 @@ async def _many(loaded: "Loaded", read: "Callable[[], Loaded]", workers: int) ->
         for problem in failed.problems:
             click.echo(before + problem, err=True)
         return failed.status
+    garbage.collect_from_now_on()
     served = loaded.settings.public_url[0]
     _log.info("serving %s with %d workers (%s)", served, workers, build())
 

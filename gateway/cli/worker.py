@@ -10,6 +10,7 @@ import sys
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
+from gateway.cli import garbage
 from gateway.cli.logs import log_to_stderr
 from gateway.errors import GatewayError, SettingsError
 from gateway.server.channel import Channel, open_channel
@@ -24,6 +25,7 @@ def run_worker(descriptor: int) -> int:
     import uvloop
 
     log_to_stderr()
+    garbage.leave_while_starting()
     # The supervisor is told of these, and says what to do.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -44,6 +46,7 @@ async def _work(end: socket.socket) -> int:
     number, _, (settings, place) = message
     gateway = Gateway(settings, place)
     failed = await _attempt(gateway.start())
+    garbage.collect_from_now_on()
     channel.send((number, failed))
     if failed is None:
         await _serve(gateway, channel)

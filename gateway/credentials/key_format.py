@@ -16,6 +16,7 @@ from gateway.sessions.sealing import RandomBytes
 _ID_BYTES = 8
 _SECRET_BYTES = 32
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
 # As many digits as the largest numbers of 32 and of 4 bytes have.
 _SECRET_CHARS = 43
 _CHECKSUM_CHARS = 6
@@ -63,7 +64,9 @@ def is_whole(text: str) -> bool:
 
 def checksum(text: str) -> str:
     """CRC-32 of `text` in base 62, the most significant digit first."""
-    return _base62(zlib.crc32(text.encode()), _CHECKSUM_CHARS)
+    rest, last = divmod(zlib.crc32(text.encode()), len(_PAIRS))
+    first, middle = divmod(rest, len(_PAIRS))
+    return _PAIRS[first] + _PAIRS[middle] + _PAIRS[last]
 
 
 def _base62(number: int, length: int) -> str:

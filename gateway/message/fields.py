@@ -40,7 +40,12 @@ class Fields:
         self.items: tuple[Field, ...] = tuple(items)
         values: dict[bytes, list[bytes]] = {}
         for name, value in self.items:
-            values.setdefault(name.lower(), []).append(value)
+            key = name.lower()
+            found = values.get(key)
+            if found is None:
+                values[key] = [value]
+            else:
+                found.append(value)
         self._values = values
         self.derived: dict[object, Any] = {}
 

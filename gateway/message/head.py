@@ -21,11 +21,8 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 _METHOD = rb"[!#$%&'*+\-.^_`|~0-9A-Z]{1,64}"
 _REQUEST_LINE = re.compile(rb"(" + _METHOD + rb") ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
-# Possessive: each line either is a field line or the whole block is refused, with no second try.
-_FIELD_LINES = re.compile(rb"(?:" + _TOKEN + rb"++:[\t\x20-\x7e\x80-\xff]*+\r\n)*+")
-_FIELD = re.compile(rb"([^:]++):([^\r]*+)\r\n")
 # The name of each line that is a whole and well-formed field line, and no other's, where no line
-# feed stands alone.
+# feed stands alone.  Possessive: a line either is one or is not, with no second try.
 _NAME = re.compile(rb"^(" + _TOKEN + rb"++):[\t\x20-\x7e\x80-\xff]*+\r\n", re.MULTILINE)
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 # RFC 3986, section 3.2.2, less userinfo; letters beyond ASCII have no place on the wire.
@@ -38,6 +35,7 @@ _ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"u
 # Above this a block of fields is read anew each time: it is unlikely to come again.
 REMEMBERED_BYTES = 4096
 _REMEMBERED_LINES, _REMEMBERED_LINE_BYTES = 1024, 256
+_REMEMBERED_BLOCKS, _REMEMBERED_SEEN = 512, 4096
 _REMEMBERED_RESPONSES, _REMEMBERED_RESPONSE_BYTES = 512, 1024
 
 
@@ -45,9 +43,8 @@ class HeadError(ValueError):
     """The head is not well-formed; the message says how, quoting the peer with !r."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class RequestFields:
-    """All that the fields of a request say about it, short of its request line.
+    """All that the fields of a request say about it, short of its request line.  Never changed.
 
     Attributes:
         host: The Host field in lower case, without trailing dot and default port; ``""`` when
@@ -58,12 +55,24 @@ class RequestFields:
         expects_continue: Whether the client waits for ``100 Continue`` before its body.
     """
 
-    fields: Fields
-    host: str
-    length: int
-    connection: frozenset[bytes]
-    upgrade: bytes
-    expects_continue: bool
+    __slots__ = ("connection", "expects_continue", "fields", "host", "length", "upgrade")
+
+    def __init__(
+        self,
+        fields: Fields,
+        host: str,
+        length: int,
+        connection: frozenset[bytes],
+        upgrade: bytes,
+        *,
+        expects_continue: bool,
+    ) -> None:
+        self.fields = fields
+        self.host = host
+        self.length = length
+        self.connection = connection
+        self.upgrade = upgrade
+        self.expects_continue = expects_continue
 
 
 class RequestHead:
@@ -199,10 +208,7 @@ def _read_response_head(head: bytes) -> ResponseHead:
     if match is None:
         raise HeadError(f"not a status line: {line[:200]!r}")
     minor, status = match.groups()
-    lines = block.split(b"\r\n")
-    names = _NAME.findall(block)
-    if lines.pop() or not len(names) == len(lines) == block.count(b"\n"):
-        raise HeadError(f"not well-formed fields: {_first_bad_line(block)[:200]!r}")
+    names, lines = _split_fields(block)
     # An app's answers have the same few lists of names, however their values differ.
     shape = _shape(tuple(names))
     http_1_0 = minor == b"0"
@@ -263,14 +269,23 @@ def parse_field_lines(block: bytes) -> tuple[Field, ...]:
     Raises:
         HeadError: A line is not ``name:value``, or a control character is in it.
     """
-    if _FIELD_LINES.fullmatch(block) is None:
+    names, lines = _split_fields(block)
+    fields = zip(names, lines, strict=True)
+    return tuple([(name, line[len(name) + 1 :].strip(b" \t")) for name, line in fields])
+
+
+def _split_fields(block: bytes) -> tuple[list[bytes], list[bytes]]:
+    """The names, and the whole lines without their ends, of well-formed field lines."""
+    lines = block.split(b"\r\n")
+    names: list[bytes] = _NAME.findall(block)
+    if lines.pop() or not len(names) == len(lines) == block.count(b"\n"):
         raise HeadError(f"not well-formed fields: {_first_bad_line(block)[:200]!r}")
-    return tuple([(name, value.strip(b" \t")) for name, value in _FIELD.findall(block)])
+    return names, lines
 
 
 def _first_bad_line(block: bytes) -> bytes:
     lines = block.split(b"\r\n")
-    return next((n for n in lines if n and not _FIELD_LINES.fullmatch(n + b"\r\n")), b"")
+    return next((n for n in lines if n and not _NAME.fullmatch(n + b"\r\n")), b"")
 
 
 def _read_fields(block: bytes, http_1_0: bool) -> RequestFields:
@@ -300,9 +315,27 @@ def _read_fields(block: bytes, http_1_0: bool) -> RequestFields:
     )
 
 
-# A client on a kept connection sends the same fields again and again, so that most blocks have
-# been read before.  Reading is pure: the same bytes always mean the same.
-_remembered_fields = lru_cache(maxsize=512)(_read_fields)
+def _remembered_fields(block: bytes, http_1_0: bool) -> RequestFields:
+    """As `_read_fields`, for clients whose fields come again.  Reading is pure."""
+    key = block, http_1_0
+    known = _KNOWN_FIELDS.get(key)
+    if known is None:
+        known = _read_fields(block, http_1_0)
+        # Not those that come but once: a flood would fill the memory with them, past all caches.
+        seen = hash(key)
+        if seen not in _SEEN_ONCE:
+            if len(_SEEN_ONCE) >= _REMEMBERED_SEEN:
+                _SEEN_ONCE.clear()
+            _SEEN_ONCE.add(seen)
+        else:
+            if len(_KNOWN_FIELDS) >= _REMEMBERED_BLOCKS:
+                _KNOWN_FIELDS.clear()
+            _KNOWN_FIELDS[key] = known
+    return known
+
+
+_KNOWN_FIELDS: Final[dict[tuple[bytes, bool], RequestFields]] = {}
+_SEEN_ONCE: Final[set[int]] = set()
 
 
 def _expects_continue(fields: Fields, http_1_0: bool) -> bool:

@@ -1,11 +1,11 @@
 """What an access token must say (RFC 9068, and the looser world), and who it is about; pure."""
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.model import Identity
 from gateway.oidc.claims import Person, make_identity
+from gateway.oidc.numbers import finite
 from gateway.oidc.registration import ClaimNames
 
 # As for ID tokens; RFC 9068 names no number, RFC 7519, section 4.1.4, "a few minutes".
@@ -154,14 +154,9 @@ def read_time(claims: Mapping[str, object], name: str) -> float | None:
     value = claims.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise UnacceptableTokenError(INVALID, f"{name} is {value!r}")
-    try:
-        number = float(value)
-    except OverflowError:
-        number = math.inf
-    if not math.isfinite(number) or abs(number) >= 2**53:
-        raise UnacceptableTokenError(INVALID, f"{name} is out of range")
+    number = finite(value)
+    if number is None or abs(number) >= 2**53:
+        raise UnacceptableTokenError(INVALID, f"{name} is {str(value)[:100]!r}")
     return number
 
 

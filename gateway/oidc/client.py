@@ -1,6 +1,5 @@
 """The calls of the code flow that go straight to the provider, as one client."""
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
@@ -17,6 +16,7 @@ from gateway.oidc.errors import (
     UserinfoFailedError,
 )
 from gateway.oidc.http import Answer, ProviderHttp
+from gateway.oidc.numbers import finite
 from gateway.oidc.registration import Registration
 
 _OK = 200
@@ -85,9 +85,8 @@ def _expiry(value: object, now: float) -> float | None:
     # Some providers quote the number.
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:12])
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        return None
-    return now + max(0.0, float(value))
+    seconds = finite(value)
+    return None if seconds is None else now + max(0.0, seconds)
 
 
 class ProviderClient:

@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import math
 from base64 import urlsafe_b64encode
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from gateway.oidc.errors import (
     IssuerMismatchError,
     NonceMismatchError,
 )
+from gateway.oidc.numbers import finite
 from gateway.oidc.tokens import SignedToken
 
 # Clocks of well-kept machines differ by less; OpenID Connect Core 1.0 allows "a few minutes".
@@ -125,9 +125,10 @@ def _time(claims: Mapping[str, object], name: str) -> float | None:
     value = claims.get(name)
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InvalidIdTokenError(f"the ID token's {name} is {value!r}")
-    return float(value)
+    number = finite(value)
+    if number is None:
+        raise InvalidIdTokenError(f"the ID token's {name} is {str(value)[:100]!r}")
+    return number
 
 
 def _judge_access_token_hash(token: SignedToken, access_token: str | None) -> None:

@@ -1,12 +1,12 @@
 """What a logout token must say (OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.6)."""
 
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from gateway.errors import GatewayError
 from gateway.oidc.id_token import LEEWAY_S, MAX_SUBJECT_CHARACTERS
 from gateway.oidc.keys import KeySource
+from gateway.oidc.numbers import finite
 from gateway.oidc.registration import Registration
 from gateway.oidc.tokens import (
     BadTokenError,
@@ -130,10 +130,11 @@ def _media_type(typ: str) -> str:
 
 
 def _time(claims: Mapping[str, object], name: str) -> float:
-    value = claims.get(name)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise InvalidLogoutTokenError(f"the logout token's {name} is {value!r}")
-    return float(value)
+    number = finite(claims.get(name))
+    if number is None:
+        shown = str(claims.get(name))[:100]
+        raise InvalidLogoutTokenError(f"the logout token's {name} is {shown!r}")
+    return number
 
 
 def _text(claims: Mapping[str, object], name: str, most: int = _MAX_ID_CHARACTERS) -> str | None:

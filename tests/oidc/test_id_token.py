@@ -47,7 +47,9 @@ def test_no_configuration_makes_the_leeway_more_than_a_minute(leeway_s):
     assert not is_good(expected={"leeway_s": leeway_s}, exp=NOW - 61)
 
 
-@pytest.mark.parametrize("value", [True, "1", [], {}, float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    "value", [True, "1", [], {}, float("inf"), float("nan"), pytest.param(10**400, id="huge")]
+)
 @pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
 def test_a_time_is_a_finite_number(name, value):
     assert not is_good(**{name: value})

@@ -220,6 +220,10 @@ class TokenEndpoint:
                 self._apps.tokens.wrong.give_back(request.client)
                 raise
             raise OAuthError(error, refused.reason, detail=str(refused)) from refused
+        except OAuthError:
+            # What was brought is good; only more was asked for than it gives.
+            self._apps.tokens.wrong.give_back(request.client)
+            raise
         self._apps.tokens.wrong.give_back(request.client)
         self._deps.on_sign_in(provider, "success")
         return issued

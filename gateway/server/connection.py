@@ -228,7 +228,8 @@ class ClientConnection(Line):
             while self._may_begin:
                 if self._spent >= _TURN:
                     self._rest()
-                elif not self._read_request():
+                    break
+                if not self._read_request():
                     break
         except GatewayError as error:
             self._refuse_bytes(error)

@@ -255,10 +255,6 @@ class SessionManager:
         """End every session of the issuer's subject."""
         return await self._end_under(records.subject_indexes(self.sealer, issuer, subject))
 
-    async def end_by_sid(self, issuer: str, provider_sid: str) -> list[Ended]:
-        """End the sessions that the provider's session `provider_sid` gave rise to."""
-        return await self._end_under(records.sid_indexes(self.sealer, issuer, provider_sid))
-
     async def end_for(self, user: str) -> list[Ended]:
         """End every session of `user`."""
         return await self._end_under(records.user_indexes(self.sealer, user))

@@ -251,6 +251,10 @@ async def test_an_exchange_says_what_it_wants_and_gets_that_or_nothing(start):
     for changes, error, reason in WRONG_EXCHANGES:
         document = refused_with(await phone.exchange(given["id_token"], **changes), error, reason)
         assert document["error_description"]
+    # Who may not have more is no guesser.
+    for _ in range(25):
+        refused = await phone.exchange(given["id_token"], scope="admin")
+        refused_with(refused, "invalid_scope", "scope-not-granted")
     assert listed(phone) == []
     # Nothing was used up.
     tokens_of(await phone.exchange(given["id_token"]))

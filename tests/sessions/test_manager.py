@@ -179,10 +179,11 @@ async def test_ending_by_subject_sid_and_user(manager, sign_in, clock):
     def living():
         return {k for k, cookie in cookies.items() if manager.recall(cookie, clock.now)}
 
-    assert await manager.end_by_sid("https://other.example.com", "s1") == []
+    assert await manager.list_by_sid("https://other.example.com", "s1") == []
     assert await manager.end_all("https://other.example.com", "alice-subject") == []
     assert len(living()) == 4
-    assert {e.info.user for e in await manager.end_by_sid(ISSUER, "s1")} == {"alice", "bob"}
+    ended = await manager.end_these(await manager.list_by_sid(ISSUER, "s1"))
+    assert {it.info.user for it in ended} == {"alice", "bob"}
     assert living() == {("alice", "s2"), ("bob", None)}
     assert len(await manager.end_all(ISSUER, "alice-subject")) == 1
     assert living() == {("bob", None)}
@@ -496,7 +497,7 @@ async def test_sessions_outlive_a_rotation_of_the_secret(manager, make_manager, 
     await rotated.load(cookie, clock.now)
     await rotated.upkeep()  # The touch moves it under the newest secret.
     assert len(await forgotten.list_for("alice")) == 1
-    assert len(await rotated.end_by_sid(ISSUER, "s1")) == 1
+    assert len(await rotated.list_by_sid(ISSUER, "s1")) == 1
 
 
 async def test_the_cache_is_bounded(make_manager, sign_in, clock):

@@ -41,8 +41,8 @@ _HALF_CLOSED_S = 1.0
 # How long a client asks for nothing before its last fields are forgotten.
 _PAUSE_S = 5.0
 # How much work is done for a client before all others have a turn: some milliseconds.  A chunk of a
-# body and a field of a head are 1, and a request is 32 more.
-_TURN, _REQUEST = 1024, 32
+# body, a field and 32 bytes of a head are 1 each, and a request is 32 more.
+_TURN, _REQUEST, _HEAD_BYTES = 1024, 32, 32
 # What nginx logs for a client that left before its answer; never sent.
 _CLIENT_LEFT = 499
 
@@ -126,6 +126,8 @@ class ClientConnection(Line):
         else:
             if not self._buffer and self._entry is None:
                 self._since = self._front.now
+                # The loop gives more in the same round only where it filled its buffer, and
+                # whatever fills that is more than a turn.
                 self._spent = 0
             self._buffer += data
             if self._entry is None and not self._choked:
@@ -138,6 +140,10 @@ class ClientConnection(Line):
         exchange = self._exchange
         if exchange is not None and exchange.is_tunnel:
             return exchange.client_eof() and self._transport.can_write_eof()
+        if self._resting:
+            # Only TLS tells it now, and could not send the answers to what is left.
+            self._close()
+            return False
         if self._entry is None or self._abort_at or self._body is not None:
             return False
         if not self._transport.can_write_eof():  # TLS has no half-closed connections.
@@ -168,7 +174,7 @@ class ClientConnection(Line):
         self._choked = False
         if self._exchange is not None:
             self._exchange.client_writable(writable=True)
-        elif self._entry is None and not self._abort_at:
+        elif self._entry is None and not self._abort_at and not self._transport.is_closing():
             self.resume_reading()
             self._read_requests()
 
@@ -214,7 +220,7 @@ class ClientConnection(Line):
     def drain(self) -> None:
         """See Watched."""
         self._closing = True
-        if self._entry is None:
+        if self._entry is None and not self._resting:
             self._transport.close()
 
     # The way of a request.
@@ -249,6 +255,8 @@ class ClientConnection(Line):
                 self._take_body(data)
         elif self._entry is None and not self._choked:
             self._read_requests()
+            if self._is_last and self._entry is None and not self._resting:
+                self._transport.close()
 
     @property
     def _may_begin(self) -> bool:
@@ -257,10 +265,12 @@ class ClientConnection(Line):
 
     def _read_request(self) -> bool:
         """Begin one request; False when its head is not complete."""
+        before = len(self._buffer)
         head, self._buffer = self._heads.next(self._buffer, self._front.limits.head_bytes)
         if head is None:
             return False
-        self._spent += _REQUEST + len(head.of.fields.items)
+        head_bytes = before - len(self._buffer)
+        self._spent += _REQUEST + len(head.of.fields.items) + head_bytes // _HEAD_BYTES
         self._begin(head)
         return True
 
@@ -353,6 +363,7 @@ class ClientConnection(Line):
         elif body.done:
             self._body = None
             self._buffer = rest
+            self._spent += len(body.trailers)
             outbound = self._outbound
             trailers: tuple[Field, ...] = ()
             if outbound is not None and body.trailers:
@@ -462,14 +473,18 @@ class ClientConnection(Line):
         )
 
     def _skip_body(self) -> None:
-        """Pass over the body of a request that is answered without it, if it is here already."""
+        """Pass over the body of a request that is answered without it, if it is here already.
+
+        One of very many chunks counts as not here.
+        """
         body = self._body
         if body is None:
             return
         try:
-            _, rest = body.feed(self._buffer)
+            pieces, rest = body.feed(self._buffer)
         except HeadError:
             return
+        self._spent += len(pieces) + len(body.trailers)
         self._buffer = b""
         if body.done:
             self._body = None

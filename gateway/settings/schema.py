@@ -152,7 +152,7 @@ class LimitSettings(Section):
     """What one client may take; 0 is no limit."""
 
     head_bytes: Size = Field(
-        32 * 1024, description="Request line and fields together; of fields, 500 at most."
+        32 * 1024, description="Request line and fields together; of fields, 2,000 at most."
     )
     body_bytes: Size = Field(0, description="Request body; 0 is no limit.")
     header_timeout: Duration = Field(10.0, description="Until the head is complete.")

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from tests.dataplane.harness import request
 from tests.patience import PATIENCE_S
 
@@ -56,6 +58,77 @@ async def test_tiny_chunks_are_passed_on_some_at_a_time(gateway, raw_upstream):
 
     assert most <= CHUNKS
     assert (await client.response("POST")).body == b"ok"
+
+
+async def served_by(running):
+    """A client, and the gateway's end of its connection."""
+    client = await running.client()
+    async with asyncio.timeout(PATIENCE_S):
+        while not running.gateway._front._connections:
+            await asyncio.sleep(0)
+    (connection,) = running.gateway._front._connections
+    return client, connection
+
+
+@pytest.mark.parametrize("size", [40, 1000, 6000, 16_000, 32_000])
+async def test_what_fills_the_loops_buffer_is_more_than_a_turn(gateway, size):
+    running = await gateway()
+    client, connection = await served_by(running)
+    shortest = request("/", "X: ", method="TRACE")
+    one = shortest.replace(b"X: ", b"X: " + b"a" * (size - len(shortest)))
+
+    # However it is cut, so that none of it is left for the next turn.
+    count = 256_000 // len(one)
+    connection.data_received(one * count)
+
+    assert connection._resting
+    for _ in range(count):
+        assert (await client.response("TRACE")).status == 405
+
+
+async def test_bodies_that_nobody_wants_are_work_too(gateway):
+    running = await gateway()
+    decisions = running.gateway._lasting.metrics.decisions
+    client, connection = await served_by(running)
+    chunks = b"1\r\na\r\n" * 1000 + b"0\r\n\r\n"
+
+    connection.data_received(
+        request("/", "Transfer-Encoding: chunked", method="TRACE", body=chunks) * 20
+    )
+
+    assert connection._resting
+    assert sum(decisions.values()) <= 2
+    for _ in range(20):
+        assert (await client.response("TRACE")).status == 405
+
+
+async def test_a_connection_that_closes_begins_no_more(gateway):
+    running = await gateway()
+    decisions = running.gateway._lasting.metrics.decisions
+    _, connection = await served_by(running)
+    connection.pause_writing()
+    connection.data_received(request(method="TRACE") * 100)
+    connection._spent = CHUNKS
+    connection._transport.close()
+
+    connection.resume_writing()
+
+    assert not decisions
+
+
+async def test_a_drain_amid_many_requests_is_told(gateway):
+    running = await gateway()
+    client, connection = await served_by(running)
+    connection.data_received(request(method="TRACE") * 200)
+    assert connection._resting
+
+    connection.drain()
+
+    answers = 1
+    while not (await client.response("TRACE")).closes:
+        answers += 1
+    assert answers <= REQUESTS
+    assert await client.is_closed()
 
 
 async def test_many_requests_one_after_the_other_are_all_answered(gateway, raw_upstream):

@@ -111,6 +111,12 @@ def slow_machines_are_no_outage(monkeypatch):
         monkeypatch.setattr(f"gateway.storage.{limit}", PATIENCE_S)
 
 
+async def test_a_crowd_is_answered(store):
+    await asyncio.gather(*(store.put(f"k{n}", b"v", ttl_s=60) for n in range(300)))
+
+    assert await asyncio.gather(*(store.get(f"k{n}") for n in range(300))) == [b"v"] * 300
+
+
 async def test_an_index_finds_more_than_a_page(store):
     keys = [f"{number:04}" for number in range(1203)]
     for at in range(0, len(keys), 100):

@@ -176,14 +176,6 @@ async def test_a_store_closes_while_the_server_hangs(server, store):
     server.resume()
 
 
-async def test_a_crowd_is_answered(shared, tmp_path, clock):
-    store = open_store(shared, tmp_path, clock)
-    await asyncio.gather(*(store.put(f"k{n}", b"v", ttl_s=10) for n in range(100)))
-
-    assert await asyncio.gather(*(store.get(f"k{n}") for n in range(100))) == [b"v"] * 100
-    await store.aclose()
-
-
 START = """
 import asyncio, sys
 from pathlib import Path

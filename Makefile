@@ -6,7 +6,7 @@ PORT ?= 8080
 # Given to pytest: make test ARGS="-k sign_in"
 ARGS ?=
 # How many processes test beside each other: many tests wait for servers.  0 is one after the other.
-BESIDE ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN) + 1)))
+BESIDE ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 8 ? n + 1 : 8)))
 
 # Debian's packages for the tests and for the measurements: the one place that lists them.
 TEST_PACKAGES := chromium chromium-driver pgbouncer postgresql redis-sentinel redis-server

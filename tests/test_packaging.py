@@ -10,6 +10,8 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
+import urllib.error
+import urllib.request
 import zipfile
 from ast import literal_eval
 from fnmatch import fnmatch
@@ -440,10 +442,16 @@ def test_the_installed_gateway_starts_from_the_environment_alone_and_passes_its_
     try:
         wait_until(lambda: answers(f"http://127.0.0.1:{admin_port}/healthz"), process, "serve")
         well = subprocess.run([installed, "healthcheck"], **options, capture_output=True)
+        nowhere = f"http://127.0.0.1:{port}/_gatepost/nowhere"
+        asked = urllib.request.Request(nowhere, headers={"Accept": "text/html"})
+        with pytest.raises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(asked)
     finally:
         status = terminate(process, "gatepost serve")
 
     assert sick.returncode == 1
     assert well.returncode == 0, well.stderr
+    # A person is told on a page, which shows that pages are there and are made.
+    assert refused.value.headers["Content-Type"] == "text/html; charset=utf-8"
     assert status == 0, log_path.read_text()
     assert {path.name for path in tmp_path.iterdir()} == {"data", "log"}

@@ -446,6 +446,7 @@ def test_the_installed_gateway_starts_from_the_environment_alone_and_passes_its_
         asked = urllib.request.Request(nowhere, headers={"Accept": "text/html"})
         with pytest.raises(urllib.error.HTTPError) as refused:
             urllib.request.urlopen(asked)
+        refused.value.close()
     finally:
         status = terminate(process, "gatepost serve")
 

@@ -107,7 +107,7 @@ async def test_a_key_of_the_command_is_good_three_ways_and_never_reaches_the_app
         assert key.split("_")[2] not in gateway.log()
 
 
-async def test_a_revoked_key_is_refused_everywhere_within_two_seconds(pair):
+async def test_a_revoked_key_is_refused_everywhere_at_once(pair):
     gateways = await pair()
     key, kept = made(gateways[0], "--user", "a"), made(gateways[0], "--user", "a")
     for gateway in gateways:

@@ -19,10 +19,9 @@ from tests.fixtures.demo import sign_in_at_demo_provider
 from tests.fixtures.gateway import clean_environment
 from tests.fixtures.network import take_free_port
 from tests.fixtures.oidc import sign_out_at_oidc_provider
+from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
-# Told of an end by message, a gateway needs no time; by its own checks alone, thirty seconds.
-TOLD_S = 20.0
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n"
 BACK_CHANNEL = {
@@ -54,7 +53,7 @@ class Tunnel:
 
     async def closed(self) -> bool:
         try:
-            async with asyncio.timeout(TOLD_S):
+            async with asyncio.timeout(PATIENCE_S):
                 return await self.reader.read() == b""
         except ConnectionError:
             return True

@@ -16,6 +16,7 @@ from gateway.forward.response import (
     NO_BODY_STATUS,
     SWITCHING_PROTOCOLS,
     AppCookies,
+    announces_body,
     body_length,
     framing_line,
     without_framing,
@@ -34,6 +35,8 @@ from gateway.message.head import (
 )
 
 _MAX_HEAD_BYTES = 65536
+# A hint or two are usual; an app that reports progress (102) does so every few seconds.
+_MAX_INTERIM = 100
 _CONTINUE = 100
 _OK = 200
 _NO_CONTENT = 204
@@ -140,6 +143,8 @@ class Exchange:
     _buffer = b""
     _chunk_out = False
     _keep = True
+    _continued = False
+    _interim = 0
     _open_ended = False
     _retried = False
     _sent_body = False
@@ -306,14 +311,20 @@ class Exchange:
                 return
             head = parse_response_head(data[: end + 2])
             data = data[end + 4 :]
-            if head.status < _OK or head.status == _NO_CONTENT:
-                head = without_framing(head)
-            if head.status >= _OK or head.status == SWITCHING_PROTOCOLS:
+            if head.status >= _OK:
                 self._start_response(head, data)
                 return
-            self._pass_interim(head)
+            if head.status == SWITCHING_PROTOCOLS:
+                self._start_tunnel(without_framing(head), data)
+                return
+            self._pass_interim(without_framing(head))
 
     def _pass_interim(self, head: ResponseHead) -> None:
+        self._interim += 1
+        if self._interim > _MAX_INTERIM:
+            raise HeadError(f"more than {_MAX_INTERIM} interim answers")
+        if head.status == _CONTINUE:
+            self._continued = True
         wanted = self._outbound.of.expects_continue or head.status != _CONTINUE
         if wanted and not self._client.http_1_0:
             outbound = self._outbound
@@ -321,16 +332,20 @@ class Exchange:
 
     def _start_response(self, head: ResponseHead, rest: bytes) -> None:
         outbound, client = self._outbound, self._client
-        if head.status == SWITCHING_PROTOCOLS:
-            self._start_tunnel(head, rest)
-            return
-        length, framing = head.length, b""
+        length, framing, in_step = head.length, b"", self._is_in_step()
         if length < 0 or outbound.method == "HEAD" or head.status in NO_BODY_STATUS:
             length = body_length(head, outbound.method)
+            # A body that must not be there would come late, as the answer to the next request.
+            in_step = (
+                in_step and outbound.method != "HEAD" and (length != 0 or not announces_body(head))
+            )
+            if head.status == _NO_CONTENT and announces_body(head):
+                head = without_framing(head)
             framing = framing_line(head, length, http_1_0=client.http_1_0)
         self._chunk_out = framing != b"" and length != 0
         self._open_ended = length == UNTIL_CLOSE
-        self._keep = not (head.http_1_0 or self._open_ended or b"close" in head.connection)
+        ends = head.http_1_0 or self._open_ended or b"close" in head.connection
+        self._keep = in_step and not ends
         if not self._request_done or (client.http_1_0 and length < 0):
             client.close_after_response()
         start = outbound.upstream.rules.start(head, outbound.owned)
@@ -349,6 +364,17 @@ class Exchange:
             self._end(rest)
         else:
             self._pass_body(rest, before, head.status)
+
+    def _is_in_step(self) -> bool:
+        """Whether the upstream, which answers now, knows where the next request would begin.
+
+        One that was asked for another protocol may read it in that; one that answers before
+        the body's end, or instead of 100 (Continue), may take what is left for a request.
+        """
+        of = self._outbound.of
+        if of.upgrade or not self._request_done:
+            return False
+        return self._continued or not of.expects_continue
 
     def _pass_body(self, data: bytes, before: bytes, status: int) -> None:
         body = self._body

@@ -114,6 +114,11 @@ def body_length(head: ResponseHead, method: str) -> int:
     return 0 if method == "HEAD" or head.status in NO_BODY_STATUS else head.length
 
 
+def announces_body(head: ResponseHead) -> bool:
+    """Whether the fields say that a body follows, whatever the method and the status."""
+    return head.length > 0 or head.length == CHUNKED
+
+
 def without_framing(head: ResponseHead) -> ResponseHead:
     """`head`, of a status that never has a body, less what announces one.
 

@@ -51,7 +51,8 @@ class RequestFields:
             absent, which only HTTP/1.0 may be.
         length: Content-Length, 0 when there is no body, or `CHUNKED`.
         connection: Lower-cased tokens of Connection.
-        upgrade: The protocol asked for, when Connection asks for it too; else ``b""``.
+        upgrade: The protocol asked for, when Connection asks for it too and no body follows; else
+            ``b""``.
         expects_continue: Whether the client waits for ``100 Continue`` before its body.
     """
 
@@ -301,18 +302,28 @@ def _read_fields(block: bytes, http_1_0: bool) -> RequestFields:
             raise HeadError(f"more than one {name.decode()} field")
     connection = fields.tokens(b"connection")
     length = _length(values, http_1_0=http_1_0)
-    # RFC 9110, section 7.8: a server ignores it in HTTP/1.0.
-    asks_upgrade = not http_1_0 and b"upgrade" in connection and bool(values[b"upgrade"])
-    upgrade = values[b"upgrade"][0] if asks_upgrade else b""
     return RequestFields(
         fields=fields,
         host=_host(values[b"host"], http_1_0),
         length=0 if length == UNTIL_CLOSE else length,
         connection=connection,
-        # Never h2c: what flows after it is a second HTTP that no rule has seen.
-        upgrade=b"" if b"h2c" in fields.tokens(b"upgrade") else upgrade,
+        upgrade=_upgrade(fields, length, http_1_0=http_1_0),
         expects_continue=_expects_continue(fields, http_1_0),
     )
+
+
+def _upgrade(fields: Fields, length: int, *, http_1_0: bool) -> bytes:
+    """The protocol to ask the upstream for, ``b""`` for none."""
+    protocols = fields.tokens(b"upgrade")
+    # RFC 9110, section 7.8: a server ignores it in HTTP/1.0, and where Connection does not name it.
+    if http_1_0 or not protocols or b"upgrade" not in fields.tokens(b"connection"):
+        return b""
+    # A server that ends a head at its Upgrade reads the body as the next request (uvicorn with
+    # httptools; aiohttp, GHSA-mfx4-hv73-q22v).
+    if length not in (0, UNTIL_CLOSE):
+        return b""
+    # Never h2c: what flows after it is a second HTTP that no rule has seen.
+    return b"" if b"h2c" in protocols else fields.all(b"upgrade")[0]
 
 
 def _remembered_fields(block: bytes, http_1_0: bool) -> RequestFields:

@@ -25,6 +25,8 @@ _WIDE_ESCAPE = re.compile(rb"%[uU]([0-9A-Fa-f]{4})")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _PARAMETERS = re.compile(rb";[^/]*")
 _SLASHES = re.compile(rb"/{2,}")
+_SLASH_OR_BACKSLASH = (b"/", b"\\")
+_AUTHORITY_END = re.compile(rb"[/\\]")
 _QUERY_OR_FRAGMENT = re.compile(rb"[?#]")
 # RFC 3629, section 3: C0 and C1 never start a sequence, and E0 is never followed by 80..9F; old
 # decoders take both, so that C0 AF is "/" and C0 AE is ".".
@@ -125,13 +127,22 @@ def _merge_slashes(form: bytes) -> bytes:
 
 
 def _drop_authority(form: bytes) -> bytes:
-    """``//host/path`` read as a network-path reference (RFC 3986, section 4.2).
-
-    That is what ``new URL(request.url, base)`` makes of it in Node.
-    """
+    """``//host/path`` read as a network-path reference (RFC 3986, section 4.2)."""
     if not form.startswith(b"//"):
         return form
     return b"/" + form[2:].partition(b"/")[2]
+
+
+def _drop_authority_behind_any_slashes(form: bytes) -> bytes:
+    """``///host/path`` and ``/\\host/path`` as ``new URL(request.url, base)`` reads them in Node.
+
+    WHATWG URL, "special authority ignore slashes state": any run of two or more slashes and
+    backslashes is passed over, and what stands before the next one is the authority.
+    """
+    if form[1:2] not in _SLASH_OR_BACKSLASH:
+        return form
+    rest = _AUTHORITY_END.split(form.lstrip(b"/\\"), maxsplit=1)
+    return b"/" + rest[1] if len(rest) > 1 else b"/"
 
 
 def _resolve_dots(form: bytes) -> bytes:
@@ -178,6 +189,7 @@ _STEPS_ON_RAW: tuple[_Step, ...] = (
     _cut_from_parameters,
     _merge_slashes,
     _drop_authority,
+    _drop_authority_behind_any_slashes,
     _resolve_dots,
 )
 _STEPS: tuple[_Step, ...] = (

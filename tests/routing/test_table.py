@@ -152,6 +152,9 @@ def test_a_path_whose_readings_agree_is_served(make_request, target, name):
         b"/nowhere/../admin", b"/nowhere/..;/public", b"/admin%00", b"/admin%23x", b"/admin%3fx",
         b"/public/%252e%252e/admin", b"/public/../_gatepost/x", b"/_gatepost/../admin",
         b"/_gatepost;x", b"//_gatepost/x", b"/public%2f..%2fadmin",
+        b"//x/admin", b"///x/admin", b"/////x/admin", b"/\\/x/admin", b"/\\x/admin",
+        b"/\\\\x/admin", b"/\\x\\admin", b"///x:80/admin", b"///u:p@x/admin", b"/%2f/x/admin",
+        b"/%5cx/admin", b"///x/admin?y", b"///x/_gatepost", b"/./\\x/admin",
     ],
 )  # fmt: skip
 def test_a_path_whose_readings_disagree_is_refused(make_request, target):
@@ -179,7 +182,25 @@ def _c_string(path: str) -> str:
     return _nginx(unquote(path, "latin-1").partition("\0")[0])
 
 
-SERVERS = [unquote, _nginx, _tomcat, _iis, _twice, _c_string]
+def _node(path: str) -> str:
+    """What `new URL(path, base).pathname` is (WHATWG URL), decoded."""
+    if path[:2] in ("//", "/\\"):
+        path = "/" + re.sub(r"[/\\]*[^/\\]*", "", path, count=1)[1:]
+    return _dots_of(path.replace("\\", "/"))
+
+
+def _dots_of(path: str) -> str:
+    kept: list[str] = []
+    for segment in path.split("/")[1:]:
+        plain = segment.replace("%2e", ".")
+        if plain == "..":
+            del kept[-1:]
+        elif plain != ".":
+            kept.append(segment)
+    return unquote("/" + "/".join(kept), "latin-1")
+
+
+SERVERS = [unquote, _nginx, _tomcat, _iis, _twice, _c_string, _node]
 
 
 def _walked_around(target: bytes, make_request) -> str | None:
@@ -198,7 +219,7 @@ def _walked_around(target: bytes, make_request) -> str | None:
 
 TRICKS = [
     "/", "//", ".", "..", "..;", ";", ";x=y", "%2e", "%2F", "%5c", "\\", "%252e", "%252f", "%25",
-    "%3b", "%00", "%09", "%20", "%23", "%3f", "%ff", "?", "admin", "public", "x", "%61dmin",
+    "///x", "%3b", "%00", "%09", "%20", "%23", "%3f", "%ff", "?", "admin", "public", "x", "%61dmin",
 ]  # fmt: skip
 
 

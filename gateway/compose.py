@@ -1,7 +1,7 @@
 """Settings -> the parts of a running gateway.  Opens nothing and connects to nothing."""
 
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -26,6 +26,7 @@ from gateway.routing.table import RouteTable
 from gateway.server.front import ClientLimits
 from gateway.settings.schema import AccessRules, ApiKeySettings, Settings, UpstreamSettings
 from gateway.settings.templates import PLACEHOLDER
+from gateway.settings.upstreams import fold_name
 
 
 def client_limits(settings: Settings) -> ClientLimits:
@@ -33,6 +34,7 @@ def client_limits(settings: Settings) -> ClientLimits:
     limits = settings.server.limits
     return ClientLimits(
         head_bytes=limits.head_bytes,
+        fields=limits.fields,
         body_bytes=limits.body_bytes,
         header_s=limits.header_timeout or float("inf"),
         keepalive_s=limits.keepalive_timeout or float("inf"),
@@ -64,10 +66,13 @@ def upstreams_of(settings: Settings, own_cookies: Iterable[bytes]) -> dict[str, 
         OSError, ssl.SSLError: A certificate file cannot be used.
     """
     own = tuple(own_cookies)
-    return {name: _upstream(name, it, own) for name, it in settings.upstreams.items()}
+    max_fields = settings.server.limits.fields
+    return {name: _upstream(name, it, own, max_fields) for name, it in settings.upstreams.items()}
 
 
-def _upstream(name: str, settings: UpstreamSettings, own_cookies: tuple[bytes, ...]) -> Upstream:
+def _upstream(
+    name: str, settings: UpstreamSettings, own_cookies: tuple[bytes, ...], max_fields: int
+) -> Upstream:
     is_tls, at = settings.address
     added = settings.response_headers.set
     return Upstream(
@@ -90,6 +95,7 @@ def _upstream(name: str, settings: UpstreamSettings, own_cookies: tuple[bytes, .
             added={field.encode(): value.encode() for field, value in added.items()},
             reserved=own_cookies,
         ),
+        max_fields,
     )
 
 
@@ -242,6 +248,7 @@ def _upstream_plan(
 ) -> UpstreamPlan:
     of = settings.upstreams[name]
     removed = _removed_names(of)
+    kept = [pattern.encode() for pattern in of.request_fields_kept]
     assertion = of.identity.assertion
     rules = None
     if assertion is not None:
@@ -254,9 +261,13 @@ def _upstream_plan(
     return UpstreamPlan(
         upstream=upstream,
         host=_host_sent(of),
-        fields=FieldRules(configured | removed, key_field(settings)),
-        fields_by_token=FieldRules(configured | removed | {b"authorization"}, key_field(settings)),
-        identity=IdentityFields(_templates(of), rules, sign, new_id=lambda: uuid4().hex),
+        fields=FieldRules(configured | removed, key_field(settings), kept),
+        fields_by_token=FieldRules(
+            configured | removed | {b"authorization"}, key_field(settings), kept
+        ),
+        identity=IdentityFields(
+            _identity_templates(of), _set_templates(of), rules, sign, new_id=lambda: uuid4().hex
+        ),
         owners=owners if of.cookies == "isolate" else None,
         own_cookies=own_cookies,
         logout_paths=frozenset(of.logout_paths),
@@ -273,12 +284,19 @@ def _host_sent(settings: UpstreamSettings) -> bytes | None:
     return urlsplit(settings.url).netloc.encode()
 
 
-def _templates(settings: UpstreamSettings) -> dict[str, Template]:
-    found = {name: compile_template(text) for name, text in identity_mapping(settings).items()}
-    for name, value in settings.request_headers.set.items():
-        make: Callable[[str], Template] = compile_template if value.is_template else literal
-        found[name] = make(value.value)
-    return found
+def _identity_templates(settings: UpstreamSettings) -> dict[str, Template]:
+    """What the app is told of an identity; `request_headers.set` goes before it."""
+    set_names = {fold_name(name) for name in settings.request_headers.set}
+    mapping = identity_mapping(settings).items()
+    return {name: compile_template(t) for name, t in mapping if fold_name(name) not in set_names}
+
+
+def _set_templates(settings: UpstreamSettings) -> dict[str, Template]:
+    """What the app is told on every request."""
+    return {
+        name: compile_template(value.value) if value.is_template else literal(value.value)
+        for name, value in settings.request_headers.set.items()
+    }
 
 
 def identity_mapping(settings: UpstreamSettings) -> Mapping[str, str]:

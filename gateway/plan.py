@@ -16,7 +16,8 @@ from gateway.mutate.outbound import (
     FieldRules,
     forwarded_lines,
     forwarded_lines_behind,
-    steady_part,
+    steady_end,
+    steady_start,
 )
 from gateway.mutate.owners import CookieOwners, OwnedCookies
 from gateway.responses import Admission
@@ -68,25 +69,25 @@ class UpstreamPlan:
         derived = of.fields.derived
         rules = self.fields_by_token if by_token else self.fields
         key, asked = (rules, _STEADY), (request.client, request.host, proxy)
-        kept: tuple[tuple[str, str, str | None], bytes] | None = derived.get(key)
+        kept: tuple[tuple[str, str, str | None], bytes, bytes] | None = derived.get(key)
         if kept is not None and kept[0] == asked:
-            steady = kept[1]
+            start, end = kept[1], kept[2]
         else:
-            steady, may_keep = self._steady_part(request, of, rules, proxy, owned)
+            start, end, may_keep = self._steady_parts(request, of, rules, proxy, owned)
             if may_keep:
-                derived[key] = asked, steady
+                derived[key] = asked, start, end
         method = request.method.encode()
-        return b"".join((method, b" ", request.target.raw, steady, identity, trace, b"\r\n"))
+        return b"".join((method, b" ", request.target.raw, start, identity, trace, end))
 
-    def _steady_part(
+    def _steady_parts(
         self,
         request: Request,
         of: RequestFields,
         rules: FieldRules,
         proxy: str | None,
         owned: OwnedCookies | None,
-    ) -> tuple[bytes, bool]:
-        """It, and whether it follows from the fields, the client's address and its proxy's."""
+    ) -> tuple[bytes, bytes, bool]:
+        """They, and whether they follow from the fields, the client's address and its proxy's."""
         sent = of.fields.all(b"cookie")
         has_owners = any(MARK in field for field in sent)
         tags = owned.tags if has_owners and owned is not None else None
@@ -95,14 +96,10 @@ class UpstreamPlan:
             hops = forwarded_lines(request.client, request.public_url, request.host)
         else:
             hops = forwarded_lines_behind(request, proxy)
-        steady = steady_part(
-            of,
-            rules=rules,
-            host=request.host.encode() if self.host is None else self.host,
-            cookies=cookies,
-            forwarded=hops,
-        )
-        return steady, not has_owners
+        host = request.host.encode() if self.host is None else self.host
+        start = steady_start(of, host=host, forwarded=hops)
+        end = steady_end(of, rules=rules, cookies=cookies)
+        return start, end, not has_owners
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from gateway.message.names import IDENTITY_NAMES, IDENTITY_PREFIXES
 from gateway.model import Identity
 from gateway.mutate.identity import AssertionRules, assertion_claims
-from gateway.mutate.names import IDENTITY_NAMES, IDENTITY_PREFIXES
 from gateway.mutate.templates import PRESETS
 from gateway.settings.load import load
 

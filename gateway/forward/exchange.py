@@ -310,6 +310,7 @@ class Exchange:
                 self._buffer = data
                 return
             head = parse_response_head(data[: end + 2])
+            self._limit_fields(len(head.lines))
             data = data[end + 4 :]
             if head.status >= _OK:
                 self._start_response(head, data)
@@ -318,6 +319,12 @@ class Exchange:
                 self._start_tunnel(without_framing(head), data)
                 return
             self._pass_interim(without_framing(head))
+
+    def _limit_fields(self, count: int) -> None:
+        """Apps read only so many fields, and so do browsers and the proxies in front."""
+        most = self._outbound.upstream.max_fields
+        if 0 < most < count:
+            raise HeadError(f"more than {most} fields")
 
     def _pass_interim(self, head: ResponseHead) -> None:
         self._interim += 1
@@ -383,6 +390,8 @@ class Exchange:
         while rest and not body.done:
             more, rest = body.feed(rest)
             pieces += more
+        if body.trailers:
+            self._limit_fields(len(body.trailers))
         # From here on the client has a part: while it has none, a broken body is still a 502.
         self.status = status
         piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -110,6 +110,7 @@ class Upstream:
     """One app, and the connections to it that are open.
 
     Attributes:
+        max_fields: Of an answer's head, and of its trailer section; 0 is no limit.
         busy: How many connections are in use.
     """
 
@@ -123,11 +124,13 @@ class Upstream:
         address: Address,
         timeouts: Timeouts,
         rules: ResponseRules,
+        max_fields: int,
     ) -> None:
         self.name = name
         self.address = address
         self.timeouts = timeouts
         self.rules = rules
+        self.max_fields = max_fields
         self.busy = 0
         self._ticked_at = 0.0
         self._idle: list[Connection] = []

@@ -30,19 +30,22 @@ class IdentityFields:
 
     def __init__(
         self,
-        templates: Mapping[str, Template],
+        identity: Mapping[str, Template],
+        constants: Mapping[str, Template],
         assertion: AssertionRules | None,
         sign: Sign,
         new_id: Callable[[], str],
     ) -> None:
-        self._templates = tuple(templates.items())
+        """Tell of an identity what `identity` says, and on every request what `constants` says."""
+        self._constants = tuple(constants.items())
+        self._all = (*identity.items(), *self._constants)
         self._assertion = assertion
         self._sign = sign
         self._new_id = new_id
         self._kept: dict[int, tuple[Identity, float, bytes]] = {}
 
     def lines(self, identity: Identity, now: float) -> bytes:
-        """The field lines for `identity` at `now`; literals alone for nobody."""
+        """The field lines for `identity` at `now`; for nobody, the constants alone."""
         kept = self._kept.get(id(identity))
         # The identity is held, so that its number cannot come to mean another one.
         if kept is not None and kept[0] is identity and now < kept[1]:
@@ -56,7 +59,7 @@ class IdentityFields:
 
     def _make(self, identity: Identity, now: float) -> bytes:
         lines = []
-        for name, template in self._templates:
+        for name, template in self._constants if identity.is_anonymous else self._all:
             value = template.fill(identity)
             if value is not None:
                 lines.append(f"{name}: {value}\r\n")

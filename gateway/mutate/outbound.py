@@ -7,8 +7,8 @@ from gateway.credentials.shape import carries_own
 from gateway.message.fields import Field, fold
 from gateway.message.forwarded import append_hop, forwarded_element, traceparent_of
 from gateway.message.head import CHUNKED, RequestFields
+from gateway.message.names import CONNECTION_NAMES, is_identity_name
 from gateway.message.request import Request
-from gateway.mutate.names import CONNECTION_NAMES, is_identity_name
 
 _NEVER_TRAILERS = frozenset({b"authorization", b"trailer"})
 
@@ -18,23 +18,33 @@ class FieldRules:
 
     `removed` are the names the configuration removes or sets, for this or any other upstream;
     `key_field` is the one that may carry an API key of the gateway's, besides Authorization.
+    `kept` are names of what other proxies say, or their beginnings with ``*``, that pass.
     """
 
-    __slots__ = ("_credential_fields", "_dropped", "_key_fields")
+    __slots__ = ("_credential_fields", "_dropped", "_kept", "_kept_beginnings", "_key_fields")
 
-    def __init__(self, removed: Iterable[bytes] = (), key_field: bytes = b"x-api-key") -> None:
-        self._key_fields = frozenset({b"x-api-key", fold(key_field)})
-        self._credential_fields = self._key_fields | {b"authorization"}
+    def __init__(
+        self,
+        removed: Iterable[bytes] = (),
+        key_field: bytes = b"x-api-key",
+        kept: Iterable[bytes] = (),
+    ) -> None:
+        # As they are read, by the name they have when it is folded.
+        self._key_fields = {fold(name): name for name in (b"x-api-key", key_field.lower())}
+        self._credential_fields = frozenset((*self._key_fields, b"authorization"))
         self._dropped = CONNECTION_NAMES | {fold(name) for name in removed}
+        patterns = tuple(kept)
+        self._kept = frozenset(fold(it) for it in patterns if not it.endswith(b"*"))
+        self._kept_beginnings = tuple(fold(it[:-1]) for it in patterns if it.endswith(b"*"))
 
     def lines(self, of: RequestFields) -> bytes:
-        """The field lines that pass, as sent and in order, Cookie aside; then those that frame."""
+        """The field lines that pass, as sent and in order; those that frame and Cookie aside."""
         derived = of.fields.derived
         lines: bytes | None = derived.get(self)
         if lines is None:
             hops = _hops(of)
-            passing = [b"%b: %b\r\n" % f for f in of.fields.items if self._passes(f, hops)]
-            lines = derived[self] = b"".join(passing) + _framing(of)
+            passing = [self._line(f, hops) for f in of.fields.items if self._passes(f, hops)]
+            lines = derived[self] = b"".join(passing)
         return lines
 
     def trailers(self, fields: tuple[Field, ...], of: RequestFields) -> tuple[Field, ...]:
@@ -43,12 +53,38 @@ class FieldRules:
         passing = [f for f in fields if self._passes(f, hops)]
         return tuple(f for f in passing if self._may_trail(fold(f[0])))
 
+    def _line(self, field: Field, hops: frozenset[bytes]) -> bytes:
+        name, value = field
+        if name.lower() == b"trailer":
+            value = self._announced(value, hops)
+            if not value:
+                return b""
+        return b"%b: %b\r\n" % (name, value)
+
+    def _announced(self, value: bytes, hops: frozenset[bytes]) -> bytes:
+        """Of the names in a Trailer field those that may come (RFC 9110, section 6.6.2)."""
+        names = [name.strip(b" \t") for name in value.split(b",")]
+        return b", ".join(
+            [n for n in names if self._passes((n, b""), hops) and self._may_trail(fold(n))]
+        )
+
     def _passes(self, field: Field, hops: frozenset[bytes]) -> bool:
         name, value = field
         folded = fold(name)
-        if folded in self._dropped or is_identity_name(folded) or folded in hops:
+        if folded in self._dropped or folded in hops:
             return False
-        return folded not in self._credential_fields or not carries_own(value)
+        if is_identity_name(folded) and not self._is_kept(folded):
+            return False
+        if folded not in self._credential_fields:
+            return True
+        # An app that folds names would read a key that nobody has judged.
+        is_alias = name.lower() != self._key_fields.get(folded, folded)
+        return not is_alias and not carries_own(value)
+
+    def _is_kept(self, folded: bytes) -> bool:
+        return folded in self._kept or (
+            bool(self._kept_beginnings) and folded.startswith(self._kept_beginnings)
+        )
 
     def _may_trail(self, folded: bytes) -> bool:
         return folded not in _NEVER_TRAILERS and folded not in self._key_fields
@@ -59,27 +95,24 @@ def _hops(of: RequestFields) -> frozenset[bytes]:
     return frozenset(map(fold, of.connection)) if of.connection else of.connection
 
 
-def steady_part(
-    of: RequestFields, *, rules: FieldRules, host: bytes, cookies: bytes, forwarded: bytes
-) -> bytes:
-    """What of a head does not change while a client sends the same fields: from the end of the
-    target on, identity and trace aside.
+def steady_start(of: RequestFields, *, host: bytes, forwarded: bytes) -> bytes:
+    """What follows the target while a client sends the same fields; `forwarded` are field lines.
 
-    `cookies` is the value of the Cookie field, ``b""`` for none; `forwarded` are field lines.
+    All that the gateway writes stands before what the client sent: some servers read the first
+    fields only (Node keeps 1,000), and a client could push the identity out.
     """
-    return b"".join(
-        (
-            b" HTTP/1.1\r\nHost: ",
-            host,
-            b"\r\n",
-            rules.lines(of),
-            b"Cookie: %b\r\n" % cookies if cookies else b"",
-            forwarded,
-        )
-    )
+    return b"".join((b" HTTP/1.1\r\nHost: ", host, b"\r\n", framing_lines(of), forwarded))
 
 
-def _framing(of: RequestFields) -> bytes:
+def steady_end(of: RequestFields, *, rules: FieldRules, cookies: bytes) -> bytes:
+    """The client's own fields, `cookies` as the value of Cookie (``b""`` for none), and the end."""
+    if not cookies:
+        return rules.lines(of) + b"\r\n"
+    return b"%bCookie: %b\r\n\r\n" % (rules.lines(of), cookies)
+
+
+def framing_lines(of: RequestFields) -> bytes:
+    """The fields that say where the message ends, and what becomes of its connection."""
     if of.length == 0:
         line = b"Content-Length: 0\r\n" if of.fields.has(b"content-length") else b""
     elif of.length == CHUNKED:

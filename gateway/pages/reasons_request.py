@@ -27,7 +27,7 @@ REQUESTS: Mapping[str, Reason] = MappingProxyType(
             431,
             "Request head too large",
             "The request line and fields are longer, or more, than the gateway accepts.",
-            "Delete this site's cookies, or raise `server.limits.head_bytes`.",
+            "Delete this site's cookies, or raise `server.limits.head_bytes` or `fields`.",
         ),
         "body-too-large": Reason(
             413,

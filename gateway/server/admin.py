@@ -23,7 +23,7 @@ Render = Callable[[], Awaitable[bytes]]
 Ready = Callable[[], Awaitable[str]]
 
 _LIMITS = ClientLimits(
-    head_bytes=16384, body_bytes=0, header_s=10.0, keepalive_s=75.0, connections=1000
+    head_bytes=16384, fields=100, body_bytes=0, header_s=10.0, keepalive_s=75.0, connections=1000
 )
 
 

@@ -15,6 +15,7 @@ from gateway.audit import Entry
 from gateway.errors import (
     BodyTooLargeError,
     GatewayError,
+    HeadTooLargeError,
     MalformedRequestError,
     RequestTimeoutError,
     TooManyConnectionsError,
@@ -266,7 +267,8 @@ class ClientConnection(Line):
     def _read_request(self) -> bool:
         """Begin one request; False when its head is not complete."""
         before = len(self._buffer)
-        head, self._buffer = self._heads.next(self._buffer, self._front.limits.head_bytes)
+        limits = self._front.limits
+        head, self._buffer = self._heads.next(self._buffer, limits.head_bytes, limits.fields)
         if head is None:
             return False
         head_bytes = before - len(self._buffer)
@@ -366,6 +368,11 @@ class ClientConnection(Line):
             self._spent += len(body.trailers)
             outbound = self._outbound
             trailers: tuple[Field, ...] = ()
+            most = self._front.limits.fields
+            if 0 < most < len(body.trailers):
+                self._closing = True
+                self._fail(HeadTooLargeError(f"more than {most} trailer fields"))
+                return
             if outbound is not None and body.trailers:
                 trailers = outbound.trailers(body.trailers, outbound.of)
             sink.end_body(trailers)

@@ -24,11 +24,13 @@ class ClientLimits:
     """What one client may take; 0 is no limit.
 
     Attributes:
+        fields: Of one head, and of one trailer section.
         header_s: Seconds until a head is complete.
         keepalive_s: Seconds between two requests.
     """
 
     head_bytes: int
+    fields: int
     body_bytes: int
     header_s: float
     keepalive_s: float

@@ -9,9 +9,6 @@ from gateway.message.head import (
     parse_request_line,
 )
 
-# No client sends as many; reading 8,000, as the limit would let in, takes tens of milliseconds.
-_MOST_FIELDS = 2000
-
 
 class Heads:
     """Reads the heads of one client, who on a kept connection mostly repeats its fields.
@@ -27,13 +24,15 @@ class Heads:
         self._http_1_0 = False
         self._of: RequestFields | None = None
 
-    def next(self, buffer: bytes, limit: int) -> tuple[RequestHead | None, bytes]:
+    def next(
+        self, buffer: bytes, max_bytes: int, max_fields: int
+    ) -> tuple[RequestHead | None, bytes]:
         """The head that `buffer` begins with, and what follows; None while it is not complete.
 
-        `limit` is in bytes, 0 for none.
+        A limit of 0 is none.
 
         Raises:
-            HeadTooLargeError: The head is longer than `limit`, or has more than 2,000 fields.
+            HeadTooLargeError: The head is longer than `max_bytes`, or has more than `max_fields`.
             MalformedRequestError: It is none, or no head will ever come of these bytes.
         """
         of = self._of
@@ -42,29 +41,31 @@ class Heads:
             # end: so the head is this line with these fields, however it is read.
             at = buffer.find(b"\r\n")
             end = at + len(self._fields)
-            if at > 0 and buffer.startswith(self._fields, at) and not 0 < limit < end - 4:
+            if at > 0 and buffer.startswith(self._fields, at) and not 0 < max_bytes < end - 4:
                 method, target, http_1_0 = parse_request_line(buffer[:at])
                 if http_1_0 == self._http_1_0:
                     return RequestHead(method, target, http_1_0, of), buffer[end:]
-        return self._read(buffer, limit)
+        return self._read(buffer, max_bytes, max_fields)
 
     def forget(self) -> None:
         """Hold no memory for a client that asks for nothing."""
         self._of = None
         self._fields = b""
 
-    def _read(self, buffer: bytes, limit: int) -> tuple[RequestHead | None, bytes]:
+    def _read(
+        self, buffer: bytes, max_bytes: int, max_fields: int
+    ) -> tuple[RequestHead | None, bytes]:
         # RFC 9112, section 2.2: an empty line before the request line is passed over.
         if buffer.startswith(b"\r\n"):
             buffer = buffer[2:]
         end = buffer.find(b"\r\n\r\n")
-        if 0 < limit < (end if end >= 0 else len(buffer)):
-            raise HeadTooLargeError(f"a head of more than {limit} bytes")
+        if 0 < max_bytes < (end if end >= 0 else len(buffer)):
+            raise HeadTooLargeError(f"a head of more than {max_bytes} bytes")
         if end < 0:
             _refuse_what_never_ends(buffer)
             return None, buffer
-        if buffer.count(b"\r\n", 0, end) > _MOST_FIELDS:
-            raise HeadTooLargeError(f"a head of more than {_MOST_FIELDS} fields")
+        if 0 < max_fields < buffer.count(b"\r\n", 0, end):
+            raise HeadTooLargeError(f"a head of more than {max_fields} fields")
         head = parse_request_head(buffer[: end + 2])
         self._remember(head, buffer[buffer.find(b"\r\n") : end + 4])
         return head, buffer[end + 4 :]

@@ -74,6 +74,9 @@ def _upstreams(settings: Settings) -> Iterator[Problem]:
         if upstream.tls.insecure_skip_verify:
             message = "any certificate is taken: whoever stands in between reads everything"
             yield Problem((*path, "tls", "insecure_skip_verify"), message)
+        if upstream.request_fields_kept and not settings.server.trusted_proxies:
+            message = "clients can send these themselves, and no proxy in front is trusted"
+            yield Problem((*path, "request_fields_kept"), message)
         if upstream.cookies == "shared":
             message = "the app's cookies outlive the sign-in: it may take bob for alice"
             yield Problem((*path, "cookies"), message)

@@ -151,8 +151,9 @@ class ServerTlsSettings(Section):
 class LimitSettings(Section):
     """What one client may take; 0 is no limit."""
 
-    head_bytes: Size = Field(
-        32 * 1024, description="Request line and fields together; of fields, 2,000 at most."
+    head_bytes: Size = Field(32 * 1024, description="Request line and fields together.")
+    fields: Count = Field(
+        500, description="Header fields of a request (431), and of an app's answer (502)."
     )
     body_bytes: Size = Field(0, description="Request body; 0 is no limit.")
     header_timeout: Duration = Field(10.0, description="Until the head is complete.")

@@ -15,6 +15,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema
 
+from gateway.message.fields import fold
+from gateway.message.names import may_be_kept
 from gateway.settings.addresses import UpstreamUrl, parse_host, upstream_address
 from gateway.settings.routes import PathText
 from gateway.settings.scalars import (
@@ -239,6 +241,15 @@ class IdentitySettings(Section):
     )
 
 
+def _kept(text: str) -> str:
+    name = text.removesuffix("*")
+    if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) is None:
+        raise wrong(f"{quote(text)} is not a field name, nor the beginning of some with *")
+    if not may_be_kept(fold(name.encode())):
+        raise wrong(f"{quote(text)} is never another proxy's to say: it cannot be kept")
+    return text
+
+
 def _host_sent(text: str) -> str:
     return text if text in ("preserve", "upstream") else parse_host(text)
 
@@ -266,6 +277,12 @@ class UpstreamSettings(Section):
     )
     response_headers: ResponseHeaderSettings = Field(
         ResponseHeaderSettings(), description="Fields set on or removed from responses."
+    )
+    request_fields_kept: Annotated[
+        tuple[Annotated[Text, AfterValidator(_kept)], ...], OneOrMany(empty=True)
+    ] = Field(
+        (),
+        description="Fields of other proxies that the app gets as sent: X-Real-IP, Cf-Access-*.",
     )
     identity: IdentitySettings = Field(
         IdentitySettings(), description="How the app learns who is asking."

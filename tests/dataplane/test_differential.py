@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.message.fields import fold
-from gateway.mutate.names import CONNECTION_NAMES, is_identity_name
+from gateway.message.names import CONNECTION_NAMES, is_identity_name
 from tests.dataplane.harness import HOST, Fields, split_fields, start_gateway
 
 TOKEN = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"

@@ -1,6 +1,7 @@
 """What is not plainly one request is refused, its connection closed; no upstream hears of it."""
 
 import asyncio
+from contextlib import suppress
 
 import pytest
 
@@ -296,9 +297,35 @@ async def test_a_head_of_more_fields_than_anybody_sends_is_431(raw_upstream, gat
     running = await gateway(upstream.url)
 
     # One is Host.
-    assert (await running.ask(request("/", *["a:"] * 1999))).status == 200
-    assert (await running.ask(request("/", *["a:"] * 2000))).status == 431
+    assert (await running.ask(request("/", *["a:"] * 499))).status == 200
+    assert (await running.ask(request("/", *["a:"] * 500))).status == 431
     assert len(upstream.heads) == 1
+
+
+@pytest.mark.parametrize(
+    ("limit", "count", "status"), [(20, 20, 200), (20, 21, 431), (0, 900, 200)]
+)
+async def test_how_many_fields_are_taken_is_a_setting(raw_upstream, gateway, limit, count, status):
+    upstream = await raw_upstream(OK)
+    running = await gateway(upstream.url, server={"limits": {"fields": limit}})
+
+    assert (await running.ask(request("/", *["a:"] * (count - 1)))).status == status
+
+
+@pytest.mark.parametrize(("count", "status"), [(20, 200), (21, 431)])
+async def test_trailers_are_no_more_than_fields_may_be(raw_upstream, gateway, count, status):
+    async def handle(connection):
+        with suppress(asyncio.IncompleteReadError):
+            await connection.reader.readuntil(b"\r\n0\r\n")
+            await connection.reader.readuntil(b"\r\n\r\n")
+            await connection.send(OK)
+
+    upstream = await raw_upstream(handle)
+    running = await gateway(upstream.url, server={"limits": {"fields": 20}})
+    body = b"2\r\nok\r\n0\r\n" + b"a: b\r\n" * count + b"\r\n"
+
+    sent = request("/", "Transfer-Encoding: chunked", method="POST", body=body)
+    assert (await running.ask(sent)).status == status
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,11 @@ WRONG = {
     "a line without a colon": OK + b"hello\r\n" + LENGTH + b"\r\nok",
     "a carriage return in a value": OK + b"X: a\rb\r\n" + LENGTH + b"\r\nok",
     "a head too long": OK + b"X: " + b"a" * 70000 + b"\r\n\r\n",
+    "more fields than are read": OK + b"X: y\r\n" * 501 + LENGTH + b"\r\nok",
+    "more trailers than are read": OK
+    + b"Transfer-Encoding: chunked\r\n\r\n0\r\n"
+    + b"X: y\r\n" * 501
+    + b"\r\n",
     "a head without end": OK + b"X: y\r\n" * 14000,
     "a switch nobody asked for": b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n",
     "nothing": b"",

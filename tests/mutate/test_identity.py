@@ -39,10 +39,11 @@ ALICE = Identity(
 )
 
 
-def make(sign=lambda claims: f"jwt-{claims['jti']}", rules=RULES, **templates):
+def make(sign=lambda claims: f"jwt-{claims['jti']}", rules=RULES, constants=None, **templates):
     numbers = iter(range(1000))
     return IdentityFields(
         {name.replace("_", "-"): template for name, template in templates.items()},
+        constants or {},
         rules,
         sign,
         lambda: str(next(numbers)),
@@ -53,7 +54,7 @@ def test_the_lines_are_the_fields_in_order_and_the_assertion():
     fields = make(
         Remote_User=compile_template("{user}"),
         Remote_Role=compile_template("{roles}"),
-        X_Fixed=literal("{user}"),
+        constants={"X-Fixed": literal("{user}")},
     )
 
     assert fields.lines(ALICE, NOW) == (
@@ -61,10 +62,18 @@ def test_the_lines_are_the_fields_in_order_and_the_assertion():
     )
 
 
-def test_nobody_gets_literals_and_no_assertion():
-    fields = make(Remote_User=compile_template("{user}"), X_Fixed=literal("on"))
+def test_nobody_gets_constants_and_neither_identity_nor_assertion():
+    """A literal in the identity's mapping says something of an identity: there is none."""
+    fields = make(
+        Remote_User=compile_template("{user}"),
+        X_Role=compile_template("member"),
+        constants={"X-Fixed": literal("on"), "X-Of": compile_template("{user}")},
+    )
 
     assert fields.lines(ANONYMOUS, NOW) == b"X-Fixed: on\r\n"
+    assert fields.lines(ALICE, NOW).startswith(
+        b"Remote-User: alice\r\nX-Role: member\r\nX-Fixed: on\r\nX-Of: alice\r\n"
+    )
 
 
 def test_without_an_assertion_there_is_none():

@@ -10,7 +10,9 @@ from gateway.mutate.outbound import (
     FieldRules,
     forwarded_lines,
     forwarded_lines_behind,
-    steady_part,
+    framing_lines,
+    steady_end,
+    steady_start,
     trace_lines,
 )
 
@@ -81,6 +83,45 @@ def test_what_a_client_may_not_say_is_left_out(line):
     assert passed(line, b"X-Kept: 1", removed=[b"X-Secret"]) == b"X-Kept: 1\r\n"
 
 
+@pytest.mark.parametrize(
+    "name", [b"X_API_Key", b"X.API.Key", b"x-api_key", b"X_GEAR_KEY", b"X~Gear-Key", b"x!gear!key"]
+)
+@pytest.mark.parametrize("value", [b"gp_a", b"theirs", b""])
+def test_another_spelling_of_a_key_field_is_left_out_whatever_is_in_it(name, value):
+    """Only the field's own name is judged; an app that folds names would read this one."""
+    rules = FieldRules(key_field=b"X-Gear-Key")
+
+    assert rules.lines(fields_of(name + b": " + value, b"X-Kept: 1")) == b"X-Kept: 1\r\n"
+
+
+def test_a_key_field_may_have_an_underscore_of_its_own():
+    rules = FieldRules(key_field=b"X_Gear_Key")
+    lines = (b"x_gear_key: theirs", b"X-Gear-Key: theirs")
+
+    assert rules.lines(fields_of(*lines)) == b"x_gear_key: theirs\r\n"
+
+
+def test_what_other_proxies_say_passes_where_the_upstream_asks_for_it():
+    rules = FieldRules(kept=[b"X-Real-IP", b"Cf-Access-*"])
+    lines = (b"X_Real_IP: 1", b"Cf-Access-Token: 2", b"X-Authentik-User: 3", b"X-Client-IP: 4")
+
+    assert rules.lines(fields_of(*lines)) == b"X_Real_IP: 1\r\nCf-Access-Token: 2\r\n"
+
+
+@pytest.mark.parametrize(
+    ("announced", "left"),
+    [
+        (b"X-Sum", b"Trailer: X-Sum\r\n"),
+        (b"X-Sum, Remote-User,remote_groups , X-Api-Key,X-More", b"Trailer: X-Sum, X-More\r\n"),
+        (b"Remote-User, Authorization, Trailer, Cookie", b""),
+        (b"X-Secret", b""),
+        (b"", b""),
+    ],
+)
+def test_a_trailer_field_does_not_list_what_is_removed(announced, left):
+    assert passed(b"Trailer: " + announced, removed=[b"X-Secret"]) == left
+
+
 @pytest.mark.parametrize("name", [b"X-Hop", b"X_Hop", b"x.hop"])
 def test_what_connection_names_is_left_out(name):
     lines = (b"Connection: close, " + name, name + b": 1", b"X-Kept: 2")
@@ -116,7 +157,8 @@ def test_the_apps_own_credentials_pass(line):
     ],
 )
 def test_the_gateway_frames_the_message_itself(lines, framing):
-    assert passed(*lines) == framing
+    assert framing_lines(fields_of(*lines)) == framing
+    assert passed(*lines) == b""
 
 
 @pytest.mark.parametrize(
@@ -139,18 +181,15 @@ def test_trailers_are_stripped_as_fields_are(field, passes):
 
 
 def test_a_head_is_put_together():
-    part = steady_part(
-        fields_of(b"Accept: */*", b"Cookie: a=1"),
-        rules=FieldRules(),
-        host=b"backend",
-        cookies=b"a=1",
-        forwarded=b"X-Forwarded-For: 192.0.2.7\r\n",
-    )
+    of = fields_of(b"Accept: */*", b"Content-Length: 5", b"Cookie: a=1")
 
-    assert part == (
-        b" HTTP/1.1\r\nHost: backend\r\nAccept: */*\r\nCookie: a=1\r\n"
-        b"X-Forwarded-For: 192.0.2.7\r\n"
+    assert steady_start(of, host=b"backend", forwarded=b"X-Forwarded-For: 192.0.2.7\r\n") == (
+        b" HTTP/1.1\r\nHost: backend\r\nContent-Length: 5\r\nX-Forwarded-For: 192.0.2.7\r\n"
     )
+    assert steady_end(of, rules=FieldRules(), cookies=b"a=1") == (
+        b"Accept: */*\r\nCookie: a=1\r\n\r\n"
+    )
+    assert steady_end(of, rules=FieldRules(), cookies=b"") == b"Accept: */*\r\n\r\n"
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ FIRST = b"GET /one HTTP/1.1" + FIELDS
 def heads():
     """Heads that have read one request."""
     heads = Heads()
-    assert heads.next(FIRST, 0)[0].target == b"/one"
+    assert heads.next(FIRST, 0, 0)[0].target == b"/one"
     return heads
 
 
@@ -44,8 +44,8 @@ def told(head):
     ],
 )
 def test_a_head_is_read_alike_whatever_came_before(heads, buffer, rest):
-    found, left = heads.next(buffer, 0)
-    alone, left_alone = Heads().next(buffer, 0)
+    found, left = heads.next(buffer, 0, 0)
+    alone, left_alone = Heads().next(buffer, 0, 0)
 
     assert told(found) == told(alone)
     assert left == left_alone == rest
@@ -53,10 +53,10 @@ def test_a_head_is_read_alike_whatever_came_before(heads, buffer, rest):
 
 def test_the_fields_of_one_version_are_not_taken_for_those_of_the_other():
     heads = Heads()
-    heads.next(b"GET / HTTP/1.0\r\nAccept: */*\r\n\r\n", 0)
+    heads.next(b"GET / HTTP/1.0\r\nAccept: */*\r\n\r\n", 0, 0)
 
     with pytest.raises(MalformedRequestError, match="no Host"):
-        heads.next(b"GET / HTTP/1.1\r\nAccept: */*\r\n\r\n", 0)
+        heads.next(b"GET / HTTP/1.1\r\nAccept: */*\r\n\r\n", 0, 0)
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_the_fields_of_one_version_are_not_taken_for_those_of_the_other():
 )
 def test_a_bad_line_is_refused_above_fields_that_are_known(heads, line):
     with pytest.raises(MalformedRequestError):
-        heads.next(line + FIELDS, 0)
+        heads.next(line + FIELDS, 0, 0)
 
 
 @pytest.mark.parametrize("remembers", [True, False])
@@ -75,27 +75,27 @@ def test_the_limit_is_the_same_for_fields_that_are_known(heads, remembers):
     if not remembers:
         heads.forget()
 
-    assert heads.next(buffer, size)[0].target == b"/two"
+    assert heads.next(buffer, size, 0)[0].target == b"/two"
     with pytest.raises(HeadTooLargeError):
-        heads.next(buffer, size - 1)
+        heads.next(buffer, size - 1, 0)
 
 
 def test_a_head_that_is_not_complete_is_waited_for(heads):
     for end in range(1, len(FIRST) - 1):
-        assert heads.next(FIRST[:end], 0) == (None, FIRST[:end])
+        assert heads.next(FIRST[:end], 0, 0) == (None, FIRST[:end])
 
 
 def test_what_is_too_long_is_not_kept(heads):
     long = b"\r\nHost: x\r\nA: " + b"a" * 5000 + b"\r\n\r\n"
 
-    first = heads.next(b"GET /one HTTP/1.1" + long, 0)[0]
-    second = heads.next(b"GET /two HTTP/1.1" + long, 0)[0]
+    first = heads.next(b"GET /one HTTP/1.1" + long, 0, 0)[0]
+    second = heads.next(b"GET /two HTTP/1.1" + long, 0, 0)[0]
 
     assert first.of is not second.of
     assert parse_request_head(b"GET /two HTTP/1.1" + long[:-2]).of is not second.of
 
 
 def test_fields_that_come_again_are_the_same_object(heads):
-    first = heads.next(FIRST, 0)[0]
+    first = heads.next(FIRST, 0, 0)[0]
 
-    assert heads.next(b"GET /two HTTP/1.1" + FIELDS, 0)[0].of is first.of
+    assert heads.next(b"GET /two HTTP/1.1" + FIELDS, 0, 0)[0].of is first.of

@@ -1,11 +1,11 @@
 """Which fields of a request never reach an app as the client sent them.  Pure.
 
-All names are folded (`gateway.message.fields.fold`).  They are stripped on every route, public
+All names are folded (`gateway.message.fields.fold`).  They are removed on every route, public
 ones too, trailers included, whether or not the gateway sets them this time.
 """
 
-# What apps behind a proxy read as identity, as the original request, or as another method.
-IDENTITY_PREFIXES = (
+# What the gateway itself says of a request, and what makes another request of it.  Always removed.
+_OWN_PREFIXES = (
     b"remote-",
     b"x-remote-",
     b"x-auth-",
@@ -14,27 +14,49 @@ IDENTITY_PREFIXES = (
     b"x-webauth-",
     b"gatepost-",
 )
-IDENTITY_NAMES = frozenset(
+_OWN_NAMES = frozenset(
     {
         b"forwarded",
         b"x-forwarded",
-        b"x-original-url",
-        b"x-original-uri",
-        b"x-rewrite-url",
         b"x-override-url",
         b"x-http-method",
         b"x-http-method-override",
         b"x-method-override",
-        # Addresses that frameworks believe without being told to.
-        b"x-real-ip",
-        b"x-client-ip",
-        b"x-cluster-client-ip",
-        b"true-client-ip",
-        b"client-ip",
         # CGI makes HTTP_PROXY of it (httpoxy, CVE-2016-5385).
         b"proxy",
     }
 )
+# What other proxies and gateways say.  Removed unless `request_fields_kept` names them.
+_OTHERS_PREFIXES = (
+    b"x-original-",
+    b"x-rewrite-",
+    b"x-authentik-",
+    b"x-authelia-",
+    b"cf-access-",
+    b"x-pomerium-",
+    b"tailscale-user-",
+    b"x-goog-authenticated-",
+    b"x-amzn-oidc-",
+    b"x-ms-client-principal",
+)
+_OTHERS_NAMES = frozenset(
+    {
+        b"x-host",
+        b"x-http-host-override",
+        b"x-envoy-original-path",
+        # Addresses that frameworks believe without being told to.
+        b"x-real-ip",
+        b"x-client-ip",
+        b"x-cluster-client-ip",
+        b"x-originating-ip",
+        b"true-client-ip",
+        b"client-ip",
+        b"cf-connecting-ip",
+        b"fastly-client-ip",
+    }
+)
+IDENTITY_PREFIXES = _OWN_PREFIXES + _OTHERS_PREFIXES
+IDENTITY_NAMES = _OWN_NAMES | _OTHERS_NAMES
 # RFC 9110, section 7.6.1, and what the gateway writes itself.
 CONNECTION_NAMES = frozenset(
     {
@@ -60,3 +82,11 @@ CONNECTION_NAMES = frozenset(
 def is_identity_name(folded: bytes) -> bool:
     """Whether apps read identity, or the original request, from a field of this name."""
     return folded in IDENTITY_NAMES or folded.startswith(IDENTITY_PREFIXES)
+
+
+def may_be_kept(folded: bytes) -> bool:
+    """Whether an upstream may ask for the client's own field of this name.
+
+    It may for what other proxies say, never for what the gateway says itself.
+    """
+    return folded in _OTHERS_NAMES or folded.startswith(_OTHERS_PREFIXES)

@@ -53,7 +53,7 @@ class Intake:
         if trusted:
             client = forwarded.client_address(peer, of.fields, self._trusted)
             request_id = forwarded.request_id_of(of.fields)
-            host = _forwarded_host(of.fields) or host
+            host = forwarded.forwarded_host(of.fields, host)
         request = Request(
             method=head.method,
             target=parse_target(raw),
@@ -92,8 +92,3 @@ def _from_absolute_form(host: str, raw: bytes) -> tuple[str, bytes]:
     if named is None or (host and named != host):
         raise MalformedRequestError(f"target for {authority!r}, Host {host!r}")
     return named, target
-
-
-def _forwarded_host(fields: Fields) -> str | None:
-    given = forwarded.forwarded_host(fields)
-    return None if given is None else canonical_host(given.encode())

@@ -3,9 +3,9 @@
 Proxies write ``X-Forwarded-For`` or ``Forwarded`` (RFC 7239).  Anybody can write both, so they
 count only where the peer is one of `trusted_proxies`, and only back to the first hop that is not.
 
-One dialect is read: ``X-Forwarded-For`` where it is present, else ``Forwarded``.  A request that
-has both is refused where they name different clients: a proxy that writes one and lets the
-other through would let its clients choose who they are.
+One dialect is read: ``X-Forwarded-*`` where any of it is present, else ``Forwarded``.  A request
+that has both is refused where they disagree on client, host or scheme: a proxy that writes one and
+lets the other through would let its clients choose who they are and what they ask for.
 """
 
 import re
@@ -15,12 +15,15 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from gateway.errors import MalformedRequestError
 from gateway.message.fields import Fields
+from gateway.message.head import canonical_host
 
 Address = IPv4Address | IPv6Address
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
 # The peer of a Unix socket has no address; who may open the socket is the file system's decision.
 UNIX_PEER = "unix"
+# The client where the proxies do not say which address it has (RFC 7239, section 6.2).
+UNKNOWN_CLIENT = "unknown"
 _LOOPBACK = IPv4Address("127.0.0.1")
 
 _PORT = r"(?::[0-9]{1,5})?"
@@ -35,7 +38,6 @@ _ELEMENT = re.compile(rf"{_PAIR}(?:[ \t]*;[ \t]*{_PAIR})*;?")
 _ONE_PAIR = re.compile(rf"({_TOKEN})=({_TOKEN}|\"(?:[^\"\\]|\\.)*\")")
 _QUOTED_PAIR = re.compile(r"\\(.)")
 
-_HOST = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?")
 # Enough for UUIDs, ULIDs, base64 and trace ids; nothing a log line would have to escape.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:@/+=-]{1,128}")
 # W3C Trace Context, level 1, section 3.2.
@@ -46,8 +48,9 @@ def client_address(peer: str, fields: Fields, trusted: Networks) -> str:
     """The address of the client: the rightmost hop that is not one of `trusted`.
 
     `peer` is the address at the other end of the connection, or ``"unix"``, which counts as
-    127.0.0.1.  A hop that is no address ends the search at the last good one.  IPv4-mapped IPv6
-    addresses are told as IPv4 (RFC 4291, section 2.5.5.2).
+    127.0.0.1.  A hop that is no address, an empty one too, makes the client ``"unknown"``: it
+    is none of the proxies.  IPv4-mapped IPv6 addresses are told as IPv4 (RFC 4291, section
+    2.5.5.2).
 
     Raises:
         MalformedRequestError: The peer is trusted and its two dialects disagree.
@@ -57,15 +60,13 @@ def client_address(peer: str, fields: Fields, trusted: Networks) -> str:
         return peer
     if not trusted or not _covers(trusted, start):
         return _text(start)
-    client = _last_untrusted(start, _x_forwarded_for(fields), trusted)
     if not fields.has(b"forwarded"):
-        return _text(client)
-    other = _last_untrusted(start, _forwarded_for(fields), trusted)
-    if not fields.has(b"x-forwarded-for"):
-        return _text(other)
-    if client != other:
-        raise MalformedRequestError(f"X-Forwarded-For says {client}, Forwarded says {other}")
-    return _text(client)
+        return _last_untrusted(start, _elements(fields, b"x-forwarded-for"), trusted)
+    client = _last_untrusted(start, _forwarded_for(fields), trusted)
+    if _speaks_x_forwarded(fields):
+        told = _last_untrusted(start, _elements(fields, b"x-forwarded-for"), trusted)
+        _agree("client", told, client)
+    return client
 
 
 def canonical_address(peer: str) -> str:
@@ -95,19 +96,33 @@ def parse_address(node: str) -> Address | None:
     return getattr(address, "ipv4_mapped", None) or address
 
 
-def forwarded_proto(fields: Fields) -> str | None:
-    """``http`` or ``https`` as a trusted proxy says; None if it says nothing clear.
+def forwarded_host(fields: Fields, asked: str) -> str:
+    """The host, as `canonical_host` gives it, that a trusted proxy says was asked for.
 
-    The caller checks that the peer is trusted; so with the other functions below.
+    `asked` is the Host field's, which counts where the proxy says nothing clear.  The caller
+    checks that the peer is trusted; so with the other functions below.
+
+    Raises:
+        MalformedRequestError: The two dialects disagree on host or scheme.
     """
-    proto = _said(fields, b"x-forwarded-proto", "proto").lower()
-    return proto if proto in ("http", "https") else None
+    if not _speaks_x_forwarded(fields):
+        return _host(_nearest(fields, "host"), asked)
+    host = _host(_repeated(fields, b"x-forwarded-host"), asked)
+    if fields.has(b"forwarded"):
+        _agree("host", host, _host(_nearest(fields, "host"), host))
+        proto, other = _repeated(fields, b"x-forwarded-proto"), _nearest(fields, "proto")
+        if proto and other:
+            _agree("scheme", proto.lower(), other.lower())
+    return host
 
 
-def forwarded_host(fields: Fields) -> str | None:
-    """The host as a trusted proxy says, as it was sent; None if it says nothing clear."""
-    host = _said(fields, b"x-forwarded-host", "host")
-    return host if _HOST.fullmatch(host) is not None else None
+def _host(said: str, asked: str) -> str:
+    return canonical_host(said.encode("latin-1")) or asked
+
+
+def _agree(what: str, told: str, other: str) -> None:
+    if told != other:
+        raise MalformedRequestError(f"X-Forwarded-* and Forwarded name another {what} each")
 
 
 def request_id_of(fields: Fields) -> str | None:
@@ -141,6 +156,17 @@ def append_hop(values: Iterable[bytes], hop: str) -> bytes:
     return b", ".join([value for value in values if value] + [hop.encode("ascii", "replace")])
 
 
+def forwarded_so_far(fields: Fields, client: str, peer: str) -> list[bytes]:
+    """The hops of ``Forwarded`` before `peer`, a trusted proxy; `client` alone where need be.
+
+    A malformed field is not passed on: an open quote would swallow all that is appended.
+    """
+    values = fields.all(b"forwarded")
+    if values and all(_parameters(element) for element in _elements(fields, b"forwarded")):
+        return values
+    return [] if client == peer else [f"for={forwarded_for_value(client)}".encode()]
+
+
 @lru_cache(maxsize=1024)
 def _text(address: Address) -> str:
     return str(address)
@@ -153,28 +179,34 @@ def _covers(trusted: Networks, address: Address) -> bool:
     return False
 
 
-def _last_untrusted(peer: Address, hops: Iterable[str], trusted: Networks) -> Address:
+def _last_untrusted(peer: Address, hops: Iterable[str], trusted: Networks) -> str:
     """Walk `hops` from the nearest on; `peer` is trusted."""
     last = peer
     for hop in hops:
         address = parse_address(hop)
         if address is None:
-            return last
+            return UNKNOWN_CLIENT
         last = address
         if not _covers(trusted, address):
-            return last
-    return last
+            break
+    return _text(last)
 
 
 def _elements(fields: Fields, name: bytes) -> list[str]:
-    """The comma-separated elements of `name`, the nearest hop's first; empty ones do not count."""
-    joined = b",".join(fields.all(name)).decode("latin-1")
-    parts = [part.strip(" \t") for part in joined.split(",")]
-    return [part for part in reversed(parts) if part]
+    """The comma-separated elements of `name`, the nearest hop's first; none where it is absent."""
+    values = fields.all(name)
+    if not values:
+        return []
+    parts = b",".join(values).decode("latin-1").split(",")
+    return [part.strip(" \t") for part in reversed(parts)]
 
 
-def _x_forwarded_for(fields: Fields) -> list[str]:
-    return _elements(fields, b"x-forwarded-for")
+def _speaks_x_forwarded(fields: Fields) -> bool:
+    return (
+        fields.has(b"x-forwarded-for")
+        or fields.has(b"x-forwarded-host")
+        or fields.has(b"x-forwarded-proto")
+    )
 
 
 def _forwarded_for(fields: Fields) -> Iterable[str]:
@@ -198,11 +230,13 @@ def _unquote(value: str) -> str:
     return _QUOTED_PAIR.sub(r"\1", value[1:-1]) if value.startswith('"') else value
 
 
-def _said(fields: Fields, name: bytes, parameter: str) -> str:
-    """What the one dialect in use says; ``""`` where hops disagree."""
-    if fields.has(name):
-        said = set(_elements(fields, name))
-    else:
-        elements = _elements(fields, b"forwarded")
-        said = {_parameters(element).get(parameter, "") for element in elements[:1]}
+def _nearest(fields: Fields, parameter: str) -> str:
+    """What the nearest hop's ``Forwarded`` element says; ``""`` for nothing."""
+    elements = _elements(fields, b"forwarded")
+    return _parameters(elements[0]).get(parameter, "") if elements else ""
+
+
+def _repeated(fields: Fields, name: bytes) -> str:
+    """What all hops say in the field `name`; ``""`` where they say different things."""
+    said = set(_elements(fields, name))
     return said.pop() if len(said) == 1 else ""

@@ -5,7 +5,12 @@ from functools import lru_cache
 
 from gateway.credentials.shape import carries_own
 from gateway.message.fields import Field, fold
-from gateway.message.forwarded import append_hop, forwarded_element, traceparent_of
+from gateway.message.forwarded import (
+    append_hop,
+    forwarded_element,
+    forwarded_so_far,
+    traceparent_of,
+)
 from gateway.message.head import CHUNKED, RequestFields
 from gateway.message.names import CONNECTION_NAMES, is_identity_name
 from gateway.message.request import Request
@@ -150,7 +155,7 @@ def forwarded_lines_behind(request: Request, peer: str) -> bytes:
             append_hop(request.fields.all(b"x-forwarded-for"), peer),
             proto.encode(),
             host.encode(),
-            append_hop(request.fields.all(b"forwarded"), element),
+            append_hop(forwarded_so_far(request.fields, request.client, peer), element),
         )
     )
 

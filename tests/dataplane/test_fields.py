@@ -451,3 +451,65 @@ async def test_each_request_has_an_id_of_its_own(raw_upstream, gateway):
 
     for name in (b"x-request-id", b"traceparent"):
         assert len({dict(seen_fields(head))[name] for head in upstream.heads}) == 20
+
+
+@pytest.mark.parametrize(
+    ("line", "office", "abroad"),
+    [
+        ("X-Forwarded-For: 192.0.2.1", 200, 200),
+        ("X-Forwarded-For: 203.0.113.9", 403, 403),
+        ("X-Forwarded-For: 203.0.113.9, unknown", 403, 403),
+        ("X-Forwarded-For: 203.0.113.9,", 403, 403),
+        ("X-Forwarded-For: 192.0.2.1, ", 403, 403),
+        ("Forwarded: for=unknown", 403, 403),
+        ("Forwarded: for=_x", 403, 403),
+        ('Forwarded: for="203.0.113.9, for=127.0.0.1"', 403, 403),
+        ('Forwarded: for="192.0.2.1', 403, 403),
+    ],
+)
+async def test_a_client_whose_address_is_unknown_is_let_in_by_none_and_meets_every_deny(
+    raw_upstream, gateway, line, office, abroad
+):
+    networks = ["127.0.0.0/8", "192.0.2.0/24"]
+    running = await gateway(
+        (await raw_upstream(OK)).url,
+        server={"trusted_proxies": ["127.0.0.1"]},
+        routes=[
+            {"name": "office", "prefix": "/office", "access": {"allow": [{"ip": networks}]}},
+            {"name": "abroad", "prefix": "/", "access": {"deny": [{"ip": "203.0.113.0/24"}]}},
+        ],
+    )
+    cookie = (await running.sign_in()).strip()
+
+    assert (await running.ask(request("/office", cookie, line))).status == office
+    assert (await running.ask(request("/abroad", cookie, line))).status == abroad
+
+
+@pytest.mark.parametrize(
+    ("lines", "status"),
+    [
+        (("X-Forwarded-For: 192.0.2.1", "X-Forwarded-Host: app.test"), 200),
+        (("X-Forwarded-Host: app.test", "Forwarded: for=127.0.0.1;host=other.test"), 400),
+        (("X-Forwarded-For: 192.0.2.1", "Forwarded: for=192.0.2.1;host=other.test"), 400),
+        (("X-Forwarded-Proto: https", "Forwarded: for=127.0.0.1;proto=http"), 400),
+        (("X-Forwarded-For: 192.0.2.1", "Forwarded: for=203.0.113.9"), 400),
+    ],
+)
+async def test_a_proxy_whose_two_dialects_disagree_is_refused(raw_upstream, gateway, lines, status):
+    running = await gateway(
+        (await raw_upstream(OK)).url,
+        public_url=["http://app.test", "http://other.test"],
+        server={"trusted_proxies": ["127.0.0.1"]},
+    )
+
+    assert (await running.ask(request("/", *lines))).status == status
+
+
+async def test_an_open_quote_swallows_nothing_that_the_gateway_says(raw_upstream, gateway):
+    upstream = await raw_upstream(OK)
+    running = await gateway(upstream.url, server={"trusted_proxies": ["127.0.0.1"]})
+    line = 'Forwarded: for="open, for=192.0.2.1'
+
+    assert (await running.ask(request("/", line))).status == 200
+    hops = dict(seen_fields(upstream.heads[0]))[b"forwarded"]
+    assert hops == b'for=192.0.2.1, for=127.0.0.1;host="app.test";proto=http'

@@ -332,6 +332,11 @@ def test_the_file_is_the_one_asked_for():
             "2:69: upstreams.app-one.tls.insecure_skip_verify: any certificate is taken",
         ),
         (
+            ('"http://app:1"', '{url: "https://a", request_fields_kept: X-Real-IP}'),
+            "",
+            "2:50: upstreams.app-one.request_fields_kept: clients can send these themselves",
+        ),
+        (
             ('"http://app:1"', '{url: "https://a", cookies: shared}'),
             "",
             "2:50: upstreams.app-one.cookies: the app's cookies outlive",

@@ -4,6 +4,7 @@ Never in a line: a token, code, cookie, verifier or query string.
 """
 
 import queue
+import re
 import sys
 import threading
 from datetime import UTC, datetime
@@ -16,6 +17,8 @@ from gateway.message.head import RequestFields
 from gateway.message.request import Request
 from gateway.model import ANONYMOUS, Identity
 
+# What JSON need not escape and readers take for the end of a line, or terminals for a command.
+_BREAKS = re.compile("[\x7f-\x9f\u2028\u2029]")
 _FLUSH_BYTES = 1024 * 1024
 # So that clients who make up paths cannot fill the memory.
 _REMEMBERED, _REMEMBERED_CHARS = 4096, 256
@@ -165,6 +168,10 @@ class Lines:
         return text
 
 
+def _escape(found: re.Match[str]) -> str:
+    return f"\\u{ord(found[0]):04x}"
+
+
 def _remember(known: dict[Any, Any], key: object, value: object) -> None:
     if len(known) >= _REMEMBERED:
         known.clear()
@@ -175,9 +182,10 @@ def _json(value: str | None) -> str:
     if value is None:
         return "null"
     try:
-        return orjson.dumps(value).decode()
+        text = orjson.dumps(value).decode()
     except TypeError:  # A lone surrogate, as a name from a provider may have.
-        return orjson.dumps(value.encode("utf-8", "replace").decode()).decode()
+        text = orjson.dumps(value.encode("utf-8", "replace").decode()).decode()
+    return text if text.isascii() and text.isprintable() else _BREAKS.sub(_escape, text)
 
 
 class AuditWriter:

@@ -86,9 +86,9 @@ def _from_absolute_form(host: str, raw: bytes) -> tuple[str, bytes]:
     """Host and origin-form target of an absolute-form one (RFC 9112, section 3.2.2)."""
     found = split_absolute_form(raw)
     if found is None:
-        raise MalformedRequestError(f"not an origin-form target: {raw[:200]!r}")
+        raise MalformedRequestError("a target in neither origin-form nor absolute-form")
     authority, target = found
     named = canonical_host(authority.encode())
     if named is None or (host and named != host):
-        raise MalformedRequestError(f"target for {authority!r}, Host {host!r}")
+        raise MalformedRequestError("the target is for another host than Host")
     return named, target

@@ -220,3 +220,15 @@ def test_a_time_is_told_to_the_millisecond(at, text):
 
     assert lines.time(at) == text
     assert lines.time(at) == text
+
+
+@pytest.mark.parametrize("mark", ["\u2028", "\u2029", "\x85", "\x7f", "\x9b", "\n", "\r", '"'])
+def test_no_mark_ends_a_line_or_commands_a_terminal(mark):
+    """Readers take U+2028, U+2029 and U+0085 for the end of a line, and C1 for a command."""
+    entry = make_entry(f"/a{mark}b".encode() if mark not in "\n\r\x7f" else b"/a")
+    entry.identity = Identity(f"x{mark}y", "s", "i", "session", session_id="1")
+
+    text = Lines().line(entry, 200, 0.1)
+    assert len(text.decode().splitlines()) == 1
+    assert mark == '"' or mark.encode() not in text[:-1]
+    assert json.loads(text)["user"] == f"x{mark}y"

@@ -90,7 +90,7 @@ class ChunkedDecoder:
     def _end_chunk(self, data: bytes, at: int) -> int:
         end = data[at : at + 2]
         if not b"\r\n".startswith(end):
-            raise HeadError(f"a chunk longer than its size: {end!r}")
+            raise HeadError("a chunk longer than its size")
         if len(end) < 2:  # noqa: PLR2004 - the two bytes of CRLF
             return -1
         self._state = _SIZE
@@ -105,7 +105,7 @@ class ChunkedDecoder:
         line = data[at:end]
         match = _SIZE_LINE.fullmatch(line[:-1]) if line.endswith(b"\r") else None
         if match is None or len(line) > _MAX_LINE_BYTES:
-            raise HeadError(f"not a chunk size: {line[:100]!r}")
+            raise HeadError("not a chunk size")
         self._left = int(match[1], 16)
         self._state = _DATA if self._left else _TRAILERS
         return end + 1

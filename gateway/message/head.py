@@ -24,6 +24,7 @@ _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-9][0-9]{2})(?: [\t\x20-\x7e\x80-
 # The name of each line that is a whole and well-formed field line, and no other's, where no line
 # feed stands alone.  Possessive: a line either is one or is not, with no second try.
 _NAME = re.compile(rb"^(" + _TOKEN + rb"++):[\t\x20-\x7e\x80-\xff]*+\r\n", re.MULTILINE)
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 # RFC 3986, section 3.2.2, less userinfo; letters beyond ASCII have no place on the wire.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
@@ -40,7 +41,7 @@ _REMEMBERED_RESPONSES, _REMEMBERED_RESPONSE_BYTES = 512, 1024
 
 
 class HeadError(ValueError):
-    """The head is not well-formed; the message says how, quoting the peer with !r."""
+    """The head is not well-formed; the message says how, and quotes nothing of it."""
 
 
 class RequestFields:
@@ -177,9 +178,23 @@ _KNOWN_LINES: Final[dict[bytes, tuple[str, bytes, bool]]] = {}
 def _read_request_line(line: bytes) -> tuple[str, bytes, bool]:
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
-        raise MalformedRequestError(f"not a request line: {line[:200]!r}")
+        raise MalformedRequestError("not a request line: " + _line_fault(line))
     method, target, minor = match.groups()
     return _METHODS.get(method) or method.decode(), target, minor == b"0"
+
+
+# What is wrong is told without what was sent: it may be a credential, and it goes to the log.
+
+
+def _line_fault(line: bytes) -> str:
+    parts = line.split(b" ")
+    if len(parts) != 3:  # noqa: PLR2004 - RFC 9112, section 3
+        return f"{len(parts)} parts between spaces, not 3"
+    if re.fullmatch(_METHOD, parts[0]) is None:
+        return "no method"
+    if parts[2] not in (b"HTTP/1.0", b"HTTP/1.1"):
+        return "neither HTTP/1.0 nor HTTP/1.1"
+    return "a control character in the target" if parts[1] else "no target"
 
 
 def parse_response_head(head: bytes) -> ResponseHead:
@@ -207,7 +222,7 @@ def _read_response_head(head: bytes) -> ResponseHead:
     line, _, block = head.partition(b"\r\n")
     match = _STATUS_LINE.fullmatch(line)
     if match is None:
-        raise HeadError(f"not a status line: {line[:200]!r}")
+        raise HeadError("not a status line")
     minor, status = match.groups()
     names, lines = _split_fields(block)
     # An app's answers have the same few lists of names, however their values differ.
@@ -252,7 +267,7 @@ def _shape(names: tuple[bytes, ...]) -> _Shape:
         if name in _RESPONSE_FRAMING:
             # The client, who folds nothing but case, would frame it apart.
             if name != names[index].lower():
-                raise HeadError(f"a framing field in disguise: {names[index]!r}")
+                raise HeadError(f"{name.decode()} in another spelling")
             framing.setdefault(name, []).append(index)
     connection_at = tuple(framing.pop(b"connection", ()))
     lengths = framing.get(b"content-length", [])
@@ -280,13 +295,57 @@ def _split_fields(block: bytes) -> tuple[list[bytes], list[bytes]]:
     lines = block.split(b"\r\n")
     names: list[bytes] = _NAME.findall(block)
     if lines.pop() or not len(names) == len(lines) == block.count(b"\n"):
-        raise HeadError(f"not well-formed fields: {_first_bad_line(block)[:200]!r}")
+        raise HeadError(_field_fault(block))
     return names, lines
 
 
-def _first_bad_line(block: bytes) -> bytes:
-    lines = block.split(b"\r\n")
-    return next((n for n in lines if n and not _NAME.fullmatch(n + b"\r\n")), b"")
+# Which field it is says much to an operator, and a name that everybody knows tells no secret.
+_TOLD_NAMES = frozenset(
+    {
+        b"accept",
+        b"accept-encoding",
+        b"accept-language",
+        b"authorization",
+        b"content-length",
+        b"content-type",
+        b"cookie",
+        b"host",
+        b"location",
+        b"origin",
+        b"proxy-authorization",
+        b"referer",
+        b"set-cookie",
+        b"transfer-encoding",
+        b"user-agent",
+        b"x-api-key",
+    }
+)
+
+
+def _field_fault(block: bytes) -> str:
+    """Which field is not well-formed, and how."""
+    for number, line in enumerate(block.split(b"\r\n"), start=1):
+        if _NAME.fullmatch(line + b"\r\n") is None:
+            name = line.partition(b":")[0].strip(b" \t").lower()
+            which = f"field {number}" + (f" ({name.decode()})" if name in _TOLD_NAMES else "")
+            return f"{which}: {_one_fault(line)}"
+    return "a line feed without a carriage return"
+
+
+def _one_fault(line: bytes) -> str:
+    name, colon, value = line.partition(b":")
+    if line.startswith((b" ", b"\t")):
+        return "a folded line"
+    if b"\n" in line:
+        return "a line feed without a carriage return"
+    if not colon:
+        return "no colon"
+    if name.endswith((b" ", b"\t")):
+        return "a space before the colon"
+    if re.fullmatch(_TOKEN + rb"+", name) is None:
+        return "a character in its name that no name has"
+    control = _CONTROL.search(value)
+    return "not well-formed" if control is None else f"the control character 0x{control[0].hex()}"
 
 
 def _read_fields(block: bytes, http_1_0: bool) -> RequestFields:
@@ -295,7 +354,7 @@ def _read_fields(block: bytes, http_1_0: bool) -> RequestFields:
         # The name as sent must be the name as folded, or an upstream that folds frames it apart.
         folded = fold(name)
         if folded in _FRAMING and folded != name.lower():
-            raise HeadError(f"a framing field in disguise: {name!r}")
+            raise HeadError(f"{folded.decode()} in another spelling")
     values = {name: fields.all(name) for name in _ONCE}
     for name, found in values.items():
         if len(found) > 1:
@@ -354,7 +413,7 @@ def _expects_continue(fields: Fields, http_1_0: bool) -> bool:
     if not expect:
         return False
     if [value.lower() for value in expect] != [b"100-continue"]:
-        raise HeadError(f"an expectation nobody can meet: {expect!r}")
+        raise HeadError("Expect is not 100-continue")
     # RFC 9110, section 10.1.1: a server ignores it in HTTP/1.0.
     return not http_1_0
 
@@ -366,7 +425,7 @@ def _host(values: list[bytes], http_1_0: bool) -> str:
         raise HeadError("no Host field")
     host = canonical_host(values[0])
     if host is None:
-        raise HeadError(f"not a host: {values[0][:200]!r}")
+        raise HeadError("Host is no host")
     return host
 
 
@@ -393,18 +452,18 @@ def _length(values: dict[bytes, list[bytes]], *, http_1_0: bool) -> int:
         if http_1_0:
             raise HeadError("Transfer-Encoding in HTTP/1.0")
         if len(codings) > 1 or codings[0].lower() != b"chunked":
-            raise HeadError(f"a transfer coding other than chunked: {codings[:4]!r}")
+            raise HeadError("Transfer-Encoding is not chunked, once")
         return CHUNKED
     if not lengths:
         return UNTIL_CLOSE
     if len(lengths) > 1:
-        raise HeadError(f"not one length: {lengths[:4]!r}")
+        raise HeadError("more than one Content-Length")
     return _plain_length(lengths[0])
 
 
 def _plain_length(value: bytes) -> int:
     if _LENGTH.fullmatch(value) is None:
-        raise HeadError(f"not one length: {value[:100]!r}")
+        raise HeadError("Content-Length is no number")
     return int(value)
 
 

@@ -62,7 +62,7 @@ def _closure(starts: Iterable[bytes], steps: tuple[_Step, ...]) -> list[bytes]:
             if following in seen:
                 continue
             if len(seen) >= MAX_READINGS:
-                raise AmbiguousPathError(f"more than {MAX_READINGS} readings: {queue[0]!r}")
+                raise AmbiguousPathError(f"more than {MAX_READINGS} readings")
             seen[following] = None
             queue.append(following)
     return queue

@@ -100,7 +100,8 @@ def _parse_unclean(raw: bytes) -> Target:
     if len(raw) > MAX_TARGET_BYTES or len(path) > MAX_PATH_BYTES:
         raise MalformedRequestError(f"target of {len(raw)} bytes")
     if _ORIGIN_FORM.fullmatch(raw) is None:
-        raise MalformedRequestError(f"not an origin-form target: {raw[:256]!r}")
+        what = "a fragment" if b"#" in raw else "no path, or a character no target has"
+        raise MalformedRequestError(f"not an origin-form target: {what}")
     if _PLAIN.fullmatch(path) is not None:
         readings: tuple[str, ...] = (path.decode("ascii"),)
     else:
@@ -122,6 +123,6 @@ def split_absolute_form(raw: bytes) -> tuple[str, bytes] | None:
         return None
     found = _ABSOLUTE_FORM.fullmatch(raw)
     if found is None:
-        raise MalformedRequestError(f"bad authority in the target: {raw[:256]!r}")
+        raise MalformedRequestError("bad authority in the target")
     authority, rest = found[1], found[2]
     return authority.decode("ascii"), rest if rest.startswith(b"/") else b"/" + rest

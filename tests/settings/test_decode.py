@@ -404,6 +404,24 @@ REPLACED = [
     ),
     (
         2,
+        "{app: {url: 'http://a', request_fields_kept: [X-Real-IP, Remote-User]}}",
+        '2:69: upstreams.app.request_fields_kept[1]: "Remote-User" is never another proxy\'s to '
+        "say: it cannot be kept",
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', request_fields_kept: 'X-*'}}",
+        '2:57: upstreams.app.request_fields_kept: "X-*" is never another proxy\'s to say: '
+        "it cannot be kept",
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', request_fields_kept: '*'}}",
+        '2:57: upstreams.app.request_fields_kept: "*" is not a field name, nor the beginning of '
+        "some with *",
+    ),
+    (
+        2,
         "{app: {url: 'http://a', identity: {headers: {Host: '{user}'}}}}",
         "2:47: upstreams.app.identity.headers: may not set Host: it is the gateway's own",
     ),

@@ -334,7 +334,7 @@ def test_the_file_is_the_one_asked_for():
         (
             ('"http://app:1"', '{url: "https://a", request_fields_kept: X-Real-IP}'),
             "",
-            "2:50: upstreams.app-one.request_fields_kept: clients can send these themselves",
+            "2:62: upstreams.app-one.request_fields_kept: clients can send these themselves",
         ),
         (
             ('"http://app:1"', '{url: "https://a", cookies: shared}'),

@@ -42,6 +42,7 @@ from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.metrics import NO_ROUTE, Metrics
 from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
+from gateway.mutate.templates import is_sendable
 from gateway.passage import Passage, SessionTools
 from gateway.plan import RoutePlan
 from gateway.responses import Admission
@@ -261,6 +262,9 @@ class Pipeline:
         """Why a good credential, which is noted, may not be used for this request."""
         entry.identity = identity
         self._count_authentication(identity.credential, "success")
+        if not is_sendable(identity.user):
+            # Told no user, an app would take the person for anonymous.
+            return Deny("user-unusable")
         if not _is_good_for(identity, plan.route):
             return Deny("key-not-for-route")
         upgrade = entry.of is not None and bool(entry.of.upgrade)

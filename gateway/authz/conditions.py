@@ -16,6 +16,7 @@ from typing import Any, Protocol, Self
 from gateway.authz.claims import Missing, claim_texts, names_of, pointer_tokens
 from gateway.authz.domains import a_labels, domain_of, fold_ascii
 from gateway.authz.facts import MET, Facts, Result, Unmet, Unreadable
+from gateway.message.fields import fold
 from gateway.message.forwarded import parse_address
 from gateway.model import Identity, StepUp
 
@@ -340,14 +341,20 @@ class HeaderIs:
         )
 
     def check(self, facts: Facts) -> Result:
-        """A repeated field cannot be read: two servers would take different lines of it."""
-        found = facts.request.fields.all(self.name)
+        """A repeated field cannot be read, nor one in another spelling (``X_Name``).
+
+        Two servers would take different lines of it, and some know the spellings apart.
+        """
+        found = facts.request.fields.folded(fold(self.name))
         if not found:
             return Unmet("header-missing", f"no field {self.name!r}")
         if len(found) > 1:
             return Unreadable(f"field {self.name!r} is repeated")
+        name, value = found[0]
+        if name.lower() != self.name:
+            return Unreadable(f"field {self.name!r} is spelt in another way")
         try:
-            text = found[0].decode("utf-8")
+            text = value.decode("utf-8")
         except UnicodeDecodeError:
             return Unreadable(f"field {self.name!r} is not UTF-8")
         if text in self.values:

@@ -54,6 +54,10 @@ class Fields:
         values = self._values.get(name)
         return _NONE if values is None else values
 
+    def folded(self, name: bytes) -> list[Field]:
+        """Every field that the laxest upstream reads as `name` (folded), however it is spelt."""
+        return [field for field in self.items if fold(field[0]) == name]
+
     def only(self, name: bytes) -> bytes | None:
         """The value of `name` (lower case), or None when it is absent or repeated."""
         values = self._values.get(name)

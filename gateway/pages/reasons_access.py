@@ -32,6 +32,14 @@ ACCESS: Mapping[str, Reason] = MappingProxyType(
             "Sign in, or send one of the credentials named in `WWW-Authenticate`.",
             sign_in=True,
         ),
+        "user-unusable": Reason(
+            403,
+            "Your user name cannot be passed on",
+            "The user name that the provider gives begins or ends with a space, or holds a"
+            " character that is not shown.",
+            "Have whoever runs the provider change it, or have `providers.NAME.claims.user` name"
+            " another claim.",
+        ),
         "session-expired": Reason(
             401,
             "Your session has ended",

@@ -41,14 +41,15 @@ def all_readings(path: bytes) -> tuple[str, ...]:
     """
     if len(path) > MAX_UNCLEAN_BYTES:
         raise AmbiguousPathError(f"unclean path of {len(path)} bytes")
-    raw_forms = _closure((path,), _STEPS_ON_RAW)
+    # Node reads raw bytes as latin-1, and escapes as UTF-8.
+    starts = (path,) if path.isascii() else (path, path.decode("latin-1").encode())
+    raw_forms = _closure(starts, _STEPS_ON_RAW)
     decoded = [unquote_to_bytes(form) for form in raw_forms]
     decoded += [_decode_less_separators(form) for form in raw_forms]
     forms = _closure(decoded, _STEPS)
     texts = [form.decode("utf-8", "replace") for form in forms]
-    # Node hands raw bytes to the app as latin-1; so do many servers with bytes that are not UTF-8.
-    raw_bytes = not path.isascii()
-    texts += [form.decode("latin-1") for form in forms if raw_bytes or not _is_utf8(form)]
+    # Many servers hand bytes that are no UTF-8 to the app as latin-1.
+    texts += [form.decode("latin-1") for form in forms if not _is_utf8(form)]
     return tuple(dict.fromkeys(texts))
 
 

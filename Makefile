@@ -9,8 +9,11 @@ ARGS ?=
 BESIDE ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 8 ? n + 1 : 8)))
 
 # Debian's packages for the tests and for the measurements: the one place that lists them.
-TEST_PACKAGES := chromium chromium-driver pgbouncer postgresql redis-sentinel redis-server
+TEST_PACKAGES := chromium chromium-driver pgbouncer php-cli postgresql puma redis-sentinel redis-server \
+  ruby-webrick
 BENCH_PACKAGES := nginx wrk
+# How many requests each server behind the gateway gets, by `make readers`; SEED says which.
+CASES ?= 20000
 # What is measured, and for how long.
 BENCH ?= run latency verify flood workers bodies tunnels start
 MINUTES ?= 10
@@ -25,9 +28,9 @@ COMPILED := build/compiled
 # The packages whose code runs compiled, and what drives it over real sockets.  Not test_memory.py: it
 # tells allocations apart by the source file of their frame, and compiled code has no frames.
 COMPILED_TESTS := test_compiled.py test_pipeline.py test_audit.py test_responses.py \
-  accounts authn authz credentials dataplane e2e endpoints forward limits message mutate routing server sessions
+  accounts authn authz credentials dataplane e2e endpoints forward limits message mutate readers routing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test fuzz check docs audit compile test-compiled bench soak lock image clean
+.PHONY: help setup setup-run demo test fuzz readers check docs audit compile test-compiled bench soak lock image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -50,6 +53,11 @@ test: setup ## run all tests (ARGS="-k name" for some, BESIDE=0 one after the ot
 fuzz: setup ## hold the parsers to llhttp with a million messages that no test has made (MESSAGES, SEED)
 	@echo "· SEED=$(SEED) makes the same messages again"
 	@FUZZ_MESSAGES=$(MESSAGES) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest -k bitten tests/message $(ARGS)
+
+readers: setup ## put the gateway in front of servers that read for themselves (CASES, SEED)
+	@echo "· SEED=$(SEED) makes the same requests again"
+	@READERS_CASES=$(CASES) FUZZ_MESSAGES=$(MESSAGES) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest \
+	  $(PYTEST_BESIDE) tests/readers $(ARGS)
 
 check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
 	@scripts/setup-python dev

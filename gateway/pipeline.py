@@ -63,6 +63,7 @@ _log = logging.getLogger(__name__)
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 # So that clients who make up paths and hosts cannot fill the memory.
 _REMEMBERED_ROUTES, _REMEMBERED_PATH_CHARS = 4096, 256
+_REMEMBERED_USERS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,7 @@ class Pipeline:
         self._monotonic = tools.monotonic
         self._lines = Lines()
         self._routes: dict[tuple[str, str, str], Route | None] = {}
+        self._sendable: set[str] = set()
 
     def read(self, head: RequestHead, peer: str, now: float) -> Entry:
         """See Decide."""
@@ -262,7 +264,7 @@ class Pipeline:
         """Why a good credential, which is noted, may not be used for this request."""
         entry.identity = identity
         self._count_authentication(identity.credential, "success")
-        if not is_sendable(identity.user):
+        if identity.user not in self._sendable and not self._is_sendable(identity.user):
             # Told no user, an app would take the person for anonymous.
             return Deny("user-unusable")
         if not _is_good_for(identity, plan.route):
@@ -273,6 +275,14 @@ class Pipeline:
         ):
             return Deny("cross-site")
         return None
+
+    def _is_sendable(self, user: str) -> bool:
+        if not is_sendable(user):
+            return False
+        if len(self._sendable) >= _REMEMBERED_USERS:
+            self._sendable.clear()
+        self._sendable.add(user)
+        return True
 
     # A credential that is not the gateway's, where the route leaves it to the app.
 

@@ -180,7 +180,7 @@ class Exchange:
         self.active_at = self._ticker.now
         if self._connection is not None:
             chunked = self._outbound.of.length == CHUNKED
-            self._connection.transport.write(encode_chunk(piece) if chunked else piece)
+            self._connection.write_on(encode_chunk(piece) if chunked else piece)
 
     def end_body(self, trailers: tuple[Field, ...]) -> None:
         """The request's body is whole; `trailers` are those that may pass."""
@@ -188,13 +188,13 @@ class Exchange:
         self.active_at = self._ticker.now
         if self._connection is not None and self._outbound.of.length == CHUNKED:
             self._sent_body = True
-            self._connection.transport.write(encode_end(trailers))
+            self._connection.write_on(encode_end(trailers))
 
     def send_raw(self, data: bytes) -> None:
         """Pass on bytes of a tunnel."""
         self.active_at = self._ticker.now
         if self._connection is not None:
-            self._connection.transport.write(data)
+            self._connection.write_on(data)
 
     def client_eof(self) -> bool:
         """The client of a tunnel will send no more; whether the upstream still may."""

@@ -1,6 +1,8 @@
 """Connections to one upstream: opened, kept, given out again."""
 
 import asyncio
+import os
+import select
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,10 +41,12 @@ class Connection(asyncio.Protocol):
         idle_since: Loop time at which it became idle.
     """
 
-    __slots__ = ("_pool", "fresh", "idle_since", "receiver", "transport")
+    __slots__ = ("_fd", "_is_tls", "_pool", "fresh", "idle_since", "receiver", "transport")
 
     def __init__(self, pool: "Upstream") -> None:
         self._pool = pool
+        self._fd = -1
+        self._is_tls = False
         self.receiver: Receiver | None = None
         self.transport = cast(asyncio.Transport, None)
         self.fresh = True
@@ -51,6 +55,8 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
         self.transport = cast(asyncio.Transport, transport)
+        self._fd = transport.get_extra_info("socket").fileno()
+        self._is_tls = transport.get_extra_info("ssl_object") is not None
 
     def data_received(self, data: bytes) -> None:
         """See asyncio.Protocol.  Bytes nobody asked for end the connection (response splitting)."""
@@ -69,6 +75,32 @@ class Connection(asyncio.Protocol):
         self._pool.forget(self, busy=receiver is not None)
         if receiver is not None:
             receiver.upstream_lost(clean=exc is None)
+
+    def write_on(self, data: bytes) -> None:
+        """Send more of a request whose head is out, to an app that may have closed its side.
+
+        A write by the loop that fails ends the connection, and drops an answer that has come
+        but was not read yet.  This one is only lost: what the app has sent is still read.
+        """
+        transport = self.transport
+        # Over TLS only the loop can write.
+        if self._is_tls or transport.get_write_buffer_size() or transport.is_closing():
+            transport.write(data)
+            return
+        try:
+            sent = os.write(self._fd, data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            return
+        if sent < len(data):
+            transport.write(data[sent:])
+
+    def is_quiet(self) -> bool:
+        """Whether the app has sent nothing and not closed; the loop may not have noticed yet."""
+        look = select.poll()
+        look.register(self._fd, select.POLLIN)
+        return not look.poll(0)
 
     def pause_writing(self) -> None:
         """See asyncio.BaseProtocol."""
@@ -141,14 +173,22 @@ class Upstream:
         """How many connections wait for the next request."""
         return len(self._idle)
 
-    def take(self, receiver: Receiver) -> Connection | None:
-        """A kept connection, the one used last first; None when a new one must be opened."""
+    def take(self, receiver: Receiver, *, look_first: bool) -> Connection | None:
+        """A kept connection, the one used last first; None when a new one must be opened.
+
+        `look_first` asks the system whether the app has closed it: for a request that could not
+        be sent again.
+        """
         while self._idle:
             connection = self._idle.pop()
-            if not connection.transport.is_closing():
-                connection.receiver = receiver
-                self.busy += 1
-                return connection
+            if connection.transport.is_closing():
+                continue
+            if look_first and not connection.is_quiet():
+                connection.transport.abort()
+                continue
+            connection.receiver = receiver
+            self.busy += 1
+            return connection
         return None
 
     async def connect(self, receiver: Receiver) -> Connection:

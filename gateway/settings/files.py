@@ -22,6 +22,8 @@ _CERTIFICATES = (
 _HEADERS = ("upstreams", "*", "request_headers", "set", "*")
 
 _LARGEST = 1024 * 1024
+# Stands for what is in a file that was not read; as long as a secret must be.
+_UNREAD = "what is in a file that was not read"
 
 
 def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem, ...]]:
@@ -47,6 +49,26 @@ def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem,
                 if isinstance(named, str):
                     _look(document, (*path, name), named, files)
     return tuple(files), tuple(warnings)
+
+
+def leave_unread(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem, ...]]:
+    """Put something in the place of what every file holds, and read none; as `read_files`.
+
+    What the rules say of a request depends on none, and whoever asks need not be allowed to.
+    """
+    for path, section in _secret_sections(document):
+        name = str(path[-1])
+        if section.pop(f"{name}_file", None) is not None:
+            section.setdefault(name, _UNREAD)
+    # The environment of the service may hold it.
+    document.data.setdefault("secret", _UNREAD)
+    for _, section in _sections(document.data, (), _HEADERS):
+        if section.pop("file", None) is not None:
+            section.setdefault("value", _UNREAD)
+    for _, section in _sections(document.data, (), ("upstreams", "*", "tls")):
+        for name in ("ca_file", "cert_file", "key_file"):
+            section.pop(name, None)
+    return (), ()
 
 
 def _read_secret(

@@ -9,7 +9,7 @@ from gateway.settings.cautions import cautions
 from gateway.settings.decode import decode
 from gateway.settings.document import Document, read_document
 from gateway.settings.environment import CONFIG, overlay
-from gateway.settings.files import read_files
+from gateway.settings.files import leave_unread, read_files
 from gateway.settings.scalars import printable
 from gateway.settings.schema import Settings
 
@@ -47,8 +47,10 @@ def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     return DEFAULT_FILE if DEFAULT_FILE.exists() else None
 
 
-def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
-    """Read the configuration as a whole.
+def load(path: Path | None, environ: Mapping[str, str], *, reads_secrets: bool = True) -> Loaded:
+    """Read the configuration as a whole; unless it `reads_secrets`, the file alone.
+
+    Without its secrets it says all that it says of requests, and cannot be served by.
 
     Raises:
         SettingsError: Something is wrong; `problems` has a line for each mistake.
@@ -56,7 +58,7 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Loaded:
     file = find_file(path, environ)
     document = Document("environment") if file is None else _read(file, environ)
     overlay(document, environ)
-    files, file_warnings = read_files(document)
+    files, file_warnings = read_files(document) if reads_secrets else leave_unread(document)
     settings = decode(document)
     if settings is None:
         raise SettingsError(document.lines(document.problems))

@@ -418,3 +418,36 @@ def test_a_secret_all_may_read_is_warned_about():
         "gatepost.yaml:3:87: providers.idp.client_secret_file: "
         "every user of this machine can read 's'",
     )
+
+
+def test_without_its_secrets_a_file_says_all_else():
+    text = FILE.replace("client_id: x", "client_id: x, client_secret_file: missing")
+    text += """
+secret_file: [missing, missing]
+server: {tls: {cert_file: missing, key_file: missing}}
+bearer:
+  - issuer: https://id.example.com
+    audiences: [a]
+    introspection: {client_id: a, client_key_file: missing}
+"""
+    text = text.replace(
+        '"http://app:1"',
+        '{url: "https://app:1", tls: {ca_file: missing, server_name: a},'
+        " request_headers: {set: {X-A: {file: missing}, X-B: b}}}",
+    )
+    Path("gatepost.yaml").write_text(text, encoding="utf-8")
+
+    assert len(problems(text)) > 5
+    loaded = load(None, {}, reads_secrets=False)
+    upstream = loaded.settings.upstreams["app-one"]
+    assert loaded.files == (Path("gatepost.yaml"),)
+    assert loaded.settings.bearer[0].introspection.client_id == "a"
+    assert (upstream.tls.ca_file, upstream.tls.server_name) == (None, "a")
+    assert set(upstream.request_headers.set) == {"X-A", "X-B"}
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgresql://db/gatepost"])
+def test_a_secret_that_only_the_service_has_is_not_missed(store):
+    Path("gatepost.yaml").write_text(FILE + f"store: {store}\n", encoding="utf-8")
+
+    assert load(None, {}, reads_secrets=False).settings.store == store

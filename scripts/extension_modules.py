@@ -100,6 +100,7 @@ LEFT_OUT = (
     "responses",
     "routing/deprecation",
     "routing/route",
+    "routing/trial",
     "server/admin",
     "server/channel",
     "server/listener",

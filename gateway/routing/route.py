@@ -85,6 +85,11 @@ def is_preflight(request: "Request") -> bool:
     )
 
 
+def preflight_for(request: "Request") -> str:
+    """The method that a CORS preflight asks for; ``""`` for any other request."""
+    return request.fields.text(b"access-control-request-method") if is_preflight(request) else ""
+
+
 def stem_of(prefix: str) -> str:
     """`prefix` less its trailing slash: ``/static/`` covers what ``/static`` does."""
     return prefix.rstrip("/")

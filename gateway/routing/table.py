@@ -17,8 +17,8 @@ from gateway.routing.route import (
     Route,
     compile_route,
     default_route,
-    is_preflight,
     is_reserved,
+    preflight_for,
 )
 
 if TYPE_CHECKING:
@@ -112,9 +112,7 @@ class RouteTable:
         Raises:
             AmbiguousPathError: The readings land on different routes.
         """
-        asked = ""
-        if is_preflight(request):
-            asked = request.fields.text(b"access-control-request-method")
+        asked = preflight_for(request)
         target = request.target
         route = self.match(request.host, request.method, target.path, asked)
         for reading in target.readings[1:]:

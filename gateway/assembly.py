@@ -8,7 +8,7 @@ from functools import partial
 
 from gateway.accounts.manager import Accounts
 from gateway.audit import AuditWriter
-from gateway.authn import AUTHENTICATORS, GUARDED, Parts, authenticate_all
+from gateway.authn import AUTHENTICATORS, GUARDED, Authenticator, Parts, authenticate_all
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.authn.session import SessionAuthenticator
 from gateway.compose import (
@@ -91,8 +91,12 @@ def pipeline_of(
     by_app: Mapping[str, Provider],
     sealer: Sealer,
     bearer: BearerAuthenticator | None,
+    judge: Callable[[Authenticator], Authenticator] | None = None,
 ) -> tuple[Pipeline, list[Upstream]]:
-    """What serves by `settings`, and the upstreams it forwards to."""
+    """What serves by `settings`, and the upstreams it forwards to.
+
+    `judge` puts another in the place of each authenticator of a request's credentials.
+    """
     sessions, metrics = lasting.sessions, lasting.metrics
     cookie = settings.sessions.cookie
     own_cookies = (cookie.name.encode(), f"__Host-{cookie.name}".encode())
@@ -113,9 +117,8 @@ def pipeline_of(
         keys=lasting.keys,
         tokens=None if apps is None else lasting.tokens,
     )
-    authenticators = {
-        kind: built for kind, build in AUTHENTICATORS.items() if (built := build(parts)) is not None
-    }
+    built = {kind: it for kind, build in AUTHENTICATORS.items() if (it := build(parts)) is not None}
+    authenticators = built if judge is None else {kind: judge(it) for kind, it in built.items()}
     table = build_table(settings.routes, next(iter(settings.upstreams)))
     upstreams = upstreams_of(settings, own_cookies)
     endpoints = build_endpoints(
@@ -146,7 +149,7 @@ def pipeline_of(
             apps=apps,
         )
     )
-    authenticator = authenticators["session"]
+    authenticator = built["session"]
     assert isinstance(authenticator, SessionAuthenticator)  # noqa: S101 - by the table
     plans = route_plans(
         settings,

@@ -1,10 +1,10 @@
-"""Why a decision is what it is, told from the very values it was made of."""
+"""What the conditions of rules find, each told by itself.  The decision is not made here."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.authz.access import RULES, Access, Item, decide, weigh
+from gateway.authz.access import Access, Item
 from gateway.authz.facts import Broken, Facts, Met, Result, Unreadable
-from gateway.model import Decision
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,13 +14,19 @@ class Finding:
     label: str
     result: Result | None
 
-    def __str__(self) -> str:
+    @property
+    def word(self) -> str:
+        """What came of it: met, unmet, unreadable, failed, or for the app."""
         if self.result is None:
-            return f"for the app {self.label}"
-        if isinstance(self.result, Met):
-            return f"met         {self.label}"
-        word = {Unreadable: "unreadable", Broken: "failed"}.get(type(self.result), "unmet")
-        return f"{word:<11} {self.label} ({self.result.reason}: {self.result.detail})"
+            return "for the app"
+        known = {Met: "met", Unreadable: "unreadable", Broken: "failed"}
+        return known.get(type(self.result), "unmet")
+
+    def __str__(self) -> str:
+        why = ""
+        if self.result is not None and not isinstance(self.result, Met):
+            why = f" ({self.result.reason}: {self.result.detail})"
+        return f"{self.word:<11} {self.label}{why}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +37,20 @@ class Trial:
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """A decision and what led to it."""
-
-    access: str
-    decision: Decision
-    trials: tuple[Trial, ...]
-
-    def lines(self) -> list[str]:
-        """The trials for people, in the order they count."""
-        told = [f"access: {self.access}"]
-        for trial in self.trials:
-            told.append(f"{trial.where}:")
-            told += [f"  {finding}" for finding in trial.findings]
-        return told
-
-
-def explain(access: Access, facts: Facts) -> Explanation:
-    """What `decide` says about the same values, with every item judged."""
-    if access.word != RULES:
-        return Explanation(access.word, decide(access, facts), ())
-    named = [(f"deny[{i}]", item) for i, item in enumerate(access.deny)]
-    named += [(f"allow[{i}]", item) for i, item in enumerate(access.allow)]
-    results = {id(item): item.judge(facts) for _, item in named}
-    trials = tuple(Trial(where, findings_of(item, results[id(item)])) for where, item in named)
-    if facts.identity.is_anonymous:
-        return Explanation(access.word, decide(access, facts), trials)
-    return Explanation(access.word, weigh(access, facts, lambda item: results[id(item)]), trials)
-
-
-def findings_of(item: Item, results: list[Result]) -> tuple[Finding, ...]:
-    """What the conditions of `item` found, each with its label."""
+def findings_of(item: Item, facts: Facts) -> tuple[Finding, ...]:
+    """What the conditions of `item` find, each with its label."""
+    results = item.judge(facts)
     if results and isinstance(results[0], Broken):
         return (Finding("; ".join(item.labels), results[0]),)
     return tuple(map(Finding, item.labels, results))
+
+
+def try_items(
+    access: Access,
+    facts: Facts,
+    of_allow: Callable[[Item, Facts], tuple[Finding, ...]] = findings_of,
+) -> tuple[Trial, ...]:
+    """What each item of `access` finds, in the order they count; none where `access` is a word."""
+    deny = [Trial(f"deny[{i}]", findings_of(item, facts)) for i, item in enumerate(access.deny)]
+    allow = [Trial(f"allow[{i}]", of_allow(item, facts)) for i, item in enumerate(access.allow)]
+    return (*deny, *allow)

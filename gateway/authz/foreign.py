@@ -6,11 +6,12 @@ request itself must hold, and a `deny` that asks about nobody denies.  The rest 
 
 from gateway.authz.access import RULES, Access, Item, weigh
 from gateway.authz.conditions import Condition, HeaderIs, IpIn, MethodIs
-from gateway.authz.explain import Explanation, Finding, Trial, findings_of
+from gateway.authz.explain import Finding, Trial, findings_of, try_items
 from gateway.authz.facts import Facts
 from gateway.model import ANONYMOUS, Allow, Deny
 
-_ALLOWED = Allow("foreign-credential")
+FOREIGN_CREDENTIAL = "foreign-credential"
+_ALLOWED = Allow(FOREIGN_CREDENTIAL)
 _ABOUT_THE_REQUEST = (IpIn, MethodIs, HeaderIs)
 
 
@@ -32,18 +33,9 @@ def decide_foreign(access: Access, facts: Facts) -> Allow | Deny:
     return decision if isinstance(decision, Deny) else Deny(decision.reason)
 
 
-def explain_foreign(access: Access, facts: Facts) -> Explanation:
-    """What `decide_foreign` says about the same values, with every item judged."""
-    facts = Facts(facts.request, ANONYMOUS, facts.now)
-    trials = [
-        Trial(f"deny[{index}]", findings_of(item, item.judge(facts)))
-        for index, item in enumerate(access.deny)
-    ]
-    trials += [
-        Trial(f"allow[{index}]", _findings_less_who(item, facts))
-        for index, item in enumerate(access.allow)
-    ]
-    return Explanation(access.word, decide_foreign(access, facts), tuple(trials))
+def try_foreign(access: Access, facts: Facts) -> tuple[Trial, ...]:
+    """What each item finds of a request with a foreign credential, as `decide_foreign` asks it."""
+    return try_items(access, Facts(facts.request, ANONYMOUS, facts.now), _findings_less_who)
 
 
 def _less_who(item: Item) -> Item:
@@ -56,8 +48,7 @@ def _less_who(item: Item) -> Item:
 def _findings_less_who(item: Item, facts: Facts) -> tuple[Finding, ...]:
     pairs = zip(item.conditions, item.labels, strict=True)
     left = tuple(Finding(label, None) for condition, label in pairs if _asks_who(condition))
-    judged = _less_who(item)
-    return (*findings_of(judged, judged.judge(facts)), *left)
+    return (*findings_of(_less_who(item), facts), *left)
 
 
 def _asks_who(condition: Condition) -> bool:

@@ -70,7 +70,7 @@ ACCESS: Mapping[str, Reason] = MappingProxyType(
         "unknown-credential": Reason(
             401,
             "Unknown credential",
-            "The credential is of no kind and no issuer known here.",
+            "The credential is of no kind, or of no issuer, that is taken here.",
             "Send one of the kinds named in `WWW-Authenticate`.",
         ),
         "conflicting-credentials": Reason(

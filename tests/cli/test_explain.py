@@ -1,18 +1,34 @@
 """What `gatepost explain` prints is what the policy does."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
+import yaml
 from click.testing import CliRunner
 
 from gateway.cli.explain import explain_command
 
+ROOT = Path(__file__).parents[2]
 CONFIG = """
 public_url: https://notes.example.com
 upstreams: {notes: http://127.0.0.1:3000}
 providers: {zitadel: {issuer: https://id.example.com, client_id: notes}}
+bearer: [{issuer: https://tokens.example.com, audiences: [notes]}]
+api_keys: {}
+tokens: {clients: {ios: {provider: zitadel}}}
 routes:
   - {name: assets, prefix: /static, access: public}
+  - {name: keys, prefix: /keys, credentials: [session], access: signed_in}
+  - {name: own, prefix: /own, access: {allow: {claim: {/org/unit: ops}, provider: zitadel}}}
+  - {name: fresh, prefix: /fresh, access: {allow: {max_age: 1h}}}
+  - {name: few, prefix: /few, access: public, rate_limit: {requests: 2, per: 1m}}
+  - name: old
+    prefix: /old
+    access: public
+    deprecated: {since: 2026-01-01, sunset: 2027-01-01}
+  - {name: script, prefix: /script, methods: [POST], access: signed_in, preflight: pass}
   - {name: api, path: /api, methods: [POST], host: api.example.com, access: signed_in}
   - name: reports
     prefix: /reports
@@ -38,7 +54,7 @@ def config(tmp_path: Path) -> str:
 @pytest.mark.parametrize(
     ("arguments", "last"),
     [
-        ("GET /static/x", "decision: allow reason: allowed route: assets"),
+        ("GET /static/x", "decision: allow reason: public route: assets"),
         ("GET /reports", "decision: sign_in reason: sign-in-required route: reports"),
         (
             "GET /reports --user alice --group admins --ip 10.1.2.3",
@@ -77,9 +93,111 @@ def config(tmp_path: Path) -> str:
             "decision: deny reason: unknown-credential route: reports",
         ),
         ("GET /setup --credential foreign", "decision: deny reason: denied route: setup"),
-        ("GET /static --credential foreign", "decision: allow reason: allowed route: assets"),
-        ("GET /_gatepost/whoami", "decision: allow reason: endpoint route: -"),
+        ("GET /static --credential foreign", "decision: allow reason: public route: assets"),
+        ("GET /_gatepost/whoami", "decision: allow reason: endpoint route: gatepost"),
         ("GET /static/../setup", "decision: deny reason: ambiguous-path route: -"),
+        # What comes before any route.
+        ("TRACE /static", "decision: deny reason: method-refused route: -"),
+        ("GET /static --host x.test", "decision: deny reason: unknown-host route: -"),
+        ("GET /_gatepost/whoami --host x.test", "decision: deny reason: unknown-host route: -"),
+        ("GET static", "decision: deny reason: malformed-request route: -"),
+        ("GET /static --header Host:b", "decision: deny reason: malformed-request route: -"),
+        (
+            "GET /.well-known/oauth-protected-resource",
+            "decision: allow reason: endpoint route: gatepost",
+        ),
+        # What a route says of credentials.
+        ("GET /keys --user a", "decision: allow reason: allowed route: keys"),
+        (
+            "GET /keys --user a --credential bearer",
+            "decision: deny reason: unknown-credential route: keys",
+        ),
+        (
+            "GET /keys --user a --credential api_key",
+            "decision: deny reason: unknown-credential route: keys",
+        ),
+        (
+            "GET /keys --user a --credential token",
+            "decision: deny reason: unknown-credential route: keys",
+        ),
+        ("GET /keys --bad", "decision: sign_in reason: session-expired route: keys"),
+        (
+            "GET /fresh --credential api_key --bad",
+            "decision: deny reason: unknown-key route: fresh",
+        ),
+        (
+            "GET /fresh --credential token --bad",
+            "decision: deny reason: unknown-token route: fresh",
+        ),
+        (
+            "GET /fresh --credential bearer --bad",
+            "decision: deny reason: invalid-token route: fresh",
+        ),
+        (
+            "GET /mcp --user a --credential api_key --key-route tools",
+            "decision: deny reason: key-not-for-route route: mcp",
+        ),
+        (
+            "GET /mcp --user a --credential api_key --key-route tools --key-route mcp",
+            "decision: allow reason: allowed route: mcp",
+        ),
+        (
+            "GET /mcp --header X-API-Key:gp_cut",
+            "decision: deny reason: malformed-credential route: mcp",
+        ),
+        (
+            "GET /mcp --header X-API-Key:other",
+            "decision: allow reason: foreign-credential route: mcp",
+        ),
+        # What a route says of where a request comes from.
+        (
+            "POST /script --user a --header Origin:https://evil.test",
+            "decision: deny reason: cross-site route: script",
+        ),
+        (
+            "POST /script --user a --header Origin:https://notes.example.com",
+            "decision: allow reason: allowed route: script",
+        ),
+        (
+            "POST /script --user a --credential token --header Origin:https://evil.test",
+            "decision: allow reason: allowed route: script",
+        ),
+        (
+            "OPTIONS /script --header Origin:https://a.test"
+            " --header Access-Control-Request-Method:POST",
+            "decision: allow reason: preflight route: script",
+        ),
+        ("OPTIONS /script", "decision: deny reason: no-route route: -"),
+        ("GET /keys --user a\u200b", "decision: deny reason: user-unusable route: keys"),
+        # What depends on the time, and on other requests.
+        ("GET /old --at 2026-12-31T23:59:59Z", "decision: allow reason: public route: old"),
+        ("GET /old --at 2027-01-01", "decision: deny reason: gone route: old"),
+        ("GET /few --after 1", "decision: allow reason: public route: few"),
+        ("GET /few --after 2", "decision: deny reason: rate-limited route: few"),
+        # What is known of the user.
+        ("GET /fresh --user a", "decision: allow reason: allowed route: fresh"),
+        (
+            "GET /fresh --user a --auth-age 2h",
+            "decision: step_up reason: sign-in-too-old route: fresh",
+        ),
+        (
+            "GET /fresh --user a --credential bearer",
+            "decision: step_up reason: sign-in-too-old route: fresh",
+        ),
+        (
+            "GET /fresh --user a --credential bearer --auth-age 5m",
+            "decision: allow reason: allowed route: fresh",
+        ),
+        ("GET /own --user a --claim /org/unit=ops", "decision: allow reason: allowed route: own"),
+        (
+            "GET /own --user a --claim /org/unit=sales --claim /org/unit=ops",
+            "decision: allow reason: allowed route: own",
+        ),
+        ("GET /own --user a --claim unit=ops", "decision: deny reason: claim-missing route: own"),
+        (
+            "GET /own --user a --claim /org/unit=ops --credential bearer",
+            "decision: deny reason: provider-not-allowed route: own",
+        ),
     ],
 )
 def test_the_last_line_is_the_decision(config: str, arguments: str, last: str) -> None:
@@ -94,8 +212,8 @@ def test_each_route_and_condition_is_told(config: str) -> None:
 
     told = CliRunner().invoke(explain_command, asked).output.splitlines()
 
-    assert told[:3] == [
-        "route assets: does not cover /reports/7",
+    assert told[0] == "route assets: does not cover /reports/7"
+    assert told[7:9] == [
         "route api: is for api.example.com, not notes.example.com",
         "route reports: covers the request",
     ]
@@ -103,12 +221,132 @@ def test_each_route_and_condition_is_told(config: str) -> None:
     assert any(line.strip().startswith("met         ip: 10.0.0.0/8") for line in told)
 
 
-def test_what_is_left_to_the_app_is_told(config: str) -> None:
-    asked = ["-c", config, "GET", "/tools", "--credential", "foreign", "--ip", "10.0.0.9"]
+@pytest.mark.parametrize(
+    "presented",
+    [
+        ["--credential", "foreign"],
+        ["--header", "Authorization: Basic YXBw"],
+        ["--header", "Authorization: Basic YXBw", "--user", "alice"],
+    ],
+)
+def test_what_is_left_to_the_app_is_told(config: str, presented: list[str]) -> None:
+    asked = ["-c", config, "GET", "/tools", "--ip", "10.0.0.9", *presented]
 
     told = CliRunner().invoke(explain_command, asked).output
 
     assert "    met         ip: 10.0.0.0/8\n    for the app group: admins\n" in told
+    assert told.endswith("decision: allow reason: foreign-credential route: tools\n")
+
+
+def explained(config, *arguments):
+    result = CliRunner().invoke(explain_command, ["-c", config, *arguments])
+    assert result.exit_code == 0, result.output
+    return result.output.splitlines()
+
+
+def test_where_conditions_are_not_asked_none_is_told(config: str) -> None:
+    told = explained(config, "GET", "/reports", "--credential", "api_key", "--bad")
+
+    assert not [line for line in told if line.startswith("    ")]
+
+
+def test_what_a_route_says_and_what_a_client_gets_is_told(config: str) -> None:
+    asked = ["GET", "/keys", "--header", "Accept: text/html"]
+
+    assert explained(config, *asked)[1:] == [
+        "route keys: covers the request",
+        "  credentials: session",
+        "  access: signed_in",
+        "answer: 302 Found",
+        "location: /_gatepost/sign-in?return_to=/keys",
+        "because: This address is only for people and programs that have proven who they are.",
+        "decision: sign_in reason: sign-in-required route: keys",
+    ]
+    assert "goes to: notes" in explained(config, *asked, "--user", "a")
+
+
+def test_a_host_that_is_not_served_is_told(config: str) -> None:
+    told = explained(config, "GET", "/static", "--host", "other.test")
+
+    assert told[-3:] == [
+        "answer: 421 Misdirected Request",
+        "because: This gateway does not serve the host that was asked for.",
+        "decision: deny reason: unknown-host route: -",
+    ]
+
+
+def test_how_servers_read_a_path_is_told(config: str) -> None:
+    told = explained(config, "GET", "/static/../setup")
+
+    assert told[:2] == [
+        "some servers read the path as '/setup'",
+        "route assets: covers it as '/static/../setup'",
+    ]
+    assert "route setup: covers it as '/setup'" in told
+
+
+def test_nothing_in_a_request_looks_like_a_line_of_the_answer(config: str) -> None:
+    told = explained(config, "GET", "/setup%0Adecision:%20allow%1b[2J")
+
+    assert [line for line in told if line.startswith("decision: ")] == told[-1:]
+    assert all(line.isprintable() for line in told)
+
+
+def test_it_is_told_to_programs_too(config: str) -> None:
+    asked = ["GET", "/reports", "--user", "bob", "--ip", "10.0.0.9", "--json"]
+    (line,) = explained(config, *asked)
+    told = json.loads(line)
+
+    assert (told["decision"], told["reason"]) == ("step_up", "acr-not-allowed")
+    assert (told["route"], told["answer"]) == ("reports", "401 Unauthorized")
+    assert told["routes"][0] == {
+        "route": "assets",
+        "covers": [],
+        "why_not": "does not cover /reports",
+    }
+    assert told["routes"][-1] == {"route": "reports", "covers": ["/reports"], "why_not": None}
+    assert told["settings"] == {"access": "rules"}
+    assert told["conditions"][1] == {
+        "where": "allow[0]",
+        "condition": "group: admins",
+        "result": "unmet",
+        "reason": "group-missing",
+        "detail": "any of 'admins'",
+    }
+    assert told["conditions"][2]["result"] == "met"
+
+
+def test_no_secret_is_read_and_nothing_is_written(tmp_path: Path) -> None:
+    secrets = {"secret_file": "s", "store": "postgresql://db.invalid/x"}
+    secrets["server"] = {"tls": {"cert_file": "missing.pem", "key_file": "missing.pem"}}
+    settings = yaml.safe_load(CONFIG) | secrets
+    settings["providers"]["zitadel"]["client_secret_file"] = "missing"
+    settings["upstreams"]["notes"] = {
+        "url": "https://127.0.0.1:1",
+        "tls": {"ca_file": "missing.pem", "cert_file": "missing.pem", "key_file": "missing.pem"},
+        "request_headers": {"set": {"X-Key": {"file": "missing"}}},
+    }
+    settings["audit"] = {"file": str(tmp_path / "audit.log")}
+    settings["data_dir"] = str(tmp_path / "data")
+    path = tmp_path / "gatepost.yaml"
+    path.write_text(yaml.safe_dump(settings))
+
+    told = explained(str(path), "GET", "/keys", "--user", "alice")
+
+    assert told[-1] == "decision: allow reason: allowed route: keys"
+    assert [it.name for it in tmp_path.iterdir()] == ["gatepost.yaml"]
+
+
+def test_the_documentation_shows_what_is_told(tmp_path: Path) -> None:
+    text = (ROOT / "docs" / "operations.md").read_text()
+    command, shown = re.search(r"\$ gatepost explain ([^\n]*)\n(.*?)```", text, re.S).groups()
+    settings = yaml.safe_load(CONFIG)
+    keys = {"name": "key-management", "prefix": "/api/keys", "credentials": ["session"]}
+    settings["routes"] = [settings["routes"][0], {**keys, "access": "signed_in"}]
+    path = tmp_path / "gatepost.yaml"
+    path.write_text(yaml.safe_dump(settings))
+
+    assert explained(str(path), *command.split()) == shown.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -117,10 +355,22 @@ def test_what_is_left_to_the_app_is_told(config: str) -> None:
         ("GET / --ip nowhere", "--ip: 'nowhere'"),
         ("GET / -c missing.yaml", "missing.yaml"),
         ("GET / --credential foreign --user alice", "whose it is, only the app knows"),
+        ("GET / --credential foreign --bad", "whose it is, only the app knows"),
+        ("GET / --user alice --bad", "a bad credential proves nobody"),
+        ("GET / --credential bearer", "add --user, or --bad"),
+        ("GET / --user alice --key-route keys", "add --credential api_key"),
+        ("GET / --user a --credential api_key --key-route x", "there is no route x"),
+        ("GET / --user alice --provider x", "there is no provider x"),
+        ("GET / --user alice --auth-age long", "--auth-age"),
+        ("GET / --user alice --claim x", "is not NAME=VALUE"),
+        ("GET / --user alice --claim /a=1 --claim /a/b=2", "has a value and members"),
+        ("GET / --at tomorrow", "is no time"),
+        ("GET / --header x", "is not 'Name: value'"),
+        ("GET / --host a\r\nX:y", "no line breaks"),
     ],
 )
 def test_what_cannot_be_asked_is_said(config: str, arguments: str, problem: str) -> None:
-    result = CliRunner().invoke(explain_command, ["-c", config, *arguments.split()])
+    result = CliRunner().invoke(explain_command, ["-c", config, *arguments.split(" ")])
 
     assert result.exit_code == 2
     assert problem in result.output

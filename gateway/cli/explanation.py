@@ -1,0 +1,180 @@
+"""What became of a request in a dry run, told: the routes tried, the conditions, the decision."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from gateway.authz.access import compile_access
+from gateway.authz.explain import Finding, Trial, try_items
+from gateway.authz.facts import Facts
+from gateway.authz.foreign import FOREIGN_CREDENTIAL, try_foreign
+from gateway.cli.pretence import FOREIGN, Pretence, asked_of
+from gateway.dry_run import Decided, DryRun
+from gateway.forward.exchange import Outbound
+from gateway.pages.reasons import reason_for
+from gateway.routing.route import RESERVED, Route
+from gateway.routing.table import build_table
+from gateway.routing.trial import RouteTrial, try_routes
+from gateway.settings.scalars import format_duration, printable
+from gateway.settings.schema import AccessRules, RouteSettings, Settings
+from gateway.verdict import Answer
+
+# The fields of an answer that say what the client is to do.
+_TOLD_FIELDS = ("Location", "Retry-After")
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What became of a request, and why.
+
+    Attributes:
+        decided: By the pipeline; all else says how it came to that.
+        readings: Every way in which servers read its path, the first being ours.
+        routes: Those tried.
+        route: The one that decided; None where there is none.
+        items: What the rules of `route` found; empty where they were not asked.
+    """
+
+    decided: Decided
+    readings: tuple[str, ...]
+    routes: tuple[RouteTrial, ...]
+    route: Route | None
+    items: tuple[Trial, ...]
+
+    @property
+    def decision(self) -> str:
+        """``allow``, ``deny``, ``sign_in`` or ``step_up``: what fails is not let through."""
+        decision = self.decided.entry.decision
+        return "deny" if decision == "error" else decision
+
+    def lines(self) -> Iterator[str]:
+        """For people; the last line is the decision, and what clients write makes no other."""
+        return map(printable, self._lines())
+
+    def _lines(self) -> Iterator[str]:
+        entry = self.decided.entry
+        for reading in self.readings[1:]:
+            yield f"some servers read the path as {reading!r}"
+        for trial in self.routes:
+            yield f"route {trial.route.name}: {self._said(trial)}"
+        if self.route is not None:
+            yield from (f"  {name}: {value}" for name, value in _settings_of(self.route))
+            for item in self.items:
+                yield f"  {item.where}:"
+                yield from (f"    {finding}" for finding in item.findings)
+        yield from (f"{name.replace('_', ' ')}: {value}" for name, value in self._outcome())
+        yield f"decision: {self.decision} reason: {entry.reason} route: {entry.route or '-'}"
+
+    def as_json(self) -> dict[str, Any]:
+        """For programs."""
+        entry = self.decided.entry
+        return {
+            "decision": self.decision,
+            "reason": entry.reason,
+            "route": entry.route,
+            **dict(self._outcome()),
+            "readings": list(self.readings),
+            "routes": [
+                {"route": it.route.name, "covers": list(it.covers), "why_not": it.why_not or None}
+                for it in self.routes
+            ],
+            "settings": {} if self.route is None else dict(_settings_of(self.route)),
+            "conditions": [
+                {"where": item.where, **_finding(finding)}
+                for item in self.items
+                for finding in item.findings
+            ],
+        }
+
+    def _said(self, trial: RouteTrial) -> str:
+        if not trial.covers:
+            return trial.why_not
+        if len(trial.covers) == len(self.readings):
+            return "covers the request"
+        return f"covers it as {', '.join(map(repr, trial.covers))}"
+
+    def _outcome(self) -> Iterator[tuple[str, str]]:
+        """What is done, and why where that is not to let it through."""
+        verdict = self.decided.verdict
+        if isinstance(verdict, Outbound):
+            yield "goes_to", verdict.upstream.name
+        elif isinstance(verdict, Answer):
+            status = HTTPStatus(verdict.response.status)
+            yield "answer", f"{status} {status.phrase}"
+            for name, value in verdict.response.fields:
+                if name in _TOLD_FIELDS:
+                    yield name.lower().replace("-", "_"), value
+            yield "because", reason_for(self.decided.entry.reason, status).explanation
+        else:
+            yield "answer", "an endpoint of the gateway's own"
+
+
+async def explain(
+    settings: Settings, dry_run: DryRun, pretence: Pretence, now: float
+) -> Explanation:
+    """What becomes of the request of `pretence`, at `now` unless it says when, and why.
+
+    Raises:
+        click.UsageError: An option makes no sense.
+    """
+    decided = await dry_run.decide(asked_of(settings, pretence, now))
+    request, name = decided.entry.request, decided.entry.route
+    if decided.entry.of is None:
+        # Of what cannot be read as a request, nothing is asked.
+        return Explanation(decided, (), (), None, ())
+    table = build_table(settings.routes, next(iter(settings.upstreams)))
+    tried = tuple(try_routes(table, request))
+    found = next((it.route for it in tried if it.covers and it.route is not RESERVED), None)
+    route = found if found is not None and found.name == name else None
+    items = () if route is None else _items(route, decided, pretence)
+    return Explanation(decided, tuple(request.target.readings), tried, route, items)
+
+
+def _items(route: Route, decided: Decided, pretence: Pretence) -> tuple[Trial, ...]:
+    """What the rules of `route` find of whom the pipeline took the request to come from.
+
+    Nothing where the credential was refused: then they are not asked.
+    """
+    entry, access = decided.entry, route.access
+    assert isinstance(access, str | AccessRules)  # noqa: S101 - the schema has seen to it
+    facts = Facts(entry.request, entry.identity, entry.request.received_at)
+    passes = route.settings is not None and route.settings.passes_foreign
+    if passes and (pretence.kind == FOREIGN or entry.reason == FOREIGN_CREDENTIAL):
+        return try_foreign(compile_access(access), facts)
+    if pretence.kind is None or not entry.identity.is_anonymous:
+        return try_items(compile_access(access), facts)
+    return ()
+
+
+def _settings_of(route: Route) -> Iterator[tuple[str, str]]:
+    """What the file says of a route that it covers, in its words."""
+    settings = route.settings
+    if settings is not None:
+        yield from _restrictions(settings)
+    yield "access", route.access if isinstance(route.access, str) else "rules"
+
+
+def _restrictions(settings: RouteSettings) -> Iterator[tuple[str, str]]:
+    if settings.credentials:
+        yield "credentials", ", ".join(settings.credentials)
+    for name in ("unauthenticated", "foreign_credentials", "preflight"):
+        value = getattr(settings, name)
+        if value != RouteSettings.model_fields[name].default:
+            yield name, value
+    limit, deprecated = settings.rate_limit, settings.deprecated
+    if limit is not None:
+        yield "rate_limit", f"{limit.requests} per {format_duration(limit.per)} by {limit.by}"
+    if deprecated is not None:
+        until = "" if deprecated.sunset is None else f", gone from {deprecated.sunset}"
+        yield "deprecated", f"since {deprecated.since}{until}"
+
+
+def _finding(finding: Finding) -> dict[str, str | None]:
+    result = finding.result
+    return {
+        "condition": finding.label,
+        "result": finding.word,
+        "reason": getattr(result, "reason", None),
+        "detail": getattr(result, "detail", None),
+    }

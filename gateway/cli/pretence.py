@@ -1,0 +1,226 @@
+"""What `gatepost explain` was told, as the request that a client would send."""
+
+import json
+from base64 import urlsafe_b64encode
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from click import UsageError
+
+from gateway.authz.claims import pointer_tokens
+from gateway.compose import key_field
+from gateway.credentials.key_format import new_key
+from gateway.credentials.key_record import owner_of
+from gateway.credentials.token_format import new_token
+from gateway.dry_run import Asked
+from gateway.model import Identity
+from gateway.sessions.ticket import COOKIE_CHARS
+from gateway.settings.scalars import parse_duration
+from gateway.settings.schema import Settings
+
+FOREIGN = "foreign"
+
+# Of the right form, so that it is looked up, and known to nobody.
+_TICKET = "A" * COOKIE_CHARS
+
+
+@dataclass(frozen=True, slots=True)
+class Pretence:
+    """The options of the command, as they were written; None or empty where they were not.
+
+    Attributes:
+        bad: The credential proves nobody.
+        after: How many requests like it came at the same moment before it.
+    """
+
+    method: str
+    target: str
+    host: str | None = None
+    ip: str = "127.0.0.1"
+    at: str | None = None
+    headers: tuple[str, ...] = ()
+    credential: str | None = None
+    bad: bool = False
+    user: str | None = None
+    email: str | None = None
+    groups: tuple[str, ...] = ()
+    roles: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    claims: tuple[str, ...] = ()
+    provider: str | None = None
+    acr: str | None = None
+    amr: tuple[str, ...] = ()
+    auth_age: str | None = None
+    key_routes: tuple[str, ...] = ()
+    after: int = 0
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of credential in the request; None where there is none."""
+        if self.credential is None and (self.user is not None or self.bad):
+            return "session"
+        return self.credential
+
+
+def asked_of(settings: Settings, pretence: Pretence, now: float) -> Asked:
+    """The request that `pretence` is about, at `now` unless it says when.
+
+    Raises:
+        UsageError: An option makes no sense.
+    """
+    _check(settings, pretence)
+    kind, user = pretence.kind, pretence.user
+    at = now if pretence.at is None else _time(pretence.at)
+    identity = None
+    if kind is not None and user is not None:
+        identity = _identity(settings, pretence, kind, user, at)
+    return Asked(
+        head=_head(settings, pretence),
+        peer=_address(pretence.ip),
+        at=at,
+        identity=identity,
+        times=pretence.after + 1,
+    )
+
+
+def _check(settings: Settings, pretence: Pretence) -> None:
+    kind, user, key_routes = pretence.kind, pretence.user, pretence.key_routes
+    if kind == FOREIGN and (user is not None or pretence.bad):
+        raise UsageError(
+            "--credential foreign: whose it is, only the app knows; leave out --user and --bad"
+        )
+    if user is not None and pretence.bad:
+        raise UsageError("--bad: a bad credential proves nobody; leave out --user")
+    if kind not in (None, FOREIGN) and user is None and not pretence.bad:
+        raise UsageError(f"--credential {kind}: add --user, or --bad if it proves nobody")
+    if key_routes and kind != "api_key":
+        raise UsageError("--key-route: only a key has routes; add --credential api_key")
+    unknown = set(key_routes) - {route.name for route in settings.routes}
+    if unknown:
+        raise UsageError(f"--key-route: there is no route {', '.join(sorted(unknown))}")
+    if pretence.provider and pretence.provider not in settings.providers:
+        raise UsageError(f"--provider: there is no provider {pretence.provider}")
+
+
+def _head(settings: Settings, pretence: Pretence) -> bytes:
+    host = pretence.host or urlsplit(settings.public_url[0]).netloc
+    lines = [f"{pretence.method.upper()} {pretence.target} HTTP/1.1", f"Host: {host}"]
+    for header in pretence.headers:
+        if ":" not in header:
+            raise UsageError(f"--header: {header!r} is not 'Name: value'")
+        lines.append(header)
+    if pretence.kind is not None:
+        lines += _credential_lines(settings, pretence.kind)
+    if any("\r" in line or "\n" in line for line in lines):
+        raise UsageError("a request's line, host and fields have no line breaks")
+    return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("utf-8", "surrogateescape")
+
+
+def _credential_lines(settings: Settings, kind: str) -> Iterator[str]:
+    """A credential of that kind where its clients put it; of nobody's, and of the right form."""
+    match kind:
+        case "session":
+            # By the scheme of the host asked for, one of them is looked at.
+            name = settings.sessions.cookie.name
+            yield f"Cookie: {name}={_TICKET}; __Host-{name}={_TICKET}"
+        case "api_key":
+            yield f"{key_field(settings).decode()}: {new_key(bytes)}"
+        case "token":
+            yield f"Authorization: Bearer {new_token('access', _TICKET, bytes)}"
+        case "bearer":
+            yield f"Authorization: Bearer {_jwt(_issuer(settings))}"
+        case _:
+            yield "Authorization: Foreign of-the-app"
+
+
+def _identity(settings: Settings, pretence: Pretence, kind: str, user: str, at: float) -> Identity:
+    """Whom the credential proves, with what one of its kind says."""
+    provider = _provider(settings, kind) if pretence.provider is None else pretence.provider
+    age_s = _age_s(pretence, kind)
+    whole = Identity(
+        user=user,
+        subject=user,
+        issuer=settings.providers[provider].issuer if provider else _issuer(settings),
+        credential=kind,
+        provider=provider,
+        email=pretence.email,
+        groups=pretence.groups,
+        roles=pretence.roles,
+        scopes=frozenset(pretence.scopes),
+        claims=_claims(pretence.claims),
+        acr=pretence.acr,
+        amr=pretence.amr,
+        authenticated_at=None if age_s is None else int(at - age_s),
+    )
+    if kind != "api_key":
+        return whole
+    return replace(
+        owner_of(whole), scopes=whole.scopes, routes=frozenset(pretence.key_routes) or None
+    )
+
+
+def _age_s(pretence: Pretence, kind: str) -> float | None:
+    """How long ago the user signed in: just now for what begins with a sign-in."""
+    if pretence.auth_age is None:
+        return None if kind == "bearer" else 0.0
+    try:
+        return parse_duration(pretence.auth_age)
+    except ValueError as error:
+        raise UsageError(f"--auth-age: {error}") from error
+
+
+def _provider(settings: Settings, kind: str) -> str:
+    """The provider that the user is of, where nothing else is said."""
+    if kind != "bearer":
+        return next(iter(settings.providers), "")
+    named = {it.issuer: name for name, it in settings.providers.items()}
+    return named.get(_issuer(settings), "")
+
+
+def _issuer(settings: Settings) -> str:
+    return next((it.issuer for it in settings.bearer), "")
+
+
+def _jwt(issuer: str) -> str:
+    parts = ({"alg": "ES256", "typ": "at+jwt"}, {"iss": issuer})
+    encoded = (urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
+    return ".".join([*(part.decode() for part in encoded), "AA"])
+
+
+def _claims(texts: tuple[str, ...]) -> Mapping[str, object]:
+    """Claims of ``NAME=VALUE``: a name may be a JSON pointer, and one given twice is a list."""
+    values: dict[tuple[str, ...], list[str]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--claim: {text!r} is not NAME=VALUE")
+        values.setdefault(pointer_tokens(name), []).append(value)
+    claims: dict[str, object] = {}
+    for tokens, given in values.items():
+        into = claims
+        for token in tokens[:-1]:
+            inner = into.setdefault(token, {})
+            if not isinstance(inner, dict):
+                raise UsageError(f"--claim: {token!r} has a value and members")
+            into = inner
+        into[tokens[-1]] = given[0] if len(given) == 1 else given
+    return claims
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError as error:
+        raise UsageError(f"--ip: {error}") from error
+
+
+def _time(text: str) -> float:
+    """Seconds since the epoch of a day or time (ISO 8601), in UTC where it does not say."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--at: {text!r} is no time (write 2027-03-01T12:00Z)") from error
+    return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()

@@ -1,0 +1,169 @@
+"""Decides requests that nobody sent, by the pipeline of a configuration, and sends none on.
+
+It is the pipeline that serves, made of the same parts, over an empty store in memory; no provider
+is asked.  What a credential proves is pretended; all else is read and decided as ever.
+"""
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from gateway.accounts.manager import load_accounts
+from gateway.assembly import (
+    Lasting,
+    bearer_of,
+    clock,
+    limits_of,
+    pipeline_of,
+    providers_of,
+    tokens_of,
+)
+from gateway.audit import AuditWriter, Entry
+from gateway.authn import Authenticated, Outcome
+from gateway.authn.pretended import PretendedAuthenticator
+from gateway.compose import client_limits
+from gateway.compose_apps import app_providers
+from gateway.credentials.kept_keys import load_key_sealer
+from gateway.credentials.keys import ApiKeys
+from gateway.errors import GatewayError, MalformedRequestError, ProviderUnavailableError
+from gateway.limits import RateTable
+from gateway.message.forwarded import canonical_address
+from gateway.metrics import Metrics
+from gateway.model import Identity
+from gateway.oidc.http import Answer as ProviderAnswer
+from gateway.oidc.http import ProviderHttp
+from gateway.pipeline import Pipeline
+from gateway.server.front import ClientLimits
+from gateway.server.heads import Heads
+from gateway.sessions import Sealer, SessionManager
+from gateway.sessions.sealing import MIN_SECRET_BYTES
+from gateway.settings.schema import Settings
+from gateway.signer import load_signer
+from gateway.storage.memory import MemoryStore
+from gateway.verdict import Answer, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that nobody sent.
+
+    Attributes:
+        head: As a client sends it, with the empty line that ends it.
+        peer: The address it comes from.
+        at: When it comes, in seconds since the epoch.
+        identity: Whom its credential of the kind `identity.credential` proves; None where every
+            credential in it is one that the store does not know.
+        times: How often it comes at once; the last time is what counts.
+    """
+
+    head: bytes
+    peer: str
+    at: float
+    identity: Identity | None = None
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What became of it: the record, as the audit has it, and what would be done."""
+
+    entry: Entry
+    verdict: Verdict
+
+
+class DryRun:
+    """See the module; `open_dry_run` makes one."""
+
+    def __init__(self, pipeline: Pipeline, limits: ClientLimits, worth: dict[str, Outcome]) -> None:
+        """Let `pipeline` find in `worth` what each kind of credential proves."""
+        self._pipeline = pipeline
+        self._limits = limits
+        self._worth = worth
+
+    async def decide(self, asked: Asked) -> Decided:
+        """What becomes of the request."""
+        self._worth.clear()
+        if asked.identity is not None:
+            self._worth[asked.identity.credential] = Authenticated(asked.identity)
+        for _ in range(asked.times - 1):
+            await self._once(asked)
+        return await self._once(asked)
+
+    async def _once(self, asked: Asked) -> Decided:
+        pipeline, limits = self._pipeline, self._limits
+        peer = canonical_address(asked.peer)
+        try:
+            head, rest = Heads().next(asked.head, limits.head_bytes, limits.fields)
+            if head is None or rest:
+                raise MalformedRequestError("not one head")
+            entry = pipeline.read(head, peer, asked.at)
+        except GatewayError as error:
+            entry, response = pipeline.refuse_early(error, peer, asked.at)
+            return Decided(entry, Answer(response))
+        verdict = pipeline.begin(entry)
+        return Decided(entry, await verdict if isinstance(verdict, Awaitable) else verdict)
+
+
+@asynccontextmanager
+async def open_dry_run(settings: Settings) -> AsyncIterator[DryRun]:
+    """A dry run of `settings`; writes nothing, listens nowhere and connects to nothing."""
+    audit, worth = AuditWriter("stderr"), dict[str, Outcome]()
+    try:
+        pipeline = await _pipeline(settings, audit, worth)
+        yield DryRun(pipeline, client_limits(settings), worth)
+    finally:
+        audit.close()
+
+
+async def _pipeline(
+    settings: Settings, audit: AuditWriter, worth: Mapping[str, Outcome]
+) -> Pipeline:
+    store = MemoryStore(clock)
+    sealer = Sealer((secrets.token_bytes(MIN_SECRET_BYTES),))
+    http = _NoProviderHttp()
+    providers = providers_of(settings, http)
+    apps = app_providers(settings, providers)
+    lasting = Lasting(
+        store,
+        SessionManager(store, sealer, limits_of(settings), clock=clock),
+        tokens_of(settings, store, sealer),
+        await load_signer(store, sealer),
+        await load_accounts(store, sealer),
+        ApiKeys(store, await load_key_sealer(store, sealer), clock),
+        http,
+        providers,
+        apps,
+        Metrics(),
+        audit,
+        RateTable(),
+    )
+    pipeline, _ = pipeline_of(
+        settings,
+        lasting,
+        providers,
+        apps,
+        sealer,
+        bearer_of(settings, lasting),
+        judge=lambda real: PretendedAuthenticator(real, worth),
+    )
+    return pipeline
+
+
+class _NoProviderHttp(ProviderHttp):
+    """Asks nobody anything."""
+
+    async def get(self, url: str, *, fields: Mapping[str, str] | None = None) -> ProviderAnswer:
+        """See ProviderHttp.get."""
+        raise ProviderUnavailableError(f"{url}: a dry run asks no provider")
+
+    async def post(
+        self,
+        url: str,
+        form: bytes,
+        *,
+        fields: Mapping[str, str],
+        timeout_s: float | None = None,
+    ) -> ProviderAnswer:
+        """See ProviderHttp.post."""
+        raise ProviderUnavailableError(f"{url}: a dry run asks no provider")

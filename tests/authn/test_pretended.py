@@ -1,0 +1,66 @@
+"""Credentials are read as ever; only what they prove is pretended."""
+
+import pytest
+
+from gateway.authn import Authenticated, NotPresented, Rejected
+from gateway.authn.pretended import PretendedAuthenticator
+from gateway.credentials.key_format import new_key
+from gateway.credentials.token_format import new_token
+from gateway.model import Identity
+from tests.authn.conftest import make_request
+from tests.authn.test_contract import HOSTILE, carrying
+
+PROVEN = Authenticated(
+    Identity(user="eve", subject="eve", issuer="https://id.example.com", credential="session")
+)
+
+
+@pytest.fixture
+def unknown(authenticator, token_issuer):
+    """A request with a credential of this kind that is well-formed and nobody's."""
+    match authenticator.credential:
+        case "session":
+            return make_request(cookie=f"__Host-gatepost={'A' * 64}")
+        case "bearer":
+            value = token_issuer.token(aud="https://other.example.com")
+        case "token":
+            value = new_token("access", "A" * 64, bytes)
+        case "api_key":
+            value = new_key(bytes)
+    return make_request(fields=[(b"Authorization", b"Bearer " + value.encode())])
+
+
+async def test_what_would_be_looked_up_is_pretended(authenticator, unknown):
+    pretended = PretendedAuthenticator(authenticator, {authenticator.credential: PROVEN})
+
+    assert pretended.recall(unknown) is PROVEN
+    assert await pretended.authenticate(unknown) is PROVEN
+
+
+async def test_without_a_pretence_it_is_what_it_is(authenticator, unknown):
+    pretended = PretendedAuthenticator(authenticator, {"another": PROVEN})
+
+    assert pretended.recall(unknown) is None
+    assert isinstance(await pretended.authenticate(unknown), Rejected)
+
+
+async def test_no_pretence_makes_a_credential_of_what_is_none(authenticator):
+    pretended = PretendedAuthenticator(authenticator, {authenticator.credential: PROVEN})
+    absent = make_request(cookie="theme=dark", fields=[(b"Accept", b"*/*")])
+
+    assert await pretended.authenticate(absent) == NotPresented()
+    for value in HOSTILE:
+        for request in carrying(authenticator, value):
+            read = authenticator.recall(request)
+            assert pretended.recall(request) == (PROVEN if read is None else read)
+
+
+def test_it_is_known_by_what_the_real_one_is(authenticator):
+    pretended = PretendedAuthenticator(authenticator, {})
+
+    assert pretended.credential == authenticator.credential
+    assert (pretended.fields, pretended.cookies) == (authenticator.fields, authenticator.cookies)
+    for value in (b"Bearer gp_at_x", b"gp_x", b"Basic Og=="):
+        for name in (b"authorization", b"x-api-key"):
+            recognised = authenticator.recognises(name, value)
+            assert pretended.recognises(name, value) is recognised

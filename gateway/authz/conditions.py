@@ -14,8 +14,8 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Any, Protocol, Self
 
 from gateway.authz.claims import Missing, claim_texts, names_of, pointer_tokens
-from gateway.authz.domains import a_labels, domain_of, fold_ascii
 from gateway.authz.facts import MET, Facts, Result, Unmet, Unreadable
+from gateway.mailbox import a_labels, read_mailbox
 from gateway.message.fields import fold
 from gateway.message.forwarded import parse_address
 from gateway.model import Identity, StepUp
@@ -67,23 +67,30 @@ class UserIs(_AnyOf):
 
 @dataclass(frozen=True, slots=True)
 class EmailIs:
-    """The verified e-mail address is one of `values`, ASCII case aside."""
+    """The verified e-mail address is one of `values`, each as `read_mailbox` gives it."""
 
-    values: frozenset[str]
+    values: frozenset[tuple[str, str]]
 
     @classmethod
     def of(cls, value: tuple[str, ...]) -> tuple[Self, ...]:
-        """One condition for all values."""
-        return (cls(frozenset(map(fold_ascii, value))),)
+        """One condition for all values.
+
+        Raises:
+            ValueError: A value is no e-mail address.
+        """
+        found = [read_mailbox(address) for address in value]
+        if None in found:
+            raise ValueError(f"not an e-mail address: {value[found.index(None)]!r}")
+        return (cls(frozenset(mailbox for mailbox in found if mailbox is not None)),)
 
     def check(self, facts: Facts) -> Result:
-        """An address that is not marked verified is missing."""
-        if (unreadable := _unreadable(facts.identity, "email")) is not None:
-            return unreadable
-        email = facts.identity.email
-        if email is not None and fold_ascii(email) in self.values:
+        """An address that is not marked verified is missing; what is no address is unreadable."""
+        mailbox = _mailbox(facts.identity, "email-not-allowed")
+        if not isinstance(mailbox, tuple):
+            return mailbox
+        if mailbox in self.values:
             return MET
-        return Unmet("email-not-allowed", f"e-mail is {email!r}")
+        return Unmet("email-not-allowed", "e-mail is " + repr(facts.identity.email))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,18 +112,24 @@ class EmailDomainIs:
         return (cls(frozenset(domain for domain in domains if domain is not None)),)
 
     def check(self, facts: Facts) -> Result:
-        """A subdomain is another domain; an address without a clear domain cannot be read."""
-        if (unreadable := _unreadable(facts.identity, "email")) is not None:
-            return unreadable
-        email = facts.identity.email
-        if email is None:
-            return Unmet("email-domain-not-allowed", "no verified e-mail")
-        domain = domain_of(email)
-        if domain is None:
-            return Unreadable(f"no domain in {email!r}")
-        if domain in self.values:
+        """A subdomain is another domain; what is no address has none that could be read."""
+        mailbox = _mailbox(facts.identity, "email-domain-not-allowed")
+        if not isinstance(mailbox, tuple):
+            return mailbox
+        if mailbox[1] in self.values:
             return MET
-        return Unmet("email-domain-not-allowed", f"domain is {domain!r}")
+        return Unmet("email-domain-not-allowed", "domain is " + repr(mailbox[1]))
+
+
+def _mailbox(identity: Identity, reason: str) -> tuple[str, str] | Unmet | Unreadable:
+    """The verified e-mail address, or what a condition makes of there being none."""
+    unreadable = _unreadable(identity, "email")
+    if unreadable is not None:
+        return unreadable
+    if identity.email is None:
+        return Unmet(reason, "no verified e-mail")
+    mailbox = read_mailbox(identity.email)
+    return Unreadable(f"no e-mail address: {identity.email!r}") if mailbox is None else mailbox
 
 
 @dataclass(frozen=True, slots=True)

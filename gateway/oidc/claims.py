@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from gateway.mailbox import read_mailbox
 from gateway.model import Identity
 from gateway.oidc.errors import UserMissingError
 from gateway.oidc.registration import ClaimNames, Names
@@ -84,7 +85,7 @@ def read_facts(
 ) -> Facts:
     """Read the facts that `names` asks for."""
     reader = _Reader(claims)
-    email = reader.email(names.email, assume=assume_email_verified)
+    email = reader.email(names, assume=assume_email_verified)
     # A user named by the e-mail is no better proven than the e-mail.
     user_names = tuple(
         name for name in names.user if email is not None or name not in {*names.email, *_VOUCHED}
@@ -115,16 +116,24 @@ class _Reader:
         self.unreadable.add(fact)
         return None
 
-    def email(self, names: Names, *, assume: bool) -> str | None:
-        value = self.text("email", names)
-        if value is None or assume:
+    def email(self, names: ClaimNames, *, assume: bool) -> str | None:
+        value = self.text("email", names.email)
+        if value is None:
+            return None
+        if read_mailbox(value) is None:
+            self.unreadable.add("email")
+            return None
+        if assume:
             return value
-        verified = self._claims.get("email_verified")
-        vouched = any(name in _VOUCHED and look_up(self._claims, name) == value for name in names)
-        # Amazon Cognito and others quote the word.
-        if vouched and (verified is True or verified == "true"):
+        mark = self._claims.get("email_verified")
+        if names.verified_as_text and mark == "true":
+            mark = True
+        vouched = any(
+            name in _VOUCHED and look_up(self._claims, name) == value for name in names.email
+        )
+        if vouched and mark is True:
             return value
-        if vouched and verified not in (None, False, "false"):
+        if vouched and mark not in (None, False, "false"):
             self.unreadable.add("email")
         self.missing.add("email")
         return None

@@ -42,4 +42,5 @@ def _claims(settings: ProviderSettings, profile: Profile) -> ClaimNames:
         name=chosen(settings.claims.name, profile.claims.name),
         roles=chosen(settings.claims.roles, profile.claims.roles),
         groups=chosen(settings.claims.groups, profile.claims.groups),
+        verified_as_text=profile.claims.verified_as_text,
     )

@@ -61,5 +61,15 @@ PROFILES: Mapping[str, Profile] = {
     ),
     "auth0": Profile(claims=ClaimNames(name=("name", "nickname"))),
     "okta": Profile(scopes=(*_BASIC_SCOPES, "groups"), claims=ClaimNames(groups=("groups",))),
+    # Userinfo writes the mark of the e-mail as text; a refresh token comes unasked, and the scope
+    # for it is an error.
+    "cognito": Profile(
+        claims=ClaimNames(
+            name=("name", "preferred_username", "cognito:username"),
+            groups=("cognito:groups",),
+            verified_as_text=True,
+        ),
+        offline_scope=False,
+    ),
     "dex": Profile(scopes=(*_BASIC_SCOPES, "groups"), claims=ClaimNames(groups=("groups",))),
 }

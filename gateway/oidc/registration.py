@@ -9,13 +9,19 @@ Parameters = Mapping[str, str | tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class ClaimNames:
-    """Where each fact is found: plain claim names or JSON pointers, the first present counts."""
+    """Where each fact is found: plain claim names or JSON pointers, the first present counts.
+
+    Attributes:
+        verified_as_text: Whether ``email_verified`` may also be the text ``true``; it is a boolean
+            in OpenID Connect Core 1.0, section 5.1.
+    """
 
     user: Names = ("sub",)
     email: Names = ("email",)
     name: Names = ("name", "preferred_username")
     roles: Names = ()
     groups: Names = ()
+    verified_as_text: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,15 +11,16 @@ from pydantic import (
     model_validator,
 )
 
+from gateway.mailbox import a_labels, read_mailbox
 from gateway.settings.addresses import NetworkText
 from gateway.settings.scalars import (
     Duration,
     FieldName,
-    LowerText,
     Method,
     OneOrMany,
     Section,
     Text,
+    quote,
     wrong,
 )
 from gateway.settings.templates import pointer_problem
@@ -35,8 +36,21 @@ def _claim_name(text: str) -> str:
     return text
 
 
+def _mailbox(text: str) -> str:
+    if read_mailbox(text) is None:
+        raise wrong(f"{quote(text)} is no e-mail address, such as kim@example.com")
+    return text.lower()
+
+
+def _domain(text: str) -> str:
+    if a_labels(text.removeprefix("@")) is None:
+        raise wrong(f"{quote(text)} is no domain, such as example.com")
+    return text.lower()
+
+
 Texts = Annotated[tuple[Text, ...], OneOrMany()]
-LowerTexts = Annotated[tuple[LowerText, ...], OneOrMany()]
+Mailboxes = Annotated[tuple[Annotated[Text, AfterValidator(_mailbox)], ...], OneOrMany()]
+Domains = Annotated[tuple[Annotated[Text, AfterValidator(_domain)], ...], OneOrMany()]
 ClaimName = Annotated[Text, AfterValidator(_claim_name)]
 
 
@@ -53,8 +67,8 @@ class ConditionSettings(Section):
     """
 
     user: Texts | None = Field(None, description="User name, as the app is told it.")
-    email: LowerTexts | None = Field(None, description="Verified e-mail address.")
-    email_domain: LowerTexts | None = Field(
+    email: Mailboxes | None = Field(None, description="Verified e-mail address.")
+    email_domain: Domains | None = Field(
         None, description="What follows the @ of the verified e-mail address."
     )
     group: Texts | None = Field(None, description="Group the provider names.")

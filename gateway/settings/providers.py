@@ -30,6 +30,7 @@ Profile = Literal[
     "google",
     "auth0",
     "okta",
+    "cognito",
     "dex",
 ]
 ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]

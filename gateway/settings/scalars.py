@@ -205,10 +205,6 @@ def _file_name(value: object) -> object:
     return Path(text)
 
 
-def _lower_words(text: str) -> str:
-    return _words(text).lower()
-
-
 def unknown_message(what: str, text: str, known: Iterable[str]) -> str:
     """`unknown condition "grup" (did you mean "group"?)`."""
     import difflib  # Only a wrong file pays for it.
@@ -255,7 +251,6 @@ class OneOrMany:
 _TEXT_SCHEMA = {"type": ["string", "number", "boolean"]}
 
 Text = Annotated[str, AfterValidator(_words), WithJsonSchema(_TEXT_SCHEMA)]
-LowerText = Annotated[str, AfterValidator(_lower_words), WithJsonSchema(_TEXT_SCHEMA)]
 SecretText = Annotated[str, AfterValidator(_secret_words)]
 FileName = Annotated[
     Path, BeforeValidator(_file_name), WithJsonSchema({"type": "string", "minLength": 1})

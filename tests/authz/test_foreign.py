@@ -115,7 +115,7 @@ def test_a_condition_that_fails_is_a_deny(facts, monkeypatch, side):
 
 def test_nobody_meets_a_condition_about_the_user(facts):
     values = {"claim": {"a": "1"}, "header": {"X-App": "1"}, "max_age": "1h", "ip": OFFICE}
-    values |= {"method": "GET", "credential": "session"}
+    values |= {"method": "GET", "credential": "session", "email": "a@x"}
     met = set()
     for name in CONDITIONS:
         settings = AccessRules.model_validate({"allow": [{name: values.get(name, "x")}]})

@@ -6,6 +6,7 @@ from base64 import urlsafe_b64decode
 import pytest
 
 from tests.e2e.people import Browser
+from tests.e2e.signed_in import ask, browser, sign_in, start_cluster
 from tests.fixtures.network import take_free_port
 from tests.fixtures.oidc import sign_in_at_oidc_provider
 
@@ -127,3 +128,40 @@ async def test_who_is_renamed_keeps_the_account_and_the_old_name(start_with, oid
     assert before["account_id"] == after["account_id"]
     assert refused == 403
     assert still["user"] == "dora.new"
+
+
+@pytest.mark.parametrize(
+    ("email", "told", "entered"),
+    [
+        ("lee@korp.com", b"\r\nRemote-Email: lee@korp.com\r\n", True),
+        ("kim@korp.com", b"\r\nRemote-Email: kim@korp.com\r\n", False),
+        ("KIM@Korp.com", b"\r\nRemote-Email: KIM@Korp.com\r\n", False),
+        ("kim@korp.com.", None, False),
+        (" kim@korp.com", None, False),
+        ("kim@evil@korp.com", None, False),
+    ],
+)
+async def test_what_is_no_address_meets_every_deny_and_is_told_to_no_app(
+    gateway_process, oidc_provider, app, tmp_path, email, told, entered
+):
+    allow, deny = {"email_domain": "korp.com"}, {"email": "kim@korp.com"}
+    cluster = start_cluster(
+        gateway_process,
+        oidc_provider,
+        app.url,
+        tmp_path,
+        routes=[
+            {"name": "asks", "prefix": "/asks", "access": {"allow": [allow], "deny": [deny]}},
+            {"name": "all", "prefix": "/", "access": "signed_in"},
+        ],
+    )
+    oidc_provider.set_claims("kim-of-emails", email=email)
+    async with browser() as session:
+        cookie = await sign_in(session, cluster, "kim-of-emails")
+    status, _ = await ask(cookie, "GET", f"{cluster.origin}/asks", cluster.origin)
+    assert (await ask(cookie, "GET", f"{cluster.origin}/all", cluster.origin))[0] == 200
+
+    assert status == (200 if entered else 403)
+    head = app.heads[-1]
+    assert b"\r\nRemote-User: kim-of-emails\r\n" in head
+    assert (told in head) if told else (b"Remote-Email" not in head)

@@ -107,7 +107,7 @@ def test_groups_kept_elsewhere_and_here_are_read_here():
     ("claims", "email", "unreadable"),
     [
         ({"email": "a@b", "email_verified": True}, "a@b", False),
-        ({"email": "a@b", "email_verified": "true"}, "a@b", False),
+        ({"email": "a@b", "email_verified": "true"}, None, True),
         ({"email": "a@b", "email_verified": False}, None, False),
         ({"email": "a@b", "email_verified": "false"}, None, False),
         ({"email": "a@b", "email_verified": None}, None, False),
@@ -115,6 +115,12 @@ def test_groups_kept_elsewhere_and_here_are_read_here():
         ({"email": "a@b", "email_verified": 1}, None, True),
         ({"email": "a@b", "email_verified": "yes"}, None, True),
         ({"email": ["a@b"], "email_verified": True}, None, True),
+        ({"email": "a@evil@corp.com", "email_verified": True}, None, True),
+        ({"email": "a@b.", "email_verified": True}, None, True),
+        ({"email": " a@b", "email_verified": True}, None, True),
+        ({"email": "a\t@b", "email_verified": True}, None, True),
+        ({"email": "a\u200e@b", "email_verified": True}, None, True),
+        ({"email": "a@b.", "email_verified": False}, None, True),
         ({"email_verified": True}, None, False),
     ],
 )
@@ -123,6 +129,23 @@ def test_an_email_counts_only_when_marked_verified(claims, email, unreadable):
 
     assert found.email == email
     assert ("email" in found.unreadable) is unreadable
+
+
+def test_what_is_no_address_is_not_taken_for_one_whoever_is_trusted():
+    names = {"user": ("email", "sub"), "email": ("email",)}
+
+    found = facts({"sub": "s", "email": "a@b."}, assume=True, **names)
+    assert (found.user, found.email, found.unreadable) == ("s", None, {"email"})
+
+
+@pytest.mark.parametrize(
+    ("mark", "email"),
+    [("true", "a@b"), (True, "a@b"), ("True", None), ("1", None), ("false", None), (None, None)],
+)
+def test_a_provider_that_quotes_the_mark_is_known_by_its_profile(mark, email):
+    claims = {"sub": "s", "email": "a@b", "email_verified": mark}
+
+    assert facts(claims, email=("email",), verified_as_text=True).email == email
 
 
 def test_the_mark_vouches_for_no_other_claim():

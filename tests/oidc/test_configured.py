@@ -18,6 +18,12 @@ def test_every_profile_that_can_be_configured_is_there():
     assert set(get_args(Profile)) <= set(PROFILES)
 
 
+def test_only_cognito_is_known_to_quote_the_mark_of_an_email():
+    quoting = [n for n in get_args(Profile) if configured(profile=n).claims.verified_as_text]
+
+    assert quoting == ["cognito"]
+
+
 @pytest.mark.parametrize("name", get_args(Profile))
 def test_every_profile_makes_a_registration(name):
     found = configured(profile=name)

@@ -254,6 +254,15 @@ ADDED = [
         "4:46: routes[0].access.deny.group: is empty: give it a value or leave it out",
     ),
     (
+        "routes: [{name: a, path: /a, access: {deny: {email: kim@korp.com.}}}]",
+        '4:53: routes[0].access.deny.email: "kim@korp.com." is no e-mail address, '
+        "such as kim@example.com",
+    ),
+    (
+        "routes: [{name: a, path: /a, access: {deny: {email_domain: korp.com.}}}]",
+        '4:60: routes[0].access.deny.email_domain: "korp.com." is no domain, such as example.com',
+    ),
+    (
         "routes: [{name: a, path: /a, access: {deny: {max_age: soon}}}]",
         '4:55: routes[0].access.deny.max_age: "soon" is not a duration '
         "(write 500ms, 30s, 15m, 8h or 7d)",

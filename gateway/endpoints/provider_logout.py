@@ -82,13 +82,14 @@ class ProviderLogout:
     async def _once(self, provider: Provider, token: LogoutToken) -> int:
         """End what `token` names, unless the token was used before; how many that were."""
         store, registration = self._deps.store, provider.registration
-        named = structured(registration.issuer.encode(), token.token_id.encode("utf-8", "replace"))
-        key = f"logout-token:{sha256(named).hexdigest()}"
+        named = _signed_alike(await self._named(provider, token), token)
+        once = structured(registration.issuer.encode(), token.token_id.encode("utf-8", "replace"))
+        key = f"logout-token:{sha256(once).hexdigest()}"
         left_s = max(1.0, token.good_until - self._deps.clock())
         if not await store.add_once(key, ttl_s=left_s):
             raise InvalidLogoutTokenError("the logout token was used before")
         try:
-            return len(await self._deps.every_kind.end_these(await self._named(provider, token)))
+            return len(await self._deps.every_kind.end_these(named))
         except GatewayError:
             # It has not done its work: the provider may send it again.
             await store.delete(key)
@@ -130,6 +131,22 @@ class ProviderLogout:
         registration = provider.registration
         found = await self._deps.every_kind.list_by_sid(registration.issuer, sid)
         return [info for info in found if info.provider == registration.name]
+
+
+def _signed_alike(named: list[SessionInfo], token: LogoutToken) -> list[SessionInfo]:
+    """Those of the sessions `named` whose ID token is signed with the algorithm of `token`.
+
+    Section 2.6: a logout token is verified as an ID token is, algorithm included.
+
+    Raises:
+        InvalidLogoutTokenError: There are sessions, and none of them is such a one.
+    """
+    alike = [info for info in named if info.signed_with in (None, token.algorithm)]
+    if named and not alike:
+        raise InvalidLogoutTokenError(
+            f"signed with {token.algorithm}; ID tokens come with {named[0].signed_with}"
+        )
+    return alike
 
 
 def _sent_token(request: Request, body: bytes) -> str:

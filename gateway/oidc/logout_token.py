@@ -41,6 +41,7 @@ class LogoutToken:
         clients: Those of ours that it was sent to.
         token_id: ``jti``: the token is good once.
         good_until: After this it is refused for its age, so that `token_id` can be forgotten.
+        algorithm: What it is signed with.
     """
 
     subject: str | None
@@ -48,6 +49,7 @@ class LogoutToken:
     clients: frozenset[str]
     token_id: str
     good_until: float
+    algorithm: str
 
 
 async def read_logout_token(
@@ -105,7 +107,8 @@ def judge_logout_token(
     token_id = _text(claims, "jti")
     if token_id is None or (subject is None and sid is None):
         raise InvalidLogoutTokenError("the logout token has no jti, or neither sid nor sub")
-    return LogoutToken(subject, sid, sent_to, token_id, good_until)
+    algorithm = str(token.header["alg"])
+    return LogoutToken(subject, sid, sent_to, token_id, good_until, algorithm)
 
 
 def _judge_kind(token: SignedToken) -> None:

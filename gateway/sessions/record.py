@@ -6,7 +6,9 @@ what listings need, and the *refresh token* alone is there a second time, so tha
 without its cookie can revoke it: both open with the server's secret.
 """
 
+import binascii
 import json
+from base64 import urlsafe_b64decode
 from dataclasses import asdict, dataclass, replace
 
 from gateway.sessions.sealing import Sealer, structured
@@ -32,6 +34,8 @@ class SessionInfo:
         last_seen_at: May lag behind by a minute.
         provider_sid: The provider's ``sid``, if it gave one.
         client: The app's name in the configuration; None for a browser.
+        signed_with: The algorithm of the ID token, which is the one the provider was told to use;
+            None where there is none.
     """
 
     session_id: str
@@ -46,6 +50,7 @@ class SessionInfo:
     ip: str
     device: str
     client: str | None = None
+    signed_with: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +93,19 @@ def describe(session: Session) -> SessionInfo:
         ip=session.ip,
         device=session.device,
         client=session.client,
+        signed_with=_algorithm(session.tokens.id_token),
     )
+
+
+def _algorithm(id_token: str | None) -> str | None:
+    """What the header of an ID token, which was verified before, says it is signed with."""
+    header = (id_token or "").partition(".")[0]
+    try:
+        found = json.loads(urlsafe_b64decode(header + "=" * (-len(header) % 4)))
+    except (binascii.Error, ValueError, RecursionError):
+        return None
+    algorithm = found.get("alg") if isinstance(found, dict) else None
+    return algorithm if isinstance(algorithm, str) else None
 
 
 def seal_session(sealer: Sealer, ticket: Ticket, session: Session) -> Record:

@@ -24,9 +24,9 @@ def sign_in(make_browser, add_provider, hostile, revocations):
     """A browser signed in at the hostile provider, under a `sid` of the provider's."""
     add_provider()
 
-    async def run(sid="s1", subject=SUBJECT):
+    async def run(sid="s1", subject=SUBJECT, **claims):
         browser = make_browser()
-        hostile.wrongs.claims = {"sid": sid, "sub": subject}
+        hostile.wrongs.claims = {"sid": sid, "sub": subject, **claims}
         hostile.wrongs.userinfo = {"sub": subject}
         answer = hostile.approve(location(await browser.get("/_gatepost/login/hostile")))
         await browser.get(f"/_gatepost/callback/hostile?{urlencode(answer)}")
@@ -159,6 +159,30 @@ async def test_a_forged_token_ends_nothing(sign_in, hostile, clock, changes, how
 
     assert (await post(browser, logout_token(hostile, clock, how=how, **changes))).status == 400
     assert await browser.whoami() is not None
+
+
+ALGORITHMS = [("RS256", "rsa"), ("PS256", "rsa"), ("ES256", "p256"), ("EdDSA", "ed")]
+
+
+@pytest.mark.parametrize("with_id", ALGORITHMS)
+@pytest.mark.parametrize("with_logout", ALGORITHMS)
+async def test_what_is_signed_otherwise_than_the_id_token_ends_nothing(
+    sign_in, hostile, clock, with_id, with_logout
+):
+    # The foundation's rp-backchannel-rpinitlogout-lt-wrong-alg: another of the provider's keys.
+    hostile.wrongs.signing = {"alg": with_id[0], "key": with_id[1]}
+    browser = await sign_in(at_hash=None)
+    how = {"alg": with_logout[0], "key": with_logout[1]}
+
+    response = await post(browser, logout_token(hostile, clock, how=how))
+
+    same = with_id == with_logout
+    assert response.status == (200 if same else 400)
+    assert (await browser.whoami() is None) is same
+    right = {"alg": with_id[0], "key": with_id[1]}
+    again = await post(browser, logout_token(hostile, clock, how=right, jti="two"))
+    assert again.status == 200
+    assert await browser.whoami() is None
 
 
 async def test_an_id_token_is_no_logout_token(sign_in, hostile, clock):

@@ -42,9 +42,13 @@ def judge(typ="logout+jwt", **changes):
 
 
 def test_what_it_says():
-    assert judge() == LogoutToken("alice", "s1", frozenset({"notes"}), "one", NOW + 180)
-    assert judge(sid=...) == LogoutToken("alice", None, frozenset({"notes"}), "one", NOW + 180)
-    assert judge(sub=...) == LogoutToken(None, "s1", frozenset({"notes"}), "one", NOW + 180)
+    assert judge() == LogoutToken("alice", "s1", frozenset({"notes"}), "one", NOW + 180, "RS256")
+    assert judge(sid=...) == LogoutToken(
+        "alice", None, frozenset({"notes"}), "one", NOW + 180, "RS256"
+    )
+    assert judge(sub=...) == LogoutToken(
+        None, "s1", frozenset({"notes"}), "one", NOW + 180, "RS256"
+    )
 
 
 @pytest.mark.parametrize(
@@ -73,7 +77,7 @@ def test_what_providers_send_is_taken(changes):
 
 
 def test_keycloak_says_the_kind_in_the_payload():
-    header = {"typ": "JWT"}
+    header = {"alg": "RS256", "typ": "JWT"}
     token = SignedToken(header, claims(typ="Logout"))
     assert judge_logout_token(token, {ISSUER}, frozenset({"notes"}), NOW).sid == "s1"
     for typ in ("ID", "Bearer", "Refresh", 1, None):

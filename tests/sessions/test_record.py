@@ -49,6 +49,24 @@ def test_a_record_comes_back_whole():
     assert open_refresh_token(SEALER, TICKET.session_id, record) == "REFRESH"
 
 
+@pytest.mark.parametrize(
+    ("id_token", "algorithm"),
+    [
+        ("eyJhbGciOiJFUzI1NiJ9.e30.c2ln", "ES256"),
+        (None, None),
+        ("", None),
+        ("no token", None),
+        ("bnVsbA.e30.c2ln", None),
+        ("eyJhbGciOjF9.e30.c2ln", None),
+    ],
+)
+def test_what_the_id_token_is_signed_with_is_known_without_the_cookie(id_token, algorithm):
+    session = make_session(tokens=Tokens(id_token=id_token))
+    record = seal_session(SEALER, TICKET, session)
+
+    assert open_info(SEALER, TICKET.session_id, record).signed_with == algorithm
+
+
 def test_a_dump_of_the_store_shows_nothing():
     session = make_session(provider_sid="sid-1")
     dump = seal_session(SEALER, TICKET, session).pack()

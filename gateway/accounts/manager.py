@@ -35,16 +35,18 @@ class Accounts:
         self._sealer = Sealer((key,))
         self._new_id = new_id
 
-    async def claim(self, identity: Identity) -> Identity:
+    async def claim(self, identity: Identity, *, of_client: bool = False) -> Identity:
         """`identity` with its account, which owns its user name from now on if not already.
 
-        An account keeps every name it ever had.
+        An account keeps every name it ever had.  That of a client is never that of a person,
+        though the issuer may give both the same subject.
 
         Raises:
             UserTakenError: The user name is another account's; nothing was stored.
             StoreUnavailableError: The store could not answer, or holds what cannot be read.
         """
-        by_identity = self._store_key("identity", identity.issuer, identity.subject)
+        kind = "client" if of_client else "identity"
+        by_identity = self._store_key(kind, identity.issuer, identity.subject)
         by_user = self._store_key("user", fold_user(identity.user))
         account_id = await self._read(by_identity)
         owner = await self._read(by_user)

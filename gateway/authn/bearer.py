@@ -41,8 +41,8 @@ _THROTTLED = Rejected("credential-throttled", status=429, kind=_KIND)
 class Claimant(Protocol):
     """Who knows which account a user name belongs to."""
 
-    async def claim(self, identity: Identity) -> Identity:
-        """`identity` with its account.
+    async def claim(self, identity: Identity, *, of_client: bool = False) -> Identity:
+        """`identity` with its account, which is a client's or a person's.
 
         Raises:
             GatewayError: The user name is another account's, or the store cannot answer.
@@ -69,7 +69,7 @@ class BearerAuthenticator:
         self._wrong = Throttle(_ALLOWED, _PER_S) if wrong is None else wrong
         self._remembered: OrderedDict[bytes, tuple[float, Authenticated]] = OrderedDict()
         # Whose tokens change every few minutes has the same account all day.
-        self._accounts_of: OrderedDict[tuple[str, str, str], tuple[float, str | None]] = (
+        self._accounts_of: OrderedDict[tuple[str, str, str, bool], tuple[float, str | None]] = (
             OrderedDict()
         )
         # What was made of the field value looked at last: each stage asks about the same one.
@@ -157,16 +157,15 @@ class BearerAuthenticator:
         section 5).
         """
         identity = proven.identity
-        subject = f"client\0{identity.subject}" if proven.is_client else identity.subject
-        who = identity.issuer, subject, identity.user
+        who = identity.issuer, identity.subject, identity.user, proven.is_client
         known = self._accounts_of.get(who)
         if known is not None and 0 <= now - known[0] < REMEMBER_S:
             return replace(identity, account_id=known[1])
-        claimed = await self._accounts.claim(replace(identity, subject=subject))
+        claimed = await self._accounts.claim(identity, of_client=proven.is_client)
         while len(self._accounts_of) >= _MAX_REMEMBERED:
             self._accounts_of.popitem(last=False)
         self._accounts_of[who] = now, claimed.account_id
-        return replace(claimed, subject=identity.subject)
+        return claimed
 
     def _remember(self, digest: bytes, until: float, authenticated: Authenticated) -> None:
         while len(self._remembered) >= _MAX_REMEMBERED:

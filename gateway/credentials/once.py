@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from hashlib import sha256
 
 from gateway.credentials.tokens import Issued
 from gateway.errors import GatewayError, StoreUnavailableError
-from gateway.sessions.sealing import Sealer
+from gateway.sessions.sealing import Sealer, structured
 from gateway.storage.store import Clock, Lock, Store
 
 AGAIN_S = 30.0
@@ -30,11 +31,44 @@ class UsedBeforeError(GatewayError):
     status = 400
 
 
+@dataclass(frozen=True, slots=True)
+class Brought:
+    """What an app brings to trade.
+
+    Attributes:
+        client: The app; another that may bring the same begins a session of its own.
+        kind: Of what kind it is.
+        name: Tells it from others of its kind.
+        proof: All that was brought with it; whoever has less does not go on from there.
+    """
+
+    client: str
+    kind: str
+    name: str = field(repr=False)
+    proof: tuple[str, ...] = field(repr=False)
+
+    @property
+    def store_key(self) -> str:
+        """Where the store has what became of it."""
+        named = structured(*map(_bytes, (self.client, self.kind, self.name)))
+        return f"traded:{sha256(named).hexdigest()}"
+
+    @property
+    def extra_key(self) -> bytes:
+        """What the ticket is sealed under."""
+        return structured(*map(_bytes, self.proof))
+
+
+def _bytes(text: str) -> bytes:
+    # A form may hold a lone surrogate; two texts never give the same bytes.
+    return text.encode("utf-8", "surrogatepass")
+
+
 class Once:
     """See the module.
 
-    The store has ``traded:<name>`` with the ticket of the session that began, sealed under what
-    was traded besides the server's secret, so that nobody else can go on from there.
+    The store has, under `Brought.store_key`, the ticket of the session that began, sealed under
+    what was traded besides the server's secret, so that nobody else can go on from there.
     """
 
     def __init__(self, store: Store, sealer: Callable[[], Sealer], clock: Clock) -> None:
@@ -43,14 +77,11 @@ class Once:
         self._clock = clock
         self._under_way: set[asyncio.Task[Issued]] = set()
 
-    async def trade(
-        self, name: str, secret: str, first: First, again: Again, *, keep_s: float
-    ) -> Issued:
+    async def trade(self, brought: Brought, first: First, again: Again, *, keep_s: float) -> Issued:
         """What `first` gives, or `again` where that was given a moment ago.
 
         Args:
-            name: Names what is traded; no secret.
-            secret: What is traded.
+            brought: What is traded.
             first: Called for the first time.
             again: Called with the ticket of the session that `first` began; None where it is over.
             keep_s: For how long it could be brought again.
@@ -61,16 +92,14 @@ class Once:
         """
         # A phone whose connection breaks comes again, and a provider takes no code twice: what was
         # begun is finished, whoever still waits for it.
-        begun = self._trade(name, secret, first, again, keep_s)
+        begun = self._trade(brought, first, again, keep_s)
         task = asyncio.get_running_loop().create_task(begun)
         self._under_way.add(task)
         task.add_done_callback(self._done)
         return await asyncio.shield(task)
 
-    async def _trade(
-        self, name: str, secret: str, first: First, again: Again, keep_s: float
-    ) -> Issued:
-        key = f"traded:{sha256(name.encode('utf-8', 'replace')).hexdigest()}"
+    async def _trade(self, brought: Brought, first: First, again: Again, keep_s: float) -> Issued:
+        key = brought.store_key
         # One at a time: some apps ask several times at once, and a code is good once.
         lock = await self._alone(key)
         try:
@@ -80,7 +109,7 @@ class Once:
                 issued = await first()
                 traded_at = now
             else:
-                traded_at, ticket = self._read(key, kept, secret)
+                traded_at, ticket = self._read(brought, kept)
                 given = None
                 # A clock that was set back makes the while no longer.
                 if ticket is not None and abs(now - traded_at) < AGAIN_S:
@@ -88,7 +117,7 @@ class Once:
                 if given is None:
                     raise UsedBeforeError(f"traded {now - traded_at:.0f} s ago")
                 issued = given
-            sealed = self._write(key, traded_at, issued, secret)
+            sealed = self._write(brought, traded_at, issued)
             await self._store.put(key, sealed, ttl_s=max(keep_s, 2 * AGAIN_S))
         finally:
             with contextlib.suppress(StoreUnavailableError):  # It falls free by itself.
@@ -108,16 +137,16 @@ class Once:
             await asyncio.sleep(_POLL_S)
         raise StoreUnavailableError("the same is being traded all the time")
 
-    def _write(self, key: str, traded_at: float, issued: Issued, secret: str) -> bytes:
+    def _write(self, brought: Brought, traded_at: float, issued: Issued) -> bytes:
         data = json.dumps([traded_at, issued.ticket]).encode()
         return self._sealer().seal(
-            _PURPOSE, data, context=key.encode(), extra_key=secret.encode("utf-8", "replace")
+            _PURPOSE, data, context=brought.store_key.encode(), extra_key=brought.extra_key
         )
 
-    def _read(self, key: str, kept: bytes, secret: str) -> tuple[float, str | None]:
-        """When it was traded, and the ticket, where `secret` is what was traded."""
+    def _read(self, brought: Brought, kept: bytes) -> tuple[float, str | None]:
+        """When it was traded, and the ticket, where all of it was brought again."""
         data = self._sealer().open_sealed(
-            _PURPOSE, kept, context=key.encode(), extra_key=secret.encode("utf-8", "replace")
+            _PURPOSE, kept, context=brought.store_key.encode(), extra_key=brought.extra_key
         )
         if data is None:
             return 0.0, None

@@ -81,10 +81,9 @@ class ProviderLogout:
 
     async def _once(self, provider: Provider, token: LogoutToken) -> int:
         """End what `token` names, unless the token was used before; how many that were."""
-        store, registration = self._deps.store, provider.registration
+        store = self._deps.store
         named = _signed_alike(await self._named(provider, token), token)
-        once = structured(registration.issuer.encode(), token.token_id.encode("utf-8", "replace"))
-        key = f"logout-token:{sha256(once).hexdigest()}"
+        key = once_key(provider.registration.issuer, token.token_id)
         left_s = max(1.0, token.good_until - self._deps.clock())
         if not await store.add_once(key, ttl_s=left_s):
             raise InvalidLogoutTokenError("the logout token was used before")
@@ -131,6 +130,12 @@ class ProviderLogout:
         registration = provider.registration
         found = await self._deps.every_kind.list_by_sid(registration.issuer, sid)
         return [info for info in found if info.provider == registration.name]
+
+
+def once_key(issuer: str, token_id: str) -> str:
+    """Where the store remembers that the issuer's logout token `token_id` was used."""
+    named = structured(issuer.encode(), token_id.encode("utf-8", "surrogatepass"))
+    return f"logout-token:{sha256(named).hexdigest()}"
 
 
 def _signed_alike(named: list[SessionInfo], token: LogoutToken) -> list[SessionInfo]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from gateway import responses
 from gateway.credentials.apps import App, Apps
+from gateway.credentials.once import Brought
 from gateway.credentials.redirects import is_registered
 from gateway.credentials.token_format import parse_token
 from gateway.credentials.tokens import Issued, Refused
@@ -95,8 +96,7 @@ class TokenEndpoint:
                 return await self._begin(request, form, app, subject)
 
             return await self._apps.once.trade(
-                f"subject token {replay_name(token)}",
-                token,
+                Brought(app.name, "subject token", replay_name(token), (token,)),
                 first,
                 self._begin_again(request, form, app),
                 keep_s=subject.issued_at + 2 * MAX_AGE_S - self._deps.clock(),
@@ -117,7 +117,8 @@ class TokenEndpoint:
         if _VERIFIER.fullmatch(verifier) is None:
             about = "code_verifier must be 43 to 128 letters, digits and -._~"
             raise OAuthError("invalid_request", about=about)
-        brought = "\n".join((app.name, code, uri, verifier))
+        # By the code alone, which the provider takes once whatever comes with it.
+        brought = Brought(app.name, "code", code, (code, uri, verifier))
 
         async def first() -> Issued:
             found = await app.provider.relay(code, redirect_uri=uri, code_verifier=verifier)
@@ -131,13 +132,8 @@ class TokenEndpoint:
             return await self._begin(request, form, app, subject, tokens)
 
         async def trade() -> Issued:
-            # By the code alone, which the provider takes once whatever comes with it.
             return await self._apps.once.trade(
-                f"code {app.name} {code}",
-                brought,
-                first,
-                self._begin_again(request, form, app),
-                keep_s=_CODE_S,
+                brought, first, self._begin_again(request, form, app), keep_s=_CODE_S
             )
 
         return await self._throttled(request, app, trade, "invalid_grant")

@@ -63,7 +63,7 @@ def replay_name(token: str) -> str:
     The signature is left out: one of an elliptic curve can be written in two ways.
     """
     signed = token.rpartition(".")[0] if is_jwt(token) else token
-    return sha256(signed.encode("utf-8", "replace")).hexdigest()
+    return sha256(signed.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class SubjectTokens:

@@ -399,6 +399,13 @@ async def test_a_client_that_chose_a_persons_subject_as_its_id_is_not_that_perso
         await door.judge(issuer.token(sub="alice", client_id="alice"))
 
 
+async def test_no_subject_of_a_person_is_written_like_a_clients(door, issuer):
+    of_client = await door.judge(issuer.token(sub="ci", client_id="ci"))
+    of_person = await door.judge(issuer.token(sub="client\0ci", client_id="cli"))
+
+    assert of_client.identity.account_id != of_person.identity.account_id
+
+
 # Memory.
 
 

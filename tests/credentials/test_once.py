@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.credentials.once import Once, UsedBeforeError
+from gateway.credentials.once import Brought, Once, UsedBeforeError
 from gateway.credentials.tokens import Issued
 from gateway.errors import StoreUnavailableError
 from gateway.sessions.sealing import Sealer
@@ -13,6 +13,20 @@ from tests.credentials.conftest import ALICE, SECRET
 
 TICKETS = iter(range(10**6))
 SESSION = Session("0" * 64, ALICE, "oidc", 0.0, 0.0, "Phone", "192.0.2.1", client="ios")
+
+
+# Put side by side, their parts make the same text.
+ALL_DIFFERENT = [
+    Brought("ios", "code", "a", ("x",)),
+    Brought("tablet", "code", "a", ("x",)),
+    Brought("ios", "token", "a", ("x",)),
+    Brought("ios", "code", "b", ("x",)),
+    Brought("io", "scode", "a", ("x",)),
+    Brought("ios", "cod", "ea", ("x",)),
+    Brought("ios code", "", "a", ("x",)),
+    Brought("ios", "code", "\ud800", ("x",)),
+    Brought("ios", "code", "?", ("x",)),
+]
 
 
 def issued():
@@ -39,8 +53,11 @@ class Trader:
         self.again.append(ticket)
         return None if self.is_over else issued()
 
-    async def bring(self, secret="code", name="code"):
-        return await self.once.trade(name, secret, self.make, self.make_again, keep_s=600)
+    async def bring(self, secret="code"):
+        return await self.trade(Brought("ios", "code", "code", (secret,)))
+
+    async def trade(self, brought):
+        return await self.once.trade(brought, self.make, self.make_again, keep_s=600)
 
 
 @pytest.fixture
@@ -128,10 +145,10 @@ async def test_a_phone_that_hangs_up_does_not_spoil_what_it_brought(trader, fail
 
 
 async def test_another_thing_is_another_thing(trader):
-    await trader.bring("a", "a")
-    await trader.bring("b", "b")
+    for brought in ALL_DIFFERENT:
+        await trader.trade(brought)
 
-    assert trader.first == 2
+    assert (trader.first, trader.again) == (len(ALL_DIFFERENT), [])
 
 
 async def test_it_is_known_as_long_as_it_could_come_back(trader, clock):

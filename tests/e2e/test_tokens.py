@@ -359,6 +359,27 @@ async def test_an_answer_that_got_lost_is_asked_for_again(start):
     assert len(listed(phone)) == 2
 
 
+async def test_what_two_apps_may_bring_begins_a_session_of_each(start):
+    phone, _ = await start()
+    mine = {"provider": "id", "client_id": phone.client_id, "redirect_uris": [CALLBACK]}
+    shared = {"provider": "id", "client_id": "tablet-app", "audiences": [phone.client_id]}
+    await hang_up(phone.gateway, tokens={"clients": {"ios": mine, "tablet": shared}})
+    token = (await phone.provider_tokens("alice"))["id_token"]
+
+    first = tokens_of(await phone.exchange(token))
+    other = tokens_of(await phone.exchange(token, client_id="tablet"))
+
+    assert await phone.status(first["access_token"]) == 200
+    tokens_of(await phone.refresh(first["refresh_token"]))
+    tokens_of(await phone.refresh(other["refresh_token"], client_id="tablet"))
+    assert sorted(it["client"] for it in listed(phone)) == ["ios", "tablet"]
+    # Each may lose its answer, and takes the place of its own.
+    again = tokens_of(await phone.exchange(token, client_id="tablet"))
+    assert await phone.status(other["access_token"]) == 401
+    assert await phone.status(again["access_token"]) == 200
+    assert await phone.status(first["access_token"]) == 200
+
+
 async def test_an_app_that_asks_several_times_at_once_is_signed_in_once(start):
     phone, _ = await start()
     code = await phone.code("alice")

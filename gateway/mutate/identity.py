@@ -10,6 +10,8 @@ Claims = Mapping[str, object]
 Sign = Callable[[Claims], str]
 
 _REMEMBERED = 8192
+# An app takes a moment to look, and its clock need not be the gateway's.
+LEAST_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class AssertionRules:
 class IdentityFields:
     """Makes an upstream's identity lines, signed assertion included.
 
-    Signing is the dearest step of a request, so the lines are kept for half the assertion's life.
+    Signing is the dearest step of a request, so the lines are kept for half the life that their
+    assertion has.
     """
 
     def __init__(
@@ -53,8 +56,9 @@ class IdentityFields:
         lines = self._make(identity, now)
         if len(self._kept) >= _REMEMBERED:
             self._kept.clear()
-        half_life_s = self._assertion.ttl_s / 2 if self._assertion else 300.0
-        self._kept[id(identity)] = (identity, now + half_life_s, lines)
+        rules, made_at = self._assertion, int(now)
+        half_life_s = life_s(identity, rules.ttl_s, made_at) / 2 if rules else 300.0
+        self._kept[id(identity)] = (identity, made_at + half_life_s, lines)
         return lines
 
     def _make(self, identity: Identity, now: float) -> bytes:
@@ -70,13 +74,21 @@ class IdentityFields:
         return "".join(lines).encode()
 
 
+def life_s(identity: Identity, ttl_s: int, now: int) -> int:
+    """Seconds that an assertion made at `now` is good for: `ttl_s`, or less where the proof lapses.
+
+    But 10 at least, if `ttl_s` allows: a proof that was let in a moment before its end, or a token
+    within the leeway after it, is of no use with an assertion that nobody takes any more.
+    """
+    if identity.expires_at is None:
+        return ttl_s
+    return max(min(ttl_s, identity.expires_at - now), min(ttl_s, LEAST_S))
+
+
 def assertion_claims(
     identity: Identity, rules: AssertionRules, *, now: int, token_id: str
 ) -> dict[str, object]:
     """The claims of the assertion (RFC 7519); what is not known of the identity is left out."""
-    expires_at = now + rules.ttl_s
-    if identity.expires_at is not None:
-        expires_at = min(expires_at, identity.expires_at)
     claims: dict[str, object] = {
         "iss": rules.issuer,
         "aud": rules.audience,
@@ -97,7 +109,7 @@ def assertion_claims(
         "auth_time": identity.authenticated_at,
         "iat": now,
         "nbf": now,
-        "exp": expires_at,
+        "exp": now + life_s(identity, rules.ttl_s, now),
         "jti": token_id,
     }
     return {name: value for name, value in claims.items() if value is not None}

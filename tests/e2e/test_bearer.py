@@ -6,6 +6,8 @@ import urllib.request
 from base64 import b64encode
 
 import pytest
+from joserfc import jwt
+from joserfc.jwk import KeySet
 
 from gateway.assembly import clock
 from tests.authn.issuer import INTROSPECTION, TokenIssuer
@@ -67,6 +69,20 @@ async def test_a_good_token_gets_through_and_the_app_never_sees_it(start, issuer
     assert token not in gateway.log()
     counted = 'gatepost_authentications_total{credential="bearer",outcome="success"} 2.0'
     assert counted in gateway.metrics()
+
+
+async def test_one_that_ran_out_just_now_comes_with_an_assertion_that_has_not(start, issuer):
+    gateway, app = await start()
+    keys = json.loads((await ask(gateway, "/_gatepost/.well-known/jwks.json")).body)
+    now = int(clock())
+
+    for token in (issuer.token(exp=now - 30), issuer.token(exp=now + 1)):
+        assert (await ask(gateway, "/x", by(token))).status == 200
+        assertion = app.heads[-1].partition(b"Gatepost-Assertion: ")[2].partition(b"\r\n")[0]
+        claims = jwt.decode(assertion, KeySet.import_key_set(keys), algorithms=["ES256"]).claims
+        required = jwt.JWTClaimsRegistry(exp={"essential": True}, iat={"essential": True})
+        required.validate(claims)
+        assert claims["exp"] - claims["iat"] == 10
 
 
 async def test_a_bad_one_is_told_what_is_wrong_and_where_to_go(start, issuer):

@@ -106,12 +106,35 @@ def test_two_identities_never_share_lines():
 
 @pytest.mark.parametrize(
     ("expires_at", "exp"),
-    [(None, NOW + 60), (NOW + 3600, NOW + 60), (NOW + 60, NOW + 60), (NOW + 5, NOW + 5)],
+    [
+        (None, NOW + 60),
+        (NOW + 3600, NOW + 60),
+        (NOW + 60, NOW + 60),
+        (NOW + 59, NOW + 59),
+        (NOW + 11, NOW + 11),
+        (NOW + 9, NOW + 10),
+        (NOW, NOW + 10),
+        # A token is taken for a minute after its end, should the issuer's clock be behind.
+        (NOW - 59, NOW + 10),
+    ],
 )
-def test_an_assertion_never_outlives_the_proof(expires_at, exp):
+def test_an_assertion_ends_with_the_proof_but_never_before_anybody_can_read_it(expires_at, exp):
     identity = Identity("alice", "s1", "i", "session", expires_at=expires_at)
 
     assert assertion_claims(identity, RULES, now=NOW, token_id="1")["exp"] == exp
+
+
+@pytest.mark.parametrize("ttl_s", [1, 5, 10, 60, 600])
+@given(expires_in_s=st.none() | st.integers(-70, 700), later_s=st.floats(0, 700))
+def test_no_line_goes_out_with_an_assertion_that_is_over(ttl_s, expires_in_s, later_s):
+    fields = make(json.dumps, AssertionRules("A", "i", "a", ttl_s))
+    expires_at = None if expires_in_s is None else NOW + expires_in_s
+    identity = Identity("alice", "s1", "i", "session", expires_at=expires_at)
+    fields.lines(identity, NOW + 0.9)
+
+    found = json.loads(fields.lines(identity, NOW + 0.9 + later_s).removeprefix(b"A: "))
+    assert found["iat"] < found["exp"] <= found["iat"] + ttl_s
+    assert NOW + 0.9 + later_s < found["exp"]
 
 
 def test_what_is_known_is_claimed_and_nothing_else():

@@ -100,19 +100,20 @@ class Gateway:
         sessions = SessionManager(store, sealer, limits_of(settings), clock=clock)
         signer = await load_signer(store, sealer)
         accounts = await load_accounts(store, sealer)
-        keys = ApiKeys(store, await load_key_sealer(store, sealer), clock)
+        keys = ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock)
         tokens = tokens_of(settings, store, sealer)
 
         http = ProviderHttp()
         on_exit.push_async_callback(http.aclose)
         providers = providers_of(settings, http)
         apps = app_providers(settings, providers)
-        for kept, asked in ((sessions, providers), (tokens.sessions, apps)):
-            revocations = Revocations(asked)
+        for kept, asked, told in ((sessions, providers, accounts), (tokens.sessions, apps, None)):
+            revocations, refreshes = Revocations(asked), Refreshes(asked, told)
             on_exit.push_async_callback(revocations.aclose)
+            on_exit.push_async_callback(refreshes.aclose)
             kept.on_revoke(revocations.session_ended)
             kept.refresh_with(
-                Refreshes(asked).ask,
+                refreshes.ask,
                 lambda name, outcome: count_outcome(metrics.session_refreshes, name, outcome),
             )
 

@@ -14,10 +14,9 @@ from hypothesis import strategies as st
 
 from gateway.accounts.manager import Accounts
 from gateway.credentials.key_format import new_key, parse_key
-from gateway.credentials.keys import _owner_indexes
+from gateway.credentials.key_record import Owner, owner_indexes
 from gateway.credentials.once import Brought
 from gateway.endpoints.provider_logout import once_key
-from gateway.model import Identity
 from gateway.oidc.introspection import _key
 from gateway.oidc.keys import VerificationKey, _matching
 from gateway.sessions.record import sid_indexes, subject_indexes
@@ -43,11 +42,11 @@ def split_twice(draw, parts):
 
 
 def of_keys(issuer, subject):
-    return _owner_indexes(SEALER, Identity("alice", subject, issuer, "session"))[0]
+    return owner_indexes(SEALER, Owner("alice", subject, issuer))[0]
 
 
 KEYS_OF_TWO = {
-    "account": lambda *parts: ACCOUNTS._store_key("identity", *parts),
+    "account": lambda *parts: ACCOUNTS._index_key("identity", *parts),
     "sessions of a subject": lambda *parts: subject_indexes(SEALER, *parts)[0],
     "sessions of a sid": lambda *parts: sid_indexes(SEALER, *parts)[0],
     "API keys of a subject": of_keys,

@@ -55,7 +55,9 @@ def create_command(
 ) -> None:
     """Make a key and print it, this once.
 
-    An operator may give any scope; `api_keys.grantable_scopes` is about what owners may give.
+    It speaks for the account that has the user name, as last seen at a sign-in; where nobody has
+    signed in with it, for the name alone.  An operator may give any scope;
+    `api_keys.grantable_scopes` is about what owners may give.
     """
     from gateway.credentials.key_wish import read_wish
     from gateway.settings.api_keys import ApiKeySettings
@@ -84,11 +86,9 @@ def create_command(
         from gateway.assembly import clock
         from gateway.model import Identity
 
-        owner = Identity(
-            user=user, subject=user, issuer=settings.public_url[0], credential="api_key"
-        )
+        nobody_yet = Identity(user, user, settings.public_url[0], "api_key")
         return await keys.create(
-            owner,
+            await keys.owner(user) or nobody_yet,
             name=wish.name,
             scopes=wish.scopes,
             routes=routes,
@@ -175,6 +175,7 @@ def _with_keys(settings: "Settings", use: Callable[["ApiKeys"], Awaitable[_T]]) 
 
 @asynccontextmanager
 async def _opened(settings: "Settings") -> "AsyncIterator[ApiKeys]":
+    from gateway.accounts.manager import load_accounts
     from gateway.assembly import clock, sealer_of
     from gateway.credentials.kept_keys import load_key_sealer
     from gateway.credentials.keys import ApiKeys
@@ -188,7 +189,9 @@ async def _opened(settings: "Settings") -> "AsyncIterator[ApiKeys]":
         raise SettingsError([f"data_dir: {settings.data_dir} holds no store"])
     store = open_store(settings.store, settings.data_dir, clock)
     try:
-        yield ApiKeys(store, await load_key_sealer(store, sealer_of(settings)), clock)
+        sealer = sealer_of(settings)
+        accounts = await load_accounts(store, sealer)
+        yield ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock)
     finally:
         await store.aclose()
 

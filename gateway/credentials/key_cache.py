@@ -12,7 +12,8 @@ class CachedKey:
     """A key as this worker knows it; the times move while it is cached.
 
     Attributes:
-        identity: Who asks with it; the same object each time, by which others remember things.
+        identity: Who asks with it; the same object, by which others remember things, until there
+            is news of the owner.
         checked_at: When the store was last asked about it.
         used_at: When a request last used it here; 0 for not yet.
         due: Whether the background task was told to look after it.
@@ -29,7 +30,7 @@ class KeyCache:
     """Keys by their digest; the one unused for longest goes first when full.
 
     Attributes:
-        doubts: How often all that is known here was called in doubt.
+        doubts: How often what is known here was called in doubt.
     """
 
     def __init__(self, max_keys: int, remember_revoked_s: float) -> None:
@@ -81,8 +82,9 @@ class KeyCache:
             if abs(now - revoked_at) >= self._remember_revoked_s:
                 del self._revoked[key_id]
 
-    def doubt(self) -> None:
-        """Have every key looked up before it is used again: some may be revoked unheard."""
+    def doubt(self, account_id: str | None = None) -> None:
+        """Have keys looked up before they are used again: those of an account, or every one."""
         self.doubts += 1
         for entry in self._entries.values():
-            entry.checked_at = float("-inf")
+            if account_id is None or entry.record.owner.account_id == account_id:
+                entry.checked_at = float("-inf")

@@ -1,30 +1,41 @@
-"""What the store holds of an API key: its digest, whose it is and what it may do.  Pure."""
+"""What the store holds of an API key, and where: its digest, whose it is, what it may do.  Pure."""
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+from gateway.accounts.owner import fold_user
 from gateway.model import Identity
+from gateway.sessions.sealing import Sealer
 
 _VERSION = 1
+# The index of all keys.
+EVERY_KEY = "api-keys"
 
-# What a key says of its owner; the rest of an identity is about one sign-in.
-_OWNER = (
-    "user",
-    "subject",
-    "issuer",
-    "provider",
-    "email",
-    "name",
-    "groups",
-    "roles",
-    "account_id",
-    "external_id",
-    "claims",
-    "unreadable",
-)
-_TUPLES = frozenset({"groups", "roles"})
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose a key is.
+
+    Attributes:
+        user: As known when the key was made.
+        account_id: None where the owner is nobody who ever signed in, but a name.
+    """
+
+    user: str
+    subject: str
+    issuer: str
+    account_id: str | None = None
+
+    @classmethod
+    def of(cls, identity: Identity) -> "Owner":
+        """The owner that `identity` is."""
+        return cls(identity.user, identity.subject, identity.issuer, identity.account_id)
+
+    def alone(self) -> Identity:
+        """The owner as no more than a name."""
+        return Identity(self.user, self.subject, self.issuer, "api_key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +46,6 @@ class KeyRecord:
         key_id: Names it everywhere; no secret.
         digest: SHA-256 of the key.
         name: What its owner calls it.
-        owner: Whose it is, as known when it was made; complete as requests are judged by it.
         scopes: What it may do, where routes ask for a scope.
         routes: Names of the routes it may use; empty for all.
         expires_at: From this second on it is not taken.
@@ -45,17 +55,17 @@ class KeyRecord:
     key_id: str
     digest: bytes = field(repr=False)
     name: str
-    owner: Identity
+    owner: Owner
     scopes: tuple[str, ...]
     routes: tuple[str, ...]
     created_at: int
     expires_at: int
     last_used_at: int | None = None
 
-    def identity(self) -> Identity:
-        """Who is asking with this key."""
+    def speaks_for(self, owner: Identity) -> Identity:
+        """Who is asking with this key, which is `owner`'s."""
         return replace(
-            self.owner,
+            owner,
             credential="api_key",
             scopes=frozenset(self.scopes),
             routes=frozenset(self.routes) or None,
@@ -64,22 +74,15 @@ class KeyRecord:
         )
 
 
-def owner_of(identity: Identity) -> Identity:
-    """What of `identity` its keys say: nothing about one sign-in, no token."""
-    kept = {name: getattr(identity, name) for name in _OWNER}
-    return Identity(credential="api_key", **kept)
-
-
 def encode_record(record: KeyRecord) -> bytes:
     """The written form.
 
-    The standard library's JSON, because claims are the provider's: an integer over 64 bits or a
-    lone surrogate, both legal JSON, must not make a key fail.
+    The standard library's JSON, because a user name is the provider's: a lone surrogate, which is
+    legal JSON, must not make a key fail.
     """
-    owner = {name: _plain(getattr(record.owner, name)) for name in _OWNER}
     own = {f.name: getattr(record, f.name) for f in fields(KeyRecord) if f.name != "owner"}
     own["digest"] = record.digest.hex()
-    whole = {"version": _VERSION, "key": own, "owner": owner}
+    whole = {"version": _VERSION, "key": own, "owner": asdict(record.owner)}
     return json.dumps(whole, separators=(",", ":")).encode()
 
 
@@ -99,20 +102,35 @@ def decode_record(data: bytes) -> KeyRecord | None:
         return None
 
 
-def _owner(written: Mapping[str, Any]) -> Identity:
-    rich = {name: value for name, value in written.items() if value is not None}
-    for name in _TUPLES & rich.keys():
-        rich[name] = tuple(rich[name])
-    rich["unreadable"] = frozenset(rich.get("unreadable", ()))
-    return Identity(credential="api_key", **rich)
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, frozenset):
-        return sorted(value)
-    return dict(value) if isinstance(value, Mapping) else value
+def _owner(written: Mapping[str, Any]) -> Owner:
+    account_id = written["account_id"]
+    return Owner(written["user"], written["subject"], written["issuer"], account_id)
 
 
 def newest_first(records: Iterable[KeyRecord]) -> list[KeyRecord]:
     """The records, the one made last first."""
     return sorted(records, key=lambda it: (it.created_at, it.key_id), reverse=True)
+
+
+def store_key(key_id: str) -> str:
+    """The key of the record in the store."""
+    return f"api-key:{key_id}"
+
+
+def owner_indexes(sealer: Sealer, owner: Owner) -> list[str]:
+    """Where an owner's keys are found: by subject, by user name and by account."""
+    by_subject = sealer.digests("api-key-subject", owner.issuer, owner.subject)[0]
+    indexes = [f"api-key-subject:{by_subject}", user_index(sealer, owner.user)]
+    if owner.account_id is not None:
+        indexes.append(account_index(sealer, owner.account_id))
+    return indexes
+
+
+def account_index(sealer: Sealer, account_id: str) -> str:
+    """Where the keys of an account are found."""
+    return f"api-key-account:{sealer.digests('api-key-account', account_id)[0]}"
+
+
+def user_index(sealer: Sealer, user: str) -> str:
+    """Where the keys of a user name are found, however it is written."""
+    return f"api-key-user:{sealer.digests('api-key-user', fold_user(user))[0]}"

@@ -1,10 +1,12 @@
 """API keys over any store: made, remembered, found again, revoked on every worker.
 
 The store has ``api-key:<id>`` with a sealed record, in which the key itself is not: only its
-digest.  A message revokes a key on every worker within a second.  Messages may get lost: where
-the store notices, every key is looked up before it is used again.  Where it does not, a key in
-use is also looked up every `CHECK_S` in the background, and one that was not for `MAX_UNCHECKED_S`
-is looked up before it is used.
+digest.  What a key says of its owner is in the owner's account, so that it is as last seen there.
+
+A message revokes a key on every worker within a second, and another has the keys of an account
+looked up before they are used again.  Messages may get lost: where the store notices, every key is
+looked up.  Where it does not, a key in use is also looked up every `CHECK_S` in the background, and
+one that was not for `MAX_UNCHECKED_S` is looked up before it is used.
 """
 
 import asyncio
@@ -14,15 +16,21 @@ import secrets
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
+from gateway.accounts.manager import Accounts
 from gateway.accounts.owner import fold_user
 from gateway.credentials.key_cache import CachedKey, KeyCache
 from gateway.credentials.key_format import ApiKey, is_key_id, new_key, parse_key
 from gateway.credentials.key_record import (
+    EVERY_KEY,
     KeyRecord,
+    Owner,
+    account_index,
     decode_record,
     encode_record,
     newest_first,
-    owner_of,
+    owner_indexes,
+    store_key,
+    user_index,
 )
 from gateway.credentials.throttle import Throttle
 from gateway.errors import GatewayError, StoreUnavailableError
@@ -44,7 +52,6 @@ _REMEMBERED = 8192
 _REMEMBER_REVOKED_S = 120.0
 MOST_KEYS = 100
 _CHANNEL = "api-keys"
-_EVERY_KEY = "api-keys"
 _PURPOSE = "api-key"
 
 
@@ -63,11 +70,18 @@ class ApiKeys:
     """
 
     def __init__(
-        self, store: Store, sealer: Sealer, clock: Clock, random: RandomBytes = secrets.token_bytes
+        self,
+        store: Store,
+        sealer: Sealer,
+        accounts: Accounts,
+        clock: Clock,
+        random: RandomBytes = secrets.token_bytes,
     ) -> None:
-        """Use the sealer that `load_key_sealer` gave."""
+        """Use the sealer that `load_key_sealer` gave, and tell of what `accounts` changes."""
         self._store = store
         self._sealer = sealer
+        self._accounts = accounts
+        accounts.on_change(self._owner_changed)
         self._clock = clock
         self._random = random
         self.wrong = Throttle()
@@ -107,25 +121,45 @@ class ApiKeys:
                 key.
         """
         try:
-            data = await self._read(key.key_id)
+            entry = await self._look_up(key, now)
         except StoreUnavailableError:
             known = self._cache.get(key.digest)
             if known is None:
                 raise
             known.checked_at = now - MAX_UNCHECKED_S + _RETRY_S
             return known
-        record = self._open(key.key_id, data)
-        if data is None or record is None or self._cache.is_revoked(key.key_id):
+        if entry is not None:
+            self._cache.add(entry)
+            if self._is_unwritten(entry):
+                self._look_after_soon(entry)
+        return entry
+
+    async def _look_up(self, key: ApiKey, now: float) -> CachedKey | None:
+        while True:
+            doubts = self._cache.doubts
+            record = self._open(key.key_id, await self._store.get(store_key(key.key_id)))
+            # By digest: how much of a guess was right takes no time that could tell.
+            if record is not None and not secrets.compare_digest(record.digest, key.digest):
+                return None
+            identity = None if record is None else await self._identity(record)
+            if doubts == self._cache.doubts:
+                break
+            # Something may have changed, unheard, after it was read.
+        if record is None or identity is None or self._cache.is_revoked(key.key_id):
             self._cache.drop(key.key_id)
             return None
-        # By digest: how much of a guess was right takes no time that could tell.
-        if not secrets.compare_digest(record.digest, key.digest):
+        return CachedKey(record, identity, checked_at=now, used_at=now)
+
+    async def _identity(self, record: KeyRecord) -> Identity | None:
+        """Who asks with a key: its owner as last seen; None where the owner is nobody now."""
+        owner = record.owner
+        if owner.account_id is None:
+            return record.speaks_for(owner.alone())
+        account = await self._accounts.find(owner.account_id)
+        if account is None or account.is_disabled:
             return None
-        entry = CachedKey(record, record.identity(), checked_at=now, used_at=now)
-        self._cache.add(entry)
-        if self._is_unwritten(entry):
-            self._look_after_soon(entry)
-        return entry
+        seen = account.as_seen(owner.issuer, owner.subject)
+        return None if seen is None else record.speaks_for(seen)
 
     # Make, show, revoke.
 
@@ -155,7 +189,7 @@ class ApiKeys:
             key_id=key.key_id,
             digest=key.digest,
             name=name,
-            owner=owner_of(owner),
+            owner=Owner.of(owner),
             scopes=tuple(sorted(set(scopes))),
             routes=tuple(sorted(set(routes))),
             created_at=int(now),
@@ -165,17 +199,30 @@ class ApiKeys:
             raise StoreUnavailableError("there is a key of a new key's id")  # Of 2**64 ids.
         return text, record
 
+    async def owner(self, user: str) -> Identity | None:
+        """Who has the user name, as last seen; None where nobody who ever signed in has."""
+        account_id = await self._accounts.id_of(user)
+        account = None if account_id is None else await self._accounts.find(account_id)
+        seen = () if account is None else account.seen
+        # An account may have had other names, and more than one who signs in to it.
+        ranked = sorted(seen, key=lambda it: fold_user(it.user) == fold_user(user))
+        return ranked[-1] if ranked else None
+
     async def list_of(self, owner: Identity) -> list[KeyRecord]:
-        """The keys of the owner's subject and user name, the newest first."""
-        return await self._find(_owner_indexes(self._sealer, owner))
+        """The keys of the owner's subject, account and user name, the newest first."""
+        return await self._find(owner_indexes(self._sealer, Owner.of(owner)))
 
     async def list_for(self, user: str) -> list[KeyRecord]:
-        """The keys of a user name, the newest first."""
-        return await self._find([_user_index(self._sealer, user)])
+        """The keys of a user name and of the account that has it, the newest first."""
+        indexes = [user_index(self._sealer, user)]
+        account_id = await self._accounts.id_of(user)
+        if account_id is not None:
+            indexes.append(account_index(self._sealer, account_id))
+        return await self._find(indexes)
 
     async def list_all(self) -> list[KeyRecord]:
         """Every key, the newest first."""
-        return await self._find([_EVERY_KEY])
+        return await self._find([EVERY_KEY])
 
     async def revoke(self, key_id: str) -> bool:
         """Take a key away on every worker; whether there was one.  Who asks was checked.
@@ -183,22 +230,18 @@ class ApiKeys:
         Raises:
             StoreUnavailableError: The key was not revoked.
         """
-        if not is_key_id(key_id) or not await self._store.delete(_store_key(key_id)):
+        if not is_key_id(key_id) or not await self._store.delete(store_key(key_id)):
             return False
         self._forget(key_id)
-        self._unsent.append(json.dumps({"revoked": key_id}).encode())
-        try:
-            await self._send()
-        except StoreUnavailableError as error:
-            _log.warning("a revoked key is not told of yet: %s", error)
+        await self._tell({"revoked": key_id})
         return True
 
     def on_revoke(self, callback: Callable[[str], None]) -> None:
-        """Call `callback` with the id of each key that is revoked, on whichever worker."""
+        """Call `callback` with the id of each key that is over, on whichever worker."""
         self._on_revoke.append(callback)
 
     def watch(self, key_ids: Callable[[], Iterable[str]]) -> None:
-        """Look whether the keys that `key_ids` names are still there, though nobody asks."""
+        """Look whether the keys that `key_ids` names are still good, though nobody asks."""
         self._watched = key_ids
 
     # The background task.
@@ -237,8 +280,12 @@ class ApiKeys:
         await self._listen()
         await self._send()
         for key_id in list(self._watched()):
-            if await self._store.get(_store_key(key_id)) is None:
+            data = await self._store.get(store_key(key_id))
+            record = self._open(key_id, data)
+            if data is None:
                 self._forget(key_id)
+            elif record is None or await self._identity(record) is None:
+                self._end(key_id)
 
     async def _run(self) -> None:
         while True:
@@ -260,19 +307,24 @@ class ApiKeys:
     async def _look_after(self, entry: CachedKey) -> None:
         """Learn what became of a cached key, and let the store know when it was used."""
         key_id, doubts = entry.record.key_id, self._cache.doubts
-        data = await self._store.get(_store_key(key_id))
+        data = await self._store.get(store_key(key_id))
+        record = self._open(key_id, data)
+        identity = None if record is None else await self._identity(record)
         if not self._cache.holds(entry) or doubts != self._cache.doubts:
             return
         if data is None:
             self._forget(key_id)
             return
-        record = self._open(key_id, data)
         if record is None or record.digest != entry.record.digest:
             self._cache.drop(key_id)
             return
+        if identity is None:
+            self._end(key_id)
+            return
         now = self._clock()
-        # Only the time of last use ever changes, so that what follows from the rest stays.
         entry.record, entry.checked_at = record, now
+        if identity != entry.identity:
+            entry.identity = identity
         if self._is_unwritten(entry):
             used = replace(record, last_used_at=int(entry.used_at))
             if await self._swap(used, data, now):
@@ -296,6 +348,22 @@ class ApiKeys:
         self._cache.doubt()
         self._wake.set()
 
+    async def _owner_changed(self, account_id: str, is_over: bool) -> None:
+        self._doubt_owner(account_id, is_over)
+        await self._tell({"owner": account_id, "over": is_over})
+
+    def _doubt_owner(self, account_id: str, is_over: bool) -> None:
+        self._cache.doubt(account_id)
+        if is_over:
+            self._wake.set()  # No request has to come for tunnels to be closed.
+
+    async def _tell(self, news: dict[str, object]) -> None:
+        self._unsent.append(json.dumps(news).encode())
+        try:
+            await self._send()
+        except StoreUnavailableError as error:
+            _log.warning("API keys: other processes are not told yet: %s", error)
+
     async def _send(self) -> None:
         while self._unsent:
             message = self._unsent[0]
@@ -304,57 +372,44 @@ class ApiKeys:
                 self._unsent.remove(message)
 
     def _heard(self, message: bytes) -> None:
-        self._forget(str(json.loads(message)["revoked"]))
+        news = json.loads(message)
+        if "owner" in news:
+            self._doubt_owner(news["owner"], news["over"])
+        else:
+            self._forget(news["revoked"])
 
     def _forget(self, key_id: str) -> None:
         self._cache.revoke(key_id, self._clock())
+        self._end(key_id)
+
+    def _end(self, key_id: str) -> None:
+        self._cache.drop(key_id)
         for callback in self._on_revoke:
             callback(key_id)
 
     # The store.
 
-    async def _read(self, key_id: str) -> bytes | None:
-        while True:
-            doubts = self._cache.doubts
-            data = await self._store.get(_store_key(key_id))
-            if doubts == self._cache.doubts:
-                return data
-            # It may have been revoked, unheard, after it was read.
-
     async def _find(self, indexes: Iterable[str]) -> list[KeyRecord]:
         found: dict[str, KeyRecord] = {}
         for index in indexes:
             for key, data in await self._store.find(index):
-                record = self._open(key.removeprefix(_store_key("")), data)
+                record = self._open(key.removeprefix(store_key("")), data)
                 if record is not None:
                     found[record.key_id] = record
         return newest_first(found.values())
 
     async def _swap(self, record: KeyRecord, expected: bytes | None, now: float) -> bool:
-        key = _store_key(record.key_id)
+        key = store_key(record.key_id)
         return await self._store.compare_and_swap(
             key,
             expected,
             self._sealer.seal(_PURPOSE, encode_record(record), context=key.encode()),
             ttl_s=max(1.0, record.expires_at + _SHOWN_S - now),
-            indexes=[_EVERY_KEY, *_owner_indexes(self._sealer, record.owner)],
+            indexes=[EVERY_KEY, *owner_indexes(self._sealer, record.owner)],
         )
 
     def _open(self, key_id: str, data: bytes | None) -> KeyRecord | None:
         if data is None:
             return None
-        opened = self._sealer.open_sealed(_PURPOSE, data, context=_store_key(key_id).encode())
+        opened = self._sealer.open_sealed(_PURPOSE, data, context=store_key(key_id).encode())
         return None if opened is None else decode_record(opened)
-
-
-def _store_key(key_id: str) -> str:
-    return f"api-key:{key_id}"
-
-
-def _owner_indexes(sealer: Sealer, owner: Identity) -> list[str]:
-    by_subject = sealer.digests("api-key-subject", owner.issuer, owner.subject)[0]
-    return [f"api-key-subject:{by_subject}", _user_index(sealer, owner.user)]
-
-
-def _user_index(sealer: Sealer, user: str) -> str:
-    return f"api-key-user:{sealer.digests('api-key-user', fold_user(user))[0]}"

@@ -1,9 +1,13 @@
 """What a provider says when a session is refreshed, in the words the sessions know."""
 
+import asyncio
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 
+from gateway.accounts.manager import Accounts
 from gateway.errors import GatewayError, ProviderUnavailableError
+from gateway.model import Identity
 from gateway.oidc.errors import RefreshRefusedError, SubjectMismatchError
 from gateway.oidc.provider import Provider
 from gateway.sessions.refresh import Later, Over, Refreshed, Word
@@ -11,16 +15,22 @@ from gateway.sessions.session import Session, Tokens
 
 _log = logging.getLogger(__name__)
 
+# While the gateway shuts down it waits no longer than this for the store.
+_CLOSE_S = 5.0
+
 
 class Refreshes:
     """Asks the provider of a session (`SessionManager.refresh_with`)."""
 
-    def __init__(self, providers: Mapping[str, Provider]) -> None:
+    def __init__(self, providers: Mapping[str, Provider], accounts: Accounts | None = None) -> None:
         """Use `providers`, by the name of the app where the session is one's.
 
-        They are looked up anew at each call, so that a reload may change them.
+        They are looked up anew at each call, so that a reload may change them.  `accounts` are
+        told what is heard; None for the sessions of apps, which may ask for less than the gateway.
         """
         self._providers = providers
+        self._accounts = accounts
+        self._telling: set[asyncio.Task[None]] = set()
 
     async def ask(self, session: Session) -> Word:
         """What the provider now says of the person.
@@ -47,4 +57,26 @@ class Refreshes:
             id_token=found.tokens.id_token,
             access_expires_at=found.tokens.expires_at,
         )
+        # Where userinfo failed, what was known before comes back: perhaps no longer the newest.
+        if self._accounts is not None and found.identity is not session.identity:
+            account_id = session.identity.account_id
+            heard = _tell(self._accounts, replace(found.identity, account_id=account_id))
+            # Beside: a new refresh token is not kept waiting.
+            task = asyncio.get_running_loop().create_task(heard)
+            self._telling.add(task)
+            task.add_done_callback(self._telling.discard)
         return Refreshed(found.identity, tokens, found.provider_session)
+
+    async def aclose(self) -> None:
+        """Finish what is under way, within seconds."""
+        if self._telling:
+            _, late = await asyncio.wait(self._telling, timeout=_CLOSE_S)
+            for task in late:
+                task.cancel()
+
+
+async def _tell(accounts: Accounts, identity: Identity) -> None:
+    try:
+        await accounts.refreshed(identity)
+    except GatewayError as error:
+        _log.warning("an account is told at its next refresh: %s", error)

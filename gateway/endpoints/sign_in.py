@@ -102,7 +102,7 @@ class SignIn:
         accounts = self._deps.accounts
         if accounts is None:
             return signed_in
-        return replace(signed_in, identity=await accounts.claim(signed_in.identity))
+        return replace(signed_in, identity=await accounts.sign_in(signed_in.identity))
 
     async def _begin(self, request: Request, provider: Provider, wish: Wish) -> Response:
         deps = self._deps

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable
 
 import pytest
 
+from gateway.accounts.manager import Accounts
 from gateway.authn import AUTHENTICATORS, Authenticator, Parts
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
@@ -69,7 +70,7 @@ def key_store() -> MemoryStore:
 @pytest.fixture
 async def keys(key_store: MemoryStore) -> AsyncIterator[ApiKeys]:
     sealer = await load_key_sealer(key_store, Sealer((SECRET,)))
-    found = ApiKeys(key_store, sealer, lambda: NOW)
+    found = ApiKeys(key_store, sealer, Accounts(key_store, SECRET), lambda: NOW)
     await found.start()
     yield found
     await found.aclose()

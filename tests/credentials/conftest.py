@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.accounts.manager import Accounts
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
 from gateway.model import Identity
@@ -70,20 +71,36 @@ async def store(clock):
 
 
 @pytest.fixture
-async def make_keys(store, clock):
-    """One worker's keys: ``keys = await make_keys()``."""
+async def make_worker(store, clock):
+    """What one worker has of accounts and keys: ``accounts, keys = await make_worker()``.
+
+    ALICE has signed in.
+    """
     made = []
 
     async def make():
-        keys = ApiKeys(store, await load_key_sealer(store, Sealer((SECRET,))), clock)
+        accounts = Accounts(store, SECRET, lambda: "a1")
+        sealer = await load_key_sealer(store, Sealer((SECRET,)))
+        keys = ApiKeys(store, sealer, accounts, clock)
         await keys.start()
+        await accounts.sign_in(ALICE)
         made.append(keys)
-        return keys
+        return accounts, keys
 
     yield make
     store.down = False
     for keys in made:
         await keys.aclose()
+
+
+@pytest.fixture
+def make_keys(make_worker):
+    """One worker's keys: ``keys = await make_keys()``."""
+
+    async def make():
+        return (await make_worker())[1]
+
+    return make
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.accounts.manager import Accounts
 from gateway.credentials import keys as module
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.key_format import parse_key
@@ -218,7 +219,9 @@ async def test_the_keys_of_the_records_outlive_the_secret(store, keys, create, c
     new = b"n" * 32
 
     for secrets in ((new, SECRET), (new,)):
-        anew = ApiKeys(store, await load_key_sealer(store, Sealer(secrets)), clock)
+        anew = ApiKeys(
+            store, await load_key_sealer(store, Sealer(secrets)), Accounts(store, SECRET), clock
+        )
         assert await anew.load(parse_key(text), clock())
     with pytest.raises(StoreUnavailableError):
         await load_key_sealer(store, Sealer((b"x" * 32,)))

@@ -401,6 +401,74 @@ async def test_an_old_sign_in_makes_no_key_and_a_key_outlives_its_session(signed
     assert (await ask(None, "GET", page, cluster.origin, headers={"X-API-Key": key}))[0] == 200
 
 
+STAFF_ONLY = {
+    "name": "staff",
+    "prefix": "/staff",
+    "access": {"allow": [{"group": "staff"}], "deny": [{"group": "blocked"}]},
+}
+SHARED = {"redis": "start_redis_server", "postgresql": "start_postgres_server"}
+
+
+@pytest.mark.parametrize("store", ["sqlite", "redis", "postgresql"])
+async def test_a_key_follows_its_owner_on_every_gateway(
+    request, gateway_process, start_oidc_provider, raw_upstream, tmp_path, store
+):
+    app = await raw_upstream(echo)
+    provider = start_oidc_provider(ttl={"AccessToken": 2})
+    provider.set_claims("fay", groups=["staff"])
+    cluster = start_cluster(
+        gateway_process,
+        provider,
+        app.url,
+        tmp_path,
+        count=2,
+        api_keys={},
+        routes=[STAFF_ONLY, SIGNED_IN],
+        store=request.getfixturevalue(SHARED[store])().url if store in SHARED else store,
+    )
+    async with browser() as session:
+        cookie = await sign_in(session, cluster, "fay")
+    url = f"{cluster.origin}/_gatepost/api/keys"
+    about = {"headers": SAME, "data": json.dumps({"name": "x"})}
+    _, body = await ask(cookie, "POST", url, cluster.origin, **about)
+    own, of_command = json.loads(body)["key"], made(cluster.gateways[0], "--user", "fay")
+
+    async def are(status, groups=b""):
+        for key in (own, of_command):
+            for gateway in cluster.gateways:
+                page = f"{gateway.base_url}/staff"
+                headers = {"X-API-Key": key}
+                found, head = await ask(None, "GET", page, cluster.origin, headers=headers)
+                if found != status or groups not in head:
+                    return False
+        return True
+
+    await until(lambda: are(200, b"\r\nRemote-Groups: staff\r\n"))
+
+    # As the next sign-in says, in another browser.
+    provider.set_claims("fay", groups=["staff", "blocked"])
+    async with browser() as session:
+        await sign_in(session, cluster, "fay")
+    await until(lambda: are(403))
+
+    # As the next refresh says, of whichever session.
+    provider.set_claims("fay", groups=["staff", "new"])
+
+    async def refreshed():
+        await ask(cookie, "GET", f"{cluster.gateways[1].base_url}/", cluster.origin)
+        return await are(200, b"\r\nRemote-Groups: staff,new\r\n")
+
+    await until(refreshed)
+
+    calls = [store_calls(gateway) for gateway in cluster.gateways]
+    before = sum(found.get("get", 0) for found in calls)
+    for _ in range(50):
+        assert await are(200)
+    calls = [store_calls(gateway) for gateway in cluster.gateways]
+    # Four hundred requests; what is asked meanwhile is asked in the background.
+    assert sum(found.get("get", 0) for found in calls) - before < 40
+
+
 async def test_a_key_beside_somebody_elses_session_is_a_contradiction(signed_in):
     cluster, cookie = await signed_in()
     (gateway, _) = cluster.gateways

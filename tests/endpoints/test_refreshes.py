@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.accounts.manager import Accounts
 from gateway.endpoints.refreshes import Refreshes
 from gateway.endpoints.revocations import Revocations
 from gateway.sessions import Tokens
@@ -11,6 +12,7 @@ from gateway.sessions.endings import Ended
 from gateway.sessions.record import describe
 from gateway.sessions.refresh import Later, Over, Refreshed
 from gateway.sessions.ticket import new_ticket
+from gateway.storage.memory import MemoryStore
 from tests.oidc.hostile import REFRESH_TOKEN, SUBJECT
 from tests.sessions.test_record import make_session
 
@@ -48,6 +50,48 @@ async def test_no_new_refresh_token_is_normal(ask, hostile):
 
     assert isinstance(word, Refreshed)
     assert (word.tokens.refresh_token, word.tokens.id_token) == (None, None)
+
+
+@pytest.fixture
+async def accounts(session):
+    """Accounts that know whose the session is."""
+    found = Accounts(MemoryStore(lambda: 0.0), b"0" * 32)
+    await found.sign_in(session.identity)
+    return found
+
+
+async def seen_after(ask_of, accounts, session):
+    """What the account says after the session was refreshed once."""
+    account_id = await accounts.id_of(session.identity.user)
+    identity = replace(session.identity, account_id=account_id)
+    await ask_of.ask(replace(session, identity=identity))
+    await ask_of.aclose()
+    return (await accounts.find(account_id)).as_seen(identity.issuer, SUBJECT)
+
+
+async def test_an_account_is_told_what_is_heard_but_the_user(providers, session, accounts, hostile):
+    hostile.wrongs.userinfo = {"groups": ["new"]}
+
+    seen = await seen_after(Refreshes(providers, accounts), accounts, session)
+
+    assert (seen.groups, seen.email) == (("new",), "alice@example.com")
+    assert seen.user == session.identity.user
+
+
+async def test_an_account_is_told_nothing_where_nothing_is_heard(
+    providers, session, accounts, hostile
+):
+    before = session.identity
+    for failure in ({"/userinfo": "500"}, {"/token": "500"}):
+        hostile.wrongs.failures = failure
+        seen = await seen_after(Refreshes(providers, accounts), accounts, session)
+        assert (seen.groups, seen.email) == (before.groups, before.email)
+    hostile.wrongs.failures = {}
+    hostile.wrongs.userinfo = {"groups": ["new"]}
+
+    # Of an app, which may ask for less.
+    seen = await seen_after(Refreshes(providers), accounts, session)
+    assert seen.groups == before.groups
 
 
 @pytest.mark.parametrize(

@@ -96,8 +96,7 @@ def cookies_beginning(request: Request, prefix: str) -> list[tuple[str, str]]:
 
 def seal(sealer: Sealer, purpose: str, name: str, data: bytes) -> str:
     """`data` as the value of the cookie `name`; it opens under no other name and purpose."""
-    sealed = sealer.seal(purpose, data, context=name.encode())
-    return urlsafe_b64encode(sealed).rstrip(b"=").decode()
+    return _written(sealer.seal(purpose, data, context=name.encode()))
 
 
 def open_sealed(sealer: Sealer, purpose: str, name: str, value: str) -> bytes | None:
@@ -108,4 +107,11 @@ def open_sealed(sealer: Sealer, purpose: str, name: str, value: str) -> bytes | 
         sealed = urlsafe_b64decode(value + "=" * (-len(value) % 4))
     except ValueError:
         return None
+    # What is sealed has one spelling, so that whatever was changed is answered alike.
+    if _written(sealed) != value:
+        return None
     return sealer.open_sealed(purpose, sealed, context=name.encode())
+
+
+def _written(sealed: bytes) -> str:
+    return urlsafe_b64encode(sealed).rstrip(b"=").decode()

@@ -223,6 +223,32 @@ async def test_only_its_own_users_tokens_are_taken(start):
     assert listed(phone) == []
 
 
+async def test_what_another_provider_issued_is_not_taken(start, start_oidc_provider):
+    # dex GHSA-7qjx: an exchange went round the list of providers that an app may use.
+    phone, _ = await start()
+    other = start_oidc_provider()
+    registered = other.register(
+        CALLBACK,
+        client_id=phone.client_id,
+        application_type="native",
+        token_endpoint_auth_method="none",
+    )
+    assert registered.client_id == phone.client_id
+    web = {"issuer": other.issuer, "client_id": "web", "client_secret": "s"}
+    mine = {"issuer": phone.provider.issuer, "client_id": "web", "client_secret": "s"}
+    await hang_up(phone.gateway, providers={"id": mine, "other": web})
+    async with Phone(phone.gateway, other, phone.client_id) as stranger:
+        given = await stranger.provider_tokens("alice")
+        code = await stranger.code("alice")
+
+        refused = await stranger.exchange(given["id_token"])
+        refused_with(refused, "invalid_request", "invalid-subject-token")
+        refused = await stranger.exchange(given["access_token"], ACCESS_TOKEN)
+        refused_with(refused, "invalid_request", "invalid-subject-token")
+        refused_with(await stranger.relay(code), "invalid_grant", "code-refused")
+    assert listed(phone) == []
+
+
 WRONG_EXCHANGES = [
     ({"client_id": None}, "invalid_request", "invalid-request"),
     ({"client_id": "android"}, "invalid_client", "unknown-client"),
@@ -728,6 +754,26 @@ async def test_what_the_provider_says_is_heard_while_the_app_is_used(start, star
         while b"\r\nRemote-Groups: new\r\n" not in app.heads[-1]:
             assert await phone.status(tokens["access_token"]) == 200
             await asyncio.sleep(0.2)
+
+
+async def test_a_group_that_is_taken_away_is_gone_from_every_token_with_a_refresh(
+    start, start_oidc_provider
+):
+    # Pocket ID CVE-2026-43983: a refresh went on with the groups of the sign-in.
+    provider = start_oidc_provider(ttl={"AccessToken": 2})
+    provider.set_claims("alice", groups=["staff"])
+    phone, _ = await start(provider=provider)
+    offline = {"scope": "openid profile groups offline_access", "prompt": "consent"}
+    first = tokens = await phone.sign_in("alice", **offline)
+    assert (await phone.whoami(tokens["access_token"]))["groups"] == ["staff"]
+    provider.set_claims("alice", groups=[])
+
+    async with asyncio.timeout(PATIENCE_S):
+        while (await phone.whoami(tokens["access_token"]))["groups"]:
+            tokens = tokens_of(await phone.refresh(tokens["refresh_token"]))
+            await asyncio.sleep(0.2)
+
+    assert (await phone.whoami(first["access_token"]))["groups"] == []
 
 
 async def test_whoever_is_locked_out_at_the_provider_is_locked_out_here(start, start_oidc_provider):

@@ -1,5 +1,6 @@
 """From "who are you" to a session, whatever browser, provider and stranger do."""
 
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
@@ -327,3 +328,56 @@ async def test_nothing_of_a_sign_in_is_kept_in_the_gateway(browser, hostile, ses
 
     assert await sessions.count() == 0
     assert set(vars(SignIn(browser.endpoints)).keys()) == {"_deps"}
+
+
+def with_a_byte_flipped(value):
+    """`value` with each character another one, and each byte that it encodes."""
+    raw = urlsafe_b64decode(value + "=" * (-len(value) % 4))
+    for position in range(len(raw)):
+        for bit in (1, 0x80):
+            changed = bytes([*raw[:position], raw[position] ^ bit, *raw[position + 1 :]])
+            yield urlsafe_b64encode(changed).rstrip(b"=").decode()
+    for position in range(len(value)):
+        for character in "AB_!=":
+            if value[position] != character:
+                yield value[:position] + character + value[position + 1 :]
+        yield value[:position] + value[position + 1 :]
+        yield value[:position]
+        yield value[:position] + "!" + value[position:]
+    yield value + "="
+
+
+async def answers_to(browser, name, values, target):
+    """Every answer that `target` gives where the cookie has one of `values`, each once."""
+    found = set()
+    for value in values:
+        browser.cookies = {name: value}
+        response = await browser.get(target)
+        found.add((response.status, response.fields, response.body))
+    return found
+
+
+async def test_a_sealed_cookie_with_a_byte_flipped_has_one_answer(browser, hostile):
+    # Envoy CVE-2026-47775: how a changed cookie failed told what was in it.
+    answer = hostile.approve(location(await browser.get("/_gatepost/login/hostile")))
+    ((flow, value),) = browser.cookies.items()
+    target = f"/_gatepost/callback/hostile?{urlencode(answer)}"
+
+    ((status, _, body),) = await answers_to(browser, flow, with_a_byte_flipped(value), target)
+
+    assert status == 400
+    assert b"state-mismatch" in body
+    browser.cookies = {flow: value}
+    assert (await browser.get(target)).status == 302
+
+
+async def test_a_session_cookie_with_a_byte_flipped_has_one_answer(browser, hostile):
+    answer = hostile.approve(location(await browser.get("/_gatepost/login/hostile")))
+    await browser.get(f"/_gatepost/callback/hostile?{urlencode(answer)}")
+    value = browser.cookies[SESSION]
+
+    changed = list(with_a_byte_flipped(value))
+    ((status, _, body),) = await answers_to(browser, SESSION, changed, "/_gatepost/whoami")
+
+    assert status == 401
+    assert value.encode() not in body

@@ -124,13 +124,14 @@ async def _pipeline(
     http = _NoProviderHttp()
     providers = providers_of(settings, http)
     apps = app_providers(settings, providers)
+    accounts = await load_accounts(store, sealer)
     lasting = Lasting(
         store,
         SessionManager(store, sealer, limits_of(settings), clock=clock),
         tokens_of(settings, store, sealer),
         await load_signer(store, sealer),
-        await load_accounts(store, sealer),
-        ApiKeys(store, await load_key_sealer(store, sealer), clock),
+        accounts,
+        ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock),
         http,
         providers,
         apps,

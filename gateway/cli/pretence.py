@@ -10,10 +10,10 @@ from urllib.parse import urlsplit
 
 from click import UsageError
 
+from gateway.accounts.account import facts_of
 from gateway.authz.claims import pointer_tokens
 from gateway.compose import key_field
 from gateway.credentials.key_format import new_key
-from gateway.credentials.key_record import owner_of
 from gateway.credentials.token_format import new_token
 from gateway.dry_run import Asked
 from gateway.model import Identity
@@ -158,7 +158,10 @@ def _identity(settings: Settings, pretence: Pretence, kind: str, user: str, at: 
     if kind != "api_key":
         return whole
     return replace(
-        owner_of(whole), scopes=whole.scopes, routes=frozenset(pretence.key_routes) or None
+        facts_of(whole),
+        credential=kind,
+        scopes=whole.scopes,
+        routes=frozenset(pretence.key_routes) or None,
     )
 
 

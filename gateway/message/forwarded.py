@@ -99,11 +99,12 @@ def parse_address(node: str) -> Address | None:
 def forwarded_host(fields: Fields, asked: str) -> str:
     """The host, as `canonical_host` gives it, that a trusted proxy says was asked for.
 
-    `asked` is the Host field's, which counts where the proxy says nothing clear.  The caller
+    `asked` is the Host field's, which counts where the proxy names none, or several.  The caller
     checks that the peer is trusted; so with the other functions below.
 
     Raises:
-        MalformedRequestError: The two dialects disagree on host or scheme.
+        MalformedRequestError: The two dialects disagree on host or scheme, or name what is no
+            host.
     """
     if not _speaks_x_forwarded(fields):
         return _host(_nearest(fields, "host"), asked)
@@ -117,7 +118,12 @@ def forwarded_host(fields: Fields, asked: str) -> str:
 
 
 def _host(said: str, asked: str) -> str:
-    return canonical_host(said.encode("latin-1")) or asked
+    if not said:
+        return asked
+    host = canonical_host(said.encode("latin-1"))
+    if host is None:
+        raise MalformedRequestError("the host that the proxy names is none")
+    return host
 
 
 def _agree(what: str, told: str, other: str) -> None:

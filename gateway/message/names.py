@@ -43,6 +43,11 @@ _OTHERS_NAMES = frozenset(
     {
         b"x-host",
         b"x-http-host-override",
+        # Schemes and prefixes that frameworks and their middleware believe.
+        b"front-end-https",
+        b"x-scheme",
+        b"x-url-scheme",
+        b"x-script-name",
         b"x-envoy-original-path",
         # Addresses that frameworks believe without being told to.
         b"x-real-ip",
@@ -53,6 +58,13 @@ _OTHERS_NAMES = frozenset(
         b"client-ip",
         b"cf-connecting-ip",
         b"fastly-client-ip",
+        b"fly-client-ip",
+        b"do-connecting-ip",
+        b"proxy-client-ip",
+        b"wl-proxy-client-ip",
+        b"x-proxyuser-ip",
+        b"x-azure-clientip",
+        b"x-appengine-user-ip",
     }
 )
 IDENTITY_PREFIXES = _OWN_PREFIXES + _OTHERS_PREFIXES

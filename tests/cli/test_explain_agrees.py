@@ -168,13 +168,14 @@ class World:
 
     async def make_credentials(self):
         """Several people's of each kind that is taken, and others that are good for nothing."""
-        for user in ("alice", "bob", "carol") * 2:
-            async for line in self._credentials_of(user):
-                # Whom it proves is what the gateway itself makes of it.
-                head = f"GET /probe HTTP/1.1\r\nHost: notes.example.com\r\n{line}\r\n\r\n"
-                entry, _ = await self.decide(head.encode(), "198.51.100.1", int(clock()))
-                assert entry.identity.user == user
-                self.good.append(Credential([line], [], entry.identity))
+        users = ("alice", "bob", "carol") * 2
+        made = [(user, line) for user in users async for line in self._credentials_of(user)]
+        for user, line in made:
+            # The identity it proves, as the gateway itself reads it now that all have signed in.
+            head = f"GET /probe HTTP/1.1\r\nHost: notes.example.com\r\n{line}\r\n\r\n"
+            entry, _ = await self.decide(head.encode(), "198.51.100.1", int(clock()))
+            assert entry.identity.user == user
+            self.good.append(Credential([line], [], entry.identity))
         bad = {
             "session": "Cookie: gatepost={0}; __Host-gatepost={0}".format("B" * 64),
             "api_key": f"Authorization: Bearer {new_key(self.rng.randbytes)}",
@@ -202,7 +203,7 @@ class World:
         }
         claims = rng.choice([{}, {"department": "ops", "address": {"country": "CZ"}}])
         signed_in_at = now - rng.choice([0, 86400])
-        who = await lasting.accounts.claim(
+        who = await lasting.accounts.sign_in(
             Identity(
                 user=user,
                 subject=user,

@@ -151,6 +151,7 @@ class Gateway:
             on_exit.push_async_callback(kept.aclose)
         await keys.start()
         on_exit.push_async_callback(keys.aclose)
+        _set_grace(lasting, settings)
         sweeper = asyncio.get_running_loop().create_task(sweep_forever(store, clock))
         on_exit.callback(sweeper.cancel)
         await self._listen(front)
@@ -250,6 +251,7 @@ class Gateway:
             known.clear()
             known.update(new)
         lasting.sessions.limits, lasting.sessions.sealer = limits_of(settings), sealer
+        _set_grace(lasting, settings)
         lasting.tokens.access_s = token_settings(settings).access_ttl
         lasting.tokens.sessions.limits = token_limits(settings)
         lasting.tokens.sessions.sealer = sealer
@@ -282,3 +284,8 @@ class Gateway:
         if self._front is not None:
             await self._front.drain(self._settings.server.drain_timeout)
         await self._closing.aclose()
+
+
+def _set_grace(lasting: Lasting, settings: Settings) -> None:
+    for kept in (lasting.sessions, lasting.tokens.sessions, lasting.keys):
+        kept.contact.set_grace(settings.sessions.store_grace)

@@ -1,10 +1,12 @@
 """One worker's memory of the API keys it serves, bounded, and of those revoked lately."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.credentials.key_record import KeyRecord
 from gateway.model import Identity
+from gateway.storage.contact import Remembered
 
 
 @dataclass(slots=True, eq=False)
@@ -14,7 +16,7 @@ class CachedKey:
     Attributes:
         identity: Who asks with it; the same object, by which others remember things, until there
             is news of the owner.
-        checked_at: When the store was last asked about it.
+        checked_at, sure_until: See Remembered.
         used_at: When a request last used it here; 0 for not yet.
         due: Whether the background task was told to look after it.
     """
@@ -22,6 +24,7 @@ class CachedKey:
     record: KeyRecord
     identity: Identity
     checked_at: float
+    sure_until: float
     used_at: float = 0.0
     due: bool = False
 
@@ -30,7 +33,7 @@ class KeyCache:
     """Keys by their digest; the one unused for longest goes first when full.
 
     Attributes:
-        doubts: How often what is known here was called in doubt.
+        doubts: How often the keys of an account were called in doubt.
     """
 
     def __init__(self, max_keys: int, remember_revoked_s: float) -> None:
@@ -82,9 +85,13 @@ class KeyCache:
             if abs(now - revoked_at) >= self._remember_revoked_s:
                 del self._revoked[key_id]
 
-    def doubt(self, account_id: str | None = None) -> None:
-        """Have keys looked up before they are used again: those of an account, or every one."""
+    def doubt(self, account_id: str) -> None:
+        """Have the keys of an account looked up before they are used again."""
         self.doubts += 1
         for entry in self._entries.values():
-            if account_id is None or entry.record.owner.account_id == account_id:
+            if entry.record.owner.account_id == account_id:
                 entry.checked_at = float("-inf")
+
+    def remembered(self) -> Iterable[Remembered]:
+        """Every key that is here."""
+        return self._entries.values()

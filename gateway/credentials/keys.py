@@ -3,10 +3,9 @@
 The store has ``api-key:<id>`` with a sealed record, in which the key itself is not: only its
 digest.  What a key says of its owner is in the owner's account, so that it is as last seen there.
 
-A message revokes a key on every worker within a second, and another has the keys of an account
-looked up before they are used again.  Messages may get lost: where the store notices, every key is
-looked up.  Where it does not, a key in use is also looked up every `CHECK_S` in the background, and
-one that was not for `MAX_UNCHECKED_S` is looked up before it is used.
+A message revokes a key on every worker, and another has the keys of an account looked up before
+they are used again.  When a key that a worker remembers is looked up is said in
+`gateway.storage.contact`.
 """
 
 import asyncio
@@ -36,17 +35,16 @@ from gateway.credentials.throttle import Throttle
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.model import Identity
 from gateway.sessions.sealing import RandomBytes, Sealer
+from gateway.storage.contact import CHECK_S, MAX_UNCHECKED_S, RETRY_S, Contact
 from gateway.storage.store import Clock, Store
+from gateway.storage.watch import Watch
 
 _log = logging.getLogger(__name__)
 
-CHECK_S = 30.0
-MAX_UNCHECKED_S = 60.0
 # The time of last use is written at most this often.
 TOUCH_S = 60.0
 # A key that has run out is shown for as long, so that its owner sees why it is refused.
 _SHOWN_S = 7 * 86400
-_RETRY_S = 5.0
 _ROUND_S = 30.0
 _REMEMBERED = 8192
 _REMEMBER_REVOKED_S = 120.0
@@ -67,6 +65,7 @@ class ApiKeys:
 
     Attributes:
         wrong: Counts, by address, the keys that this worker had to ask the store about in vain.
+        contact: Says how long keys that are known here go on while the store is down.
     """
 
     def __init__(
@@ -88,11 +87,13 @@ class ApiKeys:
         self._cache = KeyCache(_REMEMBERED, _REMEMBER_REVOKED_S)
         self._due: list[CachedKey] = []
         self._wake = asyncio.Event()
+        self.contact = Contact(clock, self._wake.set)
+        self.contact.rule_on(self._cache.remembered)
         self._task: asyncio.Task[None] | None = None
         self._unsubscribe: Callable[[], None] | None = None
         self._unsent: list[bytes] = []
         self._on_revoke: list[Callable[[str], None]] = []
-        self._watched: Callable[[], Iterable[str]] = tuple
+        self._watch = Watch(self.contact, clock, self._look_at, self._interrupt)
 
     # Use.
 
@@ -118,15 +119,14 @@ class ApiKeys:
 
         Raises:
             StoreUnavailableError: The store could not answer, and this worker does not know the
-                key.
+                key, or not well enough for the time of grace.
         """
         try:
             entry = await self._look_up(key, now)
         except StoreUnavailableError:
             known = self._cache.get(key.digest)
-            if known is None:
+            if known is None or not self.contact.goes_on(known, now):
                 raise
-            known.checked_at = now - MAX_UNCHECKED_S + _RETRY_S
             return known
         if entry is not None:
             self._cache.add(entry)
@@ -136,19 +136,26 @@ class ApiKeys:
 
     async def _look_up(self, key: ApiKey, now: float) -> CachedKey | None:
         while True:
-            doubts = self._cache.doubts
+            doubts = self._doubts
             record = self._open(key.key_id, await self._store.get(store_key(key.key_id)))
             # By digest: how much of a guess was right takes no time that could tell.
             if record is not None and not secrets.compare_digest(record.digest, key.digest):
                 return None
             identity = None if record is None else await self._identity(record)
-            if doubts == self._cache.doubts:
+            if doubts == self._doubts:
                 break
             # Something may have changed, unheard, after it was read.
         if record is None or identity is None or self._cache.is_revoked(key.key_id):
             self._cache.drop(key.key_id)
             return None
-        return CachedKey(record, identity, checked_at=now, used_at=now)
+        entry = CachedKey(record, identity, checked_at=now, sure_until=now, used_at=now)
+        self.contact.answered(entry, now)
+        return entry
+
+    @property
+    def _doubts(self) -> tuple[int, int]:
+        """Changes whenever what was just read may be out of date."""
+        return self.contact.doubts, self._cache.doubts
 
     async def _identity(self, record: KeyRecord) -> Identity | None:
         """Who asks with a key: its owner as last seen; None where the owner is nobody now."""
@@ -237,12 +244,16 @@ class ApiKeys:
         return True
 
     def on_revoke(self, callback: Callable[[str], None]) -> None:
-        """Call `callback` with the id of each key that is over, on whichever worker."""
+        """Call `callback` with the id of each key that is over, on whichever worker.
+
+        Also of each that is watched when the time of grace of a store that is down is over.
+        """
         self._on_revoke.append(callback)
 
     def watch(self, key_ids: Callable[[], Iterable[str]]) -> None:
         """Look whether the keys that `key_ids` names are still good, though nobody asks."""
-        self._watched = key_ids
+        # Those of the configuration are not in the store.
+        self._watch.names = lambda: filter(is_key_id, key_ids())
 
     # The background task.
 
@@ -271,6 +282,7 @@ class ApiKeys:
     async def upkeep(self) -> None:
         """Do now what the background task would do soon."""
         self._cache.forget_revoked(self._clock())
+        await self._watch.run_once()
         due, self._due = self._due, []
         for entry in due:
             entry.due = False
@@ -279,18 +291,12 @@ class ApiKeys:
                 await self._look_after(entry)
         await self._listen()
         await self._send()
-        for key_id in list(self._watched()):
-            data = await self._store.get(store_key(key_id))
-            record = self._open(key_id, data)
-            if data is None:
-                self._forget(key_id)
-            elif record is None or await self._identity(record) is None:
-                self._end(key_id)
 
     async def _run(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(_ROUND_S):
+                # No message tells when the time of grace is over.
+                async with asyncio.timeout(_ROUND_S if self.contact.hears else RETRY_S):
                     await self._wake.wait()
             except TimeoutError:
                 pass  # Tunnels are looked at, and lost messages sent, without any request.
@@ -299,18 +305,19 @@ class ApiKeys:
                 await self.upkeep()
             except StoreUnavailableError as error:
                 _log.warning("API keys: upkeep is put off: %s", error)
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(RETRY_S)
+                self._wake.set()
             except Exception:  # noqa: BLE001 - logged; without this task keys would go stale
                 _log.exception("API keys: upkeep failed")
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(RETRY_S)
 
     async def _look_after(self, entry: CachedKey) -> None:
         """Learn what became of a cached key, and let the store know when it was used."""
-        key_id, doubts = entry.record.key_id, self._cache.doubts
+        key_id, doubts = entry.record.key_id, self._doubts
         data = await self._store.get(store_key(key_id))
         record = self._open(key_id, data)
         identity = None if record is None else await self._identity(record)
-        if not self._cache.holds(entry) or doubts != self._cache.doubts:
+        if not self._cache.holds(entry) or doubts != self._doubts:
             return
         if data is None:
             self._forget(key_id)
@@ -322,9 +329,10 @@ class ApiKeys:
             self._end(key_id)
             return
         now = self._clock()
-        entry.record, entry.checked_at = record, now
+        entry.record = record
         if identity != entry.identity:
             entry.identity = identity
+        self.contact.answered(entry, now)
         if self._is_unwritten(entry):
             used = replace(record, last_used_at=int(entry.used_at))
             if await self._swap(used, data, now):
@@ -341,12 +349,7 @@ class ApiKeys:
 
     async def _listen(self) -> None:
         if self._unsubscribe is None:
-            self._unsubscribe = await self._store.subscribe(_CHANNEL, self._heard, self._doubt)
-
-    def _doubt(self) -> None:
-        _log.info("API keys: all are looked up again: some may have been revoked unheard")
-        self._cache.doubt()
-        self._wake.set()
+            self._unsubscribe = await self.contact.listen(self._store, _CHANNEL, self._heard)
 
     async def _owner_changed(self, account_id: str, is_over: bool) -> None:
         self._doubt_owner(account_id, is_over)
@@ -355,7 +358,9 @@ class ApiKeys:
     def _doubt_owner(self, account_id: str, is_over: bool) -> None:
         self._cache.doubt(account_id)
         if is_over:
-            self._wake.set()  # No request has to come for tunnels to be closed.
+            # No request has to come for tunnels to be closed.
+            self._watch.doubt()
+            self._wake.set()
 
     async def _tell(self, news: dict[str, object]) -> None:
         self._unsent.append(json.dumps(news).encode())
@@ -378,12 +383,25 @@ class ApiKeys:
         else:
             self._forget(news["revoked"])
 
+    async def _look_at(self, key_id: str) -> float:
+        """Close on this worker what a watched key opened if the key is good no more."""
+        data = await self._store.get(store_key(key_id))
+        record = self._open(key_id, data)
+        if data is None:
+            self._forget(key_id)
+        elif record is None or await self._identity(record) is None:
+            self._end(key_id)
+        return float("inf")
+
     def _forget(self, key_id: str) -> None:
         self._cache.revoke(key_id, self._clock())
         self._end(key_id)
 
     def _end(self, key_id: str) -> None:
         self._cache.drop(key_id)
+        self._interrupt(key_id)
+
+    def _interrupt(self, key_id: str) -> None:
         for callback in self._on_revoke:
             callback(key_id)
 

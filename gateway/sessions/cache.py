@@ -1,10 +1,12 @@
 """One worker's memory of the sessions it serves, bounded, and of those that ended lately."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.sessions.session import Limits, Session
 from gateway.sessions.ticket import Ticket
+from gateway.storage.contact import Remembered
 
 
 @dataclass(slots=True, eq=False)
@@ -14,7 +16,7 @@ class CachedSession:
     Attributes:
         last_seen_at: When a request last used it here.
         written_at: The time of last use that the store knows.
-        checked_at: When the store was last asked about it.
+        checked_at, sure_until: See Remembered.
         body_digest: Tells whether the store holds other tokens by now.
         due: Whether the background task was told to look after it.
         refresh_due_at: When the provider is to be asked about it.
@@ -25,6 +27,7 @@ class CachedSession:
     last_seen_at: float
     written_at: float
     checked_at: float
+    sure_until: float
     body_digest: bytes
     due: bool = False
     refresh_due_at: float = float("inf")
@@ -35,11 +38,7 @@ class CachedSession:
 
 
 class SessionCache:
-    """Sessions by digest of their cookie; the one unused for longest goes first when full.
-
-    Attributes:
-        doubts: How often all that is known here was called in doubt.
-    """
+    """Sessions by digest of their cookie; the one unused for longest goes first when full."""
 
     def __init__(self, max_sessions: int, remember_ended_s: float) -> None:
         self._max_sessions = max_sessions
@@ -47,7 +46,6 @@ class SessionCache:
         self._entries: OrderedDict[bytes, CachedSession] = OrderedDict()
         self._digests: dict[str, bytes] = {}
         self._ended: dict[str, float] = {}
-        self.doubts = 0
 
     def get(self, digest: bytes) -> CachedSession | None:
         """The session behind the cookie of that digest, if it is here."""
@@ -90,11 +88,9 @@ class SessionCache:
         self.drop(session_id)
         self._ended[session_id] = now
 
-    def doubt(self) -> None:
-        """Have every session looked up before it is used again: some may have ended unheard."""
-        self.doubts += 1
-        for entry in self._entries.values():
-            entry.checked_at = float("-inf")
+    def remembered(self) -> Iterable[Remembered]:
+        """Every session that is here."""
+        return self._entries.values()
 
     def has_ended(self, session_id: str) -> bool:
         """Whether the session was ended lately."""

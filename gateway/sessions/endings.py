@@ -12,6 +12,7 @@ from gateway.sessions.cache import SessionCache
 from gateway.sessions.record import SessionInfo, open_info, open_refresh_token, unpack
 from gateway.sessions.sealing import Sealer
 from gateway.sessions.ticket import storage_key
+from gateway.storage.contact import Contact
 from gateway.storage.store import Clock, Store
 
 _log = logging.getLogger(__name__)
@@ -52,15 +53,12 @@ Unregister = Callable[[], None]
 
 
 class Endings:
-    """Takes sessions out of the store and lets everyone know who must.
+    """Takes sessions out of the store and lets everyone know who must."""
 
-    Attributes:
-        on_gap: Called when news of other workers may not have come.
-    """
-
-    def __init__(self, store: Store, cache: SessionCache, clock: Clock) -> None:
+    def __init__(self, store: Store, cache: SessionCache, contact: Contact, clock: Clock) -> None:
         self._store = store
         self._cache = cache
+        self._contact = contact
         self._clock = clock
         self._worker = secrets.token_hex(8)
         self._unsent: list[bytes] = []
@@ -68,10 +66,12 @@ class Endings:
         self._on_revoke: dict[object, Callable[[Ended], None]] = {}
         self._on_news: dict[object, Callable[[str], None]] = {}
         self._unsubscribe: Unregister | None = None
-        self.on_gap: Callable[[], None] = cache.doubt
 
     def on_end(self, callback: Callable[[str], None]) -> Unregister:
-        """Call `callback` with the id of each session that ends, on whichever worker."""
+        """Call `callback` with the id of each session that ends, on whichever worker.
+
+        Also of each that `interrupt` is called for on this one.
+        """
         return _register(self._on_end, callback)
 
     def on_revoke(self, callback: Callable[[Ended], None]) -> Unregister:
@@ -136,6 +136,10 @@ class Endings:
         self._cache.end(session_id, self._clock())
         _call_all(self._on_end, session_id)
 
+    def interrupt(self, session_id: str) -> None:
+        """Close what is open for a session, which has not ended: nobody can tell any more."""
+        _call_all(self._on_end, session_id)
+
     async def tell(self, *, ended: Sequence[str] = (), changed: Sequence[str] = ()) -> None:
         """Tell the other workers; what cannot be told now is told by `upkeep`.
 
@@ -151,7 +155,7 @@ class Endings:
     async def upkeep(self) -> None:
         """Listen to the other workers, if that failed so far, and send what is left to send."""
         if self._unsubscribe is None:
-            self._unsubscribe = await self._store.subscribe(_CHANNEL, self._heard, self.on_gap)
+            self._unsubscribe = await self._contact.listen(self._store, _CHANNEL, self._heard)
         await self._send()
 
     def close(self) -> None:

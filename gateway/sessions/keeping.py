@@ -11,6 +11,7 @@ from gateway.sessions.refresh import NEVER, due_at
 from gateway.sessions.session import Session
 from gateway.sessions.ticket import Ticket, cookie_digest, parse_ticket, storage_key
 from gateway.sessions.upkeep import Terms, swap
+from gateway.storage.contact import Contact
 from gateway.storage.store import Clock, Store
 
 # A swap can be lost to another worker's touch, which changes no token; more than that is odd.
@@ -25,12 +26,19 @@ class Keeping:
     """
 
     def __init__(
-        self, terms: Terms, store: Store, cache: SessionCache, endings: Endings, clock: Clock
+        self,
+        terms: Terms,
+        store: Store,
+        cache: SessionCache,
+        contact: Contact,
+        endings: Endings,
+        clock: Clock,
     ) -> None:
         self.refreshes = False
         self._terms = terms
         self._store = store
         self._cache = cache
+        self._contact = contact
         self._endings = endings
         self._clock = clock
 
@@ -51,7 +59,7 @@ class Keeping:
             and known.session.identity.expires_at == expires_at
         ):
             known.last_seen_at, known.written_at = seen_at, session.last_seen_at
-            known.checked_at = now
+            self._contact.answered(known, now)
             return known
         identity = replace(session.identity, expires_at=expires_at)
         entry = CachedSession(
@@ -60,9 +68,11 @@ class Keeping:
             last_seen_at=seen_at,
             written_at=session.last_seen_at,
             checked_at=now,
+            sure_until=now,
             body_digest=body_digest,
             refresh_due_at=due_at(session.tokens) if self.refreshes else NEVER,
         )
+        self._contact.answered(entry, now)
         if not self._cache.has_ended(session.session_id):
             self._cache.add(digest, entry)
         return entry

@@ -26,11 +26,9 @@ from gateway.sessions.ticket import (
     parse_ticket,
     storage_key,
 )
-from gateway.sessions.upkeep import CHECK_S, MAX_UNCHECKED_S, Upkeep, touch_s, ttl_s
+from gateway.sessions.upkeep import Upkeep, touch_s, ttl_s
+from gateway.storage.contact import CHECK_S, MAX_UNCHECKED_S, Contact
 from gateway.storage.store import Clock, Store
-
-# While the store is down a live session goes on being served, and the store is tried this often.
-_RETRY_S = 5.0
 
 
 class SessionManager:
@@ -39,6 +37,7 @@ class SessionManager:
     Attributes:
         limits: How long sessions may live; may be set anew when the configuration changes.
         sealer: Opens and seals records; may be set anew when the secret is rotated.
+        contact: Says how long sessions that are known here go on while the store is down.
     """
 
     def __init__(
@@ -57,11 +56,14 @@ class SessionManager:
         self._clock = clock
         self._random = random
         self._cache = SessionCache(max_cached, remember_ended_s=2 * MAX_UNCHECKED_S)
-        self._endings = Endings(store, self._cache, clock)
+        wake = asyncio.Event()
+        self.contact = Contact(clock, wake.set)
+        self.contact.rule_on(self._cache.remembered)
+        self._endings = Endings(store, self._cache, self.contact, clock)
         self._loading: dict[bytes, asyncio.Task[Session | None]] = {}
-        self._upkeep = Upkeep(self, store, self._cache, self._endings, clock)
+        self._upkeep = Upkeep(self, store, self._cache, self.contact, self._endings, clock, wake)
         self._directory = Directory(self, store, clock)
-        self._keeping = Keeping(self, store, self._cache, self._endings, clock)
+        self._keeping = Keeping(self, store, self._cache, self.contact, self._endings, clock)
         self._refresher = Refresher(self._keeping, store, clock)
         self._endings.on_news(self._refresher.tell)
 
@@ -94,7 +96,7 @@ class SessionManager:
 
         Raises:
             StoreUnavailableError: The store could not answer, and this worker does not know
-                the session to be live.
+                the session, or not well enough for the time of grace.
         """
         ticket = parse_ticket(cookie)
         if ticket is None:
@@ -132,7 +134,7 @@ class SessionManager:
         if entry is None:
             entry = self._keeping.remember(ticket, session, record, now)
         elif entry.body_digest == sha256(record.body).digest():
-            entry.checked_at = now
+            self.contact.answered(entry, now)
         return session if entry.is_live(now, self.limits) else None
 
     async def create(
@@ -312,10 +314,13 @@ class SessionManager:
             data = await self._read(session_id)
         except StoreUnavailableError:
             known = self._cache.get(digest)
-            if known is None or not known.is_live(now, self.limits):
+            if (
+                known is None
+                or not known.is_live(now, self.limits)
+                or not self.contact.goes_on(known, now)
+            ):
                 raise
             known.last_seen_at = now
-            known.checked_at = now - MAX_UNCHECKED_S + _RETRY_S
             return known.session
         if data is None or self._cache.has_ended(session_id):
             self._cache.drop(session_id)
@@ -332,9 +337,9 @@ class SessionManager:
 
     async def _read(self, session_id: str) -> bytes | None:
         while True:
-            doubts = self._cache.doubts
+            doubts = self.contact.doubts
             data = await self._store.get(storage_key(session_id))
-            if doubts == self._cache.doubts:
+            if doubts == self.contact.doubts:
                 return data
             # It may have ended, unheard, after it was read.
 

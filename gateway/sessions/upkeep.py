@@ -1,9 +1,7 @@
-"""What a worker owes the store: checking the sessions it remembers, telling when they were used.
+"""Re-checks cached sessions in the background, and writes when they were used.
 
-A message ends a session on every worker within a second.  Messages may get lost: where the store
-notices, every session is looked up before it is used again.  Where it does not, a session in use
-is also looked up again every `CHECK_S` in the background, and one that was not for
-`MAX_UNCHECKED_S` is looked up before it is used.  Requests never wait for the background task.
+When a session is looked up again is said in `gateway.storage.contact`.  Requests never wait for
+the background task.
 """
 
 import asyncio
@@ -21,18 +19,17 @@ from gateway.sessions.record import Record, SessionInfo
 from gateway.sessions.sealing import Sealer
 from gateway.sessions.session import Limits
 from gateway.sessions.ticket import storage_key
+from gateway.storage.contact import MAX_UNCHECKED_S, RETRY_S, Contact
 from gateway.storage.store import Clock, Store
+from gateway.storage.watch import Watch
 
 _log = logging.getLogger(__name__)
 
-CHECK_S = 30.0
-MAX_UNCHECKED_S = 60.0
 # The time of last use is written at most this often, or twenty times in the idle time-out.
 _TOUCH_S = 60.0
 _TOUCHES_IN_IDLE = 20
 _ROUND_S = 30.0
 _SHORTEST_ROUND_S = 0.5
-_RETRY_S = 5.0
 
 
 class Terms(Protocol):
@@ -79,23 +76,30 @@ class Upkeep:
     """The background task of a session manager."""
 
     def __init__(
-        self, terms: Terms, store: Store, cache: SessionCache, endings: Endings, clock: Clock
+        self,
+        terms: Terms,
+        store: Store,
+        cache: SessionCache,
+        contact: Contact,
+        endings: Endings,
+        clock: Clock,
+        wake: asyncio.Event,
     ) -> None:
+        """Set about what is due whenever `wake` is set."""
         self._terms = terms
         self._store = store
         self._cache = cache
+        self._contact = contact
         self._endings = endings
         self._clock = clock
         self._due: deque[CachedSession] = deque()
-        self._wake = asyncio.Event()
+        self._wake = wake
         self._task: asyncio.Task[None] | None = None
-        self._watched: Callable[[], Iterable[str]] | None = None
-        self._look_at: dict[str, float] = {}
-        endings.on_gap = self._after_gap
+        self._watch = Watch(contact, clock, self._look_at, endings.interrupt)
 
     def watch(self, session_ids: Callable[[], Iterable[str]]) -> None:
         """Look whether the sessions that `session_ids` names still live, though nobody asks."""
-        self._watched = session_ids
+        self._watch.names = session_ids
 
     def call(self, entry: CachedSession) -> None:
         """Have the background task look after `entry` soon."""
@@ -132,13 +136,13 @@ class Upkeep:
         """
         self._cache.forget_ended(self._clock())
         try:
+            await self._watch.run_once()
             while self._due:
                 entry = self._due.popleft()
                 entry.due = False
                 if self._cache.holds(entry):
                     await self._look_after(entry)
             await self._endings.upkeep()
-            await self._watch()
         except StoreUnavailableError:
             for entry in self._due:
                 entry.due = False
@@ -148,7 +152,7 @@ class Upkeep:
     async def _run(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(round_s(self._terms.limits)):
+                async with asyncio.timeout(self._round_s()):
                     await self._wake.wait()
             except TimeoutError:
                 pass  # Lost messages are sent, and old endings forgotten, without any request.
@@ -157,22 +161,22 @@ class Upkeep:
                 await self.run_once()
             except StoreUnavailableError as error:
                 _log.warning("sessions: upkeep is put off: %s", error)
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(RETRY_S)
+                self._wake.set()
             except Exception:  # noqa: BLE001 - logged; without this task sessions would go stale
                 _log.exception("sessions: upkeep failed")
-                await asyncio.sleep(_RETRY_S)
+                await asyncio.sleep(RETRY_S)
 
-    def _after_gap(self) -> None:
-        _log.info("sessions: all are looked up again: news of other workers may have been missed")
-        self._cache.doubt()
-        self._look_at.clear()
-        self._wake.set()
+    def _round_s(self) -> float:
+        usual_s = round_s(self._terms.limits)
+        # No message tells when the time of grace is over.
+        return usual_s if self._contact.hears else min(RETRY_S, usual_s)
 
     async def _look_after(self, entry: CachedSession) -> None:
         """Learn what became of a cached session, and let the store know when it was used."""
-        session_id, doubts = entry.session.session_id, self._cache.doubts
+        session_id, doubts = entry.session.session_id, self._contact.doubts
         data = await self._store.get(storage_key(session_id))
-        if not self._cache.holds(entry) or doubts != self._cache.doubts:
+        if not self._cache.holds(entry) or doubts != self._contact.doubts:
             return
         record = records.unpack(data)
         info = records.open_info(self._terms.sealer, session_id, record)
@@ -181,32 +185,19 @@ class Upkeep:
         elif record is None or info is None or sha256(record.body).digest() != entry.body_digest:
             self._cache.drop(session_id)
         else:
-            entry.checked_at = self._clock()
+            self._contact.answered(entry, self._clock())
             entry.written_at = info.last_seen_at
             await self._touch(entry, data, record, info)
 
-    async def _watch(self) -> None:
-        """End, on this worker, what is watched and over.
-
-        A tunnel asks for nothing once it is open, so nobody would notice that its session's idle
-        time is over, or that the message of its end was lost.
-        """
-        watched = set(() if self._watched is None else self._watched())
-        self._look_at = {i: at for i, at in self._look_at.items() if i in watched}
-        for session_id in watched:
-            now = self._clock()
-            # A clock that was set back does not put a look off for long.
-            if 0 < self._look_at.setdefault(session_id, now) - now <= MAX_UNCHECKED_S:
-                continue
-            data = await self._store.get(storage_key(session_id))
-            info = records.open_info(self._terms.sealer, session_id, records.unpack(data))
-            limits, seen_at = self._terms.limits, self._last_seen(session_id, info)
-            if data is None or (
-                info is not None and not limits.allow(info.created_at, seen_at, now)
-            ):
-                self._endings.forget(session_id)
-            else:
-                self._look_at[session_id] = min(now + MAX_UNCHECKED_S, seen_at + limits.idle_s)
+    async def _look_at(self, session_id: str) -> float:
+        """End a watched session on this worker if it is over; when it would be, if not used."""
+        now = self._clock()
+        data = await self._store.get(storage_key(session_id))
+        info = records.open_info(self._terms.sealer, session_id, records.unpack(data))
+        limits, seen_at = self._terms.limits, self._last_seen(session_id, info)
+        if data is None or (info is not None and not limits.allow(info.created_at, seen_at, now)):
+            self._endings.forget(session_id)
+        return seen_at + limits.idle_s
 
     def _last_seen(self, session_id: str, info: SessionInfo | None) -> float:
         known = self._cache.of(session_id)

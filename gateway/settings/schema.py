@@ -208,6 +208,11 @@ class SessionSettings(Section):
 
     idle_timeout: Duration = Field(8 * 3600.0, description="Ends without a request.")
     absolute_timeout: Duration = Field(7 * 86400.0, description="Ends however busy.")
+    store_grace: Duration = Field(
+        60.0,
+        description="How long what is known here goes on while the store cannot be asked; then 503."
+        " API keys and tokens too. 0s: not at all.",
+    )
     max_per_user: Count = Field(
         0, description="Sessions of one user at once; the oldest ends for a new one. 0 is no limit."
     )

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from gateway.errors import StoreUnavailableError
-from gateway.storage.store import Handler, OnGap, Unsubscribe
+from gateway.storage.store import Handler, OnGap, OnLoss, Unsubscribe
 from gateway.storage.subscribers import Subscribers
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,8 @@ def unpack_message(packed: bytes) -> tuple[str, bytes]:
 class Listener:
     """Delivers to subscribers what an ear hears, and opens another one whenever it is lost.
 
-    What is published while there is none is not heard; subscribers are told that there was a gap.
+    What is published while there is none is not heard; subscribers are told of the loss, and of the
+    gap once there is one again.
     """
 
     def __init__(self, open_ear: Callable[[], Awaitable[Ear]]) -> None:
@@ -64,7 +65,11 @@ class Listener:
         self._trouble = "no answer"
 
     async def subscribe(
-        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+        self,
+        channel: str,
+        handler: Handler,
+        on_gap: OnGap | None = None,
+        on_loss: OnLoss | None = None,
     ) -> Unsubscribe:
         """Add a subscriber, once messages arrive.
 
@@ -78,7 +83,7 @@ class Listener:
                 await self._is_hearing.wait()
         except TimeoutError:
             raise StoreUnavailableError(f"subscribe: {self._trouble}") from None
-        return self._subscribers.add(channel, handler, on_gap)
+        return self._subscribers.add(channel, handler, on_gap, on_loss)
 
     async def aclose(self) -> None:
         """Stop listening; safe to call twice."""
@@ -100,6 +105,7 @@ class Listener:
                     await self._deliver(ear)
                 finally:
                     self._is_hearing.clear()
+                    self._subscribers.lost()
                     await ear.aclose()
             except StoreUnavailableError as error:
                 if str(error) != self._trouble:

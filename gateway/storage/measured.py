@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Collection
 from time import perf_counter
 from typing import Protocol, TypeVar
 
-from gateway.storage.store import Handler, Lock, OnGap, Store, Unsubscribe
+from gateway.storage.store import Handler, Lock, OnGap, OnLoss, Store, Unsubscribe
 
 T = TypeVar("T")
 
@@ -95,10 +95,16 @@ class MeasuredStore:
         await self._timed("publish", self._store.publish(channel, message))
 
     async def subscribe(
-        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+        self,
+        channel: str,
+        handler: Handler,
+        on_gap: OnGap | None = None,
+        on_loss: OnLoss | None = None,
     ) -> Unsubscribe:
         """See Store."""
-        return await self._timed("subscribe", self._store.subscribe(channel, handler, on_gap))
+        return await self._timed(
+            "subscribe", self._store.subscribe(channel, handler, on_gap, on_loss)
+        )
 
     async def ping(self) -> None:
         """See Store."""

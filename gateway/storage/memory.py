@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import StoreUnavailableError
-from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, Unsubscribe
+from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, OnLoss, Unsubscribe
 from gateway.storage.subscribers import Subscribers
 
 
@@ -108,11 +108,15 @@ class MemoryStore:
         self._subscribers.deliver(channel, message)
 
     async def subscribe(
-        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+        self,
+        channel: str,
+        handler: Handler,
+        on_gap: OnGap | None = None,
+        on_loss: OnLoss | None = None,
     ) -> Unsubscribe:
         """See Store.subscribe."""
         self._check()
-        return self._subscribers.add(channel, handler, on_gap)
+        return self._subscribers.add(channel, handler, on_gap, on_loss)
 
     async def ping(self) -> None:
         """See Store.ping."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from gateway.storage.store import Handler, Lock, OnGap, Store, Unsubscribe
+from gateway.storage.store import Handler, Lock, OnGap, OnLoss, Store, Unsubscribe
 
 
 class NamespacedStore:
@@ -80,10 +80,14 @@ class NamespacedStore:
         await self._store.publish(self._name(channel), message)
 
     async def subscribe(
-        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+        self,
+        channel: str,
+        handler: Handler,
+        on_gap: OnGap | None = None,
+        on_loss: OnLoss | None = None,
     ) -> Unsubscribe:
         """See Store."""
-        return await self._store.subscribe(self._name(channel), handler, on_gap)
+        return await self._store.subscribe(self._name(channel), handler, on_gap, on_loss)
 
     async def ping(self) -> None:
         """See Store."""

@@ -9,7 +9,7 @@ from gateway.storage.listener import Listener, pack_message
 from gateway.storage.location import PostgresLocation
 from gateway.storage.postgres_messages import PostgresEar, notify, open_ear
 from gateway.storage.postgres_pool import PostgresPool
-from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, Unsubscribe
+from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, OnLoss, Unsubscribe
 
 _FIND_BATCH = 500
 _SWEEP_BATCH = 500
@@ -108,12 +108,16 @@ class PostgresStore:
         await notify(self._pool, pack_message(channel, message), self._clock())
 
     async def subscribe(
-        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+        self,
+        channel: str,
+        handler: Handler,
+        on_gap: OnGap | None = None,
+        on_loss: OnLoss | None = None,
     ) -> Unsubscribe:
         """See Store.subscribe."""
         if self._closed:
             raise StoreUnavailableError("postgresql: closed")
-        return await self._listener.subscribe(channel, handler, on_gap)
+        return await self._listener.subscribe(channel, handler, on_gap, on_loss)
 
     async def ping(self) -> None:
         """See Store.ping."""

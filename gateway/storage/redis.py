@@ -16,7 +16,7 @@ from gateway.storage.location import RedisLocation
 from gateway.storage.redis_client import FAILURES, RedisClient, unavailable
 from gateway.storage.redis_ear import RedisEar, open_ear
 from gateway.storage.redis_entry import live_value, pack_entry, unpack_entry
-from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, Unsubscribe
+from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, OnLoss, Unsubscribe
 
 # Whatever the server does, a caller waits no longer.
 _DEADLINE_S = 2.0
@@ -152,11 +152,15 @@ class RedisStore:
             await self._client.commands.publish(self._channel, pack_message(channel, message))
 
     async def subscribe(
-        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+        self,
+        channel: str,
+        handler: Handler,
+        on_gap: OnGap | None = None,
+        on_loss: OnLoss | None = None,
     ) -> Unsubscribe:
         """See Store.subscribe."""
         self._check()
-        return await self._listener.subscribe(channel, handler, on_gap)
+        return await self._listener.subscribe(channel, handler, on_gap, on_loss)
 
     async def ping(self) -> None:
         """See Store.ping."""

@@ -12,7 +12,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.storage import sqlite_writes as writes
 from gateway.storage.sqlite_file import SqliteFile
 from gateway.storage.sqlite_writer import SqliteWriter
-from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, Unsubscribe
+from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, OnLoss, Unsubscribe
 from gateway.storage.subscribers import Subscribers
 
 _log = logging.getLogger(__name__)
@@ -59,6 +59,7 @@ class SqliteStore:
         self._last_message = 0
         self._data_version: int | None = None
         self._missed = False
+        self._is_lost = False
 
     async def get(self, key: str) -> bytes | None:
         """See Store.get."""
@@ -141,13 +142,17 @@ class SqliteStore:
             self._deliver()
 
     async def subscribe(
-        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+        self,
+        channel: str,
+        handler: Handler,
+        on_gap: OnGap | None = None,
+        on_loss: OnLoss | None = None,
     ) -> Unsubscribe:
         """See Store.subscribe."""
         if self._poller is None:
             self._last_message = self._read(_LAST_MESSAGE)[0][0]
             self._poller = asyncio.get_running_loop().create_task(self._poll())
-        return self._subscribers.add(channel, handler, on_gap)
+        return self._subscribers.add(channel, handler, on_gap, on_loss)
 
     async def ping(self) -> None:
         """See Store.ping."""
@@ -217,7 +222,6 @@ class SqliteStore:
             reader.close()
 
     async def _poll(self) -> None:
-        failed = False
         while True:
             await asyncio.sleep(_POLL_S)
             try:
@@ -225,11 +229,13 @@ class SqliteStore:
                 if version != self._data_version:
                     self._deliver()
                     self._data_version = version
-                failed = False
             except StoreUnavailableError as error:
-                if not failed:
+                # Whoever is told of the loss is told when messages come again, too.
+                self._missed, self._data_version = True, None
+                if not self._is_lost:
+                    self._is_lost = True
                     _log.warning("messages wait for the store: %s", error)
-                failed = True
+                    self._subscribers.lost()
 
     def _deliver(self) -> None:
         newest = self._read(_LAST_MESSAGE)[0][0]
@@ -238,7 +244,8 @@ class SqliteStore:
         before = (rows[0][0] if rows else newest + 1) - 1
         if self._missed or before > self._last_message:
             # Another file, or this process was stopped for longer than messages are kept.
-            self._missed, self._last_message = False, max(before, self._last_message)
+            self._missed = self._is_lost = False
+            self._last_message = max(before, self._last_message)
             self._subscribers.missed()
         for number, channel, message in rows:
             # A handler may publish, and so come by here itself.

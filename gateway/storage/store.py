@@ -8,6 +8,7 @@ Clock = Callable[[], float]
 Handler = Callable[[bytes], None]
 Unsubscribe = Callable[[], None]
 OnGap = Callable[[], None]
+OnLoss = Callable[[], None]
 
 NEVER = float("inf")
 
@@ -79,12 +80,17 @@ class Store(Protocol):
         """Tell everyone now subscribed to `channel`, here and in other processes, within 1 s."""
 
     async def subscribe(
-        self, channel: str, handler: Handler, on_gap: OnGap | None = None
+        self,
+        channel: str,
+        handler: Handler,
+        on_gap: OnGap | None = None,
+        on_loss: OnLoss | None = None,
     ) -> Unsubscribe:
         """Call `handler` in this event loop with each message published from now on.
 
-        Messages are hints: one may come twice or, when the store fails, not at all.  Whenever
-        some may not have come, `on_gap` is called, as soon as those that follow do come again.
+        Messages are hints: one may come twice or, when the store fails, not at all.  `on_loss` is
+        called when none come any more.  Whenever some may not have come, `on_gap` is called, as
+        soon as those that follow do come again.
         """
 
     async def ping(self) -> None:

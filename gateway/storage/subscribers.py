@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from gateway.storage.store import Handler, OnGap, Unsubscribe
+from gateway.storage.store import Handler, OnGap, OnLoss, Unsubscribe
 
 _log = logging.getLogger(__name__)
 
@@ -15,18 +15,28 @@ class Subscribers:
     def __init__(self) -> None:
         self._handlers: dict[str, dict[object, Handler]] = {}
         self._on_gap: dict[object, OnGap] = {}
+        self._on_loss: dict[object, OnLoss] = {}
 
-    def add(self, channel: str, handler: Handler, on_gap: OnGap | None = None) -> Unsubscribe:
-        """Call both from now on; calling the result ends that, and may be repeated."""
+    def add(
+        self,
+        channel: str,
+        handler: Handler,
+        on_gap: OnGap | None = None,
+        on_loss: OnLoss | None = None,
+    ) -> Unsubscribe:
+        """Call all of them from now on; calling the result ends that, and may be repeated."""
         handlers = self._handlers.setdefault(channel, {})
         token = object()
         handlers[token] = handler
         if on_gap is not None:
             self._on_gap[token] = on_gap
+        if on_loss is not None:
+            self._on_loss[token] = on_loss
 
         def unsubscribe() -> None:
             handlers.pop(token, None)
             self._on_gap.pop(token, None)
+            self._on_loss.pop(token, None)
 
         return unsubscribe
 
@@ -34,6 +44,11 @@ class Subscribers:
         """Call the handlers of `channel`; what one raises is logged, the others go on."""
         for handler in tuple(self._handlers.get(channel, {}).values()):
             _call(partial(handler, message))
+
+    def lost(self) -> None:
+        """Tell all that messages do not come any more."""
+        for on_loss in tuple(self._on_loss.values()):
+            _call(on_loss)
 
     def missed(self) -> None:
         """Tell all that messages may not have come."""

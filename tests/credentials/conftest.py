@@ -53,6 +53,10 @@ class CountingStore(MemoryStore):
             raise StoreUnavailableError("down")
         return await super().get(key)
 
+    def lose_contact(self):
+        """What a store does that notices that no messages come."""
+        self._subscribers.lost()
+
     async def compare_and_swap(self, *arguments, **named):
         self.writes += 1
         return await super().compare_and_swap(*arguments, **named)

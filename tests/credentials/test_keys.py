@@ -1,6 +1,7 @@
 """API keys over a store: made, remembered, used, revoked everywhere."""
 
 import asyncio
+import contextlib
 
 import pytest
 
@@ -156,6 +157,67 @@ async def test_a_store_that_is_down_is_no_verdict(keys, create, clock, store):
         await keys.load(parse_key(unseen), clock())
 
 
+@pytest.mark.parametrize("notices", [True, False])
+@pytest.mark.parametrize("grace_s", [0, 10, 60, 600])
+async def test_a_key_goes_on_without_the_store_for_the_time_of_grace_only(
+    keys, create, clock, store, grace_s, notices
+):
+    keys.contact.set_grace(grace_s)
+    text, _ = await create(keys)
+    await keys.load(parse_key(text), clock())
+
+    async def is_good():
+        return keys.recall(parse_key(text), clock()) or await keys.load(parse_key(text), clock())
+
+    clock.now += 0 if notices else module.MAX_UNCHECKED_S  # Else it is found out at the next look.
+    store.down = True
+    if notices:
+        store.lose_contact()
+    began_at = clock.now
+    while clock.now < began_at + grace_s:
+        assert await is_good()
+        clock.now += 0.7
+    clock.now = began_at + grace_s
+    for _ in range(3):
+        with pytest.raises(StoreUnavailableError):
+            await is_good()
+        clock.now += 100
+    store.down = False
+
+    assert await is_good()
+
+
+async def test_what_a_key_opened_is_closed_when_the_time_of_grace_is_over(
+    keys, create, clock, store
+):
+    text, record = await create(keys)
+    told = []
+    keys.on_revoke(told.append)
+    keys.watch(lambda: [record.key_id, "static:ci"])
+    await keys.upkeep()
+    store.down = True
+    store.lose_contact()
+    for elapsed_s, closed in [(59.9, []), (0.1, [record.key_id])]:
+        clock.now += elapsed_s
+        with contextlib.suppress(StoreUnavailableError):
+            await keys.upkeep()
+        assert told == closed
+    store.down = False
+
+    assert await keys.load(parse_key(text), clock())  # It was not revoked.
+
+
+async def test_what_a_key_of_the_configuration_opened_stays_open(keys, clock):
+    told = []
+    keys.on_revoke(told.append)
+    keys.watch(lambda: ["static:ci"])
+    for _ in range(3):
+        await keys.upkeep()
+        clock.now += module.MAX_UNCHECKED_S
+
+    assert told == []
+
+
 async def test_a_key_revoked_unheard_is_found_out_in_a_minute(keys, create, clock, store):
     text, record = await create(keys)
     await keys.load(parse_key(text), clock())
@@ -167,7 +229,7 @@ async def test_a_key_revoked_unheard_is_found_out_in_a_minute(keys, create, cloc
     assert keys.recall(parse_key(text), clock()) is None
 
 
-async def test_a_watched_key_that_is_gone_is_told_of(keys, create, store):
+async def test_a_watched_key_that_is_gone_is_told_of(keys, create, clock, store):
     _, record = await create(keys)
     told = []
     keys.on_revoke(told.append)
@@ -176,6 +238,7 @@ async def test_a_watched_key_that_is_gone_is_told_of(keys, create, store):
     assert told == []
 
     await store.delete(f"api-key:{record.key_id}")
+    clock.now += module.MAX_UNCHECKED_S
     await keys.upkeep()
     assert told == [record.key_id]
 

@@ -186,17 +186,23 @@ async def test_a_ticket_is_no_browsers_cookie(tokens, store, clock):
     assert await browsers.load(given.ticket, clock()) is None
 
 
-async def test_while_the_store_is_down_known_tokens_go_on(tokens, make_tokens, clock, store):
+async def test_without_the_store_known_tokens_go_on_for_the_time_of_grace_only(
+    tokens, make_tokens, clock, store
+):
     given = await issue(tokens)
     await use(tokens, given.access_token, clock)
     other = await make_tokens()
     store.down = True
+    store.lose_contact()
 
-    clock.now += 100
+    clock.now += 59.9
     assert (await use(tokens, given.access_token, clock)).identity.user == "alice"
     with pytest.raises(StoreUnavailableError):
         await use(other, given.access_token, clock)
     with pytest.raises(StoreUnavailableError):
         await renew(tokens, given.refresh_token, clock)
+    clock.now += 0.1
+    with pytest.raises(StoreUnavailableError):
+        await use(tokens, given.access_token, clock)
     store.down = False
     assert not isinstance(await renew(tokens, given.refresh_token, clock), Refused)

@@ -65,9 +65,13 @@ class CountedStore(MemoryStore):
         if not self.mute:
             await super().publish(channel, message)
 
-    async def subscribe(self, channel, handler, on_gap=None):
+    async def subscribe(self, channel, handler, on_gap=None, on_loss=None):
         self._note("subscribe")
-        return await super().subscribe(channel, handler, on_gap)
+        return await super().subscribe(channel, handler, on_gap, on_loss)
+
+    def lose_contact(self):
+        """What a store does that notices that no messages come."""
+        self._subscribers.lost()
 
     def lose_messages(self):
         """What a store does that notices a gap."""

@@ -5,7 +5,7 @@ from tests.sessions.test_record import make_session
 
 def make_entry(number):
     ticket = new_ticket(lambda n: bytes([number]) * n)
-    return CachedSession(make_session(ticket), ticket, 1.0, 1.0, 1.0, b"")
+    return CachedSession(make_session(ticket), ticket, 1.0, 1.0, 1.0, 1.0, b"")
 
 
 def test_the_one_unused_for_longest_goes_first():

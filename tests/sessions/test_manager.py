@@ -248,6 +248,8 @@ async def test_while_the_store_is_down_live_sessions_go_on_and_unknown_ones_are_
     manager, make_manager, sign_in, clock, store
 ):
     other = await make_manager()
+    for worker in (manager, other):
+        worker.contact.set_grace(3600)
     cookie, session = await sign_in(manager)
     store.down = True
     for _ in range(20):
@@ -265,6 +267,104 @@ async def test_while_the_store_is_down_live_sessions_go_on_and_unknown_ones_are_
     assert await manager.load(cookie, clock.now) == session
     await manager.upkeep()
     assert (await other.list_for("alice"))[0].last_seen_at == clock.now
+
+
+@pytest.mark.parametrize("seen_s", [0, 3000])
+@pytest.mark.parametrize("grace_s", [0, 10, 60, 600])
+async def test_without_the_store_a_session_goes_on_for_the_time_of_grace_only(
+    manager, sign_in, clock, store, grace_s, seen_s
+):
+    manager.contact.set_grace(grace_s)
+    cookie, session = await sign_in(manager)
+    clock.now += seen_s  # Until then messages would have told of its end.
+    store.down = True
+    store.lose_contact()
+
+    async def find():
+        return manager.recall(cookie, clock.now) or await manager.load(cookie, clock.now)
+
+    began_at = clock.now
+    while clock.now < began_at + grace_s:
+        assert await find() is session
+        clock.now += 0.7
+    clock.now = began_at + grace_s
+    for _ in range(3):
+        assert manager.peek(cookie, clock.now) is None
+        with pytest.raises(StoreUnavailableError):
+            await find()
+        clock.now += 100
+    store.down = False
+
+    assert await find() == session
+
+
+async def test_the_time_of_grace_counts_from_the_first_answer_that_fails(
+    manager, sign_in, clock, store
+):
+    cookie, session = await sign_in(manager)
+    store.down = True  # And messages seem to come.
+    clock.now += 60
+    assert await manager.load(cookie, clock.now) is session
+    clock.now += 59.9
+    assert await manager.load(cookie, clock.now) is session
+    clock.now += 0.1
+
+    assert manager.recall(cookie, clock.now) is None
+    with pytest.raises(StoreUnavailableError):
+        await manager.load(cookie, clock.now)
+
+
+async def test_a_store_that_comes_and_goes_gives_no_new_time_of_grace(
+    manager, sign_in, clock, store
+):
+    cookie, session = await sign_in(manager)
+    store.down = True
+    store.lose_contact()
+    for _ in range(5):
+        clock.now += 10
+        store.lose_messages()  # They come again, but nothing is answered before
+        assert await manager.load(cookie, clock.now) is session
+        store.lose_contact()  # they stop.
+    clock.now += 10
+
+    assert manager.recall(cookie, clock.now) is None
+    with pytest.raises(StoreUnavailableError):
+        await manager.load(cookie, clock.now)
+
+
+async def test_without_messages_the_store_s_answers_count(manager, sign_in, clock, store):
+    manager.contact.set_grace(10)
+    cookie, session = await sign_in(manager)
+    store.lose_contact()
+    for _ in range(20):
+        clock.now += 10
+        assert manager.recall(cookie, clock.now) is None
+        assert await manager.load(cookie, clock.now) is session
+        assert manager.recall(cookie, clock.now + 9.9) is session
+
+
+async def test_a_session_ended_elsewhere_is_over_when_the_time_of_grace_is(
+    manager, make_manager, sign_in, clock, store
+):
+    other = await make_manager()
+    cookie, _ = await sign_in(manager)
+    await other.load(cookie, clock.now)
+    get, store.mute = store.get, True
+    store.lose_contact()
+    await manager.end(cookie)
+
+    async def cut_off(_):
+        raise StoreUnavailableError("no route")
+
+    store.get = cut_off
+    assert other.recall(cookie, clock.now) is not None  # Nobody could tell.
+    clock.now += 60
+    with pytest.raises(StoreUnavailableError):
+        await other.load(cookie, clock.now)
+    store.get = get
+    store.lose_messages()
+
+    assert await other.load(cookie, clock.now) is None
 
 
 async def test_while_the_store_is_down_it_is_not_asked_at_every_request(

@@ -1,7 +1,9 @@
 import asyncio
+import contextlib
 
 import pytest
 
+from gateway.errors import StoreUnavailableError
 from gateway.sessions import upkeep
 from gateway.sessions.session import Limits
 from gateway.sessions.upkeep import touch_s, ttl_s
@@ -33,7 +35,7 @@ async def until(condition):
 async def test_the_background_task_outlives_every_failure(
     manager, sign_in, clock, store, monkeypatch, caplog, odd
 ):
-    monkeypatch.setattr(upkeep, "_RETRY_S", 0)
+    monkeypatch.setattr(upkeep, "RETRY_S", 0)
     cookie, _ = await sign_in(manager)
     clock.now += 59
     manager.recall(cookie, clock.now)  # Due for a check,
@@ -110,6 +112,49 @@ async def test_what_is_watched_ends_though_no_message_came(make_manager, sign_in
     await other.upkeep()
 
     assert heard == [session.session_id]
+
+
+async def test_without_the_store_what_is_watched_is_closed_after_the_time_of_grace(
+    manager, sign_in, clock, store
+):
+    cookie, session = await sign_in(manager)
+    closed = []
+    manager.on_end(closed.append)
+    manager.watch(lambda: [session.session_id])
+    await manager.upkeep()
+    store.down = True
+    store.lose_contact()
+    for elapsed_s, expected in [(59.9, []), (0.1, [session.session_id])]:
+        clock.now += elapsed_s
+        with contextlib.suppress(StoreUnavailableError):
+            await manager.upkeep()
+        assert closed == expected
+    store.down = False
+
+    assert await manager.load(cookie, clock.now) == session  # It has not ended.
+
+
+async def test_a_store_that_reads_and_does_not_write_closes_nothing(
+    manager, sign_in, clock, store, monkeypatch
+):
+    cookie, session = await sign_in(manager)
+    closed, tried = [], []
+    manager.on_end(closed.append)
+    manager.watch(lambda: [session.session_id])
+
+    async def fail(*_, **__):
+        tried.append(clock.now)
+        raise StoreUnavailableError("full")
+
+    monkeypatch.setattr(store, "compare_and_swap", fail)
+    for _ in range(20):
+        clock.now += 61
+        assert await manager.load(cookie, clock.now) is session
+        with contextlib.suppress(StoreUnavailableError):
+            await manager.upkeep()
+
+    assert tried[-1] == clock.now
+    assert closed == []
 
 
 @pytest.mark.parametrize(("idle_s", "round_s"), [(8 * 3600, 30), (200, 10), (2, 0.5)])

@@ -51,8 +51,13 @@ async def test_a_lost_ear_is_closed_and_replaced():
 
     listener = Listener(open_ear)
     heard: asyncio.Queue[bytes] = asyncio.Queue()
-    gaps = []
-    await listener.subscribe("c", heard.put_nowait, lambda: gaps.append(len(ears)))
+    told = []
+    await listener.subscribe(
+        "c",
+        heard.put_nowait,
+        lambda: told.append(("gap", len(ears))),
+        lambda: told.append(("loss", len(ears))),
+    )
     ears[0].heard.put_nowait(pack_message("c", b"1"))
     assert await heard.get() == b"1"
 
@@ -64,7 +69,7 @@ async def test_a_lost_ear_is_closed_and_replaced():
     ears[2].heard.put_nowait(b"")
     ears[2].heard.put_nowait(pack_message("c", b"3"))
     assert await heard.get() == b"3"
-    assert gaps == [3]  # Told before any message after it.
+    assert told == [("loss", 1), ("gap", 3)]  # Told before any message after it.
     await listener.aclose()
     await listener.aclose()
     assert [ear.closed for ear in ears if ear] == [True, True]

@@ -101,16 +101,25 @@ async def test_after_kill_9_nothing_is_lost_and_no_restart_is_needed(server, sto
     await store.ping()
 
 
-async def test_whoever_may_have_missed_messages_is_told_once_they_come_again(server, store):
+@pytest.mark.parametrize("fault", ["kill", "pause"])
+async def test_whoever_may_miss_messages_is_told_and_again_once_they_come_again(
+    server, store, fault
+):
     heard: asyncio.Queue[bytes] = asyncio.Queue()
-    await store.subscribe("c", heard.put_nowait, lambda: heard.put_nowait(b"gap"))
-    leave = await store.subscribe("c", print, lambda: heard.put_nowait(b"not for those who left"))
+
+    def tell(what):
+        return lambda: heard.put_nowait(what)
+
+    await store.subscribe("c", heard.put_nowait, tell(b"gap"), tell(b"loss"))
+    leave = await store.subscribe("c", print, tell(b"to one who left"), tell(b"to one who left"))
     leave()
     await store.publish("c", b"before")
     assert await heard.get() == b"before"
 
-    server.kill()
-    server.start()
+    getattr(server, fault)()
+    async with asyncio.timeout(PATIENCE_S):
+        assert await heard.get() == b"loss"
+    {"kill": server.start, "pause": server.resume}[fault]()
 
     await answers_again(store)
     assert await hears_again(store, heard) == b"gap"

@@ -257,6 +257,23 @@ async def test_a_file_that_is_gone_is_unavailable_until_it_is_back(store, path, 
     assert await store.get("k") == b"w"
 
 
+async def test_no_messages_come_while_the_file_is_gone(store, path, tmp_path, clock):
+    other = SqliteStore(path, clock)
+    told: asyncio.Queue[bytes] = asyncio.Queue()
+    await store.subscribe(
+        "c", told.put_nowait, lambda: told.put_nowait(b"gap"), lambda: told.put_nowait(b"loss")
+    )
+    away = tmp_path / "away"
+    for _ in range(2):
+        path.parent.rename(away)
+        assert await told.get() == b"loss"
+        away.rename(path.parent)
+        await other.publish("c", b"m")
+        assert [await told.get(), await told.get()] == [b"gap", b"m"]
+    assert told.empty()
+    await other.aclose()
+
+
 async def test_a_file_put_back_from_a_backup_is_read(store, path, tmp_path, clock):
     heard: asyncio.Queue[bytes] = asyncio.Queue()
     await store.subscribe("c", heard.put_nowait, lambda: heard.put_nowait(b"gap"))

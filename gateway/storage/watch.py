@@ -1,0 +1,95 @@
+"""Looking at values in the store that are in use for long, though nobody asks about them.
+
+A tunnel asks for nothing once it is open.  Without this nobody would notice that what it was
+opened with is over, that the message of its end was lost, or that the store has been gone for so
+long that no request would be let through any more.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from gateway.errors import StoreUnavailableError
+from gateway.storage.contact import MAX_UNCHECKED_S, Contact
+from gateway.storage.store import Clock
+
+
+@dataclass(slots=True, eq=False)
+class _Watched:
+    """See Remembered.
+
+    Attributes:
+        good_until: When to look again, if not earlier.
+    """
+
+    checked_at: float
+    sure_until: float
+    good_until: float = float("inf")
+
+
+class Watch:
+    """Looks at each value once a minute, and after every gap in the messages.
+
+    Attributes:
+        names: What is to be looked at just now.
+    """
+
+    def __init__(
+        self,
+        contact: Contact,
+        clock: Clock,
+        look: Callable[[str], Awaitable[float]],
+        interrupt: Callable[[str], None],
+    ) -> None:
+        """Take what is needed.
+
+        Args:
+            contact: Of the worker with the store.
+            clock: Seconds since the epoch.
+            look: Asks the store about one value and does what that demands; gives the time until
+                which the value is good, as far as it can tell.
+            interrupt: Stops the use of a value whose time of grace is over.
+        """
+        self.names: Callable[[], Iterable[str]] = tuple
+        self._contact = contact
+        self._clock = clock
+        self._look = look
+        self._interrupt = interrupt
+        self._watched: dict[str, _Watched] = {}
+        contact.rule_on(self._watched.values)
+
+    def doubt(self) -> None:
+        """Look at everything again, the next time."""
+        for entry in self._watched.values():
+            entry.checked_at = float("-inf")
+
+    async def run_once(self) -> None:
+        """Look at what is due.
+
+        Raises:
+            StoreUnavailableError: The store could not answer.
+        """
+        now, names = self._clock(), set(self.names())
+        for name in self._watched.keys() - names:
+            del self._watched[name]
+        for name in names - self._watched.keys():
+            self._watched[name] = _Watched(checked_at=float("-inf"), sure_until=now)
+        try:
+            for name, entry in list(self._watched.items()):
+                if self._is_due(entry):
+                    await self._look_at(name, entry)
+        except StoreUnavailableError:
+            for name, entry in list(self._watched.items()):
+                if not self._contact.goes_on(entry, self._clock()):
+                    self._interrupt(name)
+            raise
+
+    def _is_due(self, entry: _Watched) -> bool:
+        now = self._clock()
+        # A clock that was set back does not put a look off for long.
+        return now >= entry.good_until or not 0 <= now - entry.checked_at < MAX_UNCHECKED_S
+
+    async def _look_at(self, name: str, entry: _Watched) -> None:
+        doubts, now = self._contact.doubts, self._clock()
+        entry.good_until = await self._look(name)
+        if doubts == self._contact.doubts:
+            self._contact.answered(entry, now)

@@ -18,6 +18,7 @@ from gateway.model import Identity
 from gateway.mutate.identity import AssertionRules, assertion_claims
 from gateway.mutate.templates import PRESETS
 from gateway.settings.load import load
+from tests.fixtures.certificates import Authority
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
@@ -137,8 +138,11 @@ def test_the_documentation_shows_configurations():
 def test_a_configuration_of_the_documentation_is_right(text, tmp_path):
     for secret in set(re.findall(r"_file: (/\S*[a-z.])", text)):
         stand_in = tmp_path / Path(secret).name
-        stand_in.write_text("a-secret-that-is-long-enough-for-everything\n")
-        stand_in.chmod(0o600)
+        if "key" in stand_in.name:
+            stand_in = Authority(tmp_path).issue(stand_in.name).key
+        else:
+            stand_in.write_text("a-secret-that-is-long-enough-for-everything\n")
+            stand_in.chmod(0o600)
         text = text.replace(secret, str(stand_in))
 
     page = tmp_path / "gatepost.yaml"

@@ -1,11 +1,12 @@
-"""Files the configuration names: secrets are read here, certificates only remembered."""
+"""Files the configuration names: secrets are read here, certificates and keys only tried."""
 
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 
 from gateway.settings.document import Data, Document, Path, Problem
+from gateway.storage.location import file_options
 
 # Settings `x` that may be given as `x_file`, by the section they stand in.
 _SECRETS = (
@@ -15,10 +16,15 @@ _SECRETS = (
     (("bearer", "*", "introspection"), "client_secret"),
     (("bearer", "*", "introspection"), "client_key"),
 )
-_CERTIFICATES = (
-    (("server", "tls"), ("cert_file", "key_file")),
-    (("upstreams", "*", "tls"), ("ca_file", "cert_file", "key_file")),
-)
+_CERTIFICATES = (("server", "tls"), ("upstreams", "*", "tls"))
+_PEM_FILES = ("ca_file", "cert_file", "key_file")
+# What these are called in the URL of a store, whose driver reads them at every connect.
+_STORE_PEM_FILES = {
+    "ca_file": "ca_file",
+    "sslrootcert": "ca_file",
+    "sslcert": "cert_file",
+    "sslkey": "key_file",
+}
 _HEADERS = ("upstreams", "*", "request_headers", "set", "*")
 
 _LARGEST = 1024 * 1024
@@ -36,18 +42,21 @@ def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem,
     warnings: list[Problem] = []
     for path, section in _secret_sections(document):
         _read_secret(document, path, section, files, warnings)
+        if path[-1] == "client_key":
+            _try_client_key(document, path, section)
     for path, section in _sections(document.data, (), _HEADERS):
         named = section.get("file")
         if isinstance(named, str) and "value" in section:
             document.spoil(path, "give value or file, not both")
         elif isinstance(named, str):
             section["value"] = _read(document, (*path, "file"), named, files, warnings)
-    for pattern, names in _CERTIFICATES:
+    for pattern in _CERTIFICATES:
         for path, section in _sections(document.data, (), pattern):
-            for name in names:
-                named = section.get(name)
-                if isinstance(named, str):
-                    _look(document, (*path, name), named, files)
+            given = {name: it for name in _PEM_FILES if isinstance(it := section.get(name), str)}
+            files += [FilePath(named) for named in given.values()]
+            for name, problem in _pem_problems(given):
+                document.spoil((*path, name), problem)
+    _try_store(document)
     return tuple(files), tuple(warnings)
 
 
@@ -129,14 +138,61 @@ def _each(path: Path, named: Data) -> Iterator[tuple[Path, str]]:
                 yield (*path, index), item
 
 
-def _look(document: Document, path: Path, named: str, files: list[FilePath]) -> None:
-    files.append(FilePath(named))
+def _try_client_key(document: Document, path: Path, section: dict[str, Data]) -> None:
+    text = section.get("client_key")
+    if not isinstance(text, str) or document.is_broken(path):
+        return
+    from gateway.settings.client_key import read_client_key  # Only who has such a key pays for it.
+
     try:
-        readable = os.access(named, os.R_OK) and FilePath(named).is_file()
+        read_client_key(text)
+    except ValueError as error:
+        named = section.get("client_key_file")
+        at = path if named is None else (*path[:-1], "client_key_file")
+        document.spoil(at, str(error) if named is None else f"{named!r} {error}")
+
+
+def _try_store(document: Document) -> None:
+    location = document.data.get("store")
+    given = file_options(location) if isinstance(location, str) else {}
+    pem_files = {}
+    for option, named in given.items():
+        if option in _STORE_PEM_FILES:
+            pem_files[_STORE_PEM_FILES[option]] = named
+            continue
+        try:
+            _read_text(named)
+        except _UnreadableError as error:
+            document.spoil(("store",), f"{option}: {error}")
+    for name, problem in _pem_problems(pem_files):
+        option = next(it for it in given if _STORE_PEM_FILES.get(it) == name)
+        document.spoil(("store",), f"{option}: {problem}")
+
+
+def _pem_problems(files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """What is wrong with files by their names in `_PEM_FILES`."""
+    if not files:
+        return
+    from gateway.settings import certificates  # OpenSSL is slow to load.
+
+    usable = set()
+    for name, file in files.items():
+        if not _is_readable(file):
+            yield name, f"cannot read {file!r}"
+        elif name != "key_file" and (problem := certificates.certificates_problem(file)):
+            yield name, f"{file!r} {problem}"
+        else:
+            usable.add(name)
+    if {"cert_file", "key_file"} <= usable:
+        for name, problem in certificates.pair_problems(files["cert_file"], files["key_file"]):
+            yield name, f"{files[name]!r} {problem}"
+
+
+def _is_readable(file: str) -> bool:
+    try:
+        return os.access(file, os.R_OK) and FilePath(file).is_file()
     except ValueError:
-        readable = False
-    if not readable:
-        document.spoil(path, f"cannot read {named!r}")
+        return False
 
 
 def _read(
@@ -151,22 +207,38 @@ def _read(
         return None
     files.append(FilePath(named))
     try:
+        text, mode = _read_text(named)
+    except _UnreadableError as error:
+        document.spoil(path, str(error))
+        return None
+    if mode & stat.S_IROTH and _is_ours(FilePath(named)):
+        warnings.append(Problem(path, f"every user of this machine can read {named!r}"))
+    return text
+
+
+class _UnreadableError(Exception):
+    """The file holds no text; the message says why."""
+
+
+def _read_text(named: str) -> tuple[str, int]:
+    """The text in the file `named`, without the line break at its end, and the file's mode.
+
+    Raises:
+        _UnreadableError: There is none but blanks.
+    """
+    try:
         with FilePath(named).open("rb") as file:
             content = file.read(_LARGEST)
             mode = os.fstat(file.fileno()).st_mode
         text = content.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
-        document.spoil(path, f"{named!r} does not hold text (try: base64)")
+        raise _UnreadableError(f"{named!r} does not hold text (try: base64)") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a file name"
-        document.spoil(path, f"cannot read {named!r}: {reason}")
-    else:
-        if text:
-            if mode & stat.S_IROTH and _is_ours(FilePath(named)):
-                warnings.append(Problem(path, f"every user of this machine can read {named!r}"))
-            return text
-        document.spoil(path, f"{named!r} is empty")
-    return None
+        raise _UnreadableError(f"cannot read {named!r}: {reason}") from error
+    if not text.strip():
+        raise _UnreadableError(f"{named!r} is empty")
+    return text, mode
 
 
 def _is_ours(path: FilePath) -> bool:

@@ -180,7 +180,7 @@ def parse_method(value: object) -> str:
 
 
 def _words(text: str) -> str:
-    if not text:
+    if not text.strip():
         raise wrong(EMPTY)
     if not text.isprintable():
         raise wrong(f"{quote(text)} must not contain control characters")
@@ -189,7 +189,7 @@ def _words(text: str) -> str:
 
 def _secret_words(text: str) -> str:
     """Like `_words`, and never repeats the text."""
-    if not text:
+    if not text.strip():
         raise wrong(EMPTY)
     if not text.isprintable():
         raise wrong("must be one line of text without control characters")

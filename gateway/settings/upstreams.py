@@ -119,7 +119,7 @@ class HeaderValueSettings(Section):
 
     @model_validator(mode="after")
     def _can_be_sent(self) -> Self:
-        if not self.value and self.file is None:
+        if not self.value.strip() and self.file is None:
             raise wrong("is empty: write text or {file: …}")
         if not all(c.isprintable() or c == "\t" for c in self.value):
             raise wrong("must not contain line breaks or control characters")

@@ -13,6 +13,7 @@ from gateway.settings.load import load
 from tests.dataplane.harness import request, settings_of
 from tests.dataplane.harness import start_gateway as start_in_loop
 from tests.e2e.raw import OK, PUBLIC, admin, ask, behind, connect, get, until
+from tests.fixtures.certificates import Authority
 from tests.fixtures.gateway import dump
 from tests.fixtures.network import take_free_port
 from tests.patience import soon
@@ -176,6 +177,57 @@ async def test_a_changed_secret_file_is_noticed(raw_upstream, gateway_process, t
 
     assert b"X-Told: one\r\n" in app.heads[0]
     assert b"X-Told: two\r\n" in app.heads[1]
+
+
+@pytest.mark.parametrize("content", [None, "", " \n"])
+@pytest.mark.parametrize(
+    ("file", "setting"),
+    [
+        ("secret", "secret_file"),
+        ("client_secret", "providers.idp.client_secret_file"),
+        ("field", "upstreams.app.request_headers.set.X-Told.file"),
+        ("ca", "upstreams.guarded.tls.ca_file"),
+    ],
+)
+async def test_without_a_secret_or_authorities_the_last_good_configuration_stays(
+    raw_upstream, gateway_process, tmp_path, file, setting, content
+):
+    app = await raw_upstream(OK)
+    files = {name: tmp_path / name for name in ("secret", "client_secret", "field")}
+    for name, path in files.items():
+        path.write_text(f"{name}-for-tests-0123456789abcdef0123456789")
+        path.chmod(0o600)
+    files["ca"] = Authority(tmp_path).cert
+    fields = {"set": {"X-Told": {"file": str(files["field"])}}}
+    idp = {"issuer": "https://id.test", "client_id": "c"}
+    gateway = gateway_process(
+        {
+            "secret_file": str(files["secret"]),
+            "upstreams": {
+                "app": {"url": app.url, "request_headers": fields},
+                "guarded": {"url": "https://127.0.0.1:1", "tls": {"ca_file": str(files["ca"])}},
+            },
+            "providers": {"idp": {**idp, "client_secret_file": str(files["client_secret"])}},
+            "routes": [
+                {"name": "open", "path": "/open", "upstream": "app", "access": "public"},
+                {"name": "all", "prefix": "/", "upstream": "app", "access": "signed_in"},
+            ],
+        }
+    )
+
+    if content is None:
+        files[file].unlink()
+    else:
+        files[file].write_text(content)
+    await until(lambda: "not taken" in gateway.log())
+
+    place = rf"gatepost\.yaml:[0-9]+:[0-9]+: {re.escape(setting)}: .*'{files[file]}'"
+    assert re.search(place, gateway.log())
+    assert "[SSL" not in gateway.log()
+    assert (await ask(gateway, "/other")).status == 401
+    assert (await ask(gateway, "/open")).status == 200
+    assert b"X-Told: field-for-tests-" in app.heads[-1]
+    assert await gauge(gateway) == "0.0"
 
 
 async def test_the_audit_file_is_opened_anew(raw_upstream, gateway_process, tmp_path):

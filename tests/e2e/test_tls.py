@@ -3,6 +3,9 @@
 import asyncio
 import re
 import ssl
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +13,9 @@ from tests.dataplane.harness import Client, request
 from tests.dataplane.harness import start_gateway as start_in_loop
 from tests.e2e.raw import OK, PUBLIC, behind, connect, get, until
 from tests.fixtures.certificates import Authority, serial_of
+from tests.fixtures.gateway import clean_environment, dump, with_defaults
 from tests.fixtures.network import RawConnection, RawUpstream
+from tests.patience import PATIENCE_S
 
 NAME = "app.test"
 
@@ -121,6 +126,60 @@ async def test_a_key_of_another_certificate_is_reported_and_not_taken(terminatin
     client = await connect(gateway, tls=authority.client_context(), name=NAME)
     assert shown(client) == first.serial
     client.writer.close()
+
+
+@pytest.mark.parametrize("content", ["", " \n", "hello"])
+@pytest.mark.parametrize(("which", "setting"), [(0, "cert_file"), (1, "key_file")])
+async def test_a_file_that_holds_nothing_is_reported_with_its_place_and_not_taken(
+    terminating, authority, which, setting, content
+):
+    gateway, first, files = terminating
+
+    files[which].write_text(content)
+    await until(lambda: "not taken" in gateway.log())
+
+    assert re.search(rf"gatepost\.yaml:[0-9:]+: server\.tls\.{setting}: .* holds no", gateway.log())
+    client = await connect(gateway, tls=authority.client_context(), name=NAME)
+    assert shown(client) == first.serial
+    client.writer.close()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("command", ["check", "serve"])
+@pytest.mark.parametrize("setting", ["cert_file", "key_file", "ca_file"])
+def test_without_certificate_key_or_authorities_nothing_starts(
+    authority, tmp_path, command, setting, workers
+):
+    pair = authority.issue("mine", NAME)
+    files = {"cert_file": pair.cert, "key_file": pair.key, "ca_file": authority.cert}
+    files = {name: str(file) for name, file in files.items()}
+    files[setting] = str(tmp_path / "empty.pem")
+    (tmp_path / "empty.pem").touch()
+    settings = with_defaults(
+        {
+            "server": {"workers": workers},
+            "upstreams": {"app": {"url": "https://127.0.0.1:1", "tls": files}},
+            "providers": {"idp": {"issuer": "https://id.test", "client_id": "c"}},
+        },
+        tmp_path,
+    )
+    config = tmp_path / "gatepost.yaml"
+    config.write_text(dump(settings))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", command, "-c", str(config)],
+        cwd=Path(__file__).parents[2],
+        env=clean_environment({}),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE_S,
+    )
+
+    line = next(n for n, it in enumerate(config.read_text().splitlines(), 1) if f"{setting}:" in it)
+    (told,) = [it for it in done.stderr.splitlines() if not it.startswith("warning: ")]
+    assert done.returncode == 2
+    assert told.startswith(f"{config}:{line}:")
+    assert f": upstreams.app.tls.{setting}: '{files[setting]}' holds no " in told
 
 
 # Towards apps.

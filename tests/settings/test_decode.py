@@ -152,11 +152,6 @@ ADDED = [
         "server: {workers: 010}",
         '4:19: server.workers: "010" is neither auto nor a number from 1 to 512',
     ),
-    ("server: {tls: {cert_file: gatepost.yaml}}", '4:10: server.tls: "key_file" is missing'),
-    (
-        "server: {tls: {cert_file: gatepost.yaml, key_file: nowhere}}",
-        "4:52: server.tls.key_file: cannot read 'nowhere'",
-    ),
     (
         "server: {trusted_proxies: [10.0.0.1/8]}",
         '4:28: server.trusted_proxies[0]: "10.0.0.1/8" is an address inside a network '

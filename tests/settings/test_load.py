@@ -273,6 +273,8 @@ def test_secrets_are_read_from_files_and_the_files_remembered():
     [
         ("", "'s' is empty"),
         ("\n", "'s' is empty"),
+        (" ", "'s' is empty"),
+        (" \t\r\n \u00a0\n", "'s' is empty"),
         ("a\x07b", "must be one line of text without control characters"),
         ("a\nb", "must be one line of text without control characters"),
     ],

@@ -12,7 +12,7 @@ from gateway.endpoints.logout import LOGOUT_PATH, Logout
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.own_keys import OwnKeys, SignInTooOldError
 from gateway.endpoints.own_sessions import OwnSessions
-from gateway.endpoints.parameters import read_form
+from gateway.endpoints.parameters import read_whole_form
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.sessions.record import SessionInfo
@@ -24,6 +24,7 @@ ACCOUNT_PATH = "/_gatepost/account"
 # What the form offers, in days, as far as `max_lifetime` allows.
 _LIFETIMES_S = tuple(days * 86400.0 for days in (30, 7, 90, 180, 365))
 _SCOPE_FIELD = "scope:"
+_KEY_FIELDS = frozenset({"create_key", "key_name", "expires_in"})
 _OTHER_FIELDS = 20
 
 
@@ -79,15 +80,17 @@ class Account:
         session = await self._deps.session(request)
         if session is None:
             return responses.redirect(request, responses.sign_in_location(request, ACCOUNT_PATH))
-        if self._keys is not None:
-            scopes = len(self._keys.rules.grantable_scopes)
-            form = read_form(body.decode("ascii", "replace"), _OTHER_FIELDS + scopes)
-            if "create_key" in form:
-                return await self._create_key(request, session, self._keys, form)
-            if "revoke_key" in form:
-                await self._keys.revoke(session, form["revoke_key"])
-                return responses.redirect(request, ACCOUNT_PATH)
-        which = read_form(body.decode("ascii", "replace")).get("end", "")
+        scopes = 0 if self._keys is None else len(self._keys.rules.grantable_scopes)
+        form = read_whole_form(body, _OTHER_FIELDS + scopes) or {}
+        names = {name for name in form if not name.startswith(_SCOPE_FIELD)}
+        if self._keys is not None and "create_key" in form and names <= _KEY_FIELDS:
+            return await self._create_key(request, session, self._keys, form)
+        if self._keys is not None and form.keys() == {"revoke_key"}:
+            await self._keys.revoke(session, form["revoke_key"])
+            return responses.redirect(request, ACCOUNT_PATH)
+        if form.keys() != {"end"}:
+            return responses.problem(request, 400, "invalid-request")
+        which = form["end"]
         if which == "all":
             await self._own.end_all(session)
         else:

@@ -36,22 +36,22 @@ class Wish:
         return urlencode(asked, safe="/")
 
 
-def read_form(text: str, max_fields: int = _MAX_FIELDS) -> dict[str, str]:
-    """The parameters in a query or a form's body; what is malformed or repeated is not there."""
+def read_form(text: str) -> dict[str, str]:
+    """The parameters in a query; what is malformed or repeated is not there."""
     try:
         found = parse_qs(
             text,
             keep_blank_values=True,
             encoding="utf-8",
             errors="strict",
-            max_num_fields=max_fields,
+            max_num_fields=_MAX_FIELDS,
         )
     except ValueError:
         return {}
     return {name: values[0] for name, values in found.items() if len(values) == 1}
 
 
-def read_whole_form(body: bytes) -> dict[str, str] | None:
+def read_whole_form(body: bytes, max_fields: int = _MAX_FIELDS) -> dict[str, str] | None:
     """The parameters in a form's body; None where any of it is malformed or repeated."""
     try:
         pairs = parse_qsl(
@@ -59,7 +59,7 @@ def read_whole_form(body: bytes) -> dict[str, str] | None:
             keep_blank_values=True,
             encoding="utf-8",
             errors="strict",
-            max_num_fields=_MAX_FIELDS,
+            max_num_fields=max_fields,
         )
     except ValueError:
         return None

@@ -1,6 +1,6 @@
 """Which of the gateway's own endpoints answers a request."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from functools import partial
 
 from gateway import responses
@@ -15,6 +15,7 @@ from gateway.endpoints.own_sessions import OwnSessions
 from gateway.endpoints.provider_logout import ProviderLogout
 from gateway.endpoints.revocation import Revocation
 from gateway.endpoints.sign_in import SignIn
+from gateway.endpoints.strict import ANYTHING, FORM, JSON, NamedHandler, strict, strict_named
 from gateway.endpoints.token import TokenEndpoint
 from gateway.endpoints.whoami import Whoami
 from gateway.errors import GatewayError
@@ -25,7 +26,7 @@ PREFIX = "/_gatepost"
 _KEYS = f"{PREFIX}/api/keys"
 
 Methods = Mapping[str, Handler]
-NamedMethods = Mapping[str, Callable[[str, Request, bytes], Awaitable[Response]]]
+NamedMethods = Mapping[str, NamedHandler]
 
 
 class Endpoints:
@@ -91,16 +92,20 @@ def build_endpoints(deps: Deps) -> Endpoints:
     return Endpoints(
         exact={
             f"{PREFIX}/sign-in": {"GET": sign_in.choose, "HEAD": sign_in.choose},
-            f"{PREFIX}/logout": {"GET": logout.ask, "HEAD": logout.ask, "POST": logout.end},
+            f"{PREFIX}/logout": {
+                "GET": logout.ask,
+                "HEAD": logout.ask,
+                "POST": strict(logout.end, ANYTHING),
+            },
             f"{PREFIX}/account": {
                 "GET": account.show,
                 "HEAD": account.show,
-                "POST": account.change,
+                "POST": strict(account.change, FORM),
             },
             f"{PREFIX}/api/sessions": {
                 "GET": own.show,
                 "HEAD": own.show,
-                "DELETE": own.end_every,
+                "DELETE": strict(own.end_every),
             },
             **_of_keys(own_keys),
             **_of_tokens(deps),
@@ -113,8 +118,8 @@ def build_endpoints(deps: Deps) -> Endpoints:
             f"{PREFIX}/callback": {"GET": callback, "POST": callback},
             f"{PREFIX}/backchannel-logout": {"POST": from_provider.back_channel},
             f"{PREFIX}/frontchannel-logout": {"GET": from_provider.front_channel},
-            f"{PREFIX}/api/sessions": {"DELETE": own.end_one},
-            **({} if own_keys is None else {_KEYS: {"DELETE": own_keys.revoke_one}}),
+            f"{PREFIX}/api/sessions": {"DELETE": strict_named(own.end_one)},
+            **({} if own_keys is None else {_KEYS: {"DELETE": strict_named(own_keys.revoke_one)}}),
         },
     )
 
@@ -122,7 +127,7 @@ def build_endpoints(deps: Deps) -> Endpoints:
 def _of_keys(own: OwnKeys | None) -> dict[str, Methods]:
     if own is None:
         return {}
-    return {_KEYS: {"GET": own.show, "HEAD": own.show, "POST": own.make}}
+    return {_KEYS: {"GET": own.show, "HEAD": own.show, "POST": strict(own.make, JSON)}}
 
 
 def _of_tokens(deps: Deps) -> dict[str, Methods]:

@@ -298,9 +298,7 @@ async def test_a_person_makes_lists_and_revokes_a_key(signed_in):
     url = f"{cluster.origin}/_gatepost/api/keys"
 
     async def post(value, headers=SAME):
-        status, body = await ask(
-            cookie, "POST", url, cluster.origin, headers=headers, data=json.dumps(value)
-        )
+        status, body = await ask(cookie, "POST", url, cluster.origin, headers=headers, json=value)
         return status, json.loads(body)
 
     status, new = await post({"name": "laptop", "scopes": ["gear:read"], "expires_in": 3600})
@@ -325,6 +323,15 @@ async def test_a_person_makes_lists_and_revokes_a_key(signed_in):
     for wrong in ([], {}, {"name": ""}, {"name": "x", "expires_in": "400d"}, {"name": "x", "a": 1}):
         assert (await post(wrong))[0] == 400, wrong
     assert (await post({"name": "x", "scopes": ["admin"]}))[1]["reason"] == "scope-not-grantable"
+    for media_type in ("text/plain", "application/x-www-form-urlencoded", "application/jsonp", ""):
+        about = {"headers": {**SAME, "Content-Type": media_type}, "data": '{"name": "x"}'}
+        assert (await ask(cookie, "POST", url, cluster.origin, **about))[0] == 415
+    about = {"headers": SAME, "json": {"name": "x"}}
+    assert (await ask(cookie, "POST", f"{url}?scopes=a", cluster.origin, **about))[0] == 400
+    one = f"{url}/{new['id']}"
+    for query, data in (("?id=0", None), ("", "{}")):
+        about = {"headers": SAME, "data": data}
+        assert (await ask(cookie, "DELETE", one + query, cluster.origin, **about))[0] == 400
     status, body = await ask(
         None, "POST", url, cluster.origin, headers={**SAME, "X-API-Key": new["key"]}
     )
@@ -378,7 +385,7 @@ async def test_the_account_page_works_without_scripts(signed_in):
 async def test_an_old_sign_in_makes_no_key_and_a_key_outlives_its_session(signed_in):
     cluster, cookie = await signed_in(fresh_sign_in="4s")
     url = f"{cluster.origin}/_gatepost/api/keys"
-    about = {"headers": SAME, "data": json.dumps({"name": "x"})}
+    about = {"headers": SAME, "json": {"name": "x"}}
     status, body = await ask(cookie, "POST", url, cluster.origin, **about)
     assert status == 201
     key = json.loads(body)["key"]

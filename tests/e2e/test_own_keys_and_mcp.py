@@ -128,8 +128,8 @@ async def world(app, gateway_process, oidc_provider, tmp_path):
     made = await found.ask("POST", "/api/keys", found.cookie, SAME)
     assert (made.status, made.seen["remote-user"]) == (201, "ann")
     found.app_key = made.value["key"]
-    body = json.dumps({"name": "laptop"})
-    made = await found.ask("POST", "/_gatepost/api/keys", found.cookie, SAME, data=body)
+    body = {"name": "laptop"}
+    made = await found.ask("POST", "/_gatepost/api/keys", found.cookie, SAME, json=body)
     assert made.status == 201
     found.own_key = made.value["key"]
     return found

@@ -125,6 +125,23 @@ def listed(phone):
     return sessions(phone, "list")
 
 
+async def test_parameters_that_the_protocol_does_not_know_are_ignored(start):
+    # RFC 6749, section 3.2; RFC 7009 has them too.
+    phone, _ = await start()
+    form = {
+        "grant_type": "authorization_code",
+        "code": await phone.code("alice"),
+        "redirect_uri": CALLBACK,
+        "code_verifier": phone.verifier,
+    }
+    tokens = tokens_of(await phone.post("token?unknown=1", **form, session_state="x"))
+
+    status, _ = await phone.post("revoke?x", token=tokens["refresh_token"], reason="bored")
+
+    assert status == 200
+    assert await phone.status(tokens["access_token"], "/notes") == 401
+
+
 # What an app may bring.
 
 

@@ -71,7 +71,9 @@ class Browser:
         return await self.send("GET", target, **how)
 
     async def post(self, target, body=b"", **how):
-        return await self.send("POST", target, body=body, **{"site": "same-origin", **how})
+        form = ((b"content-type", b"application/x-www-form-urlencoded"),)
+        how = {"site": "same-origin", "fields": form, **how}
+        return await self.send("POST", target, body=body, **how)
 
     def _keep(self, field_value):
         self.set_cookies.append(field_value)

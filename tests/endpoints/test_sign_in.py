@@ -36,6 +36,15 @@ async def test_a_person_signs_in_and_is_back_where_they_wanted_to_go(browser, ho
     assert sign_ins == [("hostile", "success")]
 
 
+async def test_what_a_provider_adds_to_its_answer_is_ignored(browser, hostile):
+    # RFC 6749, section 4.1.2.
+    answer = {**hostile.approve(await begin(browser)), "session_state": "x", "unknown": "1"}
+
+    response = await browser.get(f"{CALLBACK}?{urlencode(answer)}", site="cross-site")
+
+    assert (response.status, location(response)) == (302, "/a?b=c")
+
+
 async def test_the_cookies_are_kept_from_scripts_and_other_hosts(browser, hostile):
     await sign_in(browser, hostile)
 

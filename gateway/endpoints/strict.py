@@ -1,0 +1,59 @@
+"""What a call that changes something may bring: nothing that it would not understand.
+
+Whoever asks to end the session ``?id=7`` must not be told that all have ended.  The endpoints of
+OAuth and OpenID Connect are not called so: they have to ignore what they do not know (RFC 6749,
+sections 3.1, 3.2 and 4.1.2).
+"""
+
+from collections.abc import Awaitable, Callable
+
+from gateway import responses
+from gateway.endpoints.deps import Handler
+from gateway.message.request import Request
+from gateway.message.response import Response
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+# What comes is not looked at, as the token that an app puts in all its forms.
+ANYTHING = "*/*"
+
+NamedHandler = Callable[[str, Request, bytes], Awaitable[Response]]
+
+
+def media_type(request: Request) -> str:
+    """The type of the body in lower case, without parameters; ``""`` where none or two are said."""
+    value = request.fields.only(b"content-type") or b""
+    return value.partition(b";")[0].strip(b" \t").lower().decode("latin-1")
+
+
+def strict(handler: Handler, takes: str = "") -> Handler:
+    """`handler`, called without a query only, and with a body of the type `takes` if with any."""
+
+    async def call(request: Request, body: bytes) -> Response:
+        return _refusal(request, body, takes) or await handler(request, body)
+
+    return call
+
+
+def strict_named(handler: NamedHandler) -> NamedHandler:
+    """`handler`, called without a query and without a body only."""
+
+    async def call(name: str, request: Request, body: bytes) -> Response:
+        return _refusal(request, body, "") or await handler(name, request, body)
+
+    return call
+
+
+def _refusal(request: Request, body: bytes, takes: str) -> Response | None:
+    if request.target.query:
+        return _invalid(request, "takes no query")
+    if body and not takes:
+        return _invalid(request, "takes no body")
+    if body and takes not in (ANYTHING, media_type(request)):
+        accept = (("Accept", takes),)
+        return responses.problem(request, 415, "unsupported-media-type", fields=accept)
+    return None
+
+
+def _invalid(request: Request, detail: str) -> Response:
+    return responses.problem(request, 400, "invalid-request", detail=detail)

@@ -33,7 +33,7 @@ from gateway.metrics import Metrics
 from gateway.metrics_sum import Snapshot, add
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.provider import Provider
-from gateway.server.admin import Admin, AdminListener, serve_admin
+from gateway.server.admin import Admin, AdminListener, Names, serve_admin
 from gateway.server.front import Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
 from gateway.server.place import ALONE, Place
@@ -181,7 +181,9 @@ class Gateway:
 
     def _answers(self) -> Admin:
         enabled = self._settings.metrics.enabled
-        return Admin(self.obstacle, self._exposition if enabled else None)
+        return Admin(
+            self.obstacle, self._exposition if enabled else None, Names(self._settings.server)
+        )
 
     async def obstacle(self) -> str:
         """The reason why the gateway cannot serve, ``""`` where it can."""

@@ -1,6 +1,7 @@
 """What `admin_listen` answers: /metrics, /healthz, /readyz, and nothing else."""
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
@@ -12,7 +13,9 @@ from gateway.message.response import Response
 from gateway.message.target import parse_target
 from gateway.server.front import ClientLimits, Clock, Front
 from gateway.server.listener import listen, port_of
+from gateway.settings.addresses import is_address, is_loopback, split_host_port
 from gateway.settings.scalars import Address
+from gateway.settings.schema import ServerSettings
 from gateway.verdict import Answer, Serve, Verdict
 
 _TEXT = ("Content-Type", "text/plain; charset=utf-8")
@@ -27,13 +30,38 @@ _LIMITS = ClientLimits(
 )
 
 
+class Names:
+    """What the admin listener may be asked by.
+
+    It asks for no credential, and a page of another site can have its own name lead here (DNS
+    rebinding).  It cannot do so with a literal address, nor with a name that is not its own.
+    """
+
+    def __init__(self, server: ServerSettings) -> None:
+        self._listens_on_path = bool(server.admin_listen.path)
+        own = socket.gethostname().lower()
+        self._known = frozenset({server.admin_listen.host, own, *server.admin_hosts})
+
+    def cover(self, host: str) -> bool:
+        """Whether `host`, of a request, is one of them; no browser leaves it out."""
+        name, _ = split_host_port(host) or (host, None)
+        return (
+            not host
+            or self._listens_on_path  # No page reaches a Unix socket.
+            or name in self._known
+            or is_loopback(name)
+            or is_address(name)
+        )
+
+
 class Admin:
     """Decides for the admin listener; see Decide."""
 
-    def __init__(self, ready: Ready, metrics: Render | None) -> None:
+    def __init__(self, ready: Ready, metrics: Render | None, names: Names) -> None:
         """Ask `ready`, and show what `metrics` renders; None where there is no such page."""
         self._ready = ready
         self._metrics = metrics
+        self._names = names
         self._paths: Mapping[str, Serve] = {
             "/healthz": Serve(self._healthz),
             "/readyz": Serve(self._readyz),
@@ -58,6 +86,9 @@ class Admin:
     def begin(self, entry: Entry) -> Verdict:
         """See Decide."""
         request = entry.request
+        if not self._names.cover(request.host):
+            hint = b"unknown host: name it in server.admin_hosts\n"
+            return Answer(Response(421, (_TEXT, _NO_STORE), hint))
         if request.method not in ("GET", "HEAD"):
             return Answer(Response(405, (("Allow", "GET, HEAD"), _TEXT), b"only GET\n"))
         found = self._paths.get(request.target.path)

@@ -14,7 +14,7 @@ from pathlib import Path
 from gateway.errors import SettingsError
 from gateway.limits import shared_memory
 from gateway.metrics_sum import Snapshot, add
-from gateway.server.admin import Admin, AdminListener, serve_admin
+from gateway.server.admin import Admin, AdminListener, Names, serve_admin
 from gateway.server.front import Clock
 from gateway.server.listener import bind_unix, probe
 from gateway.server.place import Place
@@ -207,7 +207,11 @@ class Supervisor:
 
     def _answers(self) -> Admin:
         enabled = self._settings.metrics.enabled
-        return Admin(self._obstacle, self._exposition if enabled else None)
+        return Admin(
+            self._obstacle,
+            self._exposition if enabled else None,
+            Names(self._settings.server),
+        )
 
     async def _obstacle(self) -> str:
         if self._stop.is_set():

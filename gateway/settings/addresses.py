@@ -35,6 +35,15 @@ def parse_network(value: object) -> Network:
         raise wrong(message) from None
 
 
+def is_address(host: str) -> bool:
+    """Whether `host` is a literal address, without brackets."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def is_loopback(host: str) -> bool:
     """Whether `host`, a name or a literal address without brackets, is this machine's own."""
     if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, section 6.3.
@@ -155,6 +164,15 @@ def parse_host(value: object) -> str:
     return join_host_port(host, None if port in (80, 443) else port)
 
 
+def parse_host_name(value: object) -> str:
+    """A host without a port, in lower case and without brackets."""
+    text = as_text(value, "a host")
+    where = split_host_port(text)
+    if where is None or where[1] is not None:
+        raise wrong(f"{quote(text)} is not a host name (without a port)")
+    return where[0]
+
+
 NetworkText = Annotated[
     Network,
     PlainValidator(parse_network),
@@ -180,4 +198,5 @@ UpstreamUrl = Annotated[
     PlainValidator(parse_upstream_url),
     WithJsonSchema({"type": "string", "pattern": "^(https?://[^/?#@]+/?|unix:/.+)$"}),
 ]
+HostName = Annotated[str, PlainValidator(parse_host_name), WithJsonSchema({"type": "string"})]
 HostText = Annotated[str, PlainValidator(parse_host), WithJsonSchema({"type": "string"})]

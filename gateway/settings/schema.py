@@ -12,7 +12,7 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.settings.access import Access, AccessRules, ConditionSettings, Credential
-from gateway.settings.addresses import Listen, NetworkText, Origin, parse_listen
+from gateway.settings.addresses import HostName, Listen, NetworkText, Origin, parse_listen
 from gateway.settings.api_keys import ApiKeySettings, StaticKeySettings
 from gateway.settings.bearer import BearerSettings, IntrospectionSettings
 from gateway.settings.providers import ClaimSettings, ProviderSettings
@@ -174,6 +174,10 @@ class ServerSettings(Section):
     )
     admin_listen: Listen = Field(
         parse_listen("127.0.0.1:9090"), description="For /metrics, /healthz and /readyz only."
+    )
+    admin_hosts: Annotated[tuple[HostName, ...], OneOrMany(empty=True)] = Field(
+        (),
+        description="Names the admin listener is asked by, besides addresses and localhost.",
     )
     workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = Field(
         1, description="Processes; auto is one a core."

@@ -38,7 +38,7 @@ async def admin(gateway, path: str) -> Answer:
     address = urlsplit(gateway.admin_url)
     client = Client(*await asyncio.open_connection(address.hostname, address.port))
     try:
-        return await client.ask(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        return await client.ask(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     finally:
         client.writer.transport.abort()
 

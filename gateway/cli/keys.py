@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.credentials.keys import ApiKeys
     from gateway.settings.schema import Settings
 
-_COLUMNS = ("ID", "USER", "NAME", "SCOPES", "MADE", "RUNS OUT", "LAST USED")
+_COLUMNS = ("ID", "USER", "NAME", "SCOPES", "MADE", "RUNS OUT", "STATE", "LAST USED")
 
 _T = TypeVar("_T")
 
@@ -109,16 +109,23 @@ def create_command(
 @click.option("--user", help="Only the keys of this user.")
 @json_option
 def list_command(config: Path | None, user: str | None, as_json: bool) -> None:
-    """List the keys in the store, the one made last first; those of the file are in the file."""
+    """List the keys in the store, the one made last first; those of the file are in the file.
+
+    One that has expired is shown for a week more.
+    """
 
     async def run(keys: "ApiKeys") -> "list[KeyRecord]":
         return await (keys.list_all() if user is None else keys.list_for(user))
 
     found = _with_keys(_load(config), run)
+    from gateway.assembly import clock
+
+    now = clock()
     if as_json:
-        click.echo(json.dumps([_described(record) for record in found]))
+        listed = [{**_described(it), "expired": now >= it.expires_at} for it in found]
+        click.echo(json.dumps(listed))
     else:
-        _table(found)
+        _table(found, now)
 
 
 @keys_command.command("revoke")
@@ -239,7 +246,7 @@ def _described(record: "KeyRecord") -> dict[str, object]:
     }
 
 
-def _table(found: "Iterable[KeyRecord]") -> None:
+def _table(found: "Iterable[KeyRecord]", now: float) -> None:
     rows: list[Sequence[str]] = [_COLUMNS]
     for record in found:
         used_at = record.last_used_at
@@ -251,6 +258,7 @@ def _table(found: "Iterable[KeyRecord]") -> None:
                 " ".join(record.scopes) or "-",
                 _time(record.created_at),
                 _time(record.expires_at),
+                "expired" if now >= record.expires_at else "good",
                 "-" if used_at is None else _time(used_at),
             )
         )

@@ -88,6 +88,28 @@ def test_one_user_and_a_list_that_moves_no_cursor(command, store):
     assert len(rows) == 2
 
 
+@pytest.mark.parametrize(
+    ("elapsed_s", "expired"), [(DAY_S - 1, False), (DAY_S, True), (DAY_S + 1, True)]
+)
+def test_the_list_says_which_keys_have_expired(command, store, monkeypatch, elapsed_s, expired):
+    began_at = int(clock())
+    monkeypatch.setattr("gateway.assembly.clock", lambda: began_at)
+    assert create(command, "--expires-in", "1d").exit_code == 0
+    assert create(command, "--expires-in", "9d").exit_code == 0
+
+    monkeypatch.setattr("gateway.assembly.clock", lambda: began_at + elapsed_s)
+    listed = json.loads(command("list", "--json").output)
+    head, *rows = command("list").output.splitlines()
+
+    at = head.index("STATE")
+    told = {row[:16]: row[at:].split()[0] for row in rows}
+    found = sorted((it["expires_at"] - began_at, it["expired"], told[it["id"]]) for it in listed)
+    assert found == [
+        (DAY_S, expired, "expired" if expired else "good"),
+        (9 * DAY_S, False, "good"),
+    ]
+
+
 def test_revoked_by_its_id(command, store):
     key_id = parse_key(create(command).stdout.strip()).key_id
 

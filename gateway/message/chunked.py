@@ -12,6 +12,8 @@ _EXTENSION = (
 )
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:" + _EXTENSION + rb")*+")
 _MAX_LINE_BYTES = 4096
+# RFC 9112, section 7.1.1: what extensions take up in one body is to be limited.
+_MAX_EXTENSION_BYTES = 16384
 _MAX_TRAILER_BYTES = 16384
 # What is taken in one call: a few milliseconds, however small the chunks are.
 _MAX_PIECES = 1024
@@ -35,19 +37,21 @@ def encode_end(trailers: tuple[Field, ...]) -> bytes:
 class ChunkedDecoder:
     """Takes the bytes of one body as they come and gives its data.
 
-    Chunk extensions are read over and dropped, as RFC 9112, section 7.1.1 has it for recipients.
+    Chunk extensions are read over and dropped, as RFC 9112, section 7.1.1 has it for recipients;
+    more than 16 KiB of them in one body break the coding.
 
     Attributes:
         done: Whether the body has ended.
         trailers: The trailer section's fields, once `done`.
     """
 
-    __slots__ = ("_buffer", "_left", "_state", "done", "trailers")
+    __slots__ = ("_buffer", "_extension_bytes", "_left", "_state", "done", "trailers")
 
     def __init__(self) -> None:
         self._buffer = b""
         self._state = _SIZE
         self._left = 0
+        self._extension_bytes = 0
         self.done = False
         self.trailers: tuple[Field, ...] = ()
 
@@ -106,7 +110,13 @@ class ChunkedDecoder:
         match = _SIZE_LINE.fullmatch(line[:-1]) if line.endswith(b"\r") else None
         if match is None or len(line) > _MAX_LINE_BYTES:
             raise HeadError("not a chunk size")
-        self._left = int(match[1], 16)
+        size = match[1]
+        extension_bytes = len(line) - 1 - len(size)
+        if extension_bytes:
+            self._extension_bytes += extension_bytes
+            if self._extension_bytes > _MAX_EXTENSION_BYTES:
+                raise HeadError("the chunk extensions of one body are too long")
+        self._left = int(size, 16)
         self._state = _DATA if self._left else _TRAILERS
         return end + 1
 

@@ -246,6 +246,8 @@ CHUNKINGS = {
     "a trailer section of bare line feeds": b"5\r\nhello\r\n0\r\nX: y\n\n",
     "a trailer section without end": b"0\r\n" + b"X: y\r\n" * 4000,
     "an extension without end": b"5;" + b"a" * 5000,
+    "extensions without end": (b"5;" + b"a" * 1000 + b"\r\nhello\r\n") * 20 + b"0\r\n\r\n",
+    "short extensions without end": b"1;x\r\na\r\n" * 10_000 + b"0\r\n\r\n",
 }
 
 

@@ -74,6 +74,10 @@ BROKEN_OFF = {
     "a chunk longer than its size": OK
     + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello!\r\n0\r\n\r\n",
     "bare line feeds": OK + b"Transfer-Encoding: chunked\r\n\r\n5\nhello\n0\n\n",
+    "extensions without end": OK
+    + b"Transfer-Encoding: chunked\r\n\r\n"
+    + (b"5;" + b"a" * 1000 + b"\r\nhello\r\n") * 20
+    + b"0\r\n\r\n",
     "a trailer that is none": OK
     + b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nx\r\n\r\n",
 }

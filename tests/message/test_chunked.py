@@ -52,6 +52,23 @@ def test_of_very_many_chunks_some_are_left_for_the_next_call():
     assert (b"".join(body), rest) == (b"a" * 5000, b"GET /")
 
 
+@pytest.mark.parametrize("step", [7, 1000, 4096])
+@pytest.mark.parametrize("extension", [b";x", b';x="' + b"y" * 1019 + b'"', b" ; x"])
+def test_the_extensions_of_one_body_are_short_however_many_chunks_have_them(extension, step):
+    most = 16384 // len(extension)
+    chunk = b"1" + extension + b"\r\na\r\n"
+    left = 16384 - most * len(extension)
+    padding = b"1;" + b"x" * (left - 1) + b"\r\na\r\n" if left > 1 else b""
+
+    done, body, _, _ = decode(chunk * most + padding + b"0\r\n\r\n", step)
+
+    assert (done, set(body)) == (True, {ord("a")})
+    with pytest.raises(HeadError, match="extensions"):
+        decode(chunk * most + padding + b"0;xyz\r\n\r\n", step)
+    with pytest.raises(HeadError, match="extensions"):
+        decode(chunk * (most + 2), step)
+
+
 def test_trailers_are_short_whatever_follows():
     done, _, trailers, rest = decode(b"0\r\nX: y\r\n\r\n" + b"a" * 100_000)
 

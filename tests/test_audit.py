@@ -102,6 +102,18 @@ def test_nothing_in_a_path_makes_another_line(path):
     assert record["path"].startswith("/")
 
 
+@pytest.mark.parametrize(
+    "user", ['a\r\n{"decision":"allow"}', 'a","decision":"allow', "a\\", "a\x00\x1b[2Jb", "\x7f"]
+)
+def test_nothing_in_a_name_makes_another_line_or_member(user):
+    entry = make_entry()
+    entry.identity = Identity(user=user, subject="s", issuer="i", credential="session")
+    entry.decide("deny", "not-allowed")
+
+    record = record_of(entry)
+    assert (record["user"], record["decision"]) == (user, "deny")
+
+
 def test_a_name_no_encoding_has_is_written_all_the_same():
     entry = make_entry()
     entry.identity = Identity(user="a\ud800b", subject="s", issuer="i", credential="session")

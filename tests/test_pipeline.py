@@ -49,8 +49,23 @@ async def metrics(running):
 @pytest.mark.parametrize("trusted", [[], ["127.0.0.1"]], ids=["from anywhere", "by a proxy"])
 async def test_nothing_but_a_route_turns_authentication_off(serve, trusted):
     running, app = await serve(server={"trusted_proxies": trusted})
-    agents = ["kube-probe/1.31", "ELB-HealthChecker/2.0", "GoogleHC/1.0", "Googlebot/2.1"]
+    agents = [
+        "kube-probe/1.31",
+        "ELB-HealthChecker/2.0",
+        "GoogleHC/1.0",
+        "Googlebot/2.1",
+        "Amazon-Route53-Health-Check-Service (ref x; report http://amzn.to/1vsZADi)",
+        "Consul Health Check",
+        "Envoy/HC",
+        "Edge Health Probe",
+        "Load Balancer Agent",
+        "HealthChecker/1.0",
+        "Prometheus/3.0.0",
+        "UptimeRobot/2.0",
+        "Go-http-client/1.1",
+    ]
     paths = ["/ping", "/healthz", "/readyz", "/metrics", "/robots.txt", "/favicon.ico", "/status"]
+    paths += ["/ready", "/health", "/livez", "/oauth2/ping", "/.well-known/health", "/-/healthy"]
 
     for agent in agents:
         for path in paths:

@@ -17,7 +17,7 @@ from gateway.sessions.session import Session
 
 # A sibling host can plant cookies of our name beside the real one (RFC 6265, section 8.6), and
 # none of them may lock a user out; nobody has this many without meaning harm.
-_MAX_VALUES = 4
+MAX_VALUES = 4
 
 
 def cookie_name(name: str, public_url: str, domain: str | None) -> str:
@@ -59,7 +59,7 @@ class SessionAuthenticator:
         values = self.presented(request)
         if not values:
             return NOT_PRESENTED
-        if len(values) > _MAX_VALUES:
+        if len(values) > MAX_VALUES:
             return _TOO_MANY
         if len(values) == 1:
             session = self._sessions.recall(values[0], request.received_at)
@@ -72,7 +72,7 @@ class SessionAuthenticator:
         values = self.presented(request)
         if not values:
             return NOT_PRESENTED
-        if len(values) > _MAX_VALUES:
+        if len(values) > MAX_VALUES:
             return _TOO_MANY
         now = request.received_at
         return _judge(
@@ -87,7 +87,7 @@ class SessionAuthenticator:
         values = self.presented(request)
         if not values:
             return NOT_PRESENTED
-        if len(values) > _MAX_VALUES:
+        if len(values) > MAX_VALUES:
             return _TOO_MANY
         found = [self._sessions.peek(value, request.received_at) for value in values]
         return None if None in found else _judge(found)
@@ -97,7 +97,7 @@ class SessionAuthenticator:
         values = self.presented(request)
         if not values:
             return NOT_PRESENTED
-        if len(values) > _MAX_VALUES:
+        if len(values) > MAX_VALUES:
             return _TOO_MANY
         now = request.received_at
         return _judge([await self._sessions.look_up(value, now) for value in values])

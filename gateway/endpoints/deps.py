@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from gateway.accounts.manager import Accounts
 from gateway.authn import Outcome
+from gateway.authn.session import MAX_VALUES
 from gateway.credentials.apps import Apps
 from gateway.credentials.keys import ApiKeys
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
+from gateway.errors import GatewayError
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.oidc.provider import Provider
@@ -21,6 +23,13 @@ from gateway.storage.store import Store
 
 Handler = Callable[[Request, bytes], Awaitable[Response]]
 Clock = Callable[[], float]
+
+
+class TooManySessionCookiesError(GatewayError):
+    """Each could cost a question to the store, as in `SessionAuthenticator`."""
+
+    reason = "repeated-credential"
+    status = 400
 
 
 def _unheard(_provider: str, _outcome: str) -> None:
@@ -63,14 +72,21 @@ class Deps:
     keys: tuple[ApiKeys, ApiKeySettings] | None = None
     apps: Apps | None = None
 
+    def session_cookies(self, request: Request) -> tuple[str, ...]:
+        """The distinct session cookies that were sent, in order."""
+        return tuple(dict.fromkeys(request.cookies(self.cookies.session_name(request))))
+
     async def session(self, request: Request) -> Session | None:
         """The live session of the browser that sent `request`.
 
         Raises:
+            TooManySessionCookiesError: it sent more than anybody has.
             StoreUnavailableError: the store could not answer.
         """
-        now = self.clock()
-        for cookie in request.cookies(self.cookies.session_name(request)):
+        now, cookies = self.clock(), self.session_cookies(request)
+        if len(cookies) > MAX_VALUES:
+            raise TooManySessionCookiesError(f"{len(cookies)} session cookies")
+        for cookie in cookies:
             found = self.sessions.recall(cookie, now) or await self.sessions.load(cookie, now)
             if found is not None:
                 return found

@@ -47,7 +47,7 @@ class Logout:
             return responses.problem(request, 403, "cross-site")
         deps = self._deps
         session = await deps.session(request)
-        for cookie in request.cookies(deps.cookies.session_name(request)):
+        for cookie in deps.session_cookies(request):
             await deps.sessions.end(cookie)
         return await self.leave(request, session)
 

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 
 from gateway import responses
 from gateway.accounts.owner import UserTakenError
+from gateway.authn.session import MAX_VALUES
 from gateway.endpoints.cookies import no_own_cookie
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import (
@@ -170,7 +171,7 @@ class SignIn:
             device=device_name(request.fields.text(b"user-agent")),
             now=now,
             # Whatever the browser brought is dropped, so that nobody can choose its session.
-            replaces=tuple(request.cookies(deps.cookies.session_name(request))),
+            replaces=deps.session_cookies(request)[:MAX_VALUES],
         )
         deps.on_sign_in(signed_in.identity.provider, "success")
         fields = (

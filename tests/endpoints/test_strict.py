@@ -84,6 +84,29 @@ async def test_a_form_of_another_type_is_415(signed_in, content_type):
     assert await signed_in.whoami() is not None
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda it: it[:16],
+        lambda it: it[:-1],
+        lambda it: it.upper(),
+        lambda it: f"0{it}",
+        lambda it: f"{it}0",
+        lambda it: f"{it}/",
+        lambda it: f"x/{it}",
+        lambda it: f"%20{it}",
+        lambda it: "01",
+        lambda it: "*",
+    ],
+)
+async def test_an_id_is_whole_or_nothing(signed_in, change):
+    path = f"{API}/{change(signed_in.session.session_id)}"
+    response = await signed_in.send("DELETE", path, site="same-origin", navigates=False)
+
+    assert response.status == 404
+    assert await signed_in.whoami() is not None
+
+
 async def test_an_app_s_own_form_signs_out_whatever_else_it_holds(signed_in):
     response = await signed_in.post("/_gatepost/logout", b"csrf_token=4711")
 

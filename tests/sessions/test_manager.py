@@ -83,6 +83,26 @@ async def test_a_busy_session_ends_too(make_manager, sign_in, clock, last_s, liv
     assert (await manager.load(cookie, clock.now) is not None) is live
 
 
+@pytest.mark.parametrize(
+    ("limits", "elapsed_s"),
+    [(Limits(idle_s=100, absolute_s=1000), 100), (Limits(idle_s=50, absolute_s=50), 50)],
+)
+async def test_a_record_that_is_left_in_the_store_past_its_limits_opens_nothing(
+    manager, make_manager, sign_in, clock, store, limits, elapsed_s
+):
+    cookie, session = await sign_in(manager)
+    other = await make_manager(limits=limits)
+    assert await other.load(cookie, clock.now) is not None
+    clock.now += elapsed_s
+
+    assert await store.get(f"session:{session.session_id}") is not None  # Nothing was swept.
+    assert other.recall(cookie, clock.now) is None
+    assert other.peek(cookie, clock.now) is None
+    assert await other.load(cookie, clock.now) is None
+    assert await other.look_up(cookie, clock.now) is None
+    assert await other.list_all() == []
+
+
 async def test_uses_keep_it_alive_on_every_worker(make_manager, sign_in, clock):
     limits = Limits(idle_s=100, absolute_s=10_000)
     one, other = await make_manager(limits=limits), await make_manager(limits=limits)

@@ -183,15 +183,41 @@ def _read_request_line(line: bytes) -> tuple[str, bytes, bool]:
     return _METHODS.get(method) or method.decode(), target, minor == b"0"
 
 
+# All that may come to be a request line, or the empty line before one (RFC 9112, section 2.2).
+_BEGINNING = re.compile(rb"\r|" + _METHOD + rb"(?: .*)?", re.DOTALL)
+# What people speak to a plain port, by its first bytes, and what to do about it: RFC 8446,
+# section 5.1; RFC 9113, section 3.4; and the two versions of HAProxy's PROXY protocol, of which the
+# second begins with an empty line.
+_OTHER_PROTOCOLS = (
+    (b"\x16", "a TLS handshake on a port without TLS: use http://, or set server.tls"),
+    (b"PRI * HTTP/2", "HTTP/2, which is not spoken here: have the client or proxy use HTTP/1.1"),
+    (b"PROXY ", "the PROXY protocol, which is not read here: turn it off in the proxy"),
+    (b"\r\n\0\r\nQUIT", "the PROXY protocol, which is not read here: turn it off in the proxy"),
+)
+
+
+def refuse_other_protocols(sent: bytes) -> None:
+    """Refuse `sent`, which is to become a request's head, if no method begins so.
+
+    Raises:
+        MalformedRequestError: It says which protocol it is, where that is known.
+    """
+    if sent and _BEGINNING.fullmatch(sent) is None:
+        raise MalformedRequestError("not a request line: " + _line_fault(sent))
+
+
 # What is wrong is told without what was sent: it may be a credential, and it goes to the log.
 
 
 def _line_fault(line: bytes) -> str:
+    for start, what in _OTHER_PROTOCOLS:
+        if line.startswith(start):
+            return what
     parts = line.split(b" ")
-    if len(parts) != 3:  # noqa: PLR2004 - RFC 9112, section 3
-        return f"{len(parts)} parts between spaces, not 3"
     if re.fullmatch(_METHOD, parts[0]) is None:
         return "no method"
+    if len(parts) != 3:  # noqa: PLR2004 - RFC 9112, section 3
+        return f"{len(parts)} parts between spaces, not 3"
     if parts[2] not in (b"HTTP/1.0", b"HTTP/1.1"):
         return "neither HTTP/1.0 nor HTTP/1.1"
     return "a control character in the target" if parts[1] else "no target"

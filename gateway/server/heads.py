@@ -7,6 +7,7 @@ from gateway.message.head import (
     RequestHead,
     parse_request_head,
     parse_request_line,
+    refuse_other_protocols,
 )
 
 
@@ -78,6 +79,7 @@ class Heads:
 
 
 def _refuse_what_never_ends(buffer: bytes) -> None:
+    refuse_other_protocols(buffer)
     if buffer.count(b"\n") != buffer.count(b"\r\n"):
         raise MalformedRequestError("a line feed without a carriage return")
     line, ended, _ = buffer.partition(b"\r\n")

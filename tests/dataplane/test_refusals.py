@@ -1,6 +1,7 @@
 """What is not plainly one request is refused, its connection closed; no upstream hears of it."""
 
 import asyncio
+import logging
 from contextlib import suppress
 
 import pytest
@@ -218,6 +219,39 @@ async def test_it_is_refused_the_same_when_it_comes_byte_by_byte(serves):
     assert upstream.connections == 0
 
 
+# No more of it comes, and nobody has to wait for it: the time for a head is an hour.
+OTHER_PROTOCOLS = {
+    "TLS, its first byte": (b"\x16", "a TLS handshake on a port without TLS"),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "or set server.tls"),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n", "HTTP/2, which is not spoken here"),
+    "PROXY in words": (b"PROXY TCP4 192.0.2.1 192.0.2.2 1 2\r\n", "the PROXY protocol"),
+    "PROXY in bytes": (b"\r\n\r\n\0\r\nQUIT\n!\x11\0\x0c", "the PROXY protocol"),
+    "SSH": (b"SSH-2.0-OpenSSH_9.2p1", "no method"),
+    "a database": (b"\0\0\0\x08\x04\xd2\x16\x2f", "no method"),
+    "lower case": (b"g", "no method"),
+    "a space": (b" ", "no method"),
+    "a control in the method": (b"GE\0", "no method"),
+    "a method without end": (b"G" * 65, "no method"),
+    "a carriage return": (b"\rG", "no method"),
+    "a line feed": (b"\n", "no method"),
+}
+
+
+@pytest.mark.parametrize("name", OTHER_PROTOCOLS)
+async def test_what_no_method_begins_with_is_refused_at_once(gateway, caplog, name):
+    caplog.set_level(logging.INFO)
+    sent, told = OTHER_PROTOCOLS[name]
+    running = await gateway(server={"limits": {"header_timeout": "1h"}})
+    client = await running.client()
+
+    await client.send(sent)
+
+    answer = await client.response()
+    assert (answer.status, answer.closes) == (400, True)
+    (line,) = [r.message for r in caplog.records if "malformed-request" in r.message]
+    assert told in line
+
+
 CHUNKINGS = {
     "a size that overflows": b"10000000000000005\r\nhello\r\n0\r\n\r\n",
     "a size of many zeros": b"0" * 30 + b"5\r\nhello\r\n0\r\n\r\n",
@@ -341,7 +375,7 @@ async def test_a_head_that_comes_too_slowly_is_408(gateway, start):
     await client.send(start)
     for _ in range(3):  # Bytes that keep coming do not help.
         await asyncio.sleep(0.1)
-        await client.send(b"a")
+        await client.send(b"A")
 
     answer = await client.response()
     assert (answer.status, answer.closes) == (408, True)

@@ -282,6 +282,10 @@ class ClientConnection(Line):
         self.http_1_0 = head.http_1_0
         if b"close" in of.connection or (head.http_1_0 and b"keep-alive" not in of.connection):
             self._closing = True
+        elif head.method == "CONNECT":
+            # RFC 9110, section 9.3.6: what follows is no body, so that a proxy in front that shares
+            # this connection may send the next request there.
+            self._closing = True
         self._entry = entry = front.pipeline.read(head, self._peer, front.clock())
         if of.length:
             self._body = body_reader(of.length)

@@ -396,6 +396,18 @@ async def test_connect_and_trace_are_405(serves, method):
     assert upstream.connections == 0
 
 
+async def test_nothing_is_read_behind_connect(serves):
+    """It has no body: a proxy in front may send another client's request there."""
+    running, upstream = serves
+    client = await running.client()
+
+    await client.send(request("/", "Content-Length: 5", method="CONNECT") + request("/"))
+    answer = await client.response()
+    assert (answer.status, answer.closes) == (405, True)
+    assert await client.is_closed()
+    assert upstream.connections == 0
+
+
 async def test_connect_to_an_authority_is_refused(serves):
     running, upstream = serves
 

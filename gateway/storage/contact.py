@@ -46,6 +46,7 @@ class Contact:
 
     Attributes:
         hears: Whether messages come.
+        lost_at: When they stopped, where they do not.
         doubts: How often all that is remembered was called in doubt.
     """
 
@@ -53,6 +54,7 @@ class Contact:
         """Call `wake` whenever there may be much to look up."""
         self._grace_s = GRACE_S
         self.hears = False
+        self.lost_at = clock()
         self.doubts = 0
         self._clock = clock
         self._wake = wake
@@ -96,9 +98,9 @@ class Contact:
 
     def _lose(self) -> None:
         self.hears = False
-        now = self._clock()
+        self.lost_at = self._clock()
         for entry in self._all():
-            entry.sure_until = min(entry.sure_until, now)
+            entry.sure_until = min(entry.sure_until, self.lost_at)
         self._limit()
         self._wake()
 

@@ -68,18 +68,20 @@ class Watch:
         Raises:
             StoreUnavailableError: The store could not answer.
         """
-        now, names = self._clock(), set(self.names())
+        names, contact = set(self.names()), self._contact
+        # Who opens something now was let through just now, or in the time of grace.
+        sure_until = self._clock() if contact.hears else contact.lost_at
         for name in self._watched.keys() - names:
             del self._watched[name]
         for name in names - self._watched.keys():
-            self._watched[name] = _Watched(checked_at=float("-inf"), sure_until=now)
+            self._watched[name] = _Watched(checked_at=float("-inf"), sure_until=sure_until)
         try:
             for name, entry in list(self._watched.items()):
                 if self._is_due(entry):
                     await self._look_at(name, entry)
         except StoreUnavailableError:
             for name, entry in list(self._watched.items()):
-                if not self._contact.goes_on(entry, self._clock()):
+                if not contact.goes_on(entry, self._clock()):
                     self._interrupt(name)
             raise
 

@@ -99,7 +99,7 @@ class DryRun:
                 raise MalformedRequestError("not one head")
             entry = pipeline.read(head, peer, asked.at)
         except GatewayError as error:
-            entry, response = pipeline.refuse_early(error, peer, asked.at)
+            entry, response = pipeline.refuse_early(error, peer, asked.at, asked.head)
             return Decided(entry, Answer(response))
         verdict = pipeline.begin(entry)
         return Decided(entry, await verdict if isinstance(verdict, Awaitable) else verdict)

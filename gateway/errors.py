@@ -6,12 +6,14 @@ from typing import ClassVar
 class GatewayError(Exception):
     """Base class; never raised directly.
 
-    `reason` goes to the client, the audit log and the metrics label.  The exception's message
-    is the detail: it goes to the log only, since it may quote attacker input (always with !r).
+    `reason` goes to the client, the audit log and the metrics label, and `fields` into the answer.
+    The exception's message is the detail: it goes to the log only, since it may quote attacker
+    input (always with !r).
     """
 
     reason: ClassVar[str]
     status: ClassVar[int]
+    fields: ClassVar[tuple[tuple[str, str], ...]] = ()
 
 
 class MalformedRequestError(GatewayError):
@@ -56,6 +58,13 @@ class HeadTooLargeError(GatewayError):
     status = 431
 
 
+class TargetTooLongError(GatewayError):
+    """The request line alone is longer than `limits.head_bytes` (RFC 9110, section 15.5.15)."""
+
+    reason = "target-too-long"
+    status = 414
+
+
 class RequestTimeoutError(GatewayError):
     """The head was not complete within `limits.header_timeout`."""
 
@@ -89,6 +98,8 @@ class MethodRefusedError(GatewayError):
 
     reason = "method-refused"
     status = 405
+    # RFC 9110, section 15.5.6: a 405 says what is allowed.  What else an app knows it says itself.
+    fields = (("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),)
 
 
 class SettingsError(Exception):

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from gateway.audit import Entry
 from gateway.errors import MalformedRequestError
 from gateway.message import forwarded
-from gateway.message.fields import Fields
-from gateway.message.head import RequestHead, canonical_host
+from gateway.message.head import RequestHead, canonical_host, glimpse
 from gateway.message.request import Request
 from gateway.message.target import Target, parse_target, split_absolute_form
 
@@ -67,12 +66,13 @@ class Intake:
         )
         return Entry(request, of, peer=peer, trusted=trusted, began_at=self._monotonic())
 
-    def nothing(self, peer: str, now: float) -> Entry:
-        """The record of bytes that never became a request."""
+    def nothing(self, peer: str, now: float, sent: bytes) -> Entry:
+        """The record of the bytes `sent`, which never became a request."""
+        method, fields = glimpse(sent)
         request = Request(
-            method="",
+            method=method,
             target=_NOTHING,
-            fields=Fields(()),
+            fields=fields,
             host="",
             public_url=self._first_url,
             client=peer,

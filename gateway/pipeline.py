@@ -399,7 +399,7 @@ class Pipeline:
         """See Decide."""
         _log.info("%s: %s: %s", entry.request.request_id, error.reason, error)
         entry.note(error)
-        return responses.for_error(entry.request, error)
+        return responses.for_error(entry.request, error, fields=error.fields)
 
     def _failed(self, entry: Entry, error: Exception) -> Response:
         if isinstance(error, GatewayError):
@@ -407,13 +407,12 @@ class Pipeline:
         _log.error("%s: a defect", entry.request.request_id, exc_info=error)
         return self.refuse(entry, InternalError(repr(error)))
 
-    def refuse_early(self, error: GatewayError, peer: str, now: float) -> tuple[Entry, Response]:
+    def refuse_early(
+        self, error: GatewayError, peer: str, now: float, sent: bytes
+    ) -> tuple[Entry, Response]:
         """See Decide."""
-        entry = self._intake.nothing(peer, now)
-        entry.note(error)
-        request_id = entry.request.request_id
-        _log.info("%s: %s: %s", request_id, error.reason, error)
-        return entry, responses.early_problem(error.status, error.reason, request_id)
+        entry = self._intake.nothing(peer, now, sent)
+        return entry, self.refuse(entry, error)
 
     def finish(self, entry: Entry, status: int, upstream: str | None, upstream_s: float) -> None:
         """See Decide."""

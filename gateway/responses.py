@@ -87,14 +87,6 @@ def problem_document(
     return _document(status, reason, reason_for(reason, status), request.request_id, detail)
 
 
-def early_problem(status: int, reason: str, request_id: str) -> Response:
-    """The refusal of bytes that never became a request, so whose sender's taste is unknown."""
-    meaning = reason_for(reason, status)
-    fields = _retry_after(status, meaning, ())
-    document = _document(status, reason, meaning, request_id, None)
-    return _json("GET", status, document, "application/problem+json", fields)
-
-
 def page(
     request: Request, status: int, name: str, /, *, fields: FieldList = (), **values: object
 ) -> Response:

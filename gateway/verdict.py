@@ -48,8 +48,10 @@ class Decide(Protocol):
     def refuse(self, entry: Entry, error: GatewayError) -> Response:
         """The answer to a request that failed after it was let through."""
 
-    def refuse_early(self, error: GatewayError, peer: str, now: float) -> tuple[Entry, Response]:
-        """The answer to bytes that never became a request."""
+    def refuse_early(
+        self, error: GatewayError, peer: str, now: float, sent: bytes
+    ) -> tuple[Entry, Response]:
+        """The answer to the bytes `sent`, which never became a request."""
 
     async def serve(self, entry: Entry, serve: Serve, body: bytes) -> Response:
         """The answer of one of the gateway's own endpoints.  Never raises."""

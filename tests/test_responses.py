@@ -299,13 +299,6 @@ def test_a_step_up_of_nobody_goes_to_the_choice_of_providers() -> None:
     assert values(response, "Location") == ["/_gatepost/sign-in?return_to=/notes/1&max_age=0"]
 
 
-def test_bytes_that_never_became_a_request_get_a_problem_document() -> None:
-    response = responses.early_problem(431, "head-too-large", "r-2")
-
-    assert json.loads(response.body)["request_id"] == "r-2"
-    assert values(response, "Cache-Control") == ["no-store"]
-
-
 def test_the_page_of_a_failed_sign_in_does_not_come_back_to_the_callback() -> None:
     path = "/_gatepost/callback/zitadel"
     request = make_request(NAVIGATION, raw=path.encode() + b"?code=secret", path=path)

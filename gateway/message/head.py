@@ -206,6 +206,25 @@ def refuse_other_protocols(sent: bytes) -> None:
         raise MalformedRequestError("not a request line: " + _line_fault(sent))
 
 
+def glimpse(sent: bytes) -> tuple[str, Fields]:
+    """What a head that is refused says of the answer its sender can read, as far as it came.
+
+    The method, ``""`` for one that few clients send, and the fields Accept and Sec-Fetch-*.  Read
+    loosely: good for the form of a refusal, and for nothing else.
+    """
+    lines = sent[:_GLIMPSED_BYTES].partition(b"\r\n\r\n")[0].split(b"\r\n")
+    pairs = [line.partition(b":") for line in lines[1:]]
+    fields = [
+        (name, value.strip(b" \t"))
+        for name, _, value in pairs
+        if name.lower() == b"accept" or name.lower().startswith(b"sec-fetch-")
+    ]
+    return _METHODS.get(lines[0].partition(b" ")[0], ""), Fields(fields)
+
+
+_GLIMPSED_BYTES = 65536
+
+
 # What is wrong is told without what was sent: it may be a credential, and it goes to the log.
 
 

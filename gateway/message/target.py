@@ -12,9 +12,6 @@ from urllib.parse import unquote_to_bytes
 from gateway.errors import MalformedRequestError
 from gateway.message.readings import all_readings
 
-# RFC 9110, section 4.1 asks for 8000 octets at least.
-MAX_TARGET_BYTES = 16 * 1024
-MAX_PATH_BYTES = 8 * 1024
 # Longer targets are mostly queries that never come again.
 _MAX_REMEMBERED_BYTES = 256
 
@@ -64,7 +61,7 @@ def parse_target(raw: bytes) -> Target:
     """Read `raw`, the target from the request line.
 
     Raises:
-        MalformedRequestError: `raw` is not origin-form, or it is over-long.
+        MalformedRequestError: `raw` is not origin-form.
         AmbiguousPathError: Its path has more readings than anybody has use for.
     """
     target = _remembered(raw) if len(raw) <= _MAX_REMEMBERED_BYTES else _parse_clean(raw)
@@ -73,8 +70,6 @@ def parse_target(raw: bytes) -> Target:
 
 def _parse_clean(raw: bytes) -> Target | None:
     """`raw` as a target with one reading, or None where it takes a closer look."""
-    if len(raw) > MAX_PATH_BYTES:
-        return None
     if _PLAIN.fullmatch(raw) is not None:
         path, _, query = raw.decode("ascii").partition("?")
         return Target(raw, path, query, (path,))
@@ -97,8 +92,6 @@ _remembered = lru_cache(maxsize=1024)(_parse_clean)
 
 def _parse_unclean(raw: bytes) -> Target:
     path, _, query = raw.partition(b"?")
-    if len(raw) > MAX_TARGET_BYTES or len(path) > MAX_PATH_BYTES:
-        raise MalformedRequestError(f"target of {len(raw)} bytes")
     if _ORIGIN_FORM.fullmatch(raw) is None:
         what = "a fragment" if b"#" in raw else "no path, or a character no target has"
         raise MalformedRequestError(f"not an origin-form target: {what}")

@@ -29,6 +29,12 @@ REQUESTS: Mapping[str, Reason] = MappingProxyType(
             "The request line and fields are longer, or more, than the gateway accepts.",
             "Delete this site's cookies, or raise `server.limits.head_bytes` or `fields`.",
         ),
+        "target-too-long": Reason(
+            414,
+            "Address too long",
+            "The path and query are longer than the gateway accepts.",
+            "Send what is long in a body, or raise `server.limits.head_bytes`.",
+        ),
         "body-too-large": Reason(
             413,
             "Request body too large",

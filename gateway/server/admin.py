@@ -106,8 +106,11 @@ class Admin:
         del entry
         return Response(error.status, (_TEXT, _NO_STORE), f"{error.reason}\n".encode())
 
-    def refuse_early(self, error: GatewayError, peer: str, now: float) -> tuple[Entry, Response]:
+    def refuse_early(
+        self, error: GatewayError, peer: str, now: float, sent: bytes
+    ) -> tuple[Entry, Response]:
         """See Decide."""
+        del sent
         head = RequestHead("GET", b"/", http_1_0=False, of=_NO_FIELDS)
         entry = self.read(head, peer, now)
         return entry, self.refuse(entry, error)

@@ -266,14 +266,18 @@ class ClientConnection(Line):
 
     def _read_request(self) -> bool:
         """Begin one request; False when its head is not complete."""
-        before = len(self._buffer)
+        sent = self._buffer
         limits = self._front.limits
-        head, self._buffer = self._heads.next(self._buffer, limits.head_bytes, limits.fields)
+        head, self._buffer = self._heads.next(sent, limits.head_bytes, limits.fields)
         if head is None:
             return False
-        head_bytes = before - len(self._buffer)
+        head_bytes = len(sent) - len(self._buffer)
         self._spent += _REQUEST + len(head.of.fields.items) + head_bytes // _HEAD_BYTES
-        self._begin(head)
+        try:
+            self._begin(head)
+        except GatewayError:
+            self._buffer = sent
+            raise
         return True
 
     def _begin(self, head: RequestHead) -> None:
@@ -504,9 +508,10 @@ class ClientConnection(Line):
     def _refuse_bytes(self, error: GatewayError) -> None:
         """Answer bytes that never became a request, and close: where the next begins is unknown."""
         front = self._front
-        self._buffer = b""
+        sent, self._buffer = self._buffer, b""
         self._closing = True
-        self._entry, response = front.pipeline.refuse_early(error, self._peer, front.clock())
+        now = front.clock()
+        self._entry, response = front.pipeline.refuse_early(error, self._peer, now, sent)
         self._write_answer(self._entry, response, b"Connection: close\r\n", is_head=False)
         self._record(response.status)
         self._body = None

@@ -1,6 +1,11 @@
 """Finding the next request's head in what a client has sent.  Pure."""
 
-from gateway.errors import HeadTooLargeError, MalformedRequestError
+from gateway.errors import (
+    GatewayError,
+    HeadTooLargeError,
+    MalformedRequestError,
+    TargetTooLongError,
+)
 from gateway.message.head import (
     REMEMBERED_BYTES,
     RequestFields,
@@ -33,7 +38,8 @@ class Heads:
         A limit of 0 is none.
 
         Raises:
-            HeadTooLargeError: The head is longer than `max_bytes`, or has more than `max_fields`.
+            TargetTooLongError: The request line is longer than `max_bytes`.
+            HeadTooLargeError: The head is, or it has more than `max_fields`.
             MalformedRequestError: It is none, or no head will ever come of these bytes.
         """
         of = self._of
@@ -61,7 +67,7 @@ class Heads:
             buffer = buffer[2:]
         end = buffer.find(b"\r\n\r\n")
         if 0 < max_bytes < (end if end >= 0 else len(buffer)):
-            raise HeadTooLargeError(f"a head of more than {max_bytes} bytes")
+            raise _too_large(buffer, max_bytes)
         if end < 0:
             _refuse_what_never_ends(buffer)
             return None, buffer
@@ -76,6 +82,12 @@ class Heads:
             self.forget()
         else:
             self._fields, self._http_1_0, self._of = fields, head.http_1_0, head.of
+
+
+def _too_large(buffer: bytes, max_bytes: int) -> GatewayError:
+    if buffer.find(b"\r\n", 0, max_bytes + 2) < 0:
+        return TargetTooLongError(f"a request line of more than {max_bytes} bytes")
+    return HeadTooLargeError(f"a head of more than {max_bytes} bytes")
 
 
 def _refuse_what_never_ends(buffer: bytes) -> None:

@@ -149,7 +149,7 @@ class World:
                 assert (read is None, rest) == (False, b"")
                 entry = pipeline.read(read, peer, at)
             except GatewayError as error:
-                entry, answer = pipeline.refuse_early(error, peer, at)
+                entry, answer = pipeline.refuse_early(error, peer, at, head)
             else:
                 verdict = pipeline.begin(entry)
                 if isinstance(verdict, Awaitable):

@@ -328,6 +328,52 @@ async def test_a_head_over_the_limit_is_431(raw_upstream, gateway):
     assert len(upstream.heads) == 1
 
 
+@pytest.mark.parametrize("kind", ["/%s", "/?%s", "http://app.test/%s", "/caf%%C3%%A9/%s"])
+async def test_a_target_is_as_long_as_a_head_may_be_and_then_414(raw_upstream, gateway, kind):
+    upstream = await raw_upstream(OK)
+    running = await gateway(upstream.url)
+    least = len(request(kind % "")) - len(b"\r\n\r\n")
+    line = len(request(kind % "").partition(b"\r\n")[0])
+    most = 32 * 1024
+
+    for more, status in ((most - least, 200), (most - line, 431), (most - line + 1, 414)):
+        answer = await running.ask(request(kind % ("a" * more)))
+        assert (answer.status, answer.closes) == (status, status != 200)
+    client = await running.client()
+    await client.send(b"GET /" + b"a" * most)
+    assert (await client.response()).status == 414
+    assert len(upstream.heads) == 1
+
+
+PAGE = "Sec-Fetch-Mode: navigate"
+REFUSED_FOR_SOMEBODY = {
+    "a browser": (request("/", PAGE, "X : y"), 400, True),
+    "an old browser": (request("/", "Accept: text/html,*/*;q=0.8", "X : y"), 400, True),
+    "a script": (request("/", "Accept: text/html", "Sec-Fetch-Mode: cors", "X : y"), 400, False),
+    "a program": (request("/", "X : y"), 400, False),
+    "no method": (request("/", PAGE, method="get"), 400, False),
+    "cookies that are too many": (request("/", PAGE, "Cookie: " + "a" * 40000), 431, True),
+    "no end of them": (request("/", PAGE, "Cookie: " + "a" * 40000)[:-4], 431, True),
+    "too many fields": (request("/", PAGE, *["X: y"] * 500), 431, True),
+    "a path nobody can read": (request("/" + "/%2e" * 400, PAGE), 400, True),
+    "another host in the target": (request("http://other.test/", PAGE), 400, True),
+    "a field of the body": (request("/", "X : y", body=PAGE.encode()), 400, False),
+    "what comes after the head": (request("/", "X : y", body=b"\r\n" + PAGE.encode()), 400, False),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED_FOR_SOMEBODY)
+async def test_a_browser_gets_a_page_of_what_is_refused_early_too(gateway, name):
+    sent, status, is_page = REFUSED_FOR_SOMEBODY[name]
+
+    answer = await (await gateway()).ask(sent)
+
+    assert (answer.status, answer.closes) == (status, True)
+    kind = b"text/html; charset=utf-8" if is_page else b"application/problem+json"
+    assert answer.all(b"content-type") == [kind]
+    assert answer.all(b"cache-control") == [b"no-store"]
+
+
 async def test_a_head_of_more_fields_than_anybody_sends_is_431(raw_upstream, gateway):
     upstream = await raw_upstream(OK)
     running = await gateway(upstream.url)
@@ -392,7 +438,10 @@ async def test_a_connection_nobody_asks_anything_on_is_closed_in_silence(gateway
 async def test_connect_and_trace_are_405(serves, method):
     running, upstream = serves
 
-    assert (await running.ask(request("/", method=method))).status == 405
+    answer = await running.ask(request("/", method=method))
+    assert answer.status == 405
+    # RFC 9110, section 15.5.6.
+    assert answer.all(b"allow") == [b"GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"]
     assert upstream.connections == 0
 
 

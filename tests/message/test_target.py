@@ -11,8 +11,6 @@ from hypothesis import strategies as st
 from gateway.errors import AmbiguousPathError, MalformedRequestError
 from gateway.message.readings import all_readings
 from gateway.message.target import (
-    MAX_PATH_BYTES,
-    MAX_TARGET_BYTES,
     Target,
     parse_target,
     split_absolute_form,
@@ -120,7 +118,6 @@ def test_the_first_reading_is_the_path_decoded_once(raw, path):
     [
         b"", b"a", b"*", b"?x", b"example.com:443", b"http://example.com/", b"/a b", b"/a\x00",
         b"/a\n", b"/a\r\n", b"/a\t", b"/a\x7f", b"/a#b", b"/a?b#c", b"/a?b c", b"/a?\x00", b"\\a",
-        b"/" + b"a" * MAX_PATH_BYTES, b"/?" + b"a" * MAX_TARGET_BYTES,
         b"/" + b"a" * 300 + b" ",
     ],
 )  # fmt: skip
@@ -129,15 +126,15 @@ def test_what_is_not_origin_form_is_refused(raw):
         parse_target(raw)
 
 
-@pytest.mark.parametrize("size", [MAX_PATH_BYTES - 1, MAX_PATH_BYTES])
-def test_a_path_of_the_full_length_is_read(size):
+@pytest.mark.parametrize("size", [2, 257, 8193, 100_000])
+def test_a_path_of_any_length_is_read(size):
     raw = b"/" + b"a" * (size - 1)
 
     assert parse_target(raw).path == raw.decode()
 
 
 def test_a_long_query_is_no_reason_to_call_a_path_unclean():
-    target = parse_target(b"/a?" + b"q" * (MAX_TARGET_BYTES - 3))
+    target = parse_target(b"/a?" + b"q" * 100_000)
 
     assert target.readings == ("/a",)
 

@@ -76,30 +76,67 @@ async def test_nothing_but_a_route_turns_authentication_off(serve, trusted):
     assert app.connections == 0
 
 
-FOREIGN = ["Origin: http://evil.test", "Origin: null", "Sec-Fetch-Site: cross-site"]
-OWN = ["Origin: http://app.test", "Sec-Fetch-Site: same-origin", "Accept: */*"]
+# What Fetch Metadata says, and Origin; None where the field is not sent.
+OWN = [
+    (None, None),
+    (None, "http://app.test"),
+    (None, "http://second.test"),
+    ("same-origin", None),
+    ("same-origin", "http://app.test"),
+    # A page with `Referrer-Policy: no-referrer` names no origin, to itself neither.
+    ("same-origin", "null"),
+    ("same-origin", "http://evil.test"),
+    ("none", None),
+    ("none", "null"),
+    ("same-site", "http://second.test"),
+]
+FOREIGN = [
+    (None, "http://evil.test"),
+    (None, "null"),
+    (None, "http://app.test.evil.test"),
+    ("cross-site", None),
+    ("cross-site", "null"),
+    ("cross-site", "http://app.test"),
+    ("same-site", None),
+    ("same-site", "null"),
+    ("same-site", "http://neighbour.test"),
+    ("Same-Origin", None),
+    ("", "http://app.test"),
+    ("same-origin, cross-site", "http://app.test"),
+    ("same-origin\r\nSec-Fetch-Site: same-origin", "http://app.test"),
+    ("same-origin\r\nSec-Fetch-Site: cross-site", None),
+    ("same-site", "http://second.test\r\nOrigin: http://evil.test"),
+]
+HOSTS = ["http://app.test", "http://second.test"]
+
+
+def sent_from(site, origin):
+    """The lines of a request that a page has a browser send."""
+    named = {"Sec-Fetch-Site": site, "Origin": origin}
+    return [f"{name}: {value}" for name, value in named.items() if value is not None]
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "PROPFIND"])
 async def test_what_a_foreign_page_has_a_session_do_is_refused(serve, method):
-    running, app = await serve()
+    running, app = await serve(public_url=HOSTS)
     cookie = (await running.sign_in()).strip()
 
-    async def status(line):
-        head = request("/", cookie, line, "Content-Length: 0", method=method)
+    async def status(site, origin):
+        lines = sent_from(site, origin)
+        head = request("/", cookie, *lines, "Content-Length: 0", method=method)
         return (await running.ask(head)).status
 
-    assert [await status(line) for line in FOREIGN] == [403] * len(FOREIGN)
+    assert [(it, await status(*it)) for it in FOREIGN] == [(it, 403) for it in FOREIGN]
     assert app.connections == 0
-    assert [await status(line) for line in OWN] == [200] * len(OWN)
+    assert [(it, await status(*it)) for it in OWN] == [(it, 200) for it in OWN]
 
 
-@pytest.mark.parametrize("line", FOREIGN)
-async def test_what_changes_nothing_may_come_from_a_foreign_page(serve, line):
-    running, _ = await serve()
+@pytest.mark.parametrize(("site", "origin"), FOREIGN)
+async def test_what_changes_nothing_may_come_from_a_foreign_page(serve, site, origin):
+    running, _ = await serve(public_url=HOSTS)
     cookie = (await running.sign_in()).strip()
 
-    assert (await running.ask(request("/", cookie, line))).status == 200
+    assert (await running.ask(request("/", cookie, *sent_from(site, origin)))).status == 200
 
 
 async def test_a_preflight_goes_on_where_the_route_says_so_and_is_never_sent_to_sign_in(serve):

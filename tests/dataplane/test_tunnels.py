@@ -321,3 +321,6 @@ async def test_an_upgrade_from_a_foreign_page_is_refused(raw_upstream, gateway):
         assert (await running.ask(upgrade("websocket", cookie, foreign))).status == 403
     assert (await running.ask(upgrade("websocket"))).status == 401
     assert upstream.connections == 0
+
+    own = ("Sec-Fetch-Site: same-origin", "Origin: null")
+    assert (await running.ask(upgrade("websocket", cookie, *own))).status == 101

@@ -9,6 +9,7 @@ that must be known, the whole path runs without waiting.
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from gateway import responses
 from gateway.audit import AuditWriter, Entry, Lines
@@ -36,6 +37,7 @@ from gateway.errors import (
 )
 from gateway.forward.exchange import Outbound
 from gateway.intake import Hosts, Intake
+from gateway.kept_form import sign_in_first
 from gateway.message import forwarded
 from gateway.message.head import RequestHead
 from gateway.message.request import Request
@@ -339,9 +341,10 @@ class Pipeline:
             return self._authorize(entry, plan, ANONYMOUS, cleared)
         if outcome.lapsed:
             entry.decide("sign_in", outcome.reason)
-            return Answer(
-                responses.sign_in(request, plan.admission, reason=outcome.reason, fields=cleared)
+            refuse = partial(
+                responses.sign_in, request, plan.admission, reason=outcome.reason, fields=cleared
             )
+            return sign_in_first(entry, plan.admission, self._origins, refuse)
         if outcome.status != 401:  # noqa: PLR2004 - the others are 400 and 429
             return self._deny(entry, Deny(outcome.reason, outcome.detail, outcome.status))
         entry.decide("deny", outcome.reason)
@@ -368,15 +371,17 @@ class Pipeline:
                 return self._deny(entry, decision, plan.admission)
             case SignIn(reason=reason):
                 entry.decide("sign_in", reason)
-                # A path that starts a sign-in would start the next one on coming back to it.
-                where = "/" if plan.access.word == "sign_in" else None
-                admission = _ALWAYS if plan.access.word == "sign_in" else plan.admission
-                return Answer(responses.sign_in(request, admission, reason=reason, return_to=where))
+                if plan.access.word == "sign_in":
+                    # It would start the next one on coming back to it.
+                    return Answer(responses.sign_in(request, _ALWAYS, reason=reason, return_to="/"))
+                refuse = partial(responses.sign_in, request, plan.admission, reason=reason)
+                return sign_in_first(entry, plan.admission, self._origins, refuse)
             case StepUp(reason=reason):
                 entry.decide("step_up", reason)
-                return Answer(
-                    responses.for_decision(request, decision, plan.admission, identity=identity)
+                refuse = partial(
+                    responses.for_decision, request, decision, plan.admission, identity=identity
                 )
+                return sign_in_first(entry, plan.admission, self._origins, refuse)
 
     def _deny(
         self, entry: Entry, decision: Deny, admission: Admission = responses.SESSION_ONLY

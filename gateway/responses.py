@@ -10,6 +10,7 @@ import orjson
 from gateway.errors import GatewayError
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
+from gateway.message.sent_form import SentForm
 from gateway.model import Deny, Identity, SignIn, StepUp
 from gateway.pages.reason import Reason
 from gateway.pages.reasons import reason_for
@@ -17,6 +18,8 @@ from gateway.pages.template import page_fields, render
 
 SIGN_IN_PATH = "/_gatepost/sign-in"
 LOGIN_PATH = "/_gatepost/login/"
+# Where a sign-in ends that another tab waits for.
+SIGNED_IN_PATH = "/_gatepost/signed-in"
 
 # Nothing the gateway says about one person or moment may be kept for another (RFC 9111,
 # section 5.2.2.5).
@@ -59,12 +62,14 @@ def problem(
     *,
     detail: str | None = None,
     sign_in: str | None = None,
+    form: SentForm | None = None,
     fields: FieldList = (),
 ) -> Response:
     """The gateway's own refusal: a page for a navigation, else a problem document (RFC 9457).
 
     `detail` is public and about this occurrence, never the message of an exception.  `sign_in`
     is the path where signing in may help, ``""`` where it cannot; None leaves it to the reason.
+    `form` comes back with the page, so that it can be sent again after a sign-in.
     """
     meaning = reason_for(reason, status)
     if sign_in is None:
@@ -72,6 +77,8 @@ def problem(
     fields = (*_retry_after(status, meaning, fields), *fields)
     if request.is_navigation:
         values = _page_values(request, status, reason, meaning, detail, sign_in)
+        if form is not None:
+            return page(request, status, "kept-form", fields=fields, **values, form=form)
         name = "sign-in-loop" if reason == "sign-in-loop" else "problem"
         return page(request, status, name, fields=fields, **values)
     document = problem_document(request, status, reason, detail)
@@ -126,18 +133,19 @@ def for_decision(
     admission: Admission = SESSION_ONLY,
     *,
     identity: Identity | None = None,
+    form: SentForm | None = None,
     fields: FieldList = (),
 ) -> Response:
     """The answer to a decision that does not let the request upstream.
 
     `identity` is who was asking, where somebody was: a step-up and a missing scope are told in
-    the words of the credential that was used.
+    the words of the credential that was used.  `form` as in `problem`.
     """
     match decision:
         case SignIn(reason=reason):
-            return sign_in(request, admission, reason=reason, fields=fields)
+            return sign_in(request, admission, reason=reason, form=form, fields=fields)
         case StepUp():
-            return _step_up(request, decision, admission, identity, fields)
+            return _step_up(request, decision, admission, identity, form, fields)
         case Deny(reason=reason, status=status):
             if reason == "scope-missing" and identity is not None and _by_token(identity):
                 # RFC 6750, section 3.1.
@@ -154,16 +162,17 @@ def sign_in(
     *,
     reason: str = "sign-in-required",
     return_to: str | None = None,
+    form: SentForm | None = None,
     fields: FieldList = (),
 ) -> Response:
     """The answer where nobody is proven to be asking: go and sign in, or 401 with challenges.
 
     `fields` may clear the cookie of a session that has ended; never give it when the store could
-    not be asked.
+    not be asked.  `form` as in `problem`.
     """
-    if _is_sent_to_sign_in(request, admission):
+    if form is None and _is_sent_to_sign_in(request, admission):
         return redirect(request, sign_in_location(request, return_to), fields=fields)
-    return rejected(request, reason, admission, fields=fields)
+    return rejected(request, reason, admission, form=form, fields=fields)
 
 
 def rejected(
@@ -173,6 +182,7 @@ def rejected(
     *,
     presented: str | None = None,
     status: int = 401,
+    form: SentForm | None = None,
     fields: FieldList = (),
 ) -> Response:
     """401 with a challenge for each way in, or another `status`; never a redirect.
@@ -185,7 +195,7 @@ def rejected(
     where = SIGN_IN_PATH if "session" in accepted else ""
     if status == HTTPStatus.UNAUTHORIZED:
         fields = (*challenges(request, admission, error), *fields)
-    return problem(request, status, reason, sign_in=where, fields=fields)
+    return problem(request, status, reason, sign_in=where, form=form, fields=fields)
 
 
 def challenges(
@@ -205,7 +215,7 @@ def challenges(
         if admission.resource_metadata is not None and "bearer" in accepted:
             parameters["resource_metadata"] = _resource_metadata(request, admission)
         found.append(_challenge("Bearer", **parameters))
-    if "api_key" in accepted and not _is_browser_script(request):
+    if "api_key" in accepted and not _opens_a_dialog(request):
         # DAV clients send a password only when asked for one (RFC 7617, section 2.1).
         found.append(_challenge("Basic", realm="gatepost", charset="UTF-8"))
     if "session" in accepted or not found:
@@ -236,7 +246,10 @@ def sign_in_location(request: Request, return_to: str | None = None) -> str:
 def _is_sent_to_sign_in(request: Request, admission: Admission) -> bool:
     if "session" not in admission.credentials or admission.unauthenticated == "reject":
         return False
-    return request.is_navigation or admission.unauthenticated == "sign_in"
+    if admission.unauthenticated == "sign_in":
+        return True
+    # What a POST carried would be lost on the way.
+    return request.is_navigation and request.method != "POST"
 
 
 def _step_up(
@@ -244,6 +257,7 @@ def _step_up(
     decision: StepUp,
     admission: Admission,
     identity: Identity | None,
+    form: SentForm | None,
     fields: FieldList,
 ) -> Response:
     """On to the provider for a session, RFC 9470's challenge for everything else."""
@@ -261,23 +275,29 @@ def _step_up(
         return problem(request, 401, decision.reason, fields=(challenge, *fields))
     provider = "" if identity is None else identity.provider
     start = LOGIN_PATH + quote(provider, safe="") if provider else SIGN_IN_PATH
-    location = sign_in_location(request).replace(SIGN_IN_PATH, start, 1)
-    if _is_sent_to_sign_in(request, admission):
-        more = "&" + urlencode(wanted) if wanted else ""
+    more = "&" + urlencode(wanted) if wanted else ""
+    if form is None and _is_sent_to_sign_in(request, admission):
+        location = sign_in_location(request).replace(SIGN_IN_PATH, start, 1)
         return redirect(request, location + more, fields=fields)
-    where = f"{start}?{urlencode(wanted)}" if wanted else start
+    where = f"{start}?{more[1:]}" if more else start
     challenge = _challenge("Gatepost", sign_in=request.public_url + where)
-    return problem(request, 401, decision.reason, sign_in=where, fields=(challenge, *fields))
+    if form is not None:
+        where = f"{start}?return_to={SIGNED_IN_PATH}{more}"
+    return problem(
+        request, 401, decision.reason, sign_in=where, form=form, fields=(challenge, *fields)
+    )
 
 
 def _by_token(identity: Identity) -> bool:
     return identity.credential in ("bearer", "token", "api_key")
 
 
-def _is_browser_script(request: Request) -> bool:
+def _opens_a_dialog(request: Request) -> bool:
     """Whether a browser would answer a Basic challenge with a dialog nobody asked for."""
     fields = request.fields
-    return fields.has(b"sec-fetch-mode") or fields.has(b"x-requested-with")
+    if fields.has(b"sec-fetch-mode") or fields.has(b"x-requested-with"):
+        return True
+    return fields.has(b"hx-request") or (request.method == "POST" and request.is_navigation)
 
 
 def _token_error(reason: str) -> dict[str, str]:
@@ -325,8 +345,9 @@ def _page_values(
 ) -> dict[str, object]:
     # What failed in the middle of a sign-in is begun anew, not repeated.
     mid_flow = request.target.path.startswith("/_gatepost/")
+    is_post = request.method == "POST"
     if sign_in == SIGN_IN_PATH and not mid_flow:
-        sign_in = sign_in_location(request)
+        sign_in = sign_in_location(request, SIGNED_IN_PATH if is_post else None)
     return {
         "title": meaning.title,
         "explanation": meaning.explanation,
@@ -338,7 +359,8 @@ def _page_values(
         "public_url": request.public_url,
         "sign_in_url": sign_in,
         "again": reason != "sign-in-required",
-        "retry": status in _RETRY_STATUSES and not mid_flow,
+        # A link would ask for the page; what was sent is sent again from the page before.
+        "retry": status in _RETRY_STATUSES and not mid_flow and not is_post,
         "home_url": "/",
     }
 

@@ -11,6 +11,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.message.fields import Field, Fields
 from gateway.message.request import Request
 from gateway.message.response import Response
+from gateway.message.sent_form import LOST
 from gateway.message.target import Target
 from gateway.model import ANONYMOUS, Deny, Identity, SignIn, StepUp
 from gateway.pages.reasons import REASONS
@@ -128,6 +129,31 @@ def test_a_denial_keeps_its_detail_to_itself() -> None:
 
 
 @pytest.mark.parametrize(
+    "fields",
+    [
+        NAVIGATION,
+        [(b"Accept", b"text/html")],
+        # What Android's WebView says of its app.
+        [(b"Accept", b"text/html"), (b"X-Requested-With", b"com.example.notes")],
+    ],
+)
+def test_a_navigation_that_carries_something_gets_a_page_and_is_never_sent_away(
+    fields: list[Field],
+) -> None:
+    request = make_request(fields, method="POST")
+    for response in (
+        responses.for_decision(request, SignIn(), ALL),
+        responses.for_decision(request, StepUp("step-up-required"), ALL, identity=ALICE, form=LOST),
+    ):
+        assert response.status == 401
+        assert values(response, "Location") == []
+        assert values(response, "Content-Type") == ["text/html; charset=utf-8"]
+        # A browser would answer it with a dialog over the page.
+        assert not any(value.startswith("Basic") for value in values(response, "WWW-Authenticate"))
+        assert "return_to=/_gatepost/signed-in" in response.body.decode()
+
+
+@pytest.mark.parametrize(
     ("raw", "location"),
     [
         (b"/", "/_gatepost/sign-in?return_to=/"),
@@ -150,7 +176,15 @@ def test_a_navigation_goes_to_sign_in_and_comes_back(raw: bytes, location: str) 
 
 @pytest.mark.parametrize(
     ("fields", "method"),
-    [(SCRIPT, "GET"), (CURL, "GET"), (NAVIGATION, "POST"), ([(b"Upgrade", b"websocket")], "GET")],
+    [
+        (SCRIPT, "GET"),
+        (CURL, "GET"),
+        (SCRIPT, "POST"),
+        ([(b"Accept", b"text/html")], "PUT"),
+        ([(b"Accept", b"text/html"), (b"X-Requested-With", b"XMLHttpRequest")], "GET"),
+        ([(b"Accept", b"text/html"), (b"HX-Request", b"true")], "POST"),
+        ([(b"Upgrade", b"websocket")], "GET"),
+    ],
 )
 def test_everything_else_is_told_where_to_sign_in(fields: list[Field], method: str) -> None:
     response = responses.for_decision(make_request(fields, method=method), SignIn())

@@ -70,6 +70,17 @@ class SignIn:
             providers=offered,
         )
 
+    async def arrived(self, request: Request, _body: bytes) -> Response:
+        """``GET signed-in``: the end of a sign-in that another tab waits for."""
+        session = await self._deps.session(request)
+        if session is None:
+            location = responses.sign_in_location(request, responses.SIGNED_IN_PATH)
+            return responses.redirect(request, location)
+        identity = session.identity
+        return responses.page(
+            request, 200, "signed-in", name=identity.name or identity.user, home_url="/"
+        )
+
     async def login(self, request: Request, provider_name: str) -> Response:
         """``GET login/{provider}``: on to the provider, with a new flow."""
         provider = self._deps.providers.get(provider_name)

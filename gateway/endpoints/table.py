@@ -92,6 +92,7 @@ def build_endpoints(deps: Deps) -> Endpoints:
     return Endpoints(
         exact={
             f"{PREFIX}/sign-in": {"GET": sign_in.choose, "HEAD": sign_in.choose},
+            f"{PREFIX}/signed-in": {"GET": sign_in.arrived, "HEAD": sign_in.arrived},
             f"{PREFIX}/logout": {
                 "GET": logout.ask,
                 "HEAD": logout.ask,

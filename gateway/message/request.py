@@ -66,13 +66,20 @@ class Request:
 
     @property
     def is_navigation(self) -> bool:
-        """Whether a browser is opening a page, so that a redirect or a page makes sense.
+        """Whether a browser is opening a page, so that a page makes sense as the answer.
 
-        Fetch Metadata decides where it is sent; older browsers are told by Accept.
+        Fetch Metadata decides where it is sent.  It is not by older browsers, nor over plain http:
+        there Accept tells, unless a script says that it asks.
         """
-        if self.method not in ("GET", "HEAD"):
+        fields = self.fields
+        if fields.has(b"sec-fetch-mode"):
+            return fields.only(b"sec-fetch-mode") == b"navigate"
+        # Links and forms know no other methods (HTML, section 4.10.18.6).
+        if self.method not in ("GET", "HEAD", "POST"):
             return False
-        mode = self.fields.only(b"sec-fetch-mode")
-        if mode is not None:
-            return mode == b"navigate"
-        return b"text/html" in b",".join(self.fields.all(b"accept")).lower()
+        # Android's WebView sends its app's name in X-Requested-With, with every page.
+        if b"xmlhttprequest" in fields.tokens(b"x-requested-with"):
+            return False
+        if b"true" in fields.tokens(b"hx-request"):
+            return False
+        return b"text/html" in b",".join(fields.all(b"accept")).lower()

@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 _HERE = Path(__file__).parent
 
 # Chromium applies form-action to every redirect that follows a form, too (w3c/webappsec-csp
-# issue 8).  Signing in ends at the app, signing out at the provider and wherever that goes on to:
-# origins no list here could name, so these pages have no form-action.  Nothing on them is markup
+# issue 8).  Signing in ends at the app, signing out at the provider and wherever that goes on to,
+# a form that was kept wherever the app sends its sender: origins no list here could name, so
+# these pages have no form-action.  Nothing on them is markup
 # of anybody else, which is what form-action would guard against.
 _FORMS_LEAD_AWAY = frozenset(
     {
         "sign-in",
         "logout",
         "account",
+        "kept-form",
         "demo-sign-in",
         "demo-consent",
         "demo-logout",

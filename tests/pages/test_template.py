@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 from jinja2 import UndefinedError
 
+from gateway.message.sent_form import SentForm
 from gateway.pages import page_fields, render
 
 HOSTILE = "\"'><script>alert(1)</script>"
@@ -40,6 +41,16 @@ PAGES: dict[str, dict[str, object]] = {
         "return_to": HOSTILE,
         "username": HOSTILE,
     },
+    "kept-form": {
+        **ABOUT,
+        "status": "401 Unauthorized",
+        "reason": HOSTILE,
+        "request_id": HOSTILE,
+        "sign_in_url": HOSTILE,
+        "again": True,
+        "form": SentForm(HOSTILE, ((HOSTILE, HOSTILE),), ((HOSTILE, HOSTILE), (HOSTILE, ""))),
+    },
+    "signed-in": {"name": HOSTILE, "home_url": "/"},
     "logout": {"name": HOSTILE, "provider": HOSTILE, "action": "/", "home_url": "/"},
     "account": {
         **dict.fromkeys(("name", "user", "email", "provider"), HOSTILE),

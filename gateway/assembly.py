@@ -31,6 +31,7 @@ from gateway.credentials.tokens import Tokens
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
 from gateway.endpoints.deps import Deps
+from gateway.endpoints.logout import Logout
 from gateway.endpoints.protected_resource import WELL_KNOWN
 from gateway.endpoints.table import build_endpoints
 from gateway.endpoints.well_known import WellKnown
@@ -51,6 +52,7 @@ from gateway.routing.table import build_table
 from gateway.sessions import Limits, Sealer, SessionManager
 from gateway.sessions.kinds import EveryKind, token_store
 from gateway.sessions.secret import configured_secrets, kept_secrets
+from gateway.sessions.session import Session
 from gateway.settings.schema import Settings
 from gateway.signer import AssertionSigner
 from gateway.storage.store import Store
@@ -121,33 +123,31 @@ def pipeline_of(
     authenticators = built if judge is None else {kind: judge(it) for kind, it in built.items()}
     table = build_table(settings.routes, next(iter(settings.upstreams)))
     upstreams = upstreams_of(settings, own_cookies)
-    endpoints = build_endpoints(
-        Deps(
-            providers=providers,
-            sessions=sessions,
-            every_kind=EveryKind(sessions, lasting.tokens.sessions),
-            cookies=rules,
-            clock=clock,
-            key_set=lambda: lasting.signer.document,
-            store=lasting.store,
-            told_of_logouts=frozenset(
-                name for name, it in settings.providers.items() if it.backchannel_logout
-            ),
-            on_sign_in=lambda name, outcome: count_outcome(metrics.sign_ins, name, outcome),
-            app_cookies=app_cookies if isolates else None,
-            accounts=lasting.accounts,
-            identify=partial(
-                authenticate_all,
-                authenticators=tuple(authenticators.values()),
-                guarded=(*GUARDED, key_field(settings)),
-            ),
-            admission=Admission(
-                frozenset(authenticators),
-                resource_metadata=WELL_KNOWN if "bearer" in authenticators else None,
-            ),
-            keys=None if settings.api_keys is None else (lasting.keys, settings.api_keys),
-            apps=apps,
-        )
+    deps = Deps(
+        providers=providers,
+        sessions=sessions,
+        every_kind=EveryKind(sessions, lasting.tokens.sessions),
+        cookies=rules,
+        clock=clock,
+        key_set=lambda: lasting.signer.document,
+        store=lasting.store,
+        told_of_logouts=frozenset(
+            name for name, it in settings.providers.items() if it.backchannel_logout
+        ),
+        on_sign_in=lambda name, outcome: count_outcome(metrics.sign_ins, name, outcome),
+        app_cookies=app_cookies if isolates else None,
+        accounts=lasting.accounts,
+        identify=partial(
+            authenticate_all,
+            authenticators=tuple(authenticators.values()),
+            guarded=(*GUARDED, key_field(settings)),
+        ),
+        admission=Admission(
+            frozenset(authenticators),
+            resource_metadata=WELL_KNOWN if "bearer" in authenticators else None,
+        ),
+        keys=None if settings.api_keys is None else (lasting.keys, settings.api_keys),
+        apps=apps,
     )
     authenticator = built["session"]
     assert isinstance(authenticator, SessionAuthenticator)  # noqa: S101 - by the table
@@ -162,7 +162,7 @@ def pipeline_of(
         rates=lasting.rates,
     )
     tools = Tools(
-        endpoints=endpoints,
+        endpoints=build_endpoints(deps),
         metrics=metrics,
         audit=lasting.audit,
         new_request_id=request_ids(os.urandom),
@@ -173,7 +173,8 @@ def pipeline_of(
         ),
         sessions=SessionTools(
             clear=rules.no_session_cookie,
-            end=_end_session(sessions, lasting.tokens, authenticator),
+            end=_end_session(deps, lasting.tokens, authenticator),
+            leave=Logout(deps).leave,
             signed_out=app_cookies.signed_out if isolates else _nothing_left,
             peek=authenticator.peek,
             look_up=authenticator.look_up,
@@ -242,13 +243,15 @@ def count_outcome(counts: dict[tuple[str, str], int], provider: str, outcome: st
 
 
 def _end_session(
-    sessions: SessionManager, tokens: Tokens, authenticator: SessionAuthenticator
-) -> Callable[[Request, Identity], Awaitable[None]]:
-    async def end(request: Request, identity: Identity) -> None:
+    deps: Deps, tokens: Tokens, authenticator: SessionAuthenticator
+) -> Callable[[Request, Identity], Awaitable[Session | None]]:
+    async def end(request: Request, identity: Identity) -> Session | None:
         if identity.client is not None and identity.session_id is not None:
             await tokens.sessions.end_by_id(identity.session_id)
+        session = await deps.session(request)
         for cookie in authenticator.presented(request):
-            await sessions.end(cookie)
+            await deps.sessions.end(cookie)
+        return session
 
     return end
 

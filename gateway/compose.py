@@ -271,6 +271,7 @@ def _upstream_plan(
         owners=owners if of.cookies == "isolate" else None,
         own_cookies=own_cookies,
         logout_paths=frozenset(of.logout_paths),
+        logout_then=of.logout_then,
     )
 
 

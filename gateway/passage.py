@@ -11,11 +11,12 @@ from gateway.authn.cross_site import is_cross_site
 from gateway.errors import GatewayError, InternalError
 from gateway.forward.exchange import Outbound
 from gateway.message.request import Request
-from gateway.message.response import FieldList
+from gateway.message.response import FieldList, Response
 from gateway.model import ANONYMOUS, Deny, Identity
 from gateway.mutate import outbound
 from gateway.mutate.owners import CookieOwners, OwnedCookies
 from gateway.plan import RoutePlan, UpstreamPlan
+from gateway.sessions.session import Session
 from gateway.verdict import Answer, Verdict
 
 # RFC 9110, section 9.2.2.
@@ -28,14 +29,16 @@ class SessionTools:
 
     Attributes:
         clear: The field that clears the session cookie.
-        end: Ends the session in the store, of whichever kind.
+        end: Ends the session in the store, of whichever kind; gives the browser's.
+        leave: The answer to a browser whose session has ended: on to the provider, if it may.
         signed_out: The fields by which a browser forgets whoever signed out.
         peek: Whose session it is, without counting as a use of it; None where that is not in
             memory, so that `look_up` has to tell.
     """
 
     clear: Callable[[Request], tuple[str, str]]
-    end: Callable[[Request, Identity], Awaitable[None]]
+    end: Callable[[Request, Identity], Awaitable[Session | None]]
+    leave: Callable[[Request, Session | None, bool], Awaitable[Response]]
     signed_out: Callable[[Request, Identity], FieldList]
     peek: Callable[[Request], Outcome | None]
     look_up: Callable[[Request], Awaitable[Outcome]]
@@ -109,17 +112,24 @@ class Passage:
         added: FieldList,
         owned: OwnedCookies | None,
     ) -> Verdict:
-        """The app signs its user out: so does the gateway, and then the app is told."""
+        """The app signs its user out: so does the gateway, and then the app is told.
+
+        What the app answers leads through the provider's live session straight back in, so a
+        browser goes elsewhere, with the app's cookies.
+        """
         request, sessions = entry.request, self._sessions
         who = await self._who_signs_out(entry, identity)
+        instead: Response | None = None
         if not who.is_anonymous:
-            await sessions.end(request, who)
+            ended = await sessions.end(request, who)
+            if ended is not None and to.logout_then != "app" and request.is_navigation:
+                instead = await sessions.leave(request, ended, to.logout_then == "provider")
             added = (sessions.clear(request), *sessions.signed_out(request, who))
             # What the app sets now is still for whoever signs out, and goes with the rest.
             owned = None if to.owners is None else to.owners.of(request, who)
         elif owned is None and to.owners is not None:
             owned = to.owners.of(request, identity)
-        return self._outbound(entry, to, identity, added, owned)
+        return self._outbound(entry, to, identity, added, owned, instead)
 
     async def _who_signs_out(self, entry: Entry, identity: Identity) -> Identity:
         """Whose session ends: on a public route, where nobody was asked, the cookie tells."""
@@ -137,6 +147,7 @@ class Passage:
         identity: Identity,
         added: FieldList,
         owned: OwnedCookies | None,
+        instead: Response | None = None,
     ) -> Outbound:
         request, of = entry.request, entry.of
         if of is None:
@@ -159,6 +170,7 @@ class Passage:
             trailers=to.fields.trailers,
             owned=owned,
             added=_field_lines(added) if added else b"",
+            instead=instead,
         )
 
 

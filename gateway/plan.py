@@ -37,6 +37,7 @@ class UpstreamPlan:
         fields_by_token: As `fields`, for a request whose Authorization was for the gateway.
         own_cookies: The gateway's cookie names.
         logout_paths: A request to one of these ends the session.
+        logout_then: Where a browser goes then: ``provider``, ``page`` or ``app``.
     """
 
     upstream: Upstream
@@ -47,6 +48,7 @@ class UpstreamPlan:
     owners: CookieOwners | None
     own_cookies: OwnNames
     logout_paths: frozenset[str]
+    logout_then: str
 
     def head(
         self,

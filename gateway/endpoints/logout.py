@@ -60,10 +60,14 @@ class Logout:
             *self._app_cookies(request, session),
         )
 
-    async def leave(self, request: Request, session: Session | None) -> Response:
+    async def leave(
+        self, request: Request, session: Session | None, to_provider: bool = True
+    ) -> Response:
         """The answer to a browser whose `session` has just been ended: on to the provider."""
         fields = self.forget(request, session)
-        location = None if session is None else await self._at_provider(request, session)
+        location = None
+        if session is not None and to_provider:
+            location = await self._at_provider(request, session)
         if location is None:
             return self._signed_out(request, session, fields)
         return responses.redirect(request, location, fields=fields)

@@ -33,6 +33,7 @@ from gateway.message.head import (
     ResponseHead,
     parse_response_head,
 )
+from gateway.message.response import Response
 
 _MAX_HEAD_BYTES = 65536
 # A hint or two are usual; an app that reports progress (102) does so every few seconds.
@@ -80,6 +81,9 @@ class Client(Protocol):
     def response_failed(self, error: GatewayError) -> None:
         """The response will never be whole."""
 
+    def response_replaced(self, cookies: list[bytes]) -> None:
+        """The app has answered, set these cookies, and the client gets another answer."""
+
     def repeat_request(self) -> None:
         """Nothing of an answer came: send the request once more, on a new connection."""
 
@@ -100,9 +104,20 @@ class Outbound:
         trailers: Those of a trailer section that may pass.
         owned: The app's cookies of this request; None where they are shared.
         added: Field lines for the response, for this client alone.
+        instead: What the client gets in place of the app's answer, whatever that is.
     """
 
-    __slots__ = ("added", "head", "method", "of", "owned", "repeatable", "trailers", "upstream")
+    __slots__ = (
+        "added",
+        "head",
+        "instead",
+        "method",
+        "of",
+        "owned",
+        "repeatable",
+        "trailers",
+        "upstream",
+    )
 
     def __init__(
         self,
@@ -115,6 +130,7 @@ class Outbound:
         trailers: Callable[[tuple[Field, ...], RequestFields], tuple[Field, ...]],
         owned: AppCookies | None,
         added: bytes,
+        instead: Response | None = None,
     ) -> None:
         self.upstream = upstream
         self.method = method
@@ -124,6 +140,7 @@ class Outbound:
         self.trailers = trailers
         self.owned = owned
         self.added = added
+        self.instead = instead
 
 
 class Exchange:
@@ -339,6 +356,12 @@ class Exchange:
 
     def _start_response(self, head: ResponseHead, rest: bytes) -> None:
         outbound, client = self._outbound, self._client
+        if outbound.instead is not None:
+            cookies = outbound.upstream.rules.cookies(head, outbound.owned)
+            # The body is nobody's, and the connection goes with it.
+            self.cancel()
+            client.response_replaced(cookies)
+            return
         length, framing, in_step = head.length, b"", self._is_in_step()
         if length < 0 or outbound.method == "HEAD" or head.status in NO_BODY_STATUS:
             length = body_length(head, outbound.method)

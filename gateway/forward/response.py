@@ -90,11 +90,22 @@ class ResponseRules:
                 found.append(line)
                 continue
             sent, _, value = line.partition(b":")
-            value = value.strip(b" \t")
-            if not self._is_reserved(value):
-                values = (value,) if owned is None else owned.from_app(value)
-                found += [b"%b: %b" % (sent, value) for value in values]
+            found += [b"%b: %b" % (sent, it) for it in self._cookie(value, owned)]
         return found
+
+    def cookies(self, head: ResponseHead, owned: AppCookies | None) -> list[bytes]:
+        """The Set-Cookie values to pass on; `owned` marks them."""
+        found: list[bytes] = []
+        for name, line in zip(head.names, head.lines, strict=True):
+            if name == b"set-cookie" and name not in self._special:
+                found += self._cookie(line.partition(b":")[2], owned)
+        return found
+
+    def _cookie(self, value: bytes, owned: AppCookies | None) -> tuple[bytes, ...]:
+        value = value.strip(b" \t")
+        if self._is_reserved(value):
+            return ()
+        return (value,) if owned is None else owned.from_app(value)
 
     def trailers(self, fields: tuple[Field, ...]) -> tuple[Field, ...]:
         """The trailer fields to pass on; framing and cookies have no place among them."""

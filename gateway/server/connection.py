@@ -428,7 +428,16 @@ class ClientConnection(Line):
             else:
                 self._close()
         else:
-            self._fail(error)
+            # Signed out here is signed out, whether or not the app could be told.
+            self._fail(error, None if self._outbound is None else self._outbound.instead)
+
+    def response_replaced(self, cookies: list[bytes]) -> None:
+        """See Client."""
+        instead = None if self._outbound is None else self._outbound.instead
+        if instead is not None:
+            # The gateway's own come last, and so count.
+            fields = tuple([("Set-Cookie", value.decode("utf-8", "replace")) for value in cookies])
+            self._answer(Response(instead.status, fields + instead.fields, instead.body))
 
     def repeat_request(self) -> None:
         """See Client."""
@@ -451,8 +460,8 @@ class ClientConnection(Line):
             data, self._buffer = self._buffer, b""
             self._exchange.send_raw(data)
 
-    def _fail(self, error: GatewayError) -> None:
-        """Answer a request under way with `error`, if it has no answer yet."""
+    def _fail(self, error: GatewayError, instead: Response | None = None) -> None:
+        """Answer a request under way with `error`, or `instead`, if it has no answer yet."""
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.cancel()
@@ -460,7 +469,8 @@ class ClientConnection(Line):
         if entry is None or (exchange is not None and exchange.status):
             self._transport.abort()
         else:
-            self._answer(self._front.pipeline.refuse(entry, error))
+            response = self._front.pipeline.refuse(entry, error)
+            self._answer(response if instead is None else instead)
 
     def _answer(self, response: Response) -> None:
         entry = self._entry

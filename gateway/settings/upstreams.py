@@ -293,6 +293,11 @@ class UpstreamSettings(Section):
     logout_paths: Annotated[tuple[PathText, ...], OneOrMany(empty=True)] = Field(
         (), description="A request to these paths ends the gateway's session too."
     )
+    logout_then: Literal["provider", "page", "app"] = Field(
+        "provider",
+        description="Where a browser goes after one of logout_paths: to the provider's sign-out, to"
+        " the gateway's signed-out page, or where the app sends it.",
+    )
 
     @property
     def address(self) -> tuple[bool, Address]:

@@ -13,7 +13,7 @@ from gateway.oidc.errors import (
     CodeRefusedError,
     RefreshRefusedError,
     SubjectMismatchError,
-    UserinfoFailedError,
+    UserinfoRefusedError,
 )
 from gateway.oidc.http import Answer, ProviderHttp
 from gateway.oidc.numbers import finite
@@ -21,6 +21,8 @@ from gateway.oidc.registration import Registration
 
 _OK = 200
 _UNAUTHORIZED = 401
+# RFC 6750, section 3.1: of a token that is not good, or not for this.
+_TOKEN_REFUSED = frozenset({401, 403})
 # Not an answer about the grant: the client was throttled, or the request never got through.
 _TRY_LATER = frozenset({408, 425, 429})
 _REFUSALS = range(400, 500)
@@ -151,27 +153,22 @@ class ProviderClient:
             raise ProviderUnavailableError(_described(answer))
 
     async def userinfo(
-        self, metadata: Metadata, access_token: str, subject: str
+        self, endpoint: str, access_token: str, subject: str
     ) -> Mapping[str, object]:
-        """The claims about `subject` (OpenID Connect Core 1.0, section 5.3).
+        """The claims about `subject` from userinfo (OpenID Connect Core 1.0, section 5.3).
 
         Raises:
             SubjectMismatchError: they are about somebody else (section 5.3.2).
-            UserinfoFailedError: there are none that could be read; a signed answer cannot.
+            UserinfoRefusedError: the token is not for userinfo.
+            ProviderUnavailableError: there are none that could be read; a signed answer cannot.
         """
-        if metadata.userinfo_endpoint is None:
-            raise UserinfoFailedError("the provider has no userinfo endpoint")
-        try:
-            answer = await self._http.get(
-                metadata.userinfo_endpoint, fields={"Authorization": f"Bearer {access_token}"}
-            )
-            if answer.status != _OK or answer.media_type != "application/json":
-                raise UserinfoFailedError(
-                    f"{answer.url}: status {answer.status}, {answer.media_type!r}"
-                )
-            claims = answer.json_object()
-        except ProviderUnavailableError as error:
-            raise UserinfoFailedError(str(error)) from error
+        answer = await self._http.get(endpoint, fields={"Authorization": f"Bearer {access_token}"})
+        if answer.status != _OK or answer.media_type != "application/json":
+            found = f"status {answer.status}, media type {answer.media_type[:100]!r}"
+            refused = answer.status in _TOKEN_REFUSED
+            kind = UserinfoRefusedError if refused else ProviderUnavailableError
+            raise kind(f"userinfo at {answer.url}: {found}")
+        claims = answer.json_object()
         if claims.get("sub") != subject:
             raise SubjectMismatchError(f"userinfo speaks of {claims.get('sub')!r}")
         return claims

@@ -1,6 +1,6 @@
 """How a sign-in can fail, each with its own public reason."""
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, ProviderUnavailableError
 
 
 class SignInError(GatewayError):
@@ -70,13 +70,6 @@ class ClientRefusedError(SignInError):
     status = 502
 
 
-class UserinfoFailedError(SignInError):
-    """The userinfo endpoint gave nothing that can be read."""
-
-    reason = "userinfo-failed"
-    status = 502
-
-
 class UserMissingError(SignInError):
     """No claim says who the user is."""
 
@@ -110,3 +103,7 @@ class RefreshRefusedError(SignInError):
 
     reason = "refresh-refused"
     status = 401
+
+
+class UserinfoRefusedError(ProviderUnavailableError):
+    """The access token does not open userinfo (RFC 6750, section 3.1); `reason` stays."""

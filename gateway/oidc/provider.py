@@ -1,20 +1,18 @@
 """One OpenID provider: begin a sign-in, finish it, refresh, end."""
 
+import logging
 import secrets
 from collections.abc import Collection, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 
+from gateway.errors import ProviderUnavailableError
 from gateway.model import Identity
 from gateway.oidc.cache import Clock
 from gateway.oidc.claims import Person, make_identity, wants_userinfo
 from gateway.oidc.client import ProviderClient, Tokens
 from gateway.oidc.discovery import Discovery, Metadata
-from gateway.oidc.errors import (
-    InvalidIdTokenError,
-    SubjectMismatchError,
-    UserinfoFailedError,
-)
+from gateway.oidc.errors import InvalidIdTokenError, SubjectMismatchError, UserinfoRefusedError
 from gateway.oidc.flow import (
     Callback,
     Flow,
@@ -36,6 +34,8 @@ from gateway.oidc.tokens import (
     verify,
     verify_with_secret,
 )
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,13 +214,17 @@ class Provider:
     async def person(self, claims: Mapping[str, object], access_token: str | None) -> Person:
         """What is known of whom verified `claims` are about; userinfo where one is missing.
 
-        Without an access token userinfo cannot be asked, and what it would say is not known.
+        Without an access token, and with one that is not for userinfo, what it would say is not
+        known.
 
         Raises:
             SubjectMismatchError: userinfo speaks of somebody else.
-            ProviderUnavailableError: the provider cannot be reached.
+            ProviderUnavailableError: the provider cannot be reached, or userinfo failed twice.
         """
-        return await self._ask_about(await self.metadata(), claims, access_token)
+        try:
+            return await self._ask_about(await self.metadata(), claims, access_token)
+        except UserinfoRefusedError:
+            return Person(claims, {}, userinfo_failed=True)
 
     async def refresh(
         self, refresh_token: str, previous: Identity, id_token: str | None
@@ -241,11 +245,14 @@ class Provider:
         metadata = await self.metadata()
         tokens = await self._client.refresh(metadata, refresh_token)
         claims = await self._refreshed_claims(tokens, previous.subject, id_token)
-        person = await self._ask_about(
-            metadata, claims, tokens.access_token, always=tokens.id_token is None
-        )
-        if person.userinfo_failed:
-            return SignedIn(previous, tokens)
+        endpoint = metadata.userinfo_endpoint
+        found: Mapping[str, object] = {}
+        if endpoint is not None and (tokens.id_token is None or self._wants_userinfo(claims)):
+            try:
+                found = await self._userinfo(endpoint, tokens.access_token, claims)
+            except ProviderUnavailableError:
+                return SignedIn(previous, tokens)
+        person = Person(claims, found)
         signed_in = self._signed_in(person, tokens)
         identity = replace(
             signed_in.identity,
@@ -324,24 +331,41 @@ class Provider:
         metadata: Metadata,
         claims: Mapping[str, object],
         access_token: str | None,
-        *,
-        always: bool = False,
     ) -> Person:
-        wanted = always or wants_userinfo(
+        """Whom a sign-in is about; userinfo is asked where `claims` lack a fact.
+
+        Raises:
+            SubjectMismatchError: userinfo speaks of somebody else.
+            ProviderUnavailableError: userinfo failed twice.
+        """
+        endpoint = metadata.userinfo_endpoint
+        if endpoint is None or not self._wants_userinfo(claims):
+            return Person(claims, {})
+        if access_token is None:
+            return Person(claims, {}, userinfo_failed=True)
+        try:
+            found = await self._userinfo(endpoint, access_token, claims)
+        except ProviderUnavailableError:
+            # One failure may be chance.  After two, nobody is signed in half known.
+            found = await self._userinfo(endpoint, access_token, claims)
+        return Person(claims, found)
+
+    def _wants_userinfo(self, claims: Mapping[str, object]) -> bool:
+        return wants_userinfo(
             claims,
             self.registration.claims,
             assume_email_verified=self.registration.assume_email_verified,
             wanted=self._wanted_claims,
         )
-        if not wanted or metadata.userinfo_endpoint is None:
-            return Person(claims, {})
-        if access_token is None:
-            return Person(claims, {}, userinfo_failed=True)
+
+    async def _userinfo(
+        self, endpoint: str, access_token: str, claims: Mapping[str, object]
+    ) -> Mapping[str, object]:
         try:
-            found = await self._client.userinfo(metadata, access_token, str(claims["sub"]))
-        except UserinfoFailedError:
-            return Person(claims, {}, userinfo_failed=True)
-        return Person(claims, found)
+            return await self._client.userinfo(endpoint, access_token, str(claims["sub"]))
+        except ProviderUnavailableError as error:
+            _log.warning("provider %r: %s", self.registration.name, error)
+            raise
 
     def _signed_in(self, person: Person, tokens: Tokens) -> SignedIn:
         scopes = frozenset(self.registration.scopes) if tokens.scopes is None else tokens.scopes

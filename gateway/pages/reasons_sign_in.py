@@ -90,11 +90,6 @@ SIGN_IN: Mapping[str, Reason] = MappingProxyType(
             "The provider spoke of somebody else",
             "Two answers of the provider about one sign-in name different people.",
         ),
-        "userinfo-failed": _failed(
-            "The provider did not tell who you are",
-            "The provider's userinfo endpoint failed, and what it would have said is needed.",
-            status=502,
-        ),
         "refresh-refused": Reason(
             401,
             "Your session has ended",

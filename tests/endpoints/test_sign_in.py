@@ -206,6 +206,8 @@ async def test_a_planted_session_cookie_is_not_taken(browser, hostile):
         (Wrongs(token_answer=(400, {"error": "invalid_grant"})), "code-refused", 400),
         (Wrongs(token_answer=(401, {})), "client-refused", 502),
         (Wrongs(failures={"/token": "500"}), "provider-unavailable", 503),
+        (Wrongs(failures={"/userinfo": "500"}), "provider-unavailable", 503),
+        (Wrongs(userinfo_type="application/jwt"), "provider-unavailable", 503),
     ],
 )
 async def test_a_failed_sign_in_says_why_and_leaves_nothing(

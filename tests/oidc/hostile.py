@@ -95,7 +95,7 @@ class Wrongs:
 
     `claims`, `userinfo`, `discovery` and `tokens` are laid over what would be right; None removes
     a member.  `failures` maps a path to a status, or to ``hang``, ``close``, ``redirect`` or one
-    of BODIES.
+    of BODIES; a list of them fails as often as it is long.
     """
 
     claims: dict[str, Any] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class Wrongs:
     token_answer: tuple[int, dict[str, Any]] | None = None
     keys: list[Any] | None = None
     cache_control: str | None = None
-    failures: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str | list[str]] = field(default_factory=dict)
     callback: dict[str, Any] = field(default_factory=dict)
 
 
@@ -186,6 +186,8 @@ class HostileProvider:
         self.forms.append(parse_qs(body))
         self.asked.set()
         failure = self.wrongs.failures.get(path)
+        if isinstance(failure, list):
+            failure = failure.pop(0) if failure else None
         if failure is not None:
             return await self._fail(failure, request)
         handler = {
@@ -272,7 +274,8 @@ class HostileProvider:
         return tampered(token) if self.wrongs.tampered else token
 
     def _userinfo(self, request):
-        assert request.headers["Authorization"] == f"Bearer {ACCESS_TOKEN}"
+        if request.headers["Authorization"] != f"Bearer {ACCESS_TOKEN}":
+            return web.json_response({"error": "invalid_token"}, status=401)
         right = {"sub": SUBJECT, "email": "alice@example.com", "email_verified": True}
         body = self.wrongs.userinfo_body
         if body is None:

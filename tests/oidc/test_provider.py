@@ -317,25 +317,48 @@ async def test_a_provider_that_does_not_answer_properly_is_unavailable(
     assert hostile.count("/elsewhere") == 0
 
 
-@pytest.mark.parametrize("failure", ["500", "401", "hang", "huge", "redirect", "garbage", "close"])
-async def test_without_userinfo_what_is_missing_is_unreadable(
-    make_provider, hostile, http, failure
-):
+USERINFO_FAILURES = ["500", "401", "404", "hang", "huge", "redirect", "garbage", "array", "close"]
+
+
+@pytest.mark.parametrize("failure", USERINFO_FAILURES)
+async def test_userinfo_that_fails_once_is_asked_once_more(make_provider, hostile, http, failure):
+    http._timeout_s = 0.2
+    hostile.wrongs.failures = {"/userinfo": [failure]}
+
+    identity = (await sign_in(make_provider(), hostile)).identity
+
+    assert (identity.email, identity.unreadable) == ("alice@example.com", frozenset())
+
+
+@pytest.mark.parametrize("failure", USERINFO_FAILURES)
+async def test_nobody_is_signed_in_half_known(make_provider, hostile, http, caplog, failure):
     http._timeout_s = 0.2
     hostile.wrongs.failures = {"/userinfo": failure}
     hostile.wrongs.claims = {"groups": ["staff"]}
 
-    identity = (await sign_in(make_provider(), hostile)).identity
+    with pytest.raises(ProviderUnavailableError):
+        await sign_in(make_provider(), hostile)
 
-    assert identity.email is None
-    assert identity.groups == ("staff",)
-    assert identity.unreadable == {"email", "roles", "*"}
+    assert len([it for it in caplog.records if it.levelname == "WARNING"]) == 2
 
 
-async def test_signed_userinfo_is_unreadable(make_provider, hostile):
-    hostile.wrongs.userinfo_type = "application/jwt"
+@pytest.mark.parametrize(
+    ("wrongs", "told"),
+    [
+        ({"failures": {"/userinfo": "500"}}, "status 500, media type ''"),
+        ({"userinfo_type": "application/jwt"}, "status 200, media type 'application/jwt'"),
+        ({"userinfo_type": "text/html"}, "status 200, media type 'text/html'"),
+    ],
+)
+async def test_the_log_says_what_userinfo_answered(make_provider, hostile, caplog, wrongs, told):
+    hostile.wrongs = Wrongs(**wrongs)
 
-    assert "email" in (await sign_in(make_provider(), hostile)).identity.unreadable
+    with pytest.raises(ProviderUnavailableError, match=told):
+        await sign_in(make_provider(), hostile)
+
+    warnings = [it.getMessage() for it in caplog.records if it.levelname == "WARNING"]
+    where = f"{hostile.issuer}/userinfo"
+    assert warnings == [f"provider 'hostile': userinfo at {where}: {told}"] * 2
 
 
 async def test_without_a_user_there_is_no_identity(make_provider, hostile):
@@ -484,14 +507,22 @@ class TestRefresh:
         assert after.identity.groups == ("g",)
         assert after.tokens.refresh_token is None
 
-    async def test_a_lost_userinfo_changes_nothing(self, make_provider, hostile):
+    async def test_a_lost_userinfo_changes_nothing(self, make_provider, hostile, caplog):
         provider = make_provider()
         before = await sign_in(provider, hostile)
         hostile.wrongs.failures = {"/userinfo": "500"}
+        asked_before = hostile.count("/userinfo")
 
         after = await provider.refresh(REFRESH_TOKEN, before.identity, before.tokens.id_token)
 
         assert after.identity == before.identity
+        assert hostile.count("/userinfo") == asked_before + 1
+        assert "status 500" in caplog.text
+
+        hostile.wrongs.failures = {}
+        hostile.wrongs.userinfo = {"groups": ["new"]}
+        after = await provider.refresh(REFRESH_TOKEN, before.identity, before.tokens.id_token)
+        assert after.identity.groups == ("new",)
 
     @pytest.mark.parametrize(
         ("wrongs", "expected"),

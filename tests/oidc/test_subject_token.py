@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.errors import ProviderUnavailableError
 from gateway.oidc.subject_token import InvalidSubjectTokenError, SubjectTokens
 from tests.oidc.hostile import ACCESS_TOKEN, SUBJECT, Wrongs, sign
 
@@ -94,6 +95,25 @@ async def test_what_an_id_token_leaves_to_userinfo_is_not_known(subjects, claims
     assert found == {"email", "groups", "roles", "*"}
     assert (await subjects().read_id_token(full)).identity.unreadable == frozenset()
     assert hostile.count("/userinfo") == 0
+
+
+async def test_what_userinfo_refuses_to_say_to_an_access_token_is_not_known(
+    subjects, claims, hostile
+):
+    # One for an API alone, which is none for userinfo (RFC 8707, section 2.2).
+    token = sign(claims(client_id="ios"))
+
+    found = (await subjects().read_access_token(token)).identity.unreadable
+
+    assert found == {"email", "groups", "roles", "*"}
+    assert hostile.count("/userinfo") == 2
+
+
+async def test_userinfo_that_fails_begins_no_session(subjects, claims, hostile):
+    hostile.wrongs.failures = {"/userinfo": "500"}
+
+    with pytest.raises(ProviderUnavailableError, match="status 500"):
+        await subjects().read_access_token(sign(claims(client_id="ios")))
 
 
 async def test_what_a_provider_without_userinfo_does_not_say_is_not_there(

@@ -28,7 +28,8 @@ class Identity:
         claims: What the provider said, ID token and userinfo merged.
         unreadable: Names of facts (``groups``, ``email``, a claim's pointer, ...) that the
             provider gave in a shape we cannot read, or that userinfo failed to give: these
-            satisfy no `allow` and meet every `deny`.  ``"*"`` stands for all claims.
+            satisfy no `allow` and meet every `deny`.  ``"*"`` stands for all claims;
+            ``groups[]`` and ``roles[]`` for more of them than can be read.
         session_id: Digest that names the session in logs and in the assertion's ``sid``.
         client: The app's name in the configuration; None for what is no app's token.
         key_id: Names the API key in its owner's list; None for any other credential.

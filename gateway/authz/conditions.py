@@ -142,6 +142,8 @@ class InGroup(_AnyOf):
             return unreadable
         if not self.values.isdisjoint(facts.identity.groups):
             return MET
+        if "groups[]" in facts.identity.unreadable:
+            return Unreadable("some of groups cannot be read")
         return Unmet("group-missing", _wanted(self.values))
 
 
@@ -155,6 +157,8 @@ class HasRole(_AnyOf):
             return unreadable
         if not self.values.isdisjoint(facts.identity.roles):
             return MET
+        if "roles[]" in facts.identity.unreadable:
+            return Unreadable("some of roles cannot be read")
         return Unmet("role-missing", _wanted(self.values))
 
 

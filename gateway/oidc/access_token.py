@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from gateway.model import Identity
-from gateway.oidc.claims import Person, make_identity
+from gateway.oidc.claims import Notice, Person, make_identity
 from gateway.oidc.numbers import finite
 from gateway.oidc.registration import ClaimNames
 
@@ -103,8 +103,10 @@ def judge_introspected(claims: Mapping[str, object], wanted: Wanted, now: float)
         raise UnacceptableTokenError(INVALID, "neither sub nor client_id is there")
 
 
-def read_token(claims: Mapping[str, object], wanted: Wanted, until: float) -> Proven:
-    """Whom the claims of a token that was judged are about.
+def read_token(
+    claims: Mapping[str, object], wanted: Wanted, until: float, notice: Notice
+) -> Proven:
+    """Whom the claims of a token that was judged are about; `notice` as in `make_identity`.
 
     Raises:
         UserMissingError: No claim says who the user is.
@@ -119,6 +121,7 @@ def read_token(claims: Mapping[str, object], wanted: Wanted, until: float) -> Pr
         names=wanted.names,
         assume_email_verified=wanted.assume_email_verified,
         scopes=scopes,
+        notice=notice,
     )
     unreadable = identity.unreadable if is_readable else identity.unreadable | {"scopes"}
     expires_at = read_time(claims, "exp")

@@ -23,6 +23,7 @@ from gateway.oidc.discovery import Discovery
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.introspection import Introspector
 from gateway.oidc.keys import KeySource
+from gateway.oidc.notices import Notices
 from gateway.oidc.registration import ClaimNames, Registration
 from gateway.oidc.tokens import BadTokenError, peek_claims, read_header, verify
 
@@ -82,6 +83,7 @@ class BearerIssuer:
         """Take the tokens that `settings` describe; `provider` is who signs in with the issuer."""
         self.issuer = settings.issuer
         self._clock = clock
+        self._notices = Notices(f"issuer {settings.issuer!r}")
         self._algorithms = settings.algorithms
         self._wanted = Wanted(
             issuer=settings.issuer,
@@ -148,7 +150,8 @@ class BearerIssuer:
             # Never by the letter of the standards; what was verified is what counts.
             judge_jwt(signed.header, signed.claims, self._wanted, now)
         expires_at = read_time(signed.claims, "exp") or 0.0
-        return read_token(signed.claims, self._wanted, min(expires_at, now + REMEMBER_S))
+        until = min(expires_at, now + REMEMBER_S)
+        return read_token(signed.claims, self._wanted, until, self._notices)
 
     async def introspect(self, token: str) -> Proven:
         """Whom `token`, which is no JWT, is about.
@@ -164,7 +167,7 @@ class BearerIssuer:
         if answered.claims is None:
             raise UnacceptableTokenError(INACTIVE, f"{self.issuer!r} says it is not active")
         judge_introspected(answered.claims, self._wanted, self._clock())
-        return read_token(answered.claims, self._wanted, answered.until)
+        return read_token(answered.claims, self._wanted, answered.until, self._notices)
 
 
 def _names(settings: "BearerSettings") -> ClaimNames:
@@ -175,4 +178,5 @@ def _names(settings: "BearerSettings") -> ClaimNames:
         name=default.name if claims.name is None else claims.name,
         roles=default.roles if claims.roles is None else claims.roles,
         groups=default.groups if claims.groups is None else claims.groups,
+        split=claims.split or "",
     )

@@ -1,17 +1,26 @@
 """From what a provider says about a person to an Identity; pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.mailbox import read_mailbox
 from gateway.model import Identity
 from gateway.oidc.errors import UserMissingError
+from gateway.oidc.numbers import finite
 from gateway.oidc.registration import ClaimNames, Names
 
 # One person is in a few hundred groups at most; a list of a million is not stored.
 MAX_NAMES = 10_000
+_EACH = "*"
 # OpenID Connect Core 1.0, section 5.1: `email_verified` speaks of `email`, of no other claim.
 _VOUCHED = frozenset({"email", "/email"})
+
+_SHAPES = {
+    dict: "an object; name its member, as in /groups/*/id",
+    list: "a list in the list",
+    bool: "true or false",
+    type(None): "null",
+}
 
 
 class _Absent:
@@ -25,14 +34,27 @@ def look_up(claims: Mapping[str, object], name: str) -> object:
     """The claim `name`: a JSON pointer (RFC 6901) where it begins with ``/``, else a plain name.
 
     A plain name is one member, whatever dots, slashes or colons it holds, so that claims named
-    by URLs can be asked for.
+    by URLs can be asked for.  In a pointer ``*`` stands for every item of a list, so that
+    ``/groups/*/id`` is the list of all their ids.
     """
     if not name.startswith("/"):
         return claims.get(name, _ABSENT)
-    value: object = claims
-    for token in name[1:].split("/"):
-        value = _member(value, token.replace("~1", "/").replace("~0", "~"))
+    return _follow(claims, [t.replace("~1", "/").replace("~0", "~") for t in name[1:].split("/")])
+
+
+def _follow(value: object, tokens: Sequence[str]) -> object:
+    for at, token in enumerate(tokens):
+        if token == _EACH and isinstance(value, list):
+            rest = tokens[at + 1 :]
+            found = [_follow(item, rest) for item in value]
+            return found if _EACH not in rest else _flat(found)
+        value = _member(value, token)
     return value
+
+
+def _flat(values: Iterable[object]) -> list[object]:
+    """`values`, with what is in the lists among them in their place."""
+    return [it for value in values for it in (value if isinstance(value, list) else [value])]
 
 
 def _member(value: object, token: str) -> object:
@@ -61,14 +83,23 @@ def _first(claims: Mapping[str, object], names: Names) -> object:
     return _ABSENT
 
 
+Notice = Callable[[str, str], None]
+
+
+def _unheard(_claim: str, _fault: str) -> None:
+    """Drop a notice."""
+
+
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What the claims say, in the gateway's words.
 
     Attributes:
         user: None where no claim says it in a readable way.
-        unreadable: Names of the facts that are there in a shape that cannot be read.
+        unreadable: Names of the facts that are there in a shape that cannot be read; ``groups[]``
+            and ``roles[]`` where that is so of some of them only.
         missing: Names of the facts that are not there.
+        faults: For the log: claims that cannot be read in whole, each with what is wrong.
     """
 
     user: str | None
@@ -78,6 +109,7 @@ class Facts:
     roles: tuple[str, ...]
     unreadable: frozenset[str]
     missing: frozenset[str]
+    faults: tuple[tuple[str, str], ...] = ()
 
 
 def read_facts(
@@ -94,10 +126,11 @@ def read_facts(
         user=reader.text("user", user_names),
         email=email,
         name=reader.text("name", names.name),
-        groups=reader.list_of_names("groups", names.groups),
-        roles=reader.list_of_names("roles", names.roles),
+        groups=reader.list_of_names("groups", names.groups, names.split),
+        roles=reader.list_of_names("roles", names.roles, names.split),
         unreadable=frozenset(reader.unreadable),
         missing=frozenset(reader.missing),
+        faults=tuple(reader.faults),
     )
 
 
@@ -108,6 +141,7 @@ class _Reader:
         self._claims = claims
         self.unreadable: set[str] = set()
         self.missing: set[str] = set()
+        self.faults: list[tuple[str, str]] = []
 
     def text(self, fact: str, names: Names) -> str | None:
         value = self._find(fact, names)
@@ -138,19 +172,29 @@ class _Reader:
         self.missing.add("email")
         return None
 
-    def list_of_names(self, fact: str, names: Names) -> tuple[str, ...]:
+    def list_of_names(self, fact: str, names: Names, split: str) -> tuple[str, ...]:
         value = self._find(fact, names)
         if value is _ABSENT:
             return ()
-        if isinstance(value, str):
-            return (value,)
         # The keys of an object: Zitadel's {role: {organisation: domain}}.
-        if isinstance(value, (list, Mapping)) and len(value) <= MAX_NAMES:
-            found = tuple(value)
-            if all(isinstance(item, str) for item in found):
-                return found
-        self.unreadable.add(fact)
-        return ()
+        items = list(value) if isinstance(value, (list, Mapping)) else _parts(value, split)
+        found = tuple(text for item in items if (text := _name(item)) is not None)
+        if len(items) <= MAX_NAMES and len(found) == len(items):
+            return found
+        claim = next(name for name in names if has_claim(self._claims, name))
+        odd = [item for item in items if _name(item) is None]
+        if len(items) > MAX_NAMES:
+            fault = f"cannot be read: {len(items)} items"
+        else:
+            fault = f"{len(odd)} of {len(items)} left out: {_shape(odd[0])}"
+        self.faults.append((claim, fault))
+        if len(items) > MAX_NAMES or not found:
+            self.unreadable.add(fact)
+            return ()
+        # null is no group; anything else may be one that a rule denies.
+        if any(item is not None for item in odd):
+            self.unreadable.add(f"{fact}[]")
+        return found
 
     def _find(self, fact: str, names: Names) -> object:
         value = _first(self._claims, names)
@@ -159,6 +203,27 @@ class _Reader:
             if any(_is_elsewhere(self._claims, name) for name in names):
                 self.unreadable.add(fact)
         return value
+
+
+def _parts(value: object, split: str) -> list[object]:
+    """What one claim that is no list says: itself, or its parts where it is text to be split."""
+    if not split or not isinstance(value, str):
+        return [value]
+    return [part for it in value.split(split) if (part := it.strip())]
+
+
+def _name(item: object) -> str | None:
+    """A group or role as text: some providers number them; None for anything else."""
+    if isinstance(item, str):
+        return item
+    return None if finite(item) is None else str(item)
+
+
+def _shape(value: object) -> str:
+    """What a `value` that is no name is, in JSON's words (RFC 8259, section 3); never quotes it."""
+    if value is _ABSENT:
+        return "an object without that member"
+    return _SHAPES.get(type(value), "a number out of range")
 
 
 def _is_elsewhere(claims: Mapping[str, object], name: str) -> bool:
@@ -214,14 +279,19 @@ def make_identity(
     names: ClaimNames,
     assume_email_verified: bool,
     scopes: frozenset[str],
+    notice: Notice = _unheard,
 ) -> Identity:
     """The identity of the session that a sign-in begins.
+
+    `notice` hears of each claim that cannot be read in whole, and what is wrong.
 
     Raises:
         UserMissingError: no claim says who the user is.
     """
     claims = merge(person.id_token, person.userinfo)
     facts = read_facts(claims, names, assume_email_verified=assume_email_verified)
+    for claim, fault in facts.faults:
+        notice(claim, fault)
     if facts.user is None:
         raise UserMissingError(f"no claim of {names.user!r} is there as text")
     unreadable = facts.unreadable

@@ -43,4 +43,5 @@ def _claims(settings: ProviderSettings, profile: Profile) -> ClaimNames:
         roles=chosen(settings.claims.roles, profile.claims.roles),
         groups=chosen(settings.claims.groups, profile.claims.groups),
         verified_as_text=profile.claims.verified_as_text,
+        split=settings.claims.split or "",
     )

@@ -25,6 +25,7 @@ from gateway.oidc.flow import (
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.id_token import Expected, judge_id_token
 from gateway.oidc.keys import KeySource
+from gateway.oidc.notices import Notices
 from gateway.oidc.registration import Registration
 from gateway.oidc.tokens import (
     BadTokenError,
@@ -72,6 +73,7 @@ class Provider:
         self._clock = clock
         self._wanted_claims = tuple(wanted_claims)
         self._random_bytes = random_bytes
+        self._notices = Notices(f"provider {registration.name!r}")
         self._discovery = Discovery(
             registration.issuer, http, clock, aliases=registration.issuer_aliases
         )
@@ -387,4 +389,5 @@ class Provider:
             names=registration.claims,
             assume_email_verified=registration.assume_email_verified,
             scopes=scopes,
+            notice=self._notices,
         )

@@ -14,6 +14,7 @@ class ClaimNames:
     Attributes:
         verified_as_text: Whether ``email_verified`` may also be the text ``true``; it is a boolean
             in OpenID Connect Core 1.0, section 5.1.
+        split: What separates groups, and roles, that come as one text; ``""`` where they do not.
     """
 
     user: Names = ("sub",)
@@ -22,6 +23,7 @@ class ClaimNames:
     roles: Names = ()
     groups: Names = ()
     verified_as_text: bool = False
+    split: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,10 +86,13 @@ class ClaimSettings(Section):
     email: Names | None = Field(None, description="The e-mail address.")
     name: Names | None = Field(None, description="The name shown to people.")
     groups: Names | None = Field(
-        None, description="Groups: a string, a list of strings, or an object's keys."
+        None,
+        description="Groups: a text, a list of texts or numbers, or an object's keys;"
+        " /groups/*/id is a member of every object in a list.",
     )
-    roles: Names | None = Field(
-        None, description="Roles: a string, a list of strings, or an object's keys."
+    roles: Names | None = Field(None, description="Roles, in the same shapes as groups.")
+    split: Text | None = Field(
+        None, description='What separates groups, and roles, that come as one text: ","'
     )
 
 

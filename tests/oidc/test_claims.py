@@ -67,10 +67,17 @@ def test_what_is_not_there_is_not_found(name):
         ({}, (), True),
         (None, (), True),
         ("", (), True),
-        (7, (), False),
+        (7, ("7",), True),
+        ([1001], ("1001",), True),
+        (["a", 7, -1, 1.5], ("a", "7", "-1", "1.5"), True),
+        ([10**300], ("1" + "0" * 300,), True),
         (True, (), False),
-        (["a", 7], (), False),
+        ([True], (), False),
+        ([float("nan")], (), False),
+        ([None], (), False),
         ([{"name": "a"}], (), False),
+        ([["a"]], (), False),
+        (["a"] * 10_000, ("a",) * 10_000, True),
         (["a"] * 10_001, (), False),
     ],
 )
@@ -81,6 +88,75 @@ def test_groups_and_roles_come_in_several_shapes(value, groups, readable):
 
     assert (found.groups, found.roles) == (groups, groups)
     assert found.unreadable == (frozenset() if readable else {"groups", "roles"})
+
+
+BAD_ITEMS = [
+    (["staff", None], frozenset(), "1 of 2 left out: null"),
+    ([None, None, "staff"], frozenset(), "2 of 3 left out: null"),
+    (["staff", True], {"groups[]"}, "1 of 2 left out: true or false"),
+    (["staff", ["a"]], {"groups[]"}, "1 of 2 left out: a list in the list"),
+    (["staff", float("inf")], {"groups[]"}, "1 of 2 left out: a number out of range"),
+    (
+        [{"id": "x"}, "staff"],
+        {"groups[]"},
+        "1 of 2 left out: an object; name its member, as in /groups/*/id",
+    ),
+]
+
+
+@pytest.mark.parametrize(("value", "unreadable", "fault"), BAD_ITEMS)
+def test_a_bad_item_is_left_out_and_the_others_count(value, unreadable, fault):
+    found = facts({"sub": "s", "groups": value}, groups=("/no", "groups"))
+
+    assert (found.groups, found.unreadable) == (("staff",), unreadable)
+    assert found.faults == (("groups", fault),)
+
+
+@pytest.mark.parametrize(
+    ("value", "groups", "unreadable"),
+    [
+        ([{"groupId": "A"}, {"groupId": "B", "x": 1}], ("A", "B"), frozenset()),
+        ([{"groupId": 1001}], ("1001",), frozenset()),
+        ([], (), frozenset()),
+        ([{"groupId": "A"}, {"x": 1}], ("A",), {"groups[]"}),
+        ([{"groupId": "A"}, "B"], ("A",), {"groups[]"}),
+        ([{"groupId": "A"}, {"groupId": None}], ("A",), frozenset()),
+        ([{"x": 1}], (), {"groups"}),
+        ({"*": {"groupId": "A"}}, ("A",), frozenset()),
+        ("A", (), frozenset()),
+    ],
+)
+def test_a_pointer_may_name_a_member_of_each_object(value, groups, unreadable):
+    found = facts({"sub": "s", "groups": value}, groups=("/groups/*/groupId",))
+
+    assert (found.groups, found.unreadable) == (groups, unreadable)
+
+
+def test_lists_in_lists_are_one_list():
+    claims = {
+        "orgs": [{"teams": [{"id": "a"}, {"id": "b"}]}, {"teams": []}, {"teams": [{"id": "c"}]}]
+    }
+
+    assert facts(claims, groups=("/orgs/*/teams/*/id",)).groups == ("a", "b", "c")
+
+
+@pytest.mark.parametrize(
+    ("split", "value", "groups"),
+    [
+        ("", "admins,staff", ("admins,staff",)),
+        (",", "admins,staff", ("admins", "staff")),
+        (",", " admins, staff ,,", ("admins", "staff")),
+        (" ", "admins  staff", ("admins", "staff")),
+        (",", ",", ()),
+        (",", ["a,b"], ("a,b",)),
+        (",", 7, ("7",)),
+    ],
+)
+def test_one_text_is_split_by_choice(split, value, groups):
+    claims = {"sub": "s", "groups": value, "roles": value}
+    found = facts(claims, groups=("groups",), roles=("roles",), split=split)
+
+    assert (found.groups, found.roles, found.unreadable) == (groups, groups, frozenset())
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_what_is_configured_counts():
         scopes=["openid", "groups"],
         authorize_params={"prompt": "login"},
         email_verified="assume",
-        claims={"user": "email", "groups": ["/a/b", "groups"]},
+        claims={"user": "email", "groups": ["/a/b", "groups"], "split": ","},
         label="Go",
     )
 
@@ -51,6 +51,8 @@ def test_what_is_configured_counts():
     assert found.authorize_params == {"prompt": "login"}
     assert found.assume_email_verified
     assert (found.claims.user, found.claims.groups) == (("email",), ("/a/b", "groups"))
+    assert found.claims.split == ","
+    assert configured().claims.split == ""
     assert found.claims.roles == ("urn:zitadel:iam:org:project:roles",)
     assert found.label == "Go"
     assert "'s'" not in repr(found)

@@ -361,6 +361,22 @@ async def test_the_log_says_what_userinfo_answered(make_provider, hostile, caplo
     assert warnings == [f"provider 'hostile': userinfo at {where}: {told}"] * 2
 
 
+async def test_a_bad_group_is_warned_of_once_a_provider(make_provider, hostile, caplog):
+    provider = make_provider()
+    hostile.wrongs.userinfo = {"groups": ["staff", None], "roles": [{"id": "secret"}]}
+
+    for asked in (provider, provider, provider.for_app("notes")):
+        assert (await sign_in(asked, hostile)).identity.groups == ("staff",)
+    await sign_in(make_provider(name="other"), hostile)
+
+    told = [
+        "claim 'groups': 1 of 2 left out: null",
+        "claim 'roles': 1 of 1 left out: an object; name its member, as in /groups/*/id",
+    ]
+    warnings = [it.getMessage() for it in caplog.records if it.levelname == "WARNING"]
+    assert warnings == [f"provider {name!r}: {it}" for name in ("hostile", "other") for it in told]
+
+
 async def test_without_a_user_there_is_no_identity(make_provider, hostile):
     provider = make_provider(claims=ClaimNames(user=("login",)))
 

@@ -436,7 +436,7 @@ async def test_a_key_follows_its_owner_on_every_gateway(
     async with browser() as session:
         cookie = await sign_in(session, cluster, "fay")
     url = f"{cluster.origin}/_gatepost/api/keys"
-    about = {"headers": SAME, "data": json.dumps({"name": "x"})}
+    about = {"headers": SAME, "json": {"name": "x"}}
     _, body = await ask(cookie, "POST", url, cluster.origin, **about)
     own, of_command = json.loads(body)["key"], made(cluster.gateways[0], "--user", "fay")
 

@@ -28,10 +28,13 @@ from gateway.message.fields import Field
 from gateway.message.head import (
     CHUNKED,
     UNTIL_CLOSE,
+    BareLinesError,
     HeadError,
     RequestFields,
     ResponseHead,
+    ends_lines_bare,
     parse_response_head,
+    with_strict_lines,
 )
 from gateway.message.response import Response
 
@@ -322,11 +325,18 @@ class Exchange:
         while True:
             end = data.find(b"\r\n\r\n")
             if end < 0 or end > _MAX_HEAD_BYTES:
-                if len(data) > _MAX_HEAD_BYTES or b"\n\n" in data:
-                    raise HeadError("no end of the response's head")
-                self._buffer = data
-                return
-            head = parse_response_head(data[: end + 2])
+                strict = _strict_beginning(data)
+                if not strict:
+                    self._buffer = data
+                    return
+                data = strict
+                continue
+            try:
+                head = parse_response_head(data[: end + 2])
+            except BareLinesError:
+                # The empty line is one of the body's.
+                data = with_strict_lines(data, _MAX_HEAD_BYTES)
+                continue
             self._limit_fields(len(head.lines))
             data = data[end + 4 :]
             if head.status >= _OK:
@@ -460,3 +470,22 @@ class Exchange:
         self._client.response_failed(
             UpstreamFailedError(f"{self._outbound.upstream.name}: {problem}")
         )
+
+
+def _strict_beginning(data: bytes) -> bytes:
+    """`data`, which has no strict head, with the one it begins with made strict.
+
+    ``b""`` while none has come.
+
+    Raises:
+        HeadError: None will ever come.
+    """
+    if ends_lines_bare(data):
+        return with_strict_lines(data, _MAX_HEAD_BYTES)
+    bare = data.find(b"\n\n")
+    if bare >= 0:
+        # Says which field it is.
+        parse_response_head(data[: bare + 2] + b"\r\n")
+    if bare >= 0 or len(data) > _MAX_HEAD_BYTES:
+        raise HeadError("no end of the response's head")
+    return b""

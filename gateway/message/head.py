@@ -2,6 +2,8 @@
 
 What two servers could frame apart is refused: Content-Length with Transfer-Encoding, several
 lengths, codings other than ``chunked``, bare LF, space before the colon, folded lines, controls.
+Only from an upstream two things are read that have one meaning all the same, and are passed on in
+strict form: a head whose every line ends in LF alone, and one length said more than once.
 """
 
 import re
@@ -42,6 +44,10 @@ _REMEMBERED_RESPONSES, _REMEMBERED_RESPONSE_BYTES = 512, 1024
 
 class HeadError(ValueError):
     """The head is not well-formed; the message says how, and quotes nothing of it."""
+
+
+class BareLinesError(HeadError):
+    """The first line of the head ends in LF alone; see `with_strict_lines`."""
 
 
 class RequestFields:
@@ -246,6 +252,7 @@ def parse_response_head(head: bytes) -> ResponseHead:
     """Read the head of an upstream's response (the empty line already cut off).
 
     Raises:
+        BareLinesError: Its first line ends in LF alone, so that it may end elsewhere.
         HeadError: The head is not well-formed, or its framing is in doubt.
     """
     known = _KNOWN_RESPONSES.get(head)
@@ -267,23 +274,89 @@ def _read_response_head(head: bytes) -> ResponseHead:
     line, _, block = head.partition(b"\r\n")
     match = _STATUS_LINE.fullmatch(line)
     if match is None:
-        raise HeadError("not a status line")
+        if b"\n" in line:
+            raise BareLinesError("the status line: a line feed without a carriage return")
+        raise HeadError("not a status line: " + _status_fault(line))
     minor, status = match.groups()
     names, lines = _split_fields(block)
     # An app's answers have the same few lists of names, however their values differ.
     shape = _shape(tuple(names))
     http_1_0 = minor == b"0"
-    if shape.length_at >= 0:
-        length = _plain_length(lines[shape.length_at].partition(b":")[2].strip(b" \t"))
-    elif shape.framing:
-        values = {name: [_value(lines[i]) for i in at] for name, at in shape.framing.items()}
-        length = _length(values, http_1_0=http_1_0)
-    else:
-        length = UNTIL_CLOSE
+    folded = shape.names
     connection = _NO_TOKENS
     for index in shape.connection_at:
         connection |= _tokens(_value(lines[index]))
-    return ResponseHead(int(status), http_1_0, line, lines, shape.names, length, connection)
+    if shape.length_at >= 0 and _LENGTH.fullmatch(value := _value(lines[shape.length_at])):
+        length = int(value)
+    elif shape.framing:
+        values = {name: [_value(lines[i]) for i in at] for name, at in shape.framing.items()}
+        if b"content-length" in values:
+            values[b"content-length"] = one = [_one_length(values[b"content-length"])]
+            folded, lines = _with_one_length(folded, lines, one[0])
+        length = _length(values, http_1_0=http_1_0)
+    else:
+        length = UNTIL_CLOSE
+    return ResponseHead(int(status), http_1_0, line, lines, folded, length, connection)
+
+
+def _one_length(values: list[bytes]) -> bytes:
+    """The one length that `values` say, however often.
+
+    RFC 9112, section 6.3, and RFC 9110, section 8.6: fields and lists that repeat one decimal value
+    may be read as that value, and go on as it alone.
+    """
+    said = {part.strip(b" \t") for value in values for part in value.split(b",")}
+    if len(said) > 1:
+        raise HeadError("Content-Length says more than one length")
+    return said.pop()
+
+
+def _with_one_length(
+    names: tuple[bytes, ...], lines: list[bytes], value: bytes
+) -> tuple[tuple[bytes, ...], list[bytes]]:
+    kept = [i for i, name in enumerate(names) if name != b"content-length"]
+    line = b"Content-Length: " + value
+    return (*[names[i] for i in kept], b"content-length"), [*[lines[i] for i in kept], line]
+
+
+def ends_lines_bare(data: bytes) -> bool:
+    """Whether the first line of `data` ends in LF alone."""
+    at = data.find(b"\n")
+    return at >= 0 and data[at - 1 : at] != b"\r"
+
+
+def with_strict_lines(data: bytes, max_bytes: int) -> bytes:
+    """`data`, a response whose first line ends in LF alone, with a head in strict form.
+
+    RFC 9112, section 2.2: a recipient may take a single LF for a line end.  Only where all lines of
+    the head end so: where others end in CRLF, a line feed may have come in with a value, and what
+    follows it would be for a stranger to say.  For the same reason the head gets ``Connection:
+    close``: no other answer is read from that connection.  ``b""`` while the head is not complete.
+
+    Raises:
+        HeadError: A line ends otherwise, or the head is longer than `max_bytes`.
+    """
+    end = data.find(b"\n\n", 0, max_bytes + 2)
+    head = data if end < 0 else data[:end]
+    if b"\r" in head:
+        for number, line in enumerate(head.split(b"\n")):
+            if b"\r" in line:
+                where = _which(number, line) if number else "the status line"
+                raise HeadError(f"{where}: a carriage return, where lines end in LF alone")
+    if end < 0:
+        if len(data) > max_bytes:
+            raise HeadError("no end of the response's head")
+        return b""
+    return head.replace(b"\n", b"\r\n") + b"\r\nConnection: close\r\n\r\n" + data[end + 2 :]
+
+
+def _status_fault(line: bytes) -> str:
+    version, _, rest = line.partition(b" ")
+    if version not in (b"HTTP/1.0", b"HTTP/1.1"):
+        return "neither HTTP/1.0 nor HTTP/1.1"
+    if re.fullmatch(rb"[1-9][0-9]{2}(?: .*)?", rest, re.DOTALL) is None:
+        return "no status of three digits"
+    return "a control character in the reason"
 
 
 _RESPONSE_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
@@ -351,18 +424,28 @@ _TOLD_NAMES = frozenset(
         b"accept-encoding",
         b"accept-language",
         b"authorization",
+        b"cache-control",
+        b"connection",
+        b"content-disposition",
         b"content-length",
         b"content-type",
         b"cookie",
+        b"date",
+        b"etag",
+        b"expires",
         b"host",
+        b"last-modified",
         b"location",
         b"origin",
         b"proxy-authorization",
         b"referer",
+        b"server",
         b"set-cookie",
         b"transfer-encoding",
         b"user-agent",
+        b"www-authenticate",
         b"x-api-key",
+        b"x-powered-by",
     }
 )
 
@@ -371,10 +454,13 @@ def _field_fault(block: bytes) -> str:
     """Which field is not well-formed, and how."""
     for number, line in enumerate(block.split(b"\r\n"), start=1):
         if _NAME.fullmatch(line + b"\r\n") is None:
-            name = line.partition(b":")[0].strip(b" \t").lower()
-            which = f"field {number}" + (f" ({name.decode()})" if name in _TOLD_NAMES else "")
-            return f"{which}: {_one_fault(line)}"
+            return f"{_which(number, line)}: {_one_fault(line)}"
     return "a line feed without a carriage return"
+
+
+def _which(number: int, line: bytes) -> str:
+    name = line.partition(b":")[0].strip(b" \t").lower()
+    return f"field {number}" + (f" ({name.decode()})" if name in _TOLD_NAMES else "")
 
 
 def _one_fault(line: bytes) -> str:

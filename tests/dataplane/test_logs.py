@@ -93,18 +93,45 @@ async def test_the_log_names_the_fault_and_never_the_value(
     assert named in caplog.text
 
 
+ANSWER = b"HTTP/1.1 200 OK\r\n"
 ANSWERS = {
-    "a control in a cookie": b"HTTP/1.1 200 OK\r\nSet-Cookie: a=%s\x01\r\n\r\n" % SECRET,
-    "no status line": SECRET + b"\r\n\r\n",
-    "a length": b"HTTP/1.1 200 OK\r\nContent-Length: %s\r\n\r\n" % SECRET,
-    "a chunk's size": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n%s\r\n" % SECRET,
+    "a control in a cookie": (
+        ANSWER + b"Set-Cookie: a=%s\x01\r\n\r\n" % SECRET,
+        "field 1 (set-cookie): the control character 0x01",
+    ),
+    "no status line": (SECRET + b"\r\n\r\n", "not a status line: neither HTTP/1.0 nor HTTP/1.1"),
+    "no status": (b"HTTP/1.1 %s\r\n\r\n" % SECRET, "no status of three digits"),
+    "a reason": (b"HTTP/1.1 200 %s\0\r\n\r\n" % SECRET, "a control character in the reason"),
+    "a length": (ANSWER + b"Content-Length: %s\r\n\r\n" % SECRET, "Content-Length is no number"),
+    "two lengths": (
+        ANSWER + b"Content-Length: 2\r\nContent-Length: %s\r\n\r\n" % SECRET,
+        "Content-Length says more than one length",
+    ),
+    "a chunk's size": (
+        ANSWER + b"Transfer-Encoding: chunked\r\n\r\n%s\r\n" % SECRET,
+        "not a chunk size",
+    ),
+    "a line feed in a cookie": (
+        ANSWER + b"Server: x\r\nSet-Cookie: %s\nX: y\r\n\r\n" % SECRET,
+        "field 2 (set-cookie): a line feed without a carriage return",
+    ),
+    "an end in a value": (
+        ANSWER + b"Server: x\r\nLocation: /%s\n\n" % SECRET,
+        "field 2 (location): a line feed without a carriage return",
+    ),
+    "a line feed after the status": (
+        b"HTTP/1.1 200 OK\nServer: x\nLocation: /%s\r\n\r\n" % SECRET,
+        "field 2 (location): a carriage return, where lines end in LF alone",
+    ),
+    "a folded line": (ANSWER + b"X: y\r\n %s\r\n\r\n" % SECRET, "field 2: a folded line"),
 }
 
 
 @pytest.mark.parametrize("name", ANSWERS)
 async def test_nor_does_what_an_app_answers(raw_upstream, gateway, capfd, caplog, name):
     caplog.set_level(logging.DEBUG)
-    running = await gateway((await raw_upstream(ANSWERS[name])).url)
+    sent, named = ANSWERS[name]
+    running = await gateway((await raw_upstream(sent)).url)
 
     answer = await running.ask(request("/"))
     await running.gateway.stop()
@@ -113,3 +140,4 @@ async def test_nor_does_what_an_app_answers(raw_upstream, gateway, capfd, caplog
     assert answer.status == 502
     assert SECRET.decode() not in caplog.text + out + err
     assert "upstream-failed" in caplog.text
+    assert named in caplog.text

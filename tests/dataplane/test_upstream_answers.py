@@ -27,8 +27,14 @@ WRONG = {
     "a carriage return in the reason": b"HTTP/1.1 200 O\rK\r\n" + LENGTH + b"\r\nok",
     "length and coding": OK + LENGTH + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
     "two lengths": OK + LENGTH + b"Content-Length: 3\r\n\r\nok",
-    "one length twice": OK + LENGTH + LENGTH + b"\r\nok",
-    "a list of lengths": OK + b"Content-Length: 2, 2\r\n\r\nok",
+    "a list of lengths": OK + b"Content-Length: 2, 3\r\n\r\nok",
+    "a list with a gap": OK + b"Content-Length: 2,, 2\r\n\r\nok",
+    "a length and a longer spelling": OK + LENGTH + b"Content-Length: 02\r\n\r\nok",
+    "a length twice and another": OK + LENGTH * 2 + b"Content-Length: 3\r\n\r\nok",
+    "a list of one that is none": OK + b"Content-Length: +2, +2\r\n\r\nok",
+    "a length twice and a coding": OK
+    + LENGTH * 2
+    + b"Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
     "a signed length": OK + b"Content-Length: +2\r\n\r\nok",
     "an empty length": OK + b"Content-Length:\r\n\r\nok",
     "a length that is none": OK + b"Content-Length: two\r\n\r\nok",
@@ -37,7 +43,17 @@ WRONG = {
     "identity": OK + b"Transfer-Encoding: identity\r\n" + b"\r\nok",
     "two codings": OK + b"Transfer-Encoding: chunked\r\n" * 2 + b"\r\n2\r\nok\r\n0\r\n\r\n",
     "a coding in HTTP/1.0": b"HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "bare line feeds": b"HTTP/1.1 200 OK\nContent-Length: 2\n\nok",
+    "bare line feeds after the first line": OK + b"X: a\nContent-Length: 2\n\nok",
+    "a bare line feed at the first line": b"HTTP/1.1 200 OK\nX: a\r\n" + LENGTH + b"\r\nok",
+    "bare line feeds, then an end": b"HTTP/1.1 200 OK\nContent-Length: 2\r\n\r\nok",
+    "bare line feeds and an empty line": b"HTTP/1.1 200 OK\nContent-Length: 2\n\r\nok",
+    "bare line feeds and a carriage return": b"HTTP/1.1 200 OK\nX: a\rb\nContent-Length: 2\n\nok",
+    "bare line feeds and a folded line": b"HTTP/1.1 200 OK\nX: a\n b\nContent-Length: 2\n\nok",
+    "bare line feeds and two lengths": b"HTTP/1.1 200 OK\nContent-Length: 2\n"
+    + b"Content-Length: 3\n\nok",
+    "bare line feeds and a control": b"HTTP/1.1 200 OK\nX: a\0\nContent-Length: 2\n\nok",
+    "bare line feeds without end": b"HTTP/1.1 200 OK\n" + b"X: y\n" * 14000,
+    "an end in the head's first line": OK + b"X: a\n\n<p>hello</p>\r\n" + LENGTH + b"\r\nok",
     "one bare line feed": OK + b"X: a\nY: b\r\n" + LENGTH + b"\r\nok",
     "a folded line": OK + b"X: a\r\n b\r\n" + LENGTH + b"\r\nok",
     "an indented first field": OK + b" X: a\r\n" + LENGTH + b"\r\nok",
@@ -64,6 +80,38 @@ WRONG = {
     + LENGTH
     + b"\r\nok",
     "interim answers without end": b"HTTP/1.1 103 Early Hints\r\n\r\n" * 2000,
+}
+# RFC 9112, section 2.2, and RFC 9110, section 8.6, let a recipient read these.
+LF = b"HTTP/1.1 200 OK\nX: a\n"
+READ = {
+    "one length twice": (OK + LENGTH + b"X: a\r\n" + LENGTH + b"\r\nok", b"2", b"ok"),
+    "in two spellings": (OK + LENGTH + b"X: a\r\ncontent-length:2\r\n\r\nok", b"2", b"ok"),
+    "a list of one length": (OK + b"X: a\r\nContent-Length: 2, 2,2\r\n\r\nok", b"2", b"ok"),
+    "lists and a length": (
+        OK + b"X: a\r\nContent-Length: 2\t,2\r\n" + LENGTH + b"\r\nok",
+        b"2",
+        b"ok",
+    ),
+    "nothing twice": (OK + b"X: a\r\nContent-Length: 0, 0\r\n\r\n", b"0", b""),
+    "bare line feeds": (LF + b"Content-Length: 2\n\nok", b"2", b"ok"),
+    "bare line feeds and one length twice": (
+        LF + b"Content-Length: 2\n" * 2 + b"\nok",
+        b"2",
+        b"ok",
+    ),
+    "a body with strict line ends": (
+        LF + b"Content-Length: 12\n\na: b\r\n\r\nok\r\n",
+        b"12",
+        b"a: b\r\n\r\nok\r\n",
+    ),
+    "a body until the close": (LF + b"\nok\n\r\n\r\n", None, b"ok\n\r\n\r\n"),
+    "chunks": (LF + b"Transfer-Encoding: chunked\n\n2\r\nok\r\n0\r\n\r\n", None, b"ok"),
+    "hints before it": (
+        b"HTTP/1.1 103 Early Hints\nLink: </a>\n\n" + LF + b"Content-Length: 2\n\nok",
+        b"2",
+        b"ok",
+    ),
+    "no reason": (b"HTTP/1.0 200\nX: a\nContent-Length: 2\n\nok", b"2", b"ok"),
 }
 BROKEN_OFF = {
     "a length not reached": OK + b"Content-Length: 10\r\n\r\nhello",
@@ -109,6 +157,66 @@ async def test_a_head_that_is_none_is_502_and_nothing_of_it_is_passed_on(
     assert answer.status == 502
     assert b"upstream-failed" in answer.body
     assert upstream.connections == 1
+
+
+@pytest.mark.parametrize("name", READ)
+@pytest.mark.parametrize("pause_s", [0.0, 0.02])
+async def test_what_has_one_meaning_all_the_same_goes_on_in_strict_form(
+    raw_upstream, gateway, name, pause_s
+):
+    sent, length, body = READ[name]
+    upstream = await raw_upstream(once(sent, pause_s))
+    client = await (await gateway(upstream.url)).client()
+
+    answer = await client.ask(GET)
+
+    assert (answer.status, answer.body) == (200, body)
+    assert answer.all(b"content-length") == ([] if length is None else [length])
+    assert answer.all(b"x") == [b"a"]
+    assert b"\n" not in answer.line + b"".join(name + value for name, value in answer.fields)
+
+
+async def test_every_byte_of_a_head_with_bare_line_feeds_may_come_alone(raw_upstream, gateway):
+    sent, _, body = READ["a body with strict line ends"]
+
+    async def drip(connection):
+        await connection.read_head()
+        for at in range(len(sent)):
+            await connection.send(sent[at : at + 1])
+            await asyncio.sleep(0)
+
+    running = await gateway((await raw_upstream(drip)).url)
+
+    assert (await running.ask(GET)).body == body
+
+
+async def test_no_other_answer_is_read_where_lines_end_in_line_feeds(raw_upstream, gateway):
+    """A value with a line feed in it may have made the head: what follows answers nobody."""
+    poison = b"HTTP/1.1 200 OK\nContent-Length: 6\n\npoison"
+
+    async def handle(connection):
+        while await connection.read_head():
+            await connection.send(LF + b"Content-Length: 2\n\nok")
+            await connection.send(poison)
+
+    upstream = await raw_upstream(handle)
+    client = await (await gateway(upstream.url)).client()
+
+    for _ in range(3):
+        assert (await client.ask(GET)).body == b"ok"
+    assert upstream.connections == 3
+
+
+async def test_a_protocol_is_switched_by_a_head_with_bare_line_feeds_too(raw_upstream, gateway):
+    switch = b"HTTP/1.1 101 Switching Protocols\nConnection: Upgrade\nUpgrade: x\n\nhello"
+    client = await (await gateway((await raw_upstream(switch)).url)).client()
+
+    await client.send(request("/", "Connection: Upgrade", "Upgrade: x"))
+
+    head = await client.head()
+    assert (head.status, head.all(b"upgrade")) == (101, [b"x"])
+    assert head.all(b"connection") == [b"Upgrade"]
+    assert await client.reader.readexactly(5) == b"hello"
 
 
 @pytest.mark.parametrize("name", BROKEN_OFF)

@@ -164,6 +164,7 @@ def _route_plan(
             WELL_KNOWN if "bearer" in accepted else None,
             resources,
             scopes_of(access),
+            () if route.settings is None else route.settings.challenges,
         ),
         authenticators=tuple(a for kind, a in authenticators.items() if kind in accepted),
         to=None if route.upstream is None else plans[route.upstream],

@@ -43,6 +43,8 @@ class Admission:
             its path on the host that is asked.
         resources: Paths that have such a document of their own, the longest first.
         scopes: Those that the route's rules ask for.
+        challenges: The schemes that a 401 names, of ``bearer``, ``basic`` and ``gatepost``; empty
+            for those of `credentials`.
     """
 
     credentials: frozenset[str] = frozenset({"session"})
@@ -50,6 +52,7 @@ class Admission:
     resource_metadata: str | None = None
     resources: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
+    challenges: tuple[str, ...] = ()
 
 
 SESSION_ONLY = Admission()
@@ -203,24 +206,46 @@ def challenges(
 ) -> FieldList:
     """A ``WWW-Authenticate`` field for each scheme the route accepts (RFC 9110, section 11.6.1).
 
-    A 401 must carry a challenge even where only a session will do.  ``Basic`` would make browsers
-    open a password dialog over the page, and ``Bearer`` would promise what is not accepted, so
-    the session has a scheme of its own, which clients that do not know it pass over (RFC 9110,
-    section 11.6.1) and whose parameter says where to go.
+    A 401 must carry a challenge even where only a session will do, so the session has a scheme of
+    its own, which clients that do not know it pass over (RFC 9110, section 11.6.1) and whose
+    parameter says where to go.
     """
-    found = []
-    accepted = admission.credentials
-    if accepted & {"bearer", "token", "api_key"}:
-        parameters = {"realm": "gatepost", **(error or {})}
-        if admission.resource_metadata is not None and "bearer" in accepted:
-            parameters["resource_metadata"] = _resource_metadata(request, admission)
-        found.append(_challenge("Bearer", **parameters))
-    if "api_key" in accepted and not _opens_a_dialog(request):
-        # DAV clients send a password only when asked for one (RFC 7617, section 2.1).
-        found.append(_challenge("Basic", realm="gatepost", charset="UTF-8"))
-    if "session" in accepted or not found:
-        found.append(_challenge("Gatepost", sign_in=request.public_url + SIGN_IN_PATH))
-    return tuple(found)
+    error = error or {}
+    schemes = admission.challenges or _schemes(request, admission.credentials, told=bool(error))
+    return tuple(_challenge_of(scheme, request, admission, error) for scheme in schemes)
+
+
+def _schemes(request: Request, accepted: frozenset[str], *, told: bool) -> tuple[str, ...]:
+    """The schemes of a 401 where the route names none; `told` where a credential was refused."""
+    takes_keys = "api_key" in accepted
+    # A key is taken as a Bearer token too.  Registry clients would take that challenge for the
+    # address of a token server, though, so it is named only to a client that sent a key so.
+    by_bearer = takes_keys and told and not _sent_basic(request)
+    # A browser would open a password dialog over the page; DAV clients send a password only when
+    # asked for one (RFC 7617, section 2.1).
+    by_basic = takes_keys and not _opens_a_dialog(request)
+    found = {
+        "bearer": by_bearer or bool(accepted & {"bearer", "token"}),
+        "basic": by_basic,
+        "gatepost": "session" in accepted,
+    }
+    named = tuple(scheme for scheme, wanted in found.items() if wanted)
+    return named or (("bearer",) if takes_keys else ("gatepost",))
+
+
+def _challenge_of(
+    scheme: str, request: Request, admission: Admission, error: dict[str, str]
+) -> tuple[str, str]:
+    match scheme:
+        case "bearer":
+            parameters = {"realm": "gatepost", **error}
+            if admission.resource_metadata is not None and "bearer" in admission.credentials:
+                parameters["resource_metadata"] = _resource_metadata(request, admission)
+            return _challenge("Bearer", **parameters)
+        case "basic":
+            return _challenge("Basic", realm="gatepost", charset="UTF-8")
+        case _:
+            return _challenge("Gatepost", sign_in=request.public_url + SIGN_IN_PATH)
 
 
 def _resource_metadata(request: Request, admission: Admission) -> str:
@@ -290,6 +315,11 @@ def _step_up(
 
 def _by_token(identity: Identity) -> bool:
     return identity.credential in ("bearer", "token", "api_key")
+
+
+def _sent_basic(request: Request) -> bool:
+    values = request.fields.all(b"authorization")
+    return any(value[:6].lower() == b"basic " for value in values)
 
 
 def _opens_a_dialog(request: Request) -> bool:

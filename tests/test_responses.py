@@ -2,6 +2,7 @@
 
 import inspect
 import json
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -230,10 +231,14 @@ def test_a_post_sent_to_sign_in_becomes_a_get() -> None:
         (CURL, {"session"}, ["Gatepost"]),
         (CURL, {"bearer"}, ["Bearer"]),
         (CURL, {"token"}, ["Bearer"]),
-        (CURL, {"api_key"}, ["Bearer", "Basic"]),
+        # A registry client takes Bearer for the address of a token server.
+        (CURL, {"api_key"}, ["Basic"]),
+        (CURL, {"api_key", "session"}, ["Basic", "Gatepost"]),
+        (CURL, {"api_key", "token"}, ["Bearer", "Basic"]),
         (CURL, {"session", "bearer", "api_key", "token"}, ["Bearer", "Basic", "Gatepost"]),
         # A browser would open a password dialog.
-        (SCRIPT, {"api_key", "session"}, ["Bearer", "Gatepost"]),
+        (SCRIPT, {"api_key", "session"}, ["Gatepost"]),
+        (SCRIPT, {"api_key", "bearer"}, ["Bearer"]),
         ([(b"X-Requested-With", b"XMLHttpRequest")], {"api_key"}, ["Bearer"]),
         (CURL, set(), ["Gatepost"]),
     ],
@@ -246,6 +251,38 @@ def test_a_401_has_a_challenge_for_each_scheme(
     found = values(response, "WWW-Authenticate")
 
     assert [challenge.split(" ")[0] for challenge in found] == schemes
+
+
+@pytest.mark.parametrize(
+    ("sent", "schemes"),
+    [
+        ((b"Authorization", b"Bearer gp_x"), ["Bearer", "Basic", "Gatepost"]),
+        ((b"X-API-Key", b"gp_x"), ["Bearer", "Basic", "Gatepost"]),
+        ((b"Authorization", b"Basic Z3B4"), ["Basic", "Gatepost"]),
+        ((b"authorization", b"BASIC Z3B4"), ["Basic", "Gatepost"]),
+    ],
+)
+def test_a_bad_key_is_told_in_the_scheme_that_it_came_by(sent: Field, schemes: list[str]) -> None:
+    admission = Admission(frozenset({"session", "api_key"}))
+    response = responses.rejected(
+        make_request([sent]), "unknown-key", admission, presented="api_key"
+    )
+    found = values(response, "WWW-Authenticate")
+
+    assert [challenge.split(" ")[0] for challenge in found] == schemes
+    assert ('error="invalid_token"' in found[0]) is (schemes[0] == "Bearer")
+
+
+@pytest.mark.parametrize("fields", [CURL, SCRIPT, NAVIGATION])
+@pytest.mark.parametrize("presented", [None, "api_key"])
+def test_a_route_may_name_its_challenges_itself(fields: list[Field], presented: str | None) -> None:
+    for schemes in (("basic",), ("bearer",), ("gatepost",), ("gatepost", "basic")):
+        admission = replace(ALL, challenges=schemes)
+        response = responses.rejected(
+            make_request(fields), "unknown-key", admission, presented=presented
+        )
+        found = values(response, "WWW-Authenticate")
+        assert tuple(challenge.split(" ")[0].lower() for challenge in found) == schemes
 
 
 @pytest.mark.parametrize("fields", [NAVIGATION, CURL])

@@ -1,6 +1,6 @@
 """What no single setting can know: names that must exist, routes that hide one another."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
@@ -10,7 +10,7 @@ from gateway.settings.bearer import BearerSettings
 from gateway.settings.coverage import shadowed_by
 from gateway.settings.document import Path, Problem
 from gateway.settings.providers import ProviderSettings
-from gateway.settings.routes import RouteSettings
+from gateway.settings.routes import CHALLENGES, RouteSettings
 from gateway.settings.scalars import quote, unknown_message
 from gateway.settings.schema import ServerSettings, SessionSettings, Settings
 from gateway.settings.tokens import TokenSettings
@@ -193,6 +193,7 @@ def _routes(draft: Draft) -> Iterator[Problem]:
             message = "bearer is not configured: no issuer's tokens are taken"
             yield Problem((*path, "credentials"), message)
         yield from _route_credentials(draft, route.settings, path)
+        yield from _route_challenges(draft, route.settings, path)
         hidden_by = shadowed_by(route.settings, earlier)
         if hidden_by:
             shown = ", ".join(f"routes[{names[it.name]}] {quote(it.name)}" for it in hidden_by)
@@ -218,6 +219,23 @@ def _route_credentials(draft: Draft, route: RouteSettings, path: Path) -> Iterat
         if section is not None and section not in draft.sections:
             message = f"{kind} is taken nowhere: the file has no {section}"
             yield Problem((*path, "credentials", number), message)
+
+
+def _route_challenges(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:
+    if route.passes_foreign:
+        return  # The app may take what the gateway does not.
+    taken: set[str] = set(route.credentials) or {"session", "bearer", *_SECTIONS}
+    taken -= {kind for kind, section in _SECTIONS.items() if section not in draft.sections}
+    if not draft.bearer:
+        taken.discard("bearer")
+    for number, scheme in enumerate(route.challenges):
+        if not CHALLENGES[scheme] & taken:
+            message = f"{scheme} is for {_listed(CHALLENGES[scheme])}, and this route takes none"
+            yield Problem((*path, "challenges", number), message)
+
+
+def _listed(kinds: Iterable[str]) -> str:
+    return ", ".join(sorted(kinds))
 
 
 def _route_providers(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:

@@ -1,6 +1,7 @@
 """Routes: which requests an entry covers, and what is asked of them."""
 
 import re
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated, Literal, Self
 
@@ -80,6 +81,14 @@ Day = Annotated[
     date, PlainValidator(_parse_date), WithJsonSchema({"type": "string", "format": "date"})
 ]
 
+# Schemes of `WWW-Authenticate`, and the credentials that are sent by each.
+Challenge = Literal["basic", "bearer", "gatepost"]
+CHALLENGES: Mapping[Challenge, frozenset[Credential]] = {
+    "basic": frozenset({"api_key"}),
+    "bearer": frozenset({"bearer", "token", "api_key"}),
+    "gatepost": frozenset({"session"}),
+}
+
 
 class RateLimitSettings(Section):
     """So many requests in a while.
@@ -123,6 +132,7 @@ class RouteSettings(Section):
         methods: Methods covered, upper case; empty means all.
         upstream: Name of the upstream; None only where the route forwards nothing.
         credentials: Kinds of credential taken; empty means all that are configured.
+        challenges: Schemes that a 401 names; empty means those of the credentials.
     """
 
     name: Text = Field(description="Unique; the label in metrics, audit and explain.")
@@ -152,6 +162,11 @@ class RouteSettings(Section):
     unauthenticated: Literal["auto", "sign_in", "reject"] = Field(
         "auto",
         description="auto: redirect a navigation to the sign-in, answer 401 to everything else.",
+    )
+    challenges: Annotated[tuple[Challenge, ...], OneOrMany()] = Field(
+        (),
+        description="Schemes that a 401 names, exactly: basic, bearer, gatepost (for sessions);"
+        " those of the credentials taken if not given.",
     )
     foreign_credentials: Literal["refuse", "pass"] = Field(
         "refuse",

@@ -118,6 +118,20 @@ ADDED = [
         "routes: [{name: a, path: /, access: signed_in, credentials: [token]}]",
         "4:62: routes[0].credentials[0]: token is taken nowhere: the file has no tokens",
     ),
+    (
+        "routes: [{name: a, path: /, access: signed_in, challenges: [gatepost, basic]}]",
+        "4:71: routes[0].challenges[1]: basic is for api_key, and this route takes none",
+    ),
+    (
+        "routes: [{name: a, path: /, access: signed_in, challenges: bearer}]",
+        "4:60: routes[0].challenges: bearer is for api_key, bearer, token, and this route takes"
+        " none",
+    ),
+    (
+        "api_keys: {}\nroutes: [{name: a, path: /, access: signed_in, credentials: api_key,"
+        " challenges: gatepost}]",
+        "5:82: routes[0].challenges: gatepost is for session, and this route takes none",
+    ),
     ("accounts: {}", "4:1: accounts: is not there yet"),
     ("forward_auth: {}", "4:1: forward_auth: is not there yet"),
     ("tests: []", "4:1: tests: is not there yet"),

@@ -10,6 +10,9 @@ import click
 from gateway.cli.options import config_option
 from gateway.errors import SettingsError
 
+# A configuration with warnings starts; one with errors, which exits 2, does not.
+_STRICT_STATUS = 1
+
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
@@ -17,8 +20,9 @@ def _count(number: int, noun: str) -> str:
 
 @click.command("check")
 @config_option
+@click.option("--strict", is_flag=True, help="Fail on a warning too: exit 1.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check_command(config: Path | None, as_json: bool) -> None:
+def check_command(config: Path | None, strict: bool, as_json: bool) -> None:
     """Check the configuration: print every error, exit 2 if there is one."""
     from gateway.settings.load import load
 
@@ -37,11 +41,14 @@ def check_command(config: Path | None, as_json: bool) -> None:
         "upstreams": len(settings.upstreams),
         "providers": len(settings.providers),
     }
+    failed = strict and bool(loaded.warnings)
     if as_json:
-        found = {"ok": True, "errors": [], "warnings": list(loaded.warnings), **counts}
+        found = {"ok": not failed, "errors": [], "warnings": list(loaded.warnings), **counts}
         click.echo(json.dumps(found))
-        return
-    for warning in loaded.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    shown = ", ".join(_count(number, noun.removesuffix("s")) for noun, number in counts.items())
-    click.echo(f"{loaded.source}: ok, {shown}")
+    else:
+        for warning in loaded.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        shown = ", ".join(_count(number, noun.removesuffix("s")) for noun, number in counts.items())
+        verdict = "not ok, there are warnings" if failed else "ok"
+        click.echo(f"{loaded.source}: {verdict}, {shown}")
+    sys.exit(_STRICT_STATUS if failed else 0)

@@ -8,6 +8,7 @@ from gateway.settings.access import ConditionSettings
 from gateway.settings.addresses import is_loopback
 from gateway.settings.api_keys import ApiKeySettings
 from gateway.settings.document import Document, Path, Problem
+from gateway.settings.other_proxies import other_proxies_forms
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote
 from gateway.settings.schema import Settings
@@ -29,6 +30,7 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *_api_keys(settings),
         *_tokens(settings),
         *_routes(settings),
+        *other_proxies_forms(settings),
     ]
 
 

@@ -1,9 +1,8 @@
 """From a document to `Settings`, or to every problem it has, in words a user can act on."""
 
 import re
-import types
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -15,8 +14,9 @@ from gateway.settings.document import Data, Document, Path, Problem, value_at
 from gateway.settings.environment import variable_for
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
-from gateway.settings.scalars import EMPTY, Section, kind_of, quote, unknown_message
+from gateway.settings.scalars import EMPTY, kind_of, quote, unknown_message
 from gateway.settings.schema import ServerSettings, SessionSettings, Settings
+from gateway.settings.shape import model_at
 from gateway.settings.tokens import TokenSettings
 from gateway.settings.upstreams import UpstreamSettings
 
@@ -188,7 +188,7 @@ def _unknown(document: Document, path: Path) -> Problem:
         return Problem(path, _unknown_variable(mark.base, path, known), mark.key)
     if isinstance(there, dict):
         known = [it for it in known if it not in there]
-    what = "condition" if _model_at(parent) is ConditionSettings else "setting"
+    what = "condition" if model_at(parent) is ConditionSettings else "setting"
     return Problem(parent, unknown_message(what, name, known), mark.key)
 
 
@@ -214,37 +214,5 @@ def _is_later(path: Path) -> bool:
 
 def _names(path: Path) -> list[str]:
     """The settings there are at `path`."""
-    model = _model_at(path)
+    model = model_at(path)
     return [] if model is None else list(model.model_fields)
-
-
-def _model_at(path: Path) -> type[Section] | None:
-    """The model that reads the mapping at `path`."""
-    found: list[Any] = [Settings]
-    for part in path:
-        found = [inner for form in found for inner in _inside(form, part)]
-    models = [form for form in found if isinstance(form, type) and issubclass(form, Section)]
-    return models[0] if models else None
-
-
-def _inside(form: Any, part: str | int) -> list[Any]:
-    """The forms the member `part` of a value of `form` may have."""
-    if isinstance(form, type) and issubclass(form, Section):
-        info = form.model_fields.get(str(part))
-        return [] if info is None else _forms(info.annotation)
-    origin, arguments = get_origin(form), get_args(form)
-    if origin is tuple and isinstance(part, int):
-        return _forms(arguments[0])
-    if origin is Mapping and isinstance(part, str):
-        return _forms(arguments[1])
-    return []
-
-
-def _forms(annotation: Any) -> list[Any]:
-    """`annotation` without `Annotated`, and each member of a union by itself."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        return _forms(get_args(annotation)[0])
-    if origin in (Union, types.UnionType):
-        return [form for argument in get_args(annotation) for form in _forms(argument)]
-    return [annotation]

@@ -39,6 +39,19 @@ def test_warnings_do_not_fail(run):
     assert result.stderr.startswith("warning: gatepost.yaml:1:13: public_url: http://a.example.com")
 
 
+def test_strict_makes_warnings_fail(run):
+    risky = RIGHT.replace("https://a", "http://a")
+
+    assert run(RIGHT, "--strict").exit_code == 0
+    result = run(risky, "--strict")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("warning: gatepost.yaml:1:13: public_url: ")
+    assert result.stdout.startswith("gatepost.yaml: not ok, there are warnings, 1 route")
+    result = run(risky, "--strict", "--json")
+    assert (result.exit_code, json.loads(result.stdout)["ok"]) == (1, False)
+    assert run("foo: 1\n", "--strict").exit_code == 2
+
+
 def test_every_error_is_printed_and_the_status_is_2(run):
     result = run("public_url: x\nfoo: 1\n")
 

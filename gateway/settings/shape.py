@@ -1,0 +1,46 @@
+"""What the schema takes at a path of the file."""
+
+import types
+from collections.abc import Mapping
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from gateway.settings.document import Path
+from gateway.settings.scalars import Section
+from gateway.settings.schema import Settings
+
+
+def forms_at(path: Path) -> list[Any]:
+    """The forms the value at `path` may have; none where there is no such setting."""
+    found: list[Any] = [Settings]
+    for part in path:
+        found = [inner for form in found for inner in _inside(form, part)]
+    return found
+
+
+def model_at(path: Path) -> type[Section] | None:
+    """The model that reads the mapping at `path`."""
+    models = [it for it in forms_at(path) if isinstance(it, type) and issubclass(it, Section)]
+    return models[0] if models else None
+
+
+def forms_of(annotation: Any) -> list[Any]:
+    """`annotation` without `Annotated`, and each member of a union by itself."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return forms_of(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return [form for argument in get_args(annotation) for form in forms_of(argument)]
+    return [annotation]
+
+
+def _inside(form: Any, part: str | int) -> list[Any]:
+    """The forms the member `part` of a value of `form` may have."""
+    if isinstance(form, type) and issubclass(form, Section):
+        info = form.model_fields.get(str(part))
+        return [] if info is None else forms_of(info.annotation)
+    origin, arguments = get_origin(form), get_args(form)
+    if origin is tuple and isinstance(part, int):
+        return forms_of(arguments[0])
+    if origin is Mapping and isinstance(part, str):
+        return forms_of(arguments[1])
+    return []

@@ -1,0 +1,348 @@
+"""What people of other proxies write: each is warned about, with the form that was meant."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import get_args, get_origin
+
+import pytest
+
+from gateway.errors import SettingsError
+from gateway.settings import meant
+from gateway.settings.load import load
+from gateway.settings.other_proxies import MEANT
+from gateway.settings.scalars import Section
+from gateway.settings.schema import Settings
+from gateway.settings.shape import forms_of
+
+FILE = """\
+public_url: https://a.example.com
+upstreams: {app: {url: "http://app:1"%s}}
+providers: {idp: {issuer: "https://id.example.com", client_id: x, client_auth: none%s}}
+"""
+EVERYTHING = ", {name: rest, prefix: /, access: signed_in}"
+
+
+@pytest.fixture
+def warnings(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    def warnings(text):
+        Path("gatepost.yaml").write_text(text, encoding="utf-8")
+        return [line.split(": ", 1)[1] for line in load(None, {}).warnings]
+
+    return warnings
+
+
+def route(entry):
+    return FILE % ("", "") + f"routes: [{{name: r, {entry}}}{EVERYTHING}]\n"
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("/admin/*", "prefix: /admin"),
+        ("/admin/**", "prefix: /admin"),
+        ("/admin/.*", "prefix: /admin"),
+        ("/*", "prefix: /"),
+        ("/admin*", "regex: /admin.*"),
+        ("/static/*.css", r"regex: /static/[^/]*\.css"),
+        ("/users/*/files", "regex: /users/[^/]*/files(/.*)?"),
+        ("/users/{id}", "regex: /users/[^/]+(/.*)?"),
+        ("/users/:id/files", "regex: /users/[^/]+/files(/.*)?"),
+        ("/users/<id>", "regex: /users/[^/]+(/.*)?"),
+        ("/admin$", "path: /admin"),
+        ("/(a|b)", "regex: /(a|b)(/.*)?"),
+        ("/api/v[0-9]+", "regex: /api/v[0-9]+(/.*)?"),
+        ("/a, /b", "prefix: [/a, /b]"),
+        ("/a,/b", "prefix: [/a, /b]"),
+    ],
+)
+def test_a_pattern_where_a_prefix_stands(warnings, written, expected):
+    assert warnings(route(f"prefix: '{written}', access: denied")) == [
+        f'routes[0].prefix: "{written}" is compared as it stands, and covers nothing else: '
+        f"write {expected}"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("/admin/*", "prefix: /admin"),
+        ("/users/{id}", "regex: /users/[^/]+"),
+        ("/api/v[0-9]+", "regex: /api/v[0-9]+"),
+        ("/a /b", "path: [/a, /b]"),
+    ],
+)
+def test_a_pattern_where_a_path_stands(warnings, written, expected):
+    [line] = warnings(route(f"path: ['{written}', /other], access: denied"))
+
+    assert line.startswith("routes[0].path[0]: ")
+    assert line.endswith(f": write {expected}")
+
+
+@pytest.mark.parametrize("text", ["/ok", "/a(1)", "/x.y-z", "/_next/[id].js", "/a:b", "/~kim", "/"])
+def test_a_plain_path_is_no_pattern(text):
+    assert meant.prefix_meant(text) is None
+    assert meant.path_meant(text) is None
+    assert meant.paths_only_meant(text) is None
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("^/setup", "covers no path below what it matches: write prefix: /setup"),
+        ("^/setup/", "covers no path below what it matches: write prefix: /setup"),
+        ("^/setup/?", "covers no path below what it matches: write prefix: /setup"),
+        (r"\A/setup", "covers no path below what it matches: write prefix: /setup"),
+        ("/setup(/|$)", "covers no path below what it matches: write prefix: /setup"),
+        ("^/a\\.b", "covers no path below what it matches: write prefix: /a.b"),
+        ("(?i)^/setup", "covers no path below what it matches: write regex: (?i)/setup(/.*)?"),
+        ("^/(a|b)", "covers no path below what it matches: write regex: /(a|b)(/.*)?"),
+        ("^/a|/b", "covers no path below what it matches: write regex: (?:/a|/b)(/.*)?"),
+        ("^/a/[^/]+", "covers no path below what it matches: write regex: /a/[^/]+(/.*)?"),
+        ("/setup", "covers this one path: write path: /setup, or prefix: /setup"),
+        ("/robots.txt", "covers this one path: write path: /robots.txt, or prefix: /robots.txt"),
+        ("/admin/*", "/* is any number of slashes here: write prefix: /admin"),
+        ("/a/*/b", "/* is any number of slashes here: write regex: /a/[^/]*/b"),
+        (r"\.css$", r"never matches, since a path begins with /: write regex: .*\.css"),
+        ("admin/.*", "never matches, since a path begins with /: write regex: /admin/.*"),
+        ("~ ^/api/.*", "never matches, since a path begins with /: write regex: /api/.*"),
+        (r"~* \.php$", r"never matches, since a path begins with /: write regex: .*\.php"),
+        (r"/x\?y=1", "only the path is matched, never a query: write prefix: /x"),
+        (
+            "https?://a/.*",
+            "only the path is matched: write the host as host:, and what follows it as regex:",
+        ),
+        ("/a%2Fb", "the path is matched decoded: write the characters themselves, without %"),
+    ],
+)
+def test_a_regex_that_covers_less_than_it_seems_to(warnings, written, expected):
+    assert warnings(route(f"regex: '{written}', access: denied")) == [
+        f"routes[0].regex: {expected}"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "^/setup$",
+        "^/setup/.*$",
+        "^/setup(/.*)?$",
+        ".*\\.css",
+        "/api/v[0-9]+",
+        "/api/v[0-9]+/reports/.*",
+        "/foo/?",
+        "/a[/*]b",
+        "(/a|/b)/.*",
+        "/robots\\.txt$",
+    ],
+)
+def test_a_regex_that_says_what_it_covers(text):
+    assert meant.regex_meant(text) is None
+
+
+@pytest.mark.parametrize(
+    ("entry", "expected"),
+    [
+        (
+            "prefix: /a, access: denied, methods: '*'",
+            'methods: "*" is no method: leave methods out',
+        ),
+        ("prefix: /a, access: denied, methods: any", 'methods: "ANY" is no method: leave methods'),
+        (
+            "prefix: /a, access: denied, methods: GET|POST",
+            'methods: "GET|POST" is one method: write [GET, POST]',
+        ),
+        *(
+            (f"prefix: /a, access: {{deny: [{{{condition}}}]}}", f"access.deny[0].{expected}")
+            for condition, expected in (
+                (
+                    "email: '*@example.com'",
+                    'email: "*@example.com" is one address: there are no wildcards, write '
+                    "email_domain: example.com",
+                ),
+                ("email: 'kim*@example.com'", 'email: "kim*@example.com" is one address: there'),
+                ("user: '*@a.example'", 'user: "*@a.example" is compared as it stands: there are'),
+                ("user: '*'", 'user: "*" is compared as it stands: there are no wildcards'),
+                ("group: 'admin*'", 'group: "admin*" is compared as it stands: there are no wild'),
+                ("group: '^admins$'", 'group: "^admins$" is compared as it stands: it is no reg'),
+                ("group: 'role:a'", 'group: "role:a" is one name: if role: says what it is, write'),
+                ("group: 'a, b'", 'group: "a, b" is one name: write [a, b]'),
+                ("role: 'a,b'", 'role: "a,b" is one name: write [a, b]'),
+                ("scope: 'a b'", 'scope: "a b" is one scope: write [a, b]'),
+                ("scope: 'a:*'", 'scope: "a:*" is compared as it stands: there are no wildcards'),
+                ("acr: '*'", 'acr: "*" is compared as it stands'),
+                ("amr: '*'", 'amr: "*" is compared as it stands'),
+                ("method: '*'", 'method: "*" is no method'),
+                ("header: {X-A: 'a*'}", 'header.X-A: "a*" is compared as it stands'),
+                ("header: {'X-*': a}", 'header["X-*"]: "X-*" is the name of one field'),
+                ("claim: {a: 'b*'}", 'claim.a: "b*" is compared as it stands'),
+                (
+                    "claim: {realm_access.roles: b}",
+                    'claim["realm_access.roles"]: "realm_access.roles" is the name of one claim: '
+                    "for a member of an object write /realm_access/roles",
+                ),
+            )
+        ),
+    ],
+)
+def test_a_wildcard_a_list_or_a_scheme_in_a_rule(warnings, entry, expected):
+    [line] = [it for it in warnings(route(entry)) if "several issuers" not in it]
+
+    assert line.startswith(f"routes[0].{expected}")
+
+
+@pytest.mark.parametrize(
+    ("upstream", "provider", "rest", "expected"),
+    [
+        (", logout_paths: '/out/*'", "", "", "upstreams.app.logout_paths: "),
+        (
+            ", request_headers: {remove: 'X-Debug-*'}",
+            "",
+            "",
+            "upstreams.app.request_headers.remove",
+        ),
+        (", request_headers: {set: {'X-*': a}}", "", "", "upstreams.app.request_headers.set["),
+        (", request_headers: {set: {X-U: $remote_user}}", "", "", "upstreams.app.request_headers."),
+        (", request_headers: {set: {X-U: '{{ .User }}'}}", "", "", "upstreams.app.request_headers"),
+        (", response_headers: {remove: 'X-*'}", "", "", "upstreams.app.response_headers.remove"),
+        (
+            ", response_headers: {set: {X-U: '{user}'}}",
+            "",
+            "",
+            "upstreams.app.response_headers.set",
+        ),
+        (", response_headers: {set: {'X-*': a}}", "", "", "upstreams.app.response_headers.set["),
+        (
+            ", identity: {headers: {X-U: '%{REMOTE_USER}'}}",
+            "",
+            "",
+            "upstreams.app.identity.headers",
+        ),
+        (", identity: {headers: {'X-*': '{user}'}}", "", "", "upstreams.app.identity.headers["),
+        (
+            ", identity: {assertion: {header: 'X-*'}}",
+            "",
+            "",
+            "upstreams.app.identity.assertion.hea",
+        ),
+        (
+            ", identity: {assertion: {audience: '*'}}",
+            "",
+            "",
+            "upstreams.app.identity.assertion.aud",
+        ),
+        ("", ", claims: {roles: realm_access.roles}", "", "providers.idp.claims.roles: "),
+        ("", ", claims: {groups: ['groups[*]', a]}", "", "providers.idp.claims.groups[0]: "),
+        ("", ", scopes: [openid, 'profile email']", "", "providers.idp.scopes[1]: "),
+        ("", "", "bearer: [{issuer: 'https://i', audiences: '*'}]", "bearer[0].audiences: "),
+        (
+            "",
+            "",
+            "bearer: [{issuer: 'https://i/.well-known/openid-configuration', audiences: a}]",
+            "bearer[0].issuer: is the address of the metadata: write issuer: https://i",
+        ),
+        ("", "", "api_keys: {header: 'X-*'}", "api_keys.header: "),
+        ("", "", "api_keys: {grantable_scopes: '*'}", "api_keys.grantable_scopes: "),
+        ("", "", "data_dir: ~/gatepost", "data_dir: is a directory called ~: write the whole path"),
+        ("", "", "data_dir: file:///x", "data_dir: is a path, and no URL: leave file: out"),
+        ("", "", "audit: {file: '-'}", "audit.file: is a file called -: write stdout or stderr"),
+        (
+            "",
+            "",
+            "tokens: {clients: {ios: {provider: idp, audiences: '*'}}}",
+            "tokens.clients.ios.audiences: ",
+        ),
+    ],
+)
+def test_a_pattern_in_another_setting(warnings, upstream, provider, rest, expected):
+    [line] = warnings(FILE % (upstream, provider) + rest)
+
+    assert line.startswith(expected)
+
+
+def test_a_plain_text_of_every_kind_is_taken_without_a_word(warnings):
+    text = route(
+        "prefix: /a, methods: [GET, PROPFIND], access: {allow: [{user: kim@example.com,"
+        " group: ['cn=a,ou=b', /admins], role: 'a:b', scope: 'reports:read', acr: 'urn:x', amr: a,"
+        " email: k+1@example.com, email_domain: '@example.com', header: {X-A: a b},"
+        " claim: {'https://example.com/roles': 'true', 'cognito:groups': a, /a/b: c}}]}"
+    )
+
+    assert warnings(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        FILE.replace("https://a.example.com", "a.example.com") % ("", ""),
+        FILE.replace("https://a.example.com", "https://*.example.com") % ("", ""),
+        FILE % ("", "") + "server: {trusted_proxies: '*'}",
+        FILE % ("", "") + "server: {trusted_proxies: private_ranges}",
+        FILE % ("", "") + "server: {trusted_proxies: '10.0.0.*'}",
+        FILE % ("", "") + "server: {trusted_proxies: '10.0.0.0/8,172.16.0.0/12'}",
+        FILE % ("", "") + "server: {listen: '*:8080'}",
+        FILE % ("", "") + "server: {listen: 'tcp://0.0.0.0:8080'}",
+        FILE % ("", "") + "server: {admin_hosts: '*'}",
+        FILE % ("", "") + "sessions: {cookie: {domain: '*.example.com'}}",
+        FILE.replace("http://app:1", "app:1") % ("", ""),
+        FILE.replace("http://app:1", "h2c://app:1") % ("", ""),
+        FILE % ("", ", scopes: openid profile email"),
+        route("prefix: /a, host: '^a', access: denied"),
+        route("prefix: /a, host: 'https://a', access: denied"),
+        route("prefix: /a, host: .example.com, access: denied"),
+        route("path: '/a?b=1', access: denied"),
+        route("path: ^/a, access: denied"),
+        route("prefix: '= /a', access: denied"),
+        route("prefix: /a/, access: denied"),
+        route("regex: '*.css', access: denied"),
+        route("prefix: /a, methods: 'GET,POST', access: denied"),
+        route("prefix: /a, access: {allow: {email: '@example.com'}}"),
+        route("prefix: /a, access: {allow: {email: 'a@b.example,c@d.example'}}"),
+        route("prefix: /a, access: {allow: {email_domain: '*'}}"),
+        route("prefix: /a, access: {allow: {email_domain: '*.example.com'}}"),
+        route("prefix: /a, access: {allow: {email_domain: 'a.example,b.example'}}"),
+        route("prefix: /a, access: {allow: {ip: '10.0.0.*'}}"),
+        route("prefix: /a, access: {allow: {ip: '10.0.0.1-10.0.0.9'}}"),
+        route("prefix: /a, access: {allow: {provider: '*'}}"),
+        route("prefix: /a, credentials: '*', access: denied"),
+    ],
+)
+def test_what_can_mean_nothing_here_is_an_error(warnings, text):
+    with pytest.raises(SettingsError):
+        warnings(text)
+
+
+# Free text for which no other proxy has another meaning, and what is checked by its own type.
+LITERAL = (
+    *("public_url", "secret", "secret_file", "store", "server.", "sessions."),
+    *(f"upstreams.*.{it}" for it in ("url", "host", "tls.", "request_fields_kept")),
+    "upstreams.*.request_headers.set.*.file",
+    *(f"providers.*.{it}" for it in ("client_", "label", "authorize_params.")),
+    *("bearer.*.introspection.", "api_keys.static.*.name", "api_keys.static.*.sha256"),
+    *(f"tokens.clients.*.{it}" for it in ("provider", "client_id", "redirect_uris")),
+    *(f"routes.*.{it}" for it in ("name", "host", "upstream", "deprecated.link")),
+    *(f"routes.*.access.{it}.*.email_domain" for it in ("allow", "deny")),
+    *(f"routes.*.access.{it}.*.provider" for it in ("allow", "deny")),
+)
+
+
+def texts(form, path=()):
+    """The name of every setting that takes any text, with * for the names that a file chooses."""
+    if isinstance(form, type) and issubclass(form, Section):
+        for name, field in form.model_fields.items():
+            for inner in forms_of(field.annotation):
+                yield from texts(inner, (*path, name))
+    elif get_origin(form) in (tuple, Mapping):
+        for inner in forms_of(get_args(form)[get_origin(form) is Mapping]):
+            yield from texts(inner, (*path, "*"))
+    elif form in (str, Path):
+        yield ".".join(path)
+
+
+def test_every_text_of_the_schema_is_judged_or_known_to_be_literal():
+    every = set(texts(Settings))
+    judged = {".".join(pattern) for pattern in MEANT}
+
+    assert {it for it in every - judged if not it.startswith(LITERAL)} == set()
+    assert {it for it in judged - every if not it.endswith(".keys")} == set()

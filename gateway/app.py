@@ -140,7 +140,7 @@ class Gateway:
         front.every_tick(audit.flush)
         for kept, credential in ((sessions, "session"), (tokens.sessions, "token")):
             kept.on_end(front.tunnels.end_session)
-            kept.watch(partial(front.tunnels.sessions, credential))
+            kept.watch(partial(front.tunnel_sessions, credential))
         keys.on_revoke(front.tunnels.end_key)
         keys.watch(front.tunnels.keys)
         metrics.gauges["gatepost_tunnels_active", ()] = lambda: len(front.tunnels)

@@ -153,12 +153,14 @@ class Exchange:
         status: Of the response passed on; 0 while nothing of it was.
         sent_at: When the request's head went out; 0 before.
         active_at: When bytes last moved, either way.
+        heard_at: When the client of a tunnel last sent something; 0 before.
         is_tunnel: Whether the protocol was switched.
     """
 
     # Here and not in `__init__`, which runs once a request, as long as nothing changes them.
     status = 0
     sent_at = 0.0
+    heard_at = 0.0
     is_tunnel = False
     _buffer = b""
     _chunk_out = False
@@ -212,7 +214,7 @@ class Exchange:
 
     def send_raw(self, data: bytes) -> None:
         """Pass on bytes of a tunnel."""
-        self.active_at = self._ticker.now
+        self.active_at = self.heard_at = self._ticker.now
         if self._connection is not None:
             self._connection.write_on(data)
 

@@ -179,6 +179,11 @@ class ClientConnection(Line):
             self.resume_reading()
             self._read_requests()
 
+    @property
+    def heard_at(self) -> float:
+        """See Closable."""
+        return 0.0 if self._exchange is None else self._exchange.heard_at
+
     # What the front says.
 
     def tick(self, now: float) -> None:

@@ -106,6 +106,10 @@ class Front:
         self._retired += self._upstreams
         self.pipeline, self.limits, self._upstreams = pipeline, limits, upstreams
 
+    def tunnel_sessions(self, credential: str) -> dict[str, float]:
+        """The sessions that have a tunnel open; see `Tunnels.sessions`."""
+        return self.tunnels.sessions(credential, self.clock() - self.loop_time())
+
     def upstream_connections(self) -> dict[tuple[str, str], int]:
         """How many there are, by the upstream's name and ``idle`` or ``busy``."""
         counts: dict[tuple[str, str], int] = {}

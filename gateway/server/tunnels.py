@@ -7,7 +7,11 @@ from gateway.audit import Entry
 
 
 class Closable(Protocol):
-    """One end of a tunnel."""
+    """The client's end of a tunnel."""
+
+    @property
+    def heard_at(self) -> float:
+        """When the client last sent something, in loop time; 0 where it never did."""
 
     def abort(self) -> None:
         """Close it at once."""
@@ -30,13 +34,20 @@ class Tunnels:
         """A tunnel, or what never was one, is gone."""
         self._open.pop(tunnel, None)
 
-    def sessions(self, credential: str) -> set[str]:
-        """The sessions, proven by this kind of credential, that have a tunnel open."""
-        return {
-            it.session_id
-            for it in self._open.values()
-            if it.session_id is not None and it.identity.credential == credential
-        }
+    def sessions(self, credential: str, loop_began_at: float) -> dict[str, float]:
+        """The sessions, proven by this kind of credential, that have a tunnel open.
+
+        With when the client last sent something through one, in seconds since the epoch, 0 where
+        it never did; `loop_began_at` is when loop time was 0.
+        """
+        found: dict[str, float] = {}
+        for tunnel, it in self._open.items():
+            session_id = it.session_id
+            if session_id is not None and it.identity.credential == credential:
+                heard_at = tunnel.heard_at
+                used_at = heard_at + loop_began_at if heard_at else 0.0
+                found[session_id] = max(used_at, found.get(session_id, 0.0))
+        return found
 
     def keys(self) -> set[str]:
         """The API keys that have a tunnel open."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import partial
 from hashlib import sha256
@@ -135,6 +135,8 @@ class SessionManager:
             entry = self._keeping.remember(ticket, session, record, now)
         elif entry.body_digest == sha256(record.body).digest():
             self.contact.answered(entry, now)
+        # Another worker may have seen it used since.
+        entry.last_seen_at = max(entry.last_seen_at, session.last_seen_at)
         return session if entry.is_live(now, self.limits) else None
 
     async def create(
@@ -288,12 +290,14 @@ class SessionManager:
         self._refresher.ask, self._refresher.heard = ask, heard
         self._keeping.refreshes = True
 
-    def watch(self, session_ids: Callable[[], Iterable[str]]) -> None:
-        """Look whether the sessions that `session_ids` names still live, though nobody asks.
+    def watch(self, uses: Callable[[], Mapping[str, float]]) -> None:
+        """Look whether the sessions that `uses` names still live, though nobody asks.
+
+        It says when each was used without any request, in seconds since the epoch; 0 for never.
 
         Those whose limits have passed are told to the listeners of `on_end`.
         """
-        self._upkeep.watch(session_ids)
+        self._upkeep.watch(uses)
 
     async def start(self) -> None:
         """Listen to the other workers, and write times of use from now on."""

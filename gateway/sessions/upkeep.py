@@ -7,7 +7,7 @@ the background task.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Protocol
 
@@ -96,10 +96,20 @@ class Upkeep:
         self._wake = wake
         self._task: asyncio.Task[None] | None = None
         self._watch = Watch(contact, clock, self._look_at, endings.interrupt)
+        self._ask_uses: Callable[[], Mapping[str, float]] = dict
+        self._uses: Mapping[str, float] = {}
 
-    def watch(self, session_ids: Callable[[], Iterable[str]]) -> None:
-        """Look whether the sessions that `session_ids` names still live, though nobody asks."""
-        self._watch.names = session_ids
+    def watch(self, uses: Callable[[], Mapping[str, float]]) -> None:
+        """Look whether the sessions that `uses` names still live, though nobody asks.
+
+        `uses` says when each was used, in seconds since the epoch, without any request.
+        """
+        self._ask_uses = uses
+        self._watch.names = self._read_uses
+
+    def _read_uses(self) -> Iterable[str]:
+        self._uses = self._ask_uses()
+        return self._uses
 
     def call(self, entry: CachedSession) -> None:
         """Have the background task look after `entry` soon."""
@@ -190,13 +200,27 @@ class Upkeep:
             await self._touch(entry, data, record, info)
 
     async def _look_at(self, session_id: str) -> float:
-        """End a watched session on this worker if it is over; when it would be, if not used."""
+        """End a watched session on this worker if it is over, else write when it was used.
+
+        Gives when to look again.
+        """
         now = self._clock()
         data = await self._store.get(storage_key(session_id))
-        info = records.open_info(self._terms.sealer, session_id, records.unpack(data))
-        limits, seen_at = self._terms.limits, self._last_seen(session_id, info)
+        record = records.unpack(data)
+        info = records.open_info(self._terms.sealer, session_id, record)
+        limits, used_at = self._terms.limits, self._uses.get(session_id, 0.0)
+        known = self._cache.of(session_id)
+        if known is not None:
+            known.last_seen_at = max(known.last_seen_at, used_at)
+        seen_at = max(self._last_seen(session_id, info), used_at)
         if data is None or (info is not None and not limits.allow(info.created_at, seen_at, now)):
             self._endings.forget(session_id)
+        elif record is not None and info is not None and used_at:
+            try:
+                await self._write_use(seen_at, data, record, info)
+            except StoreUnavailableError as error:
+                _log.warning("sessions: a time of use is not written: %s", error)
+            return min(now + touch_s(limits), seen_at + limits.idle_s)
         return seen_at + limits.idle_s
 
     def _last_seen(self, session_id: str, info: SessionInfo | None) -> float:
@@ -208,8 +232,14 @@ class Upkeep:
         self, entry: CachedSession, data: bytes, record: Record, info: SessionInfo
     ) -> None:
         used_at = entry.last_seen_at
-        if abs(used_at - info.last_seen_at) < touch_s(self._terms.limits):
-            return
-        sealed = records.touched(self._terms.sealer, info, record, used_at)
-        if await swap(self._store, data, sealed, info, self._terms, self._clock()):
+        if await self._write_use(used_at, data, record, info):
             entry.written_at = used_at
+
+    async def _write_use(
+        self, used_at: float, data: bytes, record: Record, info: SessionInfo
+    ) -> bool:
+        """Write that a session was used, unless the store knows as much; whether it was written."""
+        if abs(used_at - info.last_seen_at) < touch_s(self._terms.limits):
+            return False
+        sealed = records.touched(self._terms.sealer, info, record, used_at)
+        return await swap(self._store, data, sealed, info, self._terms, self._clock())

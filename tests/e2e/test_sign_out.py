@@ -39,7 +39,19 @@ async def app(connection):
         await connection.send(SWITCHING)
         while piece := await connection.reader.read(100):
             await connection.send(piece)
+            if piece == b"chatter":
+                await chatter(connection)
         return
+
+
+async def chatter(connection):
+    """Go on sending until the gateway closes."""
+    try:
+        while True:
+            await connection.send(b"x")
+            await asyncio.sleep(0.1)
+    except ConnectionError:
+        pass
 
 
 @dataclass
@@ -51,14 +63,21 @@ class Tunnel:
         self.writer.write(b"ping")
         return await self.reader.readexactly(4) == b"ping"
 
-    async def closed(self) -> bool:
+    async def rest(self) -> bytes:
+        """What still comes until the gateway closes; a reset counts as a close."""
+        got = b""
         try:
             async with asyncio.timeout(PATIENCE_S):
-                return await self.reader.read() == b""
+                while piece := await self.reader.read(1000):
+                    got += piece
         except ConnectionError:
-            return True
+            pass
         finally:
             self.writer.close()
+        return got
+
+    async def closed(self) -> bool:
+        return await self.rest() == b""
 
 
 async def open_tunnel(cluster: Cluster, number: int, cookie: str) -> Tunnel:
@@ -237,6 +256,31 @@ async def test_a_tunnel_ends_when_its_sessions_idle_time_is_over(start):
 
         assert await tunnel.closed()
         assert (await ask(cookie, "GET", f"{cluster.origin}/page", cluster.origin))[0] == 401
+
+
+async def test_what_a_client_sends_through_a_tunnel_is_use_of_its_session(start):
+    cluster = await start(sessions={"idle_timeout": "2s", "absolute_timeout": "1h"})
+    async with browser() as session:
+        cookie = await sign_in(session, cluster, "ann")
+        tunnel = await open_tunnel(cluster, 1, cookie)
+
+        # Somebody types, for three times as long.
+        for _ in range(24):
+            await asyncio.sleep(0.25)
+            assert await tunnel.is_open()
+        assert (await ask(cookie, "GET", f"{cluster.origin}/page", cluster.origin))[0] == 200
+        assert await tunnel.closed()
+        assert (await ask(cookie, "GET", f"{cluster.origin}/page", cluster.origin))[0] == 401
+
+
+async def test_what_an_app_sends_through_a_tunnel_is_no_use(start):
+    cluster = await start(sessions={"idle_timeout": "2s", "absolute_timeout": "1h"})
+    async with browser() as session:
+        cookie = await sign_in(session, cluster, "ann")
+        tunnel = await open_tunnel(cluster, 1, cookie)
+        tunnel.writer.write(b"chatter")
+
+        assert set(await tunnel.rest()) == {*b"chatter"} | {*b"x"}
 
 
 async def test_a_tunnel_ends_with_the_absolute_limit(start):

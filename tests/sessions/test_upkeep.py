@@ -79,7 +79,7 @@ async def test_what_is_watched_ends_when_nobody_uses_it(make_manager, sign_in, c
     await other.load(cookie, clock.now)
     heard = []
     other.on_end(heard.append)
-    other.watch(lambda: [session.session_id])
+    other.watch(lambda: {session.session_id: 0.0})
     for _ in range(3):
         clock.now += 45
         assert await worker.load(cookie, clock.now) is not None
@@ -94,12 +94,78 @@ async def test_what_is_watched_ends_when_nobody_uses_it(make_manager, sign_in, c
     assert heard == [session.session_id]
 
 
+async def test_what_goes_through_a_tunnel_is_use_and_written_once_a_minute(
+    make_manager, sign_in, clock, store
+):
+    limits = Limits(idle_s=3600, absolute_s=864000)
+    worker, other = await make_manager(limits=limits), await make_manager(limits=limits)
+    cookie, session = await sign_in(worker)
+    heard, used_at = [], {}
+    worker.on_end(heard.append)
+    worker.watch(lambda: used_at)
+    store.calls.clear()
+    for _ in range(2 * 3600):
+        clock.now += 1
+        used_at[session.session_id] = clock.now
+        await worker.upkeep()
+
+    assert heard == []
+    assert 118 <= store.calls.count("compare_and_swap") <= 121
+    assert await other.load(cookie, clock.now) is not None
+    assert worker.peek(cookie, clock.now) or await worker.look_up(cookie, clock.now)
+    # Nothing more is sent.
+    for elapsed_s, expected in [(3599, []), (1, [session.session_id])]:
+        clock.now += elapsed_s
+        await worker.upkeep()
+        assert heard == expected
+    assert await other.load(cookie, clock.now + 3600) is None
+
+
+@pytest.mark.parametrize("idle_s", [2, 10, 60, 600])
+async def test_a_tunnel_in_use_outlives_a_short_idle_time(
+    make_manager, sign_in, clock, store, idle_s
+):
+    limits = Limits(idle_s=idle_s, absolute_s=864000)
+    worker, other = await make_manager(limits=limits), await make_manager(limits=limits)
+    cookie, session = await sign_in(worker)
+    heard, used_at = [], {}
+    worker.on_end(heard.append)
+    worker.watch(lambda: used_at)
+    for _ in range(100):
+        clock.now += idle_s / 25
+        used_at[session.session_id] = clock.now
+        await worker.upkeep()
+        assert await other.look_up(cookie, clock.now) is not None
+
+    assert heard == []
+
+
+async def test_a_use_that_cannot_be_written_closes_no_tunnel(
+    manager, sign_in, clock, store, monkeypatch
+):
+    _, session = await sign_in(manager)
+    closed, used_at = [], {}
+    manager.on_end(closed.append)
+    manager.watch(lambda: used_at)
+
+    async def fail(*_, **__):
+        raise StoreUnavailableError("full")
+
+    monkeypatch.setattr(store, "compare_and_swap", fail)
+    for _ in range(20):
+        clock.now += 61
+        used_at[session.session_id] = clock.now
+        await manager.upkeep()
+
+    assert closed == []
+
+
 async def test_what_is_watched_ends_though_no_message_came(make_manager, sign_in, clock, store):
     worker, other = await make_manager(), await make_manager()
     cookie, session = await sign_in(worker)
     heard = []
     other.on_end(heard.append)
-    other.watch(lambda: [session.session_id])
+    other.watch(lambda: {session.session_id: 0.0})
     await other.upkeep()
     store.mute = True
     await worker.end(cookie)
@@ -120,7 +186,7 @@ async def test_without_the_store_what_is_watched_is_closed_after_the_time_of_gra
     cookie, session = await sign_in(manager)
     closed = []
     manager.on_end(closed.append)
-    manager.watch(lambda: [session.session_id])
+    manager.watch(lambda: {session.session_id: 0.0})
     await manager.upkeep()
     store.down = True
     store.lose_contact()
@@ -140,7 +206,7 @@ async def test_a_store_that_reads_and_does_not_write_closes_nothing(
     cookie, session = await sign_in(manager)
     closed, tried = [], []
     manager.on_end(closed.append)
-    manager.watch(lambda: [session.session_id])
+    manager.watch(lambda: {session.session_id: 0.0})
 
     async def fail(*_, **__):
         tried.append(clock.now)
@@ -190,7 +256,7 @@ async def test_after_a_gap_what_is_watched_is_looked_at_at_once(
     cookie, session = await sign_in(manager)
     heard = asyncio.Queue()
     other.on_end(heard.put_nowait)
-    other.watch(lambda: [session.session_id])
+    other.watch(lambda: {session.session_id: 0.0})
     await other.upkeep()
     store.mute = True
     await manager.end(cookie)

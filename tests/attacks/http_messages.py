@@ -174,7 +174,7 @@ async def _dripping(lab: Lab) -> None:
     async def drip(connection: RawConnection) -> None:
         await connection.read_head()
         await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n{")
-        while True:
+        while not connection.writer.is_closing():
             await connection.send(b" ")
             await asyncio.sleep(0.01)
 

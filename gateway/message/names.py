@@ -24,6 +24,11 @@ _OWN_NAMES = frozenset(
         b"x-method-override",
         # CGI makes HTTP_PROXY of it (httpoxy, CVE-2016-5385).
         b"proxy",
+        # What an app's server cuts off the path before the app routes it: gunicorn takes the first
+        # two from its own machine by default (`forwarder_headers`), Daphne the third from anybody.
+        b"script-name",
+        b"path-info",
+        b"daphne-root-path",
     }
 )
 # What other proxies and gateways say.  Removed unless `request_fields_kept` names them.

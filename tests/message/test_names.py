@@ -36,6 +36,9 @@ SPOOFED = [
     b"True-Client-IP",
     b"Client-IP",
     b"Proxy",
+    b"Script-Name",
+    b"Path-Info",
+    b"Daphne-Root-Path",
     b"Gatepost-Assertion",
     b"Gatepost-Whatever",
 ]
@@ -107,6 +110,7 @@ def test_an_upstream_may_ask_for_what_other_proxies_say(name):
     [
         b"Remote-User", b"X-Remote-User", b"X-Auth-User", b"X-Forwarded-For", b"X-Forwarded-User",
         b"Forwarded", b"Gatepost-Assertion", b"X-HTTP-Method-Override", b"Proxy", b"Cookie",
+        b"Script-Name", b"Path-Info", b"Daphne-Root-Path",
         b"Host", b"X-Request-Id", b"Accept",
     ],
 )  # fmt: skip

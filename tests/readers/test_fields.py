@@ -93,6 +93,20 @@ async def test_no_spelling_of_a_field_is_read_for_one_of_the_gateways(world: Wor
         assert_told(world, answer, one)
 
 
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "Script-Name", "PATH_INFO", "X-Script-Name"])
+async def test_no_field_has_an_app_read_another_path(world: World, name):
+    sent = [
+        world.make("/open/admin", f"{spelling}: {value}")
+        for spelling in (name, name.lower(), name.title())
+        for value in ("/open", "/open/", "/admin")
+    ]
+
+    for answer in await world.ask(*sent):
+        seen = seen_by_app(answer)
+        assert seen is not None, answer
+        assert set(seen["paths"]) == {"/open/admin"}
+
+
 @pytest.mark.parametrize("name", ["X_API_Key", "X.API.Key", "x~api~key", "X-API_KEY"])
 async def test_an_alias_of_the_keys_field_never_reaches_the_app(world: World, name):
     sent = [

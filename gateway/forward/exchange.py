@@ -317,7 +317,8 @@ class Exchange:
         # A kept connection may be closed by the upstream just as a request is sent on it.  Once
         # more is safe where no byte of an answer came and no byte of the body was used up: the
         # method allows it, or the upstream cannot have had the whole request.
-        untouched = not (connection.fresh or self.status or self._buffer or self._sent_body)
+        answered = self.status or self._interim or self._buffer
+        untouched = not (connection.fresh or answered or self._sent_body)
         whole = self._outbound.of.length == 0
         return untouched and not self._retried and (self._outbound.repeatable or not whole)
 

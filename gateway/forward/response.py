@@ -20,6 +20,7 @@ HOP_BY_HOP = frozenset(
 )
 # Options of Connection that name no field.
 _USUAL_OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade"})
+_FRAMING = frozenset({b"content-length"})
 NO_BODY_STATUS = frozenset({204, 304})
 SWITCHING_PROTOCOLS = 101
 
@@ -81,7 +82,8 @@ class ResponseRules:
         return kept, b"set-cookie" in names
 
     def _picked(self, head: ResponseHead, owned: AppCookies | None) -> list[bytes]:
-        special = self._special.union(map(fold, head.connection))
+        # Content-Length frames the answer for the client, whatever Connection says of it.
+        special = self._special.union(map(fold, head.connection)) - _FRAMING
         found = []
         for name, line in zip(head.names, head.lines, strict=True):
             if name in special:

@@ -219,6 +219,24 @@ async def test_nothing_is_sent_again_once_an_answer_has_begun(raw_upstream, gate
     assert upstream.connections == 1
 
 
+@pytest.mark.parametrize("status", [100, 102, 103])
+@pytest.mark.parametrize(
+    "sent", [GET, request("/", "Expect: 100-continue", "Content-Length: 2", method="POST")]
+)
+async def test_nothing_is_sent_again_after_an_interim_answer(raw_upstream, gateway, sent, status):
+    async def handle(connection):
+        await connection.read_head()
+        await connection.send(OK)
+        if await connection.read_head():
+            await connection.send(b"HTTP/1.1 %d Interim\r\n\r\n" % status)
+
+    upstream = await raw_upstream(handle)
+    client = await (await gateway(upstream.url)).client()
+    assert (await client.ask(GET)).status == 200
+    assert (await client.ask(sent)).status == 502
+    assert upstream.connections == 1
+
+
 LEAVING = {
     "while it waits": (GET, b""),
     "amid its upload": (post(1000, b"half"), b""),

@@ -14,6 +14,12 @@ def test_all_passes_as_sent_less_what_belongs_to_one_connection():
     assert ResponseRules().lines(head, None) == b"A:  1 \r\nc_d: \xff\r\n"
 
 
+def test_naming_the_length_in_connection_does_not_remove_it():
+    head = head_of(b"Connection: content-length, b", b"Content-Length: 2", b"B: 2")
+
+    assert ResponseRules().lines(head, None) == b"Content-Length: 2\r\n"
+
+
 def test_no_field_is_no_line():
     assert ResponseRules().lines(head_of(), None) == b""
 

@@ -1,14 +1,20 @@
 """Sign-ins under way in one browser: a sealed cookie each, at most five, the oldest dropped.
 
 Nothing is kept at the gateway, so unfinished sign-ins cost nothing, and one in each of two tabs
-can be finished in any order.
+can be finished in any order.  One that was dropped is begun anew when the browser comes back:
+where it was to end stands in a sealed note that went to the provider with the state.
 """
 
 import json
+import logging
+import secrets
+import zlib
+from dataclasses import replace
 from hashlib import sha256
 from typing import NamedTuple
 
 from gateway.endpoints.cookies import (
+    MAX_COOKIE_BYTES,
     CookieRules,
     cookies_beginning,
     names_beginning,
@@ -19,22 +25,36 @@ from gateway.endpoints.cookies import (
 )
 from gateway.message.request import Request
 from gateway.message.response import FieldList
+from gateway.message.return_to import MAX_RETURN_TO_CHARS
 from gateway.oidc.flow import FLOW_TTL_S, Flow, decode_flow, encode_flow
 from gateway.sessions.sealing import Sealer
 
+_log = logging.getLogger(__name__)
+
 MAX_FLOWS = 5
+# Some providers take no more than 2,000 characters of state.
+_MAX_NOTED_CHARS = 1000
+_BROWSER_BYTES = 12
 # Kept for longer than it is good, so that who comes back late is told why it failed.
 _KEPT_S = 2 * FLOW_TTL_S
 LOOP_SIGN_INS = 3
 LOOP_S = 30
-_FLOW, _LOOP = "flow", "done"
+_FLOW, _LOOP, _NOTE = "flow", "done", "note"
 
 
 class KeptFlow(NamedTuple):
-    """A flow and the cookie it came in."""
+    """A flow, the cookie it came in, and the mark of the browser that began it."""
 
     cookie: str
     flow: Flow
+    browser: bytes
+
+
+class Note(NamedTuple):
+    """What goes with a flow's state: the mark of the browser that began it, and the way back."""
+
+    browser: bytes
+    return_to: str
 
 
 def kept_flows(request: Request, rules: CookieRules, sealer: Sealer) -> list[KeptFlow]:
@@ -43,33 +63,64 @@ def kept_flows(request: Request, rules: CookieRules, sealer: Sealer) -> list[Kep
     found = []
     for name, value in cookies_beginning(request, prefix):
         data = open_sealed(sealer, _FLOW, name, value)
-        flow = None if data is None else _decoded(data)
-        if flow is not None:
-            found.append(KeptFlow(name, flow))
+        kept = None if data is None else _unpacked(name, data)
+        if kept is not None:
+            found.append(kept)
     return sorted(found, key=lambda kept: kept.flow.started_at)
 
 
-def _decoded(data: bytes) -> Flow | None:
-    try:
-        return decode_flow(data)
-    except ValueError:
-        return None
+def browser_mark(flows: list[KeptFlow]) -> bytes:
+    """The mark of the browser that has begun `flows`, or a new one."""
+    return flows[-1].browser if flows else secrets.token_bytes(_BROWSER_BYTES)
 
 
-def keep_flow(request: Request, rules: CookieRules, sealer: Sealer, flow: Flow) -> FieldList:
+def keep_flow(
+    request: Request, rules: CookieRules, sealer: Sealer, flow: Flow, browser: bytes
+) -> FieldList:
     """The fields that keep `flow` with the browser and drop the oldest where it has too many."""
     # Named after its state, so that tabs opened at the same moment do not take each other's.
     digest = sha256(flow.state.encode()).hexdigest()[:16]
     name = rules.own_name(request, f"{_FLOW}-{digest}")
-    value = seal(sealer, _FLOW, name, encode_flow(flow))
+    value = seal(sealer, _FLOW, name, _packed(flow, browser))
+    field = own_cookie(request, name, value, _KEPT_S)
+    if len(field[1]) > MAX_COOKIE_BYTES:
+        chars, request_id = len(flow.return_to), request.request_id
+        _log.warning("%s: return_to of %d characters fits no cookie: / instead", request_id, chars)
+        return keep_flow(request, rules, sealer, replace(flow, return_to="/"), browser)
     readable = [kept.cookie for kept in kept_flows(request, rules, sealer)]
     dropped = readable[: max(0, len(readable) - MAX_FLOWS + 1)]
     prefix = rules.own_name(request, f"{_FLOW}-")
     unreadable = [sent for sent in names_beginning(request, prefix) if sent not in readable]
-    return (
-        own_cookie(request, name, value, _KEPT_S),
-        *(no_own_cookie(request, old) for old in (*dropped, *unreadable)),
-    )
+    return (field, *(no_own_cookie(request, old) for old in (*dropped, *unreadable)))
+
+
+def _packed(flow: Flow, browser: bytes) -> bytes:
+    # The way back, which a stranger may choose, is not compressed together with the secrets.
+    return_to = zlib.compress(flow.return_to.encode(), 9)
+    return b"".join((browser, encode_flow(replace(flow, return_to="")), b"\n", return_to))
+
+
+def _unpacked(cookie: str, data: bytes) -> KeptFlow | None:
+    encoded, _, packed = data[_BROWSER_BYTES:].partition(b"\n")
+    try:
+        flow = decode_flow(encoded)
+        return_to = zlib.decompressobj().decompress(packed, MAX_RETURN_TO_CHARS).decode()
+    except (ValueError, zlib.error):
+        return None
+    return KeptFlow(cookie, replace(flow, return_to=return_to), data[:_BROWSER_BYTES])
+
+
+def seal_note(sealer: Sealer, redirect_uri: str, note: Note) -> str:
+    """`note` for the state of a sign-in that ends at `redirect_uri`; ``""`` if it is too long."""
+    if len(note.return_to) > _MAX_NOTED_CHARS:
+        return ""
+    return seal(sealer, _NOTE, redirect_uri, note.browser + note.return_to.encode())
+
+
+def open_note(sealer: Sealer, redirect_uri: str, sealed: str) -> Note | None:
+    """What `seal_note` was given; None where `sealed` is not its work."""
+    data = open_sealed(sealer, _NOTE, redirect_uri, sealed)
+    return None if data is None else Note(data[:_BROWSER_BYTES], data[_BROWSER_BYTES:].decode())
 
 
 def drop_flows(request: Request, rules: CookieRules) -> FieldList:

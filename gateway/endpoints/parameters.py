@@ -20,11 +20,13 @@ class Wish:
         return_to: A path on the same host.
         max_age_s: How long ago the person may have proved who they are (step-up).
         acr: Authentication contexts any of which would do (step-up).
+        dropped: How many characters another way back had, which is not taken.
     """
 
     return_to: str = "/"
     max_age_s: int | None = None
     acr: tuple[str, ...] = ()
+    dropped: int = 0
 
     def query(self) -> str:
         """The query that asks for this."""
@@ -70,12 +72,14 @@ def read_whole_form(body: bytes, max_fields: int = _MAX_FIELDS) -> dict[str, str
 def read_wish(query: str) -> Wish:
     """The wish in `query`; what is malformed, repeated or unsafe counts as not given."""
     given = read_form(query)
-    return_to = safe_return_to(given.get("return_to", "/"))
+    wanted = given.get("return_to", "/")
+    return_to = safe_return_to(wanted)
     if return_to.startswith(_NO_RETURN):
         return_to = "/"
+    dropped = len(wanted) if return_to == "/" != wanted else 0
     max_age = given.get("max_age", "")
     max_age_s = int(max_age) if re.fullmatch(r"[0-9]{1,9}", max_age) else None
     acr_values = given.get("acr_values", "")
     # OpenID Connect Core 1.0, section 3.1.2.1: separated by spaces.
     acr = acr_values.split(" ") if re.fullmatch(r"[!-~]{1,200}( [!-~]{1,200})*", acr_values) else []
-    return Wish(return_to, max_age_s, tuple(acr[:_MAX_ACR_VALUES]))
+    return Wish(return_to, max_age_s, tuple(acr[:_MAX_ACR_VALUES]), dropped)

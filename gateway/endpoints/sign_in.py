@@ -2,7 +2,6 @@
 
 import html
 import logging
-from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import urlencode
 
@@ -13,15 +12,20 @@ from gateway.endpoints.cookies import no_own_cookie
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import (
     KeptFlow,
+    Note,
+    browser_mark,
     count_sign_in,
     goes_in_circles,
     keep_flow,
     kept_flows,
+    open_note,
+    seal_note,
 )
 from gateway.endpoints.parameters import Wish, read_wish
 from gateway.errors import ProviderUnavailableError, StoreUnavailableError
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
+from gateway.message.return_to import safe_return_to
 from gateway.oidc.errors import (
     SignInError,
     SignInLoopError,
@@ -50,7 +54,7 @@ class SignIn:
 
     async def choose(self, request: Request, _body: bytes) -> Response:
         """``GET sign-in``: the choice of providers, or straight on where there is only one."""
-        wish = read_wish(request.target.query)
+        wish = _wish(request)
         providers = self._deps.providers
         if len(providers) == 1:
             return await self._begin(request, next(iter(providers.values())), wish)
@@ -86,7 +90,7 @@ class SignIn:
         provider = self._deps.providers.get(provider_name)
         if provider is None:
             raise UnknownProviderError(f"no provider {provider_name!r}")
-        return await self._begin(request, provider, read_wish(request.target.query))
+        return await self._begin(request, provider, _wish(request))
 
     async def callback(self, request: Request, provider_name: str, body: bytes) -> Response:
         """``GET`` or ``POST callback/{provider}``: the provider's answer becomes a session."""
@@ -97,12 +101,19 @@ class SignIn:
             return _as_navigation(request, body)
         try:
             parameters = read_parameters(request.target.query)
-            kept = self._flow_of(request, parameters)
         except StateMismatchError as error:
-            if await self._deps.session(request) is not None:
-                # A callback loaded again, or the back button: this browser is signed in.
-                return responses.redirect(request, "/")
-            return self._failed(request, provider, error)
+            return await self._without_flow(request, provider, error)
+        state, _, sealed = parameters.get("state", "").partition(".")
+        parameters["state"] = state
+        flows = kept_flows(request, self._deps.cookies, self._deps.sessions.sealer)
+        kept = next((it for it in flows if it.flow.state == state), None)
+        if kept is None:
+            unknown = StateMismatchError("this browser has no flow of that state")
+            uri = _redirect_uri(request, provider)
+            note = open_note(self._deps.sessions.sealer, uri, sealed)
+            is_ours = note is not None and any(it.browser == note.browser for it in flows)
+            may_retry = is_ours and "error" not in parameters
+            return await self._without_flow(request, provider, unknown, note, may_retry=may_retry)
         try:
             signed_in = await self._with_account(await provider.finish(kept.flow, parameters))
         except (SignInError, UserTakenError, ProviderUnavailableError) as error:
@@ -116,7 +127,29 @@ class SignIn:
             return signed_in
         return replace(signed_in, identity=await accounts.sign_in(signed_in.identity))
 
-    async def _begin(self, request: Request, provider: Provider, wish: Wish) -> Response:
+    async def _without_flow(
+        self,
+        request: Request,
+        provider: Provider,
+        error: StateMismatchError,
+        note: Note | None = None,
+        *,
+        may_retry: bool = False,
+    ) -> Response:
+        """The answer to a callback whose flow this browser does not have, or has no more."""
+        return_to = "/" if note is None else safe_return_to(note.return_to)
+        if await self._deps.session(request) is not None:
+            # A sign-in in another tab was quicker, a callback is loaded again, or the back button.
+            return responses.redirect(request, return_to)
+        if not may_retry:
+            return self._failed(request, provider, error)
+        # Nothing of this answer is used.  The provider still knows the person, so nobody notices
+        # another round; it is the last one, since its state comes without a note.
+        return await self._begin(request, provider, Wish(return_to), is_retry=True)
+
+    async def _begin(
+        self, request: Request, provider: Provider, wish: Wish, *, is_retry: bool = False
+    ) -> Response:
         deps = self._deps
         name = provider.registration.name
         sealer = deps.sessions.sealer
@@ -128,24 +161,17 @@ class SignIn:
                 SignInLoopError.reason,
                 sign_in=responses.sign_in_location(request, wish.return_to),
             )
+        uri = _redirect_uri(request, provider)
+        browser = browser_mark(kept_flows(request, deps.cookies, sealer))
+        note = "" if is_retry else seal_note(sealer, uri, Note(browser, wish.return_to))
         try:
             flow, location = await provider.begin(
-                f"{request.public_url}/_gatepost/callback/{name}",
-                wish.return_to,
-                max_age_s=wish.max_age_s,
-                acr=wish.acr,
+                uri, wish.return_to, max_age_s=wish.max_age_s, acr=wish.acr, note=note
             )
         except (SignInError, ProviderUnavailableError) as error:
             return self._failed(request, provider, error, wish.return_to)
-        fields = keep_flow(request, deps.cookies, sealer, flow)
+        fields = keep_flow(request, deps.cookies, sealer, flow, browser)
         return responses.redirect(request, location, fields=fields)
-
-    def _flow_of(self, request: Request, parameters: Mapping[str, str]) -> KeptFlow:
-        state = parameters.get("state", "")
-        for kept in kept_flows(request, self._deps.cookies, self._deps.sessions.sealer):
-            if kept.flow.state == state:
-                return kept
-        raise StateMismatchError("this browser has no flow of that state")
 
     def _failed(
         self,
@@ -206,6 +232,21 @@ class SignIn:
             except StoreUnavailableError:
                 had_left = True  # What may be gone is gone.
         return app_cookies.signed_in(request, session, had_left=had_left)
+
+
+def _wish(request: Request) -> Wish:
+    wish = read_wish(request.target.query)
+    if wish.dropped:
+        _log.warning(
+            "%s: return_to of %d characters is too long or no path of this host: / instead",
+            request.request_id,
+            wish.dropped,
+        )
+    return wish
+
+
+def _redirect_uri(request: Request, provider: Provider) -> str:
+    return f"{request.public_url}/_gatepost/callback/{provider.registration.name}"
 
 
 def _as_navigation(request: Request, body: bytes) -> Response:

@@ -3,8 +3,8 @@
 import re
 from urllib.parse import quote, unquote
 
-# Long enough for any page a person was looking at; the value travels in a cookie of 4 KiB.
-MAX_RETURN_TO_CHARS = 2048
+# Links of Kibana and Grafana, which hold all that is shown, are longer than 2,048 characters.
+MAX_RETURN_TO_CHARS = 4000
 
 # The WHATWG URL parser drops tabs and line ends anywhere, trims controls and spaces at both ends,
 # and reads "\" as "/".  None of these has a place in a path we were asked for, so all are refused

@@ -117,8 +117,11 @@ class Provider:
         *,
         max_age_s: int | None = None,
         acr: tuple[str, ...] = (),
+        note: str = "",
     ) -> tuple[Flow, str]:
         """A new flow, to be kept by its browser, and the URL to send that browser to.
+
+        `note` goes with the flow's state, after a full stop, and comes back with it.
 
         Raises:
             ProviderUnavailableError: the provider cannot be reached.
@@ -135,7 +138,7 @@ class Provider:
             acr=acr,
         )
         parameters = authorization_parameters(
-            flow,
+            replace(flow, state=f"{flow.state}.{note}") if note else flow,
             client_id=self.registration.client_id,
             scopes=self.registration.scopes,
             extra=self.registration.authorize_params,

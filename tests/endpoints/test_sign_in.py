@@ -1,7 +1,10 @@
 """From "who are you" to a session, whatever browser, provider and stranger do."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from urllib.parse import parse_qs, urlencode, urlsplit
+from hashlib import sha256
+from random import Random
+from string import ascii_letters, digits
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
@@ -144,15 +147,142 @@ async def test_two_tabs_both_succeed(browser, hostile):
     assert await browser.whoami() is not None
 
 
-async def test_of_six_sign_ins_under_way_the_oldest_is_dropped(browser, hostile, clock):
-    begun = []
+async def test_of_six_sign_ins_under_way_the_oldest_is_dropped(browser, clock):
     for _ in range(6):
-        begun.append(await begin(browser))
+        await begin(browser)
         clock.ahead_s += 1
 
     assert len(browser.flow_cookies()) == 5
-    assert (await come_back(browser, hostile, begun[0])).status == 400
-    assert (await come_back(browser, hostile, begun[1])).status == 302
+
+
+def state_of(at_provider):
+    return parse_qs(urlsplit(at_provider).query)["state"][0]
+
+
+async def test_eight_sign_ins_at_once_all_end_at_their_own_pages(browser, hostile, clock, sign_ins):
+    begun = []
+    for number in range(8):
+        begun.append(await begin(browser, f"/_gatepost/login/hostile?return_to=/{number}%3Fq"))
+        clock.ahead_s += 1
+
+    # Its flow is gone, so it goes round once more; the provider still knows who it is.
+    again = await come_back(browser, hostile, begun[0])
+    assert location(again).startswith(f"{hostile.issuer}/authorize?")
+    assert hostile.count("/token") == 0
+    assert "." not in state_of(location(again))
+    assert state_of(location(again)) not in begun[0]
+    assert location(await come_back(browser, hostile, location(again))) == "/0?q"
+    assert await browser.whoami() is not None
+    for number, at_provider in enumerate(begun[1:], 1):
+        clock.ahead_s += 10
+        assert location(await come_back(browser, hostile, at_provider)) == f"/{number}?q"
+    assert {outcome for _, outcome in sign_ins} == {"success"}
+
+
+async def test_a_round_more_is_the_last(browser, hostile):
+    first = await begin(browser)
+    kept = await begin(browser)
+    browser.cookies.pop(browser.flow_cookies()[0])
+    again = location(await come_back(browser, hostile, first))
+    for name in browser.flow_cookies():
+        # The browser keeps the oldest, and none that come later.
+        if sha256(state_of(kept).partition(".")[0].encode()).hexdigest()[:16] not in name:
+            browser.cookies.pop(name)
+
+    response = await come_back(browser, hostile, again)
+
+    assert response.status == 400
+    assert b"state-mismatch" in response.body
+    assert hostile.count("/token") == 0
+
+
+async def test_a_refusal_without_a_flow_is_not_asked_for_again(browser, hostile):
+    first = await begin(browser)
+    await begin(browser)
+    browser.cookies.pop(browser.flow_cookies()[0])
+
+    response = await come_back(browser, hostile, first, code=None, error="access_denied")
+
+    assert response.status == 400
+
+
+@pytest.mark.parametrize(
+    ("chars", "is_noted"), [(1, True), (1000, True), (1001, False), (4000, False)]
+)
+async def test_a_state_is_never_too_long_for_a_provider(browser, hostile, chars, is_noted):
+    page = "/" + "a" * (chars - 1)
+    at_provider = await begin(browser, f"/_gatepost/login/hostile?return_to={page}")
+
+    assert len(state_of(at_provider)) <= 2000
+    assert ("." in state_of(at_provider)) == is_noted
+    assert page not in at_provider or chars == 1
+    assert location(await come_back(browser, hostile, at_provider)) == page
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        (lambda secret, note: f"{secret}.{note}", 302),
+        (lambda secret, note: f".{note}", 302),
+        (lambda secret, note: f"{secret}.{note[:-2]}{'AA' if note[-2:] != 'AA' else 'BB'}", 400),
+        (lambda secret, note: f"{secret}.{note[:20]}", 400),
+        (lambda secret, note: f"{secret}.{note}.{note}", 400),
+        (lambda secret, note: f"{secret}{note}", 400),
+        (lambda secret, note: f"{secret}.\u00fc", 400),
+        (lambda secret, note: secret, 400),
+    ],
+)
+async def test_only_a_note_of_our_own_begins_another_round(browser, hostile, change, status):
+    first = await begin(browser)
+    await begin(browser)
+    browser.cookies.pop(browser.flow_cookies()[0])
+    state = change(*state_of(first).split("."))
+
+    response = await come_back(browser, hostile, first, state=state)
+
+    assert response.status == status
+    assert SESSION not in browser.cookies
+    assert hostile.count("/token") == 0
+
+
+LONG = (
+    "/app/discover#/?_g=(filters:!(),time:(from:now-7d,to:now))&_a=(columns:!(message,host.name),"
+)
+
+
+@pytest.mark.parametrize("chars", [2049, 3000, 4000])
+async def test_long_links_survive_and_no_cookie_is_too_large(browser, hostile, chars, caplog):
+    page = (LONG + "".join(f"query:'field{n} : {n * 7919}'," for n in range(400)))[:chars]
+    page = page.replace(" ", "%20")[:chars]
+
+    response = await sign_in(
+        browser, hostile, target=f"/_gatepost/login/hostile?return_to={quote(page)}"
+    )
+
+    assert location(response) == page
+    assert all(len(value) <= 4096 for value in browser.set_cookies)
+    assert "return_to" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "/" + "a" * 4000,
+        "https://evil.example/",
+        # Within the limit, and no compression helps.
+        "/?" + "".join(Random(7).choices(ascii_letters + digits + "!$&'()*+,;=:@-._~", k=3990)),
+    ],
+    ids=["too long", "elsewhere", "too rich"],
+)
+async def test_a_way_back_that_is_dropped_is_in_the_log(browser, hostile, page, caplog):
+    response = await sign_in(
+        browser, hostile, target=f"/_gatepost/login/hostile?{urlencode({'return_to': page})}"
+    )
+
+    assert location(response) == "/"
+    assert all(len(value) <= 4096 for value in browser.set_cookies)
+    assert f"r1: return_to of {len(page)} characters" in caplog.text
+    assert page not in caplog.text
 
 
 async def test_a_flow_that_cannot_be_opened_is_cleared(browser, hostile):
@@ -253,14 +383,15 @@ async def test_an_unknown_provider_is_404(browser):
         assert b"unknown-provider" in response.body
 
 
-async def test_a_callback_loaded_again_goes_home_when_signed_in(browser, hostile):
+async def test_a_callback_loaded_again_goes_to_its_page_when_signed_in(browser, hostile):
     at_provider = await begin(browser)
     target = f"{CALLBACK}?{urlencode(hostile.approve(at_provider))}"
     await browser.get(target)
 
     response = await browser.get(target)
 
-    assert (response.status, location(response)) == (302, "/")
+    assert (response.status, location(response)) == (302, "/a?b=c")
+    assert hostile.count("/token") == 1
 
 
 @pytest.mark.parametrize("query", ["", "state=a&state=b&code=c", "state=%FF", "code=x", "state="])

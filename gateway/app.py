@@ -159,7 +159,7 @@ class Gateway:
     async def _listen(self, front: Front) -> None:
         server, place = self._settings.server, self._place
         if server.tls is not None:
-            self._tls = ServerTls(server_tls(server.tls.cert_file, server.tls.key_file))
+            self._tls = ServerTls(server_tls(server.tls))
         for address in server.listen:
             opened = await listen(
                 front,
@@ -245,7 +245,7 @@ class Gateway:
         bearer = self._bearer if same else bearer_of(settings, lasting)
         pipeline, upstreams = pipeline_of(settings, lasting, providers, apps, sealer, bearer)
         tls = settings.server.tls
-        chain = None if tls is None else server_tls(tls.cert_file, tls.key_file)
+        chain = None if tls is None else server_tls(tls)
         lasting.audit.reopen(settings.audit.file)
         # From here on nothing fails.
         self._settings, self._bearer = settings, bearer

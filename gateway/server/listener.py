@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import socket
 import ssl
 import stat
@@ -10,13 +11,29 @@ from pathlib import Path
 
 from gateway.server.connection import ClientConnection
 from gateway.server.front import Front
-from gateway.settings.scalars import Address
+from gateway.settings.schema import Address, ServerTlsSettings
 
 _BACKLOG = 1024
 
 
+# Mozilla's "intermediate" 5.7 (wiki.mozilla.org/Security/Server_Side_TLS) for TLS 1.2, less DHE,
+# which is for clients that know none of these.  Those of TLS 1.3 are all in it.
+_CIPHERS = ":".join(
+    [
+        "ECDHE-ECDSA-AES128-GCM-SHA256",
+        "ECDHE-RSA-AES128-GCM-SHA256",
+        "ECDHE-ECDSA-AES256-GCM-SHA384",
+        "ECDHE-RSA-AES256-GCM-SHA384",
+        "ECDHE-ECDSA-CHACHA20-POLY1305",
+        "ECDHE-RSA-CHACHA20-POLY1305",
+    ]
+)
+_GROUPS = "X25519:prime256v1:secp384r1"
+_ONE_GROUP = "prime256v1"
+
+
 class ServerTls:
-    """TLS towards clients: 1.2 at least, HTTP/1.1 only; the certificate can be changed.
+    """TLS towards clients, HTTP/1.1 only; the certificate and the version can be changed.
 
     Attributes:
         context: For the listener.
@@ -24,13 +41,15 @@ class ServerTls:
 
     def __init__(self, chain: ssl.SSLContext) -> None:
         """Show the certificate of `chain`, which `server_tls` gave."""
-        self._chain = chain
         self.context = _bare_context()
+        self.show(chain)
         self.context.sni_callback = self._choose
 
     def show(self, chain: ssl.SSLContext) -> None:
-        """Show the certificate of `chain` from now on; connections there are stay as they are."""
+        """Do as `chain` says from now on; connections there are stay as they are."""
         self._chain = chain
+        # The version is agreed on before there is a certificate to choose.
+        self.context.minimum_version = chain.minimum_version
 
     def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
         # Called in every handshake, with or without a server name.  Loading the new chain into
@@ -39,22 +58,41 @@ class ServerTls:
         connection.context = self._chain
 
 
-def server_tls(cert_file: Path, key_file: Path) -> ssl.SSLContext:
-    """The certificate chain and key for a `ServerTls`.
+def server_tls(settings: ServerTlsSettings) -> ssl.SSLContext:
+    """The certificate chain and key for a `ServerTls`, and the oldest version.
 
     Raises:
         OSError, ssl.SSLError: A file cannot be read, or the key is not the certificate's.
     """
     context = _bare_context()
-    context.load_cert_chain(cert_file, key_file)
+    context.load_cert_chain(settings.cert_file, settings.key_file)
+    if settings.min_version == "1.3":
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
     return context
 
 
 def _bare_context() -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(_CIPHERS)
+    # All of them are good: a client knows best which one its processor is quick at.
+    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
+    _limit_groups(context)
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def _limit_groups(context: ssl.SSLContext) -> None:
+    """Agree on keys in no group but the profile's; neither X448 nor secp521r1 is one.
+
+    Before Python 3.15 a context takes a single one.  P-256 is what every client has; one that
+    guesses another in TLS 1.3 is asked again, and needs a round trip more.
+    """
+    set_groups = getattr(context, "set_groups", None)
+    if set_groups is None:
+        context.set_ecdh_curve(_ONE_GROUP)
+    else:  # pragma: no cover - not in the Pythons that the tests run on
+        set_groups(_GROUPS)
 
 
 async def listen(
@@ -82,7 +120,7 @@ async def listen(
     handshake_s = None if tls is None or isinf(header_s) else header_s
     if address.path:
         # Bound here, so that no event loop removes the path while another process listens there.
-        bound = bind_unix(address.path) if inherited is None else socket.socket(fileno=inherited)
+        bound = bind_unix(address) if inherited is None else socket.socket(fileno=inherited)
         return await loop.create_unix_server(
             make, sock=bound, backlog=_BACKLOG, ssl=tls, ssl_handshake_timeout=handshake_s
         )
@@ -98,16 +136,22 @@ async def listen(
     )
 
 
-def bind_unix(path: str) -> socket.socket:
-    """A socket bound to `path`, in the place of one that a process left there.
+def bind_unix(address: Address) -> socket.socket:
+    """A socket bound to the path of `address`, in the place of one that a process left there.
 
     Raises:
         OSError: The path cannot be used, or somebody listens there.
     """
-    _remove_stale_socket(Path(path))
+    path = Path(address.path)
+    _remove_stale_socket(path)
     bound = socket.socket(socket.AF_UNIX)
     try:
-        bound.bind(path)
+        if address.mode is not None:
+            # What it is bound with is this less the umask, so never more than is wanted.
+            os.fchmod(bound.fileno(), address.mode)
+        bound.bind(address.path)
+        if address.mode is not None:
+            path.chmod(address.mode)
     except OSError:
         bound.close()
         raise

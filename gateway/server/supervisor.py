@@ -121,7 +121,7 @@ class Supervisor:
         sockets: dict[str, int] = {}
         for address in self._settings.server.listen:
             if address.path:
-                bound = bind_unix(address.path)
+                bound = bind_unix(address)
                 # From now on connections wait until a worker takes them.
                 bound.listen(socket.SOMAXCONN)
                 self._closing.callback(Path(address.path).unlink, missing_ok=True)

@@ -116,12 +116,13 @@ def parse_web_url(value: object) -> str:
 
 
 def parse_listen(value: object) -> Address:
-    """`host:port`, `[v6]:port`, `:port` (all addresses) or `unix:/path`."""
+    """`host:port`, `[v6]:port`, `:port` (all addresses) or `unix:/path`, `?mode=0660` after it."""
     if isinstance(value, Address):
         return value
     text = as_text(value, "an address")
     if text.startswith("unix:"):
-        return Address("", 0, _socket_path(text))
+        path, asked, _ = text.partition("?")
+        return Address("", 0, _socket_path(path), _socket_mode(text) if asked else None)
     where = split_host_port("0.0.0.0" + text if text.startswith(":") else text)  # noqa: S104
     if where is None or where[1] is None:
         raise wrong(f"{quote(text)} is not an address (write 0.0.0.0:8080 or unix:/run/x.sock)")
@@ -133,6 +134,19 @@ def _socket_path(text: str) -> str:
     if not path.startswith("/") or "\0" in path or len(path.encode()) > _LONGEST_SOCKET_PATH:
         raise wrong(f"{quote(text)} must be unix:/ and an absolute path of at most 107 bytes")
     return path
+
+
+def _socket_mode(text: str) -> int:
+    # Those who connect must be able to write (unix(7)), the gateway's own user among them.
+    found = re.fullmatch(r"[^?]*\?mode=0?([2367][0-7]{2})", text)
+    if found is None:
+        raise wrong(f"{quote(text)} must be unix:/, a path and its permissions, such as ?mode=0660")
+    return int(found[1], 8)
+
+
+def listen_text(address: Address) -> str:
+    """What `parse_listen` reads as `address`."""
+    return str(address) if address.mode is None else f"{address}?mode={address.mode:04o}"
 
 
 def parse_upstream_url(value: object) -> str:
@@ -190,7 +204,7 @@ WebUrl = Annotated[
 Listen = Annotated[
     Address,
     PlainValidator(parse_listen),
-    PlainSerializer(str, when_used="json"),
+    PlainSerializer(listen_text, when_used="json"),
     WithJsonSchema({"type": "string"}),
 ]
 UpstreamUrl = Annotated[

@@ -100,13 +100,13 @@ def _server(draft: Draft) -> Iterator[Problem]:
         return
     seen = set()
     for index, address in enumerate(draft.server.listen):
-        if address in seen:
+        if str(address) in seen:
             yield Problem(("server", "listen", index), f"{quote(str(address))} is there twice")
-        seen.add(address)
+        seen.add(str(address))
     if draft.store == "memory" and draft.server.workers != 1:
         message = "store: memory is one worker's own: workers must be 1, or the store another"
         yield Problem(("server", "workers"), message)
-    if draft.server.admin_listen in seen:
+    if str(draft.server.admin_listen) in seen:
         message = f"{draft.server.admin_listen} is where the public listens: take another port"
         yield Problem(("server", "admin_listen"), message)
 

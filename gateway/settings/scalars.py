@@ -57,13 +57,16 @@ class Address:
         host: Name or literal address without brackets; ``""`` for a Unix socket.
         port: 1 to 65535; 0 for a Unix socket.
         path: Path of the Unix socket; ``""`` for TCP.
+        mode: Permissions of the Unix socket to listen on; None for those that the umask leaves.
     """
 
     host: str
     port: int
     path: str = ""
+    mode: int | None = None
 
     def __str__(self) -> str:
+        """Where it is, for messages and for those who connect."""
         return f"unix:{self.path}" if self.path else join_host_port(self.host, self.port)
 
 

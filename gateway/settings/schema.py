@@ -141,11 +141,19 @@ def _provider_name(text: str) -> str:
     return text
 
 
+def _tls_version(value: object) -> object:
+    # YAML reads 1.2 without quotes as a number.
+    return str(value) if isinstance(value, float) else value
+
+
 class ServerTlsSettings(Section):
-    """Certificate and key the gateway shows to clients, PEM."""
+    """Certificate and key the gateway shows to clients, PEM, and what it speaks."""
 
     cert_file: FileName = Field(description="Certificate chain, PEM.")
     key_file: FileName = Field(description="Private key, PEM.")
+    min_version: Annotated[Literal["1.2", "1.3"], BeforeValidator(_tls_version)] = Field(
+        "1.2", description="Oldest version of TLS that is spoken: 1.2 or 1.3."
+    )
 
 
 class LimitSettings(Section):
@@ -170,7 +178,8 @@ class ServerSettings(Section):
     """
 
     listen: Annotated[tuple[Listen, ...], OneOrMany()] = Field(
-        (parse_listen("0.0.0.0:8080"),), description="host:port or unix:/path, one or a list."
+        (parse_listen("0.0.0.0:8080"),),
+        description="host:port or unix:/path (?mode=0660), one or a list.",
     )
     admin_listen: Listen = Field(
         parse_listen("127.0.0.1:9090"), description="For /metrics, /healthz and /readyz only."

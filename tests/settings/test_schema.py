@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from gateway.oidc.profiles import PROFILES
 from gateway.settings.access import ConditionSettings
 from gateway.settings.addresses import (
+    listen_text,
     parse_listen,
     parse_origin,
     parse_upstream_url,
@@ -100,13 +101,29 @@ def test_what_is_no_origin(text):
         ("[::]:80", "[::]:80"),
         ("localhost:80", "localhost:80"),
         ("unix:/run/x.sock", "unix:/run/x.sock"),
+        ("unix:/run/x.sock?mode=0660", "unix:/run/x.sock?mode=0660"),
+        ("unix:/run/x.sock?mode=777", "unix:/run/x.sock?mode=0777"),
     ],
 )
 def test_addresses_to_listen_on(text, shown):
-    assert str(parse_listen(text)) == shown
+    address = parse_listen(text)
+
+    assert listen_text(address) == shown
+    assert parse_listen(shown) == address
+    # Those who connect are told where, and no more.
+    assert str(address) == shown.partition("?")[0]
 
 
-@pytest.mark.parametrize("text", ["80", "a", "a:", "a:0", "a:70000", "unix:", "unix:x", "::1:80"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "80", "a", "a:", "a:0", "a:70000", "unix:", "unix:x", "::1:80", ":80?mode=0660",
+        *[f"unix:/run/x.sock?{n}" for n in (
+            "", "mode", "mode=", "mode=rw", "mode=0668", "mode=1660", "mode=00660", "mode=66",
+            "mode=0060", "mode=0660&mode=0666", "owner=www", "mode=0660?mode=0666", "mode=0o660",
+        )],
+    ],
+)  # fmt: skip
 def test_what_is_no_address(text):
     with pytest.raises(ValueError, match=r"address|unix"):
         parse_listen(text)

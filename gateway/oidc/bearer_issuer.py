@@ -83,7 +83,8 @@ class BearerIssuer:
         """Take the tokens that `settings` describe; `provider` is who signs in with the issuer."""
         self.issuer = settings.issuer
         self._clock = clock
-        self._notices = Notices(f"issuer {settings.issuer!r}")
+        who = f'provider "{provider}"' if provider else f'issuer "{settings.issuer}"'
+        self._notices, http = Notices(who), http.named(who)
         self._algorithms = settings.algorithms
         self._wanted = Wanted(
             issuer=settings.issuer,

@@ -13,6 +13,7 @@ from gateway.oidc.errors import (
     CodeRefusedError,
     RefreshRefusedError,
     SubjectMismatchError,
+    TokenTooLargeError,
     UserinfoRefusedError,
 )
 from gateway.oidc.http import Answer, ProviderHttp
@@ -55,6 +56,7 @@ def read_tokens(document: Mapping[str, object], now: float) -> Tokens:
     """The tokens in an answer of the token endpoint that came at `now`.
 
     Raises:
+        TokenTooLargeError: a token is larger than 32 KiB.
         ProviderUnavailableError: a member is missing or of the wrong type.
     """
     access_token = _token(document, "access_token")
@@ -76,8 +78,11 @@ def _token(document: Mapping[str, object], name: str) -> str | None:
     if value is None or value == "":
         return None
     # RFC 6749, appendix A.12: visible ASCII.  Anything else would not fit into a field.
-    if not isinstance(value, str) or len(value) > _MAX_TOKEN_CHARACTERS:
-        raise ProviderUnavailableError(f"the {name} is not text, or too long")
+    if not isinstance(value, str):
+        raise ProviderUnavailableError(f"the {name} is not text")
+    if len(value) > _MAX_TOKEN_CHARACTERS:
+        size = f"{len(value)} bytes of at most {_MAX_TOKEN_CHARACTERS}"
+        raise TokenTooLargeError(f"the {name} has {size}: have the provider put less into it")
     if not all("\x20" < character < "\x7f" for character in value):
         raise ProviderUnavailableError(f"the {name} holds what no token may")
     return value
@@ -167,7 +172,8 @@ class ProviderClient:
             found = f"status {answer.status}, media type {answer.media_type[:100]!r}"
             refused = answer.status in _TOKEN_REFUSED
             kind = UserinfoRefusedError if refused else ProviderUnavailableError
-            raise kind(f"userinfo at {answer.url}: {found}")
+            who = f'provider "{self._registration.name}"'
+            raise kind(f"{who}: userinfo at {answer.url}: {found}")
         claims = answer.json_object()
         if claims.get("sub") != subject:
             raise SubjectMismatchError(f"userinfo speaks of {claims.get('sub')!r}")

@@ -6,10 +6,14 @@ from urllib.parse import urlsplit
 
 from gateway.errors import ProviderUnavailableError
 from gateway.oidc.cache import CachedDocument, Clock, freshness_s
-from gateway.oidc.errors import IssuerMismatchError
-from gateway.oidc.http import ProviderHttp
+from gateway.oidc.errors import IssuerMisconfiguredError
+from gateway.oidc.http import Answer, ProviderHttp
 
 WELL_KNOWN = "/.well-known/openid-configuration"
+_OK = 200
+# Nothing is there, or it is elsewhere for good: not a provider that is down for a while.
+_NOT_HERE = frozenset({301, 308, 404, 410})
+_SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +48,15 @@ def read_metadata(
     """Read a discovery `document` of `issuer`; `aliases` are other spellings it may use.
 
     Raises:
-        IssuerMismatchError: it names another issuer.  Compared byte for byte (section 4.3):
+        IssuerMisconfiguredError: it names another issuer.  Compared byte for byte (section 4.3):
             a trailing slash makes another issuer.
         ProviderUnavailableError: an endpoint is missing, or not a URL that may be called.
     """
     named = document.get("issuer")
     if named != issuer and named not in aliases:
-        raise IssuerMismatchError(f"discovery names {named!r}, configured is {issuer!r}")
+        raise IssuerMisconfiguredError(
+            f"issuer: configured is {issuer!r}, found is {str(named)[:200]!r}"
+        )
 
     def optional(name: str) -> str | None:
         value = document.get(name)
@@ -98,6 +104,20 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(item for item in value if isinstance(item, str))
 
 
+def _not_found(issuer: str, answer: Answer) -> ProviderUnavailableError:
+    """Why there is no document: the issuer is wrong, or the provider has a bad moment."""
+    found = f"{answer.url} is {answer.status}"
+    if issuer.endswith(WELL_KNOWN) and answer.status < _SERVER_ERROR:
+        meant = issuer.removesuffix(WELL_KNOWN)
+        hint = f"configured is the document's own address; the issuer may be {meant!r}"
+        return IssuerMisconfiguredError(f"issuer: {hint}: {found}")
+    if answer.status in _NOT_HERE:
+        moved = answer.fields.get("location", "")[:200]
+        elsewhere = f", found at {moved!r}" if moved else ""
+        return IssuerMisconfiguredError(f"issuer: configured is {issuer!r}: {found}{elsewhere}")
+    return ProviderUnavailableError(found)
+
+
 class Discovery:
     """The metadata of one issuer, fetched at the first use and kept while the provider is down."""
 
@@ -114,13 +134,13 @@ class Discovery:
 
         Raises:
             ProviderUnavailableError: it could not be asked, or gives no usable document.
-            IssuerMismatchError: the document is another issuer's.
+            IssuerMisconfiguredError: the document is another issuer's, or not there.
         """
         return await self._document.get()
 
     async def _fetch(self) -> tuple[Metadata, float]:
         answer = await self._http.get(well_known_url(self._issuer))
-        if answer.status != 200:  # noqa: PLR2004 - OK, the one status of section 4.2
-            raise ProviderUnavailableError(f"{answer.url}: status {answer.status}")
+        if answer.status != _OK:  # The one status of section 4.2.
+            raise _not_found(self._issuer, answer)
         metadata = read_metadata(answer.json_object(), self._issuer, self._aliases)
         return metadata, freshness_s(answer.fields.get("cache-control", ""))

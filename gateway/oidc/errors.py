@@ -35,6 +35,23 @@ class IssuerMismatchError(SignInError):
     status = 400
 
 
+class IssuerMisconfiguredError(IssuerMismatchError, ProviderUnavailableError):
+    """What is published at the configured issuer is not that issuer's: `issuer` is wrong.
+
+    No sign-in succeeds until the file is put right; sessions go on meanwhile.
+    """
+
+    reason = "issuer-misconfigured"
+    status = 502
+
+
+class TokenTooLargeError(SignInError):
+    """The provider gave a token that is larger than any the gateway keeps."""
+
+    reason = "provider-token-too-large"
+    status = 502
+
+
 class InvalidIdTokenError(SignInError):
     """The ID token is missing, not signed by the provider, or not meant for this gateway."""
 

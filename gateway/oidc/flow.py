@@ -222,7 +222,10 @@ def judge_callback(
     if issuer is None and callback.issuer_required:
         raise IssuerMismatchError("the answer lacks iss, which the provider says it gives")
     if issuer is not None and issuer not in callback.issuers:
-        raise IssuerMismatchError(f"the answer's iss is {issuer!r}")
+        known = " or ".join(map(repr, sorted(callback.issuers)))
+        raise IssuerMismatchError(
+            f"issuer: configured is {known}, the answer's iss is {issuer[:200]!r}"
+        )
     if "error" in parameters:
         detail = parameters.get("error_description", "")
         kind = (

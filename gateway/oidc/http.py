@@ -1,6 +1,8 @@
 """Calls to providers: one client session, opened at the first call."""
 
 import json
+import os
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -89,6 +91,10 @@ class ProviderHttp:
         content = {"Content-Type": "application/x-www-form-urlencoded"}
         return await self._send("POST", url, {**content, **fields}, form, timeout_s)
 
+    def named(self, who: str) -> "ProviderHttp":
+        """The same, whose failures say `who` it was that could not be asked."""
+        return _Named(self, who)
+
     async def aclose(self) -> None:
         """Close every connection; a later call opens a new session."""
         session, self._session = self._session, None
@@ -121,7 +127,7 @@ class ProviderHttp:
                 return Answer(url, response.status, found, content)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             # A ValueError is a URL or a field that aiohttp will not send.
-            raise ProviderUnavailableError(f"{method} {url}: {error!r}") from error
+            raise ProviderUnavailableError(_described(error, f"{method} {url}")) from error
 
     async def _read(self, stream: "StreamReader", url: str) -> bytes:
         content = bytearray()
@@ -145,3 +151,59 @@ class ProviderHttp:
                 "User-Agent": "gatepost",
             },
         )
+
+
+class _Named(ProviderHttp):
+    """See `ProviderHttp.named`; connections are those of the other."""
+
+    def __init__(self, http: ProviderHttp, who: str) -> None:
+        super().__init__()
+        self._http = http
+        self._who = who
+
+    async def get(self, url: str, *, fields: Mapping[str, str] | None = None) -> Answer:
+        try:
+            return await self._http.get(url, fields=fields)
+        except ProviderUnavailableError as error:
+            raise ProviderUnavailableError(f"{self._who}: {error}") from error
+
+    async def post(
+        self,
+        url: str,
+        form: bytes,
+        *,
+        fields: Mapping[str, str],
+        timeout_s: float | None = None,
+    ) -> Answer:
+        try:
+            return await self._http.post(url, form, fields=fields, timeout_s=timeout_s)
+        except ProviderUnavailableError as error:
+            raise ProviderUnavailableError(f"{self._who}: {error}") from error
+
+
+def _described(error: Exception, call: str) -> str:
+    """What became of `call`, in words that name no class of a library where one is known."""
+    import aiohttp
+
+    match error:
+        case aiohttp.ClientConnectorCertificateError():
+            cause = error.certificate_error
+            detail = getattr(cause, "verify_message", "") or "it does not hold"
+            return f"cannot connect to {error.host}:{error.port}: certificate refused: {detail}"
+        case aiohttp.ClientConnectorError():
+            return f"cannot connect to {error.host}:{error.port}: {_cause(error.os_error)}"
+        case TimeoutError():
+            return f"{call}: no whole answer in time"
+        case aiohttp.ServerDisconnectedError():
+            return f"{call}: the connection was closed before an answer"
+        case _:
+            return f"{call}: {str(error)[:200]!r}"
+
+
+def _cause(error: OSError) -> str:
+    """Why the operating system, or TLS, gave no connection."""
+    if isinstance(error, ssl.SSLError):
+        return f"TLS: {(error.reason or 'failed').replace('_', ' ').lower()}"
+    # The numbers of name resolution are negative, and strerror is their own.
+    text = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return (text or "no address answers").lower()

@@ -59,7 +59,9 @@ def judge_id_token(token: SignedToken, expected: Expected, now: float) -> None:
     _judge_type(token)
     issuer = claims.get("iss")
     if not isinstance(issuer, str) or issuer not in expected.issuers:
-        raise IssuerMismatchError(f"the ID token's iss is {issuer!r}")
+        known = " or ".join(map(repr, sorted(expected.issuers)))
+        found = f"{str(issuer)[:200]!r}"
+        raise IssuerMismatchError(f"issuer: configured is {known}, the ID token's iss is {found}")
     _judge_audience(claims, expected.clients)
     _judge_times(claims, expected, now)
     subject = claims.get("sub")

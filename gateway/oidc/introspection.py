@@ -79,7 +79,7 @@ class Introspector:
             answered = await self._ask(metadata, endpoint, token)
         except BaseException as error:
             # Whoever waits for it hears a failure, also where this request was cancelled.
-            asking.set_exception(ProviderUnavailableError(f"introspection: {error!r}"))
+            asking.set_exception(ProviderUnavailableError(str(error) or "introspection ended"))
             asking.exception()
             raise
         finally:

@@ -73,7 +73,8 @@ class Provider:
         self._clock = clock
         self._wanted_claims = tuple(wanted_claims)
         self._random_bytes = random_bytes
-        self._notices = Notices(f"provider {registration.name!r}")
+        who = f'provider "{registration.name}"'
+        self._notices, http = Notices(who), http.named(who)
         self._discovery = Discovery(
             registration.issuer, http, clock, aliases=registration.issuer_aliases
         )
@@ -369,7 +370,7 @@ class Provider:
         try:
             return await self._client.userinfo(endpoint, access_token, str(claims["sub"]))
         except ProviderUnavailableError as error:
-            _log.warning("provider %r: %s", self.registration.name, error)
+            _log.warning("userinfo failed: %s", error)
             raise
 
     def _signed_in(self, person: Person, tokens: Tokens) -> SignedIn:

@@ -34,6 +34,21 @@ SIGN_IN: Mapping[str, Reason] = MappingProxyType(
         "issuer-mismatch": _failed(
             "The answer came from another provider",
             "The answer names an issuer other than the one that was asked.",
+            _AGAIN_OR_TELL + " There, compare `issuer` with what the log says.",
+        ),
+        "issuer-misconfigured": _failed(
+            "This site names its provider wrongly",
+            "What the provider publishes is not that of the configured issuer.",
+            "Whoever runs this site must compare `issuer` with what the provider calls itself,"
+            " character by character; the log has both.",
+            502,
+        ),
+        "provider-token-too-large": _failed(
+            "The provider's token is too large",
+            "The provider put more into a token than the 32 KiB that the gateway takes.",
+            "Whoever runs this site should have the provider put less into it, fewer groups for"
+            " example. Trying again does not help.",
+            502,
         ),
         "invalid-id-token": _failed(
             "The provider's proof does not hold",

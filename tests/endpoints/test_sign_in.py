@@ -338,6 +338,7 @@ async def test_a_planted_session_cookie_is_not_taken(browser, hostile):
         (Wrongs(failures={"/token": "500"}), "provider-unavailable", 503),
         (Wrongs(failures={"/userinfo": "500"}), "provider-unavailable", 503),
         (Wrongs(userinfo_type="application/jwt"), "provider-unavailable", 503),
+        (Wrongs(tokens={"id_token": "a" * 32769}), "provider-token-too-large", 502),
     ],
 )
 async def test_a_failed_sign_in_says_why_and_leaves_nothing(
@@ -374,6 +375,25 @@ async def test_a_provider_that_never_answered_is_503(browser, hostile):
 
     assert response.status == 503
     assert "Retry-After" in dict(response.fields)
+
+
+@pytest.mark.parametrize("added", ["/", "/.well-known/openid-configuration", "/typo"])
+async def test_a_wrong_issuer_in_the_file_is_told_on_the_page_and_in_the_log(
+    make_browser, add_provider, hostile, caplog, added
+):
+    configured = hostile.issuer + added
+    add_provider(issuer=configured)
+
+    response = await make_browser().get("/_gatepost/login/hostile")
+
+    page = response.body.decode()
+    assert response.status == 502
+    assert "issuer-misconfigured" in page
+    assert "must compare <code>issuer</code>" in page
+    assert "Try again" not in page
+    assert "Retry-After" not in dict(response.fields)
+    assert "issuer: configured is " in caplog.text
+    assert hostile.issuer in caplog.text
 
 
 async def test_an_unknown_provider_is_404(browser):

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.errors import ProviderUnavailableError
 from gateway.oidc.discovery import Discovery, read_metadata, well_known_url
-from gateway.oidc.errors import IssuerMismatchError
+from gateway.oidc.errors import IssuerMisconfiguredError
 
 ISSUER = "https://id.example.com/oidc"
 DOCUMENT = {
@@ -41,7 +41,7 @@ def test_where_the_document_is(issuer, expected):
     ],
 )
 def test_another_issuer_is_refused(named):
-    with pytest.raises(IssuerMismatchError):
+    with pytest.raises(IssuerMisconfiguredError):
         read_metadata({**DOCUMENT, "issuer": named}, ISSUER)
 
 

@@ -1,9 +1,13 @@
 """Calls to providers carry nothing of one another and end in time."""
 
+import asyncio
+import ssl
+
 import pytest
 
 from gateway.errors import ProviderUnavailableError
 from gateway.oidc.http import Answer, ProviderHttp
+from tests.fixtures.certificates import Authority
 
 
 async def test_nothing_is_opened_before_the_first_call(http):
@@ -34,6 +38,55 @@ async def test_cookies_are_not_kept(raw_upstream, http):
 async def test_who_cannot_be_reached_is_unavailable(http, url):
     with pytest.raises(ProviderUnavailableError):
         await http.get(url)
+
+
+async def test_the_log_says_in_plain_words_who_did_not_answer(http, raw_upstream, free_port):
+    named = http.named('provider "x"')
+
+    async def no_tls(connection):
+        await connection.read(1)
+        await connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
+
+    async def hang_up(connection):
+        await connection.read(1)
+
+    async def told(url):
+        with pytest.raises(ProviderUnavailableError) as raised:
+            await named.get(url)
+        with pytest.raises(ProviderUnavailableError, match=r'^provider "x": '):
+            await named.post(url, b"", fields={})
+        assert "Connect" not in str(raised.value)
+        return str(raised.value)
+
+    where = f"127.0.0.1:{free_port}"
+    assert await told(f"http://{where}/") == (
+        f'provider "x": cannot connect to {where}: connection refused'
+    )
+    unknown = await told("http://nowhere.invalid/")
+    assert unknown.startswith('provider "x": cannot connect to nowhere.invalid:80: ')
+    upstream = await raw_upstream(no_tls)
+    tls = await told(f"https://127.0.0.1:{upstream.port}/")
+    assert tls.startswith(f'provider "x": cannot connect to 127.0.0.1:{upstream.port}: TLS: ')
+    upstream = await raw_upstream(hang_up)
+    closed = await told(upstream.url)
+    assert closed == f'provider "x": GET {upstream.url}: the connection was closed before an answer'
+
+
+async def test_the_log_says_what_is_wrong_with_a_certificate(http, tmp_path):
+    pair = Authority(tmp_path).issue("server", "127.0.0.1")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(pair.cert, pair.key)
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        with pytest.raises(ProviderUnavailableError) as raised:
+            await http.get(f"https://127.0.0.1:{port}/")
+    finally:
+        server.close()
+
+    told = str(raised.value)
+    where = f"cannot connect to 127.0.0.1:{port}"
+    assert told == f"{where}: certificate refused: unable to get local issuer certificate"
 
 
 async def test_a_certificate_nobody_vouches_for_is_refused(raw_upstream, http):

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.errors import ProviderUnavailableError
 from gateway.oidc import errors
+from gateway.oidc.client import read_tokens
 from gateway.oidc.registration import ClaimNames
 from tests.oidc.hostile import (
     ACCESS_TOKEN,
@@ -299,6 +300,49 @@ async def test_what_is_only_unusual_is_accepted(make_provider, hostile, case):
     assert (await sign_in(make_provider(), hostile)).identity.name == "alice"
 
 
+@pytest.mark.parametrize("name", ["id_token", "access_token", "refresh_token"])
+def test_a_token_that_is_too_large_is_told_by_name(name):
+    right = {"access_token": "a", "token_type": "Bearer"}
+    largest = "a" * 32 * 1024
+
+    assert getattr(read_tokens({**right, name: largest}, 0.0), name) == largest
+    with pytest.raises(errors.TokenTooLargeError, match=f"the {name} has 32769 bytes of at most"):
+        read_tokens({**right, name: largest + "a"}, 0.0)
+
+
+DISCOVERY = "/.well-known/openid-configuration"
+
+
+@pytest.mark.parametrize(
+    ("added", "failure", "found"),
+    [
+        ("/", None, "found is '{issuer}'"),
+        (DISCOVERY, None, "the issuer may be '{issuer}': {issuer}" + DISCOVERY * 2 + " is 404"),
+        ("/realms/typo", None, "configured is '{issuer}/realms/typo': {issuer}/realms/typo"),
+        ("", "301", "is 301"),
+        ("", "404", "configured is '{issuer}': {issuer}" + DISCOVERY + " is 404"),
+    ],
+)
+async def test_a_wrong_issuer_is_told_as_that(make_provider, hostile, added, failure, found):
+    hostile.wrongs.failures = {DISCOVERY: failure} if failure else {}
+    provider = make_provider(issuer=hostile.issuer + added)
+
+    with pytest.raises(errors.IssuerMisconfiguredError) as raised:
+        await provider.begin(CALLBACK, "/")
+
+    assert found.format(issuer=hostile.issuer) in str(raised.value)
+    assert hostile.count("/elsewhere") == 0
+
+
+async def test_a_wrong_issuer_ends_no_session(make_provider, hostile, clock):
+    provider = make_provider()
+    before = await sign_in(provider, hostile)
+    wrong = make_provider(issuer=hostile.issuer + "/")
+
+    with pytest.raises(ProviderUnavailableError):
+        await wrong.refresh(REFRESH_TOKEN, before.identity, before.tokens.id_token)
+
+
 @pytest.mark.parametrize(
     "failure", ["500", "404", "hang", "huge", "redirect", "garbage", "array", "deep", "close"]
 )
@@ -358,7 +402,7 @@ async def test_the_log_says_what_userinfo_answered(make_provider, hostile, caplo
 
     warnings = [it.getMessage() for it in caplog.records if it.levelname == "WARNING"]
     where = f"{hostile.issuer}/userinfo"
-    assert warnings == [f"provider 'hostile': userinfo at {where}: {told}"] * 2
+    assert warnings == [f'userinfo failed: provider "hostile": userinfo at {where}: {told}'] * 2
 
 
 async def test_a_bad_group_is_warned_of_once_a_provider(make_provider, hostile, caplog):
@@ -374,7 +418,7 @@ async def test_a_bad_group_is_warned_of_once_a_provider(make_provider, hostile, 
         "claim 'roles': 1 of 1 left out: an object; name its member, as in /groups/*/id",
     ]
     warnings = [it.getMessage() for it in caplog.records if it.levelname == "WARNING"]
-    assert warnings == [f"provider {name!r}: {it}" for name in ("hostile", "other") for it in told]
+    assert warnings == [f'provider "{name}": {it}' for name in ("hostile", "other") for it in told]
 
 
 async def test_without_a_user_there_is_no_identity(make_provider, hostile):

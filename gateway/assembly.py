@@ -14,6 +14,7 @@ from gateway.authn.session import SessionAuthenticator
 from gateway.compose import (
     hosts_of,
     key_field,
+    metadata_path,
     protected_resource,
     route_plans,
     upstreams_of,
@@ -32,7 +33,6 @@ from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.logout import Logout
-from gateway.endpoints.protected_resource import WELL_KNOWN
 from gateway.endpoints.table import build_endpoints
 from gateway.endpoints.well_known import WellKnown
 from gateway.forward.upstream import Upstream
@@ -144,7 +144,7 @@ def pipeline_of(
         ),
         admission=Admission(
             frozenset(authenticators),
-            resource_metadata=WELL_KNOWN if "bearer" in authenticators else None,
+            resource_metadata=metadata_path(authenticators),
         ),
         keys=None if settings.api_keys is None else (lasting.keys, settings.api_keys),
         apps=apps,

@@ -1,14 +1,14 @@
 """Settings -> the parts of a running gateway.  Opens nothing and connects to nothing."""
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from gateway.authn import GUARDED, Authenticator
 from gateway.authn.foreign import Foreign
 from gateway.authz.access import compile_access
-from gateway.endpoints.protected_resource import WELL_KNOWN, ProtectedResource
+from gateway.endpoints.protected_resource import TOKEN_KINDS, WELL_KNOWN, ProtectedResource
 from gateway.forward.response import ResponseRules
 from gateway.forward.upstream import Address, Timeouts, Upstream, tls_context
 from gateway.intake import Hosts
@@ -161,7 +161,7 @@ def _route_plan(
         admission=Admission(
             frozenset(accepted),
             route.unauthenticated,
-            WELL_KNOWN if "bearer" in accepted else None,
+            metadata_path(accepted),
             resources,
             scopes_of(access),
             () if route.settings is None else route.settings.challenges,
@@ -208,20 +208,26 @@ def protected_resource(
     settings: Settings, plans: Mapping[int, RoutePlan]
 ) -> ProtectedResource | None:
     """What says whose access tokens are taken where; None where nobody's are."""
-    if not settings.bearer:
+    taking = [it for it in plans.values() if _takes_tokens(it)]
+    if not taking:
         return None
-    taking = [it for it in plans.values() if _takes_bearer(it)]
     scopes = dict.fromkeys(scope for plan in taking for scope in plan.admission.scopes)
 
-    def accepts(host: str, path: str) -> bool:
-        return any(_is_at(plan.route, host, path) for plan in taking)
+    def accepted(host: str, path: str) -> frozenset[str]:
+        found = (it.admission.credentials for it in taking if _is_at(it.route, host, path))
+        return frozenset[str]().union(*found)
 
-    return ProtectedResource([it.issuer for it in settings.bearer], list(scopes), accepts)
+    return ProtectedResource([it.issuer for it in settings.bearer], list(scopes), accepted)
 
 
-def _takes_bearer(plan: RoutePlan) -> bool:
+def metadata_path(accepted: Collection[str]) -> str | None:
+    """Where the document is that says who issues the tokens `accepted`; None where none is."""
+    return None if TOKEN_KINDS.isdisjoint(accepted) else WELL_KNOWN
+
+
+def _takes_tokens(plan: RoutePlan) -> bool:
     asks = plan.access.word not in ("public", "sign_in") and plan.access.looks_at_credentials
-    return asks and "bearer" in plan.admission.credentials
+    return asks and not TOKEN_KINDS.isdisjoint(plan.admission.credentials)
 
 
 def _is_at(route: Route, host: str, path: str) -> bool:

@@ -152,9 +152,7 @@ def for_decision(
         case Deny(reason=reason, status=status):
             if reason == "scope-missing" and identity is not None and _by_token(identity):
                 # RFC 6750, section 3.1.
-                missing = {"error": "insufficient_scope"}
-                if admission.scopes:
-                    missing["scope"] = " ".join(admission.scopes)
+                missing = {"error": "insufficient_scope", **_where_to_go(request, admission)}
                 fields = (*fields, _challenge("Bearer", **missing))
             return problem(request, status, reason, fields=fields)
 
@@ -238,14 +236,25 @@ def _challenge_of(
 ) -> tuple[str, str]:
     match scheme:
         case "bearer":
-            parameters = {"realm": "gatepost", **error}
-            if admission.resource_metadata is not None and "bearer" in admission.credentials:
-                parameters["resource_metadata"] = _resource_metadata(request, admission)
-            return _challenge("Bearer", **parameters)
+            where = _where_to_go(request, admission)
+            return _challenge("Bearer", realm="gatepost", **error, **where)
         case "basic":
             return _challenge("Basic", realm="gatepost", charset="UTF-8")
         case _:
             return _challenge("Gatepost", sign_in=request.public_url + SIGN_IN_PATH)
+
+
+def _where_to_go(request: Request, admission: Admission) -> dict[str, str]:
+    """What a token must be good for, and where the document is that says who issues one.
+
+    RFC 6750, section 3; RFC 9728, section 5.1.  Clients of MCP go by both.
+    """
+    found = {}
+    if admission.scopes:
+        found["scope"] = " ".join(admission.scopes)
+    if admission.resource_metadata is not None and admission.credentials & {"bearer", "token"}:
+        found["resource_metadata"] = _resource_metadata(request, admission)
+    return found
 
 
 def _resource_metadata(request: Request, admission: Admission) -> str:

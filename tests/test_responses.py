@@ -297,6 +297,30 @@ def test_a_bad_credential_is_never_a_redirect(fields: list[Field]) -> None:
     )
 
 
+@pytest.mark.parametrize("kind", ["bearer", "token"])
+def test_a_token_is_told_its_scopes_and_where_it_comes_from(kind: str) -> None:
+    where = "/.well-known/oauth-protected-resource"
+    admission = Admission(frozenset({kind}), resource_metadata=where, scopes=("a", "b"))
+    told = f'scope="a b", resource_metadata="https://notes.example.com{where}"'
+    unknown = responses.rejected(make_request(), "sign-in-required", admission)
+    lacking = responses.for_decision(
+        make_request(), Deny("scope-missing"), admission, identity=replace(ROBOT, credential=kind)
+    )
+
+    assert values(unknown, "WWW-Authenticate") == [f'Bearer realm="gatepost", {told}']
+    assert values(lacking, "WWW-Authenticate") == [f'Bearer error="insufficient_scope", {told}']
+
+
+def test_a_key_is_told_of_no_issuer() -> None:
+    admission = Admission(frozenset({"api_key"}), resource_metadata="/x", scopes=("a",))
+    robot = replace(ROBOT, credential="api_key")
+    lacking = responses.for_decision(
+        make_request(), Deny("scope-missing"), admission, identity=robot
+    )
+
+    assert values(lacking, "WWW-Authenticate") == ['Bearer error="insufficient_scope", scope="a"']
+
+
 def test_no_error_code_where_no_credential_was_sent() -> None:
     # RFC 6750, section 3.1.
     response = responses.rejected(make_request(), "sign-in-required", ALL)
@@ -326,7 +350,10 @@ def test_a_missing_scope_is_told_to_a_token_only() -> None:
     to_robot = responses.for_decision(make_request(), deny, ALL, identity=ROBOT)
     to_alice = responses.for_decision(make_request(), deny, ALL, identity=ALICE)
 
-    assert values(to_robot, "WWW-Authenticate") == ['Bearer error="insufficient_scope"']
+    where = "https://notes.example.com/.well-known/oauth-protected-resource"
+    assert values(to_robot, "WWW-Authenticate") == [
+        f'Bearer error="insufficient_scope", resource_metadata="{where}"'
+    ]
     assert values(to_alice, "WWW-Authenticate") == []
     assert to_robot.status == to_alice.status == 403
 

@@ -4,13 +4,16 @@ A client that knows nothing but the address it was refused at finds its way by t
 MCP client, for one.  It stands outside the gateway's own prefix, where the RFC wants it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 from gateway import responses
+from gateway.endpoints.authorization_server import issuer_of
 from gateway.endpoints.deps import Handler
 from gateway.message.request import Request
 from gateway.message.response import Response
 
+# The gateway's own tokens, and those of others.
+TOKEN_KINDS = frozenset({"token", "bearer"})
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _BELOW = WELL_KNOWN + "/"
 # Nothing in it is anybody's own, and clients in browsers are of any origin; the field that an MCP
@@ -30,19 +33,18 @@ class ProtectedResource:
         self,
         issuers: Sequence[str],
         scopes: Sequence[str],
-        accepts: Callable[[str, str], bool],
+        accepted: Callable[[str, str], Collection[str]],
     ) -> None:
-        """Name `issuers`, and the `scopes` that rules ask for.
+        """Name `issuers` of bearer tokens, and the `scopes` that rules ask for.
 
-        `accepts` says whether a bearer token is of use on a host and path; the path ``""`` is any.
+        `accepted` gives the kinds of credential that are of use on a host and path; the path
+        ``""`` is any.
         """
-        self._document: dict[str, object] = {
-            "authorization_servers": list(issuers),
-            "bearer_methods_supported": ["header"],
-        }
+        self._issuers = tuple(issuers)
+        self._document: dict[str, object] = {"bearer_methods_supported": ["header"]}
         if scopes:
             self._document["scopes_supported"] = list(scopes)
-        self._accepts = accepts
+        self._accepted = accepted
 
     def find(self, request: Request) -> Handler | None:
         """The handler of `request`; None where it asks for no such document."""
@@ -51,7 +53,7 @@ class ProtectedResource:
             return None
         if request.target.is_ambiguous or not request.target.raw.startswith(WELL_KNOWN.encode()):
             return None
-        if not self._accepts(request.host, _resource(path)):
+        if not self._servers(request):
             return None
         if request.method == "OPTIONS":
             return self._preflight
@@ -61,9 +63,16 @@ class ProtectedResource:
         # As it was asked for, so that it is the same to the client (RFC 9728, section 3.3).
         sent = request.target.raw.partition(b"?")[0].decode("ascii", "replace")
         resource = request.public_url + _resource(sent)
-        return responses.json_answer(
-            request, 200, {"resource": resource, **self._document}, fields=_ANYWHERE
-        )
+        servers = self._servers(request)
+        document = {"resource": resource, "authorization_servers": servers, **self._document}
+        return responses.json_answer(request, 200, document, fields=_ANYWHERE)
+
+    def _servers(self, request: Request) -> list[str]:
+        """Who issues the tokens that are taken where `request` asks about; none where none are."""
+        kinds = self._accepted(request.host, _resource(request.target.path))
+        issuers = self._issuers if "bearer" in kinds else ()
+        own = (issuer_of(request),) if "token" in kinds else ()
+        return [*issuers, *own]
 
     async def _preflight(self, _request: Request, _body: bytes) -> Response:
         return Response(204, (*_PREFLIGHT, responses.NO_STORE))

@@ -133,7 +133,9 @@ async def test_a_missing_scope_and_a_weak_sign_in_are_told(start, issuer):
 
     answer = await ask(gateway, "/admin", by(token))
     assert answer.status == 403
-    assert challenges(answer) == ['Bearer error="insufficient_scope", scope="admin root"']
+    told = f'scope="admin root", resource_metadata="{gateway.base_url}{WELL_KNOWN}"'
+    assert challenges(answer) == [f'Bearer error="insufficient_scope", {told}']
+    assert challenges(await ask(gateway, "/admin"))[0] == f'Bearer realm="gatepost", {told}'
     answer = await ask(gateway, "/vault", by(token))
     assert answer.status == 401
     assert 'error="insufficient_user_authentication"' in challenges(answer)[0]

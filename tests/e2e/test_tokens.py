@@ -726,6 +726,41 @@ async def test_an_app_finds_the_endpoints_by_itself(start):
     assert documents[0]["authorization_endpoint"] == f"{phone.provider.issuer}/auth"
 
 
+async def test_a_client_that_knows_only_the_address_finds_its_way(start):
+    both = {"name": "both", "prefix": "/both", "access": "signed_in"}
+    own = {
+        "name": "own",
+        "prefix": "/own",
+        "credentials": ["token"],
+        "access": {"allow": {"scope": "notes:read"}},
+    }
+    bearer = {"issuer": "https://id.example.com", "audiences": ["https://api.example.com"]}
+    phone, _ = await start()
+    await hang_up(phone.gateway, routes=[own, both], bearer=[bearer])
+    base, well_known = phone.gateway.base_url, "/.well-known/oauth-protected-resource"
+
+    async with phone.session.post(f"{base}/own") as response:
+        (challenge,) = response.headers.getall("WWW-Authenticate")
+    told = f'scope="notes:read", resource_metadata="{base}{well_known}"'
+    assert challenge == f'Bearer realm="gatepost", {told}'
+    tokens = await phone.sign_in("alice")
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    async with phone.session.get(f"{base}/own", headers=headers) as response:
+        assert response.status == 403
+        challenge = response.headers["WWW-Authenticate"]
+    assert challenge == f'Bearer error="insufficient_scope", {told}'
+
+    gateway, issuer = f"{base}/_gatepost", bearer["issuer"]
+    for path, servers in (("/own", [gateway]), ("/both", [issuer, gateway]), ("", None)):
+        async with phone.session.get(f"{base}{well_known}{path}") as response:
+            document = await response.json()
+        assert document["resource"] == base + path
+        assert document["authorization_servers"] == (servers or [issuer, gateway])
+    metadata = f"{base}/.well-known/oauth-authorization-server/_gatepost"
+    async with phone.session.get(metadata) as response:
+        assert (await response.json())["issuer"] == gateway
+
+
 async def test_without_the_section_there_is_nothing(start, gateway_process, raw_upstream):
     phone, _ = await start()
     tokens = await phone.sign_in("alice")

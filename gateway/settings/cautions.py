@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from gateway.settings.access import ConditionSettings
-from gateway.settings.addresses import is_loopback
+from gateway.settings.addresses import is_loopback, parse_host
 from gateway.settings.api_keys import ApiKeySettings
+from gateway.settings.coverage import uncovered
 from gateway.settings.document import Document, Path, Problem
 from gateway.settings.other_proxies import other_proxies_forms
 from gateway.settings.routes import RouteSettings
@@ -30,6 +31,7 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *_api_keys(settings),
         *_tokens(settings),
         *_routes(settings),
+        *_uncovered(settings),
         *other_proxies_forms(settings),
     ]
 
@@ -137,6 +139,18 @@ def _routes(settings: Settings) -> Iterator[Problem]:
         prefix = _plain_prefix(route)
         if prefix is not None:
             yield Problem((*path, "regex"), f"says the same as prefix: {prefix}, but slower")
+
+
+def _uncovered(settings: Settings) -> Iterator[Problem]:
+    served = [parse_host(urlsplit(origin).netloc) for origin in settings.public_url]
+    hosts = dict.fromkeys([*served, *(host for route in settings.routes for host in route.host)])
+    left = uncovered(settings.routes, list(hosts))
+    is_everywhere = len(left) == len(hosts) and len(set(left.values())) == 1
+    for host, what in list(left.items())[: 1 if is_everywhere else None]:
+        where = "" if is_everywhere else f" on {host}"
+        message = f"no route covers {what}{where}, which is 404 no-route"
+        last = "{name: everything, prefix: /, access: signed_in}"
+        yield Problem(("routes",), f"{message}: end with {last}, or with access: denied")
 
 
 def _foreign(settings: Settings, route: RouteSettings, path: Path) -> Iterator[Problem]:

@@ -1,12 +1,15 @@
-"""Whether a route can ever match, given those before it."""
+"""What routes cover together: which can never match, and what none of them covers."""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gateway.settings.routes import RouteSettings
 
+_UNLIKELY = "/no-route-names-this"
+_WORD = re.compile(r"[A-Za-z0-9_-]{2,}")
+_MOST_NAMED = 5
 _META = re.compile(r"[.^$*+?{}\[\]\\|()]")
 
 
@@ -78,3 +81,42 @@ def _literal_start(regex: str) -> str:
         return regex
     # A quantifier makes the character before it optional.
     return regex[: found.start() - 1] if found[0] in "*?{" else regex[: found.start()]
+
+
+def uncovered(routes: Sequence[RouteSettings], hosts: Sequence[str]) -> dict[str, str]:
+    """What no route of `routes` covers, in words, by host; hosts where nothing is left are not in.
+
+    Sound, not complete: paths are tried, which are made of the words in regular expressions.
+    """
+    atoms = [atom for route in routes for atom in _atoms(route)]
+    words = {word for it in atoms if it.kind == "regex" for word in _WORD.findall(it.text)}
+    tried = [_UNLIKELY, f"{_UNLIKELY}/x.y", "/", *sorted(f"/{word}" for word in words)]
+    found = {}
+    for host in hosts:
+        # A route whose host names no port is for every port.
+        names = (None, host, re.sub(r":[0-9]+$", "", host))
+        left = _left([it for it in atoms if it.host in names], tried)
+        if left:
+            found[host] = left
+    return found
+
+
+def _left(atoms: Sequence[_Atom], tried: Sequence[str]) -> str:
+    """What `atoms` leave of one host; "" for nothing."""
+    methods = {path: {it.method for it in atoms if _takes(it, path)} for path in tried}
+    if not methods[_UNLIKELY]:
+        covered = list(dict.fromkeys(it.text for it in atoms))
+        more = ", …" if len(covered) > _MOST_NAMED else ""
+        return f"any path but {', '.join(covered[:_MOST_NAMED])}{more}" if covered else "any path"
+    missing = [path for path in tried if not methods[path]]
+    if missing:
+        return f"paths such as {missing[0]}"
+    partly = [path for path in tried if None not in methods[path]]
+    if not partly:
+        return ""
+    known = ", ".join(sorted(it for it in methods[partly[0]] if it is not None))
+    return f"methods other than {known} on paths such as {partly[-1]}"
+
+
+def _takes(atom: _Atom, path: str) -> bool:
+    return _covers(replace(atom, host=None, method=None), _Atom("path", path, None, None))

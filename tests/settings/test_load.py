@@ -350,22 +350,22 @@ def test_the_file_is_the_one_asked_for():
         ),
         (
             ("", ""),
-            "routes: [{name: r, regex: '/a(/.*)?', access: public}]",
+            "routes: [{name: r, regex: '/a(/.*)?', access: public}, REST]",
             "4:27: routes[0].regex: says the same as prefix: /a, but slower",
         ),
         (
             ("", ""),
-            "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}]",
+            "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}, REST]",
             None,
         ),
         (
             ("", ""),
-            "routes: [{name: r, path: /a, access: public, foreign_credentials: pass}]",
+            "routes: [{name: r, path: /a, access: public, foreign_credentials: pass}, REST]",
             "4:67: routes[0].foreign_credentials: does nothing here",
         ),
         (
             ("", ""),
-            "routes: [{name: r, path: /a, access: denied, foreign_credentials: pass}]",
+            "routes: [{name: r, path: /a, access: denied, foreign_credentials: pass}, REST]",
             "4:67: routes[0].foreign_credentials: does nothing here",
         ),
         (
@@ -376,34 +376,36 @@ def test_the_file_is_the_one_asked_for():
         (
             ("", ""),
             "routes: [{name: r, path: /, access: {deny: {ip: 10.0.0.0/8}}, "
-            "foreign_credentials: pass}]",
+            "foreign_credentials: pass}, REST]",
             None,
         ),
         (
             ("", ""),
-            "routes: [{name: r, path: /, access: {allow: {group: a}}, foreign_credentials: pass}]",
+            "routes: [{name: r, path: /, access: {allow: {group: a}}, foreign_credentials: pass},"
+            " REST]",
             "4:79: routes[0].foreign_credentials: what access asks of the user is not asked",
         ),
         (
             ("client_id: x", "client_id: x, label: a"),
             "bearer: [{issuer: 'https://i.example.com', audiences: a, "
             "introspection: {client_id: c, client_secret: '${S:-s}'}}]\n"
-            "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}]",
+            "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}, REST]",
             "5:70: routes[0].foreign_credentials: with introspection a Bearer token",
         ),
         (
             ('"http://app:1"', '{url: "https://a", request_headers: {set: {x_api-key: "1"}}}'),
-            "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}]",
+            "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}, REST]",
             "4:70: routes[0].foreign_credentials: X-API-Key never reaches the app",
         ),
         (
             ('"http://app:1"', '{url: "https://a", request_headers: {remove: authorization}}'),
-            "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}]",
+            "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}, REST]",
             "4:70: routes[0].foreign_credentials: Authorization never reaches the app",
         ),
     ],
 )
 def test_risky_settings_are_warned_about(changed, added, expected):
+    added = added.replace("REST", "{name: rest, prefix: /, access: signed_in}")
     warnings = load_text(FILE.replace(*changed, 1) + added).warnings
 
     assert len(warnings) == (expected is not None)
@@ -453,3 +455,48 @@ def test_a_secret_that_only_the_service_has_is_not_missed(store):
     Path("gatepost.yaml").write_text(FILE + f"store: {store}\n", encoding="utf-8")
 
     assert load(None, {}, reads_secrets=False).settings.store == store
+
+
+@pytest.mark.parametrize(
+    ("routes", "expected"),
+    [
+        ("{name: a, prefix: /, access: public, methods: GET}", "methods other than GET on paths"),
+        ("{name: a, prefix: [/static, /x], access: public}", "any path but /static, /x, which"),
+        ("{name: a, path: /, access: public}", "any path but /, which is 404 no-route: end with"),
+        ("{name: a, prefix: /a, host: a.example.com, access: denied}", "any path but /a, which"),
+        (
+            "{name: a, prefix: /, host: b.example.com, access: denied}",
+            "any path on a.example.com, which",
+        ),
+        ("{name: a, prefix: /, host: a.example.com, access: denied}", None),
+        ("{name: a, regex: '/(?!admin).*', access: denied}", "paths such as /admin, which is 404"),
+        ("{name: a, regex: '/.+', access: denied}", "paths such as /, which is 404"),
+        ("{name: a, regex: .*, access: denied}", None),
+        ("{name: a, regex: '(/.*)?', access: denied}", None),
+        ("{name: a, prefix: /, access: denied}", None),
+        (
+            "{name: a, prefix: /, methods: GET, access: gone}, {name: b, prefix: /, access: gone}",
+            None,
+        ),
+        (
+            ", ".join(f"{{name: '{it}', path: /{it}, access: public}}" for it in range(9)),
+            "any path but /0, /1, /2, /3, /4, …, which",
+        ),
+    ],
+)
+def test_paths_that_no_route_covers_are_warned_about(routes, expected):
+    text = f"routes: [{routes}]\n"
+    left = [it for it in load_text(FILE + text).warnings if "no route covers " in it]
+
+    assert len(left) == (expected is not None)
+    if expected is not None:
+        assert left[0].startswith(f"gatepost.yaml:4:1: routes: no route covers {expected}")
+
+
+def test_a_host_with_a_port_is_covered_by_a_route_of_the_host():
+    text = FILE.replace("https://a.example.com", "https://a.example.com:8443")
+    route = "routes: [{name: a, prefix: /, host: a.example.com%s, access: denied}]\n"
+
+    assert load_text(text + route % ":8443").warnings == ()
+    assert load_text(text + route % "").settings.routes
+    assert not [it for it in load_text(text + route % "").warnings if "a.example.com:8443" in it]

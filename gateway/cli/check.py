@@ -3,6 +3,7 @@
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -24,6 +25,7 @@ def _count(number: int, noun: str) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check_command(config: Path | None, strict: bool, as_json: bool) -> None:
     """Check the configuration: print every error, exit 2 if there is one."""
+    from gateway.cli.registration import registrations
     from gateway.settings.load import load
 
     try:
@@ -41,14 +43,17 @@ def check_command(config: Path | None, strict: bool, as_json: bool) -> None:
         "upstreams": len(settings.upstreams),
         "providers": len(settings.providers),
     }
+    to_register = registrations(settings)
     failed = strict and bool(loaded.warnings)
     if as_json:
         found = {"ok": not failed, "errors": [], "warnings": list(loaded.warnings), **counts}
-        click.echo(json.dumps(found))
+        click.echo(json.dumps({**found, "register": [asdict(it) for it in to_register]}))
     else:
         for warning in loaded.warnings:
             click.echo(f"warning: {warning}", err=True)
         shown = ", ".join(_count(number, noun.removesuffix("s")) for noun, number in counts.items())
         verdict = "not ok, there are warnings" if failed else "ok"
         click.echo(f"{loaded.source}: {verdict}, {shown}")
+        for registration in to_register:
+            click.echo("\n".join(registration.lines()))
     sys.exit(_STRICT_STATUS if failed else 0)

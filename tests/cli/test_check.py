@@ -1,16 +1,26 @@
 """`gatepost check` as it is run."""
 
 import json
+import textwrap
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from gateway.cli.check import check_command
 
+DOCS = Path(__file__).parents[2] / "docs"
+NO_LOGOUT = "backchannel_logout: no}, idp:"
 RIGHT = """\
 public_url: https://a.example.com
 upstreams: {app: "http://app:1"}
 providers: {idp: {issuer: "https://id.example.com", client_id: x}}
+"""
+REGISTER = """\
+register at idp:
+  redirect URI: https://a.example.com/_gatepost/callback/idp
+  post-logout redirect URI: https://a.example.com/_gatepost/logout
+  back-channel logout URI: https://a.example.com/_gatepost/backchannel-logout/idp
 """
 
 
@@ -29,7 +39,7 @@ def test_a_right_file_is_summed_up(run):
     result = run(RIGHT)
 
     assert (result.exit_code, result.stderr) == (0, "")
-    assert result.stdout == "gatepost.yaml: ok, 1 route, 1 upstream, 1 provider\n"
+    assert result.stdout == "gatepost.yaml: ok, 1 route, 1 upstream, 1 provider\n" + REGISTER
 
 
 def test_warnings_do_not_fail(run):
@@ -74,7 +84,7 @@ def test_the_environment_alone_will_do(run, tmp_path):
     }
     result = CliRunner().invoke(check_command, [], env=environ)
 
-    assert result.stdout == "environment: ok, 1 route, 1 upstream, 1 provider\n"
+    assert result.stdout.startswith("environment: ok, 1 route, 1 upstream, 1 provider\n")
 
 
 def test_json_says_the_same(run):
@@ -85,6 +95,16 @@ def test_json_says_the_same(run):
         "routes": 1,
         "upstreams": 1,
         "providers": 1,
+        "register": [
+            {
+                "provider": "idp",
+                "redirect_uris": ["https://a.example.com/_gatepost/callback/idp"],
+                "post_logout_redirect_uris": ["https://a.example.com/_gatepost/logout"],
+                "backchannel_logout_uri": (
+                    "https://a.example.com/_gatepost/backchannel-logout/idp"
+                ),
+            }
+        ],
     }
     result = run("foo: 1\n", "--json")
     assert result.exit_code == 2
@@ -96,3 +116,35 @@ def test_a_file_that_is_not_there_is_an_error(run):
 
     assert result.exit_code == 2
     assert result.stderr == "other.yaml: cannot be read: No such file or directory\n"
+
+
+def test_every_host_and_provider_is_to_be_registered(run):
+    text = RIGHT.replace("https://a.example.com", "[https://a.example.com, https://b.example.com]")
+    text = text.replace("{idp:", "{other: {issuer: 'https://o', client_id: x, " + NO_LOGOUT)
+    lines = run(text).stdout.splitlines()[1:]
+
+    assert lines[:5] == [
+        "register at other:",
+        "  redirect URI: https://a.example.com/_gatepost/callback/other",
+        "  redirect URI: https://b.example.com/_gatepost/callback/other",
+        "  post-logout redirect URI: https://a.example.com/_gatepost/logout",
+        "  post-logout redirect URI: https://b.example.com/_gatepost/logout",
+    ]
+    assert lines[5] == "register at idp:"
+    assert lines[-1].endswith("https://a.example.com/_gatepost/backchannel-logout/idp")
+
+
+@pytest.mark.parametrize("page", ["getting-started.md", "../README.md"])
+def test_the_pages_name_what_is_to_be_registered(run, page):
+    text = (DOCS / page).read_text(encoding="utf-8")
+    shown = "public_url" + text.split("public_url", 1)[1].split("```")[0]
+    shown = textwrap.dedent("    " + shown if page != "../README.md" else shown)
+    shown = shown.replace(
+        "client_secret_file: /run/secrets/oidc_client_secret", "client_auth: none"
+    )
+    [found] = json.loads(run(shown, "--json").stdout)["register"]
+
+    assert found["redirect_uris"][0] in text
+    if page == "getting-started.md":
+        assert found["post_logout_redirect_uris"][0] in text
+        assert found["backchannel_logout_uri"] in text

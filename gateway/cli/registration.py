@@ -1,0 +1,49 @@
+"""What to register at each provider, as its pages ask for it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.settings.schema import Settings
+
+_OWN = "/_gatepost"
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The addresses of the gateway that one provider has to know.
+
+    Attributes:
+        redirect_uris: Where it sends browsers with a code.
+        post_logout_redirect_uris: Where it sends them after a sign-out
+            (OpenID Connect RP-Initiated Logout 1.0, section 3.1).
+        backchannel_logout_uri: Where it says itself that a session is over; None where it need
+            not (OpenID Connect Back-Channel Logout 1.0, section 2.2).
+    """
+
+    provider: str
+    redirect_uris: tuple[str, ...]
+    post_logout_redirect_uris: tuple[str, ...]
+    backchannel_logout_uri: str | None
+
+    def lines(self) -> Iterator[str]:
+        """The same for people."""
+        yield f"register at {self.provider}:"
+        yield from (f"  redirect URI: {uri}" for uri in self.redirect_uris)
+        yield from (f"  post-logout redirect URI: {uri}" for uri in self.post_logout_redirect_uris)
+        if self.backchannel_logout_uri is not None:
+            yield f"  back-channel logout URI: {self.backchannel_logout_uri}"
+
+
+def registrations(settings: Settings) -> list[Registration]:
+    """What to register at every provider of `settings`, in the order of the file."""
+    return [
+        Registration(
+            name,
+            tuple(f"{url}{_OWN}/callback/{name}" for url in settings.public_url),
+            tuple(f"{url}{_OWN}/logout" for url in settings.public_url),
+            f"{settings.public_url[0]}{_OWN}/backchannel-logout/{name}"
+            if provider.backchannel_logout
+            else None,
+        )
+        for name, provider in settings.providers.items()
+    ]

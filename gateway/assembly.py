@@ -51,10 +51,11 @@ from gateway.responses import Admission
 from gateway.routing.table import build_table
 from gateway.sessions import Limits, Sealer, SessionManager
 from gateway.sessions.kinds import EveryKind, token_store
-from gateway.sessions.secret import configured_secrets, kept_secrets
+from gateway.sessions.secret import server_secrets
 from gateway.sessions.session import Session
 from gateway.settings.schema import Settings
 from gateway.signer import AssertionSigner
+from gateway.storage.location import is_networked
 from gateway.storage.store import Store
 from gateway.trace import request_ids, traceparents
 
@@ -211,12 +212,14 @@ def tokens_of(settings: Settings, store: Store, sealer: Sealer) -> Tokens:
 def sealer_of(settings: Settings) -> Sealer:
     """Seals under the secret of `settings`, or under the one kept in the data directory.
 
+    The one that was kept there before `settings` gave one opens too.
+
     Raises:
         SettingsError: The secret cannot be had.
     """
-    if settings.secret:
-        return Sealer(configured_secrets(settings.secret))
-    return Sealer(kept_secrets(settings.data_dir))
+    # Nothing of a shared store was ever sealed under what lies on one machine.
+    own = not is_networked(settings.store)
+    return Sealer(server_secrets(settings.secret, settings.data_dir, uses_data_dir=own))
 
 
 def limits_of(settings: Settings) -> Limits:

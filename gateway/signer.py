@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
 from gateway.errors import StoreUnavailableError
 from gateway.sessions.sealing import Sealer
+from gateway.sessions.secret import sealed_under_another
 from gateway.storage.store import Store
 
 _PURPOSE = "assertion-key"
@@ -76,11 +77,7 @@ async def load_signer(store: Store, sealer: Sealer) -> AssertionSigner:
 def _open(sealer: Sealer, sealed: bytes) -> list[dict[str, str]]:
     data = sealer.open_sealed(_PURPOSE, sealed)
     if data is None:
-        # A new key would lock out every app that holds the old one: the operator must decide.
-        raise StoreUnavailableError(
-            "the assertion key in the store is sealed under another secret: give that secret too, "
-            "as the second of the list"
-        )
+        raise sealed_under_another("the assertion key")
     keys: list[dict[str, str]] = json.loads(data)
     return keys
 

@@ -16,6 +16,7 @@ from gateway.accounts.owner import UserTakenError, decode_record, encode_record,
 from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
 from gateway.sessions.sealing import MIN_SECRET_BYTES, Sealer
+from gateway.sessions.secret import sealed_under_another
 from gateway.storage.store import Store
 
 _log = logging.getLogger(__name__)
@@ -211,9 +212,5 @@ async def load_accounts(store: Store, sealer: Sealer) -> Accounts:
 def _open_key(sealer: Sealer, sealed: bytes) -> bytes:
     key = sealer.open_sealed(_KEY, sealed)
     if key is None:
-        # Without it no name would be anyone's any more: the operator must decide.
-        raise StoreUnavailableError(
-            "the accounts' key in the store is sealed under another secret: give that secret too, "
-            "as the second of the list"
-        )
+        raise sealed_under_another("the accounts' key")
     return key

@@ -4,6 +4,7 @@ import secrets
 
 from gateway.errors import StoreUnavailableError
 from gateway.sessions.sealing import MIN_SECRET_BYTES, Sealer
+from gateway.sessions.secret import sealed_under_another
 from gateway.storage.store import Store
 
 _KEY = "api-keys-key"
@@ -24,10 +25,7 @@ async def load_key_sealer(store: Store, sealer: Sealer) -> Sealer:
         if sealed is not None:
             opened = sealer.open_sealed(_KEY, sealed)
             if opened is None:
-                raise StoreUnavailableError(
-                    "the key of the API keys in the store is sealed under another secret: give "
-                    "that secret too, as the second of the list"
-                )
+                raise sealed_under_another("the key of the API keys")
             if sealer.is_newest(sealed):
                 return Sealer((opened,))
             key = opened

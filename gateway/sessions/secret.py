@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Sequence
 from pathlib import Path
 
-from gateway.errors import SettingsError
+from gateway.errors import SettingsError, StoreUnavailableError
 from gateway.sessions.sealing import MIN_SECRET_BYTES
 
 _FILE_NAME = "secret"
@@ -23,6 +23,37 @@ def configured_secrets(values: Sequence[str]) -> tuple[bytes, ...]:
     if not encoded or any(len(secret) < MIN_SECRET_BYTES for secret in encoded):
         raise SettingsError([f"secret: at least {MIN_SECRET_BYTES} bytes are needed"])
     return encoded
+
+
+def server_secrets(
+    values: Sequence[str], data_dir: Path, *, uses_data_dir: bool = True
+) -> tuple[bytes, ...]:
+    """The secrets of the settings, and after them those kept in `data_dir` from before.
+
+    What was sealed before a secret was given still opens, until somebody removes the file.
+    Without one in the settings, those in `data_dir` are all; the first call ever makes one.
+
+    Raises:
+        SettingsError: As `configured_secrets` and `kept_secrets`.
+    """
+    if not values:
+        return kept_secrets(data_dir)
+    given = configured_secrets(values)
+    older = _read_if_there(data_dir / _FILE_NAME) if uses_data_dir else ()
+    return (*given, *(secret for secret in older if secret not in given))
+
+
+def sealed_under_another(what: str) -> StoreUnavailableError:
+    """The error where `what` in the store opens under no secret that there is.
+
+    To make another would lock out every app, key and person: the operator must decide.
+    """
+    return StoreUnavailableError(
+        f"{what} in the store is sealed under another secret: give that secret too, as the last "
+        "of the list in secret or secret_file. If it is lost, so are all sessions, API keys, "
+        "tokens and accounts in this store, and the key that apps check assertions by. To start "
+        "anew, stop the gateway and empty the store (for sqlite move gatepost.db* out of data_dir)"
+    )
 
 
 def kept_secrets(data_dir: Path) -> tuple[bytes, ...]:
@@ -81,6 +112,15 @@ def _written(path: Path, content: bytes) -> Path:
         file.flush()
         os.fsync(file.fileno())
     return temporary
+
+
+def _read_if_there(path: Path) -> tuple[bytes, ...]:
+    try:
+        return _read(path)
+    except FileNotFoundError:
+        return ()
+    except OSError as error:
+        raise SettingsError([f"data_dir: {path}: {error.strerror}"]) from error
 
 
 def _read(path: Path) -> tuple[bytes, ...]:

@@ -1,12 +1,14 @@
 """A browser stays signed in over restarts, crashes and new secrets of a gateway."""
 
 import signal
+import subprocess
+import sys
 
 import pytest
 import yaml
 
 from tests.e2e.signed_in import OK, ask, browser, sign_in, start_cluster, until
-from tests.fixtures.gateway import SECRET
+from tests.fixtures.gateway import SECRET, clean_environment
 
 NEW_SECRET = "the-second-one-for-tests-0123456789abcdef"
 
@@ -128,3 +130,43 @@ async def test_a_secret_is_rotated_without_a_restart(start, restart, secrets):
     assert await who(cluster, between) == 200
     assert await who(cluster, before) == 401
     assert await who(cluster, await new_session(cluster, "ann")) == 200
+
+
+async def test_a_secret_that_is_given_later_goes_before_the_one_that_was_made(
+    start, restart, secrets, tmp_path
+):
+    (tmp_path / "shared").mkdir()
+    cluster = await start(secret_file=None)
+    before = await new_session(cluster, "ann")
+
+    restart(cluster, secret_file=secrets["new"])
+    assert await who(cluster, before) == 200
+    between = await new_session(cluster, "ann")
+
+    # What lasts is sealed anew, so that the older one can be given up.
+    (tmp_path / "shared" / "secret").unlink()
+    restart(cluster)
+    assert await who(cluster, before) == 401
+    assert await who(cluster, between) == 200
+
+
+async def test_a_secret_that_is_lost_says_what_goes_with_it(start, secrets):
+    cluster = await start(secret_file=secrets["old"])
+    (gateway,) = cluster.gateways
+    assert gateway.stop() == 0
+    settings = yaml.safe_load(gateway.config_path.read_text())
+    gateway.config_path.write_text(yaml.safe_dump({**settings, "secret_file": secrets["new"]}))
+
+    failed = subprocess.run(
+        [sys.executable, "-m", "gateway", "serve", "-c", str(gateway.config_path)],
+        env=clean_environment({}),
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+
+    assert failed.returncode == 1
+    assert "is sealed under another secret: give that secret too, as the last" in failed.stderr
+    assert "If it is lost, so are all sessions, API keys, tokens and accounts" in failed.stderr
+    assert "To start anew, stop the gateway and empty the store" in failed.stderr

@@ -4,7 +4,12 @@ import pytest
 
 from gateway.errors import SettingsError
 from gateway.sessions.sealing import Sealer
-from gateway.sessions.secret import configured_secrets, kept_secrets, rotate_kept_secret
+from gateway.sessions.secret import (
+    configured_secrets,
+    kept_secrets,
+    rotate_kept_secret,
+    server_secrets,
+)
 
 
 def test_a_secret_is_made_once_for_its_owner_alone(tmp_path):
@@ -78,3 +83,30 @@ def test_configured_secrets_are_long_enough():
     for wrong in ([], ["n" * 31], ["n" * 32, ""]):
         with pytest.raises(SettingsError):
             configured_secrets(wrong)
+
+
+def test_the_secret_kept_before_one_was_given_is_the_older_of_two(tmp_path):
+    given = "g" * 32
+    assert server_secrets([given], tmp_path) == (b"g" * 32,)
+    assert list(tmp_path.iterdir()) == []
+
+    (kept,) = server_secrets([], tmp_path)
+    assert server_secrets([given], tmp_path) == (b"g" * 32, kept)
+    assert server_secrets([given, "h" * 32], tmp_path) == (b"g" * 32, b"h" * 32, kept)
+    assert server_secrets([kept.decode()], tmp_path) == (kept,)
+    assert server_secrets([given], tmp_path, uses_data_dir=False) == (b"g" * 32,)
+
+
+@pytest.mark.parametrize("content", [b"", b"short"])
+def test_a_kept_secret_that_cannot_be_read_is_not_passed_over(tmp_path, content):
+    (tmp_path / "secret").write_bytes(content)
+
+    with pytest.raises(SettingsError, match="data_dir"):
+        server_secrets(["g" * 32], tmp_path)
+
+
+def test_a_kept_secret_that_may_not_be_read_is_named(tmp_path):
+    (tmp_path / "secret").mkdir()
+
+    with pytest.raises(SettingsError, match="data_dir"):
+        server_secrets(["g" * 32], tmp_path)

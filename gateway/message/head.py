@@ -35,6 +35,9 @@ _METHODS = {m.encode(): m for m in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELE
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"host"})
 # RFC 9110, section 5.3: these may appear once; two of them are two readings.
 _ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"upgrade")
+# What flows after these upgrades is a second HTTP that no rule has seen: h2c (RFC 7540, section 3.2)
+# and TLS (RFC 2817), which CUPS takes wherever "TLS/" is in the value.
+_SECOND_HTTP = re.compile(rb"h2|http|tls", re.IGNORECASE)
 # Above this a block of fields is read anew each time: it is unlikely to come again.
 REMEMBERED_BYTES = 4096
 _REMEMBERED_LINES, _REMEMBERED_LINE_BYTES = 1024, 256
@@ -512,8 +515,8 @@ def _upgrade(fields: Fields, length: int, *, http_1_0: bool) -> bytes:
     # httptools; aiohttp, GHSA-mfx4-hv73-q22v).
     if length not in (0, UNTIL_CLOSE):
         return b""
-    # Never h2c: what flows after it is a second HTTP that no rule has seen.
-    return b"" if b"h2c" in protocols else fields.all(b"upgrade")[0]
+    value = fields.all(b"upgrade")[0]
+    return b"" if _SECOND_HTTP.search(value) else value
 
 
 def _remembered_fields(block: bytes, http_1_0: bool) -> RequestFields:

@@ -29,7 +29,7 @@ async def echo(connection):
         await connection.send(piece)
 
 
-@pytest.mark.parametrize("protocol", ["websocket", "WebSocket", "chat/2, chat", "TLS/1.0"])
+@pytest.mark.parametrize("protocol", ["websocket", "WebSocket", "chat/2, chat", "x/1.0"])
 async def test_any_protocol_is_passed_as_raw_bytes(raw_upstream, gateway, protocol):
     upstream = await raw_upstream(echo)
     client = await (await gateway(upstream.url)).client()
@@ -92,8 +92,14 @@ async def test_an_upgrade_that_is_declined_is_an_answer_like_any_other(raw_upstr
         assert (await client.ask(upgrade())).body == b"ok"
 
 
-@pytest.mark.parametrize("protocol", ["h2c", "H2C", "websocket, h2c", "h2c,websocket"])
-async def test_h2c_is_never_asked_for(raw_upstream, gateway, protocol):
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        "h2c", "H2C", "websocket, h2c", "h2c,websocket", "h2", "HTTP/2.0", "HTTP/1.1",
+        "TLS/1.0", "tls/1.2", "TLS/1.0, HTTP/1.1", "websocket, TLS/1.2", "chat xTLS/9",
+    ],
+)  # fmt: skip
+async def test_no_second_http_is_asked_for(raw_upstream, gateway, protocol):
     upstream = await raw_upstream(OK)
     running = await gateway(upstream.url)
 

@@ -106,8 +106,9 @@ def pipeline_of(
     rules = CookieRules(
         name=cookie.name,
         domain=cookie.domain,
-        same_site=cookie.same_site,
+        same_site=cookie.same_site_sent,
         session_s=int(settings.sessions.absolute_timeout),
+        partitioned=cookie.partitioned,
     )
     app_cookies = AppCookies(rules, sealer, own_cookies)
     isolates = any(it.cookies == "isolate" for it in settings.upstreams.values())

@@ -2,9 +2,9 @@
 
 import secrets
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from gateway.endpoints.cookies import CookieRules, is_secure, open_sealed, seal
-from gateway.message.cookies import set_cookie
 from gateway.message.request import Request
 from gateway.message.response import FieldList
 from gateway.model import Identity
@@ -49,6 +49,8 @@ class AppCookies:
             jar=lambda request: f"{rules.session_name(request)}-jar",
             note=lambda request: rules.own_name(request, "at-"),
             open_jar=lambda name, value: open_sealed(sealer, _PURPOSE, name, value),
+            set_note=lambda request, name, note: rules.own_cookie(request, name, note, LONGEST_S),
+            notes_at=replace(EVERYWHERE, partitioned=rules.partitioned),
         )
         self.owners = CookieOwners(sealer.digests, self.own)
 
@@ -99,13 +101,8 @@ class AppCookies:
 
     def _keep(self, request: Request, jar: Jar) -> tuple[str, str]:
         name = self.own.jar(request)
-        return set_cookie(
-            name,
-            seal(self._sealer, _PURPOSE, name, encode_jar(jar)),
-            secure=is_secure(request),
-            max_age_s=LONGEST_S,
-            domain=self._rules.domain,
-        )
+        value = seal(self._sealer, _PURPOSE, name, encode_jar(jar))
+        return self._rules.own_cookie(request, name, value, LONGEST_S, self._rules.domain)
 
     def _without_marked(self, request: Request, tags: Tags) -> FieldList:
         secure = is_secure(request)

@@ -22,14 +22,16 @@ class CookieRules:
         name: Of the session cookie, without prefix; the others are named after it.
         domain: Of the session cookie; the others stay with their host.
         same_site: Of the session cookie.  The others are ``lax``, since the answer of a provider
-            is a navigation that starts at another site.
+            is a navigation that starts at another site, or ``none`` where they are partitioned.
         session_s: How long a browser keeps the session cookie.
+        partitioned: Whether each site that has the app in a frame gets cookies of its own.
     """
 
     name: str = "gatepost"
     domain: str | None = None
     same_site: str = "lax"
     session_s: int = 7 * 86400
+    partitioned: bool = False
 
     def session_name(self, request: Request) -> str:
         """Name of the session cookie on the host that was asked."""
@@ -50,28 +52,40 @@ class CookieRules:
             max_age_s=self.session_s,
             domain=self.domain,
             same_site=self.same_site,
+            partitioned=self.partitioned,
         )
 
     def no_session_cookie(self, request: Request) -> tuple[str, str]:
         """The field that takes the session away from the browser."""
         return clear_cookie(
-            self.session_name(request), secure=is_secure(request), domain=self.domain
+            self.session_name(request),
+            secure=is_secure(request),
+            domain=self.domain,
+            partitioned=self.partitioned,
         )
+
+    def own_cookie(
+        self, request: Request, name: str, value: str, max_age_s: int, domain: str | None = None
+    ) -> tuple[str, str]:
+        """The field that sets a cookie of ours other than the session's."""
+        return set_cookie(
+            name,
+            value,
+            secure=is_secure(request),
+            max_age_s=max_age_s,
+            domain=domain,
+            same_site="none" if self.partitioned else "lax",
+            partitioned=self.partitioned,
+        )
+
+    def no_own_cookie(self, request: Request, name: str) -> tuple[str, str]:
+        """The field that clears a cookie of ours other than the session's."""
+        return clear_cookie(name, secure=is_secure(request), partitioned=self.partitioned)
 
 
 def is_secure(request: Request) -> bool:
     """Whether the browser talks https to the public URL, so that Secure cookies come back."""
     return request.public_url.startswith("https://")
-
-
-def own_cookie(request: Request, name: str, value: str, max_age_s: int) -> tuple[str, str]:
-    """The field that sets a cookie of ours other than the session's."""
-    return set_cookie(name, value, secure=is_secure(request), max_age_s=max_age_s)
-
-
-def no_own_cookie(request: Request, name: str) -> tuple[str, str]:
-    """The field that clears a cookie of ours other than the session's."""
-    return clear_cookie(name, secure=is_secure(request))
 
 
 def names_beginning(request: Request, prefix: str) -> Iterator[str]:

@@ -18,9 +18,7 @@ from gateway.endpoints.cookies import (
     CookieRules,
     cookies_beginning,
     names_beginning,
-    no_own_cookie,
     open_sealed,
-    own_cookie,
     seal,
 )
 from gateway.message.request import Request
@@ -82,7 +80,7 @@ def keep_flow(
     digest = sha256(flow.state.encode()).hexdigest()[:16]
     name = rules.own_name(request, f"{_FLOW}-{digest}")
     value = seal(sealer, _FLOW, name, _packed(flow, browser))
-    field = own_cookie(request, name, value, _KEPT_S)
+    field = rules.own_cookie(request, name, value, _KEPT_S)
     if len(field[1]) > MAX_COOKIE_BYTES:
         chars, request_id = len(flow.return_to), request.request_id
         _log.warning("%s: return_to of %d characters fits no cookie: / instead", request_id, chars)
@@ -91,7 +89,7 @@ def keep_flow(
     dropped = readable[: max(0, len(readable) - MAX_FLOWS + 1)]
     prefix = rules.own_name(request, f"{_FLOW}-")
     unreadable = [sent for sent in names_beginning(request, prefix) if sent not in readable]
-    return (field, *(no_own_cookie(request, old) for old in (*dropped, *unreadable)))
+    return (field, *(rules.no_own_cookie(request, old) for old in (*dropped, *unreadable)))
 
 
 def _packed(flow: Flow, browser: bytes) -> bytes:
@@ -128,7 +126,7 @@ def drop_flows(request: Request, rules: CookieRules) -> FieldList:
     # Who signs out does not go in circles.
     prefixes = (rules.own_name(request, f"{_FLOW}-"), rules.own_name(request, _LOOP))
     names = (name for prefix in prefixes for name in names_beginning(request, prefix))
-    return tuple(no_own_cookie(request, name) for name in names)
+    return tuple(rules.no_own_cookie(request, name) for name in names)
 
 
 def recent_sign_ins(
@@ -148,7 +146,9 @@ def count_sign_in(request: Request, rules: CookieRules, sealer: Sealer, now: flo
     name = rules.own_name(request, _LOOP)
     times = [*recent_sign_ins(request, rules, sealer, now), now][-LOOP_SIGN_INS:]
     return (
-        own_cookie(request, name, seal(sealer, _LOOP, name, json.dumps(times).encode()), LOOP_S),
+        rules.own_cookie(
+            request, name, seal(sealer, _LOOP, name, json.dumps(times).encode()), LOOP_S
+        ),
     )
 
 

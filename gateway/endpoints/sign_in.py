@@ -8,7 +8,6 @@ from urllib.parse import urlencode
 from gateway import responses
 from gateway.accounts.owner import UserTakenError
 from gateway.authn.session import MAX_VALUES
-from gateway.endpoints.cookies import no_own_cookie
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import (
     KeptFlow,
@@ -117,7 +116,7 @@ class SignIn:
         try:
             signed_in = await self._with_account(await provider.finish(kept.flow, parameters))
         except (SignInError, UserTakenError, ProviderUnavailableError) as error:
-            cleared = no_own_cookie(request, kept.cookie)
+            cleared = self._deps.cookies.no_own_cookie(request, kept.cookie)
             return self._failed(request, provider, error, kept.flow.return_to, (cleared,))
         return await self._succeeded(request, signed_in, kept)
 
@@ -213,7 +212,7 @@ class SignIn:
         deps.on_sign_in(signed_in.identity.provider, "success")
         fields = (
             deps.cookies.session_cookie(request, cookie),
-            no_own_cookie(request, kept.cookie),
+            deps.cookies.no_own_cookie(request, kept.cookie),
             *count_sign_in(request, deps.cookies, deps.sessions.sealer, now),
             *await self._app_cookies(request, session, now),
         )

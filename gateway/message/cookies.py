@@ -25,8 +25,12 @@ def set_cookie(
     max_age_s: int | None = None,
     domain: str | None = None,
     same_site: str = "lax",
+    partitioned: bool = False,
 ) -> tuple[str, str]:
-    """A ``Set-Cookie`` field: HttpOnly, for the whole site; gone with the browser if no max age."""
+    """A ``Set-Cookie`` field: HttpOnly, for the whole site; gone with the browser if no max age.
+
+    Browsers take a `partitioned` one only if it is `secure` (CHIPS, section 2.1).
+    """
     parts = [f"{name}={value}", "Path=/", "HttpOnly", f"SameSite={same_site.capitalize()}"]
     if max_age_s is not None:
         parts.append(f"Max-Age={max_age_s}")
@@ -34,9 +38,23 @@ def set_cookie(
         parts.append(f"Domain={domain}")
     if secure:
         parts.append("Secure")
+    if partitioned:
+        parts.append("Partitioned")
     return "Set-Cookie", "; ".join(parts)
 
 
-def clear_cookie(name: str, *, secure: bool, domain: str | None = None) -> tuple[str, str]:
+def clear_cookie(
+    name: str, *, secure: bool, domain: str | None = None, partitioned: bool = False
+) -> tuple[str, str]:
     """The ``Set-Cookie`` field that makes the browser forget `name`."""
-    return set_cookie(name, "", secure=secure, max_age_s=0, domain=domain)
+    # In a frame of another site browsers heed none but SameSite=None.
+    same_site = "none" if partitioned else "lax"
+    return set_cookie(
+        name,
+        "",
+        secure=secure,
+        max_age_s=0,
+        domain=domain,
+        same_site=same_site,
+        partitioned=partitioned,
+    )

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import sha256
 
-from gateway.message.cookies import set_cookie
 from gateway.message.request import Request
 from gateway.model import Identity
 from gateway.mutate import cookies
@@ -29,12 +28,16 @@ class OwnCookies:
         jar: Name of the cookie with the jar.
         note: What the names of notes begin with.
         open_jar: The bytes sealed in a jar cookie of that name and value; None if not ours.
+        set_note: The field that sets the note of that name and value.
+        notes_at: Where notes are kept.
     """
 
     names: OwnNames
     jar: Callable[[Request], str]
     note: Callable[[Request], str]
     open_jar: Callable[[str, str], bytes | None]
+    set_note: Callable[[Request, str, str], tuple[str, str]]
+    notes_at: cookies.Place = EVERYWHERE
 
 
 class CookieOwners:
@@ -171,7 +174,7 @@ class OwnedCookies:
         name = self._owners.own.note(self._request) + sha256(note.encode()).hexdigest()[:16]
         if name.encode() in self._names_sent():
             return ()
-        _, value = set_cookie(name, note, secure=self._is_secure(), max_age_s=LONGEST_S)
+        _, value = self._owners.own.set_note(self._request, name, note)
         return (value.encode(),)
 
     def _names_sent(self) -> frozenset[bytes]:
@@ -194,7 +197,7 @@ def readable_sent(request: Request, own: OwnCookies) -> list[tuple[bytes, cookie
         name = cookies.name_of(pair)
         if name.startswith(prefix):
             note = cookies.decode_note(pair.partition(b"=")[2])
-            found[(name, EVERYWHERE)] = None
+            found[(name, own.notes_at)] = None
             if note is not None and not own.names.covers(note[0]):
                 found[note] = None
         elif not own.names.covers(name) and not cookies.is_marked(name):

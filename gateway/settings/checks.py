@@ -124,6 +124,8 @@ def _cookie(draft: Draft) -> Iterator[Problem]:
         # Browsers take SameSite=None only together with Secure (RFC 6265bis, section 5.7).
         if cookie.same_site == "none" and origin.startswith("http:"):
             yield Problem((*path, "same_site"), f"none needs https, and public_url has {origin}")
+        elif cookie.partitioned and origin.startswith("http:"):
+            yield Problem((*path, "partitioned"), f"needs https, and public_url has {origin}")
 
 
 def _store(draft: Draft) -> Iterator[Problem]:

@@ -213,7 +213,18 @@ class CookieSettings(Section):
     domain: Annotated[Text, AfterValidator(_cookie_domain)] | None = Field(
         None, description="Share the session among the hosts under this domain."
     )
-    same_site: Literal["lax", "strict", "none"] = Field("lax", description="SameSite.")
+    same_site: Literal["lax", "strict", "none"] = Field(
+        "lax", description="SameSite; with partitioned none, unless it is given."
+    )
+    partitioned: Flag = Field(
+        False, description="For apps in frames: each site around them has sessions of its own."
+    )
+
+    @property
+    def same_site_sent(self) -> str:
+        """What browsers are told: ``lax`` and ``strict`` cookies do not go with frames."""
+        is_given = "same_site" in self.model_fields_set
+        return "none" if self.partitioned and not is_given else self.same_site
 
 
 class SessionSettings(Section):

@@ -65,6 +65,21 @@ def test_the_jar_is_kept_as_the_session_is(public_url, domain, name, marks):
     assert {"HttpOnly", "Max-Age=34560000", *marks} <= set(attributes)
 
 
+def test_in_frames_the_jar_and_the_notes_are_partitioned_too():
+    cookies = make(same_site="none", partitioned=True)
+    (_, jar), *_ = signed_in(cookies, make_request(), ALICE)
+    owned = cookies.owners.of(make_request(jar.partition(";")[0].encode()), ALICE)
+    assert owned is not None
+    _, note = owned.from_app(b"theme=dark; Path=/deep")
+
+    for value in (jar, note.decode()):
+        assert {"Secure", "SameSite=None", "Partitioned"} <= set(value.split("; "))
+    sent = note.partition(b";")[0] + b"; " + jar.partition(";")[0].encode()
+    left = cleared(cookies.signed_out(make_request(sent), ALICE))
+    assert any(it.startswith(note.decode().partition("=")[0]) for it in left)
+    assert [it for it in left if "-at-" in it] == [it for it in left if "Partitioned" in it]
+
+
 def test_a_sign_out_parts_an_account_from_its_marks_and_no_other():
     cookies = make()
     jar = jar_of(signed_in(cookies, make_request(), ALICE))

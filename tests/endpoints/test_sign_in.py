@@ -485,6 +485,23 @@ async def test_with_a_strict_cookie_the_way_back_starts_at_our_own_page(
     assert "SameSite=Strict" in session
 
 
+async def test_each_site_with_the_app_in_a_frame_has_cookies_of_its_own(
+    make_browser, add_provider, hostile
+):
+    add_provider()
+    browser = make_browser(same_site="none", partitioned=True)
+
+    assert (await sign_in(browser, hostile)).status == 302
+    assert await browser.whoami() is not None
+    await browser.post("/_gatepost/logout")
+
+    # Those that are cleared too: browsers look for them in the same place.
+    assert {value.partition("=")[2][:1] == ";" for value in browser.set_cookies} == {True, False}
+    for value in browser.set_cookies:
+        assert {"Secure", "SameSite=None", "Partitioned"} <= set(value.split("; "))
+    assert browser.cookies == {}
+
+
 async def test_nothing_of_a_sign_in_is_kept_in_the_gateway(browser, hostile, sessions):
     await begin(browser)
 

@@ -4,13 +4,20 @@ import hashlib
 
 import pytest
 
+from gateway.message.cookies import set_cookie
 from gateway.message.fields import Fields
 from gateway.message.request import Request
 from gateway.message.target import parse_target
 from gateway.model import ANONYMOUS, Identity
 from gateway.mutate.cookies import EVERYWHERE, OwnNames, Place, decode_note, encode_note, expired
 from gateway.mutate.jar import Jar, encode_jar
-from gateway.mutate.owners import CookieOwners, OwnCookies, marked_sent, readable_sent
+from gateway.mutate.owners import (
+    LONGEST_S,
+    CookieOwners,
+    OwnCookies,
+    marked_sent,
+    readable_sent,
+)
 
 ALICE = Identity("alice", "s1", "https://id.example.com", "session")
 BOB = Identity("bob", "s2", "https://id.example.com", "session")
@@ -20,6 +27,9 @@ OWN = OwnCookies(
     jar=lambda _request: "gatepost-jar",
     note=lambda _request: "gatepost-at-",
     open_jar=lambda _name, value: encode_jar(JARS[value]) if JARS.get(value) else None,
+    set_note=lambda request, name, note: set_cookie(
+        name, note, secure=request.public_url.startswith("https:"), max_age_s=LONGEST_S
+    ),
 )
 
 

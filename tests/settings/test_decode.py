@@ -671,3 +671,32 @@ def test_whatever_text_is_given_only_a_settings_error_is_raised(tmp_path_factory
     with pytest.raises(SettingsError) as caught:
         load(file, {})
     assert all(line.isprintable() for line in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("cookie", "same_site"),
+    [
+        ("{}", "lax"),
+        ("{same_site: strict}", "strict"),
+        ("{partitioned: true}", "none"),
+        ("{partitioned: true, same_site: none}", "none"),
+        ("{partitioned: true, same_site: lax}", "lax"),
+    ],
+)
+def test_a_partitioned_cookie_goes_with_frames_unless_the_file_says_otherwise(
+    tmp_path, cookie, same_site
+):
+    page = tmp_path / "gatepost.yaml"
+    page.write_text(f"{BASE}sessions: {{cookie: {cookie}}}\n")
+
+    assert load(page, {}).settings.sessions.cookie.same_site_sent == same_site
+
+
+def test_a_partitioned_cookie_needs_https(tmp_path, monkeypatch):
+    text = BASE.replace("https://a.example.com", "http://a.example.com")
+
+    found = problems(tmp_path, monkeypatch, f"{text}sessions: {{cookie: {{partitioned: true}}}}\n")
+
+    assert [it.partition(": ")[2] for it in found] == [
+        "sessions.cookie.partitioned: needs https, and public_url has http://a.example.com"
+    ]

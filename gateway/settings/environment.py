@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from typing import get_origin
 
 from gateway.settings.document import Data, Document, Path, read_value, value_at
-from gateway.settings.scalars import kind_of
+from gateway.settings.scalars import Section, kind_of
+from gateway.settings.shape import forms_at
 
 PREFIX = "GATEPOST_"
 CONFIG = "GATEPOST_CONFIG"
@@ -13,8 +15,8 @@ CONFIG = "GATEPOST_CONFIG"
 _ONLY_PROVIDER = "oidc"
 _ONLY_UPSTREAM = "app"
 
-# Settings whose text stands for itself, even where it looks like a list or a mapping.
-_VERBATIM = frozenset({"client_secret", "client_key"})
+# What YAML flow begins with, by the origin of the form it is read as.
+_BEGINS = {tuple: "[", Mapping: "{"}
 
 # Kubernetes and Docker describe a service called "gatepost" to its neighbours in variables of
 # these names (Kubernetes, "Accessing the Service"); none of them is ours.
@@ -28,8 +30,8 @@ _SERVICE_PORT = re.compile(r"GATEPOST_(?:[A-Z0-9_]+_)?PORT")
 def overlay(document: Document, environ: Mapping[str, str]) -> None:
     """Put every setting of `environ` in its place in `document`.
 
-    A variable's value is YAML flow: a list, a mapping or a quoted text where it begins like
-    one, and otherwise the text itself.
+    A variable's value is the text itself, with its quotes and blanks; it is YAML flow where the
+    setting takes a list or a mapping and it begins like one, or a number or a switch.
     """
     if "AUTH_MODE" in environ and "GATEPOST_AUTH_MODE" not in environ:
         _put(document, ("auth_mode",), "AUTH_MODE", environ["AUTH_MODE"])
@@ -138,12 +140,26 @@ def _put(document: Document, path: Path, name: str, text: str) -> None:
 
 
 def _read(document: Document, path: Path, name: str, text: str) -> Data:
-    text = text.strip()
-    if not text:
+    if not text.strip():
         read_value("~", document, path, name)
         _refuse(document, path, name, "is empty: unset it or give it a value")
         return None
-    if text[0] not in "[{\"'" or (text[0] in "[{" and path[-1] in _VERBATIM):
-        read_value('""', document, path, name)
-        return text
-    return read_value(text, document, path, name)
+    if text.strip()[0] in _flow_begins(path):
+        return read_value(text, document, path, name)
+    read_value('""', document, path, name)
+    return text.strip() if _is_number(path) else text
+
+
+def _flow_begins(path: Path) -> str:
+    """The characters that YAML flow begins with where the setting at `path` takes any."""
+    forms = forms_at(path)
+    found = "".join(_BEGINS.get(get_origin(form), "") for form in forms)
+    if any(isinstance(form, type) and issubclass(form, Section) for form in forms):
+        found += "{"
+    # An unknown setting is an error, whose message may name what is in it.
+    return found + "\"'" if _is_number(path) else found if forms else "[{"
+
+
+def _is_number(path: Path) -> bool:
+    """Whether a number or a switch stands at `path`, where blanks and quotes mean nothing."""
+    return any(form in (int, float, bool) for form in forms_at(path))

@@ -92,9 +92,45 @@ def test_a_variable_wins_over_the_file(name, value, path, expected):
     assert found == expected
 
 
-@pytest.mark.parametrize("value", ["memory", '"memory"'])
-def test_the_store_is_a_variable_too(value):
-    assert load_text(FILE, {"GATEPOST_STORE": value}).settings.store == "memory"
+def test_the_store_is_a_variable_too():
+    assert load_text(FILE, {"GATEPOST_STORE": "memory"}).settings.store == "memory"
+
+
+# What a text may hold that YAML would read as something else.
+VERBATIM = ["'abc", '"quoted"', "'q'", "[a, b]", "{a: b}", " blanks ", "a # b", "~", "null", "no"]
+
+
+@pytest.mark.parametrize("value", [*VERBATIM, "& anchor", "*alias", "!tag", "- a", "a: b: c", "%"])
+@pytest.mark.parametrize("setting", ["CLIENT_SECRET", "CLIENT_ID", "LABEL", "AUTHORIZE_PARAMS__A"])
+def test_a_text_from_the_environment_is_verbatim(setting, value):
+    provider = load_text(FILE, {f"GATEPOST_OIDC_{setting}": value}).settings.providers["idp"]
+    name, _, inner = setting.lower().partition("__")
+    found = getattr(provider, name)
+
+    assert (found[inner] if inner else found) == value
+
+
+@pytest.mark.parametrize("value", [it for it in VERBATIM if it[0] != "["])
+def test_a_secret_that_may_be_a_list_is_verbatim_where_it_is_none(value):
+    long = value[:1] + "x" * 32 + value[1:]
+
+    assert load_text(FILE, {"GATEPOST_SECRET": long}).settings.secret == (long,)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "get", "expected"),
+    [
+        ("SECRET", f" ['{'a' * 32}', {'b' * 32}] ", lambda s: s.secret, ("a" * 32, "b" * 32)),
+        ("SERVER__WORKERS", ' "2" ', lambda s: s.server.workers, 2),
+        ("SERVER__DRAIN_TIMEOUT", "'1m'", lambda s: s.server.drain_timeout, 60),
+        ("SERVER__LIMITS__BODY_BYTES", " 1MiB\n", lambda s: s.server.limits.body_bytes, 2**20),
+        ("METRICS__ENABLED", "'no'", lambda s: s.metrics.enabled, False),
+        ("UPSTREAM", "{url: 'http://b'}", lambda s: s.upstreams["app-one"].url, "http://b"),
+        ("OIDC_SCOPES", "[openid, a]", lambda s: s.providers["idp"].scopes, ("openid", "a")),
+    ],
+)
+def test_lists_mappings_numbers_and_switches_are_yaml_flow(name, value, get, expected):
+    assert get(load_text(FILE, {f"GATEPOST_{name}": value}).settings) == expected
 
 
 @pytest.mark.parametrize(

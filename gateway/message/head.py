@@ -35,8 +35,8 @@ _METHODS = {m.encode(): m for m in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELE
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"host"})
 # RFC 9110, section 5.3: these may appear once; two of them are two readings.
 _ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"upgrade")
-# What flows after these upgrades is a second HTTP that no rule has seen: h2c (RFC 7540, section 3.2)
-# and TLS (RFC 2817), which CUPS takes wherever "TLS/" is in the value.
+# What flows after these upgrades is a second HTTP that no rule has judged: h2c (RFC 7540, section
+# 3.2) and TLS (RFC 2817), which CUPS takes wherever "TLS/" is in the value.
 _SECOND_HTTP = re.compile(rb"h2|http|tls", re.IGNORECASE)
 # Above this a block of fields is read anew each time: it is unlikely to come again.
 REMEMBERED_BYTES = 4096

@@ -1,6 +1,5 @@
 """How the gateway proves to a provider's endpoints which client it is (RFC 6749, section 2.3)."""
 
-import json
 import secrets
 from base64 import b64encode
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from gateway.errors import ProviderUnavailableError
 from gateway.oidc.discovery import Metadata
 from gateway.oidc.registration import Registration
 from gateway.oidc.tokens import sign
+from gateway.settings.client_key import read_client_key
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key
@@ -79,7 +79,7 @@ def _none(registration: Registration, _metadata: Metadata, _now: float) -> Clien
 
 
 def _private_key_jwt(registration: Registration, metadata: Metadata, now: float) -> ClientProof:
-    key, kid = read_client_key(registration.client_key or "")
+    key, kid = _client_key(registration.client_key or "")
     by_issuer = registration.assertion_audience == "issuer"
     # RFC 7523, section 3: who says it, about whom, to whom, until when, and once.
     claims = {
@@ -109,44 +109,11 @@ _METHODS: dict[str, Callable[[Registration, Metadata, float], ClientProof]] = {
 
 
 @lru_cache(maxsize=16)
-def read_client_key(text: str) -> tuple["Key", str | None]:
-    """The private key in `text` and its id: PEM, a JWK, or Zitadel's ``{"keyId", "key"}``.
-
-    Raises:
-        ProviderUnavailableError: it is none of these.
-    """
-    from joserfc.errors import JoseError
-
+def _client_key(text: str) -> tuple["Key", str | None]:
     try:
-        return _read_client_key(text)
-    except (JoseError, ValueError, TypeError, KeyError) as error:
-        raise ProviderUnavailableError("the client key cannot be read") from error
-
-
-def _read_client_key(text: str) -> tuple["Key", str | None]:
-    from joserfc.jwk import JWKRegistry
-
-    if not text.lstrip().startswith("{"):
-        return _read_pem(text), None
-    values = json.loads(text)
-    if isinstance(values.get("key"), str):
-        return _read_pem(values["key"]), values.get("keyId")
-    return JWKRegistry.import_key(values), values.get("kid")
-
-
-def _read_pem(text: str) -> "Key":
-    from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-    from cryptography.hazmat.primitives.serialization import load_pem_private_key
-    from joserfc.jwk import ECKey, OKPKey, RSAKey
-
-    key = load_pem_private_key(text.encode(), None)
-    if isinstance(key, rsa.RSAPrivateKey):
-        return RSAKey.import_key(key)
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return ECKey.import_key(key)
-    if isinstance(key, ed25519.Ed25519PrivateKey):
-        return OKPKey.import_key(key)
-    raise ValueError(f"not a key that signs: {type(key).__name__}")
+        return read_client_key(text)
+    except ValueError as error:
+        raise ProviderUnavailableError(f"the client key {error}") from error
 
 
 def _algorithm_of(key: "Key") -> str:

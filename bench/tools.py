@@ -26,6 +26,7 @@ from issuer import AUDIENCE, start_issuer
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from gateway.accounts.manager import load_accounts  # noqa: E402
 from gateway.credentials.kept_keys import load_key_sealer  # noqa: E402
 from gateway.credentials.key_format import new_key  # noqa: E402
 from gateway.credentials.keys import ApiKeys  # noqa: E402
@@ -271,6 +272,7 @@ async def _make_session(data_dir: Path) -> tuple[str, str]:
     manager = SessionManager(
         store, Sealer((SECRET.encode(),)), Limits(8 * 3600, 7 * 86400), clock=time.time
     )
+    accounts = await load_accounts(store, Sealer((SECRET.encode(),)))
     identity = Identity(
         user="alice",
         subject="2438-alice",
@@ -282,6 +284,7 @@ async def _make_session(data_dir: Path) -> tuple[str, str]:
         groups=("admins", "staff"),
         claims={"sub": "2438-alice"},
     )
+    identity = await accounts.sign_in(identity)
     cookie, _ = await manager.create(
         identity,
         Tokens(access_token="x" * 40),
@@ -292,7 +295,7 @@ async def _make_session(data_dir: Path) -> tuple[str, str]:
     )
     await manager.aclose()
     sealer = await load_key_sealer(store, Sealer((SECRET.encode(),)))
-    keys = ApiKeys(store, sealer, time.time, random=lambda length: b"k" * length)
+    keys = ApiKeys(store, sealer, accounts, time.time, random=lambda length: b"k" * length)
     await keys.create(
         identity, name="bench", scopes=(), routes=(), lifetime_s=86400, now=time.time()
     )

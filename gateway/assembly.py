@@ -123,7 +123,7 @@ def pipeline_of(
     )
     built = {kind: it for kind, build in AUTHENTICATORS.items() if (it := build(parts)) is not None}
     authenticators = built if judge is None else {kind: judge(it) for kind, it in built.items()}
-    table = build_table(settings.routes, next(iter(settings.upstreams)))
+    table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
     upstreams = upstreams_of(settings, own_cookies)
     deps = Deps(
         providers=providers,

@@ -19,6 +19,8 @@ from gateway.model import ANONYMOUS, Identity
 
 # What JSON need not escape and readers take for the end of a line, or terminals for a command.
 _BREAKS = re.compile("[\x7f-\x9f\u2028\u2029]")
+# What follows in a path is no part of it to many servers.
+_CUT = re.compile("[;?#]")
 _FLUSH_BYTES = 1024 * 1024
 # So that clients who make up paths cannot fill the memory.
 _REMEMBERED, _REMEMBERED_CHARS = 4096, 256
@@ -118,7 +120,7 @@ class Lines:
         # An id is our own, or that of a trusted proxy, and has nothing that JSON would escape.
         return (
             f'{{"time":"{self.time(request.received_at)}","request_id":"{request.request_id}"'
-            f"{before_path}{self._text(request.target.path)}"
+            f"{before_path}{self._path(request.target.path)}"
             f"{after_path}{self._identity(entry.identity)}{self._text(request.client)}"
             f',"status":{status},"duration_ms":{duration_ms}}}\n'
         ).encode()
@@ -148,6 +150,13 @@ class Lines:
             _remember(self._names, key, known)
         return known
 
+    def _path(self, path: str) -> str:
+        """`path` less what may hold a session id or a code: ``;jsessionid=``, ``%3Fcode=``."""
+        known = self._texts.get(path)
+        if known is not None:
+            return known
+        return self._text(path if _CUT.search(path) is None else _cut(path))
+
     def _text(self, text: str) -> str:
         known = self._texts.get(text)
         if known is None:
@@ -166,6 +175,10 @@ class Lines:
         text = f',"user":{user},"credential":{credential},"session":{session},"ip":'
         _remember(self._who, id(identity), (identity, text))
         return text
+
+
+def _cut(path: str) -> str:
+    return _CUT.split(path, maxsplit=1)[0] + "…"
 
 
 def _escape(found: re.Match[str]) -> str:

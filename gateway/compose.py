@@ -277,7 +277,10 @@ def _upstream_plan(
         ),
         owners=owners if of.cookies == "isolate" else None,
         own_cookies=own_cookies,
-        logout_paths=frozenset(of.logout_paths),
+        logout_paths=frozenset(
+            map(str.casefold, of.logout_paths) if of.path_case == "ignore" else of.logout_paths
+        ),
+        ignores_case=of.path_case == "ignore",
         logout_then=of.logout_then,
     )
 

@@ -36,7 +36,8 @@ class UpstreamPlan:
         owners: None where cookies are shared.
         fields_by_token: As `fields`, for a request whose Authorization was for the gateway.
         own_cookies: The gateway's cookie names.
-        logout_paths: A request to one of these ends the session.
+        logout_paths: A request to one of these ends the session; see `signs_out`.
+        ignores_case: Whether the app reads ``/Logout`` as ``/logout``.
         logout_then: Where a browser goes then: ``provider``, ``page`` or ``app``.
     """
 
@@ -48,7 +49,14 @@ class UpstreamPlan:
     owners: CookieOwners | None
     own_cookies: OwnNames
     logout_paths: frozenset[str]
+    ignores_case: bool
     logout_then: str
+
+    def signs_out(self, path: str) -> bool:
+        """Whether the decoded `path` is one of the app's own for signing out."""
+        if self.ignores_case:
+            return path.casefold() in self.logout_paths
+        return path in self.logout_paths
 
     def head(
         self,

@@ -244,3 +244,19 @@ def test_no_mark_ends_a_line_or_commands_a_terminal(mark):
     assert len(text.decode().splitlines()) == 1
     assert mark == '"' or mark.encode() not in text[:-1]
     assert json.loads(text)["user"] == f"x{mark}y"
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        b"/app;jsessionid=secret-id/x",
+        b"/cb%3Fcode=secret-id",
+        b"/cb%23secret-id",
+        b"/a;b;secret-id",
+    ],
+)
+def test_what_stands_behind_a_path_is_cut(target):
+    record = record_of(make_entry(target))
+
+    assert record["path"] in ("/app…", "/cb…", "/a…")
+    assert "secret-id" not in str(record)

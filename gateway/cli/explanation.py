@@ -123,7 +123,7 @@ async def explain(
     if decided.entry.of is None:
         # Of what cannot be read as a request, nothing is asked.
         return Explanation(decided, (), (), None, ())
-    table = build_table(settings.routes, next(iter(settings.upstreams)))
+    table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
     tried = tuple(try_routes(table, request))
     found = next((it.route for it in tried if it.covers and it.route is not RESERVED), None)
     route = found if found is not None and found.name == name else None

@@ -1,6 +1,7 @@
 """One route: what it covers, who may pass, where it goes."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ class Route:
         regex: Compared with `re.fullmatch` to the decoded path.
         access: As configured; what it means is authz's business.
         upstream: Name of the upstream; None where there is none to send to.
+        ignores_case: Whether its app reads ``/Admin`` as ``/admin``: the route then covers both.
         credentials: Kinds of credential looked at; empty for all that are configured.
         preflight: Whether a CORS preflight goes on without identity (``pass`` or ``refuse``).
         settings: All that was configured for it; None for `RESERVED` and the default route.
@@ -41,6 +43,7 @@ class Route:
     regex: re.Pattern[str] | None = None
     access: object = "denied"
     upstream: str | None = None
+    ignores_case: bool = False
     credentials: tuple[str, ...] = ()
     unauthenticated: str = "auto"
     preflight: str = "refuse"
@@ -101,8 +104,14 @@ def covers(prefix: str, path: str) -> bool:
     return path == stem or path.startswith(stem + "/")
 
 
-def compile_route(index: int, settings: "RouteSettings", default_upstream: str | None) -> Route:
-    """The route that `settings` describe."""
+def compile_route(
+    index: int,
+    settings: "RouteSettings",
+    default_upstream: str | None,
+    ignoring_case: Collection[str] = (),
+) -> Route:
+    """The route that `settings` describe; `ignoring_case` names upstreams."""
+    upstream = settings.upstream or default_upstream
     return Route(
         index=index,
         name=settings.name,
@@ -112,7 +121,8 @@ def compile_route(index: int, settings: "RouteSettings", default_upstream: str |
         stems=tuple(map(stem_of, settings.prefix)),
         regex=None if settings.regex is None else re.compile(settings.regex),
         access=settings.access,
-        upstream=settings.upstream or default_upstream,
+        upstream=upstream,
+        ignores_case=upstream in ignoring_case,
         credentials=settings.credentials,
         unauthenticated=settings.unauthenticated,
         preflight=settings.preflight,

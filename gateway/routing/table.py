@@ -6,7 +6,9 @@ regexes that start with the same literal segments are tried one after the other.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
+from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING
 
 from gateway.errors import AmbiguousPathError
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
 # A route and, where it is found by regex, what the path must match in full.
 _Entry = tuple[int, re.Pattern[str] | None, Route]
 _Bucket = list[_Entry]
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 class _Scope:
@@ -45,7 +48,8 @@ class _Scope:
         for stem in route.stems:
             self._add_stem(stem, None, route)
         if route.regex is not None:
-            self._add_stem(literal_stem(route.regex.pattern), route.regex, route)
+            stem = literal_stem(route.regex.pattern)
+            self._add_stem(stem.casefold() if route.ignores_case else stem, route.regex, route)
 
     def _add_stem(self, stem: str, regex: re.Pattern[str] | None, route: Route) -> None:
         self.stems.setdefault(stem, []).append((route.index, regex, route))
@@ -64,6 +68,43 @@ class _Scope:
         return [bucket for bucket in found if bucket]
 
 
+class _Scopes:
+    """The routes by host."""
+
+    __slots__ = ("_any_host", "by_host")
+
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self._any_host = _Scope()
+        self.by_host: dict[str, _Scope] = {}
+        for route in routes:
+            for host in route.hosts:
+                self.by_host.setdefault(host, _Scope()).add(route)
+            if not route.hosts:
+                self._any_host.add(route)
+
+    def first(self, host: str, method: str, path: str, preflight_for: str) -> Route | None:
+        """The first in the file that covers all four."""
+        best: Route | None = None
+        for scope in self.scopes(host):
+            for bucket in scope.buckets(path):
+                for index, regex, route in bucket:
+                    if best is not None and index >= best.index:
+                        break
+                    covered = regex is None or regex.fullmatch(path) is not None
+                    if covered and route.takes(method, preflight_for):
+                        best = route
+                        break
+        return best
+
+    def scopes(self, host: str) -> list[_Scope]:
+        """Those that may cover a path of `host`."""
+        scopes = [self._any_host]
+        if self.by_host:
+            found = (self.by_host.get(host), self.by_host.get(_without_port(host)))
+            scopes += [scope for scope in dict.fromkeys(found) if scope is not None]
+        return scopes
+
+
 class RouteTable:
     """All routes of one configuration.  Immutable once made.
 
@@ -72,39 +113,37 @@ class RouteTable:
         hosts: Every host a route names.
     """
 
-    __slots__ = ("_any_host", "_by_host", "hosts", "routes")
+    __slots__ = ("_exact", "_folded", "hosts", "routes")
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
-        self._any_host = _Scope()
-        self._by_host: dict[str, _Scope] = {}
-        for route in self.routes:
-            for host in route.hosts:
-                self._by_host.setdefault(host, _Scope()).add(route)
-            if not route.hosts:
-                self._any_host.add(route)
-        self.hosts = frozenset(self._by_host)
+        self._exact = _Scopes(it for it in self.routes if not it.ignores_case)
+        ignoring = [_in_one_case(it) for it in self.routes if it.ignores_case]
+        self._folded = _Scopes(ignoring) if ignoring else None
+        self.hosts = frozenset(host for route in self.routes for host in route.hosts)
 
     def match(self, host: str, method: str, path: str, preflight_for: str = "") -> Route | None:
         """The first route for the decoded `path`; `RESERVED` below its prefix; None if none.
 
         A route whose host names no port is for every port.  `preflight_for` is the method a CORS
         preflight asks for.
+
+        Raises:
+            AmbiguousPathError: An app that ignores case could mean two routes.
         """
         if is_reserved(path):
             return RESERVED
-        best: Route | None = None
-        last = len(self.routes)
-        for scope in self._scopes(host):
-            for bucket in scope.buckets(path):
-                for index, regex, route in bucket:
-                    if index >= last:
-                        break
-                    covered = regex is None or regex.fullmatch(path) is not None
-                    if covered and route.takes(method, preflight_for):
-                        best, last = route, index
-                        break
-        return best
+        found = self._exact.first(host, method, path, preflight_for)
+        if self._folded is None:
+            return found
+        # Some fold letters of ASCII alone, others U+017F to "s" and U+212A to "k" as well.
+        other = self._folded.first(host, method, path.casefold(), preflight_for)
+        plain = self._folded.first(host, method, path.translate(_LOWER), preflight_for)
+        if other is not plain:
+            raise AmbiguousPathError(f"for {_name(other)} or {_name(plain)}, by how case is read")
+        if other is None or (found is not None and found.index < other.index):
+            return found
+        return self.routes[other.index]
 
     def match_readings(self, request: Request) -> Route | None:
         """The route that every reading of the path lands on; None where none lands on any.
@@ -118,27 +157,37 @@ class RouteTable:
         for reading in target.readings[1:]:
             other = self.match(request.host, request.method, reading, asked)
             if other is not route:
-                raise AmbiguousPathError(
-                    f"{target.path!r} is for {_name(route)}, {reading!r} for {_name(other)}"
-                )
+                raise AmbiguousPathError(f"some readings are for {_name(route)}, {_name(other)}")
         return route
 
-    def _scopes(self, host: str) -> list[_Scope]:
-        scopes = [self._any_host]
-        if self._by_host:
-            found = (self._by_host.get(host), self._by_host.get(_without_port(host)))
-            scopes += [scope for scope in dict.fromkeys(found) if scope is not None]
-        return scopes
 
-
-def build_table(routes: Sequence["RouteSettings"], default_upstream: str | None) -> RouteTable:
+def build_table(
+    routes: Sequence["RouteSettings"],
+    default_upstream: str | None,
+    ignoring_case: Collection[str] = (),
+) -> RouteTable:
     """The table of the configured `routes`.
 
-    `default_upstream` is where a route goes that names no upstream.
+    `default_upstream` is where a route goes that names no upstream; `ignoring_case` are the
+    upstreams whose apps read ``/Admin`` as ``/admin``.
     """
     if not routes:
         return RouteTable([default_route(default_upstream)])
-    return RouteTable(compile_route(i, r, default_upstream) for i, r in enumerate(routes))
+    return RouteTable(
+        compile_route(index, route, default_upstream, ignoring_case)
+        for index, route in enumerate(routes)
+    )
+
+
+def _in_one_case(route: Route) -> Route:
+    """`route` as it is compared with paths in lower case."""
+    regex = None if route.regex is None else re.compile(route.regex.pattern, re.IGNORECASE)
+    return replace(
+        route,
+        paths=tuple(map(str.casefold, route.paths)),
+        stems=tuple(map(str.casefold, route.stems)),
+        regex=regex,
+    )
 
 
 def _without_port(host: str) -> str:

@@ -314,6 +314,11 @@ class Settings(Section):
     audit: AuditSettings = Field(AuditSettings(), description="One JSON line a decision.")
     metrics: MetricsSettings = Field(MetricsSettings(), description="Prometheus metrics.")
 
+    @property
+    def ignoring_case(self) -> frozenset[str]:
+        """Names of the upstreams whose apps read ``/Admin`` as ``/admin``."""
+        return frozenset(name for name, it in self.upstreams.items() if it.path_case == "ignore")
+
     @model_validator(mode="after")
     def _fill_in_names(self) -> Self:
         """Give routes the only upstream there is, and assertions their audience."""

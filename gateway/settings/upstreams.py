@@ -260,12 +260,16 @@ class UpstreamSettings(Section):
     Attributes:
         url: `http://host[:port]`, `https://host[:port]` or `unix:/path`.
         host: `preserve`, `upstream`, or the literal Host to send.
+        path_case: Whether the app tells the case of letters in a path apart.
         wake_timeout: Seconds during which a refused connect is tried again.
     """
 
     url: UpstreamUrl = Field(description="http://…, https://… or unix:/path.")
     host: Annotated[Text, AfterValidator(_host_sent)] = Field(
         "preserve", description="The Host sent: preserve (the client's), upstream, or a name."
+    )
+    path_case: Literal["exact", "ignore"] = Field(
+        "exact", description="ignore: the app reads /Admin as /admin, and so do its routes here."
     )
     timeouts: TimeoutSettings = Field(TimeoutSettings(), description="How long to wait.")
     wake_timeout: Duration = Field(

@@ -56,6 +56,14 @@ CASES = {
     "/%50ublic/x": {403},
     "/public/%58": {200},
 }
+# And of an app that reads them in one case.
+ONE_CASE = {
+    "/Public/x": {200},
+    "/PUBLIC/%78": {200},
+    "/ADMIN": {403},
+    "/%41dmin/x": {403},
+    "/public/%2e%2e/ADMIN": {400, 403},
+}
 HOSTS = {
     SERVED: 200,
     "APP.test": 200,
@@ -76,7 +84,7 @@ HOSTS = {
 }
 
 
-async def _start(lab: Lab, routes: int) -> tuple[RunningGateway, list[bytes]]:
+async def _start(lab: Lab, routes: int, **settings: str) -> tuple[RunningGateway, list[bytes]]:
     """A gateway of so many routes, each of most on a host of its own, and what its app sees."""
     own = [
         {"name": "whole-host", "host": "admin.test", "prefix": "/", "access": "denied"},
@@ -91,14 +99,14 @@ async def _start(lab: Lab, routes: int) -> tuple[RunningGateway, list[bytes]]:
     upstream = await lab.upstream(OK)
     half = len(others) // 2
     running = await lab.gateway(
-        upstream.url, routes=[*others[:half], *own[:-1], *others[half:], own[-1]]
+        upstream.url, settings, routes=[*others[:half], *own[:-1], *others[half:], own[-1]]
     )
     return running, upstream.heads
 
 
-async def _judged(lab: Lab, routes: int, paths: dict[str, set[int]]) -> list[int]:
+async def _judged(lab: Lab, routes: int, paths: dict[str, set[int]], **settings: str) -> list[int]:
     """The statuses of `paths`, each of which has to be one that is allowed, and of all hosts."""
-    running, heads = await _start(lab, routes)
+    running, heads = await _start(lab, routes, **settings)
     client = await running.client()
     statuses = []
     for target, allowed in paths.items():
@@ -144,6 +152,6 @@ async def a_host_has_one_rule(lab: Lab) -> None:
 async def many_routes_judge_as_few(lab: Lab) -> None:
     """Send all of these at 10, 101 and 1,001 routes."""
     paths = {**QUERIES, **FRAGMENTS, **TRAVERSALS, **CASES}
-    judged = [await _judged(lab, routes, paths) for routes in (10, 101, 1001)]
-
-    assert judged[0] == judged[1] == judged[2]
+    for cases, settings in ((paths, {}), (ONE_CASE, {"path_case": "ignore"})):
+        judged = [await _judged(lab, routes, cases, **settings) for routes in (10, 101, 1001)]
+        assert judged[0] == judged[1] == judged[2]

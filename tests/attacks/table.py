@@ -64,9 +64,6 @@ PREFIXES = Feature(
         {"routes": [{**_ROUTE, "add_prefix": "/notes"}]},
     ),
 )
-PATH_CASE = Feature(
-    "paths without case", ({"upstreams": {"app": {"url": "http://a", "path_case": "ignore"}}},)
-)
 MCP_RULES = Feature(
     "MCP servers and rules on their tools",
     (
@@ -236,8 +233,10 @@ ATTACKS = (
         "the paths and hosts of 10, 11, 12 and 14 at 10, 101 and 1,001 routes",
         "the same decisions",
         runs=paths_and_hosts.many_routes_judge_as_few,
-        tests=("tests/routing/test_table.py::test_the_index_finds_what_trying_each_route_would",),
-        later=(PATH_CASE,),
+        tests=(
+            "tests/routing/test_table.py::test_the_index_finds_what_trying_each_route_would",
+            "tests/routing/test_table.py::test_where_an_app_ignores_case_so_do_its_routes",
+        ),
     ),
     Attack(
         14,

@@ -351,7 +351,7 @@ REFUSED_FOR_SOMEBODY = {
     "an old browser": (request("/", "Accept: text/html,*/*;q=0.8", "X : y"), 400, True),
     "a script": (request("/", "Accept: text/html", "Sec-Fetch-Mode: cors", "X : y"), 400, False),
     "a program": (request("/", "X : y"), 400, False),
-    "no method": (request("/", PAGE, method="get"), 400, False),
+    "no method": (request("/", PAGE, method="get"), 400, True),
     "cookies that are too many": (request("/", PAGE, "Cookie: " + "a" * 40000), 431, True),
     "no end of them": (request("/", PAGE, "Cookie: " + "a" * 40000)[:-4], 431, True),
     "too many fields": (request("/", PAGE, *["X: y"] * 500), 431, True),
@@ -489,3 +489,20 @@ async def test_an_absolute_form_of_the_same_host_goes_on_in_origin_form(serves):
     for target in ("http://app.test/a?b", "HTTP://APP.TEST/a?b", "http://app.test:80/a?b"):
         assert (await running.ask(request(target))).status == 200
     assert {head.split(b"\r\n")[0] for head in upstream.heads} == {b"GET /a?b HTTP/1.1"}
+
+
+@pytest.mark.parametrize(
+    ("case", "statuses"), [("ignore", (403, 403, 403, 200)), ("exact", (403, 200, 200, 200))]
+)
+async def test_an_app_that_ignores_case_is_guarded_in_every_case(
+    raw_upstream, gateway, case, statuses
+):
+    upstream = await raw_upstream(OK)
+    routes = [
+        {"name": "admin", "prefix": "/admin", "access": "denied"},
+        {"name": "all", "prefix": "/", "access": "public"},
+    ]
+    running = await gateway(upstream.url, {"path_case": case}, routes=routes)
+
+    paths = ("/admin", "/ADMIN", "/Admin/%55sers", "/administrator")
+    assert tuple([(await running.ask(request(path))).status for path in paths]) == statuses

@@ -79,6 +79,49 @@ def test_the_first_route_in_the_file_that_covers_it(host, method, path, name):
     assert (found.name if found else None) == name
 
 
+IGNORING = build_table(
+    [
+        route("admin", prefix="/Admin"),
+        route("exact", path="/login", upstream="other"),
+        route("reports", regex="/Api/v[0-9]+/Reports"),
+        route("all", prefix="/"),
+    ],
+    "app",
+    {"app"},
+)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/admin", "admin"),
+        ("/ADMIN/x", "admin"),
+        ("/aDmIn/X", "admin"),
+        ("/administrator", "all"),
+        ("/login", "exact"),
+        ("/LOGIN", "all"),  # of an upstream that tells case apart
+        ("/api/V2/reports", "reports"),
+        ("/API/V2/REPORTS", "reports"),
+        ("/x", "all"),
+    ],
+)
+def test_where_an_app_ignores_case_so_do_its_routes(path, name):
+    found = IGNORING.match("h", "GET", path)
+
+    assert found.name == name
+    assert found is IGNORING.routes[found.index]
+
+
+def test_where_folding_beyond_ascii_would_lead_elsewhere_the_path_is_refused():
+    """Windows and Unicode take U+017F for "s" and U+212A for "k"; Express does not."""
+    ignoring = build_table([route("s", prefix="/secret"), route("all", prefix="/")], "app", {"app"})
+
+    assert ignoring.match("h", "GET", "/SECRET").name == "s"
+    assert ignoring.match("h", "GET", "/\u00c4").name == "all"
+    with pytest.raises(AmbiguousPathError):
+        ignoring.match("h", "GET", "/\u017fecret")
+
+
 def test_without_routes_everything_needs_a_signed_in_user():
     found = build_table([], "app").match("h", "PUT", "/any/thing")
 
@@ -295,6 +338,6 @@ def test_the_work_of_a_match_does_not_grow_with_the_routes(path):
             for k, kind in enumerate(kinds)
         ]
         built = table(*routes, route("all", prefix="/"))
-        return sum(len(b) for scope in built._scopes("h") for b in scope.buckets(path))
+        return sum(len(b) for scope in built._exact.scopes("h") for b in scope.buckets(path))
 
     assert candidates(1000) <= candidates(501) <= 3

@@ -319,6 +319,7 @@ LITERAL = (
     *(f"upstreams.*.{it}" for it in ("url", "host", "tls.", "request_fields_kept")),
     "upstreams.*.request_headers.set.*.file",
     *(f"providers.*.{it}" for it in ("client_", "label", "authorize_params.")),
+    *("providers.*.claims.split", "bearer.*.claims.split"),
     *("bearer.*.introspection.", "api_keys.static.*.name", "api_keys.static.*.sha256"),
     *(f"tokens.clients.*.{it}" for it in ("provider", "client_id", "redirect_uris")),
     *(f"routes.*.{it}" for it in ("name", "host", "upstream", "deprecated.link")),

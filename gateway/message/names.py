@@ -43,6 +43,28 @@ _OTHERS_PREFIXES = (
     b"x-goog-authenticated-",
     b"x-amzn-oidc-",
     b"x-ms-client-principal",
+    b"x-vouch-",
+    b"x-consumer-",
+    b"x-credential-",
+    b"x-proxy-user",
+    b"x-proxy-roles",
+    b"oidc-",
+    b"x-appengine-",
+    # Whom a service account speaks for (Kubernetes).
+    b"impersonate-",
+    # Whose certificate a server in front has verified.
+    b"ssl-client-",
+    b"x-ssl-",
+    b"x-client-cert",
+    b"x-client-dn",
+    b"x-client-verify",
+    b"x-arr-clientcert",
+    b"x-amzn-mtls-",
+    b"ms-aspnetcore-",
+    b"proxy-auth-cert",
+    b"wl-proxy-",
+    # WebSphere's plug-in writes $WSRU and others.
+    b"-ws",
 )
 _OTHERS_NAMES = frozenset(
     {
@@ -66,10 +88,14 @@ _OTHERS_NAMES = frozenset(
         b"fly-client-ip",
         b"do-connecting-ip",
         b"proxy-client-ip",
-        b"wl-proxy-client-ip",
         b"x-proxyuser-ip",
         b"x-azure-clientip",
-        b"x-appengine-user-ip",
+        b"forwarded-for",
+        # By these, apps pass over their own rules (Next.js, CVE-2025-29927) or leave what they send
+        # to a server in front (Rack, CVE-2025-61780).
+        b"x-middleware-subrequest",
+        b"x-sendfile-type",
+        b"x-accel-mapping",
     }
 )
 IDENTITY_PREFIXES = _OWN_PREFIXES + _OTHERS_PREFIXES

@@ -42,8 +42,9 @@ _HALF_CLOSED_S = 1.0
 # How long a client asks for nothing before its last fields are forgotten.
 _PAUSE_S = 5.0
 # How much work is done for a client before all others have a turn: some milliseconds.  A chunk of a
-# body, a field and 32 bytes of a head are 1 each, and a request is 32 more.
-_TURN, _REQUEST, _HEAD_BYTES = 1024, 32, 32
+# body, a field and 32 bytes of a head are 1 each, a request is 32 more, and each further reading of
+# its path is 16.
+_TURN, _REQUEST, _HEAD_BYTES, _READING = 1024, 32, 32, 16
 # What nginx logs for a client that left before its answer; never sent.
 _CLIENT_LEFT = 499
 
@@ -296,6 +297,7 @@ class ClientConnection(Line):
             # this connection may send the next request there.
             self._closing = True
         self._entry = entry = front.pipeline.read(head, self._peer, front.clock())
+        self._spent += _READING * (len(entry.request.target.readings) - 1)
         if of.length:
             self._body = body_reader(of.length)
         if self._body is not None:

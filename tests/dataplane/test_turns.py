@@ -34,6 +34,20 @@ async def test_requests_that_come_at_once_are_answered_some_at_a_time(gateway):
         assert (await client.response("TRACE")).status == 405
 
 
+async def test_paths_of_many_readings_are_read_few_at_a_time(gateway):
+    running = await gateway()
+    decisions = running.gateway._lasting.metrics.decisions
+    client = await running.client()
+    unclean = "/" + "%2f%u002e%09%c0%ae%25" * 45
+
+    client.writer.write(request(unclean, method="TRACE") * 60)
+
+    # One is a whole turn's work, and the loop may take two turns in a round.
+    assert await most_at_once(lambda: sum(decisions.values()), 60) <= 4
+    for _ in range(60):
+        assert (await client.response("TRACE")).status == 405
+
+
 async def test_tiny_chunks_are_passed_on_some_at_a_time(gateway, raw_upstream):
     async def handle(connection):
         await connection.read_head()

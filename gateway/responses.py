@@ -20,6 +20,9 @@ SIGN_IN_PATH = "/_gatepost/sign-in"
 LOGIN_PATH = "/_gatepost/login/"
 # Where a sign-in ends that another tab waits for.
 SIGNED_IN_PATH = "/_gatepost/signed-in"
+_LOGOUT_PATH = "/_gatepost/logout"
+# The `prompt` with which a sign-in is begun as somebody else.
+OTHER_ACCOUNT = "select_account"
 
 # Nothing the gateway says about one person or moment may be kept for another (RFC 9111,
 # section 5.2.2.5).
@@ -66,13 +69,15 @@ def problem(
     detail: str | None = None,
     sign_in: str | None = None,
     form: SentForm | None = None,
+    who: Identity | None = None,
     fields: FieldList = (),
 ) -> Response:
     """The gateway's own refusal: a page for a navigation, else a problem document (RFC 9457).
 
     `detail` is public and about this occurrence, never the message of an exception.  `sign_in`
     is the path where signing in may help, ``""`` where it cannot; None leaves it to the reason.
-    `form` comes back with the page, so that it can be sent again after a sign-in.
+    `form` comes back with the page, so that it can be sent again after a sign-in.  `who` is named
+    on it, for somebody else may be let in.
     """
     meaning = reason_for(reason, status)
     if sign_in is None:
@@ -83,7 +88,7 @@ def problem(
         if form is not None:
             return page(request, status, "kept-form", fields=fields, **values, form=form)
         name = "sign-in-loop" if reason == "sign-in-loop" else "problem"
-        return page(request, status, name, fields=fields, **values)
+        return page(request, status, name, fields=fields, **values, account=_account(request, who))
     document = problem_document(request, status, reason, detail)
     if sign_in:
         document["sign_in"] = request.public_url + sign_in
@@ -154,7 +159,10 @@ def for_decision(
                 # RFC 6750, section 3.1.
                 missing = {"error": "insufficient_scope", **_where_to_go(request, admission)}
                 fields = (*fields, _challenge("Bearer", **missing))
-            return problem(request, status, reason, fields=fields)
+            # What comes from another site is refused whoever is signed in.
+            by_session = identity is not None and identity.credential == "session"
+            who = identity if by_session and reason != "cross-site" else None
+            return problem(request, status, reason, who=who, fields=fields)
 
 
 def sign_in(
@@ -401,6 +409,21 @@ def _page_values(
         # A link would ask for the page; what was sent is sent again from the page before.
         "retry": status in _RETRY_STATUSES and not mid_flow and not is_post,
         "home_url": "/",
+    }
+
+
+def _account(request: Request, who: Identity | None) -> dict[str, str] | None:
+    """Who is signed in, and where to become somebody else or nobody."""
+    if who is None:
+        return None
+    # What a POST carried is gone: its own address may know no GET.
+    return_to = None if request.method != "POST" else "/"
+    location = sign_in_location(request, return_to)
+    return {
+        "user": who.user,
+        "name": who.name or "",
+        "switch_url": f"{location}&prompt={OTHER_ACCOUNT}",
+        "logout_url": _LOGOUT_PATH,
     }
 
 

@@ -122,6 +122,38 @@ def test_an_error_keeps_its_message_to_itself() -> None:
         assert values(response, "Set-Cookie") == []
 
 
+def test_who_may_not_enter_is_told_who_they_are_and_how_to_be_somebody_else() -> None:
+    person = replace(ALICE, name="Alice <b>Archer")
+    request = make_request(NAVIGATION, raw=b"/notes/1?a=b")
+    text = responses.for_decision(request, Deny("group-missing"), identity=person).body.decode()
+
+    assert "signed in as <strong>Alice &lt;b&gt;Archer</strong>" in text
+    assert "<code>alice</code>" in text
+    switch = "/_gatepost/sign-in?return_to=/notes/1%3Fa%3Db&amp;prompt=select_account"
+    assert f'href="{switch}">Use another account' in text
+    assert 'href="/_gatepost/logout">Sign out' in text
+
+    posted = make_request(NAVIGATION, method="POST")
+    text = responses.for_decision(posted, Deny("group-missing"), identity=person).body.decode()
+    assert "/_gatepost/sign-in?return_to=/&amp;prompt=select_account" in text
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason", "identity"),
+    [
+        (NAVIGATION, "group-missing", ANONYMOUS),
+        (NAVIGATION, "group-missing", ROBOT),
+        (NAVIGATION, "cross-site", ALICE),
+        (SCRIPT, "group-missing", ALICE),
+    ],
+)
+def test_nobody_else_is_named(fields: list[Field], reason: str, identity: Identity) -> None:
+    response = responses.for_decision(make_request(fields), Deny(reason), identity=identity)
+
+    for text in (b"signed in as", b"another account", b"alice", b">robot<"):
+        assert text not in response.body
+
+
 def test_a_denial_keeps_its_detail_to_itself() -> None:
     response = responses.for_decision(make_request(), Deny("gone", "secret", status=410))
 

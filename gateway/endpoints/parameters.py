@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qs, parse_qsl, urlencode
 
 from gateway.message.return_to import safe_return_to
+from gateway.responses import OTHER_ACCOUNT
 
 _MAX_FIELDS = 20
 _MAX_ACR_VALUES = 10
@@ -20,12 +21,14 @@ class Wish:
         return_to: A path on the same host.
         max_age_s: How long ago the person may have proved who they are (step-up).
         acr: Authentication contexts any of which would do (step-up).
+        other_account: Whether the person wants to sign in as somebody else.
         dropped: How many characters another way back had, which is not taken.
     """
 
     return_to: str = "/"
     max_age_s: int | None = None
     acr: tuple[str, ...] = ()
+    other_account: bool = False
     dropped: int = 0
 
     def query(self) -> str:
@@ -35,6 +38,8 @@ class Wish:
             asked["max_age"] = str(self.max_age_s)
         if self.acr:
             asked["acr_values"] = " ".join(self.acr)
+        if self.other_account:
+            asked["prompt"] = OTHER_ACCOUNT
         return urlencode(asked, safe="/")
 
 
@@ -82,4 +87,5 @@ def read_wish(query: str) -> Wish:
     acr_values = given.get("acr_values", "")
     # OpenID Connect Core 1.0, section 3.1.2.1: separated by spaces.
     acr = acr_values.split(" ") if re.fullmatch(r"[!-~]{1,200}( [!-~]{1,200})*", acr_values) else []
-    return Wish(return_to, max_age_s, tuple(acr[:_MAX_ACR_VALUES]), dropped)
+    other_account = given.get("prompt") == OTHER_ACCOUNT
+    return Wish(return_to, max_age_s, tuple(acr[:_MAX_ACR_VALUES]), other_account, dropped)

@@ -33,11 +33,13 @@ from gateway.oidc.errors import (
 )
 from gateway.oidc.flow import read_parameters
 from gateway.oidc.provider import Provider, SignedIn
+from gateway.pages import fragment_script
 from gateway.sessions.device import device_name
 from gateway.sessions.session import Session, Tokens
 
 _log = logging.getLogger(__name__)
 
+_SCRIPT_PATH = "/_gatepost/keep-fragment.js"
 _ANSWER = ("state", "code", "iss", "error", "error_description")
 _MAX_FORM_BYTES = 16 * 1024
 
@@ -66,12 +68,23 @@ class SignIn:
             200,
             "sign-in",
             problem=None,
+            script_url=_SCRIPT_PATH,
             local=False,
             sign_in_action=responses.SIGN_IN_PATH,
             return_to=wish.return_to,
             username="",
             providers=offered,
         )
+
+    async def script(self, request: Request, _body: bytes) -> Response:
+        """``GET keep-fragment.js``: the one script of the gateway's pages."""
+        fields = (
+            ("Content-Type", "text/javascript; charset=utf-8"),
+            ("Cache-Control", "public, max-age=3600"),
+            ("X-Content-Type-Options", "nosniff"),
+            ("Cross-Origin-Resource-Policy", "same-origin"),
+        )
+        return Response(200, fields, b"" if request.method == "HEAD" else fragment_script())
 
     async def arrived(self, request: Request, _body: bytes) -> Response:
         """``GET signed-in``: the end of a sign-in that another tab waits for."""
@@ -165,7 +178,12 @@ class SignIn:
         note = "" if is_retry else seal_note(sealer, uri, Note(browser, wish.return_to))
         try:
             flow, location = await provider.begin(
-                uri, wish.return_to, max_age_s=wish.max_age_s, acr=wish.acr, note=note
+                uri,
+                wish.return_to,
+                max_age_s=wish.max_age_s,
+                acr=wish.acr,
+                note=note,
+                other_account=wish.other_account,
             )
         except (SignInError, ProviderUnavailableError) as error:
             return self._failed(request, provider, error, wish.return_to)

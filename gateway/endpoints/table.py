@@ -92,6 +92,7 @@ def build_endpoints(deps: Deps) -> Endpoints:
     return Endpoints(
         exact={
             f"{PREFIX}/sign-in": {"GET": sign_in.choose, "HEAD": sign_in.choose},
+            f"{PREFIX}/keep-fragment.js": {"GET": sign_in.script, "HEAD": sign_in.script},
             f"{PREFIX}/signed-in": {"GET": sign_in.arrived, "HEAD": sign_in.arrived},
             f"{PREFIX}/logout": {
                 "GET": logout.ask,

@@ -23,6 +23,7 @@ class Metadata:
     Attributes:
         token_auth_methods: How a client may authenticate at the token endpoint.
         answers_with_issuer: Whether every answer carries ``iss`` (RFC 9207, section 3).
+        account_prompt: The ``prompt`` that lets a person take another account.
     """
 
     issuer: str
@@ -35,6 +36,7 @@ class Metadata:
     introspection_endpoint: str | None = None
     token_auth_methods: tuple[str, ...] = ("client_secret_basic",)
     answers_with_issuer: bool = False
+    account_prompt: str = "select_account"
 
 
 def well_known_url(issuer: str) -> str:
@@ -75,6 +77,7 @@ def read_metadata(
         revocation_endpoint=optional("revocation_endpoint"),
         introspection_endpoint=optional("introspection_endpoint"),
         token_auth_methods=_names(document.get("token_endpoint_auth_methods_supported")),
+        account_prompt=_account_prompt(document.get("prompt_values_supported")),
         answers_with_issuer=(
             document.get("authorization_response_iss_parameter_supported") is True
         ),
@@ -116,6 +119,12 @@ def _not_found(issuer: str, answer: Answer) -> ProviderUnavailableError:
         elsewhere = f", found at {moved!r}" if moved else ""
         return IssuerMisconfiguredError(f"issuer: configured is {issuer!r}: {found}{elsewhere}")
     return ProviderUnavailableError(found)
+
+
+def _account_prompt(supported: object) -> str:
+    # Many providers that know select_account list nothing; those that do not know it mostly do.
+    knows = not isinstance(supported, list) or "select_account" in supported
+    return "select_account" if knows else "login"
 
 
 class Discovery:

@@ -119,10 +119,12 @@ class Provider:
         max_age_s: int | None = None,
         acr: tuple[str, ...] = (),
         note: str = "",
+        other_account: bool = False,
     ) -> tuple[Flow, str]:
         """A new flow, to be kept by its browser, and the URL to send that browser to.
 
-        `note` goes with the flow's state, after a full stop, and comes back with it.
+        `note` goes with the flow's state, after a full stop, and comes back with it.  With
+        `other_account` the person may take another account than the one the provider knows.
 
         Raises:
             ProviderUnavailableError: the provider cannot be reached.
@@ -138,11 +140,14 @@ class Provider:
             max_age_s=max_age_s,
             acr=acr,
         )
+        asked = self.registration.authorize_params
+        if other_account:
+            asked = {**asked, "prompt": _with_prompt(asked, metadata.account_prompt)}
         parameters = authorization_parameters(
             replace(flow, state=f"{flow.state}.{note}") if note else flow,
             client_id=self.registration.client_id,
             scopes=self.registration.scopes,
-            extra=self.registration.authorize_params,
+            extra=asked,
         )
         return flow, with_query(metadata.authorization_endpoint, parameters)
 
@@ -395,3 +400,10 @@ class Provider:
             scopes=scopes,
             notice=self._notices,
         )
+
+
+def _with_prompt(asked: Mapping[str, str | tuple[str, ...]], prompt: str) -> str:
+    """The prompts of the configuration and `prompt` (OpenID Connect Core 1.0, section 3.1.2.1)."""
+    given = asked.get("prompt", "")
+    words = given.split() if isinstance(given, str) else given
+    return " ".join(dict.fromkeys([*(it for it in words if it != "none"), prompt]))

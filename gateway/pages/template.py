@@ -1,6 +1,7 @@
 """Templates to bytes, and the fields that keep a page from being misused.
 
-A page works without scripts, loads nothing, and carries its one style sheet inline, so that it
+A page works without scripts, loads nothing but the one script that makes the choice of a provider
+keep a fragment, and carries its one style sheet inline, so that it
 shows while everything behind the gateway is down.
 """
 
@@ -36,6 +37,8 @@ _FORMS_LEAD_AWAY = frozenset(
     }
 )
 
+_WITH_SCRIPT = frozenset({"sign-in"})
+
 
 def render(name: str, /, **values: object) -> bytes:
     """The page `name` (a template's name without its suffix) as UTF-8 HTML.
@@ -51,11 +54,12 @@ def render(name: str, /, **values: object) -> bytes:
 def page_fields(name: str) -> tuple[tuple[str, str], ...]:
     """The response fields that go with the page `name`: its type, and what it may not do."""
     form_action = "" if name in _FORMS_LEAD_AWAY else " form-action 'self';"
+    script = " script-src 'self';" if name in _WITH_SCRIPT else ""
     return (
         ("Content-Type", "text/html; charset=utf-8"),
         (
             "Content-Security-Policy",
-            f"default-src 'none'; style-src 'sha256-{_style_digest()}';{form_action}"
+            f"default-src 'none'; style-src 'sha256-{_style_digest()}';{script}{form_action}"
             " base-uri 'none'; frame-ancestors 'none'",
         ),
         ("X-Content-Type-Options", "nosniff"),
@@ -95,6 +99,12 @@ def _prose(text: str) -> Markup:
         for number, part in enumerate(text.split("`"))
     )
     return Markup("").join(parts)
+
+
+@cache
+def fragment_script() -> bytes:
+    """The script that keeps a fragment over the choice of a provider."""
+    return (_HERE / "keep-fragment.js").read_bytes()
 
 
 @cache

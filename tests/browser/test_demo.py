@@ -80,6 +80,13 @@ def test_a_newcomer_signs_in_is_greeted_and_signs_out(demo: Demo, chromium: Chro
     heading(chromium, "Hello, Bob Baker")
     chromium.get(f"{demo.url}/admin")
     heading(chromium, "Not allowed")
+    assert "signed in as Bob Baker" in chromium.find_element(By.TAG_NAME, "main").text
+
+    chromium.find_element(By.LINK_TEXT, "Use another account").click()
+    heading(chromium, "Who would you like to be?")
+    chromium.find_element(By.CSS_SELECTOR, "button[value=alice]").click()
+    heading(chromium, "Hello, Alice Archer")
+    assert chromium.current_url == f"{demo.url}/admin"
 
 
 def test_an_app_on_a_phone_gets_tokens_renews_them_and_is_signed_out(

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from aiohttp import web
@@ -11,7 +12,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support import expected_conditions as until
 from selenium.webdriver.support.ui import WebDriverWait
 
-from gateway.pages import page_fields, render
+from gateway.pages import fragment_script, page_fields, render
 from tests.fixtures.network import take_free_port
 
 # Ours is localhost, the provider 127.0.0.1, and its logout leads on to 127.0.0.2: three sites.
@@ -45,6 +46,9 @@ async def ours() -> AsyncIterator[str]:
             web.post("/out", out),
             web.get("/end-session", end_session),
             web.get("/done", done),
+            web.get("/asked", asked),
+            web.get("/choice", choice),
+            web.get("/keep-fragment.js", script),
         ]
     )
     runner = web.AppRunner(app, access_log=None)
@@ -72,3 +76,59 @@ async def test_signing_out_may_lead_through_any_number_of_sites(
     assert radius == "14px"
     assert messages == []
     assert text == "signed out everywhere"
+
+
+ENCODED = "/x?a=b"
+FRAGMENTS = [
+    ("#part/2?q=%C3%BC&r", f"{ENCODED}#part/2?q=%C3%BC&r"),
+    ("", ENCODED),
+    ("#", ENCODED),
+    ("#a\\b", ENCODED),
+    ("#" + "x" * 4000, ENCODED),
+]
+
+
+async def choice(request: web.Request) -> web.Response:
+    """The page that chooses, as it comes of a redirect from a page with a fragment."""
+    providers = [{"url": f"/login/{n}?return_to=/x%3Fa%3Db&max_age=1", "label": n} for n in "ab"]
+    body = render(
+        "sign-in",
+        site="localhost",
+        problem=None,
+        local=True,
+        script_url="/keep-fragment.js",
+        sign_in_action="/",
+        return_to=ENCODED,
+        username="",
+        providers=providers,
+    )
+    return web.Response(body=body, headers=page_fields("sign-in"))
+
+
+async def script(request: web.Request) -> web.Response:
+    return web.Response(body=fragment_script(), content_type="text/javascript")
+
+
+async def asked(request: web.Request) -> web.Response:
+    raise web.HTTPFound("/choice")
+
+
+async def test_a_fragment_is_kept_over_the_choice_of_a_provider(
+    chromium: Chrome, ours: str
+) -> None:
+    def visit(fragment: str) -> tuple[str, str, str]:
+        chromium.get("about:blank")
+        chromium.get(f"{ours}/asked{fragment}")
+        link = chromium.find_element(By.LINK_TEXT, "b").get_attribute("href") or ""
+        kept = chromium.find_element(By.NAME, "return_to").get_attribute("value") or ""
+        query = parse_qs(urlsplit(link).query)
+        assert query["max_age"] == ["1"]
+        return query["return_to"][0], kept, chromium.current_url
+
+    for fragment, expected in FRAGMENTS:
+        of_link, of_form, address = await asyncio.to_thread(visit, fragment)
+
+        assert (of_link, of_form) == (expected, expected)
+        assert address.startswith(f"{ours}/choice")
+        messages = await asyncio.to_thread(chromium.get_log, "browser")
+        assert [it for it in messages if it["source"] == "security"] == []

@@ -1,5 +1,6 @@
 """From "who are you" to a session, whatever browser, provider and stranger do."""
 
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from hashlib import sha256
 from random import Random
@@ -127,6 +128,63 @@ async def test_a_step_up_is_asked_for(browser):
 
     asked = parse_qs(urlsplit(at_provider).query)
     assert (asked["max_age"], asked["acr_values"]) == (["300"], ["gold silver"])
+
+
+@pytest.mark.parametrize(
+    ("supported", "configured", "expected"),
+    [
+        (None, {}, "select_account"),
+        (["none", "login", "select_account"], {}, "select_account"),
+        (["none", "login", "consent"], {}, "login"),
+        (None, {"prompt": "consent"}, "consent select_account"),
+        (None, {"prompt": "none"}, "select_account"),
+        (["login"], {"prompt": "login"}, "login"),
+    ],
+)
+async def test_a_person_may_sign_in_as_somebody_else(
+    make_browser, add_provider, hostile, supported, configured, expected
+):
+    if supported is not None:
+        hostile.wrongs = Wrongs(discovery={"prompt_values_supported": supported})
+    add_provider(authorize_params=configured)
+    browser = make_browser()
+    await sign_in(browser, hostile)
+    before = browser.cookies[SESSION]
+
+    at_provider = await begin(browser, "/_gatepost/sign-in?return_to=/x&prompt=select_account")
+
+    assert parse_qs(urlsplit(at_provider).query)["prompt"] == [expected]
+    assert location(await come_back(browser, hostile, at_provider)) == "/x"
+    assert browser.cookies[SESSION] != before
+
+
+async def test_the_choice_brings_its_script(make_browser, add_provider):
+    add_provider("one")
+    add_provider("two")
+    browser = make_browser()
+    page = (await browser.get("/_gatepost/sign-in?return_to=/x")).body.decode()
+    (path,) = re.findall(r'<script src="([^"]+)"', page)
+
+    script = await browser.get(path, navigates=False)
+
+    fields = dict(script.fields)
+    assert script.status == 200
+    assert fields["Content-Type"] == "text/javascript; charset=utf-8"
+    assert fields["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert fields["Cache-Control"] == "public, max-age=3600"
+    assert b"location.hash" in script.body
+    assert browser.cookies == {}
+
+
+async def test_the_choice_of_providers_passes_it_on(make_browser, add_provider):
+    add_provider("one")
+    add_provider("two")
+
+    page = (await make_browser().get("/_gatepost/sign-in?return_to=/x&prompt=select_account")).body
+
+    assert b"/_gatepost/login/one?return_to=/x&amp;prompt=select_account" in page
+    other = (await make_browser().get("/_gatepost/sign-in?return_to=/x&prompt=none")).body
+    assert b"prompt" not in other
 
 
 async def test_the_callback_url_is_of_the_host_that_was_asked(make_browser, add_provider):

@@ -108,6 +108,7 @@ LEFT_OUT = (
     "server/admin",
     "server/channel",
     "server/listener",
+    "server/memory",
     "server/place",
     "server/supervisor",
     "server/worker_process",

@@ -158,6 +158,8 @@ class ClientConnection(Line):
         """See asyncio.Protocol."""
         self._front.remove(self)
         self._front.tunnels.remove(self)
+        if self._choked or self._paused:
+            self._front.let_go()
         if self._task is not None:
             self._task.cancel()
         if self._exchange is not None:
@@ -174,6 +176,7 @@ class ClientConnection(Line):
     def resume_writing(self) -> None:
         """See asyncio.BaseProtocol."""
         self._choked = False
+        self._front.let_go()
         if self._exchange is not None:
             self._exchange.client_writable(writable=True)
         elif self._entry is None and not self._abort_at and not self._transport.is_closing():

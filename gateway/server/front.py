@@ -8,6 +8,7 @@ from email.utils import formatdate
 from typing import Any, Protocol
 
 from gateway.forward.upstream import Upstream
+from gateway.server.memory import give_back
 from gateway.server.tunnels import Tunnels
 from gateway.verdict import Decide
 
@@ -17,6 +18,8 @@ _log = logging.getLogger(__name__)
 _TICK_S = 0.5
 # So many connections beyond the limit are told why they are closed; each is there for seconds.
 _TURNED_AWAY = 100
+# How long after the first of some clients has let go of memory it is given back: all of them may.
+_GIVE_BACK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Front:
         self._empty = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
         self._on_tick: list[Callable[[], None]] = []
+        self._give_back_at = 0.0
 
     def start(self) -> None:
         """Begin to tick, in the running event loop."""
@@ -133,6 +137,11 @@ class Front:
         if not self._connections:
             self._empty.set()
 
+    def let_go(self) -> None:
+        """A client that had much waiting for it, or for its app, has it no more."""
+        if not self._give_back_at:
+            self._give_back_at = self.now + _GIVE_BACK_S
+
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run `coroutine` beside the connections; its failure is logged."""
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -176,6 +185,9 @@ class Front:
         self.tunnels.end_expired(self.clock())
         for listener in self._on_tick:
             listener()
+        if 0 < self._give_back_at <= self.now:
+            self._give_back_at = 0.0
+            give_back()
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)

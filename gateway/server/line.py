@@ -72,6 +72,7 @@ class Line(asyncio.Protocol):
         """See Client."""
         if self._paused and not self._transport.is_closing():
             self._paused = False
+            self._front.let_go()
             if not self._resting:
                 self._transport.resume_reading()
 

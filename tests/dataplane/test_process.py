@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,12 @@ def resident_kib(pid: int) -> int:
     """The most memory the process has had resident."""
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmHWM:")[2].split()[0])
+
+
+def resident_now_kib(pid: int) -> int:
+    """The memory that the process has resident."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0])
 
 
 def settings(url: str, **server: object) -> dict[str, object]:
@@ -139,6 +146,48 @@ async def test_a_slow_reader_costs_no_more_memory_than_a_quick_one(
     async with asyncio.timeout(PATIENCE_S):
         while open_ones:
             await asyncio.sleep(0.02)
+
+
+async def test_what_slow_readers_held_is_given_back_once_they_have_left(
+    gateway_process, raw_upstream, connect
+):
+    async def handle(connection):
+        await connection.read_head()
+        with suppress(ConnectionError):
+            await connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
+            while True:
+                await connection.send(PIECE)
+
+    upstream = await raw_upstream(handle)
+    running = gateway_process(settings(upstream.url, limits={"header_timeout": "1h"}))
+    pid = running.process.pid
+
+    async def ask():
+        client = await connect(running)
+        await client.send(get(running))
+        await client.head()
+        return client
+
+    async def until(holds):
+        async with asyncio.timeout(PATIENCE_S):
+            while not holds(resident_now_kib(pid)):
+                await asyncio.sleep(0.05)
+
+    # One that reads: from then on glibc takes such pieces from its heap.
+    first = await ask()
+    await first.reader.readexactly(20 * len(PIECE))
+    first.abort()
+    before = resident_now_kib(pid)
+    slow = []
+    for _ in range(120):
+        slow.append(await ask())
+        # And some of what comes between them stays.
+        await connect(running)
+    await until(lambda now: now - before > GROWTH_KIB)
+    for client in slow:
+        client.abort()
+
+    await until(lambda now: now - before < GROWTH_KIB / 2)
 
 
 async def test_a_flood_of_tiny_chunks_does_not_hold_up_the_others(

@@ -17,6 +17,8 @@ GRACE_S = 30.0
 # Whichever of the answers it keeps must be good.
 MOST = 32
 _VERSION = 1
+# So that a gateway that knows nothing of narrowed tokens takes none of them, not all their scopes.
+_NARROWED_VERSION = 2
 
 
 class Presented(Enum):
@@ -36,16 +38,22 @@ class Family:
         previous: Those before them.
         rotated_at: When `current` began to take the place of `previous`.
         access: Access tokens and when each runs out, the oldest first.
+        narrowed: Those of them that have fewer scopes than their session, and which.
     """
 
     current: tuple[bytes, ...] = field(repr=False)
     previous: tuple[bytes, ...] = field(default=(), repr=False)
     rotated_at: float = 0.0
     access: tuple[tuple[bytes, float], ...] = field(default=(), repr=False)
+    narrowed: tuple[tuple[bytes, frozenset[str]], ...] = field(default=(), repr=False)
 
     def expiry(self, digest: bytes) -> float | None:
         """When the access token of `digest` runs out; None where it is none of these."""
         return next((at for known, at in self.access if known == digest), None)
+
+    def scopes(self, digest: bytes) -> frozenset[str] | None:
+        """The scopes of the access token of `digest`; None where it has all of its session's."""
+        return next((scopes for known, scopes in self.narrowed if known == digest), None)
 
 
 def judge(family: Family, digest: bytes, now: float) -> Presented:
@@ -59,26 +67,38 @@ def judge(family: Family, digest: bytes, now: float) -> Presented:
 
 
 def rotated(
-    family: Family, presented: Presented, refresh: bytes, access: tuple[bytes, float], now: float
+    family: Family,
+    presented: Presented,
+    refresh: bytes,
+    access: tuple[bytes, float],
+    now: float,
+    scopes: frozenset[str] | None = None,
 ) -> Family:
-    """The family once the `refresh` and `access` tokens were given for the one `presented`."""
+    """The family once the `refresh` and `access` tokens were given for the one `presented`.
+
+    `scopes` are those of the access token alone, where it has not all of its session's: a refresh
+    token keeps what it was granted (RFC 6749, section 6).
+    """
     tokens = (*family.access, access)[-MOST:]
+    narrowed = family.narrowed if scopes is None else (*family.narrowed, (access[0], scopes))
+    kept = {digest for digest, _ in tokens}
+    given = replace(family, access=tokens, narrowed=tuple(it for it in narrowed if it[0] in kept))
     if presented is Presented.NEXT:
-        return replace(
-            family, current=(refresh,), previous=family.current, rotated_at=now, access=tokens
-        )
-    return replace(family, current=(*family.current, refresh)[-MOST:], access=tokens)
+        return replace(given, current=(refresh,), previous=family.current, rotated_at=now)
+    return replace(given, current=(*family.current, refresh)[-MOST:])
 
 
 def encode_family(family: Family) -> bytes:
     """The written form."""
+    narrowed = [[it.hex(), sorted(scopes)] for it, scopes in family.narrowed]
     return json.dumps(
         {
-            "version": _VERSION,
+            "version": _NARROWED_VERSION if narrowed else _VERSION,
             "current": [it.hex() for it in family.current],
             "previous": [it.hex() for it in family.previous],
             "rotated_at": family.rotated_at,
             "access": [[it.hex(), at] for it, at in family.access],
+            **({"narrowed": narrowed} if narrowed else {}),
         },
         separators=(",", ":"),
     ).encode()
@@ -88,13 +108,16 @@ def decode_family(data: bytes) -> Family | None:
     """The family written in `data`; None when that is none this version can read."""
     try:
         written = json.loads(data)
-        if written["version"] != _VERSION:
+        if written["version"] not in (_VERSION, _NARROWED_VERSION):
             return None
         return Family(
             current=tuple(bytes.fromhex(it) for it in written["current"]),
             previous=tuple(bytes.fromhex(it) for it in written["previous"]),
             rotated_at=float(written["rotated_at"]),
             access=tuple((bytes.fromhex(it), float(at)) for it, at in written["access"]),
+            narrowed=tuple(
+                (bytes.fromhex(it), frozenset(scopes)) for it, scopes in written.get("narrowed", ())
+            ),
         )
     except (ValueError, TypeError, KeyError):
         return None

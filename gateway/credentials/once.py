@@ -109,11 +109,13 @@ class Once:
                 issued = await first()
                 traded_at = now
             else:
-                traded_at, ticket = self._read(brought, kept)
-                given = None
+                found = self._read(brought, kept)
+                if found is None:
+                    raise UsedBeforeError("traded before, and with something else")
+                traded_at, ticket = found
                 # A clock that was set back makes the while no longer.
-                if ticket is not None and abs(now - traded_at) < AGAIN_S:
-                    given = await again(ticket)
+                is_soon = abs(now - traded_at) < AGAIN_S
+                given = await again(ticket) if is_soon else None
                 if given is None:
                     raise UsedBeforeError(f"traded {now - traded_at:.0f} s ago")
                 issued = given
@@ -143,12 +145,12 @@ class Once:
             _PURPOSE, data, context=brought.store_key.encode(), extra_key=brought.extra_key
         )
 
-    def _read(self, brought: Brought, kept: bytes) -> tuple[float, str | None]:
-        """When it was traded, and the ticket, where all of it was brought again."""
+    def _read(self, brought: Brought, kept: bytes) -> tuple[float, str] | None:
+        """When it was traded, and the ticket; None where not all of it was brought again."""
         data = self._sealer().open_sealed(
             _PURPOSE, kept, context=brought.store_key.encode(), extra_key=brought.extra_key
         )
         if data is None:
-            return 0.0, None
+            return None
         traded_at, ticket = json.loads(data)
         return traded_at, ticket

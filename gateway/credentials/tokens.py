@@ -32,6 +32,7 @@ from gateway.storage.store import Clock, Store
 
 _log = logging.getLogger(__name__)
 
+SCOPE_NOT_GRANTED = "scope-not-granted"
 _PURPOSE = "token-family"
 # The times of a session's last use are written late.
 _LONGER_S = 300.0
@@ -49,6 +50,7 @@ class Issued:
     Attributes:
         ticket: Of the session; whoever has it could make more tokens.
         expires_in_s: How long the access token is good, in whole seconds.
+        scopes: What the access token is good for.
     """
 
     session: Session
@@ -56,6 +58,7 @@ class Issued:
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
     expires_in_s: int
+    scopes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,22 +79,28 @@ class Known:
     Attributes:
         expires_at: From this second on it is not.
         identity: Who asks with it; the same object until the session has news.
+        narrowed: Its scopes, where it has not all of its session's.
     """
 
     ticket: str = field(repr=False)
     expires_at: float
     session: Session
     identity: Identity
+    narrowed: frozenset[str] | None
 
     @classmethod
-    def of(cls, ticket: str, expires_at: float, session: Session) -> "Known":
+    def of(
+        cls, ticket: str, expires_at: float, session: Session, narrowed: frozenset[str] | None
+    ) -> "Known":
         """What is known of an access token of `session`."""
-        return cls(ticket, expires_at, session, _identity(session, expires_at))
+        identity = _identity(session, expires_at, narrowed)
+        return cls(ticket, expires_at, session, identity, narrowed)
 
     def follow(self, session: Session) -> None:
         """Say from now on what `session`, which may be a newer one, says."""
         if session is not self.session:
-            self.session, self.identity = session, _identity(session, self.expires_at)
+            self.session = session
+            self.identity = _identity(session, self.expires_at, self.narrowed)
 
 
 class Tokens:
@@ -173,9 +182,10 @@ class Tokens:
             return known
         family, _ = await self._read(session.session_id)
         expires_at = None if family is None else family.expiry(token.digest)
-        if expires_at is None:
+        if family is None or expires_at is None:
             return None
-        return self._remember(token.digest, Known.of(token.ticket, expires_at, session))
+        narrowed = family.scopes(token.digest)
+        return self._remember(token.digest, Known.of(token.ticket, expires_at, session, narrowed))
 
     async def session_of(self, token: GatewayToken, now: float) -> Session | None:
         """The session of a refresh token that may be used at `now`, which is no use of it."""
@@ -184,6 +194,11 @@ class Tokens:
         if family is None or judge(family, token.digest, now) is Presented.REUSED:
             return None
         return session
+
+    def renewable_until(self, session: Session) -> float:
+        """When the refresh tokens of `session` end, in seconds since the epoch, if not used."""
+        limits = self.sessions.limits
+        return min(session.created_at + limits.absolute_s, session.last_seen_at + limits.idle_s)
 
     # Give, renew, end.
 
@@ -227,8 +242,16 @@ class Tokens:
         await self._swap(session, None, Family(current=(refresh,), access=(access,)))
         return issued
 
-    async def refresh(self, token: GatewayToken, client: str, now: float) -> Issued | Refused:
+    async def refresh(
+        self,
+        token: GatewayToken,
+        client: str,
+        now: float,
+        scopes: frozenset[str] | None = None,
+    ) -> Issued | Refused:
         """New tokens for a refresh token of `client`.
+
+        `scopes`, where they are given, are those of the access token; they must have been granted.
 
         Raises:
             StoreUnavailableError: The store could not answer; the token was not used.
@@ -251,8 +274,13 @@ class Tokens:
                 )
                 await self.end(session)
                 return Refused("refresh-token-reused")
-            issued, refresh, access = self._make(token.ticket, session, now)
-            if await self._swap(session, data, rotated(family, presented, refresh, access, now)):
+            granted = session.identity.scopes
+            if scopes is not None and not scopes <= granted:
+                return Refused(SCOPE_NOT_GRANTED)
+            narrowed = None if scopes == granted else scopes
+            issued, refresh, access = self._make(token.ticket, session, now, scopes)
+            successor = rotated(family, presented, refresh, access, now, narrowed)
+            if await self._swap(session, data, successor):
                 return issued
         raise StoreUnavailableError("a family of tokens changes all the time")
 
@@ -266,7 +294,7 @@ class Tokens:
         await self._store.delete(_store_key(session.session_id))
 
     def _make(
-        self, ticket: str, session: Session, now: float
+        self, ticket: str, session: Session, now: float, scopes: frozenset[str] | None = None
     ) -> tuple[Issued, bytes, tuple[bytes, float]]:
         """New tokens, and the digests that the store is to know them by."""
         # No token is good for longer than its session.
@@ -274,7 +302,8 @@ class Tokens:
         lifetime_s = max(1, int(min(self.access_s, left_s)))
         access = new_token("access", ticket, self._random)
         refresh = new_token("refresh", ticket, self._random)
-        issued = Issued(session, ticket, access, refresh, lifetime_s)
+        good_for = session.identity.scopes if scopes is None else scopes
+        issued = Issued(session, ticket, access, refresh, lifetime_s, good_for)
         return issued, _digest(refresh), (_digest(access), now + lifetime_s)
 
     def _remember(self, digest: bytes, known: Known) -> Known:
@@ -305,8 +334,11 @@ class Tokens:
         )
 
 
-def _identity(session: Session, expires_at: float) -> Identity:
-    return replace(session.identity, expires_at=int(expires_at))
+def _identity(session: Session, expires_at: float, narrowed: frozenset[str] | None) -> Identity:
+    identity = replace(session.identity, expires_at=int(expires_at))
+    if narrowed is None:
+        return identity
+    return replace(identity, scopes=identity.scopes & narrowed)
 
 
 def _digest(text: str) -> bytes:

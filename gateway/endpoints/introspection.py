@@ -1,5 +1,7 @@
 """``introspect``: what a token or a key of the gateway's is good for (RFC 7662)."""
 
+from dataclasses import replace
+
 from gateway import responses
 from gateway.authn import Authenticated, Rejected
 from gateway.credentials.apps import Apps
@@ -9,7 +11,6 @@ from gateway.credentials.token_format import PREFIXES, parse_token
 from gateway.endpoints.authorization_server import issuer_of
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.oauth import OAuthError, read_oauth_form, refusal, required
-from gateway.endpoints.whoami import describe
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.model import Deny, Identity
@@ -46,10 +47,8 @@ class Introspection:
         except OAuthError as refused:
             return refusal(request, refused)
         found = await self._find(text, request.received_at)
-        answer = {"active": False} if found is None else _described(request, *found)
-        if text.startswith(PREFIXES["refresh"]):
-            # Section 2.2 means the type of RFC 6749, section 7.1: how a token gives access.
-            answer.pop("token_type", None)
+        gives_access = not text.startswith(PREFIXES["refresh"])
+        answer = {"active": False} if found is None else _described(request, *found, gives_access)
         return responses.json_answer(request, 200, answer)
 
     async def _find(self, text: str, now: float) -> tuple[Identity, str | None] | None:
@@ -59,7 +58,10 @@ class Introspection:
             tokens = self._apps.tokens
             if token.use == "refresh":
                 session = await tokens.session_of(token, now)
-                found = None if session is None else session.identity
+                found = None
+                if session is not None:
+                    until = int(tokens.renewable_until(session))
+                    found = replace(session.identity, expires_at=until)
             else:
                 known = tokens.recall(token, now) or await tokens.load(token, now)
                 found = None if known is None or now >= known.expires_at else known.identity
@@ -74,17 +76,26 @@ class Introspection:
         return entry.identity, None
 
 
-def _described(request: Request, identity: Identity, client: str | None) -> dict[str, object]:
-    """Section 2.2, and what ``whoami`` says besides."""
-    about = describe(identity)
-    return {
-        **about,
+def _described(
+    request: Request,
+    identity: Identity,
+    client: str | None,
+    gives_access: bool,
+) -> dict[str, object]:
+    """The members of section 2.2, and what `claims` of the configuration finds; nothing else."""
+    about = {
         "active": True,
         "scope": " ".join(sorted(identity.scopes)),
         "client_id": client,
         "username": identity.user,
-        "token_type": "Bearer",
+        # The type of RFC 6749, section 7.1: how a token gives access.
+        "token_type": "Bearer" if gives_access else None,
         "exp": identity.expires_at,
         "sub": identity.subject,
         "iss": issuer_of(request),
+        "email": identity.email,
+        "name": identity.name,
+        "groups": identity.groups or None,
+        "roles": identity.roles or None,
     }
+    return {name: value for name, value in about.items() if value is not None}

@@ -9,7 +9,7 @@ from gateway.credentials.apps import App, Apps
 from gateway.credentials.once import Brought
 from gateway.credentials.redirects import is_registered
 from gateway.credentials.token_format import parse_token
-from gateway.credentials.tokens import Issued, Refused
+from gateway.credentials.tokens import SCOPE_NOT_GRANTED, Issued, Refused
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.oauth import (
     OAuthError,
@@ -151,9 +151,12 @@ class TokenEndpoint:
         if counts:
             take_turn(self._apps.tokens.wrong, request)
         with tokens.wrong.weigh(request.client, counts=counts) as turn:
-            issued = await tokens.refresh(token, app.name, now)
-            turn.is_bad = isinstance(issued, Refused)
+            wanted = frozenset(form["scope"].split()) if "scope" in form else None
+            issued = await tokens.refresh(token, app.name, now, wanted)
+            turn.is_bad = isinstance(issued, Refused) and issued.reason != SCOPE_NOT_GRANTED
         if isinstance(issued, Refused):
+            if issued.reason == SCOPE_NOT_GRANTED:
+                raise OAuthError("invalid_scope", SCOPE_NOT_GRANTED)
             if issued.reason == "unknown-token":
                 tokens.bury(token, now)
             raise OAuthError("invalid_grant", issued.reason)
@@ -252,7 +255,7 @@ def _narrowed(identity: Identity, form: dict[str, str]) -> Identity:
         return identity
     wanted = frozenset(form["scope"].split())
     if not wanted <= identity.scopes:
-        raise OAuthError("invalid_scope", "scope-not-granted")
+        raise OAuthError("invalid_scope", SCOPE_NOT_GRANTED)
     return replace(identity, scopes=wanted)
 
 
@@ -273,9 +276,8 @@ def _answer(issued: Issued, grant_type: str) -> dict[str, object]:
         "expires_in": issued.expires_in_s,
         "refresh_token": issued.refresh_token,
     }
-    scopes = issued.session.identity.scopes
-    if scopes:
-        answer["scope"] = " ".join(sorted(scopes))
+    if issued.scopes:
+        answer["scope"] = " ".join(sorted(issued.scopes))
     if grant_type == EXCHANGE:
         answer["issued_token_type"] = _ACCESS_TOKEN
     return answer

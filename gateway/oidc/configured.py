@@ -22,6 +22,7 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         client_key=settings.client_key,
         client_auth=settings.client_auth,
         assertion_audience=profile.assertion_audience,
+        access_typ=profile.access_typ,
         scopes=scopes,
         authorize_params={**profile.authorize_params, **offline, **settings.authorize_params},
         algorithms=tuple(sorted(ASYMMETRIC)),

@@ -21,6 +21,8 @@ class Profile:
         offline_scope: Whether the provider knows ``offline_access`` at all.
         issuer_aliases: Spellings of ``iss`` that count as the configured issuer.
         assertion_audience: What ``aud`` of private_key_jwt must be.
+        access_typ: What every access token says in ``typ``, of its header or payload;
+            ``""`` where they do not say it.
     """
 
     scopes: Names = _BASIC_SCOPES
@@ -30,6 +32,7 @@ class Profile:
     offline_scope: bool = True
     issuer_aliases: Names = ()
     assertion_audience: str = "token_endpoint"
+    access_typ: str = ""
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -46,12 +49,18 @@ PROFILES: Mapping[str, Profile] = {
         scopes=(*_BASIC_SCOPES, "roles", "urn:logto:scope:organizations"),
         claims=ClaimNames(name=("name", "username"), roles=("roles",), groups=("organizations",)),
         offline_params={"prompt": "consent"},
+        access_typ="at+jwt",
     ),
     "keycloak": Profile(
         claims=ClaimNames(roles=("/realm_access/roles",), groups=("groups",)),
+        access_typ="bearer",
     ),
     "authentik": Profile(claims=ClaimNames(groups=("groups",))),
-    "authelia": Profile(scopes=(*_BASIC_SCOPES, "groups"), claims=ClaimNames(groups=("groups",))),
+    "authelia": Profile(
+        scopes=(*_BASIC_SCOPES, "groups"),
+        claims=ClaimNames(groups=("groups",)),
+        access_typ="at+jwt",
+    ),
     "entra": Profile(claims=ClaimNames(roles=("roles",), groups=("groups",))),
     # A refresh token is asked for by parameter; the scope is an error there.
     "google": Profile(

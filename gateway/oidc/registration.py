@@ -36,6 +36,7 @@ class Registration:
         client_key: For private_key_jwt: PEM, a JWK, or Zitadel's JSON key file.
         client_auth: How to authenticate at the token endpoint; None leaves it to discovery.
         assertion_audience: ``token_endpoint`` or ``issuer``: ``aud`` of private_key_jwt.
+        access_typ: What the provider's access tokens say in ``typ``; ``""`` for anything.
         algorithms: What ID tokens may be signed with.
         assume_email_verified: Whether an e-mail counts although nothing marks it verified.
     """
@@ -47,6 +48,7 @@ class Registration:
     client_key: str | None = field(default=None, repr=False)
     client_auth: str | None = None
     assertion_audience: str = "token_endpoint"
+    access_typ: str = ""
     scopes: Names = ("openid", "profile", "email")
     authorize_params: Parameters = field(default_factory=dict)
     algorithms: Names = ()

@@ -27,6 +27,11 @@ MAX_AGE_S = 300.0
 # RFC 7662, section 2.2, and Zitadel in every token; Okta; Entra in tokens of its version 1.
 _PARTY_CLAIMS = ("azp", "client_id", "cid", "appid")
 
+# What access tokens say of themselves and ID tokens do not: RFC 9068, sections 2.1 and 2.2, and
+# before it was written Entra and Okta (scp, cid), Cognito (token_use), Keycloak (typ).
+_ACCESS_CLAIMS = ("scope", "scp", "client_id", "cid", "token_use")
+_ACCESS_TYPES = frozenset({"at+jwt", "application/at+jwt", "bearer", "access", "access_token"})
+
 Introspect = Callable[[str], Awaitable[Mapping[str, object] | None]]
 
 
@@ -83,6 +88,8 @@ class SubjectTokens:
         """
         self._provider = provider
         self._audiences = audiences
+        # A client is no URL, and an API that tokens are for is one (RFC 8707, section 2).
+        self._resources = frozenset(name for name in audiences if "://" in name)
         self._ours = audiences | {provider.registration.client_id}
         self._clock = clock
         self._introspect = introspect
@@ -127,9 +134,31 @@ class SubjectTokens:
         wanted, now = self._wanted(issuer), self._clock()
         # Before the signature: no forgery that could not be good anyway costs a verification.
         judge_jwt(jwt.header, jwt.claims, wanted, now)
+        self._judge_type(jwt.header, jwt.claims)
         signed = await verify(token, self._provider.keys, self._provider.registration.algorithms)
         judge_jwt(signed.header, signed.claims, wanted, now)
+        self._judge_type(signed.header, signed.claims)
         return signed.claims
+
+    def _judge_type(self, header: Mapping[str, object], claims: Mapping[str, object]) -> None:
+        """Refuse an ID token: whoever has one was told who a person is, not let in anywhere.
+
+        One without nonce and hashes, such as a refresh gives, is known by what an access token of
+        this provider would say; or else by its audience, a client, and by naming neither scopes
+        nor the client that may use it, as RFC 9068, section 2.2, has it.
+        """
+        said = {str(it.get("typ", "")).lower() for it in (header, claims)}
+        wanted = self._provider.registration.access_typ
+        if wanted:
+            if said.isdisjoint({wanted, f"application/{wanted}"}):
+                raise BadTokenError(f"typ is {header.get('typ')!r}, of access tokens {wanted!r}")
+            return
+        named = claims.get("aud")
+        audiences = named if isinstance(named, list) else [named]
+        is_for_api = any(it in self._resources for it in audiences if isinstance(it, str))
+        is_typed = not said.isdisjoint(_ACCESS_TYPES)
+        if not (is_for_api or is_typed or any(name in claims for name in _ACCESS_CLAIMS)):
+            raise BadTokenError("it has the shape of an ID token: exchange it as one")
 
     async def _introspected(self, token: str) -> Mapping[str, object]:
         if self._introspect is None:

@@ -1,5 +1,7 @@
 """What a refresh token that comes is to its family."""
 
+import json
+
 import pytest
 
 from gateway.credentials.family import (
@@ -92,3 +94,22 @@ def test_what_is_none_is_read_as_none(data):
 
 def test_it_tells_nothing_of_its_digests():
     assert "1" not in repr(FIRST).replace("1000000", "")
+
+
+def test_a_narrowed_access_token_keeps_its_scopes_as_long_as_it_is_known():
+    few = frozenset({"b", "a"})
+    family = rotated(SECOND, Presented.NEXT, b"3", (b"n", NOW), NOW, few)
+
+    assert (family.scopes(b"n"), family.scopes(b"a"), family.scopes(b"x")) == (few, None, None)
+    assert decode_family(encode_family(family)) == family
+    for number in range(MOST):
+        assert family.scopes(b"n") == few
+        family = after(family, Presented.NEXT, b"%d" % number)
+    assert (family.scopes(b"n"), family.narrowed) == (None, ())
+
+
+def test_a_gateway_that_knows_nothing_of_narrowed_tokens_takes_none_of_them():
+    assert json.loads(encode_family(SECOND))["version"] == 1
+    narrowed = rotated(SECOND, Presented.NEXT, b"3", (b"n", NOW), NOW, frozenset())
+
+    assert json.loads(encode_family(narrowed))["version"] == 2

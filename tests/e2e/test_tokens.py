@@ -452,6 +452,31 @@ async def test_a_token_is_renewed_once_and_whoever_comes_late_ends_them_all(star
     assert listed(phone) == []
 
 
+async def test_a_refresh_may_ask_for_fewer_scopes_and_for_no_more(start, gateway_process):
+    phone, _ = await start()
+    tokens = await phone.sign_in("alice")
+    granted = set(tokens["scope"].split())
+    assert granted > {"openid", "email"}
+
+    for wide in ("openid admin", "admin"):
+        wider = await phone.refresh(tokens["refresh_token"], scope=wide)
+        refused_with(wider, "invalid_scope", "scope-not-granted")
+    few = tokens_of(await phone.refresh(tokens["refresh_token"], scope="openid email"))
+    assert few["scope"] == "email openid"
+    assert (await phone.whoami(few["access_token"]))["scopes"] == ["email", "openid"]
+    # What the store has says so too.
+    settings = yaml.safe_load(phone.gateway.config_path.read_text())
+    phone.gateway.stop()
+    phone.gateway = gateway_process(settings)
+    assert (await phone.whoami(few["access_token"]))["scopes"] == ["email", "openid"]
+
+    # The refresh token keeps what was granted (RFC 6749, section 6).
+    all_again = tokens_of(await phone.refresh(few["refresh_token"]))
+    assert set(all_again["scope"].split()) == granted
+    assert set((await phone.whoami(all_again["access_token"]))["scopes"]) == granted
+    assert (await phone.whoami(few["access_token"]))["scopes"] == ["email", "openid"]
+
+
 async def test_a_refresh_whose_answer_got_lost_is_asked_for_again(start):
     phone, _ = await start()
     tokens = await phone.sign_in("alice")
@@ -670,6 +695,7 @@ async def test_who_may_ask_is_told_what_a_token_is_good_for(start):
             assert response.headers["Cache-Control"] == "no-store"
             return response.status, await response.json()
 
+    ends = []
     for token in tokens["access_token"], tokens["refresh_token"]:
         status, about = await ask(token, **{"X-API-Key": asker})
         assert (status, about["active"], about["username"]) == (200, True, "alice")
@@ -678,6 +704,12 @@ async def test_who_may_ask_is_told_what_a_token_is_good_for(start):
         # So that no backend takes a refresh token for access.
         assert about.get("token_type") == ("Bearer" if is_access else None)
         assert about["iss"] == f"{phone.gateway.base_url}/_gatepost"
+        ends.append(about["exp"])
+        needed = {"active", "scope", "client_id", "username", "exp", "sub", "iss"}
+        claims = {"email", "name"}
+        assert set(about) == needed | claims | ({"token_type"} if is_access else set())
+    # Thirty days, less fifteen minutes.
+    assert ends[1] - ends[0] == pytest.approx(30 * 86_400 - 900, abs=60)
     status, about = await ask(useless, Authorization=f"Bearer {asker}")
     assert (about["active"], about["username"], about["scope"]) == (True, "robot", "")
     assert await ask("made-up", **{"X-API-Key": asker}) == (200, {"active": False})

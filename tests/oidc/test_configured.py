@@ -72,3 +72,11 @@ def test_a_refresh_token_is_asked_for_as_the_provider_wants():
     assert configured(profile="logto").authorize_params == {}
     mine = configured(profile="logto", scopes=scopes, authorize_params={"prompt": "login"})
     assert mine.authorize_params == {"prompt": "login"}
+
+
+@pytest.mark.parametrize(
+    ("profile", "kind"),
+    [("generic", ""), ("logto", "at+jwt"), ("authelia", "at+jwt"), ("keycloak", "bearer")],
+)
+def test_what_access_tokens_say_they_are_is_known_by_the_profile(profile, kind):
+    assert configured(profile=profile).access_typ == kind

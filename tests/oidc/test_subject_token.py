@@ -13,11 +13,11 @@ API = "https://api.example.com"
 def subjects(make_provider, clock):
     """What judges an app's tokens: ``subjects(introspected={"active": True})``."""
 
-    def make(introspected=None):
+    def make(introspected=None, **changes):
         async def introspect(_token):
             return introspected
 
-        app = make_provider().for_app("ios")
+        app = make_provider(**changes).for_app("ios")
         return SubjectTokens(app, frozenset({"ios-tokens", API}), clock, introspect)
 
     return make
@@ -124,3 +124,69 @@ async def test_what_a_provider_without_userinfo_does_not_say_is_not_there(
     identity = (await subjects().read_id_token(sign(claims(aud="ios-tokens")))).identity
 
     assert (identity.groups, identity.unreadable) == ((), frozenset())
+
+
+def id_token(claims, **changes):
+    """An ID token without nonce and hashes, as a refresh gives it."""
+    return claims(**{"aud": "ios-tokens", "azp": "ios-tokens", "auth_time": 7, **changes})
+
+
+async def test_an_id_token_is_no_access_token_whatever_it_is_declared_as(subjects, claims):
+    about = id_token(claims)
+
+    assert (await subjects().read_id_token(sign(about))).identity.subject == SUBJECT
+    for wrong in (
+        about,
+        id_token(claims, aud=["ios-tokens", "project", "https://other.example.com"]),
+        id_token(claims, aud=["ios-tokens", {}, 7]),
+        id_token(claims, nonce="n"),
+        id_token(claims, at_hash="h", scope="openid"),
+        id_token(claims, typ="ID", scope="openid"),
+    ):
+        with pytest.raises(InvalidSubjectTokenError):
+            await subjects().read_access_token(sign(wrong))
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ({}, {"aud": API}),
+        ({}, {"aud": ["ios-tokens", API]}),
+        ({"typ": "at+jwt"}, {}),
+        ({"typ": "application/at+jwt"}, {}),
+        ({}, {"typ": "Bearer"}),
+        ({}, {"scope": "openid"}),
+        ({}, {"scp": ["openid"]}),
+        ({}, {"client_id": "ios"}),
+        ({}, {"cid": "ios"}),
+        ({}, {"token_use": "access"}),
+    ],
+)
+async def test_an_access_token_is_known_by_any_of_its_marks(subjects, claims, header, said):
+    token = sign(id_token(claims, **said), header=header)
+
+    assert (await subjects().read_access_token(token)).identity.subject == SUBJECT
+
+
+@pytest.mark.parametrize(
+    ("kind", "header", "said", "good"),
+    [
+        ("at+jwt", {"typ": "at+jwt"}, {}, True),
+        ("at+jwt", {"typ": "application/AT+JWT"}, {}, True),
+        ("at+jwt", {}, {"scope": "openid", "aud": API}, False),
+        ("at+jwt", {"typ": None}, {"client_id": "ios"}, False),
+        ("bearer", {}, {"typ": "Bearer"}, True),
+        ("bearer", {}, {"scope": "openid"}, False),
+    ],
+)
+async def test_a_provider_that_marks_its_access_tokens_is_held_to_it(
+    subjects, claims, kind, header, said, good
+):
+    judge = subjects(access_typ=kind).read_access_token
+    token = sign(id_token(claims, **said), header=header)
+
+    if good:
+        assert (await judge(token)).identity.subject == SUBJECT
+    else:
+        with pytest.raises(InvalidSubjectTokenError, match="of access tokens"):
+            await judge(token)

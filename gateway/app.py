@@ -33,6 +33,7 @@ from gateway.metrics import Metrics
 from gateway.metrics_sum import Snapshot, add
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.provider import Provider
+from gateway.server.addresses import listening
 from gateway.server.admin import Admin, AdminListener, Names, serve_admin
 from gateway.server.front import Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
@@ -161,13 +162,14 @@ class Gateway:
         if server.tls is not None:
             self._tls = ServerTls(server_tls(server.tls))
         for address in server.listen:
-            opened = await listen(
-                front,
-                address,
-                None if self._tls is None else self._tls.context,
-                shared=place.supervised,
-                inherited=place.sockets.get(address.path),
-            )
+            with listening("server.listen", address):
+                opened = await listen(
+                    front,
+                    address,
+                    None if self._tls is None else self._tls.context,
+                    shared=place.supervised,
+                    inherited=place.sockets.get(address.path),
+                )
             self._servers.append(opened)
             if address.path and not place.supervised:
                 self._closing.callback(Path(address.path).unlink, missing_ok=True)
@@ -175,7 +177,8 @@ class Gateway:
         self.port = port_of(self._servers[0])
         # Last, since whoever is told that all is well sends requests.
         if not place.supervised:
-            self._admin = await serve_admin(self._answers(), server.admin_listen, clock)
+            with listening("server.admin_listen", server.admin_listen):
+                self._admin = await serve_admin(self._answers(), server.admin_listen, clock)
             self._closing.callback(self._admin.close)
             self.admin_port = self._admin.port
 

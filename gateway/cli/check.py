@@ -46,14 +46,23 @@ def check_command(config: Path | None, strict: bool, as_json: bool) -> None:
     to_register = registrations(settings)
     failed = strict and bool(loaded.warnings)
     if as_json:
-        found = {"ok": not failed, "errors": [], "warnings": list(loaded.warnings), **counts}
-        click.echo(json.dumps({**found, "register": [asdict(it) for it in to_register]}))
+        found = {
+            "ok": not failed,
+            "errors": [],
+            "warnings": list(loaded.warnings),
+            "notes": list(loaded.notes),
+            **counts,
+            "register": [asdict(it) for it in to_register],
+        }
+        click.echo(json.dumps(found))
     else:
         for warning in loaded.warnings:
             click.echo(f"warning: {warning}", err=True)
         shown = ", ".join(_count(number, noun.removesuffix("s")) for noun, number in counts.items())
         verdict = "not ok, there are warnings" if failed else "ok"
         click.echo(f"{loaded.source}: {verdict}, {shown}")
+        for note in loaded.notes:
+            click.echo(f"note: {note}")
         for registration in to_register:
             click.echo("\n".join(registration.lines()))
     sys.exit(_STRICT_STATUS if failed else 0)

@@ -46,6 +46,8 @@ def serve_command(config: Path | None) -> None:
         loaded = read()
         for warning in loaded.warnings:
             _log.warning("%s", warning)
+        for note in loaded.notes:
+            _log.info("%s", note)
         workers = _count(loaded.settings)
         sys.exit(_run_alone(loaded, read) if workers == 1 else _run_many(loaded, read, workers))
     except SettingsError as error:

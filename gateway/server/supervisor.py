@@ -14,6 +14,7 @@ from pathlib import Path
 from gateway.errors import SettingsError
 from gateway.limits import shared_memory
 from gateway.metrics_sum import Snapshot, add
+from gateway.server.addresses import listening
 from gateway.server.admin import Admin, AdminListener, Names, serve_admin
 from gateway.server.front import Clock
 from gateway.server.listener import bind_unix, probe
@@ -62,9 +63,9 @@ class Supervisor:
             OSError: An address is taken or not ours.
         """
         try:
-            self._admin = await serve_admin(
-                self._answers(), self._settings.server.admin_listen, self._clock
-            )
+            address = self._settings.server.admin_listen
+            with listening("server.admin_listen", address):
+                self._admin = await serve_admin(self._answers(), address, self._clock)
             self._closing.callback(self._admin.close)
             self._open_shared()
         except OSError:
@@ -121,7 +122,8 @@ class Supervisor:
         sockets: dict[str, int] = {}
         for address in self._settings.server.listen:
             if address.path:
-                bound = bind_unix(address)
+                with listening("server.listen", address):
+                    bound = bind_unix(address)
                 # From now on connections wait until a worker takes them.
                 bound.listen(socket.SOMAXCONN)
                 self._closing.callback(Path(address.path).unlink, missing_ok=True)
@@ -129,7 +131,8 @@ class Supervisor:
                 sockets[address.path] = bound.fileno()
                 self._inherited.append(bound.fileno())
             else:
-                probe(address)
+                with listening("server.listen", address):
+                    probe(address)
         self._place = Place(supervised=True, rates=rates, sockets=sockets)
 
     async def _keep(self, number: int) -> None:

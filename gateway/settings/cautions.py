@@ -10,6 +10,7 @@ from gateway.settings.api_keys import ApiKeySettings
 from gateway.settings.coverage import uncovered
 from gateway.settings.document import Document, Path, Problem
 from gateway.settings.other_proxies import other_proxies_forms
+from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote
 from gateway.settings.schema import Settings
@@ -40,6 +41,9 @@ def _public_url(settings: Settings) -> Iterator[Problem]:
     for index, origin in enumerate(settings.public_url):
         if origin.startswith("http:") and not is_loopback(urlsplit(origin).hostname or ""):
             message = f"{origin} is not https: cookies and tokens can be read on the way"
+            yield Problem(("public_url", index), message)
+        if origin.startswith("http:") and settings.server.tls is not None:
+            message = f"{origin} is not https, and server.tls serves https only: write https://"
             yield Problem(("public_url", index), message)
 
 
@@ -92,10 +96,18 @@ def _providers(settings: Settings) -> Iterator[Problem]:
         if provider.email_verified == "assume":
             message = "an e-mail address nobody verified is taken for the user's own"
             yield Problem((*path, "email_verified"), message)
+        if _may_lack_secret(provider):
+            message = "has no client_secret_file: without one the provider must know this client as"
+            yield Problem(path, f"{message} public; if it does, write client_auth: none")
         parts = urlsplit(provider.issuer)
         if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
             message = f"{quote(provider.issuer)} is not https: who is signed in can be forged"
             yield Problem((*path, "issuer"), message)
+
+
+def _may_lack_secret(provider: ProviderSettings) -> bool:
+    given = (provider.client_secret, provider.client_key, provider.client_auth)
+    return all(it is None for it in given)
 
 
 def _api_keys(settings: Settings) -> Iterator[Problem]:

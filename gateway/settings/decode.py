@@ -181,7 +181,7 @@ def _unknown(document: Document, path: Path) -> Problem:
     parent, name = path[:-1], str(path[-1])
     mark = document.marks[document.nearest(path)]
     if _is_later(path):
-        return Problem(path, "is not there yet", mark.key)
+        return Problem(path, "is not available in this version", mark.key)
     there = value_at(document.data, parent)
     known = _names(parent)
     if mark.variable and len(mark.base) >= len(path):

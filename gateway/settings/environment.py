@@ -10,6 +10,8 @@ from gateway.settings.shape import forms_at
 
 PREFIX = "GATEPOST_"
 CONFIG = "GATEPOST_CONFIG"
+# Without the prefix too, since one variable may be for the app and its gateway.
+_BARE_MODE = "AUTH_MODE"
 
 # A provider or upstream that only the environment names.
 _ONLY_PROVIDER = "oidc"
@@ -33,8 +35,9 @@ def overlay(document: Document, environ: Mapping[str, str]) -> None:
     A variable's value is the text itself, with its quotes and blanks; it is YAML flow where the
     setting takes a list or a mapping and it begins like one, or a number or a switch.
     """
-    if "AUTH_MODE" in environ and "GATEPOST_AUTH_MODE" not in environ:
-        _put(document, ("auth_mode",), "AUTH_MODE", environ["AUTH_MODE"])
+    bare = environ.get(_BARE_MODE)
+    if bare is not None:
+        _put(document, ("auth_mode",), _BARE_MODE, bare)
     given: dict[Path, str] = {}
     # Shorter first: GATEPOST_UPSTREAM, then GATEPOST_UPSTREAM__WAKE_TIMEOUT.
     for name in sorted(environ, key=lambda name: (name.count("__"), name)):
@@ -46,6 +49,9 @@ def overlay(document: Document, environ: Mapping[str, str]) -> None:
         other = given.get(_counterpart(path))
         if other is not None:
             _refuse(document, path, name, f"{other} is set too: give only one of them")
+            continue
+        if path == ("auth_mode",) and bare not in (None, environ[name]):
+            _refuse(document, path, name, f"{_BARE_MODE} says otherwise: give only one of them")
             continue
         given[path] = name
         _put(document, path, name, environ[name])

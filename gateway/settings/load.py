@@ -10,6 +10,8 @@ from gateway.settings.decode import decode
 from gateway.settings.document import Document, read_document
 from gateway.settings.environment import CONFIG, overlay
 from gateway.settings.files import leave_unread, read_files
+from gateway.settings.notes import notes
+from gateway.settings.relative import resolve_files
 from gateway.settings.scalars import printable
 from gateway.settings.schema import Settings
 
@@ -25,12 +27,14 @@ class Loaded:
         path: The file it came from; None if it is from the environment alone.
         files: Every file it depends on, `path` first: a change of one is a change of it.
         warnings: Printable lines about settings that work and may hurt.
+        notes: Printable lines about what the configuration leaves to something else.
     """
 
     settings: Settings
     path: Path | None
     files: tuple[Path, ...]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...]
 
     @property
     def source(self) -> str:
@@ -60,14 +64,24 @@ def load(path: Path | None, environ: Mapping[str, str], *, reads_secrets: bool =
     overlay(document, environ)
     files, file_warnings = read_files(document) if reads_secrets else leave_unread(document)
     settings = decode(document)
+    unfound = [] if file is not None else [_nothing_found()]
     if settings is None:
-        raise SettingsError(document.lines(document.problems))
+        is_bare = "public_url" not in document.data or "upstreams" not in document.data
+        raise SettingsError([*(unfound if is_bare else []), *document.lines(document.problems)])
     warnings = document.lines([*cautions(settings, document), *file_warnings])
     return Loaded(
         settings=settings,
         path=file,
         files=files if file is None else (file, *files),
         warnings=tuple(warnings),
+        notes=(*unfound, *notes(settings)),
+    )
+
+
+def _nothing_found() -> str:
+    return printable(
+        f"there is no {DEFAULT_FILE} in {Path.cwd()}, and neither -c nor {CONFIG} names a file: "
+        "the environment alone is the configuration"
     )
 
 
@@ -84,4 +98,5 @@ def _read(file: Path, environ: Mapping[str, str]) -> Document:
     document = read_document(text, str(file), environ)
     if () in document.broken:  # Not YAML: whatever else there is to say would be guessed.
         raise SettingsError(document.lines(document.problems))
+    resolve_files(document, file.parent)
     return document

@@ -88,7 +88,7 @@ _LATER_MODES = ("standalone", "hybrid")
 
 def _mode(value: object) -> object:
     if value in _LATER_MODES:
-        raise wrong(f"{value} is not there yet")
+        raise wrong(f"{value} is not available in this version: write oidc-only")
     return value
 
 

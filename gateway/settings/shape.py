@@ -1,7 +1,8 @@
 """What the schema takes at a path of the file."""
 
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
 from gateway.settings.document import Path
@@ -21,6 +22,24 @@ def model_at(path: Path) -> type[Section] | None:
     """The model that reads the mapping at `path`."""
     models = [it for it in forms_at(path) if isinstance(it, type) and issubclass(it, Section)]
     return models[0] if models else None
+
+
+@cache
+def settings_of(kind: type) -> frozenset[tuple[str, ...]]:
+    """Every setting whose value is a `kind`; * stands for an item, and for a name of the file."""
+    return frozenset(_settings_of(kind, Settings, ()))
+
+
+def _settings_of(kind: type, form: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if isinstance(form, type) and issubclass(form, Section):
+        for name, field in form.model_fields.items():
+            for inner in forms_of(field.annotation):
+                yield from _settings_of(kind, inner, (*path, name))
+    elif get_origin(form) in (tuple, Mapping):
+        for inner in forms_of(get_args(form)[get_origin(form) is Mapping]):
+            yield from _settings_of(kind, inner, (*path, "*"))
+    elif form is kind:
+        yield path
 
 
 def forms_of(annotation: Any) -> list[Any]:

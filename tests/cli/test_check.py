@@ -14,9 +14,12 @@ NO_LOGOUT = "backchannel_logout: no}, idp:"
 RIGHT = """\
 public_url: https://a.example.com
 upstreams: {app: "http://app:1"}
-providers: {idp: {issuer: "https://id.example.com", client_id: x}}
+providers: {idp: {issuer: "https://id.example.com", client_id: x, client_auth: none}}
 """
 REGISTER = """\
+note: 0.0.0.0:8080 speaks plain http, and browsers come to https://a.example.com: something in \
+front has to end TLS. Opened by http, no sign-in succeeds: browsers keep the cookies for https. \
+Name it in server.trusted_proxies, or every client has its address; or end TLS here, with server.tls
 register at idp:
   redirect URI: https://a.example.com/_gatepost/callback/idp
   post-logout redirect URI: https://a.example.com/_gatepost/logout
@@ -88,7 +91,9 @@ def test_the_environment_alone_will_do(run, tmp_path):
 
 
 def test_json_says_the_same(run):
-    assert json.loads(run(RIGHT, "--json").stdout) == {
+    found = json.loads(run(RIGHT, "--json").stdout)
+    assert [it[:31] for it in found.pop("notes")] == ["0.0.0.0:8080 speaks plain http,"]
+    assert found == {
         "ok": True,
         "errors": [],
         "warnings": [],
@@ -121,7 +126,7 @@ def test_a_file_that_is_not_there_is_an_error(run):
 def test_every_host_and_provider_is_to_be_registered(run):
     text = RIGHT.replace("https://a.example.com", "[https://a.example.com, https://b.example.com]")
     text = text.replace("{idp:", "{other: {issuer: 'https://o', client_id: x, " + NO_LOGOUT)
-    lines = run(text).stdout.splitlines()[1:]
+    lines = run(text).stdout.splitlines()[2:]
 
     assert lines[:5] == [
         "register at other:",

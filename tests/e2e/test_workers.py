@@ -243,15 +243,19 @@ def test_what_fails_at_the_start_is_said_once(tmp_path):
     assert "Traceback" not in ended.stderr
 
 
-async def test_a_port_that_is_taken_is_not_shared_with_a_stranger(raw_upstream, tmp_path):
+@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("setting", ["listen", "admin_listen"])
+async def test_a_port_that_is_taken_is_not_shared_with_a_stranger(
+    raw_upstream, tmp_path, setting, workers
+):
     taken = await raw_upstream(OK)
     settings = supervised(taken)
-    settings["server"]["listen"] = f"127.0.0.1:{taken.port}"
+    settings["server"] |= {setting: f"127.0.0.1:{taken.port}", "workers": workers}
 
     ended = await asyncio.to_thread(refused, tmp_path, settings)
 
     assert ended.returncode == 1
-    assert re.search(r"cannot start: .*in use", ended.stderr)
+    assert f"cannot start: server.{setting}: 127.0.0.1:{taken.port} is taken" in ended.stderr
 
 
 def test_a_store_in_memory_cannot_be_shared(tmp_path):

@@ -38,8 +38,14 @@ ADDED = [
         '4:1: unknown setting "zzz" (one of: auth_mode, secret, secret_file, data_dir, store, '
         "server, sessions, bearer, api_keys, tokens, routes, audit, metrics)",
     ),
-    ("auth_mode: standalone", "4:12: auth_mode: standalone is not there yet"),
-    ("auth_mode: hybrid", "4:12: auth_mode: hybrid is not there yet"),
+    (
+        "auth_mode: standalone",
+        "4:12: auth_mode: standalone is not available in this version: write oidc-only",
+    ),
+    (
+        "auth_mode: hybrid",
+        "4:12: auth_mode: hybrid is not available in this version: write oidc-only",
+    ),
     (
         "auth_mode: oidc_only",
         '4:12: auth_mode: unknown auth_mode "oidc_only" (did you mean "oidc-only"?)',
@@ -95,7 +101,7 @@ ADDED = [
         "routes: [{name: a, prefix: /, access: signed_in, credentials: bearer}]",
         "4:63: routes[0].credentials: bearer is not configured: no issuer's tokens are taken",
     ),
-    ("accounts: {}", "4:1: accounts: is not there yet"),
+    ("accounts: {}", "4:1: accounts: is not available in this version"),
     ("tokens: {}", '4:1: tokens: "clients" is missing'),
     ("tokens: {clients: {}}", "4:1: tokens: clients needs at least one entry"),
     (
@@ -132,10 +138,10 @@ ADDED = [
         " challenges: gatepost}]",
         "5:82: routes[0].challenges: gatepost is for session, and this route takes none",
     ),
-    ("accounts: {}", "4:1: accounts: is not there yet"),
-    ("forward_auth: {}", "4:1: forward_auth: is not there yet"),
-    ("tests: []", "4:1: tests: is not there yet"),
-    ("admins: []", "4:1: admins: is not there yet"),
+    ("accounts: {}", "4:1: accounts: is not available in this version"),
+    ("forward_auth: {}", "4:1: forward_auth: is not available in this version"),
+    ("tests: []", "4:1: tests: is not available in this version"),
+    ("admins: []", "4:1: admins: is not available in this version"),
     (
         "secret: short",
         "4:9: secret: a secret must be at least 32 bytes long (try: openssl rand -base64 32)",
@@ -467,7 +473,8 @@ REPLACED = [
     (
         2,
         "{app: {url: 'http://a', request_headers: {set: {X-A: {account_secret: x}}}}}",
-        "2:66: upstreams.app.request_headers.set.X-A.account_secret: is not there yet",
+        "2:66: upstreams.app.request_headers.set.X-A.account_secret: "
+        "is not available in this version",
     ),
     (
         2,

@@ -6,12 +6,14 @@ import pytest
 
 from gateway.errors import SettingsError
 from gateway.settings.load import load
+from tests.fixtures.certificates import Authority
 
 FILE = """\
 public_url: https://a.example.com
 upstreams: {app-one: "http://app:1"}
 providers: {idp: {issuer: "https://id.example.com", client_id: x}}
 """
+PUBLIC = FILE.replace("client_id: x", "client_id: x, client_auth: none")
 ENVIRON = {
     "GATEPOST_PUBLIC_URL": "https://a.example.com",
     "GATEPOST_UPSTREAM": "http://app:1",
@@ -45,7 +47,7 @@ def secret_file(name, content, mode=0o600):
 
 
 def test_the_smallest_file_fills_in_the_rest():
-    loaded = load_text(FILE)
+    loaded = load_text(PUBLIC)
     settings = loaded.settings
 
     assert settings.public_url == ("https://a.example.com",)
@@ -192,7 +194,7 @@ def test_a_variable_without_a_name_means_the_only_entry(name, value, get):
             "{lisen: x}",
             'unknown setting "lisen" (did you mean "listen"?)',
         ),
-        ("GATEPOST_ACCOUNTS", "{}", "is not there yet"),
+        ("GATEPOST_ACCOUNTS", "{}", "is not available in this version"),
         ("GATEPOST_SECRET_FILE", "nowhere", "cannot read 'nowhere': No such file or directory"),
         (
             "GATEPOST_OIDC_CLIENT_SECRET_FILE",
@@ -224,6 +226,8 @@ def test_variables_kubernetes_makes_of_a_service_are_not_ours(name, value):
 
 def test_what_is_missing_names_the_variable_that_gives_it():
     assert problems(None) == [
+        f"there is no gatepost.yaml in {Path.cwd()}, and neither -c nor GATEPOST_CONFIG names a "
+        "file: the environment alone is the configuration",
         'environment: "public_url" is missing (set GATEPOST_PUBLIC_URL)',
         'environment: "upstreams" is missing (set GATEPOST_UPSTREAM)',
         "environment: auth_mode oidc-only needs a provider to sign in with",
@@ -322,12 +326,16 @@ def test_a_secret_file_without_a_secret_is_an_error(content, expected):
 
 
 def test_a_variable_replaces_a_secret_however_the_file_gives_it():
-    text = FILE.replace("client_id: x", "client_id: x, client_secret_file: nowhere")
+    text = FILE.replace(
+        "client_id: x, client_auth: none", "client_id: x, client_secret_file: nowhere"
+    )
     settings = load_text(text, {"GATEPOST_OIDC_CLIENT_SECRET": "s"}).settings
     assert settings.providers["idp"].client_secret == "s"
 
     secret_file("there", "t")
-    text = FILE.replace("client_id: x", "client_id: x, client_secret: '${NOWHERE}'")
+    text = FILE.replace(
+        "client_id: x, client_auth: none", "client_id: x, client_secret: '${NOWHERE}'"
+    )
     settings = load_text(text, {"GATEPOST_OIDC_CLIENT_SECRET_FILE": "there"}).settings
     assert settings.providers["idp"].client_secret == "t"
 
@@ -355,11 +363,11 @@ def test_the_file_is_the_one_asked_for():
         (("https://a", "http://a"), "", "1:13: public_url: http://a.example.com is not https: "),
         (("https://a.example.com", "http://localhost:8080"), "", None),
         (
-            ("client_id: x", "client_id: x, client_secret: s"),
+            ("client_id: x, client_auth: none", "client_id: x, client_secret: s"),
             "",
             "3:82: providers.idp.client_secret: a secret stands in the file itself: ",
         ),
-        (("client_id: x", "client_id: x, client_secret: '${S:-s}'"), "", None),
+        (("client_id: x, client_auth: none", "client_id: x, client_secret: '${S:-s}'"), "", None),
         (("client_id: x", "client_id: x, email_verified: assume"), "", "3:83: providers.idp.email"),
         (("https://id.", "http://id."), "", '3:27: providers.idp.issuer: "http://id.example.com" '),
         (("", ""), "server: {trusted_proxies: 0.0.0.0/0}", "4:27: server.trusted_proxies: 0.0.0."),
@@ -442,7 +450,7 @@ def test_the_file_is_the_one_asked_for():
 )
 def test_risky_settings_are_warned_about(changed, added, expected):
     added = added.replace("REST", "{name: rest, prefix: /, access: signed_in}")
-    warnings = load_text(FILE.replace(*changed, 1) + added).warnings
+    warnings = load_text(PUBLIC.replace(*changed, 1) + added).warnings
 
     assert len(warnings) == (expected is not None)
     if expected is not None:
@@ -461,7 +469,9 @@ def test_a_secret_all_may_read_is_warned_about():
 
 
 def test_without_its_secrets_a_file_says_all_else():
-    text = FILE.replace("client_id: x", "client_id: x, client_secret_file: missing")
+    text = FILE.replace(
+        "client_id: x, client_auth: none", "client_id: x, client_secret_file: missing"
+    )
     text += """
 secret_file: [missing, missing]
 server: {tls: {cert_file: missing, key_file: missing}}
@@ -491,6 +501,113 @@ def test_a_secret_that_only_the_service_has_is_not_missed(store):
     Path("gatepost.yaml").write_text(FILE + f"store: {store}\n", encoding="utf-8")
 
     assert load(None, {}, reads_secrets=False).settings.store == store
+
+
+def test_relative_paths_are_relative_to_the_file_they_stand_in(tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    (site / "secrets").mkdir(parents=True)
+    for name in ("own", "client", "field", "redis", "key"):
+        (site / "secrets" / name).write_text(name * 32)
+        (site / "secrets" / name).chmod(0o600)
+    (site / "gatepost.yaml").write_text(
+        "public_url: https://a\nsecret_file: [secrets/own, /absolute]\ndata_dir: state\n"
+        "audit: {file: audit.log}\n"
+        "store: redis://r/0?prefix=x&password_file=secrets/re%64is\n"
+        "upstreams: {a: {url: http://a, request_headers: {set: {X-A: {file: secrets/field}}}}}\n"
+        "providers: {i: {issuer: 'https://i', client_id: x, client_secret_file: '${D}/client'}}\n"
+    )
+    (site / "secrets" / "absolute").write_text("a" * 32)
+    text = (site / "gatepost.yaml").read_text()
+    (site / "gatepost.yaml").write_text(text.replace("/absolute", str(site / "secrets/absolute")))
+    monkeypatch.chdir(tmp_path)
+
+    settings = load(Path("site/gatepost.yaml"), {"D": "secrets"}).settings
+    assert settings.secret == ("own" * 32, "a" * 32)
+    assert settings.providers["i"].client_secret == "client" * 32
+    assert settings.upstreams["a"].request_headers.set["X-A"].value == "field" * 32
+    assert settings.data_dir == Path("site/state")
+    assert settings.audit.file == "site/audit.log"
+    assert settings.store == "redis://r/0?prefix=x&password_file=site/secrets/redis"
+
+    # What the environment says is relative to where the gateway is started, as is a default.
+    environ = {
+        "D": "secrets",
+        "GATEPOST_DATA_DIR": "elsewhere",
+        "GATEPOST_AUDIT__FILE": "b.log",
+        "GATEPOST_STORE": "memory",
+        "GATEPOST_SECRET_FILE": "site/secrets/own",
+    }
+    settings = load(Path("site/gatepost.yaml"), environ).settings
+    assert (settings.data_dir, settings.audit.file) == (Path("elsewhere"), "b.log")
+    (site / "gatepost.yaml").write_text(
+        text.replace("data_dir: state\n", "").replace(", /abs", "#")
+    )
+    assert load(Path("site/gatepost.yaml"), {**environ, "GATEPOST_DATA_DIR": "x"}).settings
+
+
+@pytest.mark.parametrize("word", ["stderr", "stdout"])
+def test_a_stream_of_the_audit_is_no_file(tmp_path, word):
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "g.yaml").write_text(FILE + f"audit: {{file: {word}}}\n")
+
+    assert load(Path("site/g.yaml"), {}).settings.audit.file == word
+
+
+@pytest.mark.parametrize("added", ["client_auth: none", "client_secret: '${S}'", ""])
+def test_a_client_without_a_secret_has_to_say_that_it_is_public(added):
+    text = PUBLIC.replace(", client_auth: none", f", {added}" if added else "")
+    found = load_text(text, {"S": "s"}).warnings
+
+    assert len(found) == (not added)
+    assert all("providers.idp: has no client_secret_file: without one" in line for line in found)
+
+
+def test_two_modes_that_disagree_are_an_error():
+    both = {"AUTH_MODE": "hybrid", "GATEPOST_AUTH_MODE": "oidc-only"}
+
+    assert problems(FILE, both) == [
+        "environment: GATEPOST_AUTH_MODE: AUTH_MODE says otherwise: give only one of them"
+    ]
+    agreed = dict.fromkeys(both, "oidc-only")
+    assert load_text(FILE, agreed).settings.auth_mode == "oidc-only"
+
+
+def test_where_a_file_was_looked_for_is_said():
+    assert "there is no gatepost.yaml in" in load(None, ENVIRON).notes[0]
+    assert [it for it in load_text(FILE).notes if "gatepost.yaml" in it] == []
+    # What is wrong with a variable has nothing to do with a file.
+    assert len(problems(None, {**ENVIRON, "GATEPOST_STORE": "nosql"})) == 1
+
+
+@pytest.mark.parametrize(
+    ("changed", "added", "expected"),
+    [
+        (
+            "https:",
+            "",
+            "0.0.0.0:8080 speaks plain http, and browsers come to https://a.example.com",
+        ),
+        ("https:", "server: {trusted_proxies: 10.0.0.1}", "0.0.0.0:8080 speaks plain http"),
+        ("http:", "", None),
+        ("https:", "server: {tls: {cert_file: my.crt, key_file: my.key}}", None),
+    ],
+)
+def test_what_has_to_end_tls_is_said(changed, added, expected, tmp_path):
+    Authority(tmp_path).issue("my", "a")
+    found = load_text(FILE.replace("https:", changed, 1) + added).notes
+
+    assert len(found) == (expected is not None)
+    if expected is not None:
+        assert found[0].startswith(expected)
+        assert ("server.trusted_proxies" in found[0]) == ("trusted" not in added)
+
+
+def test_tls_here_and_http_outside_disagree(tmp_path):
+    Authority(tmp_path).issue("my", "a")
+    text = FILE.replace("https:", "http:", 1)
+    text += "server: {tls: {cert_file: my.crt, key_file: my.key}}"
+
+    assert any("server.tls serves https only" in it for it in load_text(text).warnings)
 
 
 @pytest.mark.parametrize(
@@ -530,7 +647,7 @@ def test_paths_that_no_route_covers_are_warned_about(routes, expected):
 
 
 def test_a_host_with_a_port_is_covered_by_a_route_of_the_host():
-    text = FILE.replace("https://a.example.com", "https://a.example.com:8443")
+    text = PUBLIC.replace("https://a.example.com", "https://a.example.com:8443")
     route = "routes: [{name: a, prefix: /, host: a.example.com%s, access: denied}]\n"
 
     assert load_text(text + route % ":8443").warnings == ()

@@ -1,8 +1,6 @@
 """What people of other proxies write: each is warned about, with the form that was meant."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import get_args, get_origin
 
 import pytest
 
@@ -10,9 +8,7 @@ from gateway.errors import SettingsError
 from gateway.settings import meant
 from gateway.settings.load import load
 from gateway.settings.other_proxies import MEANT
-from gateway.settings.scalars import Section
-from gateway.settings.schema import Settings
-from gateway.settings.shape import forms_of
+from gateway.settings.shape import settings_of
 
 FILE = """\
 public_url: https://a.example.com
@@ -328,21 +324,8 @@ LITERAL = (
 )
 
 
-def texts(form, path=()):
-    """The name of every setting that takes any text, with * for the names that a file chooses."""
-    if isinstance(form, type) and issubclass(form, Section):
-        for name, field in form.model_fields.items():
-            for inner in forms_of(field.annotation):
-                yield from texts(inner, (*path, name))
-    elif get_origin(form) in (tuple, Mapping):
-        for inner in forms_of(get_args(form)[get_origin(form) is Mapping]):
-            yield from texts(inner, (*path, "*"))
-    elif form in (str, Path):
-        yield ".".join(path)
-
-
 def test_every_text_of_the_schema_is_judged_or_known_to_be_literal():
-    every = set(texts(Settings))
+    every = {".".join(it) for it in settings_of(str) | settings_of(Path)}
     judged = {".".join(pattern) for pattern in MEANT}
 
     assert {it for it in every - judged if not it.startswith(LITERAL)} == set()

@@ -1,0 +1,58 @@
+"""Relative paths of the file, which are relative to the file and not to where it is read from."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path as FilePath
+from urllib.parse import quote
+
+from gateway.settings.document import Data, Document, Path
+from gateway.settings.shape import settings_of
+from gateway.storage.location import file_options
+
+_WORDS_OF_AUDIT = ("stderr", "stdout")
+
+
+def resolve_files(document: Document, directory: FilePath) -> None:
+    """Put `directory`, that of the file in `document`, before every relative path in it."""
+    for pattern in settings_of(FilePath):
+        for path, text in list(_texts(document.data, (), pattern)):
+            _put(document, path, _below(directory, text))
+    for path, text in list(_texts(document.data, (), ("audit", "file"))):
+        if text not in _WORDS_OF_AUDIT:
+            _put(document, path, _below(directory, text))
+    for path, text in list(_texts(document.data, (), ("store",))):
+        _put(document, path, _store_below(directory, text))
+
+
+def _store_below(directory: FilePath, location: str) -> str:
+    files = file_options(location)
+
+    def resolved(found: re.Match[str]) -> str:
+        return f"{found[1]}={quote(_below(directory, files[found[1]]), safe='/')}"
+
+    names = "|".join(files)
+    return re.sub(rf"(?<=[?&])({names})=[^&]*", resolved, location) if files else location
+
+
+def _below(directory: FilePath, text: str) -> str:
+    # An absolute one stays as it is; a wrong one is left for its reader.
+    return str(directory / text) if text and "\0" not in text else text
+
+
+def _put(document: Document, path: Path, text: str) -> None:
+    target: Data = document.data
+    for part in path[:-1]:
+        target = target[part]  # type: ignore[index]
+    target[path[-1]] = text  # type: ignore[index]
+
+
+def _texts(data: Data, path: Path, pattern: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
+    """Every text of `data` that `pattern` names; one that stands for a list of one, too."""
+    if isinstance(data, str) and pattern in ((), ("*",)):
+        yield path, data
+    elif isinstance(data, list) and pattern[:1] == ("*",):
+        for index, item in enumerate(data):
+            yield from _texts(item, (*path, index), pattern[1:])
+    elif isinstance(data, dict) and pattern:
+        for name in list(data) if pattern[0] == "*" else [pattern[0]]:
+            yield from _texts(data.get(name), (*path, name), pattern[1:])

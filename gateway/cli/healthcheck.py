@@ -12,14 +12,17 @@ from gateway.cli import whereabouts
 
 _DEFAULT = "127.0.0.1:9090"
 _TIMEOUT_S = 3.0
-_USAGE = """usage: gatepost healthcheck [HOST:PORT]
+_USAGE = """usage: gatepost healthcheck [-c FILE | HOST:PORT]
 
 Ask /healthz of the gateway's admin listener; exit 0 when it lives, 1 when not.
-Without HOST:PORT: GATEPOST_SERVER__ADMIN_LISTEN, else where the gateway of GATEPOST_CONFIG or
-./gatepost.yaml answers, else 127.0.0.1:9090.
+Without HOST:PORT: GATEPOST_SERVER__ADMIN_LISTEN, else where the gateway of FILE answers, of
+GATEPOST_CONFIG or ./gatepost.yaml without one, else what FILE says, else 127.0.0.1:9090.
 
-Example: gatepost healthcheck 127.0.0.1:9090
+Examples:
+  gatepost healthcheck 127.0.0.1:9090
+  gatepost healthcheck -c /etc/gatepost/gatepost.yaml
 """
+_USAGE_STATUS = 2
 
 
 def main(arguments: list[str]) -> int:
@@ -27,9 +30,13 @@ def main(arguments: list[str]) -> int:
     if arguments[:1] in (["-h"], ["--help"]):
         sys.stdout.write(_USAGE)
         return 0
-    given = arguments[0] if arguments else os.environ.get("GATEPOST_SERVER__ADMIN_LISTEN", "")
-    address = given.strip() or whereabouts.find(os.environ) or _DEFAULT
+    read = _read(arguments)
+    if read is None:
+        sys.stderr.write(_USAGE)
+        return _USAGE_STATUS
+    address = read[1]
     try:
+        address = address or _found(read[0])
         line = _ask(address)
     except (OSError, ValueError) as error:
         sys.stderr.write(f"gatepost healthcheck: {address}: {error}\n")
@@ -38,6 +45,50 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write(f"gatepost healthcheck: {address}: {line!r}\n")
         return 1
     return 0
+
+
+def _read(arguments: list[str]) -> tuple[str, str] | None:
+    """The file and the address that are given, "" where not; None for anything else."""
+    config = address = ""
+    left = list(arguments)
+    while left:
+        first = left.pop(0)
+        name, equals, value = first.partition("=")
+        if first in ("-c", "--config") and left and not config:
+            config = left.pop(0)
+        elif name == "--config" and equals and value and not config:
+            config = value
+        elif first.startswith("-") or address:
+            return None
+        else:
+            address = first
+    return None if config and address else (config, address.strip())
+
+
+def _found(config: str) -> str:
+    """Where the gateway of `config` answers, of this environment's file where that is "".
+
+    Raises:
+        ValueError: The file is read for it, and is wrong.
+    """
+    given = os.environ.get("GATEPOST_SERVER__ADMIN_LISTEN", "").strip()
+    if given or not config:
+        return given or whereabouts.find(os.environ) or _DEFAULT
+    return whereabouts.find_of(config, os.environ) or _configured(config)
+
+
+def _configured(config: str) -> str:
+    # It has left nothing: slow, and right.
+    from pathlib import Path
+
+    from gateway.errors import SettingsError
+    from gateway.settings.load import load
+
+    try:
+        loaded = load(Path(config), os.environ, reads_secrets=False)
+    except SettingsError as error:
+        raise ValueError(f"{config} cannot be used\n{error}") from error
+    return str(loaded.settings.server.admin_listen)
 
 
 def _ask(address: str) -> bytes:

@@ -24,7 +24,7 @@ def leave(address: str, data_dir: str, config: str | None) -> list[str]:
 
     Nothing depends on it: a place that cannot be written to is passed over.
     """
-    places = [os.path.join(data_dir, _NAME)]  # noqa: PTH118 - pathlib is slow to import
+    places = [_in(data_dir)]
     directory = _own_directory()
     if config is not None and _is_own(directory, make=True):
         places.append(_place(directory, config))
@@ -42,7 +42,20 @@ def remove(places: list[str]) -> None:
 
 def find(environ: Mapping[str, str]) -> str | None:
     """The address that was left by the gateway this environment would start; None if none was."""
-    for place in _places(environ):
+    config = environ.get("GATEPOST_CONFIG") or _DEFAULT_FILE
+    places = [*_of_data_dir(environ), *_of_file(config)]
+    # Without a file, and with one that does not say otherwise.
+    places += [] if environ.get("GATEPOST_DATA_DIR") else [_in(_DEFAULT_DATA_DIR)]
+    return _first(places)
+
+
+def find_of(config: str, environ: Mapping[str, str]) -> str | None:
+    """The address that was left by the gateway of the file `config`; None if none was."""
+    return _first([*_of_data_dir(environ), *_of_file(config)])
+
+
+def _first(places: list[str]) -> str | None:
+    for place in places:
         try:
             with open(place, encoding="utf-8") as file:  # noqa: PTH123
                 address = file.read(_LONGEST).strip()
@@ -53,16 +66,20 @@ def find(environ: Mapping[str, str]) -> str | None:
     return None
 
 
-def _places(environ: Mapping[str, str]) -> Iterator[str]:
-    config = environ.get("GATEPOST_CONFIG") or _DEFAULT_FILE
+def _of_data_dir(environ: Mapping[str, str]) -> Iterator[str]:
     data_dir = environ.get("GATEPOST_DATA_DIR")
     if data_dir:
-        yield os.path.join(data_dir, _NAME)  # noqa: PTH118
+        yield _in(data_dir)
+
+
+def _of_file(config: str) -> Iterator[str]:
     directory = _own_directory()
     if _is_own(directory, make=False):
         yield _place(directory, config)
-    if not data_dir:
-        yield os.path.join(_DEFAULT_DATA_DIR, _NAME)  # noqa: PTH118
+
+
+def _in(data_dir: str) -> str:
+    return os.path.join(data_dir, _NAME)  # noqa: PTH118 - pathlib is slow to import
 
 
 def _own_directory() -> str:

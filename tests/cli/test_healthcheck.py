@@ -51,6 +51,47 @@ async def test_it_finds_the_gateway_of_a_configuration(
     assert not list(runtime.glob("gatepost/*"))
 
 
+async def test_a_file_may_be_given(raw_upstream, gateway_process, runtime, tmp_path):
+    gateway = gateway_process(behind(await raw_upstream(OK)))
+    config = str(gateway.config_path)
+    for arguments in (["-c", config], ["--config", config], [f"--config={config}"]):
+        assert check(*arguments, cwd=tmp_path).returncode == 0
+
+    # Where it could leave no address, the file says which.
+    for left in runtime.glob("gatepost/*"):
+        left.unlink()
+    assert check("-c", config, cwd=tmp_path).returncode == 0
+    gateway.stop()
+    ended = check("-c", config, cwd=tmp_path)
+    assert ended.returncode == 1
+    assert gateway.admin_url.removeprefix("http://") in ended.stderr
+
+
+async def test_the_gateway_of_another_file_is_not_asked(
+    raw_upstream, gateway_process, runtime, tmp_path
+):
+    gateway = gateway_process(behind(await raw_upstream(OK)))
+    other = tmp_path / "other.yaml"
+    other.write_text("public_url: [")
+
+    # In ./data is what the one that runs has left.
+    found = check("-c", str(other), cwd=gateway.config_path.parent)
+
+    assert found.returncode == 1
+    assert "other.yaml cannot be used" in found.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["-c"], ["-x"], ["-c", "a", "-c", "b"], ["127.0.0.1:1", "127.0.0.1:2"], ["--config="]],
+)
+def test_what_it_does_not_know_is_no_address(tmp_path, arguments):
+    found = check(*arguments, cwd=tmp_path)
+
+    assert found.returncode == 2
+    assert found.stderr.startswith("usage: gatepost healthcheck [-c FILE | HOST:PORT]")
+
+
 def test_without_a_gateway_it_fails_and_says_where_it_asked(runtime, tmp_path):
     found = check(cwd=tmp_path, GATEPOST_SERVER__ADMIN_LISTEN="127.0.0.1:1")
 

@@ -18,6 +18,9 @@ from gateway.settings.upstreams import fold_name
 
 # The conditions that hold whoever asks.
 _ABOUT_THE_REQUEST = frozenset({"ip", "method", "header"})
+# What a provider says of its users, so that another's may say the same.
+_OF_THE_USER = ("user", "email", "email_domain", "group", "role", "claim")
+_SEVERAL = 2
 
 
 def cautions(settings: Settings, document: Document) -> list[Problem]:
@@ -147,10 +150,25 @@ def _routes(settings: Settings) -> Iterator[Problem]:
         if route.access == "public" and "/" in route.prefix and not route.methods:
             message = f"route {quote(route.name)} lets everybody reach every path left"
             yield Problem((*path, "access"), message)
+        yield from _any_word(settings, route, (*path, "access", "allow"))
         yield from _foreign(settings, route, (*path, "foreign_credentials"))
         prefix = _plain_prefix(route)
         if prefix is not None:
             yield Problem((*path, "regex"), f"says the same as prefix: {prefix}, but slower")
+
+
+def _any_word(settings: Settings, route: RouteSettings, path: Path) -> Iterator[Problem]:
+    """Conditions that each of several providers can meet by its word alone."""
+    if isinstance(route.access, str) or len(settings.providers) < _SEVERAL:
+        return
+    known = ", ".join(settings.providers)
+    for index, condition in enumerate(route.access.allow):
+        given = [name for name in _OF_THE_USER if getattr(condition, name) is not None]
+        if given and condition.provider is None:
+            message = (
+                f"{given[0]} is any provider's word: add provider: [{known}], or the one meant"
+            )
+            yield Problem((*path, index), message)
 
 
 def _uncovered(settings: Settings) -> Iterator[Problem]:

@@ -562,6 +562,35 @@ def test_a_client_without_a_secret_has_to_say_that_it_is_public(added):
     assert all("providers.idp: has no client_secret_file: without one" in line for line in found)
 
 
+@pytest.mark.parametrize(
+    ("access", "expected"),
+    [
+        ("{allow: {email: kim@a.example}}", "email"),
+        ("{allow: [{scope: a}, {email_domain: a.example, ip: 10.0.0.1}]}", "email_domain"),
+        ("{allow: {user: kim}}", "user"),
+        ("{allow: {group: a}}", "group"),
+        ("{allow: {role: a}}", "role"),
+        ("{allow: {claim: {a: b}}}", "claim"),
+        ("{allow: {email: kim@a.example, provider: idp}}", None),
+        ("{allow: {email: kim@a.example, provider: [idp, other]}}", None),
+        ("{allow: {ip: 10.0.0.1}}", None),
+        ("{deny: {email: kim@a.example}}", None),
+        ("signed_in", None),
+    ],
+)
+def test_a_rule_that_any_of_several_providers_can_meet(access, expected):
+    route = f"routes: [{{name: r, prefix: /, access: {access}}}]\n"
+    other = "{other: {issuer: 'https://o', client_id: y, client_auth: none}, idp:"
+    found = load_text(PUBLIC.replace("{idp:", other) + route).warnings
+
+    assert load_text(PUBLIC + route.replace(", other]", "]")).warnings == ()
+    assert len(found) == (expected is not None)
+    assert all(
+        f"{expected} is any provider's word: add provider: [other, idp], or the one" in line
+        for line in found
+    )
+
+
 def test_two_modes_that_disagree_are_an_error():
     both = {"AUTH_MODE": "hybrid", "GATEPOST_AUTH_MODE": "oidc-only"}
 

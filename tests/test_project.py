@@ -1,5 +1,7 @@
 """The project keeps its own promises: documentation, locks, and nothing left lying about."""
 
+import json
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +19,7 @@ from gateway.message.names import IDENTITY_NAMES, IDENTITY_PREFIXES
 from gateway.model import Identity
 from gateway.mutate.identity import AssertionRules, assertion_claims
 from gateway.mutate.templates import PRESETS
+from gateway.sessions.ticket import new_ticket
 from gateway.settings.load import load
 from tests.fixtures.certificates import Authority
 
@@ -310,6 +313,33 @@ def test_the_locks_hold_what_the_project_declares(lock, line):
 
     assert version is not None, f"{name} is not in {lock}.lock: run `make lock`"
     assert version in requirement.specifier, f"{lock}.lock is behind: run `make lock`"
+
+
+def test_the_extra_all_has_every_other_extra():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    extras = dict(project["project"]["optional-dependencies"])
+    everything = extras.pop("all")
+
+    assert sorted(everything) == sorted(line for lines in extras.values() for line in lines)
+
+
+def test_a_problem_that_a_page_shows_has_the_type_that_is_sent():
+    shown = [
+        found
+        for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+        for found in re.findall(r'"type": "([^"]*)".*?"reason": "([^"]*)"', page.read_text())
+    ]
+
+    assert shown
+    assert [kind for kind, reason in shown if kind != f"urn:gatepost:reason:{reason}"] == []
+
+
+def test_the_audit_line_that_a_page_shows_names_a_session_as_it_is_named():
+    page = (ROOT / "docs" / "operations.md").read_text()
+    [line] = re.findall(r'^\{"time": .*\}$', page, flags=re.MULTILINE)
+
+    assert len(json.loads(line)["session"]) == len(new_ticket(os.urandom).session_id)
+    assert "SHA-256 in hex, 64 digits" in page
 
 
 def test_the_locks_agree_and_every_package_has_hashes():

@@ -147,7 +147,8 @@ async def _serving(application: web.Application, port: int) -> AsyncIterator[str
 async def _gateway(config_path: Path, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
     """`gatepost serve` with that file, as a process of its own, so that it is the real thing."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "gateway", "serve", "-c", str(config_path)),
+        *(sys.executable, "-m", "gateway.demo.tied", "serve", "-c", str(config_path)),
+        stdin=asyncio.subprocess.PIPE,
         # Ctrl-C goes to the whole group in the foreground, and the gateway is to end last.
         start_new_session=True,
     )

@@ -1,11 +1,16 @@
-"""`gatepost demo` where it cannot run."""
+"""`gatepost demo` where it cannot run, and where it is killed."""
 
+import os
 import socket
+import subprocess
+import sys
 from contextlib import closing
 
 from click.testing import CliRunner
 
 from gateway.cli.demo import demo_command
+from tests.fixtures.network import take_free_port
+from tests.patience import PATIENCE_S
 
 
 def test_a_port_that_is_taken_is_a_clear_error() -> None:
@@ -15,3 +20,18 @@ def test_a_port_that_is_taken_is_a_clear_error() -> None:
 
     assert result.exit_code == 1
     assert result.output == f"Error: port {port} is taken: choose another with --port\n"
+
+
+def test_a_demo_that_is_killed_leaves_no_process_behind() -> None:
+    command = [sys.executable, "-m", "gateway", "demo", "--port", str(take_free_port())]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
+        assert process.stdout is not None
+        guide = iter(process.stdout.readline, "")
+        assert any("The configuration is" in line for line in guide)
+        process.kill()
+
+        # Every process of the demo writes here: the end comes when the last of them has ended.
+        process.communicate(timeout=PATIENCE_S)

@@ -5,10 +5,9 @@ system, without anything that the demo would have to do.
 """
 
 import os
+import runpy
 import signal
 import threading
-
-from gateway.__main__ import main
 
 
 def _end_with_input() -> None:
@@ -19,4 +18,4 @@ def _end_with_input() -> None:
 
 if __name__ == "__main__":
     threading.Thread(target=_end_with_input, daemon=True).start()
-    main()
+    runpy.run_module("gateway", run_name="__main__")

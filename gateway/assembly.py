@@ -10,7 +10,7 @@ from gateway.accounts.manager import Accounts
 from gateway.audit import AuditWriter
 from gateway.authn import AUTHENTICATORS, GUARDED, Authenticator, Parts, authenticate_all
 from gateway.authn.bearer import BearerAuthenticator
-from gateway.authn.session import SessionAuthenticator
+from gateway.authn.session import SessionAuthenticator, authenticator_of
 from gateway.compose import (
     hosts_of,
     key_field,
@@ -151,8 +151,9 @@ def pipeline_of(
         keys=None if settings.api_keys is None else (lasting.keys, settings.api_keys),
         apps=apps,
     )
-    authenticator = built["session"]
-    assert isinstance(authenticator, SessionAuthenticator)  # noqa: S101 - by the table
+    # Cookies are taken from browsers even where no session is.
+    found = built.get("session")
+    authenticator = found if isinstance(found, SessionAuthenticator) else authenticator_of(parts)
     plans = route_plans(
         settings,
         table,

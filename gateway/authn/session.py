@@ -126,8 +126,13 @@ def _judge(found: list[Session | None]) -> Outcome:
     return Authenticated(live.popitem()[1].identity)
 
 
-def build(parts: Parts) -> SessionAuthenticator:
-    """The authenticator of this configuration's sessions."""
+def build(parts: Parts) -> SessionAuthenticator | None:
+    """The authenticator of this configuration's sessions; None where no one can sign in."""
+    return authenticator_of(parts) if parts.settings.providers else None
+
+
+def authenticator_of(parts: Parts) -> SessionAuthenticator:
+    """What reads session cookies, be they taken or not."""
     cookie = parts.settings.sessions.cookie
     return SessionAuthenticator(
         parts.sessions, cookie.name, cookie.domain, parts.settings.public_url

@@ -91,8 +91,9 @@ def check(draft: Draft) -> list[Problem]:
 
 
 def _providers(draft: Draft) -> Iterator[Problem]:
-    if not draft.providers:
-        yield Problem(("providers",), "auth_mode oidc-only needs a provider to sign in with")
+    if not draft.providers and not draft.bearer and "api_keys" not in draft.sections:
+        message = "give a provider to sign in with, or bearer or api_keys for machines alone"
+        yield Problem(("providers",), message)
 
 
 def _server(draft: Draft) -> Iterator[Problem]:
@@ -216,7 +217,14 @@ def _route_upstream(draft: Draft, route: RouteDraft, path: Path) -> Iterator[Pro
 
 
 def _route_credentials(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:
+    if not draft.providers:
+        for name, word in (("access", route.access), ("unauthenticated", route.unauthenticated)):
+            if word == "sign_in":
+                yield Problem((*path, name), "sign_in needs a provider, and there is none")
     for number, kind in enumerate(route.credentials):
+        if kind == "session" and not draft.providers:
+            message = "session is taken nowhere: the file has no providers"
+            yield Problem((*path, "credentials", number), message)
         section = _SECTIONS.get(kind)
         if section is not None and section not in draft.sections:
             message = f"{kind} is taken nowhere: the file has no {section}"

@@ -279,6 +279,28 @@ async def test_a_key_for_some_routes_and_scopes(gateway_process, raw_upstream):
     assert command(gateway, "create", "--user", "a", "--name", "n", "--route", "x").returncode == 2
 
 
+async def test_keys_alone_are_a_whole_gateway(gateway_process, raw_upstream):
+    app = await raw_upstream(echo)
+    gateway = gateway_process(behind(app, SIGNED_IN, api_keys={}, providers={}))
+    key = made(gateway, "--user", "robot")
+
+    passed = await answer(gateway, f"X-API-Key: {key}")
+    assert passed.status == 200
+    assert b"remote-user: robot" in passed.body.lower()
+
+    # There is no sign-in to send a browser to, and no session that a cookie could be of.
+    for lines in (
+        (),
+        ("Accept: text/html",),
+        ("Accept: text/html", f"Cookie: gatepost={'A' * 64}"),
+    ):
+        refused = await answer(gateway, *lines)
+        assert (refused.status, refused.all(b"location")) == (401, [])
+        challenges = [it.split()[0] for it in refused.all(b"www-authenticate")]
+        assert challenges == [b"Bearer", b"Basic"]
+    assert (await answer(gateway, target="/_gatepost/login/idp")).status == 404
+
+
 async def test_without_the_section_no_key_is_taken_and_none_goes_on(gateway_process, raw_upstream):
     app = await raw_upstream(echo)
     public = {"name": "public", "prefix": "/public", "access": "public"}

@@ -487,7 +487,11 @@ REPLACED = [
         "{a: 'http://a', b: 'http://b'}",
         "1:1: several upstreams need routes that say which gets what",
     ),
-    (3, "{}", "3:1: providers: auth_mode oidc-only needs a provider to sign in with"),
+    (
+        3,
+        "{}",
+        "3:1: providers: give a provider to sign in with, or bearer or api_keys for machines alone",
+    ),
     (
         3,
         "{Idp: {issuer: 'https://i', client_id: x}}",

@@ -230,7 +230,7 @@ def test_what_is_missing_names_the_variable_that_gives_it():
         "file: the environment alone is the configuration",
         'environment: "public_url" is missing (set GATEPOST_PUBLIC_URL)',
         'environment: "upstreams" is missing (set GATEPOST_UPSTREAM)',
-        "environment: auth_mode oidc-only needs a provider to sign in with",
+        "environment: give a provider to sign in with, or bearer or api_keys for machines alone",
     ]
     without = {name: it for name, it in ENVIRON.items() if name != "GATEPOST_OIDC_CLIENT_ID"}
     assert problems(None, without) == [
@@ -589,6 +589,41 @@ def test_a_rule_that_any_of_several_providers_can_meet(access, expected):
         f"{expected} is any provider's word: add provider: [other, idp], or the one" in line
         for line in found
     )
+
+
+MACHINES = "public_url: https://a\nupstreams: {a: 'http://a'}\n"
+BEARER = "bearer: [{issuer: 'https://i', audiences: a}]\n"
+
+
+@pytest.mark.parametrize("ways", [BEARER, "api_keys: {}\n", BEARER + "api_keys: {}\n"])
+def test_machines_need_no_provider(ways):
+    assert load_text(MACHINES + ways).settings.providers == {}
+
+
+@pytest.mark.parametrize(
+    ("added", "expected"),
+    [
+        ("", ["give a provider to sign in with, or bearer or api_keys for machines alone"]),
+        (
+            "bearer: []",
+            ["give a provider to sign in with, or bearer or api_keys for machines alone"],
+        ),
+        (
+            "api_keys: {}\nroutes: [{name: a, prefix: /, access: sign_in}]",
+            ["routes[0].access: sign_in needs a provider, and there is none"],
+        ),
+        (
+            "api_keys: {}\nroutes: [{name: a, prefix: /, access: signed_in, "
+            "unauthenticated: sign_in, credentials: [api_key, session]}]",
+            [
+                "routes[0].unauthenticated: sign_in needs a provider, and there is none",
+                "routes[0].credentials[1]: session is taken nowhere: the file has no providers",
+            ],
+        ),
+    ],
+)
+def test_what_needs_a_provider_says_so(added, expected):
+    assert [line.split(": ", 1)[1] for line in problems(MACHINES + added)] == expected
 
 
 def test_two_modes_that_disagree_are_an_error():

@@ -4,12 +4,18 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
-from tests.endpoints.conftest import location
+from tests.endpoints.conftest import WAYS, location
 from tests.oidc.hostile import REFRESH_TOKEN
 from tests.patience import soon
 
 LOGOUT = "/_gatepost/logout"
 SESSION = "__Host-gatepost"
+
+
+@pytest.fixture(params=WAYS)
+def way(request):
+    """In place, and over TLS as a gateway serves it."""
+    return request.param
 
 
 @pytest.fixture

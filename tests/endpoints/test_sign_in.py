@@ -10,11 +10,17 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 import pytest
 
 from gateway.endpoints.sign_in import SignIn
-from tests.endpoints.conftest import HOST, local, location
+from tests.endpoints.conftest import HOST, WAYS, local, location
 from tests.oidc.hostile import SUBJECT, Wrongs
 
 CALLBACK = "/_gatepost/callback/hostile"
 SESSION = "__Host-gatepost"
+
+
+@pytest.fixture(params=WAYS)
+def way(request):
+    """In place, and over TLS as a gateway serves it."""
+    return request.param
 
 
 async def begin(browser, target="/_gatepost/login/hostile?return_to=/a%3Fb=c"):

@@ -50,6 +50,10 @@ _OTHERS_PREFIXES = (
     b"x-proxy-roles",
     b"oidc-",
     b"x-appengine-",
+    # Where a mesh sends a request (Envoy's original destination, Dapr, Linkerd), and from where.
+    b"x-envoy-",
+    b"dapr-",
+    b"l5d-",
     # Whom a service account speaks for (Kubernetes).
     b"impersonate-",
     # Whose certificate a server in front has verified.
@@ -75,7 +79,6 @@ _OTHERS_NAMES = frozenset(
         b"x-scheme",
         b"x-url-scheme",
         b"x-script-name",
-        b"x-envoy-original-path",
         # Addresses that frameworks believe without being told to.
         b"x-real-ip",
         b"x-client-ip",

@@ -114,13 +114,14 @@ class Lines:
     def line(self, entry: Entry, status: int, duration_s: float) -> bytes:
         """The line for `entry`, newline included."""
         request = entry.request
+        path = request.target.path
         before_path, after_path = self._named(entry)
         # Compiled, a format inside the text would make all of it dear.
         duration_ms = format(duration_s * 1000, ".3f")
         # An id is our own, or that of a trusted proxy, and has nothing that JSON would escape.
         return (
             f'{{"time":"{self.time(request.received_at)}","request_id":"{request.request_id}"'
-            f"{before_path}{self._path(request.target.path)}"
+            f"{before_path}{self._texts.get(path) or self._path(path)}"
             f"{after_path}{self._identity(entry.identity)}{self._text(request.client)}"
             f',"status":{status},"duration_ms":{duration_ms}}}\n'
         ).encode()
@@ -152,9 +153,6 @@ class Lines:
 
     def _path(self, path: str) -> str:
         """`path` less what may hold a session id or a code: ``;jsessionid=``, ``%3Fcode=``."""
-        known = self._texts.get(path)
-        if known is not None:
-            return known
         return self._text(path if _CUT.search(path) is None else _cut(path))
 
     def _text(self, text: str) -> str:

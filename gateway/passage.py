@@ -98,7 +98,7 @@ class Passage:
             wait_s = plan.limiter.wait_s(request, identity)
             if wait_s:
                 return _hold_back(entry, wait_s, added)
-        if to.signs_out(request.target.path) and request.method != "OPTIONS":
+        if to.logout_paths and to.signs_out(request.target.path) and request.method != "OPTIONS":
             return self._sign_out(entry, to, identity, added, owned)
         if owned is None and to.owners is not None:
             owned = to.owners.of(request, identity)

@@ -340,7 +340,8 @@ class Exchange:
                 # The empty line is one of the body's.
                 data = with_strict_lines(data, _MAX_HEAD_BYTES)
                 continue
-            self._limit_fields(len(head.lines))
+            if len(head.lines) > self._outbound.upstream.max_fields > 0:
+                raise HeadError("more fields than the limit")
             data = data[end + 4 :]
             if head.status >= _OK:
                 self._start_response(head, data)
@@ -349,12 +350,6 @@ class Exchange:
                 self._start_tunnel(without_framing(head), data)
                 return
             self._pass_interim(without_framing(head))
-
-    def _limit_fields(self, count: int) -> None:
-        """Apps read only so many fields, and so do browsers and the proxies in front."""
-        most = self._outbound.upstream.max_fields
-        if 0 < most < count:
-            raise HeadError(f"more than {most} fields")
 
     def _pass_interim(self, head: ResponseHead) -> None:
         self._interim += 1
@@ -375,16 +370,23 @@ class Exchange:
             self.cancel()
             client.response_replaced(cookies)
             return
-        length, framing, in_step = head.length, b"", self._is_in_step()
+        # Whether the upstream knows where the next request would begin.  One that was asked for
+        # another protocol may read it in that; one that answers before the body's end, or instead
+        # of 100 (Continue), may take what is left for a request.
+        of, length, framing = outbound.of, head.length, b""
+        in_step = self._request_done and not of.upgrade
+        if of.expects_continue and not self._continued:
+            in_step = False
         if length < 0 or outbound.method == "HEAD" or head.status in NO_BODY_STATUS:
             length = body_length(head, outbound.method)
-            # A body that must not be there would come late, as the answer to the next request.
-            in_step = (
-                in_step and outbound.method != "HEAD" and (length != 0 or not announces_body(head))
-            )
-            if head.status == _NO_CONTENT and announces_body(head):
-                head = without_framing(head)
             framing = framing_line(head, length, http_1_0=client.http_1_0)
+            if length == 0 and announces_body(head):
+                # A body that must not be there comes late, as the answer to the next request.
+                in_step = False
+                if head.status == _NO_CONTENT:
+                    head, framing = without_framing(head), b""
+            if outbound.method == "HEAD":
+                in_step = False
         self._chunk_out = framing != b"" and length != 0
         self._open_ended = length == UNTIL_CLOSE
         ends = head.http_1_0 or self._open_ended or b"close" in head.connection
@@ -408,17 +410,6 @@ class Exchange:
         else:
             self._pass_body(rest, before, head.status)
 
-    def _is_in_step(self) -> bool:
-        """Whether the upstream, which answers now, knows where the next request would begin.
-
-        One that was asked for another protocol may read it in that; one that answers before
-        the body's end, or instead of 100 (Continue), may take what is left for a request.
-        """
-        of = self._outbound.of
-        if of.upgrade or not self._request_done:
-            return False
-        return self._continued or not of.expects_continue
-
     def _pass_body(self, data: bytes, before: bytes, status: int) -> None:
         body = self._body
         assert body is not None  # noqa: S101 - for the type checker; callers have looked
@@ -426,8 +417,8 @@ class Exchange:
         while rest and not body.done:
             more, rest = body.feed(rest)
             pieces += more
-        if body.trailers:
-            self._limit_fields(len(body.trailers))
+        if body.trailers and len(body.trailers) > self._outbound.upstream.max_fields > 0:
+            raise HeadError("more trailer fields than the limit")
         # From here on the client has a part: while it has none, a broken body is still a 502.
         self.status = status
         piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)

@@ -113,11 +113,13 @@ class RouteTable:
         hosts: Every host a route names.
     """
 
-    __slots__ = ("_exact", "_folded", "hosts", "routes")
+    __slots__ = ("_exact", "_exact_folded", "_folded", "hosts", "routes")
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.routes = tuple(routes)
-        self._exact = _Scopes(it for it in self.routes if not it.ignores_case)
+        exact = [it for it in self.routes if not it.ignores_case]
+        self._exact = _Scopes(exact)
+        self._exact_folded = _Scopes(map(_in_one_case, exact))
         ignoring = [_in_one_case(it) for it in self.routes if it.ignores_case]
         self._folded = _Scopes(ignoring) if ignoring else None
         self.hosts = frozenset(host for route in self.routes for host in route.hosts)
@@ -143,6 +145,12 @@ class RouteTable:
             raise AmbiguousPathError(f"for {_name(other)} or {_name(plain)}, by how case is read")
         if other is None or (found is not None and found.index < other.index):
             return found
+        # The app reads the path without case, and so do the rules before it, whichever app they are
+        # for: who guards a path need not name the app behind it.
+        for spelt in (path.casefold(), path.translate(_LOWER)):
+            before = self._exact_folded.first(host, method, spelt, preflight_for)
+            if before is not None and before.index < other.index:
+                raise AmbiguousPathError(f"for {_name(before)} or {_name(other)}, by its case")
         return self.routes[other.index]
 
     def match_readings(self, request: Request) -> Route | None:
@@ -184,6 +192,7 @@ def _in_one_case(route: Route) -> Route:
     regex = None if route.regex is None else re.compile(route.regex.pattern, re.IGNORECASE)
     return replace(
         route,
+        ignores_case=True,
         paths=tuple(map(str.casefold, route.paths)),
         stems=tuple(map(str.casefold, route.stems)),
         regex=regex,

@@ -99,7 +99,6 @@ IGNORING = build_table(
         ("/aDmIn/X", "admin"),
         ("/administrator", "all"),
         ("/login", "exact"),
-        ("/LOGIN", "all"),  # of an upstream that tells case apart
         ("/api/V2/reports", "reports"),
         ("/API/V2/REPORTS", "reports"),
         ("/x", "all"),
@@ -110,6 +109,32 @@ def test_where_an_app_ignores_case_so_do_its_routes(path, name):
 
     assert found.name == name
     assert found is IGNORING.routes[found.index]
+
+
+MIXED = build_table(
+    [
+        route("guard", prefix="/admin", access="denied"),
+        route("api", regex="/Api/v[0-9]+/.*"),
+        route("web", prefix="/", upstream="web", access="public"),
+        route("far", prefix="/far"),
+    ],
+    "api",
+    {"web"},
+)
+
+
+@pytest.mark.parametrize("path", ["/ADMIN", "/Admin/x", "/api/v1/x", "/API/v1/x"])
+def test_what_an_app_ignores_counts_for_the_guards_of_every_app(path):
+    with pytest.raises(AmbiguousPathError):
+        MIXED.match("h", "GET", path)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [("/admin/X", "guard"), ("/Api/v1/x", "api"), ("/Administrator", "web"), ("/FAR", "web")],
+)
+def test_what_is_spelt_as_it_is_in_the_file_has_its_route(path, name):
+    assert MIXED.match("h", "GET", path).name == name
 
 
 def test_where_folding_beyond_ascii_would_lead_elsewhere_the_path_is_refused():

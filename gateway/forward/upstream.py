@@ -89,10 +89,12 @@ class Connection(asyncio.Protocol):
             return
         try:
             sent = os.write(self._fd, data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
+        except ConnectionError:
+            # The app has closed its side: no more of this can be sent, nor another request.
             return
+        except OSError:
+            # Such as BlockingIOError; the loop says what else is wrong.
+            sent = 0
         if sent < len(data):
             transport.write(data[sent:])
 

@@ -331,7 +331,9 @@ class ClientConnection(Line):
     def _open(self, outbound: Outbound) -> None:
         self._outbound = outbound
         self._exchange = exchange = Exchange(self, outbound, self._front)
-        connection = outbound.upstream.take(exchange, look_first=outbound.of.length != 0)
+        connection = outbound.upstream.take(
+            exchange, look_first=not outbound.repeatable or outbound.of.length != 0
+        )
         if connection is None:
             self._run(self._connect(exchange, outbound))
         else:

@@ -16,8 +16,11 @@ SIZES = [2, 100, 5_000, 60_000, 1_000_000]
 TRIES = 30
 
 
-def _serve_one(connection: socket.socket, *, reset: bool) -> None:
+def _serve_one(connection: socket.socket, *, reset: bool, corked: bool) -> None:
     """Read the head byte by byte, so that nothing of the body is read, answer and leave."""
+    if corked:
+        # tcp(7): what is sent goes out with the end of the connection.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, 1)
     head = b""
     while not head.endswith(b"\r\n\r\n"):
         piece = connection.recv(1)
@@ -30,7 +33,9 @@ def _serve_one(connection: socket.socket, *, reset: bool) -> None:
 
 
 @contextlib.contextmanager
-def hasty_app(*, reset: bool) -> Iterator[tuple[str, threading.Semaphore]]:
+def hasty_app(
+    *, reset: bool = False, corked: bool = False
+) -> Iterator[tuple[str, threading.Semaphore]]:
     """A server in a thread, and how often it has closed: asyncio's would read what comes."""
     closed = threading.Semaphore(0)
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -41,7 +46,7 @@ def hasty_app(*, reset: bool) -> Iterator[tuple[str, threading.Semaphore]]:
                 while True:
                     connection, _ = listener.accept()
                     with connection, contextlib.suppress(OSError):
-                        _serve_one(connection, reset=reset)
+                        _serve_one(connection, reset=reset, corked=corked)
                     closed.release()
 
         thread = threading.Thread(target=serve)
@@ -82,3 +87,16 @@ async def test_its_answer_arrives(gateway, size, framing, reset):
             await asyncio.to_thread(closed.acquire, timeout=PATIENCE_S)
 
     assert statuses == [(413, b"too big")] * TRIES
+
+
+async def test_a_request_that_cannot_be_repeated_is_not_sent_to_an_app_that_has_closed(gateway):
+    """The answer and the end come in one packet, and the loop has read the answer alone."""
+    post = request("/", "Content-Length: 0", method="POST")
+
+    with hasty_app(corked=True) as (url, _):
+        client = await (await gateway(url)).client()
+        # At once, so that the second follows the first answer without a turn of the loop.
+        await client.send(post * TRIES)
+        answers = [await client.response() for _ in range(TRIES)]
+
+    assert [(it.status, it.body) for it in answers] == [(413, b"too big")] * TRIES

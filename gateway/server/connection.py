@@ -447,8 +447,10 @@ class ClientConnection(Line):
         """See Client."""
         instead = None if self._outbound is None else self._outbound.instead
         if instead is not None:
-            # The gateway's own come last, and so count.
-            fields = tuple([("Set-Cookie", value.decode("utf-8", "replace")) for value in cookies])
+            # What would not go on as it is does not: less its invisible characters, the name of a
+            # cookie may be that of the gateway's.  The gateway's own come last, and so count.
+            texts = [value.decode("utf-8", "replace") for value in cookies]
+            fields = tuple([("Set-Cookie", text) for text in texts if text.isprintable()])
             self._answer(Response(instead.status, fields + instead.fields, instead.body))
 
     def repeat_request(self) -> None:

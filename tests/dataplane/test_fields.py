@@ -357,6 +357,24 @@ async def test_no_app_sets_or_clears_a_cookie_of_ours(raw_upstream, gateway, val
     assert answer.all(b"set-cookie") == [b"app=1", b"other=2"]
 
 
+@pytest.mark.parametrize("hidden", ["\u200b", "\xad", "\xa0", "\u2028", "\t"])
+async def test_no_app_sets_a_cookie_of_ours_as_it_signs_out(raw_upstream, gateway, hidden):
+    planted = f"gate{hidden}post=planted; Path=/x".encode()
+    upstream = await raw_upstream(
+        b"HTTP/1.1 200 OK\r\nSet-Cookie: " + planted + b"\r\nContent-Length: 2\r\n\r\nok"
+    )
+    routes = [{"name": "all", "prefix": "/", "access": "signed_in"}]
+    leaving = {"logout_paths": ["/bye"], "logout_then": "page"}
+    running = await gateway(upstream.url, leaving, routes=routes)
+    cookie = (await running.sign_in()).strip()
+
+    sent = request("/bye", cookie, "Sec-Fetch-Mode: navigate", "Sec-Fetch-Site: same-origin")
+    answer = await running.ask(sent)
+
+    assert answer.body != b"ok"
+    assert not [value for value in answer.all(b"set-cookie") if b"planted" in value]
+
+
 @pytest.mark.parametrize("access", ["public", "signed_in"])
 async def test_our_cookie_never_reaches_the_app_and_the_others_do(raw_upstream, gateway, access):
     upstream = await raw_upstream(OK)

@@ -198,7 +198,8 @@ def test_every_target_with_a_purpose_is_phony_and_listed_by_help():
 def test_every_field_that_is_removed_is_documented():
     page = (ROOT / "docs" / "what-the-app-receives.md").read_text()
     removed = page.partition("## Removed first")[2].partition("## Identity fields")[0]
-    documented = {n.lower().replace("$", "-") for n in re.findall(r"`([A-Za-z0-9$-]+[*]?)`", removed)}
+    listed = re.findall(r"`([A-Za-z0-9$-]+[*]?)`", removed)
+    documented = {name.lower().replace("$", "-") for name in listed}
 
     names = {name.decode() for name in IDENTITY_NAMES}
     prefixes = {f"{prefix.decode()}*" for prefix in IDENTITY_PREFIXES}

@@ -105,6 +105,7 @@ LEFT_OUT = (
     "routing/deprecation",
     "routing/route",
     "routing/trial",
+    "server/addresses",
     "server/admin",
     "server/channel",
     "server/listener",

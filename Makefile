@@ -27,8 +27,9 @@ PYTEST_BESIDE := --numprocesses $(BESIDE) --dist worksteal
 COMPILED := build/compiled
 # The packages whose code runs compiled, and what drives it over real sockets.  Not test_memory.py: it
 # tells allocations apart by the source file of their frame, and compiled code has no frames.
-COMPILED_TESTS := test_compiled.py test_pipeline.py test_audit.py test_responses.py \
-  accounts authn authz credentials dataplane e2e endpoints forward limits message mutate readers routing server sessions
+COMPILED_TESTS := test_compiled.py test_responses.py \
+  accounts authn authz credentials dataplane e2e endpoints forward limits message mutate pipeline readers record \
+  routing sealing server sessions
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-run demo test fuzz readers check docs audit compile test-compiled bench soak lock image clean
 

@@ -19,8 +19,8 @@ from gateway.credentials.once import Brought
 from gateway.endpoints.provider_logout import once_key
 from gateway.oidc.introspection import _key
 from gateway.oidc.keys import VerificationKey, _matching
+from gateway.sealing.sealer import Sealer
 from gateway.sessions.record import sid_indexes, subject_indexes
-from gateway.sessions.sealing import Sealer
 from gateway.sessions.ticket import new_ticket
 from gateway.storage.memory import MemoryStore
 from tests.oidc.hostile import KEYS

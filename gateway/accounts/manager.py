@@ -15,8 +15,8 @@ from gateway.accounts.account import Account, decode_account, encode_account
 from gateway.accounts.owner import UserTakenError, decode_record, encode_record, fold_user
 from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
-from gateway.sessions.sealing import MIN_SECRET_BYTES, Sealer
-from gateway.sessions.secret import sealed_under_another
+from gateway.sealing.sealer import MIN_SECRET_BYTES, Sealer
+from gateway.sealing.secret import sealed_under_another
 from gateway.storage.store import Store
 
 _log = logging.getLogger(__name__)

@@ -15,9 +15,9 @@ from typing import Any, Protocol, Self
 
 from gateway.authz.claims import Missing, claim_texts, names_of, pointer_tokens
 from gateway.authz.facts import MET, Facts, Result, Unmet, Unreadable
-from gateway.mailbox import a_labels, read_mailbox
 from gateway.message.fields import fold
 from gateway.message.forwarded import parse_address
+from gateway.message.mailbox import a_labels, read_mailbox
 from gateway.model import Identity, StepUp
 
 # Clocks of provider and gateway may differ by this much; a later sign-in has not happened.

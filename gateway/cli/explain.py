@@ -107,8 +107,8 @@ def explain_command(config: Path | None, as_json: bool, **options: Any) -> None:
 
 
 async def _explain(settings: "Settings", pretence: "Pretence") -> "Explanation":
+    from gateway.assembly.dry_run import open_dry_run
     from gateway.cli.explanation import explain
-    from gateway.dry_run import open_dry_run
 
     async with open_dry_run(settings) as dry_run:
         return await explain(settings, dry_run, pretence, datetime.now(UTC).timestamp())

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+from gateway.assembly.dry_run import Decided, DryRun
 from gateway.authz.access import compile_access
 from gateway.authz.explain import Finding, Trial, try_items
 from gateway.authz.facts import Facts
 from gateway.authz.foreign import FOREIGN_CREDENTIAL, try_foreign
 from gateway.cli.pretence import FOREIGN, Pretence, asked_of
-from gateway.dry_run import Decided, DryRun
 from gateway.forward.exchange import Outbound
 from gateway.pages.reasons import reason_for
+from gateway.pipeline.verdict import Answer
 from gateway.routing.route import RESERVED, Route
 from gateway.routing.table import build_table
 from gateway.routing.trial import RouteTrial, try_routes
 from gateway.settings.scalars import format_duration, printable
 from gateway.settings.schema import AccessRules, RouteSettings, Settings
-from gateway.verdict import Answer
 
 # The fields of an answer that say what the client is to do.
 _TOLD_FIELDS = ("Location", "Retry-After")

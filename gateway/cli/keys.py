@@ -83,7 +83,7 @@ def create_command(
         return
 
     async def run(keys: "ApiKeys") -> "tuple[str, KeyRecord]":
-        from gateway.assembly import clock
+        from gateway.assembly.serving import clock
         from gateway.model import Identity
 
         nobody_yet = Identity(user, user, settings.public_url[0], "api_key")
@@ -118,7 +118,7 @@ def list_command(config: Path | None, user: str | None, as_json: bool) -> None:
         return await (keys.list_all() if user is None else keys.list_for(user))
 
     found = _with_keys(_load(config), run)
-    from gateway.assembly import clock
+    from gateway.assembly.serving import clock
 
     now = clock()
     if as_json:
@@ -183,7 +183,7 @@ def _with_keys(settings: "Settings", use: Callable[["ApiKeys"], Awaitable[_T]]) 
 @asynccontextmanager
 async def _opened(settings: "Settings") -> "AsyncIterator[ApiKeys]":
     from gateway.accounts.manager import load_accounts
-    from gateway.assembly import clock, sealer_of
+    from gateway.assembly.serving import clock, sealer_of
     from gateway.credentials.kept_keys import load_key_sealer
     from gateway.credentials.keys import ApiKeys
     from gateway.storage import open_store
@@ -207,7 +207,7 @@ def _tell_static(user: str, name: str, scopes: Sequence[str], lifetime_s: float)
     import secrets
     from hashlib import sha256
 
-    from gateway.assembly import clock
+    from gateway.assembly.serving import clock
     from gateway.credentials.key_format import new_key
 
     key = new_key(secrets.token_bytes)

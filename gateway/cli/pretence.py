@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 from click import UsageError
 
 from gateway.accounts.account import facts_of
+from gateway.assembly.dry_run import Asked
+from gateway.assembly.routes import key_field
 from gateway.authz.claims import pointer_tokens
-from gateway.compose import key_field
 from gateway.credentials.key_format import new_key
 from gateway.credentials.token_format import new_token
-from gateway.dry_run import Asked
 from gateway.model import Identity
 from gateway.sessions.ticket import COOKIE_CHARS
 from gateway.settings.scalars import parse_duration

@@ -20,7 +20,7 @@ from gateway.cli.options import config_option
 from gateway.errors import GatewayError, SettingsError
 
 if TYPE_CHECKING:
-    from gateway.reload import Reloader
+    from gateway.assembly.reload import Reloader
     from gateway.settings.load import Loaded
     from gateway.settings.schema import Settings
 
@@ -72,8 +72,8 @@ def _run_alone(loaded: "Loaded", read: "Callable[[], Loaded]") -> int:
 
 
 async def _alone(loaded: "Loaded", read: "Callable[[], Loaded]") -> int:
-    from gateway.app import Gateway
-    from gateway.reload import Reloader
+    from gateway.assembly.reload import Reloader
+    from gateway.assembly.worker import Gateway
 
     gateway = Gateway(loaded.settings)
     await gateway.start()
@@ -93,7 +93,7 @@ def _run_many(loaded: "Loaded", read: "Callable[[], Loaded]", workers: int) -> i
 
 
 async def _many(loaded: "Loaded", read: "Callable[[], Loaded]", workers: int) -> int:
-    from gateway.reload import Reloader
+    from gateway.assembly.reload import Reloader
     from gateway.server.supervisor import Supervisor
 
     # The supervisor needs nothing else of `app`, where the clock is chosen for everything else.

@@ -118,9 +118,9 @@ def _with_sessions(config: Path | None, use: Callable[["EveryKind"], Awaitable[_
 @asynccontextmanager
 async def _opened(settings: "Settings") -> "AsyncIterator[EveryKind]":
     """The sessions of `settings`; refresh tokens of those ended are revoked before it is over."""
-    from gateway.assembly import clock, limits_of, providers_of, sealer_of, tokens_of
-    from gateway.compose_apps import app_providers
-    from gateway.endpoints.revocations import Revocations
+    from gateway.assembly.apps import app_providers
+    from gateway.assembly.serving import clock, limits_of, providers_of, sealer_of, tokens_of
+    from gateway.assembly.token_revocation import Revocations
     from gateway.oidc.http import ProviderHttp
     from gateway.sessions import SessionManager
     from gateway.sessions.kinds import EveryKind

@@ -17,7 +17,7 @@ from gateway.server.channel import Channel, open_channel
 from gateway.server.worker_process import Failed
 
 if TYPE_CHECKING:
-    from gateway.app import Gateway
+    from gateway.assembly.worker import Gateway
 
 
 def run_worker(descriptor: int) -> int:
@@ -37,7 +37,7 @@ def run_worker(descriptor: int) -> int:
 
 
 async def _work(end: socket.socket) -> int:
-    from gateway.app import Gateway
+    from gateway.assembly.worker import Gateway
 
     channel = await open_channel(end)
     message = await channel.receive()

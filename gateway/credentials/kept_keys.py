@@ -3,8 +3,8 @@
 import secrets
 
 from gateway.errors import StoreUnavailableError
-from gateway.sessions.sealing import MIN_SECRET_BYTES, Sealer
-from gateway.sessions.secret import sealed_under_another
+from gateway.sealing.sealer import MIN_SECRET_BYTES, Sealer
+from gateway.sealing.secret import sealed_under_another
 from gateway.storage.store import Store
 
 _KEY = "api-keys-key"

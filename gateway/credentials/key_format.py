@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 
 from gateway.credentials.shape import PREFIX
-from gateway.sessions.sealing import RandomBytes
+from gateway.sealing.sealer import RandomBytes
 
 _ID_BYTES = 8
 _SECRET_BYTES = 32

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.accounts.owner import fold_user
 from gateway.model import Identity
-from gateway.sessions.sealing import Sealer
+from gateway.sealing.sealer import Sealer
 
 _VERSION = 1
 # The index of all keys.

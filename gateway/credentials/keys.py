@@ -34,7 +34,7 @@ from gateway.credentials.key_record import (
 from gateway.credentials.throttle import Throttle
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.model import Identity
-from gateway.sessions.sealing import RandomBytes, Sealer
+from gateway.sealing.sealer import RandomBytes, Sealer
 from gateway.storage.contact import CHECK_S, MAX_UNCHECKED_S, RETRY_S, Contact
 from gateway.storage.store import Clock, Store
 from gateway.storage.watch import Watch

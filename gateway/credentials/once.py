@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from gateway.credentials.tokens import Issued
 from gateway.errors import GatewayError, StoreUnavailableError
-from gateway.sessions.sealing import Sealer, structured
+from gateway.sealing.sealer import Sealer, structured
 from gateway.storage.store import Clock, Lock, Store
 
 AGAIN_S = 30.0

@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Literal
 
 from gateway.credentials.key_format import checksum, is_whole
-from gateway.sessions.sealing import RandomBytes
+from gateway.sealing.sealer import RandomBytes
 from gateway.sessions.ticket import COOKIE_CHARS
 
 Use = Literal["access", "refresh"]

@@ -24,8 +24,8 @@ from gateway.credentials.throttle import Throttle
 from gateway.credentials.token_format import GatewayToken, new_token, parse_token
 from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
+from gateway.sealing.sealer import RandomBytes
 from gateway.sessions.manager import SessionManager
-from gateway.sessions.sealing import RandomBytes
 from gateway.sessions.session import Session
 from gateway.sessions.session import Tokens as ProviderTokens
 from gateway.storage.store import Clock, Store

@@ -140,7 +140,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _run(host: str, port: int, clients: list[Client]) -> None:
-    # A process of its own has no assembly.py to choose the clock.
+    # A process of its own chooses its own clock, as assembly/serving.py does for the gateway.
     provider = await Provider.start(clients, time.time, host=host, port=port)  # noqa: TID251
     print(json.dumps({"issuer": provider.issuer}), flush=True)  # noqa: T201
     stopped = asyncio.Event()

@@ -47,7 +47,7 @@ async def run(port: int, tell: Callable[[str], None]) -> None:
         upstream = await stack.enter_async_context(_serving(app.application(), 0))
         client, phone_port = _client(port), _free_port(0)
         phone_url = f"http://{HOST}:{phone_port}"
-        # The demo is no part of what assembly.py composes, so it chooses its own clock.
+        # assembly/serving.py does not compose the demo, so it chooses its own clock.
         provider = await Provider.start([client, _phone_client(phone_url)], time.time)  # noqa: TID251
         stack.push_async_callback(provider.aclose)
         admin_port = _free_port(0)

@@ -17,7 +17,7 @@ from gateway.mutate.owners import (
     marked_sent,
     readable_sent,
 )
-from gateway.sessions.sealing import Sealer
+from gateway.sealing.sealer import Sealer
 from gateway.sessions.session import Session
 
 _PURPOSE = "cookie-jar"

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gateway.message.cookies import clear_cookie, set_cookie
 from gateway.message.request import Request
 from gateway.mutate.cookies import pairs_of
-from gateway.sessions.sealing import Sealer
+from gateway.sealing.sealer import Sealer
 
 # RFC 6265, section 6.1: browsers keep cookies of at least this size, name and value together.
 MAX_COOKIE_BYTES = 4096

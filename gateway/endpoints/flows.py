@@ -25,7 +25,7 @@ from gateway.message.request import Request
 from gateway.message.response import FieldList
 from gateway.message.return_to import MAX_RETURN_TO_CHARS
 from gateway.oidc.flow import FLOW_TTL_S, Flow, decode_flow, encode_flow
-from gateway.sessions.sealing import Sealer
+from gateway.sealing.sealer import Sealer
 
 _log = logging.getLogger(__name__)
 

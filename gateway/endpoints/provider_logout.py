@@ -16,8 +16,8 @@ from gateway.message.response import FieldList, Response
 from gateway.oidc.errors import IssuerMismatchError, UnknownProviderError
 from gateway.oidc.logout_token import InvalidLogoutTokenError, LogoutToken, read_logout_token
 from gateway.oidc.provider import Provider
+from gateway.sealing.sealer import structured
 from gateway.sessions.record import SessionInfo
-from gateway.sessions.sealing import structured
 
 _log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.mailbox import read_mailbox
+from gateway.message.mailbox import read_mailbox
 from gateway.model import Identity
 from gateway.oidc.errors import UserMissingError
 from gateway.oidc.numbers import finite

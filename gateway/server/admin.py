@@ -5,18 +5,18 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from gateway.audit import Entry
 from gateway.errors import GatewayError
 from gateway.message.head import RequestHead
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.message.target import parse_target
+from gateway.pipeline.verdict import Answer, Serve, Verdict
+from gateway.record.audit import Entry
 from gateway.server.front import ClientLimits, Clock, Front
 from gateway.server.listener import listen, port_of
 from gateway.settings.addresses import is_address, is_loopback, split_host_port
 from gateway.settings.scalars import Address
 from gateway.settings.schema import ServerSettings
-from gateway.verdict import Answer, Serve, Verdict
 
 _TEXT = ("Content-Type", "text/plain; charset=utf-8")
 _NO_STORE = ("Cache-Control", "no-store")

@@ -11,7 +11,6 @@ import asyncio
 from collections.abc import Awaitable, Coroutine
 from typing import Any, Protocol, cast
 
-from gateway.audit import Entry
 from gateway.errors import (
     BodyTooLargeError,
     GatewayError,
@@ -26,12 +25,13 @@ from gateway.message.fields import Field
 from gateway.message.forwarded import UNIX_PEER, canonical_address
 from gateway.message.head import HeadError, RequestHead
 from gateway.message.response import Response
+from gateway.pipeline.verdict import Answer, Serve, Verdict
+from gateway.record.audit import Entry
 from gateway.server.front import Front
 from gateway.server.gathering import Gathering
 from gateway.server.heads import Heads
 from gateway.server.line import Line
 from gateway.server.writer import response_bytes
-from gateway.verdict import Answer, Serve, Verdict
 
 # What is read ahead of a request that is not ready for it.
 _READ_AHEAD_BYTES = 65536

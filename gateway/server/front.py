@@ -8,9 +8,9 @@ from email.utils import formatdate
 from typing import Any, Protocol
 
 from gateway.forward.upstream import Upstream
+from gateway.pipeline.verdict import Decide
 from gateway.server.memory import give_back
 from gateway.server.tunnels import Tunnels
-from gateway.verdict import Decide
 
 Clock = Callable[[], float]
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from gateway.errors import SettingsError
 from gateway.limits import shared_memory
-from gateway.metrics_sum import Snapshot, add
+from gateway.record.metrics_sum import Snapshot, add
 from gateway.server.addresses import listening
 from gateway.server.admin import Admin, AdminListener, Names, serve_admin
 from gateway.server.front import Clock
@@ -223,7 +223,7 @@ class Supervisor:
         return next(filter(None, found), "")
 
     async def _exposition(self) -> bytes:
-        from gateway.metrics_text import exposition  # With prometheus_client: not to start.
+        from gateway.record.metrics_text import exposition  # With prometheus_client: not to start.
 
         told = await asyncio.gather(*(it.snapshot() for it in self._workers if it is not None))
         succeeded = ("gatepost_config_last_reload_success", ())

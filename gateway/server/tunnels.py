@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from gateway.audit import Entry
+from gateway.record.audit import Entry
 
 
 class Closable(Protocol):

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.metrics_sum import Snapshot
+from gateway.record.metrics_sum import Snapshot
 from gateway.server.channel import Channel, open_channel
 
 # The module that is run, with the descriptor of its end of the channel.

@@ -1,10 +1,10 @@
 """Browser sessions: rules (`session`), cookie (`ticket`), sealing, life cycle (`manager`)."""
 
+from gateway.sealing.sealer import Sealer
 from gateway.sessions.device import device_name
 from gateway.sessions.endings import Ended
 from gateway.sessions.manager import SessionManager
 from gateway.sessions.record import SessionInfo
-from gateway.sessions.sealing import Sealer
 from gateway.sessions.session import Limits, Session, Tokens
 
 __all__ = [

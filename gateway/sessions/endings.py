@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeVar
 
 from gateway.errors import StoreUnavailableError
+from gateway.sealing.sealer import Sealer
 from gateway.sessions.cache import SessionCache
 from gateway.sessions.record import SessionInfo, open_info, open_refresh_token, unpack
-from gateway.sessions.sealing import Sealer
 from gateway.sessions.ticket import storage_key
 from gateway.storage.contact import Contact
 from gateway.storage.store import Clock, Store

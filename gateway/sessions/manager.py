@@ -9,6 +9,7 @@ from hashlib import sha256
 
 from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
+from gateway.sealing.sealer import RandomBytes, Sealer
 from gateway.sessions import record as records
 from gateway.sessions.cache import SessionCache
 from gateway.sessions.directory import Directory
@@ -16,7 +17,6 @@ from gateway.sessions.endings import Ended, Endings, Unregister
 from gateway.sessions.keeping import Keeping
 from gateway.sessions.record import Record, SessionInfo
 from gateway.sessions.refresher import Ask, Heard, Refresher
-from gateway.sessions.sealing import RandomBytes, Sealer
 from gateway.sessions.session import Limits, Session, Tokens, with_tokens
 from gateway.sessions.ticket import (
     COOKIE_CHARS,

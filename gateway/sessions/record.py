@@ -11,7 +11,7 @@ import json
 from base64 import urlsafe_b64decode
 from dataclasses import asdict, dataclass, replace
 
-from gateway.sessions.sealing import Sealer, structured
+from gateway.sealing.sealer import Sealer, structured
 from gateway.sessions.session import Session, decode_session, encode_session
 from gateway.sessions.ticket import Ticket, storage_key
 

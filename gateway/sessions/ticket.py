@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
 
-from gateway.sessions.sealing import RandomBytes
+from gateway.sealing.sealer import RandomBytes
 
 _ID_BYTES = 16
 _KEY_BYTES = 32

@@ -12,11 +12,11 @@ from hashlib import sha256
 from typing import Protocol
 
 from gateway.errors import StoreUnavailableError
+from gateway.sealing.sealer import Sealer
 from gateway.sessions import record as records
 from gateway.sessions.cache import CachedSession, SessionCache
 from gateway.sessions.endings import Endings
 from gateway.sessions.record import Record, SessionInfo
-from gateway.sessions.sealing import Sealer
 from gateway.sessions.session import Limits
 from gateway.sessions.ticket import storage_key
 from gateway.storage.contact import MAX_UNCHECKED_S, RETRY_S, Contact

@@ -11,7 +11,7 @@ from pydantic import (
     model_validator,
 )
 
-from gateway.mailbox import a_labels, read_mailbox
+from gateway.message.mailbox import a_labels, read_mailbox
 from gateway.settings.addresses import NetworkText
 from gateway.settings.scalars import (
     Duration,

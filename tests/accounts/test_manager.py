@@ -10,7 +10,7 @@ from gateway.accounts.manager import Accounts, load_accounts
 from gateway.accounts.owner import UserTakenError
 from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
-from gateway.sessions.sealing import Sealer
+from gateway.sealing.sealer import Sealer
 from gateway.storage import open_store
 from gateway.storage.memory import MemoryStore
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.assembly import clock
+from gateway.assembly.serving import clock
 from tests.authn.issuer import TokenIssuer
 from tests.dataplane.conftest import StartGateway, gateway, pytest_asyncio_loop_factories
 from tests.fixtures.network import RawUpstream

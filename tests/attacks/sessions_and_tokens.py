@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
-from gateway.assembly import clock
+from gateway.assembly.serving import clock
 from gateway.credentials.key_format import new_key
 from gateway.model import Identity
 from tests.attacks.conftest import Lab

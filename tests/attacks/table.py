@@ -201,7 +201,9 @@ ATTACKS = (
         "`/private?x=/public`",
         "the rule of `/private`",
         runs=paths_and_hosts.a_query_is_no_path,
-        tests=("tests/test_pipeline.py::test_an_expression_covers_whole_paths_and_never_a_query",),
+        tests=(
+            "tests/pipeline/test_pipeline.py::test_an_expression_covers_whole_paths_and_never_a_query",
+        ),
     ),
     Attack(
         11,
@@ -303,7 +305,9 @@ ATTACKS = (
         ("oauth2-proxy CVE-2026-34457",),
         "the user agents and paths of health checks on a protected path",
         "401",
-        tests=("tests/test_pipeline.py::test_nothing_but_a_route_turns_authentication_off",),
+        tests=(
+            "tests/pipeline/test_pipeline.py::test_nothing_but_a_route_turns_authentication_off",
+        ),
     ),
     Attack(
         20,
@@ -312,7 +316,7 @@ ATTACKS = (
         "it is in no domain that is let in, and in each that is denied",
         tests=(
             "tests/authz/test_conditions.py::test_condition",
-            "tests/test_mailbox.py::test_what_is_no_address",
+            "tests/message/test_mailbox.py::test_what_is_no_address",
             "tests/e2e/test_users.py::test_what_is_no_address_meets_every_deny_and_is_told_to_no_app",
         ),
     ),
@@ -415,7 +419,7 @@ ATTACKS = (
             "tests/test_structural_keys.py::test_another_split_of_two_parts_is_another_key",
             "tests/test_structural_keys.py::test_another_split_of_three_parts_is_another_key",
             "tests/test_structural_keys.py::test_a_signing_key_is_found_by_id_and_algorithm_each_for_itself",
-            "tests/sessions/test_sealing.py::test_no_two_lists_of_parts_are_written_alike",
+            "tests/sealing/test_sealer.py::test_no_two_lists_of_parts_are_written_alike",
         ),
     ),
     Attack(
@@ -433,7 +437,7 @@ ATTACKS = (
         tests=(
             "tests/endpoints/test_sign_in.py::test_a_sealed_cookie_with_a_byte_flipped_has_one_answer",
             "tests/endpoints/test_sign_in.py::test_a_session_cookie_with_a_byte_flipped_has_one_answer",
-            "tests/sessions/test_sealing.py::test_every_changed_bit_is_noticed",
+            "tests/sealing/test_sealer.py::test_every_changed_bit_is_noticed",
         ),
     ),
     Attack(
@@ -594,9 +598,9 @@ ATTACKS = (
         "line ends, quotes and U+2028 in a path, a user agent and claims",
         "one line of JSON",
         tests=(
-            "tests/test_audit.py::test_no_mark_ends_a_line_or_commands_a_terminal",
-            "tests/test_audit.py::test_nothing_in_a_path_makes_another_line",
-            "tests/test_audit.py::test_nothing_in_a_name_makes_another_line_or_member",
+            "tests/record/test_audit.py::test_no_mark_ends_a_line_or_commands_a_terminal",
+            "tests/record/test_audit.py::test_nothing_in_a_path_makes_another_line",
+            "tests/record/test_audit.py::test_nothing_in_a_name_makes_another_line_or_member",
             "tests/cli/test_logs.py::test_nothing_in_a_message_makes_another_line",
         ),
     ),

@@ -17,20 +17,20 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from gateway.assembly import clock
+from gateway.assembly.dry_run import DryRun, open_dry_run
+from gateway.assembly.serving import clock
 from gateway.cli.explain import explain_command
 from gateway.cli.explanation import explain
 from gateway.cli.pretence import Pretence
 from gateway.credentials.key_format import new_key
 from gateway.credentials.token_format import new_token
-from gateway.dry_run import DryRun, open_dry_run
 from gateway.errors import GatewayError
 from gateway.model import Identity
+from gateway.pipeline.verdict import Answer
 from gateway.server.heads import Heads
 from gateway.sessions import Tokens as ProviderTokens
 from gateway.settings.load import load
 from gateway.settings.schema import Settings
-from gateway.verdict import Answer
 from tests.authn.issuer import TokenIssuer
 from tests.cli.made_up import LOGOUT, configuration_of, request_of, some
 from tests.dataplane.harness import RunningGateway, start_gateway

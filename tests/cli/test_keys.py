@@ -93,11 +93,11 @@ def test_one_user_and_a_list_that_moves_no_cursor(command, store):
 )
 def test_the_list_says_which_keys_have_expired(command, store, monkeypatch, elapsed_s, expired):
     began_at = int(clock())
-    monkeypatch.setattr("gateway.assembly.clock", lambda: began_at)
+    monkeypatch.setattr("gateway.assembly.serving.clock", lambda: began_at)
     assert create(command, "--expires-in", "1d").exit_code == 0
     assert create(command, "--expires-in", "9d").exit_code == 0
 
-    monkeypatch.setattr("gateway.assembly.clock", lambda: began_at + elapsed_s)
+    monkeypatch.setattr("gateway.assembly.serving.clock", lambda: began_at + elapsed_s)
     listed = json.loads(command("list", "--json").output)
     head, *rows = command("list").output.splitlines()
 

@@ -6,7 +6,7 @@ from gateway.accounts.manager import Accounts
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
 from gateway.model import Identity
-from gateway.sessions.sealing import Sealer
+from gateway.sealing.sealer import Sealer
 from gateway.storage.memory import MemoryStore
 
 SECRET = b"only-for-tests-0123456789abcdef0123456789"

@@ -12,7 +12,7 @@ from gateway.credentials.key_format import parse_key
 from gateway.credentials.keys import ApiKeys, TooManyKeysError
 from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
-from gateway.sessions.sealing import Sealer
+from gateway.sealing.sealer import Sealer
 from tests.credentials.conftest import ALICE, SECRET
 from tests.patience import PATIENCE_S
 

@@ -7,7 +7,7 @@ import pytest
 from gateway.credentials.once import Brought, Once, UsedBeforeError
 from gateway.credentials.tokens import Issued
 from gateway.errors import StoreUnavailableError
-from gateway.sessions.sealing import Sealer
+from gateway.sealing.sealer import Sealer
 from gateway.sessions.session import Session
 from tests.credentials.conftest import ALICE, SECRET
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import yaml
 
-from gateway.app import Gateway
-from gateway.assembly import clock as wall_clock
+from gateway.assembly.serving import clock as wall_clock
+from gateway.assembly.worker import Gateway
 from gateway.model import Identity
+from gateway.sealing.secret import configured_secrets
 from gateway.sessions import Limits, Sealer, SessionManager
-from gateway.sessions.secret import configured_secrets
 from gateway.sessions.session import Tokens
 from gateway.settings.load import load
 from gateway.storage import open_store

@@ -7,7 +7,7 @@ from hashlib import sha256
 import pytest
 import yaml
 
-from gateway.assembly import clock
+from gateway.assembly.serving import clock
 from gateway.credentials.key_format import new_key
 from gateway.model import Identity
 from gateway.settings.load import load

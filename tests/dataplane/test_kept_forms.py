@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from gateway.kept_form import MAX_KEPT_BYTES
+from gateway.pipeline.kept_form import MAX_KEPT_BYTES
 from tests.dataplane.harness import request, start_gateway
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from gateway import audit
+from gateway.record import audit
 from tests.dataplane.harness import Client, request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

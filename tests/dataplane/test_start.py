@@ -4,7 +4,7 @@ import socket
 
 import yaml
 
-from gateway.app import Gateway
+from gateway.assembly.worker import Gateway
 from gateway.server.admin import serve_admin
 from gateway.settings.load import load
 from tests.dataplane.harness import settings_of
@@ -19,7 +19,7 @@ async def test_whoever_is_told_that_it_lives_can_connect(tmp_path, monkeypatch):
         socket.create_connection((host, int(port))).close()
         return await serve_admin(*arguments)
 
-    monkeypatch.setattr("gateway.app.serve_admin", serve)
+    monkeypatch.setattr("gateway.assembly.worker.serve_admin", serve)
     gateway = Gateway(load(path, {}).settings)
 
     await gateway.start()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.assembly import clock
+from gateway.assembly.serving import clock
 from gateway.model import Identity
 from gateway.sessions.session import Tokens
 from tests.authn.issuer import AUDIENCE, TokenIssuer

@@ -9,7 +9,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
-from gateway.assembly import clock
+from gateway.assembly.serving import clock
 from tests.authn.issuer import INTROSPECTION, TokenIssuer
 from tests.e2e.raw import OK, ask, behind
 from tests.fixtures.network import take_free_port

@@ -4,8 +4,9 @@ import time
 
 import pytest
 
-from gateway import app, assembly
-from gateway.app import Gateway
+from gateway.assembly import serving as assembly
+from gateway.assembly import worker as app
+from gateway.assembly.worker import Gateway
 from gateway.settings.load import load
 from tests.e2e.people import Browser
 from tests.e2e.signed_in import OK, ask

@@ -5,7 +5,7 @@ import base64
 
 import pytest
 
-from gateway.app import Gateway
+from gateway.assembly.worker import Gateway
 from gateway.settings.load import load
 from tests.e2e.people import Browser
 from tests.e2e.raw import admin

@@ -8,29 +8,29 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from gateway.audit import AuditWriter
+from gateway.assembly.token_revocation import Revocations
 from gateway.endpoints.cookies import CookieRules
 from gateway.endpoints.deps import Deps
-from gateway.endpoints.revocations import Revocations
 from gateway.endpoints.table import build_endpoints
-from gateway.intake import Hosts
 from gateway.message.fields import Fields
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.message.target import parse_target
-from gateway.metrics import Metrics
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.provider import Provider
 from gateway.oidc.registration import ClaimNames, Registration
-from gateway.passage import SessionTools
-from gateway.pipeline import Pipeline, Tools
+from gateway.pipeline.admit import SessionTools
+from gateway.pipeline.pipeline import Pipeline, Tools
+from gateway.pipeline.read import Hosts
+from gateway.record.audit import AuditWriter
+from gateway.record.metrics import Metrics
 from gateway.routing.table import RouteTable
+from gateway.sealing.sealer import Sealer
 from gateway.server.front import ClientLimits, Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
 from gateway.sessions.kinds import EveryKind, token_store
 from gateway.sessions.manager import SessionManager
-from gateway.sessions.sealing import Sealer
 from gateway.sessions.session import Limits
 from gateway.settings.schema import Address, ServerTlsSettings
 from gateway.storage.memory import MemoryStore

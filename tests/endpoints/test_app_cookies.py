@@ -9,7 +9,7 @@ from gateway.message.request import Request
 from gateway.message.target import parse_target
 from gateway.model import Identity
 from gateway.mutate.cookies import marked
-from gateway.sessions.sealing import Sealer
+from gateway.sealing.sealer import Sealer
 from gateway.sessions.session import Session
 
 ALICE = Identity("alice", "s1", "https://id.example.com", "session")

@@ -13,7 +13,7 @@ from gateway.endpoints.cookies import (
 from gateway.message.fields import Fields
 from gateway.message.request import Request
 from gateway.message.target import parse_target
-from gateway.sessions.sealing import Sealer
+from gateway.sealing.sealer import Sealer
 
 
 def make_request(cookie=b"", public_url="https://a.example.com"):

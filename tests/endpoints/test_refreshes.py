@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from gateway.accounts.manager import Accounts
-from gateway.endpoints.refreshes import Refreshes
-from gateway.endpoints.revocations import Revocations
+from gateway.assembly.session_refresh import Refreshes
+from gateway.assembly.token_revocation import Revocations
 from gateway.sessions import Tokens
 from gateway.sessions.endings import Ended
 from gateway.sessions.record import describe

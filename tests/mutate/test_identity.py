@@ -13,9 +13,9 @@ from gateway.accounts.manager import load_accounts
 from gateway.errors import StoreUnavailableError
 from gateway.model import ANONYMOUS, Identity
 from gateway.mutate.identity import AssertionRules, IdentityFields, assertion_claims
+from gateway.mutate.signer import load_signer
 from gateway.mutate.templates import compile_template, literal
-from gateway.sessions.sealing import Sealer
-from gateway.signer import load_signer
+from gateway.sealing.sealer import Sealer
 from gateway.storage import open_store
 from gateway.storage.memory import MemoryStore
 

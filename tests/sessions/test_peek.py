@@ -4,8 +4,8 @@ import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
+from gateway.sealing.sealer import Sealer
 from gateway.sessions.manager import SessionManager
-from gateway.sessions.sealing import Sealer
 from gateway.sessions.session import Limits, Tokens
 from gateway.storage.memory import MemoryStore
 

@@ -2,6 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.sealing.sealer import Sealer
 from gateway.sessions.record import (
     Record,
     describe,
@@ -16,7 +17,6 @@ from gateway.sessions.record import (
     unpack,
     user_indexes,
 )
-from gateway.sessions.sealing import Sealer
 from gateway.sessions.session import Session, Tokens, with_tokens
 from gateway.sessions.ticket import Ticket, new_ticket
 from tests.sessions.conftest import SECRET, make_identity

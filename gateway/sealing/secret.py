@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.errors import SettingsError, StoreUnavailableError
-from gateway.sessions.sealing import MIN_SECRET_BYTES
+from gateway.sealing.sealer import MIN_SECRET_BYTES
 
 _FILE_NAME = "secret"
 # How many secrets a rotation keeps: the new one, and those old sessions are sealed under.

@@ -9,13 +9,13 @@ from functools import partial
 from typing import Protocol
 
 from gateway import responses
-from gateway.audit import Entry
 from gateway.authn.cross_site import is_cross_site
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.message.sent_form import LOST, SentForm, read_sent_form
+from gateway.pipeline.verdict import Answer, Serve
+from gateway.record.audit import Entry
 from gateway.responses import Admission
-from gateway.verdict import Answer, Serve
 
 MAX_KEPT_BYTES = 65536
 

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from gateway.reload import STILL_S, Watch, as_started, needs_restart
+from gateway.assembly.reload import STILL_S, Watch, as_started, needs_restart
 from gateway.settings.load import load
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
 
-from gateway.metrics import COUNTERS, HISTOGRAMS, Histogram, Metrics
+from gateway.record.metrics import COUNTERS, HISTOGRAMS, Histogram, Metrics
 
 Label = str | tuple[object, ...]
 

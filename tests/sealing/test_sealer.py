@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.sessions.sealing import Sealer, structured
+from gateway.sealing.sealer import Sealer, structured
 
 OLD, NEW, OTHER = (bytes([n]) * 32 for n in range(3))
 

@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.audit import Entry
 from gateway.errors import GatewayError
 from gateway.forward.exchange import Outbound
 from gateway.message.head import RequestHead
 from gateway.message.request import Request
 from gateway.message.response import Response
+from gateway.record.audit import Entry
 
 Handler = Callable[[Request, bytes], Awaitable[Response]]
 

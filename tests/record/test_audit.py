@@ -7,12 +7,12 @@ from urllib.parse import parse_qs, urlsplit
 import aiohttp
 import pytest
 
-from gateway.audit import AuditWriter, Entry, Lines
 from gateway.errors import StoreUnavailableError
 from gateway.message.fields import Fields
 from gateway.message.request import Request
 from gateway.message.target import parse_target
 from gateway.model import Identity
+from gateway.record.audit import AuditWriter, Entry, Lines
 from tests.fixtures.demo import sign_in_at_demo_provider
 from tests.fixtures.network import take_free_port
 

@@ -2,9 +2,9 @@
 
 import pickle
 
-from gateway.metrics import Metrics
-from gateway.metrics_sum import Snapshot, add
-from gateway.metrics_text import exposition
+from gateway.record.metrics import Metrics
+from gateway.record.metrics_sum import Snapshot, add
+from gateway.record.metrics_text import exposition
 
 
 def worker(requests, sessions=3.0, reloaded=1.0, tunnels=0):

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from math import ceil
 
 from gateway import responses
-from gateway.audit import Entry
 from gateway.authn import Authenticated, Outcome, Rejected
 from gateway.authn.cross_site import is_cross_site
 from gateway.errors import GatewayError, InternalError
@@ -15,9 +14,10 @@ from gateway.message.response import FieldList, Response
 from gateway.model import ANONYMOUS, Deny, Identity
 from gateway.mutate import outbound
 from gateway.mutate.owners import CookieOwners, OwnedCookies
-from gateway.plan import RoutePlan, UpstreamPlan
+from gateway.pipeline.route_plan import RoutePlan, UpstreamPlan
+from gateway.pipeline.verdict import Answer, Verdict
+from gateway.record.audit import Entry
 from gateway.sessions.session import Session
-from gateway.verdict import Answer, Verdict
 
 # RFC 9110, section 9.2.2.
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})

@@ -11,14 +11,14 @@ from gateway.authz.access import compile_access
 from gateway.endpoints.protected_resource import TOKEN_KINDS, WELL_KNOWN, ProtectedResource
 from gateway.forward.response import ResponseRules
 from gateway.forward.upstream import Address, Timeouts, Upstream, tls_context
-from gateway.intake import Hosts
 from gateway.limits import RateLimiter, RateTable
 from gateway.mutate.cookies import OwnNames
 from gateway.mutate.identity import AssertionRules, IdentityFields, Sign
 from gateway.mutate.outbound import FieldRules
 from gateway.mutate.owners import CookieOwners
 from gateway.mutate.templates import PRESETS, Template, compile_template, literal
-from gateway.plan import RoutePlan, UpstreamPlan
+from gateway.pipeline.read import Hosts
+from gateway.pipeline.route_plan import RoutePlan, UpstreamPlan
 from gateway.responses import Admission
 from gateway.routing.deprecation import deprecation_of
 from gateway.routing.route import Route, covers

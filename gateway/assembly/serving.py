@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import partial
 
 from gateway.accounts.manager import Accounts
-from gateway.audit import AuditWriter
-from gateway.authn import AUTHENTICATORS, GUARDED, Authenticator, Parts, authenticate_all
-from gateway.authn.bearer import BearerAuthenticator
-from gateway.authn.session import SessionAuthenticator, authenticator_of
-from gateway.compose import (
+from gateway.assembly.apps import (
+    apps_of,
+    authorization_server,
+    token_limits,
+    token_settings,
+)
+from gateway.assembly.routes import (
     hosts_of,
     key_field,
     metadata_path,
@@ -20,12 +22,9 @@ from gateway.compose import (
     upstreams_of,
     wanted_claims,
 )
-from gateway.compose_apps import (
-    apps_of,
-    authorization_server,
-    token_limits,
-    token_settings,
-)
+from gateway.authn import AUTHENTICATORS, GUARDED, Authenticator, Parts, authenticate_all
+from gateway.authn.bearer import BearerAuthenticator
+from gateway.authn.session import SessionAuthenticator, authenticator_of
 from gateway.credentials.keys import ApiKeys
 from gateway.credentials.once import Once
 from gateway.credentials.tokens import Tokens
@@ -39,25 +38,26 @@ from gateway.forward.upstream import Upstream
 from gateway.limits import RateTable
 from gateway.message.request import Request
 from gateway.message.response import FieldList
-from gateway.metrics import Metrics
 from gateway.model import Identity
+from gateway.mutate.signer import AssertionSigner
+from gateway.mutate.trace import request_ids, traceparents
 from gateway.oidc.bearer_issuer import BearerIssuer
 from gateway.oidc.configured import register
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.provider import Provider
-from gateway.passage import SessionTools
-from gateway.pipeline import Pipeline, Tools
+from gateway.pipeline.admit import SessionTools
+from gateway.pipeline.pipeline import Pipeline, Tools
+from gateway.record.audit import AuditWriter
+from gateway.record.metrics import Metrics
 from gateway.responses import Admission
 from gateway.routing.table import build_table
+from gateway.sealing.secret import server_secrets
 from gateway.sessions import Limits, Sealer, SessionManager
 from gateway.sessions.kinds import EveryKind, token_store
-from gateway.sessions.secret import server_secrets
 from gateway.sessions.session import Session
 from gateway.settings.schema import Settings
-from gateway.signer import AssertionSigner
 from gateway.storage.location import is_networked
 from gateway.storage.store import Store
-from gateway.trace import request_ids, traceparents
 
 clock: Callable[[], float] = time.time  # noqa: TID251 - here the clock is chosen
 

@@ -1,4 +1,4 @@
-"""The numbers of `gateway.metrics` as Prometheus reads them; imported at the first scrape."""
+"""The numbers of `metrics` as Prometheus reads them; imported at the first scrape."""
 
 from collections.abc import Iterable
 
@@ -11,7 +11,7 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from gateway.metrics import BOUNDS, COUNTERS, GAUGES, HISTOGRAMS, Histogram, Metrics
+from gateway.record.metrics import BOUNDS, COUNTERS, GAUGES, HISTOGRAMS, Histogram, Metrics
 
 
 def collect(metrics: Metrics) -> Iterable[Metric]:

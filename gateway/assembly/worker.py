@@ -7,7 +7,9 @@ from functools import partial
 from pathlib import Path
 
 from gateway.accounts.manager import load_accounts
-from gateway.assembly import (
+from gateway.assembly.apps import app_providers, token_limits, token_settings
+from gateway.assembly.routes import client_limits, wanted_claims
+from gateway.assembly.serving import (
     Lasting,
     bearer_of,
     clock,
@@ -19,20 +21,19 @@ from gateway.assembly import (
     sealer_of,
     tokens_of,
 )
-from gateway.audit import AuditWriter
+from gateway.assembly.session_refresh import Refreshes
+from gateway.assembly.token_revocation import Revocations
 from gateway.authn.bearer import BearerAuthenticator
-from gateway.compose import client_limits, wanted_claims
-from gateway.compose_apps import app_providers, token_limits, token_settings
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
-from gateway.endpoints.refreshes import Refreshes
-from gateway.endpoints.revocations import Revocations
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.limits import RateTable
-from gateway.metrics import Metrics
-from gateway.metrics_sum import Snapshot, add
+from gateway.mutate.signer import load_signer
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.provider import Provider
+from gateway.record.audit import AuditWriter
+from gateway.record.metrics import Metrics
+from gateway.record.metrics_sum import Snapshot, add
 from gateway.server.addresses import listening
 from gateway.server.admin import Admin, AdminListener, Names, serve_admin
 from gateway.server.front import Front
@@ -41,7 +42,6 @@ from gateway.server.place import ALONE, Place
 from gateway.sessions import SessionManager
 from gateway.sessions.kinds import EveryKind
 from gateway.settings.schema import Settings
-from gateway.signer import load_signer
 from gateway.storage import open_store
 from gateway.storage.measured import MeasuredStore
 from gateway.storage.sweeper import sweep_forever
@@ -218,7 +218,7 @@ class Gateway:
         return Snapshot.of(lasting.metrics)
 
     async def _exposition(self) -> bytes:
-        from gateway.metrics_text import exposition  # With prometheus_client: not to start.
+        from gateway.record.metrics_text import exposition  # With prometheus_client: not to start.
 
         # Tens of milliseconds: not on the loop that proxies.
         return await asyncio.to_thread(exposition, add([await self.numbers()]))

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gateway.audit import Entry
 from gateway.errors import MalformedRequestError
 from gateway.message import forwarded
 from gateway.message.head import RequestHead, canonical_host, glimpse
 from gateway.message.request import Request
 from gateway.message.target import Target, parse_target, split_absolute_form
+from gateway.record.audit import Entry
 
 _NOTHING = Target(b"", "", "", ("",))
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.mailbox import a_labels, read_mailbox
+from gateway.message.mailbox import a_labels, read_mailbox
 
 INVISIBLE = [
     *("\u200b", "\u200e", "\u202e", "\u2066", "\u061c", "\ufeff", "\u00ad"),

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from functools import partial
 
 from gateway import responses
-from gateway.audit import AuditWriter, Entry, Lines
 from gateway.authn import (
     Authenticated,
     NotPresented,
@@ -36,17 +35,19 @@ from gateway.errors import (
     UnknownHostError,
 )
 from gateway.forward.exchange import Outbound
-from gateway.intake import Hosts, Intake
-from gateway.kept_form import sign_in_first
 from gateway.message import forwarded
 from gateway.message.head import RequestHead
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
-from gateway.metrics import NO_ROUTE, Metrics
 from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
 from gateway.mutate.templates import is_sendable
-from gateway.passage import Passage, SessionTools
-from gateway.plan import RoutePlan
+from gateway.pipeline.admit import Passage, SessionTools
+from gateway.pipeline.kept_form import sign_in_first
+from gateway.pipeline.read import Hosts, Intake
+from gateway.pipeline.route_plan import RoutePlan
+from gateway.pipeline.verdict import Answer, Handler, Serve, Verdict
+from gateway.record.audit import AuditWriter, Entry, Lines
+from gateway.record.metrics import NO_ROUTE, Metrics
 from gateway.responses import Admission
 from gateway.routing.deprecation import Deprecation, client_name
 from gateway.routing.route import (
@@ -57,7 +58,6 @@ from gateway.routing.route import (
     names_well_known,
 )
 from gateway.routing.table import RouteTable
-from gateway.verdict import Answer, Handler, Serve, Verdict
 
 _log = logging.getLogger(__name__)
 

@@ -3,8 +3,8 @@ import multiprocessing
 import pytest
 
 from gateway.errors import SettingsError
-from gateway.sessions.sealing import Sealer
-from gateway.sessions.secret import (
+from gateway.sealing.sealer import Sealer
+from gateway.sealing.secret import (
     configured_secrets,
     kept_secrets,
     rotate_kept_secret,

@@ -10,7 +10,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from gateway.accounts.manager import load_accounts
-from gateway.assembly import (
+from gateway.assembly.apps import app_providers
+from gateway.assembly.routes import client_limits
+from gateway.assembly.serving import (
     Lasting,
     bearer_of,
     clock,
@@ -19,29 +21,27 @@ from gateway.assembly import (
     providers_of,
     tokens_of,
 )
-from gateway.audit import AuditWriter, Entry
 from gateway.authn import Authenticated, Outcome
 from gateway.authn.pretended import PretendedAuthenticator
-from gateway.compose import client_limits
-from gateway.compose_apps import app_providers
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
 from gateway.errors import GatewayError, MalformedRequestError, ProviderUnavailableError
 from gateway.limits import RateTable
 from gateway.message.forwarded import canonical_address
-from gateway.metrics import Metrics
 from gateway.model import Identity
+from gateway.mutate.signer import load_signer
 from gateway.oidc.http import Answer as ProviderAnswer
 from gateway.oidc.http import ProviderHttp
-from gateway.pipeline import Pipeline
+from gateway.pipeline.pipeline import Pipeline
+from gateway.pipeline.verdict import Answer, Verdict
+from gateway.record.audit import AuditWriter, Entry
+from gateway.record.metrics import Metrics
+from gateway.sealing.sealer import MIN_SECRET_BYTES
 from gateway.server.front import ClientLimits
 from gateway.server.heads import Heads
 from gateway.sessions import Sealer, SessionManager
-from gateway.sessions.sealing import MIN_SECRET_BYTES
 from gateway.settings.schema import Settings
-from gateway.signer import load_signer
 from gateway.storage.memory import MemoryStore
-from gateway.verdict import Answer, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
 from gateway.errors import StoreUnavailableError
-from gateway.sessions.sealing import Sealer
-from gateway.sessions.secret import sealed_under_another
+from gateway.sealing.sealer import Sealer
+from gateway.sealing.secret import sealed_under_another
 from gateway.storage.store import Store
 
 _PURPOSE = "assertion-key"

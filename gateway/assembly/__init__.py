@@ -1,0 +1,1 @@
+"""Settings become a running gateway, and a running gateway takes new settings."""

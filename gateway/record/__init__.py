@@ -1,0 +1,1 @@
+"""One event a request, whatever happened: the audit line and the metrics."""

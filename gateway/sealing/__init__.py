@@ -1,0 +1,1 @@
+"""Sealing with keys that derive from the server's secret."""

@@ -97,7 +97,7 @@ def trees_of(arguments: Namespace) -> dict[str, Path]:
     compiled: Path | None = arguments.compiled
     if compiled is None:
         return {"gatepost, interpreted": ROOT}
-    if not any(compiled.glob("gateway/message/head.*.so")):
+    if not any(compiled.glob("gateway/message/request_head.*.so")):
         sys.exit(f"{compiled} is not compiled: run `make compile`")
     return {"gatepost": compiled.resolve(), "gatepost, interpreted": ROOT}
 

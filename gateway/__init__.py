@@ -7,5 +7,5 @@ def build() -> str:
     """How the request's path runs: "compiled", from extension modules, or "interpreted"."""
     from importlib.util import find_spec
 
-    head = find_spec("gateway.message.head")
+    head = find_spec("gateway.message.request_head")
     return "interpreted" if head is None or str(head.origin).endswith(".py") else "compiled"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import gateway
-from gateway.message import head
+from gateway.message import request_head
 from tests.fixtures.compiling import compile_script, extension_modules
 
 ROOT = Path(__file__).parents[1]
@@ -20,7 +20,7 @@ COMPILED = os.environ.get("GATEPOST_COMPILED") == "1"
 def test_the_tests_run_what_they_are_said_to_run():
     """`make test-compiled` sets GATEPOST_COMPILED, and nothing else does."""
     assert Path(gateway.__file__).is_relative_to(ROOT)
-    assert head.__file__.endswith(".so" if COMPILED else ".py")
+    assert request_head.__file__.endswith(".so" if COMPILED else ".py")
 
 
 @pytest.mark.parametrize("module", extension_modules.MODULES)
@@ -98,7 +98,7 @@ def test_the_tree_itself_is_never_the_target(tree):
 
 def test_the_stamp_names_every_source_of_the_gateway(tree):
     (tree / "gateway" / "message").mkdir(parents=True)
-    source = tree / "gateway" / "message" / "head.py"
+    source = tree / "gateway" / "message" / "target.py"
     source.write_text("a = 1\n")
     before = compile_script.digest(tree)
     source.write_text("a = 2\n")

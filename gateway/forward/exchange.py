@@ -24,19 +24,18 @@ from gateway.forward.response import (
 from gateway.forward.upstream import Connection, Upstream
 from gateway.message.body import Body, body_reader
 from gateway.message.chunked import encode_chunk, encode_end
+from gateway.message.field_lines import HeadError
 from gateway.message.fields import Field
-from gateway.message.head import (
-    CHUNKED,
-    UNTIL_CLOSE,
+from gateway.message.framing import CHUNKED, UNTIL_CLOSE
+from gateway.message.request_head import RequestFields
+from gateway.message.response import Response
+from gateway.message.response_head import (
     BareLinesError,
-    HeadError,
-    RequestFields,
     ResponseHead,
     ends_lines_bare,
     parse_response_head,
     with_strict_lines,
 )
-from gateway.message.response import Response
 
 _MAX_HEAD_BYTES = 65536
 # A hint or two are usual; an app that reports progress (102) does so every few seconds.

@@ -5,7 +5,8 @@ from functools import lru_cache
 from typing import Protocol
 
 from gateway.message.fields import Field, fold
-from gateway.message.head import CHUNKED, UNTIL_CLOSE, ResponseHead
+from gateway.message.framing import CHUNKED, UNTIL_CLOSE
+from gateway.message.response_head import ResponseHead
 
 # RFC 9110, section 7.6.1: these belong to one connection and are never forwarded.
 HOP_BY_HOP = frozenset(

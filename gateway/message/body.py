@@ -4,7 +4,7 @@ from typing import Protocol
 
 from gateway.message.chunked import ChunkedDecoder
 from gateway.message.fields import Field
-from gateway.message.head import CHUNKED, UNTIL_CLOSE
+from gateway.message.framing import CHUNKED, UNTIL_CLOSE
 
 
 class Body(Protocol):

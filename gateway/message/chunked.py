@@ -2,8 +2,8 @@
 
 import re
 
+from gateway.message.field_lines import HeadError, parse_field_lines
 from gateway.message.fields import Field
-from gateway.message.head import HeadError, parse_field_lines
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]++"
 _QUOTED = rb'"(?:[\t !#-\[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*+"'

@@ -15,7 +15,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 
 from gateway.errors import MalformedRequestError
 from gateway.message.fields import Fields
-from gateway.message.head import canonical_host
+from gateway.message.request_head import canonical_host
 
 Address = IPv4Address | IPv6Address
 Networks = tuple[IPv4Network | IPv6Network, ...]

@@ -11,9 +11,10 @@ from gateway.message.forwarded import (
     forwarded_so_far,
     traceparent_of,
 )
-from gateway.message.head import CHUNKED, RequestFields
+from gateway.message.framing import CHUNKED
 from gateway.message.names import CONNECTION_NAMES, is_identity_name
 from gateway.message.request import Request
+from gateway.message.request_head import RequestFields
 
 _NEVER_TRAILERS = frozenset({b"authorization", b"trailer"})
 

@@ -36,8 +36,8 @@ from gateway.errors import (
 )
 from gateway.forward.exchange import Outbound
 from gateway.message import forwarded
-from gateway.message.head import RequestHead
 from gateway.message.request import Request
+from gateway.message.request_head import RequestHead
 from gateway.message.response import FieldList, Response
 from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
 from gateway.mutate.templates import is_sendable

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from gateway.errors import MalformedRequestError
 from gateway.message import forwarded
-from gateway.message.head import RequestHead, canonical_host, glimpse
 from gateway.message.request import Request
+from gateway.message.request_head import RequestHead, canonical_host, glimpse
 from gateway.message.target import Target, parse_target, split_absolute_form
 from gateway.record.audit import Entry
 

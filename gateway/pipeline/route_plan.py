@@ -8,8 +8,8 @@ from gateway.authn.foreign import Foreign
 from gateway.authz.access import Access
 from gateway.forward.upstream import Upstream
 from gateway.limits import RateLimiter
-from gateway.message.head import RequestFields
 from gateway.message.request import Request
+from gateway.message.request_head import RequestFields
 from gateway.mutate.cookies import MARK, OwnNames, cookies_to_app
 from gateway.mutate.identity import IdentityFields
 from gateway.mutate.outbound import (

@@ -6,8 +6,8 @@ from typing import Protocol
 
 from gateway.errors import GatewayError
 from gateway.forward.exchange import Outbound
-from gateway.message.head import RequestHead
 from gateway.message.request import Request
+from gateway.message.request_head import RequestHead
 from gateway.message.response import Response
 from gateway.record.audit import Entry
 

@@ -13,8 +13,8 @@ from typing import IO, Any
 import orjson
 
 from gateway.errors import GatewayError
-from gateway.message.head import RequestFields
 from gateway.message.request import Request
+from gateway.message.request_head import RequestFields
 from gateway.model import ANONYMOUS, Identity
 
 # What JSON need not escape and readers take for the end of a line, or terminals for a command.

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from gateway.errors import GatewayError
-from gateway.message.head import RequestHead
 from gateway.message.request import Request
+from gateway.message.request_head import RequestHead
 from gateway.message.response import Response
 from gateway.message.target import parse_target
 from gateway.pipeline.verdict import Answer, Serve, Verdict
@@ -174,7 +174,7 @@ async def serve_admin(admin: Admin, address: Address, clock: Clock) -> AdminList
 
 
 def _no_fields() -> "RequestHead":
-    from gateway.message.head import parse_request_head
+    from gateway.message.request_head import parse_request_head
 
     return parse_request_head(b"GET / HTTP/1.0\r\n")
 

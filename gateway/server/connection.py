@@ -21,9 +21,10 @@ from gateway.errors import (
 )
 from gateway.forward.exchange import Exchange, Outbound
 from gateway.message.body import Body, body_reader
+from gateway.message.field_lines import HeadError
 from gateway.message.fields import Field
 from gateway.message.forwarded import UNIX_PEER, canonical_address
-from gateway.message.head import HeadError, RequestHead
+from gateway.message.request_head import RequestHead
 from gateway.message.response import Response
 from gateway.pipeline.verdict import Answer, Serve, Verdict
 from gateway.record.audit import Entry

@@ -6,7 +6,7 @@ from gateway.errors import (
     MalformedRequestError,
     TargetTooLongError,
 )
-from gateway.message.head import (
+from gateway.message.request_head import (
     REMEMBERED_BYTES,
     RequestFields,
     RequestHead,

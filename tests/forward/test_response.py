@@ -1,7 +1,8 @@
 import pytest
 
 from gateway.forward.response import ResponseRules, body_length, framing_line, without_framing
-from gateway.message.head import CHUNKED, UNTIL_CLOSE, parse_response_head
+from gateway.message.framing import CHUNKED, UNTIL_CLOSE
+from gateway.message.response_head import parse_response_head
 
 
 def head_of(*lines, status=200):

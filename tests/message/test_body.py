@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.message.body import body_reader
-from gateway.message.head import CHUNKED, UNTIL_CLOSE
+from gateway.message.framing import CHUNKED, UNTIL_CLOSE
 
 
 def test_an_empty_body_needs_no_reader():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.message.chunked import ChunkedDecoder, encode_chunk, encode_end
-from gateway.message.head import HeadError
+from gateway.message.field_lines import HeadError
 from tests.fixtures.fuzzing import BUDGET, bitten, made_up
 
 

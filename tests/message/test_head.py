@@ -6,15 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import MalformedRequestError
+from gateway.message.field_lines import HeadError
 from gateway.message.fields import fold
-from gateway.message.head import (
-    CHUNKED,
-    UNTIL_CLOSE,
-    HeadError,
-    canonical_host,
-    parse_request_head,
-    parse_response_head,
-)
+from gateway.message.framing import CHUNKED, UNTIL_CLOSE
+from gateway.message.request_head import canonical_host, parse_request_head
+from gateway.message.response_head import parse_response_head
 from tests.fixtures.fuzzing import BUDGET, bitten, made_up
 
 H = b"Host: a.test\r\n"

@@ -3,8 +3,8 @@
 import pytest
 
 from gateway.message.fields import Fields
-from gateway.message.head import parse_request_head
 from gateway.message.request import Request
+from gateway.message.request_head import parse_request_head
 from gateway.message.target import parse_target
 from gateway.mutate.outbound import (
     FieldRules,

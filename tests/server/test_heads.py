@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.errors import HeadTooLargeError, MalformedRequestError
-from gateway.message.head import parse_request_head
+from gateway.message.request_head import parse_request_head
 from gateway.server.heads import Heads
 
 FIELDS = b"\r\nHost: notes.example.com\r\nAccept: */*\r\n\r\n"

@@ -1,0 +1,110 @@
+"""Field lines of a head or a trailer section, read strictly (RFC 9112, section 5).
+
+Refuses what two servers could read apart: bare LF, a space before the colon, folded lines, control
+characters.
+"""
+
+import re
+
+from gateway.message.fields import Field
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
+# The name of each line that is a whole and well-formed field line, and no other's, where no line
+# feed stands alone.  Possessive: a line either is one or is not, with no second try.
+_NAME = re.compile(rb"^(" + _TOKEN + rb"++):[\t\x20-\x7e\x80-\xff]*+\r\n", re.MULTILINE)
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+class HeadError(ValueError):
+    """The head, or a trailer section, is not well-formed.
+
+    The message names the fault, and quotes nothing that was sent.
+    """
+
+
+def parse_field_lines(block: bytes) -> tuple[Field, ...]:
+    """Split field lines, each ending in CRLF, into (name, value) pairs without outer white space.
+
+    Raises:
+        HeadError: A line is not ``name:value``, or a control character is in it.
+    """
+    names, lines = split_fields(block)
+    fields = zip(names, lines, strict=True)
+    return tuple([(name, line[len(name) + 1 :].strip(b" \t")) for name, line in fields])
+
+
+def split_fields(block: bytes) -> tuple[list[bytes], list[bytes]]:
+    """The names, and the whole lines without their ends, of well-formed field lines.
+
+    Raises:
+        HeadError: As `parse_field_lines`.
+    """
+    lines = block.split(b"\r\n")
+    names: list[bytes] = _NAME.findall(block)
+    if lines.pop() or not len(names) == len(lines) == block.count(b"\n"):
+        raise HeadError(_field_fault(block))
+    return names, lines
+
+
+# Error messages go to the log, and a client may send a credential as a name: only these names are
+# quoted.
+_TOLD_NAMES = frozenset(
+    {
+        b"accept",
+        b"accept-encoding",
+        b"accept-language",
+        b"authorization",
+        b"cache-control",
+        b"connection",
+        b"content-disposition",
+        b"content-length",
+        b"content-type",
+        b"cookie",
+        b"date",
+        b"etag",
+        b"expires",
+        b"host",
+        b"last-modified",
+        b"location",
+        b"origin",
+        b"proxy-authorization",
+        b"referer",
+        b"server",
+        b"set-cookie",
+        b"transfer-encoding",
+        b"user-agent",
+        b"www-authenticate",
+        b"x-api-key",
+        b"x-powered-by",
+    }
+)
+
+
+def _field_fault(block: bytes) -> str:
+    """Which field is not well-formed, and how."""
+    for number, line in enumerate(block.split(b"\r\n"), start=1):
+        if _NAME.fullmatch(line + b"\r\n") is None:
+            return f"{which_field(number, line)}: {_one_fault(line)}"
+    return "a line feed without a carriage return"
+
+
+def which_field(number: int, line: bytes) -> str:
+    """A field's place, from 1, and its name if that is well known; for the log."""
+    name = line.partition(b":")[0].strip(b" \t").lower()
+    return f"field {number}" + (f" ({name.decode()})" if name in _TOLD_NAMES else "")
+
+
+def _one_fault(line: bytes) -> str:
+    name, colon, value = line.partition(b":")
+    if line.startswith((b" ", b"\t")):
+        return "a folded line"
+    if b"\n" in line:
+        return "a line feed without a carriage return"
+    if not colon:
+        return "no colon"
+    if name.endswith((b" ", b"\t")):
+        return "a space before the colon"
+    if re.fullmatch(_TOKEN + rb"+", name) is None:
+        return "a character in its name that no name has"
+    control = _CONTROL.search(value)
+    return "not well-formed" if control is None else f"the control character 0x{control[0].hex()}"

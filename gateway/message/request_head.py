@@ -1,0 +1,272 @@
+"""The head of an HTTP/1.1 request, read strictly (RFC 9112, sections 2, 3 and 6).
+
+Refuses every head that two servers could read apart; see `field_lines` and `framing`.
+"""
+
+import re
+from typing import Final
+
+from gateway.errors import MalformedRequestError
+from gateway.message.field_lines import HeadError, parse_field_lines
+from gateway.message.fields import Fields, fold
+from gateway.message.framing import UNTIL_CLOSE, framed_length
+
+# No method has lower case, but some apps read "post" as POST (Django, Werkzeug), past any rule that
+# is for POST.
+_METHOD = rb"[!#$%&'*+\-.^_`|~0-9A-Z]{1,64}"
+_REQUEST_LINE = re.compile(rb"(" + _METHOD + rb") ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])")
+# RFC 3986, section 3.2.2, less userinfo; letters beyond ASCII have no place on the wire.
+_HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+_METHODS = {m.encode(): m for m in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
+# A WSGI or CGI upstream reads "Content_Length" as Content-Length (see `fold`).
+_FRAMING = frozenset({b"content-length", b"transfer-encoding", b"host"})
+# RFC 9110, section 5.3: these may appear once; two of them are two readings.
+_ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"upgrade")
+# What flows after these upgrades is a second HTTP that no rule has judged: h2c (RFC 7540, section
+# 3.2) and TLS (RFC 2817), which CUPS takes wherever "TLS/" is in the value.
+_SECOND_HTTP = re.compile(rb"h2|http|tls", re.IGNORECASE)
+# A longer block of fields is read anew each time: it is unlikely to come again.
+REMEMBERED_BYTES = 4096
+_REMEMBERED_LINES, _REMEMBERED_LINE_BYTES = 1024, 256
+_REMEMBERED_BLOCKS, _REMEMBERED_SEEN = 512, 4096
+
+
+class RequestFields:
+    """The fields of a request, and what they say of its host, body and connection.  Immutable.
+
+    Attributes:
+        host: The Host field in lower case, without trailing dot and default port; ``""`` when
+            absent, which only HTTP/1.0 may be.
+        length: Content-Length, 0 when there is no body, or `CHUNKED`.
+        connection: Lower-cased tokens of Connection.
+        upgrade: The protocol asked for, when Connection asks for it too and no body follows; else
+            ``b""``.
+        expects_continue: Whether the client waits for ``100 Continue`` before its body.
+    """
+
+    __slots__ = ("connection", "expects_continue", "fields", "host", "length", "upgrade")
+
+    def __init__(
+        self,
+        fields: Fields,
+        host: str,
+        length: int,
+        connection: frozenset[bytes],
+        upgrade: bytes,
+        *,
+        expects_continue: bool,
+    ) -> None:
+        self.fields = fields
+        self.host = host
+        self.length = length
+        self.connection = connection
+        self.upgrade = upgrade
+        self.expects_continue = expects_continue
+
+
+class RequestHead:
+    """A request line and the fields below it; `target` is as sent.  Immutable."""
+
+    __slots__ = ("http_1_0", "method", "of", "target")
+
+    def __init__(self, method: str, target: bytes, http_1_0: bool, of: RequestFields) -> None:
+        self.method = method
+        self.target = target
+        self.http_1_0 = http_1_0
+        self.of = of
+
+
+def parse_request_head(head: bytes) -> RequestHead:
+    """Read `head`, which ends with the CRLF of its last line (the empty line already cut off).
+
+    Raises:
+        MalformedRequestError: The head is not well-formed, or its framing is in doubt.
+    """
+    line, _, block = head.partition(b"\r\n")
+    method, target, http_1_0 = parse_request_line(line)
+    try:
+        read = _read_fields if len(block) > REMEMBERED_BYTES else _remembered_fields
+        of = read(block, http_1_0)
+    except HeadError as error:
+        raise MalformedRequestError(str(error)) from error
+    return RequestHead(method, target, http_1_0, of)
+
+
+def parse_request_line(line: bytes) -> tuple[str, bytes, bool]:
+    """The method, the target as sent, and whether the version is HTTP/1.0.
+
+    Raises:
+        MalformedRequestError: `line` is not a request line.
+    """
+    known = _KNOWN_LINES.get(line)
+    if known is None:
+        known = _read_request_line(line)
+        if len(line) <= _REMEMBERED_LINE_BYTES:
+            if len(_KNOWN_LINES) >= _REMEMBERED_LINES:
+                _KNOWN_LINES.clear()
+            _KNOWN_LINES[line] = known
+    return known
+
+
+_KNOWN_LINES: Final[dict[bytes, tuple[str, bytes, bool]]] = {}
+
+
+def _read_request_line(line: bytes) -> tuple[str, bytes, bool]:
+    match = _REQUEST_LINE.fullmatch(line)
+    if match is None:
+        raise MalformedRequestError("not a request line: " + _line_fault(line))
+    method, target, minor = match.groups()
+    return _METHODS.get(method) or method.decode(), target, minor == b"0"
+
+
+# Every beginning of a request line, or of the empty line before one (RFC 9112, section 2.2).
+_BEGINNING = re.compile(rb"\r|" + _METHOD + rb"(?: .*)?", re.DOTALL)
+# Other protocols that reach a plain port, by their first bytes, and what to do: RFC 8446,
+# section 5.1; RFC 9113, section 3.4; and the two versions of HAProxy's PROXY protocol, of which the
+# second begins with an empty line.
+_OTHER_PROTOCOLS = (
+    (b"\x16", "a TLS handshake on a port without TLS: use http://, or set server.tls"),
+    (b"PRI * HTTP/2", "HTTP/2, which is not spoken here: have the client or proxy use HTTP/1.1"),
+    (b"PROXY ", "the PROXY protocol, which is not read here: turn it off in the proxy"),
+    (b"\r\n\0\r\nQUIT", "the PROXY protocol, which is not read here: turn it off in the proxy"),
+)
+
+
+def refuse_other_protocols(sent: bytes) -> None:
+    """Refuse the first bytes of a request's head if no method begins so.
+
+    Raises:
+        MalformedRequestError: They do not begin a request; names the protocol if it is known.
+    """
+    if sent and _BEGINNING.fullmatch(sent) is None:
+        raise MalformedRequestError("not a request line: " + _line_fault(sent))
+
+
+def glimpse(sent: bytes) -> tuple[str, Fields]:
+    """The method and the fields Accept and Sec-Fetch-* of a head that is refused.
+
+    The method is ``""`` for one that few clients send.  Read loosely, so that a refusal can be a
+    page or JSON as the client prefers: use it for nothing else.
+    """
+    lines = sent[:_GLIMPSED_BYTES].partition(b"\r\n\r\n")[0].split(b"\r\n")
+    pairs = [line.partition(b":") for line in lines[1:]]
+    fields = [
+        (name, value.strip(b" \t"))
+        for name, _, value in pairs
+        if name.lower() == b"accept" or name.lower().startswith(b"sec-fetch-")
+    ]
+    return _METHODS.get(lines[0].partition(b" ")[0], ""), Fields(fields)
+
+
+_GLIMPSED_BYTES = 65536
+
+
+def _line_fault(line: bytes) -> str:
+    """What is wrong with a request line, without quoting it: it may hold a credential."""
+    for start, what in _OTHER_PROTOCOLS:
+        if line.startswith(start):
+            return what
+    parts = line.split(b" ")
+    if re.fullmatch(_METHOD, parts[0]) is None:
+        return "no method"
+    if len(parts) != 3:  # noqa: PLR2004 - RFC 9112, section 3
+        return f"{len(parts)} parts between spaces, not 3"
+    if parts[2] not in (b"HTTP/1.0", b"HTTP/1.1"):
+        return "neither HTTP/1.0 nor HTTP/1.1"
+    return "a control character in the target" if parts[1] else "no target"
+
+
+def _read_fields(block: bytes, http_1_0: bool) -> RequestFields:
+    fields = Fields(parse_field_lines(block))
+    for name, _ in fields.items:
+        # The name as sent must be the name as folded, or an upstream that folds frames it apart.
+        folded = fold(name)
+        if folded in _FRAMING and folded != name.lower():
+            raise HeadError(f"{folded.decode()} in another spelling")
+    values = {name: fields.all(name) for name in _ONCE}
+    for name, found in values.items():
+        if len(found) > 1:
+            raise HeadError(f"more than one {name.decode()} field")
+    connection = fields.tokens(b"connection")
+    length = framed_length(values, http_1_0=http_1_0)
+    return RequestFields(
+        fields=fields,
+        host=_host(values[b"host"], http_1_0),
+        length=0 if length == UNTIL_CLOSE else length,
+        connection=connection,
+        upgrade=_upgrade(fields, length, http_1_0=http_1_0),
+        expects_continue=_expects_continue(fields, http_1_0),
+    )
+
+
+def _upgrade(fields: Fields, length: int, *, http_1_0: bool) -> bytes:
+    """The protocol to ask the upstream for, ``b""`` for none."""
+    protocols = fields.tokens(b"upgrade")
+    # RFC 9110, section 7.8: a server ignores it in HTTP/1.0, and where Connection does not name it.
+    if http_1_0 or not protocols or b"upgrade" not in fields.tokens(b"connection"):
+        return b""
+    # A server that ends a head at its Upgrade reads the body as the next request (uvicorn with
+    # httptools; aiohttp, GHSA-mfx4-hv73-q22v).
+    if length not in (0, UNTIL_CLOSE):
+        return b""
+    value = fields.all(b"upgrade")[0]
+    return b"" if _SECOND_HTTP.search(value) else value
+
+
+def _remembered_fields(block: bytes, http_1_0: bool) -> RequestFields:
+    """As `_read_fields`, which is pure, remembered for clients that repeat their fields."""
+    key = block, http_1_0
+    known = _KNOWN_FIELDS.get(key)
+    if known is None:
+        known = _read_fields(block, http_1_0)
+        # Only from the second time on: a flood of fields that never repeat must not push out those
+        # that do.
+        seen = hash(key)
+        if seen not in _SEEN_ONCE:
+            if len(_SEEN_ONCE) >= _REMEMBERED_SEEN:
+                _SEEN_ONCE.clear()
+            _SEEN_ONCE.add(seen)
+        else:
+            if len(_KNOWN_FIELDS) >= _REMEMBERED_BLOCKS:
+                _KNOWN_FIELDS.clear()
+            _KNOWN_FIELDS[key] = known
+    return known
+
+
+_KNOWN_FIELDS: Final[dict[tuple[bytes, bool], RequestFields]] = {}
+_SEEN_ONCE: Final[set[int]] = set()
+
+
+def _expects_continue(fields: Fields, http_1_0: bool) -> bool:
+    expect = fields.all(b"expect")
+    if not expect:
+        return False
+    if [value.lower() for value in expect] != [b"100-continue"]:
+        raise HeadError("Expect is not 100-continue")
+    # RFC 9110, section 10.1.1: a server ignores it in HTTP/1.0.
+    return not http_1_0
+
+
+def _host(values: list[bytes], http_1_0: bool) -> str:
+    if not values:
+        if http_1_0:
+            return ""
+        raise HeadError("no Host field")
+    host = canonical_host(values[0])
+    if host is None:
+        raise HeadError("Host is no host")
+    return host
+
+
+def canonical_host(value: bytes) -> str | None:
+    """`value` in lower case without trailing dot and default port; None if it is no host."""
+    if _HOST.fullmatch(value) is None:
+        return None
+    host = value.decode().lower()
+    name, port = host, ""
+    if not host.endswith("]"):
+        name, _, port = host.rpartition(":") if ":" in host else (host, "", "")
+    name = name.removesuffix(".")
+    if not name:
+        return None
+    return name if port in {"", "80", "443"} else f"{name}:{int(port)}"

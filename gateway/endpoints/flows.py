@@ -76,20 +76,26 @@ def keep_flow(
     request: Request, rules: CookieRules, sealer: Sealer, flow: Flow, browser: bytes
 ) -> FieldList:
     """The fields that keep `flow` with the browser and drop the oldest where it has too many."""
-    # Named after its state, so that tabs opened at the same moment do not take each other's.
-    digest = sha256(flow.state.encode()).hexdigest()[:16]
-    name = rules.own_name(request, f"{_FLOW}-{digest}")
-    value = seal(sealer, _FLOW, name, _packed(flow, browser))
-    field = rules.own_cookie(request, name, value, _KEPT_S)
+    field = _flow_cookie(request, rules, sealer, flow, browser)
     if len(field[1]) > MAX_COOKIE_BYTES:
         chars, request_id = len(flow.return_to), request.request_id
         _log.warning("%s: return_to of %d characters fits no cookie: / instead", request_id, chars)
-        return keep_flow(request, rules, sealer, replace(flow, return_to="/"), browser)
+        field = _flow_cookie(request, rules, sealer, replace(flow, return_to="/"), browser)
     readable = [kept.cookie for kept in kept_flows(request, rules, sealer)]
     dropped = readable[: max(0, len(readable) - MAX_FLOWS + 1)]
     prefix = rules.own_name(request, f"{_FLOW}-")
     unreadable = [sent for sent in names_beginning(request, prefix) if sent not in readable]
     return (field, *(rules.no_own_cookie(request, old) for old in (*dropped, *unreadable)))
+
+
+def _flow_cookie(
+    request: Request, rules: CookieRules, sealer: Sealer, flow: Flow, browser: bytes
+) -> tuple[str, str]:
+    # Named after its state, so that tabs opened at the same moment do not take each other's.
+    digest = sha256(flow.state.encode()).hexdigest()[:16]
+    name = rules.own_name(request, f"{_FLOW}-{digest}")
+    value = seal(sealer, _FLOW, name, _packed(flow, browser))
+    return rules.own_cookie(request, name, value, _KEPT_S)
 
 
 def _packed(flow: Flow, browser: bytes) -> bytes:

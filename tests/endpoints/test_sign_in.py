@@ -349,6 +349,20 @@ async def test_a_way_back_that_is_dropped_is_in_the_log(browser, hostile, page, 
     assert page not in caplog.text
 
 
+@pytest.mark.parametrize("character", ["a", '"', "\\"])
+async def test_whatever_a_step_up_asks_for_its_cookie_is_not_too_large(browser, character, caplog):
+    acr_values = " ".join([character * 200] * 10)
+
+    response = await browser.get(
+        f"/_gatepost/login/hostile?{urlencode({'acr_values': acr_values, 'return_to': '/a'})}"
+    )
+
+    assert response.status == 302
+    assert browser.set_cookies
+    assert all(len(value) <= 4096 for value in browser.set_cookies)
+    assert "return_to" not in caplog.text
+
+
 async def test_a_flow_that_cannot_be_opened_is_cleared(browser, hostile):
     browser.cookies["__Host-gatepost-flow-0000"] = "AAAA"
     browser.cookies["__Host-gatepost-flow-0001"] = "%"

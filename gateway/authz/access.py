@@ -64,11 +64,6 @@ class Access:
         """Whether a credential is read at all; a bad one is refused wherever it is."""
         return self.word not in ("public", "denied", "gone")
 
-    @property
-    def wants_identity(self) -> bool:
-        """Whether somebody must be proven to be asking."""
-        return self.word in ("signed_in", RULES)
-
 
 def compile_access(access: "str | AccessRules") -> Access:
     """The access that the configured word or rules describe.
@@ -86,19 +81,12 @@ def compile_access(access: "str | AccessRules") -> Access:
 
 
 def compile_items(settings: Iterable["ConditionSettings"]) -> tuple[Item, ...]:
-    """The items of `allow`, `deny` or `admins`.
+    """The items of `allow` or `deny`.
 
     Raises:
         ValueError: An item has no condition, or a value makes no sense in its condition.
     """
     return tuple(_compile_item(item) for item in settings)
-
-
-def admits(items: Iterable[Item], facts: Facts) -> bool:
-    """Whether any of `items` holds; nobody is admitted where nobody is signed in."""
-    if facts.identity.is_anonymous:
-        return False
-    return any(all(isinstance(r, Met) for r in item.judge(facts)) for item in items)
 
 
 def decide(access: Access, facts: Facts) -> Decision:

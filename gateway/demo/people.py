@@ -79,9 +79,3 @@ def person_named(text: str) -> Person | None:
         if person.username == username:
             return person
     return Person(f"user-{username}", username, name, f"{username}@example.com")
-
-
-def person_of(subject: str) -> Person | None:
-    """The person with `subject`; one made up goes by the user name in it, after a restart too."""
-    prefix, _, username = subject.partition("-")
-    return person_named(username) if prefix == "user" else None

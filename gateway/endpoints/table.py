@@ -40,11 +40,6 @@ class Endpoints:
         self._exact = exact
         self._named = named
 
-    @staticmethod
-    def covers(path: str) -> bool:
-        """Whether `path` belongs to the gateway, whether or not there is an endpoint."""
-        return path == PREFIX or path.startswith(PREFIX + "/")
-
     def find(self, method: str, path: str) -> Handler:
         """The handler for `path`; where there is none, one that answers 404 or 405."""
         methods = self._exact.get(path)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.authz.access import Access, Item, admits, compile_access, compile_items, decide
+from gateway.authz.access import Access, Item, compile_access, compile_items, decide
 from gateway.authz.facts import MET, Broken, Facts, Result, Unmet, Unreadable
 from gateway.message.fields import Fields
 from gateway.message.request import Request
@@ -37,20 +37,19 @@ def test_what_a_word_decides(make_facts, word, anonymous, known):
 
 
 @pytest.mark.parametrize(
-    ("access", "looks", "wants"),
+    ("access", "looks"),
     [
-        (compile_access("public"), False, False),
-        (compile_access("optional"), True, False),
-        (compile_access("signed_in"), True, True),
-        (compile_access("sign_in"), True, False),
-        (compile_access("denied"), False, False),
-        (compile_access("gone"), False, False),
-        (rules(allow=[{"user": "alice"}]), True, True),
+        (compile_access("public"), False),
+        (compile_access("optional"), True),
+        (compile_access("signed_in"), True),
+        (compile_access("sign_in"), True),
+        (compile_access("denied"), False),
+        (compile_access("gone"), False),
+        (rules(allow=[{"user": "alice"}]), True),
     ],
 )
-def test_whose_credentials_count(access, looks, wants):
+def test_whose_credentials_count(access, looks):
     assert access.looks_at_credentials is looks
-    assert access.wants_identity is wants
 
 
 RULES = [
@@ -204,24 +203,6 @@ def test_nothing_but_a_met_rule_allows(allow, deny):
         assert isinstance(decided, Deny | StepUp)
     elif not allow:
         assert decided == Allow()
-
-
-@pytest.mark.parametrize(("admins", "user", "answer"), [
-    ([{"user": "alice"}], "alice", True),
-    ([{"user": "bob"}], "alice", False),
-    ([{"user": "bob"}, {"user": "alice"}], "alice", True),
-    ([], "alice", False),
-])  # fmt: skip
-def test_who_is_admitted_by_a_list_of_conditions(make_facts, admins, user, answer):
-    items = compile_items(map(ConditionSettings.model_validate, admins))
-
-    assert admits(items, make_facts(user=user)) is answer
-    assert not admits(items, make_facts(identity=ANONYMOUS))
-
-
-@pytest.mark.parametrize("result", ANSWERS[1:])
-def test_nobody_is_admitted_on_anything_but_met(make_facts, result):
-    assert not admits((item(MET, result),), make_facts())
 
 
 def test_what_makes_no_sense_is_refused_when_it_is_compiled():

@@ -4,23 +4,7 @@ import json
 
 import pytest
 
-from gateway.endpoints.table import Endpoints
 from tests.endpoints.conftest import KEY_SET
-
-
-@pytest.mark.parametrize(
-    ("path", "ours"),
-    [
-        ("/_gatepost", True),
-        ("/_gatepost/", True),
-        ("/_gatepost/x/y", True),
-        ("/_gatepostx", False),
-        ("/", False),
-        ("/a/_gatepost", False),
-    ],
-)
-def test_the_prefix_is_a_whole_segment(path, ours):
-    assert Endpoints.covers(path) is ours
 
 
 @pytest.mark.parametrize(

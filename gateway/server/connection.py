@@ -450,7 +450,7 @@ class ClientConnection(Line):
         if instead is not None:
             # What would not go on as it is does not: less its invisible characters, the name of a
             # cookie may be that of the gateway's.  The gateway's own come last, and so count.
-            texts = [value.decode("utf-8", "replace") for value in cookies]
+            texts = [value.decode("utf-8", "surrogateescape") for value in cookies]
             fields = tuple([("Set-Cookie", text) for text in texts if text.isprintable()])
             self._answer(Response(instead.status, fields + instead.fields, instead.body))
 

@@ -357,9 +357,11 @@ async def test_no_app_sets_or_clears_a_cookie_of_ours(raw_upstream, gateway, val
     assert answer.all(b"set-cookie") == [b"app=1", b"other=2"]
 
 
-@pytest.mark.parametrize("hidden", ["\u200b", "\xad", "\xa0", "\u2028", "\t"])
+@pytest.mark.parametrize(
+    "hidden", [*(c.encode() for c in ("\u200b", "\xad", "\xa0", "\u2028", "\t")), b"\xff"]
+)
 async def test_no_app_sets_a_cookie_of_ours_as_it_signs_out(raw_upstream, gateway, hidden):
-    planted = f"gate{hidden}post=planted; Path=/x".encode()
+    planted = b"gate" + hidden + b"post=planted; Path=/x"
     upstream = await raw_upstream(
         b"HTTP/1.1 200 OK\r\nSet-Cookie: " + planted + b"\r\nContent-Length: 2\r\n\r\nok"
     )

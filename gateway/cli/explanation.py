@@ -11,7 +11,7 @@ from gateway.authz.explain import Finding, Trial, try_items
 from gateway.authz.facts import Facts
 from gateway.authz.foreign import FOREIGN_CREDENTIAL, try_foreign
 from gateway.cli.pretence import FOREIGN, Pretence, asked_of
-from gateway.forward.exchange import Outbound
+from gateway.forward.outbound import Outbound
 from gateway.pages.reasons import reason_for
 from gateway.pipeline.verdict import Answer
 from gateway.routing.route import RESERVED, Route

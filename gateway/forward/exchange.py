@@ -4,31 +4,28 @@
     client <--write------ Exchange <-- upstream_data
 
 Nothing is gathered: a piece that comes in goes out, and a side that cannot take more stops the
-other side's reading.  After ``101 Switching Protocols`` the same object is a tunnel of raw bytes.
+other side's reading.  ``101 Switching Protocols`` ends the exchange: a Tunnel takes over.
 """
 
-from collections.abc import Callable
-from typing import Protocol
-
 from gateway.errors import GatewayError
+from gateway.forward.client import Client
 from gateway.forward.errors import UpstreamFailedError, UpstreamTimeoutError
+from gateway.forward.outbound import Outbound
 from gateway.forward.response import (
     NO_BODY_STATUS,
     SWITCHING_PROTOCOLS,
-    AppCookies,
     announces_body,
     body_length,
     framing_line,
     without_framing,
 )
-from gateway.forward.upstream import Connection, Upstream
+from gateway.forward.tunnel import Ticker, Tunnel
+from gateway.forward.upstream import Connection
 from gateway.message.body import Body, body_reader
 from gateway.message.chunked import encode_chunk, encode_end
 from gateway.message.field_lines import HeadError
 from gateway.message.fields import Field
 from gateway.message.framing import CHUNKED, UNTIL_CLOSE
-from gateway.message.request_head import RequestFields
-from gateway.message.response import Response
 from gateway.message.response_head import (
     BareLinesError,
     ResponseHead,
@@ -45,106 +42,6 @@ _OK = 200
 _NO_CONTENT = 204
 
 
-class Ticker(Protocol):
-    """Coarse time: good to about a second, free to read."""
-
-    now: float
-
-
-class Client(Protocol):
-    """What an exchange needs of the connection the request came on.
-
-    Attributes:
-        http_1_0: Whether the request was HTTP/1.0, which knows no chunks and no interim answers.
-        connection_line: The Connection field of the response, ``b""`` where none is needed.
-    """
-
-    http_1_0: bool
-
-    @property
-    def connection_line(self) -> bytes:
-        """See the class."""
-
-    def write(self, data: bytes) -> None:
-        """Send `data` to the client."""
-
-    def pause_reading(self) -> None:
-        """Stop taking bytes: the upstream cannot keep up."""
-
-    def resume_reading(self) -> None:
-        """Take bytes again."""
-
-    def close_after_response(self) -> None:
-        """The connection ends with the response whose head is about to be written."""
-
-    def response_done(self) -> None:
-        """The response is whole."""
-
-    def response_failed(self, error: GatewayError) -> None:
-        """The response will never be whole."""
-
-    def response_replaced(self, cookies: list[bytes]) -> None:
-        """The app has answered, set these cookies, and the client gets another answer."""
-
-    def repeat_request(self) -> None:
-        """Nothing of an answer came: send the request once more, on a new connection."""
-
-    def tunnel_opened(self) -> None:
-        """From here on bytes are passed as they come."""
-
-    def tunnel_half_closed(self) -> None:
-        """The upstream will send no more; the client still may."""
-
-
-class Outbound:
-    """What is sent to the upstream.  Never changed.
-
-    Attributes:
-        head: The whole head, empty line included.
-        of: What the client's fields say of body, upgrade and expectation.
-        repeatable: Whether the method may be sent twice (RFC 9110, section 9.2.2).
-        trailers: Those of a trailer section that may pass.
-        owned: The app's cookies of this request; None where they are shared.
-        added: Field lines for the response, for this client alone.
-        instead: What the client gets in place of the app's answer, whatever that is.
-    """
-
-    __slots__ = (
-        "added",
-        "head",
-        "instead",
-        "method",
-        "of",
-        "owned",
-        "repeatable",
-        "trailers",
-        "upstream",
-    )
-
-    def __init__(
-        self,
-        upstream: Upstream,
-        method: str,
-        head: bytes,
-        of: RequestFields,
-        *,
-        repeatable: bool,
-        trailers: Callable[[tuple[Field, ...], RequestFields], tuple[Field, ...]],
-        owned: AppCookies | None,
-        added: bytes,
-        instead: Response | None = None,
-    ) -> None:
-        self.upstream = upstream
-        self.method = method
-        self.head = head
-        self.of = of
-        self.repeatable = repeatable
-        self.trailers = trailers
-        self.owned = owned
-        self.added = added
-        self.instead = instead
-
-
 class Exchange:
     """See the module.  Times are those of the event loop, in seconds.
 
@@ -152,15 +49,11 @@ class Exchange:
         status: Of the response passed on; 0 while nothing of it was.
         sent_at: When the request's head went out; 0 before.
         active_at: When bytes last moved, either way.
-        heard_at: When the client of a tunnel last sent something; 0 before.
-        is_tunnel: Whether the protocol was switched.
     """
 
     # Here and not in `__init__`, which runs once a request, as long as nothing changes them.
     status = 0
     sent_at = 0.0
-    heard_at = 0.0
-    is_tunnel = False
     _buffer = b""
     _chunk_out = False
     _keep = True
@@ -171,7 +64,6 @@ class Exchange:
     _sent_body = False
     _client_full = False
     _upstream_full = False
-    _half_closed = False
 
     def __init__(self, client: Client, outbound: Outbound, ticker: Ticker) -> None:
         self._client = client
@@ -211,25 +103,6 @@ class Exchange:
             self._sent_body = True
             self._connection.write_on(encode_end(trailers))
 
-    def send_raw(self, data: bytes) -> None:
-        """Pass on bytes of a tunnel."""
-        self.active_at = self.heard_at = self._ticker.now
-        if self._connection is not None:
-            self._connection.write_on(data)
-
-    def client_eof(self) -> bool:
-        """The client of a tunnel will send no more; whether the upstream still may."""
-        connection = self._connection
-        if connection is None:
-            return False
-        if self._half_closed or not connection.transport.can_write_eof():
-            self._connection = None
-            connection.transport.close()
-            return False
-        self._half_closed = True
-        connection.transport.write_eof()
-        return True
-
     def client_writable(self, *, writable: bool) -> None:
         """The client's send buffer is full, or has room again."""
         self._client_full = not writable
@@ -255,8 +128,6 @@ class Exchange:
         try:
             if self._body is not None:
                 self._pass_body(data, b"", self.status)
-            elif self.is_tunnel:
-                self._client.write(data)
             else:
                 self._take_head(data)
         except HeadError as error:
@@ -264,23 +135,13 @@ class Exchange:
 
     def upstream_eof(self) -> bool:
         """See Receiver."""
-        connection = self._connection
-        if not self.is_tunnel or self._half_closed or connection is None:
-            return False
-        if not connection.transport.can_write_eof():
-            return False
-        self._half_closed = True
-        self._client.tunnel_half_closed()
-        return True
+        return False
 
     def upstream_lost(self, *, clean: bool) -> None:
         """See Receiver."""
         if self._connection is None:
             return
-        if self.is_tunnel:
-            self._connection = None
-            self._client.response_done()
-        elif self._open_ended and clean:
+        if self._open_ended and clean:
             self._connection = None
             if self._chunk_out:
                 self._client.write(encode_end(()))
@@ -452,9 +313,12 @@ class Exchange:
         upgrade = head.value(b"upgrade")
         outbound = self._outbound
         lines = outbound.upstream.rules.lines(head, outbound.owned)
+        connection, self._connection = self._connection, None
+        assert connection is not None  # noqa: S101 - for the type checker; the head came on it
         self.status = head.status
-        self.is_tunnel = True
-        self._client.tunnel_opened()
+        self._client.tunnel_opened(
+            Tunnel(self._client, outbound.upstream, connection, self._ticker)
+        )
         line = b"HTTP/1.1" + head.line[8:] + b"\r\nConnection: Upgrade\r\nUpgrade: " + upgrade
         self._client.write(line + b"\r\n" + lines + b"\r\n" + rest)
 

@@ -8,7 +8,7 @@ from gateway import responses
 from gateway.authn import Authenticated, Outcome, Rejected
 from gateway.authn.cross_site import is_cross_site
 from gateway.errors import GatewayError, InternalError
-from gateway.forward.exchange import Outbound
+from gateway.forward.outbound import Outbound
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.model import ANONYMOUS, Deny, Identity

@@ -34,7 +34,7 @@ from gateway.errors import (
     MethodRefusedError,
     UnknownHostError,
 )
-from gateway.forward.exchange import Outbound
+from gateway.forward.outbound import Outbound
 from gateway.message import forwarded
 from gateway.message.request import Request
 from gateway.message.request_head import RequestHead

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.errors import GatewayError
-from gateway.forward.exchange import Outbound
+from gateway.forward.outbound import Outbound
 from gateway.message.request import Request
 from gateway.message.request_head import RequestHead
 from gateway.message.response import Response

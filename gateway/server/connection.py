@@ -19,7 +19,10 @@ from gateway.errors import (
     RequestTimeoutError,
     TooManyConnectionsError,
 )
-from gateway.forward.exchange import Exchange, Outbound
+from gateway.forward.exchange import Exchange
+from gateway.forward.outbound import Outbound
+from gateway.forward.response import SWITCHING_PROTOCOLS
+from gateway.forward.tunnel import Tunnel
 from gateway.message.body import Body, body_reader
 from gateway.message.field_lines import HeadError
 from gateway.message.fields import Field
@@ -59,8 +62,8 @@ class ClientConnection(Line):
     """See the module.
 
     Its state: `_entry` is the request under way; `_body` reads what is left of that request's
-    body; `_sink` takes it, once there is one; `_exchange` is the talk with the upstream; `_spent`
-    is the work done in this turn.
+    body; `_sink` takes it, once there is one; `_exchange` is the talk with the upstream, and
+    `_tunnel` what follows it if the protocol is switched; `_spent` is the work done in this turn.
     """
 
     __slots__ = (
@@ -78,6 +81,7 @@ class ClientConnection(Line):
         "_sink",
         "_spent",
         "_task",
+        "_tunnel",
     )
 
     def __init__(self, front: Front) -> None:
@@ -91,6 +95,7 @@ class ClientConnection(Line):
         self._sink: _Sink | None = None
         self._outbound: Outbound | None = None
         self._exchange: Exchange | None = None
+        self._tunnel: Tunnel | None = None
         self._task: asyncio.Task[None] | None = None
         self._first = True
         self._choked = False
@@ -119,9 +124,9 @@ class ClientConnection(Line):
         if self._abort_at:
             self._linger_on()
             return
-        exchange = self._exchange
-        if exchange is not None and exchange.is_tunnel:
-            exchange.send_raw(data)
+        tunnel = self._tunnel
+        if tunnel is not None:
+            tunnel.send(data)
         elif self._resting:
             self._buffer += data
         elif self._body is not None and self._sink is not None:
@@ -140,9 +145,8 @@ class ClientConnection(Line):
 
     def eof_received(self) -> bool:
         """See asyncio.Protocol.  Work under way gets a second to end: the client may be gone."""
-        exchange = self._exchange
-        if exchange is not None and exchange.is_tunnel:
-            return exchange.client_eof() and self._transport.can_write_eof()
+        if self._tunnel is not None:
+            return self._tunnel.client_eof() and self._transport.can_write_eof()
         if self._resting:
             # Only TLS tells it now, and could not send the answers to what is left.
             self._close()
@@ -165,6 +169,8 @@ class ClientConnection(Line):
             self._task.cancel()
         if self._exchange is not None:
             self._exchange.cancel()
+        if self._tunnel is not None:
+            self._tunnel.cancel()
         self._record(_CLIENT_LEFT)
         self._exchange = None
 
@@ -173,6 +179,8 @@ class ClientConnection(Line):
         self._choked = True
         if self._exchange is not None:
             self._exchange.client_writable(writable=False)
+        elif self._tunnel is not None:
+            self._tunnel.client_writable(writable=False)
 
     def resume_writing(self) -> None:
         """See asyncio.BaseProtocol."""
@@ -180,6 +188,8 @@ class ClientConnection(Line):
         self._front.let_go()
         if self._exchange is not None:
             self._exchange.client_writable(writable=True)
+        elif self._tunnel is not None:
+            self._tunnel.client_writable(writable=True)
         elif self._entry is None and not self._abort_at and not self._transport.is_closing():
             self.resume_reading()
             self._read_requests()
@@ -187,7 +197,7 @@ class ClientConnection(Line):
     @property
     def heard_at(self) -> float:
         """See Closable."""
-        return 0.0 if self._exchange is None else self._exchange.heard_at
+        return 0.0 if self._tunnel is None else self._tunnel.heard_at
 
     # What the front says.
 
@@ -204,13 +214,20 @@ class ClientConnection(Line):
             if error is not None:
                 self._exchange.cancel()
                 self.response_failed(error)
+        elif self._tunnel is not None:
+            if self._tunnel.is_overdue(now):
+                self._tunnel.cancel()
+                self.tunnel_closed()
         elif self._sink is not None and now - self._since >= self._front.limits.header_s:
             self._fail(RequestTimeoutError("the body of a form did not come"))
 
     def _is_quiet(self, now: float) -> bool:
         """Whether nothing has moved towards a client that has closed its side."""
-        exchange = self._exchange
-        since = self._since if exchange is None else max(self._since, exchange.active_at)
+        since = self._since
+        if self._exchange is not None:
+            since = max(since, self._exchange.active_at)
+        elif self._tunnel is not None:
+            since = max(since, self._tunnel.active_at)
         return now - since >= _HALF_CLOSED_S and not self._transport.get_write_buffer_size()
 
     def _tick_between_requests(self, now: float) -> None:
@@ -460,20 +477,28 @@ class ClientConnection(Line):
             self._sink = None
             self._run(self._connect(self._exchange, self._outbound))
 
-    def tunnel_opened(self) -> None:
+    def tunnel_opened(self, tunnel: Tunnel) -> None:
         """See Client."""
         entry = self._entry
         if entry is not None:
             self._front.tunnels.add(entry, self)
-            self._record(101)
+            self._record(SWITCHING_PROTOCOLS)
+            # The request stays under way, so that no other is read.
             self._entry = entry
+        self._exchange = self._sink = None
+        self._tunnel = tunnel
         self._closing = True
         self._heads.forget()
         # First, since what was read ahead may be too much for the upstream, and pause it again.
         self.resume_reading()
-        if self._buffer and self._exchange is not None:
+        if self._buffer:
             data, self._buffer = self._buffer, b""
-            self._exchange.send_raw(data)
+            tunnel.send(data)
+
+    def tunnel_closed(self) -> None:
+        """See Client."""
+        self._entry = self._tunnel = None
+        self._end()
 
     def _fail(self, error: GatewayError, instead: Response | None = None) -> None:
         """Answer a request under way with `error`, or `instead`, if it has no answer yet."""

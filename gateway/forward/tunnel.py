@@ -1,0 +1,136 @@
+"""A tunnel of raw bytes, which an exchange becomes after ``101 Switching Protocols``.
+
+Each side may close its half first.  A side that cannot take more stops the other side's reading.
+"""
+
+from typing import Protocol
+
+from gateway.forward.upstream import Connection, Upstream
+
+
+class Ticker(Protocol):
+    """Coarse time: good to about a second, free to read."""
+
+    now: float
+
+
+class TunnelClient(Protocol):
+    """The client's side of a tunnel."""
+
+    def write(self, data: bytes) -> None:
+        """Send `data` to the client."""
+
+    def pause_reading(self) -> None:
+        """Stop taking bytes: the upstream cannot keep up."""
+
+    def resume_reading(self) -> None:
+        """Take bytes again."""
+
+    def tunnel_half_closed(self) -> None:
+        """The upstream will send no more; the client still may."""
+
+    def tunnel_closed(self) -> None:
+        """The upstream's side of the tunnel is gone."""
+
+
+class Tunnel:
+    """See the module.  Times are those of the event loop, in seconds.
+
+    Attributes:
+        active_at: When bytes last moved, either way.
+        heard_at: When the client last sent something; 0 before.
+    """
+
+    __slots__ = (
+        "_client",
+        "_connection",
+        "_half_closed",
+        "_ticker",
+        "_upstream",
+        "active_at",
+        "heard_at",
+    )
+
+    def __init__(
+        self, client: TunnelClient, upstream: Upstream, connection: Connection, ticker: Ticker
+    ) -> None:
+        self._client = client
+        self._upstream = upstream
+        self._connection: Connection | None = connection
+        self._ticker = ticker
+        self._half_closed = False
+        self.active_at = ticker.now
+        self.heard_at = 0.0
+        connection.receiver = self
+
+    # From the client.
+
+    def send(self, data: bytes) -> None:
+        """Pass on what the client sent."""
+        self.active_at = self.heard_at = self._ticker.now
+        if self._connection is not None:
+            self._connection.write_on(data)
+
+    def client_eof(self) -> bool:
+        """The client will send no more; whether the upstream still may."""
+        connection = self._connection
+        if connection is None:
+            return False
+        if self._half_closed or not connection.transport.can_write_eof():
+            self._connection = None
+            connection.transport.close()
+            return False
+        self._half_closed = True
+        connection.transport.write_eof()
+        return True
+
+    def client_writable(self, *, writable: bool) -> None:
+        """The client's send buffer is full, or has room again."""
+        connection = self._connection
+        if connection is None or connection.transport.is_closing():
+            return
+        if writable:
+            connection.transport.resume_reading()
+        else:
+            connection.transport.pause_reading()
+
+    def cancel(self) -> None:
+        """Close the upstream's side at once: the client is gone, or the tunnel timed out."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._upstream.discard(connection)
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether nothing has moved for as long as the upstream's idle time-out."""
+        idle_s = self._upstream.timeouts.idle_s
+        return self._connection is not None and now - self.active_at >= idle_s
+
+    # From the upstream.
+
+    def upstream_data(self, data: bytes) -> None:
+        """See Receiver."""
+        self.active_at = self._ticker.now
+        self._client.write(data)
+
+    def upstream_eof(self) -> bool:
+        """See Receiver."""
+        connection = self._connection
+        if self._half_closed or connection is None or not connection.transport.can_write_eof():
+            return False
+        self._half_closed = True
+        self._client.tunnel_half_closed()
+        return True
+
+    def upstream_lost(self, *, clean: bool) -> None:
+        """See Receiver."""
+        del clean
+        if self._connection is not None:
+            self._connection = None
+            self._client.tunnel_closed()
+
+    def upstream_writable(self, *, writable: bool) -> None:
+        """See Receiver."""
+        if writable:
+            self._client.resume_reading()
+        else:
+            self._client.pause_reading()

@@ -88,6 +88,10 @@ MODULES = (
 LEFT_OUT = (
     "assembly/worker",
     "assembly/serving",
+    "assembly/hosts",
+    "assembly/lasting",
+    "assembly/providers",
+    "assembly/upstreams",
     "authn/foreign",
     "authn/parts",
     "authn/pretended",

@@ -25,16 +25,6 @@ def token_limits(settings: Settings) -> Limits:
     return Limits(idle_s=tokens.refresh_ttl, absolute_s=tokens.absolute_ttl)
 
 
-def app_providers(settings: Settings, providers: Mapping[str, Provider]) -> dict[str, Provider]:
-    """The provider of each app, as asked in the app's name."""
-    if settings.tokens is None:
-        return {}
-    return {
-        name: providers[client.provider].for_app(client.client_id or name)
-        for name, client in settings.tokens.clients.items()
-    }
-
-
 def apps_of(
     settings: Settings,
     providers: Mapping[str, Provider],

@@ -9,27 +9,16 @@ from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from gateway.accounts.manager import load_accounts
-from gateway.assembly.apps import app_providers
-from gateway.assembly.routes import client_limits
-from gateway.assembly.serving import (
-    Lasting,
-    bearer_of,
-    clock,
-    limits_of,
-    pipeline_of,
-    providers_of,
-    tokens_of,
-)
+from gateway.assembly.hosts import client_limits
+from gateway.assembly.lasting import load_lasting
+from gateway.assembly.providers import bearer_of
+from gateway.assembly.serving import Configuration, clock, pipeline_of
 from gateway.authn import Authenticated, Outcome
 from gateway.authn.pretended import PretendedAuthenticator
-from gateway.credentials.kept_keys import load_key_sealer
-from gateway.credentials.keys import ApiKeys
 from gateway.errors import GatewayError, MalformedRequestError, ProviderUnavailableError
 from gateway.limits import RateTable
 from gateway.message.forwarded import canonical_address
 from gateway.model import Identity
-from gateway.mutate.signer import load_signer
 from gateway.oidc.http import Answer as ProviderAnswer
 from gateway.oidc.http import ProviderHttp
 from gateway.pipeline.pipeline import Pipeline
@@ -39,7 +28,7 @@ from gateway.record.metrics import Metrics
 from gateway.sealing.sealer import MIN_SECRET_BYTES
 from gateway.server.front import ClientLimits
 from gateway.server.heads import Heads
-from gateway.sessions import Sealer, SessionManager
+from gateway.sessions import Sealer
 from gateway.settings.schema import Settings
 from gateway.storage.memory import MemoryStore
 
@@ -119,35 +108,14 @@ async def open_dry_run(settings: Settings) -> AsyncIterator[DryRun]:
 async def _pipeline(
     settings: Settings, audit: AuditWriter, worth: Mapping[str, Outcome]
 ) -> Pipeline:
-    store = MemoryStore(clock)
     sealer = Sealer((secrets.token_bytes(MIN_SECRET_BYTES),))
     http = _NoProviderHttp()
-    providers = providers_of(settings, http)
-    apps = app_providers(settings, providers)
-    accounts = await load_accounts(store, sealer)
-    lasting = Lasting(
-        store,
-        SessionManager(store, sealer, limits_of(settings), clock=clock),
-        tokens_of(settings, store, sealer),
-        await load_signer(store, sealer),
-        accounts,
-        ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock),
-        http,
-        providers,
-        apps,
-        Metrics(),
-        audit,
-        RateTable(),
+    lasting = await load_lasting(
+        settings, sealer, MemoryStore(clock), http, Metrics(), audit, RateTable(), clock
     )
-    pipeline, _ = pipeline_of(
-        settings,
-        lasting,
-        providers,
-        apps,
-        sealer,
-        bearer_of(settings, lasting),
-        judge=lambda real: PretendedAuthenticator(real, worth),
-    )
+    bearer = bearer_of(settings, http, lasting.accounts, clock)
+    config = Configuration(settings, lasting.providers, lasting.apps, sealer, bearer)
+    pipeline, _ = pipeline_of(config, lasting, lambda real: PretendedAuthenticator(real, worth))
     return pipeline
 
 

@@ -1,4 +1,4 @@
-"""Settings and what outlives them -> the pipeline that serves by them, and its parts."""
+"""Settings and what outlives them -> the pipeline that serves by them."""
 
 import os
 import time
@@ -6,26 +6,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from gateway.accounts.manager import Accounts
-from gateway.assembly.apps import (
-    apps_of,
-    authorization_server,
-    token_limits,
-    token_settings,
-)
-from gateway.assembly.routes import (
-    hosts_of,
-    key_field,
-    metadata_path,
-    protected_resource,
-    route_plans,
-    upstreams_of,
-    wanted_claims,
-)
+from gateway.assembly.apps import apps_of, authorization_server
+from gateway.assembly.hosts import hosts_of
+from gateway.assembly.lasting import Lasting
+from gateway.assembly.routes import metadata_path, protected_resource, route_plans
+from gateway.assembly.upstreams import key_field, upstream_plans, upstreams_of
 from gateway.authn import AUTHENTICATORS, GUARDED, Authenticator, Parts, authenticate_all
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.authn.session import SessionAuthenticator, authenticator_of
-from gateway.credentials.keys import ApiKeys
+from gateway.credentials.apps import Apps
 from gateway.credentials.once import Once
 from gateway.credentials.tokens import Tokens
 from gateway.endpoints.app_cookies import AppCookies
@@ -35,108 +24,125 @@ from gateway.endpoints.logout import Logout
 from gateway.endpoints.table import build_endpoints
 from gateway.endpoints.well_known import WellKnown
 from gateway.forward.upstream import Upstream
-from gateway.limits import RateTable
 from gateway.message.request import Request
 from gateway.message.response import FieldList
 from gateway.model import Identity
-from gateway.mutate.signer import AssertionSigner
 from gateway.mutate.trace import request_ids, traceparents
-from gateway.oidc.bearer_issuer import BearerIssuer
-from gateway.oidc.configured import register
-from gateway.oidc.http import ProviderHttp
 from gateway.oidc.provider import Provider
 from gateway.pipeline.admit import SessionTools
 from gateway.pipeline.pipeline import Pipeline, Tools
-from gateway.record.audit import AuditWriter
-from gateway.record.metrics import Metrics
+from gateway.pipeline.route_plan import RoutePlan
 from gateway.responses import Admission
 from gateway.routing.table import build_table
-from gateway.sealing.secret import server_secrets
-from gateway.sessions import Limits, Sealer, SessionManager
-from gateway.sessions.kinds import EveryKind, token_store
+from gateway.sessions import Sealer
+from gateway.sessions.kinds import EveryKind
 from gateway.sessions.session import Session
 from gateway.settings.schema import Settings
-from gateway.storage.location import is_networked
-from gateway.storage.store import Store
+from gateway.storage.store import Clock
 
-clock: Callable[[], float] = time.time  # noqa: TID251 - here the clock is chosen
+clock: Clock = time.time  # noqa: TID251 - here the clock is chosen
 
 
 @dataclass(frozen=True, slots=True)
-class Lasting:
-    """What outlives a configuration.
+class Configuration:
+    """Settings, and what is made of them before anything serves.
 
     Attributes:
-        sessions: Those of browsers.
-        tokens: With the sessions behind them, whether or not any are given just now.
-        providers: Those of the configuration that is served; changed in place.
-        apps: The providers as each app's name stands for them; changed in place.
+        providers: By their name.
+        by_app: The provider of each app, as asked in the app's name.
+        bearer: Judges access tokens; None where no issuer is configured.
     """
 
-    store: Store
-    sessions: SessionManager
-    tokens: Tokens
-    signer: AssertionSigner
-    accounts: Accounts
-    keys: ApiKeys
-    http: ProviderHttp
-    providers: dict[str, Provider]
-    apps: dict[str, Provider]
-    metrics: Metrics
-    audit: AuditWriter
-    rates: RateTable
+    settings: Settings
+    providers: Mapping[str, Provider]
+    by_app: Mapping[str, Provider]
+    sealer: Sealer
+    bearer: BearerAuthenticator | None
 
 
 def pipeline_of(
-    settings: Settings,
+    config: Configuration,
     lasting: Lasting,
-    providers: Mapping[str, Provider],
-    by_app: Mapping[str, Provider],
-    sealer: Sealer,
-    bearer: BearerAuthenticator | None,
-    judge: Callable[[Authenticator], Authenticator] | None = None,
+    judge: Callable[[Authenticator], Authenticator] = lambda real: real,
 ) -> tuple[Pipeline, list[Upstream]]:
-    """What serves by `settings`, and the upstreams it forwards to.
+    """What serves by `config`, and the upstreams it forwards to.
 
     `judge` puts another in the place of each authenticator of a request's credentials.
     """
-    sessions, metrics = lasting.sessions, lasting.metrics
+    settings = config.settings
+    rules, own_names = _cookie_rules(settings), _own_cookies(settings)
+    app_cookies = AppCookies(rules, config.sealer, own_names)
+    apps = _apps(config, lasting)
+    parts = Parts(
+        settings,
+        lasting.sessions,
+        config.bearer,
+        lasting.keys,
+        None if apps is None else lasting.tokens,
+    )
+    built = {kind: it for kind, build in AUTHENTICATORS.items() if (it := build(parts)) is not None}
+    authenticators = {kind: judge(it) for kind, it in built.items()}
+    # Cookies are taken from browsers even where no session is.
+    found = built.get("session")
+    browser = found if isinstance(found, SessionAuthenticator) else authenticator_of(parts)
+
+    upstreams = upstreams_of(settings, own_names)
+    to = upstream_plans(
+        settings, upstreams, app_cookies.own.names, lasting.signer.sign, app_cookies.owners
+    )
+    table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
+    plans = route_plans(settings, table, to, authenticators, lasting.rates)
+    deps = _deps(config, lasting, authenticators, rules, app_cookies, apps)
+    tools = _tools(settings, lasting, deps, plans, browser)
+    networks = settings.server.trusted_proxies
+    return Pipeline(table, plans, hosts_of(settings), networks, tools), list(upstreams.values())
+
+
+def _cookie_rules(settings: Settings) -> CookieRules:
     cookie = settings.sessions.cookie
-    own_cookies = (cookie.name.encode(), f"__Host-{cookie.name}".encode())
-    rules = CookieRules(
+    return CookieRules(
         name=cookie.name,
         domain=cookie.domain,
         same_site=cookie.same_site_sent,
         session_s=int(settings.sessions.absolute_timeout),
         partitioned=cookie.partitioned,
     )
-    app_cookies = AppCookies(rules, sealer, own_cookies)
+
+
+def _own_cookies(settings: Settings) -> tuple[bytes, ...]:
+    name = settings.sessions.cookie.name
+    return name.encode(), f"__Host-{name}".encode()
+
+
+def _apps(config: Configuration, lasting: Lasting) -> Apps | None:
+    tokens = lasting.tokens
+    once = Once(lasting.store, lambda: tokens.sessions.sealer, lasting.clock)
+    return apps_of(config.settings, config.by_app, config.bearer, tokens, once, lasting.clock)
+
+
+def _deps(
+    config: Configuration,
+    lasting: Lasting,
+    authenticators: Mapping[str, Authenticator],
+    rules: CookieRules,
+    app_cookies: AppCookies,
+    apps: Apps | None,
+) -> Deps:
+    """The parts the endpoints work with."""
+    settings = config.settings
     isolates = any(it.cookies == "isolate" for it in settings.upstreams.values())
-    once = Once(lasting.store, lambda: lasting.tokens.sessions.sealer, clock)
-    apps = apps_of(settings, by_app, bearer, lasting.tokens, once, clock)
-    parts = Parts(
-        settings=settings,
-        sessions=sessions,
-        bearer=bearer,
-        keys=lasting.keys,
-        tokens=None if apps is None else lasting.tokens,
-    )
-    built = {kind: it for kind, build in AUTHENTICATORS.items() if (it := build(parts)) is not None}
-    authenticators = built if judge is None else {kind: judge(it) for kind, it in built.items()}
-    table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
-    upstreams = upstreams_of(settings, own_cookies)
-    deps = Deps(
-        providers=providers,
-        sessions=sessions,
-        every_kind=EveryKind(sessions, lasting.tokens.sessions),
+    return Deps(
+        providers=config.providers,
+        sessions=lasting.sessions,
+        every_kind=EveryKind(lasting.sessions, lasting.tokens.sessions),
         cookies=rules,
-        clock=clock,
+        clock=lasting.clock,
         key_set=lambda: lasting.signer.document,
         store=lasting.store,
         told_of_logouts=frozenset(
             name for name, it in settings.providers.items() if it.backchannel_logout
         ),
-        on_sign_in=lambda name, outcome: count_outcome(metrics.sign_ins, name, outcome),
+        on_sign_in=partial(count_outcome, lasting.metrics.sign_ins),
         app_cookies=app_cookies if isolates else None,
         accounts=lasting.accounts,
         identify=partial(
@@ -145,101 +151,41 @@ def pipeline_of(
             guarded=(*GUARDED, key_field(settings)),
         ),
         admission=Admission(
-            frozenset(authenticators),
-            resource_metadata=metadata_path(authenticators),
+            frozenset(authenticators), resource_metadata=metadata_path(authenticators)
         ),
         keys=None if settings.api_keys is None else (lasting.keys, settings.api_keys),
         apps=apps,
     )
-    # Cookies are taken from browsers even where no session is.
-    found = built.get("session")
-    authenticator = found if isinstance(found, SessionAuthenticator) else authenticator_of(parts)
-    plans = route_plans(
-        settings,
-        table,
-        upstreams,
-        authenticators,
-        own_cookies=app_cookies.own.names,
-        sign=lasting.signer.sign,
-        owners=app_cookies.owners,
-        rates=lasting.rates,
-    )
-    tools = Tools(
+
+
+def _tools(
+    settings: Settings,
+    lasting: Lasting,
+    deps: Deps,
+    plans: Mapping[int, RoutePlan],
+    browser: SessionAuthenticator,
+) -> Tools:
+    """What the pipeline works with, besides routes."""
+    app_cookies = deps.app_cookies
+    return Tools(
         endpoints=build_endpoints(deps),
-        metrics=metrics,
+        metrics=lasting.metrics,
         audit=lasting.audit,
         new_request_id=request_ids(os.urandom),
         new_trace=traceparents(os.urandom),
         monotonic=time.monotonic,
         well_known=WellKnown(
-            protected_resource(settings, plans), authorization_server(settings, apps)
+            protected_resource(settings, plans), authorization_server(settings, deps.apps)
         ),
         sessions=SessionTools(
-            clear=rules.no_session_cookie,
-            end=_end_session(deps, lasting.tokens, authenticator),
+            clear=deps.cookies.no_session_cookie,
+            end=_end_session(deps, lasting.tokens, browser),
             leave=Logout(deps).leave,
-            signed_out=app_cookies.signed_out if isolates else _nothing_left,
-            peek=authenticator.peek,
-            look_up=authenticator.look_up,
+            signed_out=_nothing_left if app_cookies is None else app_cookies.signed_out,
+            peek=browser.peek,
+            look_up=browser.look_up,
         ),
     )
-    networks = settings.server.trusted_proxies
-    return Pipeline(table, plans, hosts_of(settings), networks, tools), list(upstreams.values())
-
-
-def issuers_of(settings: Settings) -> tuple[object, ...]:
-    """What decides how access tokens are judged, and whom they are about."""
-    return settings.bearer, {name: it.issuer for name, it in settings.providers.items()}
-
-
-def bearer_of(settings: Settings, lasting: Lasting) -> BearerAuthenticator | None:
-    """What judges access tokens; none of the issuers is asked anything yet."""
-    if not settings.bearer:
-        return None
-    named = {it.issuer: name for name, it in settings.providers.items()}
-    issuers = [
-        BearerIssuer(it, lasting.http, clock, provider=named.get(it.issuer, ""))
-        for it in settings.bearer
-    ]
-    return BearerAuthenticator(issuers, lasting.accounts)
-
-
-def tokens_of(settings: Settings, store: Store, sealer: Sealer) -> Tokens:
-    """The gateway's own tokens in `store`."""
-    part = token_store(store)
-    sessions = SessionManager(part, sealer, token_limits(settings), clock=clock)
-    return Tokens(part, sessions, token_settings(settings).access_ttl, clock=clock)
-
-
-def sealer_of(settings: Settings) -> Sealer:
-    """Seals under the secret of `settings`, or under the one kept in the data directory.
-
-    The one that was kept there before `settings` gave one opens too.
-
-    Raises:
-        SettingsError: The secret cannot be had.
-    """
-    # Nothing of a shared store was ever sealed under what lies on one machine.
-    own = not is_networked(settings.store)
-    return Sealer(server_secrets(settings.secret, settings.data_dir, uses_data_dir=own))
-
-
-def limits_of(settings: Settings) -> Limits:
-    """How long sessions may live, and how many there may be."""
-    return Limits(
-        idle_s=settings.sessions.idle_timeout,
-        absolute_s=settings.sessions.absolute_timeout,
-        max_per_user=settings.sessions.max_per_user,
-    )
-
-
-def providers_of(settings: Settings, http: ProviderHttp) -> dict[str, Provider]:
-    """The providers by name; none of them is asked anything yet."""
-    wanted = wanted_claims(settings)
-    return {
-        name: Provider(register(name, it), http, clock, wanted_claims=wanted)
-        for name, it in settings.providers.items()
-    }
 
 
 def count_outcome(counts: dict[tuple[str, str], int], provider: str, outcome: str) -> None:

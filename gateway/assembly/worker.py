@@ -7,25 +7,21 @@ from functools import partial
 from pathlib import Path
 
 from gateway.accounts.manager import load_accounts
-from gateway.assembly.apps import app_providers, token_limits, token_settings
-from gateway.assembly.routes import client_limits, wanted_claims
-from gateway.assembly.serving import (
-    Lasting,
+from gateway.assembly.apps import token_limits, token_settings
+from gateway.assembly.hosts import client_limits
+from gateway.assembly.lasting import Lasting, limits_of, load_lasting, sealer_of
+from gateway.assembly.providers import (
+    app_providers,
     bearer_of,
-    clock,
-    count_outcome,
     issuers_of,
-    limits_of,
-    pipeline_of,
     providers_of,
-    sealer_of,
-    tokens_of,
+    wanted_claims,
 )
+from gateway.assembly.serving import Configuration, clock, count_outcome, pipeline_of
 from gateway.assembly.session_refresh import Refreshes
 from gateway.assembly.token_revocation import Revocations
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.credentials.kept_keys import load_key_sealer
-from gateway.credentials.keys import ApiKeys
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.limits import RateTable
 from gateway.mutate.signer import load_signer
@@ -39,11 +35,12 @@ from gateway.server.admin import Admin, AdminListener, Names, serve_admin
 from gateway.server.front import Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
 from gateway.server.place import ALONE, Place
-from gateway.sessions import SessionManager
+from gateway.sessions import Sealer
 from gateway.sessions.kinds import EveryKind
 from gateway.settings.schema import Settings
 from gateway.storage import open_store
 from gateway.storage.measured import MeasuredStore
+from gateway.storage.store import Clock
 from gateway.storage.sweeper import sweep_forever
 
 _log = logging.getLogger(__name__)
@@ -58,9 +55,10 @@ class Gateway:
         reload_succeeded: Whether the configuration that was read last is the one served.
     """
 
-    def __init__(self, settings: Settings, place: Place = ALONE) -> None:
+    def __init__(self, settings: Settings, place: Place = ALONE, clock: Clock = clock) -> None:
         self._settings = settings
         self._place = place
+        self._clock = clock
         self._closing = contextlib.AsyncExitStack()
         self._lasting: Lasting | None = None
         self._front: Front | None = None
@@ -87,75 +85,65 @@ class Gateway:
             raise
 
     async def _start(self) -> None:
-        settings, on_exit = self._settings, self._closing
-        metrics = Metrics()
+        settings = self._settings
+        sealer = sealer_of(settings)
+        lasting = self._lasting = await self._open(sealer)
+        self._connect_sessions(lasting)
+        self._bearer = bearer_of(settings, lasting.http, lasting.accounts, self._clock)
+        pipeline, upstreams = pipeline_of(
+            Configuration(
+                settings, dict(lasting.providers), dict(lasting.apps), sealer, self._bearer
+            ),
+            lasting,
+        )
+        front = self._front = Front(pipeline, client_limits(settings), upstreams, self._clock)
+        front.every_tick(lasting.audit.flush)
+        _connect_tunnels(lasting, front)
+        gauges = lasting.metrics.gauges
+        gauges["gatepost_tunnels_active", ()] = lambda: len(front.tunnels)
+        gauges["gatepost_config_last_reload_success", ()] = lambda: self.reload_succeeded
+        front.start()
+        await self._start_upkeep(lasting)
+        await self._listen(front)
+
+    async def _open(self, sealer: Sealer) -> Lasting:
+        """Open what outlives a configuration."""
+        settings, on_exit, metrics = self._settings, self._closing, Metrics()
         audit = AuditWriter(settings.audit.file)
         on_exit.callback(audit.close)
-        sealer = sealer_of(settings)
         store = MeasuredStore(
-            open_store(settings.store, settings.data_dir, clock),
+            open_store(settings.store, settings.data_dir, self._clock),
             settings.store,
             metrics.store_seconds,
         )
         on_exit.push_async_callback(store.aclose)
-        sessions = SessionManager(store, sealer, limits_of(settings), clock=clock)
-        signer = await load_signer(store, sealer)
-        accounts = await load_accounts(store, sealer)
-        keys = ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock)
-        tokens = tokens_of(settings, store, sealer)
-
         http = ProviderHttp()
         on_exit.push_async_callback(http.aclose)
-        providers = providers_of(settings, http)
-        apps = app_providers(settings, providers)
-        for kept, asked, told in ((sessions, providers, accounts), (tokens.sessions, apps, None)):
-            revocations, refreshes = Revocations(asked), Refreshes(asked, told)
-            on_exit.push_async_callback(revocations.aclose)
-            on_exit.push_async_callback(refreshes.aclose)
-            kept.on_revoke(revocations.session_ended)
-            kept.refresh_with(
-                refreshes.ask,
-                lambda name, outcome: count_outcome(metrics.session_refreshes, name, outcome),
-            )
-
         rates = RateTable(self._place.rates)
-        lasting = self._lasting = Lasting(
-            store,
-            sessions,
-            tokens,
-            signer,
-            accounts,
-            keys,
-            http,
-            providers,
-            apps,
-            metrics,
-            audit,
-            rates,
-        )
-        self._bearer = bearer_of(settings, lasting)
-        pipeline, upstreams = pipeline_of(
-            settings, lasting, dict(providers), dict(apps), sealer, self._bearer
-        )
-        front = self._front = Front(pipeline, client_limits(settings), upstreams, clock)
-        front.every_tick(audit.flush)
-        for kept, credential in ((sessions, "session"), (tokens.sessions, "token")):
-            kept.on_end(front.tunnels.end_session)
-            kept.watch(partial(front.tunnel_sessions, credential))
-        keys.on_revoke(front.tunnels.end_key)
-        keys.watch(front.tunnels.keys)
-        metrics.gauges["gatepost_tunnels_active", ()] = lambda: len(front.tunnels)
-        metrics.gauges["gatepost_config_last_reload_success", ()] = lambda: self.reload_succeeded
-        front.start()
-        for kept in (sessions, tokens.sessions):
+        return await load_lasting(settings, sealer, store, http, metrics, audit, rates, self._clock)
+
+    def _connect_sessions(self, lasting: Lasting) -> None:
+        """Have sessions refreshed at their providers, and their refresh tokens revoked there."""
+        counts = lasting.metrics.session_refreshes
+        for sessions, providers, accounts in (
+            (lasting.sessions, lasting.providers, lasting.accounts),
+            (lasting.tokens.sessions, lasting.apps, None),
+        ):
+            revocations, refreshes = Revocations(providers), Refreshes(providers, accounts)
+            self._closing.push_async_callback(revocations.aclose)
+            self._closing.push_async_callback(refreshes.aclose)
+            sessions.on_revoke(revocations.session_ended)
+            sessions.refresh_with(refreshes.ask, partial(count_outcome, counts))
+
+    async def _start_upkeep(self, lasting: Lasting) -> None:
+        """Start the background tasks of sessions, keys and store."""
+        for kept in (lasting.sessions, lasting.tokens.sessions, lasting.keys):
             await kept.start()
-            on_exit.push_async_callback(kept.aclose)
-        await keys.start()
-        on_exit.push_async_callback(keys.aclose)
-        _set_grace(lasting, settings)
-        sweeper = asyncio.get_running_loop().create_task(sweep_forever(store, clock))
-        on_exit.callback(sweeper.cancel)
-        await self._listen(front)
+            self._closing.push_async_callback(kept.aclose)
+        _set_grace(lasting, self._settings)
+        sweeping = sweep_forever(lasting.store, self._clock)
+        sweeper = asyncio.get_running_loop().create_task(sweeping)
+        self._closing.callback(sweeper.cancel)
 
     async def _listen(self, front: Front) -> None:
         server, place = self._settings.server, self._place
@@ -178,7 +166,7 @@ class Gateway:
         # Last, since whoever is told that all is well sends requests.
         if not place.supervised:
             with listening("server.admin_listen", server.admin_listen):
-                self._admin = await serve_admin(self._answers(), server.admin_listen, clock)
+                self._admin = await serve_admin(self._answers(), server.admin_listen, self._clock)
             self._closing.callback(self._admin.close)
             self.admin_port = self._admin.port
 
@@ -245,8 +233,11 @@ class Gateway:
         apps = app_providers(settings, providers)
         # What is remembered of tokens is good as long as they would be judged alike.
         same = issuers_of(self._settings) == issuers_of(settings)
-        bearer = self._bearer if same else bearer_of(settings, lasting)
-        pipeline, upstreams = pipeline_of(settings, lasting, providers, apps, sealer, bearer)
+        bearer = self._bearer
+        if not same:
+            bearer = bearer_of(settings, lasting.http, lasting.accounts, self._clock)
+        config = Configuration(settings, providers, apps, sealer, bearer)
+        pipeline, upstreams = pipeline_of(config, lasting)
         tls = settings.server.tls
         chain = None if tls is None else server_tls(tls)
         lasting.audit.reopen(settings.audit.file)
@@ -267,7 +258,8 @@ class Gateway:
         front.change(pipeline, client_limits(settings), upstreams)
         closed = front.tunnels.close_unless(
             lambda entry: (
-                entry.identity.client in (None, *apps) and pipeline.still_allows(entry, clock())
+                entry.identity.client in (None, *apps)
+                and pipeline.still_allows(entry, self._clock())
             )
         )
         if closed:
@@ -276,7 +268,7 @@ class Gateway:
     def _kept_providers(self, settings: Settings, lasting: Lasting) -> dict[str, Provider]:
         """The providers of `settings`; one that is configured as before is kept."""
         old, new = self._settings, settings
-        found = providers_of(new, lasting.http)
+        found = providers_of(new, lasting.http, self._clock)
         if wanted_claims(old) != wanted_claims(new):
             return found
         same = [name for name in found if old.providers.get(name) == new.providers[name]]
@@ -289,6 +281,18 @@ class Gateway:
         if self._front is not None:
             await self._front.drain(self._settings.server.drain_timeout)
         await self._closing.aclose()
+
+
+def _connect_tunnels(lasting: Lasting, front: Front) -> None:
+    """Close tunnels when what opened them is over, and look whether it is."""
+    for sessions, credential in (
+        (lasting.sessions, "session"),
+        (lasting.tokens.sessions, "token"),
+    ):
+        sessions.on_end(front.tunnels.end_session)
+        sessions.watch(partial(front.tunnel_sessions, credential))
+    lasting.keys.on_revoke(front.tunnels.end_key)
+    lasting.keys.watch(front.tunnels.keys)
 
 
 def _set_grace(lasting: Lasting, settings: Settings) -> None:

@@ -183,7 +183,8 @@ def _with_keys(settings: "Settings", use: Callable[["ApiKeys"], Awaitable[_T]]) 
 @asynccontextmanager
 async def _opened(settings: "Settings") -> "AsyncIterator[ApiKeys]":
     from gateway.accounts.manager import load_accounts
-    from gateway.assembly.serving import clock, sealer_of
+    from gateway.assembly.lasting import sealer_of
+    from gateway.assembly.serving import clock
     from gateway.credentials.kept_keys import load_key_sealer
     from gateway.credentials.keys import ApiKeys
     from gateway.storage import open_store

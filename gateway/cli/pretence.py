@@ -12,7 +12,7 @@ from click import UsageError
 
 from gateway.accounts.account import facts_of
 from gateway.assembly.dry_run import Asked
-from gateway.assembly.routes import key_field
+from gateway.assembly.upstreams import key_field
 from gateway.authz.claims import pointer_tokens
 from gateway.credentials.key_format import new_key
 from gateway.credentials.token_format import new_token

@@ -118,8 +118,9 @@ def _with_sessions(config: Path | None, use: Callable[["EveryKind"], Awaitable[_
 @asynccontextmanager
 async def _opened(settings: "Settings") -> "AsyncIterator[EveryKind]":
     """The sessions of `settings`; refresh tokens of those ended are revoked before it is over."""
-    from gateway.assembly.apps import app_providers
-    from gateway.assembly.serving import clock, limits_of, providers_of, sealer_of, tokens_of
+    from gateway.assembly.lasting import limits_of, sealer_of, tokens_of
+    from gateway.assembly.providers import app_providers, providers_of
+    from gateway.assembly.serving import clock
     from gateway.assembly.token_revocation import Revocations
     from gateway.oidc.http import ProviderHttp
     from gateway.sessions import SessionManager
@@ -135,9 +136,9 @@ async def _opened(settings: "Settings") -> "AsyncIterator[EveryKind]":
     store = open_store(settings.store, settings.data_dir, clock)
     sealer, http = sealer_of(settings), ProviderHttp()
     browsers = SessionManager(store, sealer, limits_of(settings), clock=clock)
-    apps = tokens_of(settings, store, sealer).sessions
+    apps = tokens_of(settings, store, sealer, clock).sessions
     # An app of the same name as a provider is asked in its own name.
-    providers = providers_of(settings, http)
+    providers = providers_of(settings, http, clock)
     revocations = (Revocations(providers), Revocations(app_providers(settings, providers)))
     for sessions, revoked in zip((browsers, apps), revocations, strict=True):
         sessions.on_revoke(revoked.session_ended)

@@ -4,8 +4,6 @@ import time
 
 import pytest
 
-from gateway.assembly import serving as assembly
-from gateway.assembly import worker as app
 from gateway.assembly.worker import Gateway
 from gateway.settings.load import load
 from tests.e2e.people import Browser
@@ -26,11 +24,8 @@ class Clock:
 
 
 @pytest.fixture
-def clock(monkeypatch):
-    driven = Clock()
-    for module in (app, assembly):
-        monkeypatch.setattr(module, "clock", driven)
-    return driven
+def clock():
+    return Clock()
 
 
 @pytest.fixture(params=["sqlite", "redis"])
@@ -55,7 +50,7 @@ async def signed_in(clock, store, tmp_path, raw_upstream, demo_provider):
         "providers": {"oidc": {"issuer": provider.issuer, "client_id": "notes"}},
     }
     config.write_text(dump(with_defaults(settings, tmp_path)))
-    gateway = Gateway(load(config, {}).settings)
+    gateway = Gateway(load(config, {}).settings, clock=clock)
     await gateway.start()
     async with Browser(origin) as person:
         assert (await person.sign_in("alice"))[0] in (302, 303)

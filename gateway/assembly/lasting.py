@@ -1,0 +1,112 @@
+"""What outlives a configuration: the store and what is kept in it, providers, numbers."""
+
+from dataclasses import dataclass
+
+from gateway.accounts.manager import Accounts, load_accounts
+from gateway.assembly.apps import token_limits, token_settings
+from gateway.assembly.providers import app_providers, providers_of
+from gateway.credentials.kept_keys import load_key_sealer
+from gateway.credentials.keys import ApiKeys
+from gateway.credentials.tokens import Tokens
+from gateway.limits import RateTable
+from gateway.mutate.signer import AssertionSigner, load_signer
+from gateway.oidc.http import ProviderHttp
+from gateway.oidc.provider import Provider
+from gateway.record.audit import AuditWriter
+from gateway.record.metrics import Metrics
+from gateway.sealing.secret import server_secrets
+from gateway.sessions import Limits, Sealer, SessionManager
+from gateway.sessions.kinds import token_store
+from gateway.settings.schema import Settings
+from gateway.storage.location import is_networked
+from gateway.storage.store import Clock, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """What outlives a configuration.
+
+    Attributes:
+        sessions: Those of browsers.
+        tokens: With the sessions behind them, whether or not any are given just now.
+        providers: Those of the configuration that is served; changed in place.
+        apps: The providers as each app's name stands for them; changed in place.
+    """
+
+    clock: Clock
+    store: Store
+    sessions: SessionManager
+    tokens: Tokens
+    signer: AssertionSigner
+    accounts: Accounts
+    keys: ApiKeys
+    http: ProviderHttp
+    providers: dict[str, Provider]
+    apps: dict[str, Provider]
+    metrics: Metrics
+    audit: AuditWriter
+    rates: RateTable
+
+
+async def load_lasting(
+    settings: Settings,
+    sealer: Sealer,
+    store: Store,
+    http: ProviderHttp,
+    metrics: Metrics,
+    audit: AuditWriter,
+    rates: RateTable,
+    clock: Clock,
+) -> Lasting:
+    """What the store holds, in use by `settings`; no background task runs yet.
+
+    Raises:
+        StoreUnavailableError: The store cannot be read.
+    """
+    signer = await load_signer(store, sealer)
+    accounts = await load_accounts(store, sealer)
+    providers = providers_of(settings, http, clock)
+    return Lasting(
+        clock=clock,
+        store=store,
+        sessions=SessionManager(store, sealer, limits_of(settings), clock=clock),
+        tokens=tokens_of(settings, store, sealer, clock),
+        signer=signer,
+        accounts=accounts,
+        keys=ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock),
+        http=http,
+        providers=providers,
+        apps=app_providers(settings, providers),
+        metrics=metrics,
+        audit=audit,
+        rates=rates,
+    )
+
+
+def sealer_of(settings: Settings) -> Sealer:
+    """Seals under the secret of `settings`, or under the one kept in the data directory.
+
+    The one that was kept there before `settings` gave one opens too.
+
+    Raises:
+        SettingsError: The secret cannot be had.
+    """
+    # Nothing of a shared store was ever sealed under what lies on one machine.
+    own = not is_networked(settings.store)
+    return Sealer(server_secrets(settings.secret, settings.data_dir, uses_data_dir=own))
+
+
+def limits_of(settings: Settings) -> Limits:
+    """How long sessions may live, and how many there may be."""
+    return Limits(
+        idle_s=settings.sessions.idle_timeout,
+        absolute_s=settings.sessions.absolute_timeout,
+        max_per_user=settings.sessions.max_per_user,
+    )
+
+
+def tokens_of(settings: Settings, store: Store, sealer: Sealer, clock: Clock) -> Tokens:
+    """The gateway's own tokens in `store`."""
+    part = token_store(store)
+    sessions = SessionManager(part, sealer, token_limits(settings), clock=clock)
+    return Tokens(part, sessions, token_settings(settings).access_ttl, clock=clock)

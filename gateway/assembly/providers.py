@@ -1,0 +1,66 @@
+"""The providers and issuers that are asked about credentials, and for which claims."""
+
+from collections.abc import Mapping
+
+from gateway.accounts.manager import Accounts
+from gateway.assembly.upstreams import identity_mapping
+from gateway.authn.bearer import BearerAuthenticator
+from gateway.oidc.bearer_issuer import BearerIssuer
+from gateway.oidc.configured import register
+from gateway.oidc.http import ProviderHttp
+from gateway.oidc.provider import Provider
+from gateway.settings.schema import AccessRules, Settings
+from gateway.settings.templates import PLACEHOLDER
+from gateway.storage.store import Clock
+
+
+def providers_of(settings: Settings, http: ProviderHttp, clock: Clock) -> dict[str, Provider]:
+    """The providers by name; none of them is asked anything yet."""
+    wanted = wanted_claims(settings)
+    return {
+        name: Provider(register(name, it), http, clock, wanted_claims=wanted)
+        for name, it in settings.providers.items()
+    }
+
+
+def app_providers(settings: Settings, providers: Mapping[str, Provider]) -> dict[str, Provider]:
+    """The provider of each app, as asked in the app's name."""
+    if settings.tokens is None:
+        return {}
+    return {
+        name: providers[client.provider].for_app(client.client_id or name)
+        for name, client in settings.tokens.clients.items()
+    }
+
+
+def wanted_claims(settings: Settings) -> tuple[str, ...]:
+    """Claims that policies and fields look at, so that userinfo is asked where one is missing."""
+    wanted: set[str] = set()
+    for upstream in settings.upstreams.values():
+        texts = [*identity_mapping(upstream).values()]
+        texts += [v.value for v in upstream.request_headers.set.values() if v.is_template]
+        for text in texts:
+            wanted.update(m[2] for m in PLACEHOLDER.finditer(text) if m[1] == "claim" and m[2])
+    for route in settings.routes:
+        if isinstance(route.access, AccessRules):
+            for condition in (*route.access.allow, *route.access.deny):
+                wanted.update(condition.claim or ())
+    return tuple(sorted(wanted))
+
+
+def issuers_of(settings: Settings) -> tuple[object, ...]:
+    """What decides how access tokens are judged, and whom they are about."""
+    return settings.bearer, {name: it.issuer for name, it in settings.providers.items()}
+
+
+def bearer_of(
+    settings: Settings, http: ProviderHttp, accounts: Accounts, clock: Clock
+) -> BearerAuthenticator | None:
+    """What judges access tokens; none of the issuers is asked anything yet."""
+    if not settings.bearer:
+        return None
+    named = {it.issuer: name for name, it in settings.providers.items()}
+    issuers = [
+        BearerIssuer(it, http, clock, provider=named.get(it.issuer, "")) for it in settings.bearer
+    ]
+    return BearerAuthenticator(issuers, accounts)

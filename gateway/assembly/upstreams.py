@@ -1,0 +1,182 @@
+"""The upstreams: how each is reached, and what is done with requests on the way there."""
+
+import ssl
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+from gateway.forward.response import ResponseRules
+from gateway.forward.upstream import Address, Timeouts, Upstream, tls_context
+from gateway.mutate.cookies import OwnNames
+from gateway.mutate.identity import AssertionRules, IdentityFields, Sign
+from gateway.mutate.outbound import FieldRules
+from gateway.mutate.owners import CookieOwners
+from gateway.mutate.templates import PRESETS, Template, compile_template, literal
+from gateway.pipeline.route_plan import UpstreamPlan
+from gateway.settings.schema import ApiKeySettings, Settings, UpstreamSettings
+from gateway.settings.upstreams import fold_name
+
+
+def upstreams_of(settings: Settings, own_cookies: Iterable[bytes]) -> dict[str, Upstream]:
+    """The upstreams by name, none of them connected.
+
+    Raises:
+        OSError, ssl.SSLError: A certificate file cannot be used.
+    """
+    own = tuple(own_cookies)
+    max_fields = settings.server.limits.fields
+    return {name: _upstream(name, it, own, max_fields) for name, it in settings.upstreams.items()}
+
+
+def _upstream(
+    name: str, settings: UpstreamSettings, own_cookies: tuple[bytes, ...], max_fields: int
+) -> Upstream:
+    is_tls, at = settings.address
+    added = settings.response_headers.set
+    return Upstream(
+        name,
+        Address(
+            host=at.host,
+            port=at.port,
+            path=at.path,
+            tls=_tls(settings) if is_tls else None,
+            server_name=(settings.tls.server_name or at.host) if is_tls else None,
+        ),
+        Timeouts(
+            connect_s=settings.timeouts.connect or float("inf"),
+            response_s=settings.timeouts.response or float("inf"),
+            idle_s=settings.timeouts.idle or float("inf"),
+            wake_s=settings.wake_timeout,
+        ),
+        ResponseRules(
+            removed=[field.encode() for field in settings.response_headers.remove],
+            added={field.encode(): value.encode() for field, value in added.items()},
+            reserved=own_cookies,
+        ),
+        max_fields,
+    )
+
+
+def _tls(settings: UpstreamSettings) -> ssl.SSLContext:
+    tls = settings.tls
+    return tls_context(
+        ca_file=tls.ca_file,
+        cert_file=tls.cert_file,
+        key_file=tls.key_file,
+        insecure_skip_verify=tls.insecure_skip_verify,
+    )
+
+
+def upstream_plans(
+    settings: Settings,
+    upstreams: Mapping[str, Upstream],
+    own_cookies: OwnNames,
+    sign: Sign,
+    owners: CookieOwners,
+) -> dict[str, UpstreamPlan]:
+    """What is done with requests on the way to each upstream, by its name."""
+    return {
+        name: _upstream_plan(settings, name, upstreams[name], removed, own_cookies, sign, owners)
+        for name, removed in removed_fields(settings).items()
+    }
+
+
+def _upstream_plan(
+    settings: Settings,
+    name: str,
+    upstream: Upstream,
+    removed: frozenset[bytes],
+    own_cookies: OwnNames,
+    sign: Sign,
+    owners: CookieOwners,
+) -> UpstreamPlan:
+    of, key = settings.upstreams[name], key_field(settings)
+    kept = [pattern.encode() for pattern in of.request_fields_kept]
+    return UpstreamPlan(
+        upstream=upstream,
+        host=_host_sent(of),
+        fields=FieldRules(removed, key, kept),
+        fields_by_token=FieldRules(removed | {b"authorization"}, key, kept),
+        identity=IdentityFields(
+            _identity_templates(of),
+            _set_templates(of),
+            _assertion_rules(settings, of),
+            sign,
+            new_id=lambda: uuid4().hex,
+        ),
+        owners=owners if of.cookies == "isolate" else None,
+        own_cookies=own_cookies,
+        logout_paths=frozenset(
+            map(str.casefold, of.logout_paths) if of.path_case == "ignore" else of.logout_paths
+        ),
+        ignores_case=of.path_case == "ignore",
+        logout_then=of.logout_then,
+    )
+
+
+def _assertion_rules(settings: Settings, of: UpstreamSettings) -> AssertionRules | None:
+    assertion = of.identity.assertion
+    if assertion is None:
+        return None
+    return AssertionRules(
+        header=assertion.header,
+        issuer=settings.public_url[0],
+        audience=assertion.audience,
+        ttl_s=int(assertion.ttl),
+    )
+
+
+def _host_sent(settings: UpstreamSettings) -> bytes | None:
+    if settings.host == "preserve":
+        return None
+    if settings.host != "upstream":
+        return settings.host.encode()
+    if settings.url.startswith("unix:"):
+        return b"localhost"
+    return urlsplit(settings.url).netloc.encode()
+
+
+def _identity_templates(settings: UpstreamSettings) -> dict[str, Template]:
+    """What the app is told of an identity; `request_headers.set` goes before it."""
+    set_names = {fold_name(name) for name in settings.request_headers.set}
+    mapping = identity_mapping(settings).items()
+    return {name: compile_template(t) for name, t in mapping if fold_name(name) not in set_names}
+
+
+def _set_templates(settings: UpstreamSettings) -> dict[str, Template]:
+    """What the app is told on every request."""
+    return {
+        name: compile_template(value.value) if value.is_template else literal(value.value)
+        for name, value in settings.request_headers.set.items()
+    }
+
+
+def identity_mapping(settings: UpstreamSettings) -> Mapping[str, str]:
+    """Field names and templates of the identity an upstream is told."""
+    headers = settings.identity.headers
+    return PRESETS[headers] if isinstance(headers, str) else headers
+
+
+def key_field(settings: Settings) -> bytes:
+    """The field, in lower case, that carries an API key; whether or not any is taken."""
+    header = ApiKeySettings().header if settings.api_keys is None else settings.api_keys.header
+    return header.lower().encode()
+
+
+def removed_fields(settings: Settings) -> dict[str, frozenset[bytes]]:
+    """The field names, by the upstream's name, that no client may send to it."""
+    configured = _configured_names(settings)
+    return {
+        name: configured | {field.encode() for field in of.request_headers.remove}
+        for name, of in settings.upstreams.items()
+    }
+
+
+def _configured_names(settings: Settings) -> frozenset[bytes]:
+    """Every field name any upstream is told something in: none of them passes from a client."""
+    names: set[str] = set()
+    for upstream in settings.upstreams.values():
+        names.update(identity_mapping(upstream), upstream.request_headers.set)
+        if upstream.identity.assertion is not None:
+            names.add(upstream.identity.assertion.header)
+    return frozenset(name.encode() for name in names)

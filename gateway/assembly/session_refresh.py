@@ -10,6 +10,7 @@ from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.model import Identity
 from gateway.oidc.errors import RefreshRefusedError, SubjectMismatchError
 from gateway.oidc.provider import Provider
+from gateway.oidc.refresh import refresh
 from gateway.sessions.refresh import Later, Over, Refreshed, Word
 from gateway.sessions.session import Session, Tokens
 
@@ -44,7 +45,7 @@ class Refreshes:
             # An app may have moved to another provider, whom this one's token is none of.
             return Later("unknown-provider", provider_fails=False)
         try:
-            found = await provider.refresh(token, session.identity, session.tokens.id_token)
+            found = await refresh(provider, token, session.identity, session.tokens.id_token)
         except (RefreshRefusedError, SubjectMismatchError) as error:
             return Over(error.reason)
         except GatewayError as error:

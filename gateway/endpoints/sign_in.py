@@ -33,6 +33,7 @@ from gateway.oidc.errors import (
 )
 from gateway.oidc.flow import read_parameters
 from gateway.oidc.provider import Provider, SignedIn
+from gateway.oidc.sign_in import begin_sign_in, finish_sign_in
 from gateway.pages import fragment_script
 from gateway.sessions.device import device_name
 from gateway.sessions.session import Session, Tokens
@@ -127,7 +128,9 @@ class SignIn:
             may_retry = is_ours and "error" not in parameters
             return await self._without_flow(request, provider, unknown, note, may_retry=may_retry)
         try:
-            signed_in = await self._with_account(await provider.finish(kept.flow, parameters))
+            signed_in = await self._with_account(
+                await finish_sign_in(provider, kept.flow, parameters)
+            )
         except (SignInError, UserTakenError, ProviderUnavailableError) as error:
             cleared = self._deps.cookies.no_own_cookie(request, kept.cookie)
             return self._failed(request, provider, error, kept.flow.return_to, (cleared,))
@@ -177,7 +180,8 @@ class SignIn:
         browser = browser_mark(kept_flows(request, deps.cookies, sealer))
         note = "" if is_retry else seal_note(sealer, uri, Note(browser, wish.return_to))
         try:
-            flow, location = await provider.begin(
+            flow, location = await begin_sign_in(
+                provider,
                 uri,
                 wish.return_to,
                 max_age_s=wish.max_age_s,

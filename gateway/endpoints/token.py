@@ -23,6 +23,7 @@ from gateway.errors import GatewayError
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.model import Identity
+from gateway.oidc.sign_in import redeem_for_app
 from gateway.oidc.subject_token import MAX_AGE_S, Subject, replay_name
 from gateway.sessions import Tokens as ProviderTokens
 from gateway.sessions import device_name
@@ -121,7 +122,9 @@ class TokenEndpoint:
         brought = Brought(app.name, "code", code, (code, uri, verifier))
 
         async def first() -> Issued:
-            found = await app.provider.relay(code, redirect_uri=uri, code_verifier=verifier)
+            found = await redeem_for_app(
+                app.provider, code, redirect_uri=uri, code_verifier=verifier
+            )
             subject = Subject(found.identity, found.provider_session, self._deps.clock())
             tokens = ProviderTokens(
                 access_token=found.tokens.access_token,

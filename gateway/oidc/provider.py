@@ -1,4 +1,7 @@
-"""One OpenID provider: begin a sign-in, finish it, refresh, end."""
+"""One OpenID provider: what it publishes, what its tokens prove, revoking and signing out there.
+
+See `gateway.oidc.sign_in` and `gateway.oidc.refresh` for how its tokens are obtained.
+"""
 
 import logging
 import secrets
@@ -12,16 +15,8 @@ from gateway.oidc.cache import Clock
 from gateway.oidc.claims import Person, make_identity, wants_userinfo
 from gateway.oidc.client import ProviderClient, Tokens
 from gateway.oidc.discovery import Discovery, Metadata
-from gateway.oidc.errors import InvalidIdTokenError, SubjectMismatchError, UserinfoRefusedError
-from gateway.oidc.flow import (
-    Callback,
-    Flow,
-    RandomBytes,
-    authorization_parameters,
-    judge_callback,
-    new_flow,
-    with_query,
-)
+from gateway.oidc.errors import InvalidIdTokenError, UserinfoRefusedError
+from gateway.oidc.flow import RandomBytes, with_query
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.id_token import Expected, judge_id_token
 from gateway.oidc.keys import KeySource
@@ -31,7 +26,6 @@ from gateway.oidc.tokens import (
     BadTokenError,
     SignedToken,
     is_symmetric,
-    peek_claims,
     verify,
     verify_with_secret,
 )
@@ -57,6 +51,9 @@ class Provider:
 
     Attributes:
         registration: How the gateway is known there.
+        client: Calls the token, userinfo and revocation endpoints.
+        keys: Its public keys.
+        clock: Seconds since the epoch.
     """
 
     def __init__(
@@ -70,9 +67,9 @@ class Provider:
     ) -> None:
         """Use `registration`; `wanted_claims` are those that policies and mappings look at."""
         self.registration = registration
-        self._clock = clock
+        self.clock = clock
+        self.random_bytes = random_bytes
         self._wanted_claims = tuple(wanted_claims)
-        self._random_bytes = random_bytes
         who = f'provider "{registration.name}"'
         self._notices, http = Notices(who), http.named(who)
         self._discovery = Discovery(
@@ -80,7 +77,7 @@ class Provider:
         )
         self.keys = KeySource(self._jwks_uri, http, clock)
         self._http = http
-        self._client = ProviderClient(registration, http, clock)
+        self.client = ProviderClient(registration, http, clock)
 
     def for_app(self, client_id: str) -> "Provider":
         """The same provider as asked in the name of an app, which has no secret.
@@ -98,8 +95,7 @@ class Provider:
             scopes=(),
             authorize_params={},
         )
-        client = ProviderClient(other.registration, self._http, self._clock)
-        other._client = client  # noqa: SLF001 - one of our own kind
+        other.client = ProviderClient(other.registration, self._http, self.clock)
         return other
 
     async def metadata(self) -> Metadata:
@@ -111,107 +107,6 @@ class Provider:
         """
         return await self._discovery.metadata()
 
-    async def begin(
-        self,
-        redirect_uri: str,
-        return_to: str,
-        *,
-        max_age_s: int | None = None,
-        acr: tuple[str, ...] = (),
-        note: str = "",
-        other_account: bool = False,
-    ) -> tuple[Flow, str]:
-        """A new flow, to be kept by its browser, and the URL to send that browser to.
-
-        `note` goes with the flow's state, after a full stop, and comes back with it.  With
-        `other_account` the person may take another account than the one the provider knows.
-
-        Raises:
-            ProviderUnavailableError: the provider cannot be reached.
-            IssuerMismatchError: it is not the one that is configured.
-        """
-        metadata = await self.metadata()
-        flow = new_flow(
-            provider=self.registration.name,
-            redirect_uri=redirect_uri,
-            return_to=return_to,
-            now=self._clock(),
-            random_bytes=self._random_bytes,
-            max_age_s=max_age_s,
-            acr=acr,
-        )
-        asked = self.registration.authorize_params
-        if other_account:
-            asked = {**asked, "prompt": _with_prompt(asked, metadata.account_prompt)}
-        parameters = authorization_parameters(
-            replace(flow, state=f"{flow.state}.{note}") if note else flow,
-            client_id=self.registration.client_id,
-            scopes=self.registration.scopes,
-            extra=asked,
-        )
-        return flow, with_query(metadata.authorization_endpoint, parameters)
-
-    async def finish(self, flow: Flow, parameters: Mapping[str, str]) -> SignedIn:
-        """Judge the callback's `parameters`, redeem the code, verify and read the answer.
-
-        Raises:
-            SignInError: anything is not as it must be; each kind has its own reason.
-            ProviderUnavailableError: the provider gave no usable answer.
-        """
-        metadata = await self.metadata()
-        callback = Callback(
-            provider=self.registration.name,
-            issuers=self.registration.issuers,
-            issuer_required=metadata.answers_with_issuer,
-        )
-        code = judge_callback(parameters, flow, callback, self._clock())
-        expected = Expected(
-            issuers=self.registration.issuers,
-            clients=(self.registration.client_id,),
-            nonce=flow.nonce,
-            max_age_s=flow.max_age_s,
-            asked_at=flow.started_at,
-        )
-        return await self._redeem(
-            metadata, code, flow.redirect_uri, flow.code_verifier, expected=expected
-        )
-
-    async def relay(self, code: str, *, redirect_uri: str, code_verifier: str) -> SignedIn:
-        """Redeem the code of a flow that an app began, which alone knows the verifier.
-
-        The provider compares code, verifier and redirect URI (RFC 7636, section 4.6).  The nonce
-        is the app's own: nobody but the provider has put the ID token into this answer.
-
-        Raises:
-            SignInError, ProviderUnavailableError: as `finish`.
-        """
-        expected = Expected(
-            issuers=self.registration.issuers,
-            clients=(self.registration.client_id,),
-            nonce=None,
-        )
-        metadata = await self.metadata()
-        return await self._redeem(metadata, code, redirect_uri, code_verifier, expected=expected)
-
-    async def _redeem(
-        self,
-        metadata: Metadata,
-        code: str,
-        redirect_uri: str,
-        code_verifier: str,
-        *,
-        expected: Expected,
-    ) -> SignedIn:
-        tokens = await self._client.redeem(
-            metadata, code, redirect_uri=redirect_uri, code_verifier=code_verifier
-        )
-        if tokens.id_token is None:
-            raise InvalidIdTokenError("the token endpoint gave no ID token: is openid in scopes?")
-        expected = replace(expected, access_token=tokens.access_token)
-        claims = (await self._verified(tokens.id_token, expected)).claims
-        person = await self._ask_about(metadata, claims, tokens.access_token)
-        return self._signed_in(person, tokens)
-
     async def read_id_token(self, id_token: str, clients: Collection[str]) -> Mapping[str, object]:
         """The claims of an ID token that was issued to any of `clients`, at some sign-in.
 
@@ -220,7 +115,7 @@ class Provider:
             ProviderUnavailableError: the keys cannot be had.
         """
         expected = Expected(issuers=self.registration.issuers, clients=clients, nonce=None)
-        return (await self._verified(id_token, expected)).claims
+        return (await self.verify_id_token(id_token, expected)).claims
 
     async def person(self, claims: Mapping[str, object], access_token: str | None) -> Person:
         """What is known of whom verified `claims` are about; userinfo where one is missing.
@@ -233,63 +128,9 @@ class Provider:
             ProviderUnavailableError: the provider cannot be reached, or userinfo failed twice.
         """
         try:
-            return await self._ask_about(await self.metadata(), claims, access_token)
+            return await self.ask_about(await self.metadata(), claims, access_token)
         except UserinfoRefusedError:
             return Person(claims, {}, userinfo_failed=True)
-
-    async def refresh(
-        self, refresh_token: str, previous: Identity, id_token: str | None
-    ) -> SignedIn:
-        """New tokens for `refresh_token`, and what the provider now says about the person.
-
-        No new refresh token and no new ID token is normal: the old ones then stay.  `id_token` is
-        the last one there was; its claims stand where the answer has none.  A refresh proves
-        nothing about when and how the person signed in: that stays as in `previous`, and all of
-        `previous` stays where the provider's userinfo cannot be read just now.
-
-        Raises:
-            RefreshRefusedError: the grant is over; end the session.
-            SubjectMismatchError: the answer is about somebody else; end the session.
-            SignInError: the new ID token is not acceptable; end the session.
-            ProviderUnavailableError: no usable answer came; the session may go on.
-        """
-        metadata = await self.metadata()
-        tokens = await self._client.refresh(metadata, refresh_token)
-        claims = await self._refreshed_claims(tokens, previous.subject, id_token)
-        endpoint = metadata.userinfo_endpoint
-        found: Mapping[str, object] = {}
-        if endpoint is not None and (tokens.id_token is None or self._wants_userinfo(claims)):
-            try:
-                found = await self._userinfo(endpoint, tokens.access_token, claims)
-            except ProviderUnavailableError:
-                return SignedIn(previous, tokens)
-        person = Person(claims, found)
-        signed_in = self._signed_in(person, tokens)
-        identity = replace(
-            signed_in.identity,
-            authenticated_at=previous.authenticated_at,
-            acr=previous.acr,
-            amr=previous.amr,
-            scopes=previous.scopes if tokens.scopes is None else tokens.scopes,
-        )
-        return replace(signed_in, identity=identity)
-
-    async def _refreshed_claims(
-        self, tokens: Tokens, subject: str, id_token: str | None
-    ) -> Mapping[str, object]:
-        if tokens.id_token is None:
-            return {"sub": subject} if id_token is None else peek_claims(id_token)
-        expected = Expected(
-            issuers=self.registration.issuers,
-            clients=(self.registration.client_id,),
-            nonce=None,
-            access_token=tokens.access_token,
-        )
-        claims = (await self._verified(tokens.id_token, expected)).claims
-        # OpenID Connect Core 1.0, section 12.2.
-        if claims["sub"] != subject:
-            raise SubjectMismatchError("the refreshed ID token is about another subject")
-        return claims
 
     async def revoke(self, token: str, kind: str = "refresh_token") -> None:
         """Have `token` revoked where the provider can (RFC 7009).
@@ -297,7 +138,7 @@ class Provider:
         Raises:
             GatewayError: the provider did not confirm it.
         """
-        await self._client.revoke(await self.metadata(), token, kind)
+        await self.client.revoke(await self.metadata(), token, kind)
 
     async def end_session_url(
         self, id_token_hint: str | None, post_logout_redirect_uri: str, state: str
@@ -324,7 +165,13 @@ class Provider:
     async def _jwks_uri(self) -> str:
         return (await self.metadata()).jwks_uri
 
-    async def _verified(self, id_token: str, expected: Expected) -> SignedToken:
+    async def verify_id_token(self, id_token: str, expected: Expected) -> SignedToken:
+        """Verify the signature of an ID token, and that it says what is `expected`.
+
+        Raises:
+            SignInError: it is not acceptable.
+            ProviderUnavailableError: the keys cannot be had.
+        """
         registration = self.registration
         try:
             if is_symmetric(id_token):
@@ -334,10 +181,10 @@ class Provider:
                 token = await verify(id_token, self.keys, registration.algorithms)
         except BadTokenError as error:
             raise InvalidIdTokenError(str(error)) from error
-        judge_id_token(token, expected, self._clock())
+        judge_id_token(token, expected, self.clock())
         return token
 
-    async def _ask_about(
+    async def ask_about(
         self,
         metadata: Metadata,
         claims: Mapping[str, object],
@@ -350,18 +197,19 @@ class Provider:
             ProviderUnavailableError: userinfo failed twice.
         """
         endpoint = metadata.userinfo_endpoint
-        if endpoint is None or not self._wants_userinfo(claims):
+        if endpoint is None or not self.wants_userinfo(claims):
             return Person(claims, {})
         if access_token is None:
             return Person(claims, {}, userinfo_failed=True)
         try:
-            found = await self._userinfo(endpoint, access_token, claims)
+            found = await self.userinfo(endpoint, access_token, claims)
         except ProviderUnavailableError:
             # One failure may be chance.  After two, nobody is signed in half known.
-            found = await self._userinfo(endpoint, access_token, claims)
+            found = await self.userinfo(endpoint, access_token, claims)
         return Person(claims, found)
 
-    def _wants_userinfo(self, claims: Mapping[str, object]) -> bool:
+    def wants_userinfo(self, claims: Mapping[str, object]) -> bool:
+        """Whether `claims` lack a fact that userinfo may have."""
         return wants_userinfo(
             claims,
             self.registration.claims,
@@ -369,16 +217,28 @@ class Provider:
             wanted=self._wanted_claims,
         )
 
-    async def _userinfo(
+    async def userinfo(
         self, endpoint: str, access_token: str, claims: Mapping[str, object]
     ) -> Mapping[str, object]:
+        """What the userinfo `endpoint` says of the subject of `claims`.
+
+        Raises:
+            SubjectMismatchError: it speaks of somebody else.
+            UserinfoRefusedError: the access token is not for it.
+            ProviderUnavailableError: it gave no usable answer.
+        """
         try:
-            return await self._client.userinfo(endpoint, access_token, str(claims["sub"]))
+            return await self.client.userinfo(endpoint, access_token, str(claims["sub"]))
         except ProviderUnavailableError as error:
             _log.warning("userinfo failed: %s", error)
             raise
 
-    def _signed_in(self, person: Person, tokens: Tokens) -> SignedIn:
+    def signed_in(self, person: Person, tokens: Tokens) -> SignedIn:
+        """What `tokens` about `person` prove.
+
+        Raises:
+            UserMissingError: no claim says who the user is.
+        """
         scopes = frozenset(self.registration.scopes) if tokens.scopes is None else tokens.scopes
         sid = person.id_token.get("sid")
         identity = self.identify(person, scopes)
@@ -400,10 +260,3 @@ class Provider:
             scopes=scopes,
             notice=self._notices,
         )
-
-
-def _with_prompt(asked: Mapping[str, str | tuple[str, ...]], prompt: str) -> str:
-    """The prompts of the configuration and `prompt` (OpenID Connect Core 1.0, section 3.1.2.1)."""
-    given = asked.get("prompt", "")
-    words = given.split() if isinstance(given, str) else given
-    return " ".join(dict.fromkeys([*(it for it in words if it != "none"), prompt]))

@@ -91,7 +91,7 @@ async def test_where_the_provider_cannot_the_page_says_so(signed_in, hostile, pr
     # What was known of the provider is forgotten.
     provider = providers["hostile"]
     providers["hostile"] = type(provider)(
-        provider.registration, provider._client._http, provider._clock
+        provider.registration, provider.client._http, provider.clock
     )
 
     response = await signed_in.post(LOGOUT)

@@ -267,7 +267,7 @@ async def test_the_keys_cannot_be_had(sign_in, hostile, clock, providers):
     provider = providers["hostile"]
     await hostile.stop()
     providers["hostile"] = type(provider)(
-        provider.registration, provider._client._http, provider._clock
+        provider.registration, provider.client._http, provider.clock
     )
 
     assert (await post(browser, logout_token(hostile, clock))).status == 503

@@ -6,6 +6,7 @@ from urllib.parse import urlencode, urlsplit
 import aiohttp
 import pytest
 
+from gateway.oidc.refresh import refresh
 from gateway.oidc.registration import ClaimNames
 from tests.endpoints.conftest import HOST, local, location
 from tests.fixtures.oidc import sign_in_at_oidc_provider, sign_out_at_oidc_provider
@@ -89,7 +90,7 @@ async def test_in_and_out(configure, oidc_provider, at_provider, sessions, revoc
     assert await browser.whoami() is None
     # The offline token would have survived the provider's own logout.
     with pytest.raises(Exception, match="invalid_grant"):
-        await provider.refresh(refresh_token, session.identity, session.tokens.id_token)
+        await refresh(provider, refresh_token, session.identity, session.tokens.id_token)
 
 
 async def test_a_refresh_brings_changed_groups(configure, oidc_provider, at_provider, sessions):
@@ -100,8 +101,8 @@ async def test_a_refresh_brings_changed_groups(configure, oidc_provider, at_prov
     session = await sessions.load(cookie, now())
     oidc_provider.set_claims("joe", groups=["new"])
 
-    after = await provider.refresh(
-        session.tokens.refresh_token, session.identity, session.tokens.id_token
+    after = await refresh(
+        provider, session.tokens.refresh_token, session.identity, session.tokens.id_token
     )
 
     assert after.identity.groups == ("new",)

@@ -10,6 +10,7 @@ import pytest
 
 from gateway.errors import GatewayError
 from gateway.oidc.flow import read_parameters
+from gateway.oidc.sign_in import begin_sign_in, finish_sign_in
 from tests.oidc.hostile import ACCESS_TOKEN, CLIENT_SECRET, Wrongs, at_hash, public
 
 CALLBACK = "https://notes.example.com/_gatepost/callback/hostile"
@@ -79,8 +80,8 @@ async def sign_in(make_provider, hostile, case):
     # HMAC only where the configuration allows it, which the suite's own tests of it do.
     algorithms = {"algorithms": ("HS256",)} if "hs256" in case else {}
     provider = make_provider(**algorithms)
-    flow, location = await provider.begin(CALLBACK, "/")
-    return await provider.finish(flow, hostile.approve(location))
+    flow, location = await begin_sign_in(provider, CALLBACK, "/")
+    return await finish_sign_in(provider, flow, hostile.approve(location))
 
 
 @pytest.mark.parametrize("case", REJECTED)

@@ -1,0 +1,69 @@
+"""Refreshing what a provider said of a person who signed in."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gateway.errors import ProviderUnavailableError
+from gateway.model import Identity
+from gateway.oidc.claims import Person
+from gateway.oidc.client import Tokens
+from gateway.oidc.errors import SubjectMismatchError
+from gateway.oidc.id_token import Expected
+from gateway.oidc.provider import Provider, SignedIn
+from gateway.oidc.tokens import peek_claims
+
+
+async def refresh(
+    provider: Provider, refresh_token: str, previous: Identity, id_token: str | None
+) -> SignedIn:
+    """New tokens for `refresh_token`, and what the provider now says about the person.
+
+    No new refresh token and no new ID token is normal: the old ones then stay.  `id_token` is
+    the last one there was; its claims stand where the answer has none.  A refresh proves
+    nothing about when and how the person signed in: that stays as in `previous`, and all of
+    `previous` stays where the provider's userinfo cannot be read just now.
+
+    Raises:
+        RefreshRefusedError: the grant is over; end the session.
+        SubjectMismatchError: the answer is about somebody else; end the session.
+        SignInError: the new ID token is not acceptable; end the session.
+        ProviderUnavailableError: no usable answer came; the session may go on.
+    """
+    metadata = await provider.metadata()
+    tokens = await provider.client.refresh(metadata, refresh_token)
+    claims = await _refreshed_claims(provider, tokens, previous.subject, id_token)
+    endpoint = metadata.userinfo_endpoint
+    found: Mapping[str, object] = {}
+    if endpoint is not None and (tokens.id_token is None or provider.wants_userinfo(claims)):
+        try:
+            found = await provider.userinfo(endpoint, tokens.access_token, claims)
+        except ProviderUnavailableError:
+            return SignedIn(previous, tokens)
+    person = Person(claims, found)
+    signed_in = provider.signed_in(person, tokens)
+    identity = replace(
+        signed_in.identity,
+        authenticated_at=previous.authenticated_at,
+        acr=previous.acr,
+        amr=previous.amr,
+        scopes=previous.scopes if tokens.scopes is None else tokens.scopes,
+    )
+    return replace(signed_in, identity=identity)
+
+
+async def _refreshed_claims(
+    provider: Provider, tokens: Tokens, subject: str, id_token: str | None
+) -> Mapping[str, object]:
+    if tokens.id_token is None:
+        return {"sub": subject} if id_token is None else peek_claims(id_token)
+    expected = Expected(
+        issuers=provider.registration.issuers,
+        clients=(provider.registration.client_id,),
+        nonce=None,
+        access_token=tokens.access_token,
+    )
+    claims = (await provider.verify_id_token(tokens.id_token, expected)).claims
+    # OpenID Connect Core 1.0, section 12.2.
+    if claims["sub"] != subject:
+        raise SubjectMismatchError("the refreshed ID token is about another subject")
+    return claims

@@ -1,0 +1,131 @@
+"""Signing in at a provider: begin, finish, and redeem the code of an app's own sign-in."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from gateway.oidc.discovery import Metadata
+from gateway.oidc.errors import InvalidIdTokenError
+from gateway.oidc.flow import (
+    Callback,
+    Flow,
+    authorization_parameters,
+    judge_callback,
+    new_flow,
+    with_query,
+)
+from gateway.oidc.id_token import Expected
+from gateway.oidc.provider import Provider, SignedIn
+
+
+async def begin_sign_in(
+    provider: Provider,
+    redirect_uri: str,
+    return_to: str,
+    *,
+    max_age_s: int | None = None,
+    acr: tuple[str, ...] = (),
+    note: str = "",
+    other_account: bool = False,
+) -> tuple[Flow, str]:
+    """A new flow, to be kept by its browser, and the URL to send that browser to.
+
+    `note` goes with the flow's state, after a full stop, and comes back with it.  With
+    `other_account` the person may take another account than the one the provider knows.
+
+    Raises:
+        ProviderUnavailableError: the provider cannot be reached.
+        IssuerMismatchError: it is not the one that is configured.
+    """
+    metadata = await provider.metadata()
+    flow = new_flow(
+        provider=provider.registration.name,
+        redirect_uri=redirect_uri,
+        return_to=return_to,
+        now=provider.clock(),
+        random_bytes=provider.random_bytes,
+        max_age_s=max_age_s,
+        acr=acr,
+    )
+    asked = provider.registration.authorize_params
+    if other_account:
+        asked = {**asked, "prompt": _with_prompt(asked, metadata.account_prompt)}
+    parameters = authorization_parameters(
+        replace(flow, state=f"{flow.state}.{note}") if note else flow,
+        client_id=provider.registration.client_id,
+        scopes=provider.registration.scopes,
+        extra=asked,
+    )
+    return flow, with_query(metadata.authorization_endpoint, parameters)
+
+
+async def finish_sign_in(provider: Provider, flow: Flow, parameters: Mapping[str, str]) -> SignedIn:
+    """Judge the callback's `parameters`, redeem the code, verify and read the answer.
+
+    Raises:
+        SignInError: anything is not as it must be; each kind has its own reason.
+        ProviderUnavailableError: the provider gave no usable answer.
+    """
+    metadata = await provider.metadata()
+    callback = Callback(
+        provider=provider.registration.name,
+        issuers=provider.registration.issuers,
+        issuer_required=metadata.answers_with_issuer,
+    )
+    code = judge_callback(parameters, flow, callback, provider.clock())
+    expected = Expected(
+        issuers=provider.registration.issuers,
+        clients=(provider.registration.client_id,),
+        nonce=flow.nonce,
+        max_age_s=flow.max_age_s,
+        asked_at=flow.started_at,
+    )
+    return await _redeem(
+        provider, metadata, code, flow.redirect_uri, flow.code_verifier, expected=expected
+    )
+
+
+async def redeem_for_app(
+    provider: Provider, code: str, *, redirect_uri: str, code_verifier: str
+) -> SignedIn:
+    """Redeem the code of a flow that an app began, which alone knows the verifier.
+
+    The provider compares code, verifier and redirect URI (RFC 7636, section 4.6).  The nonce
+    is the app's own: nobody but the provider has put the ID token into this answer.
+
+    Raises:
+        SignInError, ProviderUnavailableError: as `finish_sign_in`.
+    """
+    expected = Expected(
+        issuers=provider.registration.issuers,
+        clients=(provider.registration.client_id,),
+        nonce=None,
+    )
+    metadata = await provider.metadata()
+    return await _redeem(provider, metadata, code, redirect_uri, code_verifier, expected=expected)
+
+
+async def _redeem(
+    provider: Provider,
+    metadata: Metadata,
+    code: str,
+    redirect_uri: str,
+    code_verifier: str,
+    *,
+    expected: Expected,
+) -> SignedIn:
+    tokens = await provider.client.redeem(
+        metadata, code, redirect_uri=redirect_uri, code_verifier=code_verifier
+    )
+    if tokens.id_token is None:
+        raise InvalidIdTokenError("the token endpoint gave no ID token: is openid in scopes?")
+    expected = replace(expected, access_token=tokens.access_token)
+    claims = (await provider.verify_id_token(tokens.id_token, expected)).claims
+    person = await provider.ask_about(metadata, claims, tokens.access_token)
+    return provider.signed_in(person, tokens)
+
+
+def _with_prompt(asked: Mapping[str, str | tuple[str, ...]], prompt: str) -> str:
+    """The prompts of the configuration and `prompt` (OpenID Connect Core 1.0, section 3.1.2.1)."""
+    given = asked.get("prompt", "")
+    words = given.split() if isinstance(given, str) else given
+    return " ".join(dict.fromkeys([*(it for it in words if it != "none"), prompt]))

@@ -1,11 +1,15 @@
 """Access tokens that other parties issue, in ``Authorization: Bearer`` (RFC 6750, section 2.1)."""
 
 import re
+import time
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
 from typing import Protocol
+
+from cachetools import TTLCache
 
 from gateway.authn.authenticator import NOT_PRESENTED, Authenticated, Outcome, Rejected
 from gateway.authn.parts import Parts
@@ -57,7 +61,11 @@ class BearerAuthenticator:
     cookies: frozenset[str] = frozenset()
 
     def __init__(
-        self, issuers: Iterable[BearerIssuer], accounts: Claimant, wrong: Throttle | None = None
+        self,
+        issuers: Iterable[BearerIssuer],
+        accounts: Claimant,
+        wrong: Throttle | None = None,
+        timer: Callable[[], float] = time.monotonic,
     ) -> None:
         """Take the tokens of `issuers`; those that introspect are asked in this order.
 
@@ -69,8 +77,8 @@ class BearerAuthenticator:
         self._wrong = Throttle(_ALLOWED, _PER_S) if wrong is None else wrong
         self._remembered: OrderedDict[bytes, tuple[float, Authenticated]] = OrderedDict()
         # Whose tokens change every few minutes has the same account all day.
-        self._accounts_of: OrderedDict[tuple[str, str, str, bool], tuple[float, str | None]] = (
-            OrderedDict()
+        self._accounts_of: TTLCache[tuple[str, str, str, bool], str | None] = TTLCache(
+            _MAX_REMEMBERED, REMEMBER_S, timer
         )
         # What was made of the field value looked at last: each stage asks about the same one.
         self._digested: tuple[bytes, bytes] = (b"", b"")
@@ -128,7 +136,7 @@ class BearerAuthenticator:
             self._wrong.give_back(request.client)
             raise
         self._wrong.give_back(request.client)
-        authenticated = Authenticated(await self._claimed(proven, now))
+        authenticated = Authenticated(await self._claimed(proven))
         if now < proven.until:
             self._remember(self._digest(value), proven.until, authenticated)
         return authenticated
@@ -150,7 +158,7 @@ class BearerAuthenticator:
                 inactive = error
         raise inactive or UnacceptableTokenError(INVALID, "nobody is asked about such tokens")
 
-    async def _claimed(self, proven: Proven, now: float) -> Identity:
+    async def _claimed(self, proven: Proven) -> Identity:
         """The identity with its account: a client's is never that of a person.
 
         Where clients may choose their ids, one could choose a person's subject (RFC 9068,
@@ -158,13 +166,10 @@ class BearerAuthenticator:
         """
         identity = proven.identity
         who = identity.issuer, identity.subject, identity.user, proven.is_client
-        known = self._accounts_of.get(who)
-        if known is not None and 0 <= now - known[0] < REMEMBER_S:
-            return replace(identity, account_id=known[1])
+        with suppress(KeyError):
+            return replace(identity, account_id=self._accounts_of[who])
         claimed = await self._accounts.claim(identity, of_client=proven.is_client)
-        while len(self._accounts_of) >= _MAX_REMEMBERED:
-            self._accounts_of.popitem(last=False)
-        self._accounts_of[who] = now, claimed.account_id
+        self._accounts_of[who] = claimed.account_id
         return claimed
 
     def _remember(self, digest: bytes, until: float, authenticated: Authenticated) -> None:

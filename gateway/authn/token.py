@@ -65,7 +65,7 @@ class TokenAuthenticator:
         known = self._tokens.recall(token, now)
         if known is not None:
             return self._judge(known, now)
-        if self._tokens.is_dead(token, now):
+        if self._tokens.is_dead(token):
             return _UNKNOWN
         # Counted before the store is asked: many may be on their way at once.
         counts = not self._tokens.remembers(token)
@@ -75,7 +75,7 @@ class TokenAuthenticator:
             known = await self._tokens.load(token, now)
             turn.is_bad = known is None
         if known is None:
-            self._tokens.bury(token, now)
+            self._tokens.bury(token)
             return _UNKNOWN
         return self._judge(known, now)
 

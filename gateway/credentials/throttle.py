@@ -4,11 +4,12 @@ What is already known to be right never comes here, so that a flood of guesses f
 many share, a proxy or an office, is slowed down without those who are known there.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
+
+from cachetools import LRUCache
 
 from gateway.errors import GatewayError
 
@@ -33,7 +34,7 @@ class Throttle:
     def __init__(self, allowed: int = 20, per_s: float = 60.0) -> None:
         self._interval_s = per_s / allowed
         self._per_s = per_s
-        self._full_at: OrderedDict[str, float] = OrderedDict()
+        self._full_at: LRUCache[str, float] = LRUCache(_MOST_ADDRESSES)
 
     def wait_s(self, client: str, now: float) -> float:
         """The seconds that `client` has to wait at `now`, 0 for none; counts nothing."""
@@ -47,9 +48,6 @@ class Throttle:
         if over_s:
             return over_s
         self._full_at[key] = now + behind_s + self._interval_s
-        self._full_at.move_to_end(key)
-        if len(self._full_at) > _MOST_ADDRESSES:
-            self._full_at.popitem(last=False)
         return 0.0
 
     def _behind_s(self, key: str, now: float) -> float:

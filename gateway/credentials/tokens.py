@@ -8,8 +8,11 @@ holds opens only for whoever has one.
 
 import logging
 import secrets
+import time
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+
+from cachetools import TTLCache
 
 from gateway.credentials.family import (
     MOST,
@@ -119,8 +122,10 @@ class Tokens:
         access_s: float,
         *,
         clock: Clock,
+        timer: Clock = time.monotonic,
         random: RandomBytes = secrets.token_bytes,
     ) -> None:
+        """Keep families in `store`; `timer`, which need not know the date, is for what is bad."""
         self.sessions = sessions
         self.access_s = access_s
         self.wrong = Throttle()
@@ -128,7 +133,7 @@ class Tokens:
         self._clock = clock
         self._random = random
         self._known: OrderedDict[bytes, Known] = OrderedDict()
-        self._dead: OrderedDict[bytes, float] = OrderedDict()
+        self._dead: TTLCache[bytes, None] = TTLCache(_MAX_KNOWN, _DEAD_S, timer)
 
     # Use.
 
@@ -150,20 +155,16 @@ class Tokens:
         """Whether this worker has lately seen a good token of the same session."""
         return self.sessions.peek(token.ticket, self._clock()) is not None
 
-    def is_dead(self, token: GatewayToken, now: float) -> bool:
+    def is_dead(self, token: GatewayToken) -> bool:
         """Whether a token was found to be bad here a moment ago.
 
         An app that goes on asking with one takes no try from others at its address.
         """
-        found_at = self._dead.get(token.digest)
-        return found_at is not None and abs(now - found_at) < _DEAD_S
+        return token.digest in self._dead
 
-    def bury(self, token: GatewayToken, now: float) -> None:
-        """Remember that a token was found to be bad at `now`."""
-        self._dead.pop(token.digest, None)
-        while len(self._dead) >= _MAX_KNOWN:
-            self._dead.popitem(last=False)
-        self._dead[token.digest] = now
+    def bury(self, token: GatewayToken) -> None:
+        """Remember for half a minute that a token is bad."""
+        self._dead[token.digest] = None
 
     async def load(self, token: GatewayToken, now: float) -> Known | None:
         """An access token as the store knows it, used at `now`; None where there is none.

@@ -148,7 +148,7 @@ class TokenEndpoint:
         if token is None:
             raise OAuthError("invalid_grant", "malformed-credential")
         tokens, now = self._apps.tokens, request.received_at
-        if tokens.is_dead(token, now):
+        if tokens.is_dead(token):
             raise OAuthError("invalid_grant", "unknown-token")
         counts = not tokens.remembers(token)
         if counts:
@@ -161,7 +161,7 @@ class TokenEndpoint:
             if issued.reason == SCOPE_NOT_GRANTED:
                 raise OAuthError("invalid_scope", SCOPE_NOT_GRANTED)
             if issued.reason == "unknown-token":
-                tokens.bury(token, now)
+                tokens.bury(token)
             raise OAuthError("invalid_grant", issued.reason)
         return issued
 

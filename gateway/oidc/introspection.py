@@ -1,11 +1,12 @@
 """Asking an issuer about a token that says nothing itself (RFC 7662)."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from urllib.parse import urlencode
+
+from cachetools import TLRUCache
 
 from gateway.errors import ProviderUnavailableError
 from gateway.oidc.cache import Clock
@@ -48,7 +49,8 @@ class Introspector:
         self._http = http
         self._clock = clock
         self._cache_s = cache_s
-        self._answers: OrderedDict[bytes, Answered] = OrderedDict()
+        # By the clock of the answers: an `exp` is a time since the epoch.
+        self._answers: TLRUCache[bytes, Answered] = TLRUCache(_MAX_ANSWERS, _until, clock)
         self._asking: dict[bytes, asyncio.Future[Answered]] = {}
 
     async def ask(self, token: str) -> Answered:
@@ -64,7 +66,7 @@ class Introspector:
             raise ProviderUnavailableError(f"{issuer!r} has no introspection endpoint")
         key = _key(self._registration.issuer, endpoint, token)
         known = self._answers.get(key)
-        if known is not None and self._clock() < known.until:
+        if known is not None:
             return known
         under_way = self._asking.get(key)
         if under_way is not None:
@@ -86,9 +88,6 @@ class Introspector:
             del self._asking[key]
         asking.set_result(answered)
         self._answers[key] = answered
-        self._answers.move_to_end(key)
-        while len(self._answers) > _MAX_ANSWERS:
-            self._answers.popitem(last=False)
         return answered
 
     async def _ask(self, metadata: Metadata, endpoint: str, token: str) -> Answered:
@@ -110,6 +109,10 @@ class Introspector:
         if active and isinstance(expires_at, (int, float)):
             until = min(until, expires_at)
         return Answered(found if active else None, until)
+
+
+def _until(_key: bytes, answered: Answered, _now: float) -> float:
+    return answered.until
 
 
 def _key(issuer: str, endpoint: str, token: str) -> bytes:

@@ -113,7 +113,7 @@ def make_door(clock, http: ProviderHttp, *settings, provider="", accounts=None, 
         for it in settings
     ]
     keeping = accounts or Accounts(MemoryStore(clock), ACCOUNTS_KEY)
-    return Door(BearerAuthenticator(issuers, keeping, wrong), clock)
+    return Door(BearerAuthenticator(issuers, keeping, wrong, clock), clock)
 
 
 def raw(claims):

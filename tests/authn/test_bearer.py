@@ -373,6 +373,28 @@ async def test_an_account_is_the_same_by_token_and_by_session(clock, http, issue
     assert door.recall(issuer.token()) is None  # Another signature, another token.
 
 
+class Counted(Accounts):
+    """Accounts that know how often they were asked."""
+
+    asked = 0
+
+    async def claim(self, identity, *, of_client=False):
+        self.asked += 1
+        return await super().claim(identity, of_client=of_client)
+
+
+async def test_an_account_is_asked_for_again_after_five_minutes(clock, http, issuer):
+    accounts = Counted(MemoryStore(clock), ACCOUNTS_KEY)
+    door = make_door(clock, http, {"issuer": issuer.issuer}, accounts=accounts)
+    found = []
+
+    for elapsed_s, asked in ((0.0, 1), (299.5, 1), (300.0, 2)):
+        clock.ahead_s = elapsed_s
+        found.append((await door.judge(issuer.token(jti=str(elapsed_s)))).identity.account_id)
+        assert accounts.asked == asked
+    assert found == [found[0]] * 3
+
+
 async def test_a_user_name_that_is_anothers_is_refused(clock, http, issuer):
     accounts = Accounts(MemoryStore(clock), ACCOUNTS_KEY)
     await accounts.claim(Identity("alice", "1", "https://id.example.com", "session"))

@@ -15,14 +15,16 @@ _TIMEOUT_S = 3.0
 _USAGE = """usage: gatepost healthcheck [-c FILE | HOST:PORT]
 
 Ask /healthz of the gateway's admin listener; exit 0 when it lives, 1 when not.
-Without HOST:PORT: GATEPOST_SERVER__ADMIN_LISTEN, else where the gateway of FILE answers, of
-GATEPOST_CONFIG or ./gatepost.yaml without one, else what FILE says, else 127.0.0.1:9090.
+Asks HOST:PORT, else the address in GATEPOST_SERVER__ADMIN_LISTEN, else the one that the running
+gateway of FILE has left, else the one in FILE.  Without FILE it is the gateway of GATEPOST_CONFIG or
+./gatepost.yaml, else 127.0.0.1:9090.
 
 Examples:
   gatepost healthcheck 127.0.0.1:9090
   gatepost healthcheck -c /etc/gatepost/gatepost.yaml
 """
 _USAGE_STATUS = 2
+_LAST_PORT = 65535
 
 
 def main(arguments: list[str]) -> int:
@@ -34,17 +36,26 @@ def main(arguments: list[str]) -> int:
     if read is None:
         sys.stderr.write(_USAGE)
         return _USAGE_STATUS
-    address = read[1]
+    config, address = read
     try:
-        address = address or _found(read[0])
+        address = address or _found(config)
         line = _ask(address)
     except (OSError, ValueError) as error:
-        sys.stderr.write(f"gatepost healthcheck: {address}: {error}\n")
-        return 1
+        return _failed(address, _reason(error))
     if not re.fullmatch(rb"HTTP/1\.1 200 .*", line):
-        sys.stderr.write(f"gatepost healthcheck: {address}: {line!r}\n")
-        return 1
+        return _failed(address, f"answered {ascii(line.decode('latin-1'))}, not 200")
     return 0
+
+
+def _failed(address: str, why: str) -> int:
+    asked = f"{address}: " if address else ""
+    sys.stderr.write(f"gatepost healthcheck: {asked}{why}\n")
+    return 1
+
+
+def _reason(error: OSError | ValueError) -> str:
+    """Why there was no answer, without the number of the error."""
+    return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _read(arguments: list[str]) -> tuple[str, str] | None:
@@ -105,6 +116,8 @@ def _connect(address: str) -> socket.socket:
         connection.connect(address.removeprefix("unix:"))
         return connection
     host, _, port = address.rpartition(":")
+    if not (port.isascii() and port.isdecimal() and int(port) <= _LAST_PORT):
+        raise ValueError("not HOST:PORT")
     # Listening on every address is not an address to connect to.
     host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "[::]": "::1"}.get(host, host)  # noqa: S104
     return socket.create_connection((host.strip("[]"), int(port)), _TIMEOUT_S)

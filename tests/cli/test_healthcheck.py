@@ -1,5 +1,6 @@
 """`gatepost healthcheck`: finds the gateway, asks it, and imports little."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -96,7 +97,32 @@ def test_without_a_gateway_it_fails_and_says_where_it_asked(runtime, tmp_path):
     found = check(cwd=tmp_path, GATEPOST_SERVER__ADMIN_LISTEN="127.0.0.1:1")
 
     assert found.returncode == 1
-    assert "127.0.0.1:1" in found.stderr
+    assert found.stderr == "gatepost healthcheck: 127.0.0.1:1: Connection refused\n"
+
+
+async def test_another_answer_is_quoted_as_text(raw_upstream, tmp_path):
+    other = await raw_upstream(b"HTTP/1.1 421 Misdirected Request\r\nContent-Length: 0\r\n\r\n")
+    address = other.url.removeprefix("http://")
+    found = await asyncio.to_thread(check, address, cwd=tmp_path)
+
+    assert found.returncode == 1
+    said = f"{address}: answered 'HTTP/1.1 421 Misdirected Request', not 200"
+    assert found.stderr == f"gatepost healthcheck: {said}\n"
+
+
+@pytest.mark.parametrize("address", ["localhost", "localhost:http", "127.0.0.1:65536", ":-1"])
+def test_an_address_without_a_port_is_named(tmp_path, address):
+    found = check(address, cwd=tmp_path)
+
+    assert found.returncode == 1
+    assert found.stderr == f"gatepost healthcheck: {address}: not HOST:PORT\n"
+
+
+def test_a_file_that_is_missing_is_named(runtime, tmp_path):
+    found = check("-c", "none.yaml", cwd=tmp_path)
+
+    assert found.returncode == 1
+    assert found.stderr.startswith("gatepost healthcheck: none.yaml cannot be used\n")
 
 
 def test_it_imports_nothing_slow():

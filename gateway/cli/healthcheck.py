@@ -43,7 +43,7 @@ def main(arguments: list[str]) -> int:
     except (OSError, ValueError) as error:
         return _failed(address, _reason(error))
     if not re.fullmatch(rb"HTTP/1\.1 200 .*", line):
-        return _failed(address, f"answered {ascii(line.decode('latin-1'))}, not 200")
+        return _failed(address, f"answered {line.decode('latin-1')!a}, not 200")
     return 0
 
 

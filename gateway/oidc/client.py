@@ -1,6 +1,6 @@
 """The calls of the code flow that go straight to the provider, as one client."""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
@@ -31,6 +31,7 @@ _REFUSALS = range(400, 500)
 # waited for.
 REFRESH_TIMEOUT_S = 30.0
 # A field of this size is no token; the header it would travel in has an end.
+_JSON, _JWT = "application/json", "application/jwt"
 _MAX_TOKEN_CHARACTERS = 32 * 1024
 
 
@@ -96,6 +97,10 @@ def _expiry(value: object, now: float) -> float | None:
     return None if seconds is None else now + max(0.0, seconds)
 
 
+# Verifies a JWT of the provider and gives its claims.
+ReadSigned = Callable[[str], Awaitable[Mapping[str, object]]]
+
+
 class ProviderClient:
     """Asks the token, userinfo and revocation endpoints in the name of one registration."""
 
@@ -158,23 +163,29 @@ class ProviderClient:
             raise ProviderUnavailableError(_described(answer))
 
     async def userinfo(
-        self, endpoint: str, access_token: str, subject: str
+        self, endpoint: str, access_token: str, subject: str, read_signed: ReadSigned
     ) -> Mapping[str, object]:
         """The claims about `subject` from userinfo (OpenID Connect Core 1.0, section 5.3).
+
+        `read_signed` gives the claims of an answer that is a JWT.
 
         Raises:
             SubjectMismatchError: they are about somebody else (section 5.3.2).
             UserinfoRefusedError: the token is not for userinfo.
-            ProviderUnavailableError: there are none that could be read; a signed answer cannot.
+            ProviderUnavailableError: there are none that could be read.
         """
         answer = await self._http.get(endpoint, fields={"Authorization": f"Bearer {access_token}"})
-        if answer.status != _OK or answer.media_type != "application/json":
+        if answer.status != _OK or answer.media_type not in (_JSON, _JWT):
             found = f"status {answer.status}, media type {answer.media_type[:100]!r}"
             refused = answer.status in _TOKEN_REFUSED
             kind = UserinfoRefusedError if refused else ProviderUnavailableError
             who = f'provider "{self._registration.name}"'
             raise kind(f"{who}: userinfo at {answer.url}: {found}")
-        claims = answer.json_object()
+        claims: Mapping[str, object]
+        if answer.media_type == _JWT:
+            claims = await read_signed(answer.body.decode("latin-1"))
+        else:
+            claims = answer.json_object()
         if claims.get("sub") != subject:
             raise SubjectMismatchError(f"userinfo speaks of {claims.get('sub')!r}")
         return claims

@@ -72,6 +72,21 @@ def judge_id_token(token: SignedToken, expected: Expected, now: float) -> None:
     _judge_access_token_hash(token, expected.access_token)
 
 
+def judge_userinfo(claims: Mapping[str, object], issuers: Collection[str], client: str) -> None:
+    """Return if the `claims` of signed userinfo are not another issuer's, nor for another client.
+
+    OpenID Connect Core 1.0, section 5.3.2, has `iss` and `aud` there, and lets both be left out.
+
+    Raises:
+        IssuerMismatchError: another issuer's.
+        InvalidIdTokenError: for another client.
+    """
+    if claims.get("iss") not in (None, *issuers):
+        raise IssuerMismatchError("its iss is another issuer")
+    if "aud" in claims:
+        _judge_audience(claims, (client,))
+
+
 def _judge_type(token: SignedToken) -> None:
     # RFC 8725, section 3.11: a token made for something else is not an ID token, whoever signed
     # it.  Keycloak says the kind in the payload.

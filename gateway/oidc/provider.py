@@ -15,10 +15,10 @@ from gateway.oidc.cache import Clock
 from gateway.oidc.claims import Person, make_identity, wants_userinfo
 from gateway.oidc.client import ProviderClient, Tokens
 from gateway.oidc.discovery import Discovery, Metadata
-from gateway.oidc.errors import InvalidIdTokenError, UserinfoRefusedError
+from gateway.oidc.errors import InvalidIdTokenError, IssuerMismatchError, UserinfoRefusedError
 from gateway.oidc.flow import RandomBytes, with_query
 from gateway.oidc.http import ProviderHttp
-from gateway.oidc.id_token import Expected, judge_id_token
+from gateway.oidc.id_token import Expected, judge_id_token, judge_userinfo
 from gateway.oidc.keys import KeySource
 from gateway.oidc.notices import Notices
 from gateway.oidc.registration import Registration
@@ -172,17 +172,28 @@ class Provider:
             SignInError: it is not acceptable.
             ProviderUnavailableError: the keys cannot be had.
         """
-        registration = self.registration
         try:
-            if is_symmetric(id_token):
-                secret = registration.client_secret or ""
-                token = verify_with_secret(id_token, secret, registration.algorithms)
-            else:
-                token = await verify(id_token, self.keys, registration.algorithms)
+            token = await self._verified(id_token)
         except BadTokenError as error:
             raise InvalidIdTokenError(str(error)) from error
         judge_id_token(token, expected, self.clock())
         return token
+
+    async def _verified(self, token: str) -> SignedToken:
+        registration = self.registration
+        if is_symmetric(token):
+            secret = registration.client_secret or ""
+            return verify_with_secret(token, secret, registration.algorithms)
+        return await verify(token, self.keys, registration.algorithms)
+
+    async def _signed_userinfo(self, token: str) -> Mapping[str, object]:
+        """The claims of a signed userinfo answer (OpenID Connect Core 1.0, section 5.3.2)."""
+        try:
+            claims = (await self._verified(token)).claims
+            judge_userinfo(claims, self.registration.issuers, self.registration.client_id)
+        except (BadTokenError, InvalidIdTokenError, IssuerMismatchError) as error:
+            raise ProviderUnavailableError(f"signed userinfo: {error}") from error
+        return claims
 
     async def ask_about(
         self,
@@ -227,8 +238,11 @@ class Provider:
             UserinfoRefusedError: the access token is not for it.
             ProviderUnavailableError: it gave no usable answer.
         """
+        subject = str(claims["sub"])
         try:
-            return await self.client.userinfo(endpoint, access_token, str(claims["sub"]))
+            return await self.client.userinfo(
+                endpoint, access_token, subject, self._signed_userinfo
+            )
         except ProviderUnavailableError as error:
             _log.warning("userinfo failed: %s", error)
             raise

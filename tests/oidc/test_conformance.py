@@ -11,7 +11,15 @@ import pytest
 from gateway.errors import GatewayError
 from gateway.oidc.flow import read_parameters
 from gateway.oidc.sign_in import begin_sign_in, finish_sign_in
-from tests.oidc.hostile import ACCESS_TOKEN, CLIENT_SECRET, Wrongs, at_hash, public
+from tests.oidc.hostile import (
+    ACCESS_TOKEN,
+    CLIENT_SECRET,
+    SUBJECT,
+    Wrongs,
+    at_hash,
+    public,
+    sign,
+)
 
 CALLBACK = "https://notes.example.com/_gatepost/callback/hostile"
 LIST = Path(__file__).parents[3] / "shared" / "data" / "oidc" / "rp-tests.json"
@@ -34,8 +42,10 @@ REJECTED = {
     "rp-id_token-sub": Wrongs(claims={"sub": None}),
     "rp-nonce-invalid": Wrongs(claims={"nonce": "012345678"}),
     "rp-response_mode-form_post-error": Wrongs(callback={"code": None, "error": "login_required"}),
-    # Signed userinfo is not read: nobody is signed in half known.
-    "rp-userinfo-sig": Wrongs(userinfo_type="application/jwt", userinfo_body=b"a.b.c"),
+    # Nobody is signed in half known.
+    "userinfo that is not signed by the provider": Wrongs(
+        userinfo_type="application/jwt", userinfo_body=b"a.b.c"
+    ),
     "rp-userinfo-bad-sub-claim": Wrongs(userinfo={"sub": "foobar"}),
     "oidcc-client-test-invalid-athash": Wrongs(claims={"at_hash": at_hash("another")}),
     "oidcc-client-test-missing-aud": Wrongs(claims={"aud": None}),
@@ -62,6 +72,10 @@ ACCEPTED = {
         discovery={"token_endpoint_auth_methods_supported": ["client_secret_post"]}
     ),
     "rp-userinfo-bearer-header": Wrongs(),
+    "rp-userinfo-sig": Wrongs(
+        userinfo_type="application/jwt",
+        userinfo_body=sign({"sub": SUBJECT, "name": "Alice"}).encode(),
+    ),
 }
 
 # Proven elsewhere, or no part of the code flow of a gateway.

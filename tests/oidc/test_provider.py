@@ -394,7 +394,7 @@ async def test_nobody_is_signed_in_half_known(make_provider, hostile, http, capl
     ("wrongs", "told"),
     [
         ({"failures": {"/userinfo": "500"}}, "status 500, media type ''"),
-        ({"userinfo_type": "application/jwt"}, "status 200, media type 'application/jwt'"),
+        ({"userinfo_type": "application/xml"}, "status 200, media type 'application/xml'"),
         ({"userinfo_type": "text/html"}, "status 200, media type 'text/html'"),
     ],
 )
@@ -430,6 +430,46 @@ async def test_without_a_user_there_is_no_identity(make_provider, hostile):
 
     with pytest.raises(errors.UserMissingError):
         await sign_in(provider, hostile)
+
+
+def _signed(**claims):
+    right = {"sub": SUBJECT, "email": "signed@example.com", "email_verified": True}
+    return Wrongs(
+        claims={"name": None}, userinfo_type="application/jwt",
+        userinfo_body=sign({**right, **claims}).encode(),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "claims", [{}, {"aud": "notes"}, {"aud": ["x", "notes"]}], ids=["bare", "ours", "several"]
+)
+async def test_signed_userinfo_is_read(make_provider, hostile, claims):
+    """OpenID Connect Core 1.0, section 5.3.2."""
+    hostile.wrongs = _signed(**claims)
+
+    assert (await sign_in(make_provider(), hostile)).identity.email == "signed@example.com"
+
+
+BAD_USERINFO = {
+    "no signature": Wrongs(userinfo_type="application/jwt", userinfo_body=b"a.b.c"),
+    "no token": Wrongs(userinfo_type="application/jwt", userinfo_body=b"\xff{}"),
+    "alg none": Wrongs(
+        userinfo_type="application/jwt",
+        userinfo_body=sign({"sub": SUBJECT}, alg="none").encode(),
+    ),
+    "another issuer": _signed(iss="https://evil.example"),
+    "another client": _signed(aud="another"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_USERINFO)
+async def test_signed_userinfo_that_is_not_the_providers_signs_nobody_in(
+    make_provider, hostile, name
+):
+    hostile.wrongs = BAD_USERINFO[name]
+
+    with pytest.raises(ProviderUnavailableError):
+        await sign_in(make_provider(), hostile)
 
 
 async def test_userinfo_is_not_asked_when_the_id_token_says_everything(make_provider, hostile):

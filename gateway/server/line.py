@@ -20,11 +20,13 @@ class Line(asyncio.Protocol):
     Its state: `_closing` when the answer under way is the last one; `_abort_at`, once the
     connection ends, when it is cut whatever the client does; `_since` when it last changed what
     it does, in the front's time.  Nothing is read while the other side is full (`_paused`) or for
-    one round of the loop (`_resting`).
+    one round of the loop (`_resting`), and no request begins while the client does not read its
+    answers (`_choked`).
     """
 
     __slots__ = (
         "_abort_at",
+        "_choked",
         "_closing",
         "_front",
         "_half_closed",
@@ -39,6 +41,7 @@ class Line(asyncio.Protocol):
         self._front = front
         self._transport = cast(asyncio.Transport, None)
         self._closing = False
+        self._choked = False
         self._half_closed = False
         self._paused = False
         self._resting = False

@@ -1,0 +1,275 @@
+"""The way of a request: its head is read and judged, its body flows to where it is wanted.
+
+    head -> pipeline -> Answer   written at once
+                     -> Serve    the gateway's own endpoint; its small body is gathered first
+                     -> Outbound an Exchange with an upstream, or a tunnel
+
+Where nothing must be waited for, all of it happens inside `data_received`, without a task.
+"""
+
+from collections.abc import Awaitable
+
+from gateway.errors import (
+    BodyTooLargeError,
+    GatewayError,
+    HeadTooLargeError,
+    MalformedRequestError,
+)
+from gateway.forward.exchange import Exchange
+from gateway.forward.outbound import Outbound
+from gateway.forward.response import SWITCHING_PROTOCOLS
+from gateway.forward.tunnel import Tunnel
+from gateway.message.body import body_reader
+from gateway.message.field_lines import HeadError
+from gateway.message.fields import Field
+from gateway.message.request_head import RequestHead
+from gateway.pipeline.verdict import Answer, Serve, Verdict
+from gateway.server.answers import AnswerSide, Sink
+from gateway.server.front import Front
+from gateway.server.gathering import Gathering
+from gateway.server.heads import Heads
+
+# The forms of the gateway's own endpoints are smaller by far.
+_OWN_BODY_BYTES = 65536
+# How much work is done for a client before all others have a turn: some milliseconds.  A chunk of a
+# body, a field and 32 bytes of a head are 1 each, a request is 32 more, and each further reading of
+# its path is 16.
+_TURN, _REQUEST, _HEAD_BYTES, _READING = 1024, 32, 32, 16
+_UNLIMITED = 1 << 62
+
+
+class RequestSide(AnswerSide):
+    """See the module.
+
+    Its state: `_first` until a request has begun; `_reading` while requests are being begun, so
+    that an answer at once does not begin the next one inside the first; `_tunnel` is what follows
+    an exchange that switched protocols.
+    """
+
+    __slots__ = ("_body_bytes_left", "_first", "_heads", "_reading", "_tunnel")
+
+    def __init__(self, front: Front) -> None:
+        super().__init__(front)
+        self._heads = Heads()
+        self._body_bytes_left = 0
+        self._tunnel: Tunnel | None = None
+        self._first = True
+        self._reading = False
+
+    def _read_requests(self) -> None:
+        """Begin what is complete in the buffer, one request after the other."""
+        if self._reading:
+            return
+        self._reading = True
+        try:
+            while self._may_begin:
+                if self._spent >= _TURN:
+                    self._rest()
+                    break
+                if not self._read_request():
+                    break
+        except GatewayError as error:
+            self._refuse_bytes(error)
+        finally:
+            self._reading = False
+        if self._half_closed and self._entry is None and not self._choked and not self._resting:
+            self._close()
+
+    def _go_on(self) -> None:
+        """See Line."""
+        self._spent = 0
+        if self._abort_at:
+            return
+        if self._body is not None and self._sink is not None:
+            data, self._buffer = self._buffer, b""
+            if data:
+                self._take_body(data)
+        elif self._entry is None and not self._choked:
+            self._read_requests()
+            if self._is_last and self._entry is None and not self._resting:
+                self._transport.close()
+
+    @property
+    def _may_begin(self) -> bool:
+        idle = self._entry is None and not self._choked and not self._resting
+        return idle and bool(self._buffer) and not self._abort_at
+
+    def _read_request(self) -> bool:
+        """Begin one request; False when its head is not complete."""
+        sent = self._buffer
+        limits = self._front.limits
+        head, self._buffer = self._heads.next(sent, limits.head_bytes, limits.fields)
+        if head is None:
+            return False
+        head_bytes = len(sent) - len(self._buffer)
+        self._spent += _REQUEST + len(head.of.fields.items) + head_bytes // _HEAD_BYTES
+        try:
+            self._begin(head)
+        except GatewayError:
+            self._buffer = sent
+            raise
+        return True
+
+    def _begin(self, head: RequestHead) -> None:
+        front, of = self._front, head.of
+        self._first = False
+        self.http_1_0 = head.http_1_0
+        if b"close" in of.connection or (head.http_1_0 and b"keep-alive" not in of.connection):
+            self._closing = True
+        elif head.method == "CONNECT":
+            # RFC 9110, section 9.3.6: what follows is no body, so that a proxy in front that shares
+            # this connection may send the next request there.
+            self._closing = True
+        self._entry = entry = front.pipeline.read(head, self._peer, front.clock())
+        self._spent += _READING * (len(entry.request.target.readings) - 1)
+        if of.length:
+            self._body = body_reader(of.length)
+        if self._body is not None:
+            self._body_bytes_left = front.limits.body_bytes or _UNLIMITED
+            if of.length > self._body_bytes_left:
+                self._fail(BodyTooLargeError(f"a body of {of.length} bytes"))
+                return
+        verdict = front.pipeline.begin(entry)
+        if isinstance(verdict, Outbound):
+            self._open(verdict)
+        elif isinstance(verdict, (Answer, Serve)):
+            self._proceed(verdict)
+        else:
+            self._run(self._proceed_later(verdict))
+
+    async def _proceed_later(self, verdict: Awaitable[Verdict]) -> None:
+        self._proceed(await verdict)
+
+    def _proceed(self, verdict: Verdict) -> None:
+        match verdict:
+            case Outbound():
+                self._open(verdict)
+            case Answer(response=response):
+                self._answer(response)
+            case Serve():
+                self._gather(verdict)
+
+    def _open(self, outbound: Outbound) -> None:
+        self._outbound = outbound
+        self._exchange = exchange = Exchange(self, outbound, self._front)
+        connection = outbound.upstream.take(
+            exchange, look_first=not outbound.repeatable or outbound.of.length != 0
+        )
+        if connection is None:
+            self._run(self._connect(exchange, outbound))
+        else:
+            exchange.start(connection, self._front.loop_time())
+            self._attach(exchange)
+
+    async def _connect(self, exchange: Exchange, outbound: Outbound) -> None:
+        try:
+            connection = await outbound.upstream.connect(exchange)
+        except GatewayError as error:
+            self.response_failed(error)
+            return
+        if self._exchange is not exchange:
+            outbound.upstream.discard(connection)
+            return
+        exchange.start(connection, self._front.loop_time())
+        self._attach(exchange)
+
+    def _attach(self, sink: Sink) -> None:
+        """Let the body flow into `sink`."""
+        self._sink = sink
+        # First, since taking the body may pause it again.
+        if self._paused:
+            self.resume_reading()
+        if self._body is not None:
+            data, self._buffer = self._buffer, b""
+            if data:
+                self._take_body(data)
+
+    def _take_body(self, data: bytes) -> None:
+        body, sink = self._body, self._sink
+        assert body is not None  # noqa: S101 - for the type checker; callers have looked
+        assert sink is not None  # noqa: S101
+        try:
+            pieces, rest = body.feed(data)
+        except HeadError as error:
+            self._closing = True
+            self._fail(MalformedRequestError(str(error)))
+            return
+        if pieces:
+            self._spent += len(pieces)
+            piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            self._body_bytes_left -= len(piece)
+            if self._body_bytes_left >= 0:
+                sink.send_body(piece)
+        if self._body_bytes_left < 0:
+            self._closing = True
+            self._fail(BodyTooLargeError("a body of more bytes than allowed"))
+        elif body.done:
+            self._body = None
+            self._buffer = rest
+            self._spent += len(body.trailers)
+            outbound = self._outbound
+            trailers: tuple[Field, ...] = ()
+            most = self._front.limits.fields
+            if 0 < most < len(body.trailers):
+                self._closing = True
+                self._fail(HeadTooLargeError(f"more than {most} trailer fields"))
+                return
+            if outbound is not None and body.trailers:
+                trailers = outbound.trailers(body.trailers, outbound.of)
+            sink.end_body(trailers)
+        elif rest or self._spent >= _TURN:
+            self._buffer = rest
+            self._rest()
+
+    def _gather(self, serve: Serve) -> None:
+        entry = self._entry
+        self._body_bytes_left = _OWN_BODY_BYTES
+        self._since = self._front.now
+        if self._body is None:
+            self._run(self._serve(serve, b""))
+            return
+        if entry is not None and entry.of is not None and entry.of.expects_continue:
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._attach(Gathering(lambda body: self._run(self._serve(serve, body))))
+
+    async def _serve(self, serve: Serve, body: bytes) -> None:
+        self._sink = None
+        entry = self._entry
+        if entry is not None:
+            self._answer(await self._front.pipeline.serve(entry, serve, body))
+
+    # What an exchange says.
+
+    def repeat_request(self) -> None:
+        """See Client."""
+        if self._exchange is not None and self._outbound is not None:
+            self._sink = None
+            self._run(self._connect(self._exchange, self._outbound))
+
+    def tunnel_opened(self, tunnel: Tunnel) -> None:
+        """See Client."""
+        entry = self._entry
+        if entry is not None:
+            self._front.tunnels.add(entry, self)
+            self._record(SWITCHING_PROTOCOLS)
+            # The request stays under way, so that no other is read.
+            self._entry = entry
+        self._exchange = self._sink = None
+        self._tunnel = tunnel
+        self._closing = True
+        self._heads.forget()
+        # First, since what was read ahead may be too much for the upstream, and pause it again.
+        self.resume_reading()
+        if self._buffer:
+            data, self._buffer = self._buffer, b""
+            tunnel.send(data)
+
+    def tunnel_closed(self) -> None:
+        """See Client."""
+        self._entry = self._tunnel = None
+        self._end()
+
+    @property
+    def heard_at(self) -> float:
+        """See Closable."""
+        return 0.0 if self._tunnel is None else self._tunnel.heard_at

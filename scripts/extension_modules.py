@@ -83,6 +83,7 @@ MODULES = (
     "sessions/manager",
     "sessions/session",
     "sessions/ticket",
+    "storage/worker_cache",
 )
 # The other modules of the same packages: they work once a configuration, once a connection or once
 # in a while, or wait more than they work; `routing/route` has fields that mypyc cannot write out,

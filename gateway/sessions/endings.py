@@ -1,18 +1,17 @@
 """Ending sessions: in the store, on this worker, and by message on every other one."""
 
-import json
 import logging
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
-from gateway.errors import StoreUnavailableError
 from gateway.sealing.sealer import Sealer
 from gateway.sessions.cache import SessionCache
 from gateway.sessions.record import SessionInfo, open_info, open_refresh_token, unpack
 from gateway.sessions.ticket import storage_key
 from gateway.storage.contact import Contact
+from gateway.storage.news import News
 from gateway.storage.store import Clock, Store
 
 _log = logging.getLogger(__name__)
@@ -53,19 +52,21 @@ Unregister = Callable[[], None]
 
 
 class Endings:
-    """Takes sessions out of the store and lets everyone know who must."""
+    """Takes sessions out of the store and tells those who must know.
+
+    Attributes:
+        news: The messages between workers about sessions.
+    """
 
     def __init__(self, store: Store, cache: SessionCache, contact: Contact, clock: Clock) -> None:
         self._store = store
         self._cache = cache
-        self._contact = contact
         self._clock = clock
         self._worker = secrets.token_hex(8)
-        self._unsent: list[bytes] = []
         self._on_end: dict[object, Callable[[str], None]] = {}
         self._on_revoke: dict[object, Callable[[Ended], None]] = {}
         self._on_news: dict[object, Callable[[str], None]] = {}
-        self._unsubscribe: Unregister | None = None
+        self.news = News(store, _CHANNEL, contact, self._heard)
 
     def on_end(self, callback: Callable[[str], None]) -> Unregister:
         """Call `callback` with the id of each session that ends, on whichever worker.
@@ -141,38 +142,10 @@ class Endings:
         _call_all(self._on_end, session_id)
 
     async def tell(self, *, ended: Sequence[str] = (), changed: Sequence[str] = ()) -> None:
-        """Tell the other workers; what cannot be told now is told by `upkeep`.
+        """Tell the other workers."""
+        await self.news.tell({"worker": self._worker, "ended": ended, "changed": changed})
 
-        A worker that hears nothing asks the store anyway, within a minute.
-        """
-        message = {"worker": self._worker, "ended": ended, "changed": changed}
-        self._unsent.append(json.dumps(message).encode())
-        try:
-            await self._send()
-        except StoreUnavailableError as error:
-            _log.warning("ended sessions are not told of yet: %s", error)
-
-    async def upkeep(self) -> None:
-        """Listen to the other workers, if that failed so far, and send what is left to send."""
-        if self._unsubscribe is None:
-            self._unsubscribe = await self._contact.listen(self._store, _CHANNEL, self._heard)
-        await self._send()
-
-    def close(self) -> None:
-        """Stop listening."""
-        if self._unsubscribe is not None:
-            self._unsubscribe()
-            self._unsubscribe = None
-
-    async def _send(self) -> None:
-        while self._unsent:
-            message = self._unsent[0]
-            await self._store.publish(_CHANNEL, message)
-            if message in self._unsent:
-                self._unsent.remove(message)
-
-    def _heard(self, message: bytes) -> None:
-        told = json.loads(message)
+    def _heard(self, told: Mapping[str, Any]) -> None:
         if told["worker"] == self._worker:
             return
         for session_id in told["ended"]:

@@ -26,7 +26,7 @@ from gateway.sessions.ticket import (
     parse_ticket,
     storage_key,
 )
-from gateway.sessions.upkeep import Upkeep, touch_s, ttl_s
+from gateway.sessions.upkeep import SessionUpkeep, touch_s, ttl_s
 from gateway.storage.contact import CHECK_S, MAX_UNCHECKED_S, Contact
 from gateway.storage.store import Clock, Store
 
@@ -61,7 +61,9 @@ class SessionManager:
         self.contact.rule_on(self._cache.remembered)
         self._endings = Endings(store, self._cache, self.contact, clock)
         self._loading: dict[bytes, asyncio.Task[Session | None]] = {}
-        self._upkeep = Upkeep(self, store, self._cache, self.contact, self._endings, clock, wake)
+        self._upkeep = SessionUpkeep(
+            self, store, self._cache, self.contact, self._endings, clock, wake
+        )
         self._directory = Directory(self, store, clock)
         self._keeping = Keeping(self, store, self._cache, self.contact, self._endings, clock)
         self._refresher = Refresher(self._keeping, store, clock)
@@ -85,7 +87,7 @@ class SessionManager:
             return None
         entry.last_seen_at = now
         if unchecked_s >= CHECK_S or abs(now - entry.written_at) >= touch_s(self.limits):
-            self._upkeep.call(entry)
+            self._upkeep.task.call(entry)
         return entry.session
 
     async def load(self, cookie: str, now: float) -> Session | None:
@@ -301,16 +303,16 @@ class SessionManager:
 
     async def start(self) -> None:
         """Listen to the other workers, and write times of use from now on."""
-        await self._upkeep.start()
+        await self._upkeep.task.start()
 
     async def aclose(self) -> None:
         """Write what is left to write and stop; safe to call twice."""
         await self._refresher.aclose()
-        await self._upkeep.aclose()
+        await self._upkeep.task.aclose()
 
     async def upkeep(self) -> None:
         """Do now what the background task would do soon."""
-        await self._upkeep.run_once()
+        await self._upkeep.task.run_once()
 
     async def _load(self, digest: bytes, ticket: Ticket, now: float) -> Session | None:
         session_id = ticket.session_id
@@ -359,7 +361,7 @@ class SessionManager:
         entry = self._keeping.remember(ticket, session, record, now)
         entry.last_seen_at = now
         if abs(now - entry.written_at) >= touch_s(self.limits):
-            self._upkeep.call(entry)
+            self._upkeep.task.call(entry)
         return entry.session
 
     def _loaded(self, digest: bytes, task: asyncio.Task[Session | None]) -> None:

@@ -1,12 +1,10 @@
 """Re-checks cached sessions in the background, and writes when they were used.
 
-When a session is looked up again is said in `gateway.storage.contact`.  Requests never wait for
-the background task.
+`gateway.storage.upkeep` runs this, and `gateway.storage.contact` says when.
 """
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Protocol
@@ -19,8 +17,9 @@ from gateway.sessions.endings import Endings
 from gateway.sessions.record import Record, SessionInfo
 from gateway.sessions.session import Limits
 from gateway.sessions.ticket import storage_key
-from gateway.storage.contact import MAX_UNCHECKED_S, RETRY_S, Contact
+from gateway.storage.contact import MAX_UNCHECKED_S, Contact
 from gateway.storage.store import Clock, Store
+from gateway.storage.upkeep import ROUND_S, Upkeep
 from gateway.storage.watch import Watch
 
 _log = logging.getLogger(__name__)
@@ -28,7 +27,6 @@ _log = logging.getLogger(__name__)
 # The time of last use is written at most this often, or twenty times in the idle time-out.
 _TOUCH_S = 60.0
 _TOUCHES_IN_IDLE = 20
-_ROUND_S = 30.0
 _SHORTEST_ROUND_S = 0.5
 
 
@@ -46,7 +44,7 @@ def touch_s(limits: Limits) -> float:
 
 def round_s(limits: Limits) -> float:
     """How often the background task looks by itself, in seconds."""
-    return max(_SHORTEST_ROUND_S, min(_ROUND_S, touch_s(limits)))
+    return max(_SHORTEST_ROUND_S, min(ROUND_S, touch_s(limits)))
 
 
 def ttl_s(limits: Limits, created_at: float, now: float) -> float:
@@ -72,8 +70,12 @@ async def swap(
     )
 
 
-class Upkeep:
-    """The background task of a session manager."""
+class SessionUpkeep:
+    """Looks after the cached and the watched sessions of a session manager.
+
+    Attributes:
+        task: Runs it in the background.
+    """
 
     def __init__(
         self,
@@ -92,12 +94,20 @@ class Upkeep:
         self._contact = contact
         self._endings = endings
         self._clock = clock
-        self._due: deque[CachedSession] = deque()
-        self._wake = wake
-        self._task: asyncio.Task[None] | None = None
         self._watch = Watch(contact, clock, self._look_at, endings.interrupt)
         self._ask_uses: Callable[[], Mapping[str, float]] = dict
         self._uses: Mapping[str, float] = {}
+        self.task = Upkeep(
+            "sessions",
+            cache,
+            contact,
+            endings.news,
+            self._watch,
+            self._look_after,
+            clock,
+            wake,
+            lambda: round_s(terms.limits),
+        )
 
     def watch(self, uses: Callable[[], Mapping[str, float]]) -> None:
         """Look whether the sessions that `uses` names still live, though nobody asks.
@@ -110,77 +120,6 @@ class Upkeep:
     def _read_uses(self) -> Iterable[str]:
         self._uses = self._ask_uses()
         return self._uses
-
-    def call(self, entry: CachedSession) -> None:
-        """Have the background task look after `entry` soon."""
-        if not entry.due:
-            entry.due = True
-            self._due.append(entry)
-            self._wake.set()
-
-    async def start(self) -> None:
-        """Listen to the other workers, and start the task; a store that is down is no error."""
-        try:
-            await self._endings.upkeep()
-        except StoreUnavailableError as error:
-            _log.warning("sessions: will listen when the store answers: %s", error)
-        self._task = asyncio.get_running_loop().create_task(self._run())
-
-    async def aclose(self) -> None:
-        """Write what is left to write and stop; safe to call twice."""
-        task, self._task = self._task, None
-        if task is not None:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            try:
-                await self.run_once()
-            except StoreUnavailableError as error:
-                _log.warning("sessions: the last times of use are not written: %s", error)
-        self._endings.close()
-
-    async def run_once(self) -> None:
-        """Look after every session that is due.
-
-        Raises:
-            StoreUnavailableError: Those not looked after are due again at their next use.
-        """
-        self._cache.forget_ended(self._clock())
-        try:
-            await self._watch.run_once()
-            while self._due:
-                entry = self._due.popleft()
-                entry.due = False
-                if self._cache.holds(entry):
-                    await self._look_after(entry)
-            await self._endings.upkeep()
-        except StoreUnavailableError:
-            for entry in self._due:
-                entry.due = False
-            self._due.clear()
-            raise
-
-    async def _run(self) -> None:
-        while True:
-            try:
-                async with asyncio.timeout(self._round_s()):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass  # Lost messages are sent, and old endings forgotten, without any request.
-            self._wake.clear()
-            try:
-                await self.run_once()
-            except StoreUnavailableError as error:
-                _log.warning("sessions: upkeep is put off: %s", error)
-                await asyncio.sleep(RETRY_S)
-                self._wake.set()
-            except Exception:  # noqa: BLE001 - logged; without this task sessions would go stale
-                _log.exception("sessions: upkeep failed")
-                await asyncio.sleep(RETRY_S)
-
-    def _round_s(self) -> float:
-        usual_s = round_s(self._terms.limits)
-        # No message tells when the time of grace is over.
-        return usual_s if self._contact.hears else min(RETRY_S, usual_s)
 
     async def _look_after(self, entry: CachedSession) -> None:
         """Learn what became of a cached session, and let the store know when it was used."""

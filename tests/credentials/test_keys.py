@@ -8,6 +8,7 @@ import pytest
 from gateway.accounts.manager import Accounts
 from gateway.credentials import keys as module
 from gateway.credentials.kept_keys import load_key_sealer
+from gateway.credentials.key_cache import TOUCH_S
 from gateway.credentials.key_format import parse_key
 from gateway.credentials.keys import ApiKeys, TooManyKeysError
 from gateway.errors import StoreUnavailableError
@@ -109,7 +110,7 @@ async def test_the_last_use_is_written_later_and_seldom(keys, create, clock, sto
     assert shown.last_used_at == int(clock())
     writes = store.writes
 
-    clock.now += module.TOUCH_S - 1
+    clock.now += TOUCH_S - 1
     for _ in range(50):
         assert keys.recall(key, clock())
         await keys.upkeep()

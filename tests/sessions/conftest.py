@@ -93,8 +93,8 @@ async def make_manager(clock: Clock, store: CountedStore) -> AsyncIterator[Calla
     """Workers over one store; started, unless told otherwise, and closed at the end."""
     made: list[SessionManager] = []
 
-    async def make(*, limits=LIMITS, secrets=(SECRET,), started=True, **options):
-        manager = SessionManager(store, Sealer(secrets), limits, clock=clock, **options)
+    async def make(*, limits=LIMITS, secrets=(SECRET,), started=True, over=None, **options):
+        manager = SessionManager(over or store, Sealer(secrets), limits, clock=clock, **options)
         made.append(manager)
         if started:
             await manager.start()

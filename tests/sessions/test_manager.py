@@ -657,10 +657,7 @@ async def test_workers_on_one_file_hear_of_an_end(make_manager, sign_in, clock, 
     stores = [SqliteStore(tmp_path / "gatepost.db", clock) for _ in range(2)]
     workers = []
     for store in stores:
-        worker = await make_manager(started=False)
-        worker._store = worker._endings._store = worker._upkeep._store = store
-        await worker.start()
-        workers.append(worker)
+        workers.append(await make_manager(over=store))
     heard = asyncio.Event()
     workers[1].on_end(lambda _: heard.set())
     cookie, _ = await sign_in(workers[0])

@@ -35,7 +35,7 @@ async def until(condition):
 async def test_the_background_task_outlives_every_failure(
     manager, sign_in, clock, store, monkeypatch, caplog, odd
 ):
-    monkeypatch.setattr(upkeep, "RETRY_S", 0)
+    monkeypatch.setattr("gateway.storage.upkeep.RETRY_S", 0)
     cookie, _ = await sign_in(manager)
     clock.now += 59
     manager.recall(cookie, clock.now)  # Due for a check,

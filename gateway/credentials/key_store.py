@@ -1,0 +1,84 @@
+"""API keys in the store: ``api-key:<id>`` with a sealed record, and who a record speaks for.
+
+The key itself is not in it: only its digest.  What a key says of its owner is in the owner's
+account, so that it is as last seen there.
+"""
+
+from collections.abc import Iterable
+
+from gateway.accounts.manager import Accounts
+from gateway.credentials.key_record import (
+    EVERY_KEY,
+    KeyRecord,
+    decode_record,
+    encode_record,
+    newest_first,
+    owner_indexes,
+    store_key,
+)
+from gateway.model import Identity
+from gateway.sealing.sealer import Sealer
+from gateway.storage.store import Store
+
+# A key that has run out is shown for as long, so that its owner sees why it is refused.
+_SHOWN_S = 7 * 86400
+_PURPOSE = "api-key"
+
+
+class KeyStore:
+    """Reads and writes records.
+
+    Every method raises StoreUnavailableError where the store cannot answer.
+    """
+
+    def __init__(self, store: Store, sealer: Sealer, accounts: Accounts) -> None:
+        self._store = store
+        self._sealer = sealer
+        self._accounts = accounts
+
+    async def get(self, key_id: str) -> tuple[bytes | None, KeyRecord | None]:
+        """What the store has of a key, and the record in it; None for each that is not there."""
+        data = await self._store.get(store_key(key_id))
+        return data, self._open(key_id, data)
+
+    async def find(self, indexes: Iterable[str]) -> list[KeyRecord]:
+        """The keys under any of `indexes`, the newest first."""
+        found: dict[str, KeyRecord] = {}
+        for index in indexes:
+            for key, data in await self._store.find(index):
+                record = self._open(key.removeprefix(store_key("")), data)
+                if record is not None:
+                    found[record.key_id] = record
+        return newest_first(found.values())
+
+    async def swap(self, record: KeyRecord, expected: bytes | None, now: float) -> bool:
+        """Put `record` in the place of `expected`; False when something else is there by now."""
+        key = store_key(record.key_id)
+        return await self._store.compare_and_swap(
+            key,
+            expected,
+            self._sealer.seal(_PURPOSE, encode_record(record), context=key.encode()),
+            ttl_s=max(1.0, record.expires_at + _SHOWN_S - now),
+            indexes=[EVERY_KEY, *owner_indexes(self._sealer, record.owner)],
+        )
+
+    async def delete(self, key_id: str) -> bool:
+        """Delete a key; whether there was one."""
+        return await self._store.delete(store_key(key_id))
+
+    async def identity(self, record: KeyRecord) -> Identity | None:
+        """Who asks with a key: its owner as last seen; None where there is no such owner now."""
+        owner = record.owner
+        if owner.account_id is None:
+            return record.speaks_for(owner.alone())
+        account = await self._accounts.find(owner.account_id)
+        if account is None or account.is_disabled:
+            return None
+        seen = account.as_seen(owner.issuer, owner.subject)
+        return None if seen is None else record.speaks_for(seen)
+
+    def _open(self, key_id: str, data: bytes | None) -> KeyRecord | None:
+        if data is None:
+            return None
+        opened = self._sealer.open_sealed(_PURPOSE, data, context=store_key(key_id).encode())
+        return None if opened is None else decode_record(opened)

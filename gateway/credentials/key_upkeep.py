@@ -1,0 +1,142 @@
+"""Re-checks cached API keys in the background, and writes when they were used.
+
+A message revokes a key on every worker, and another has the keys of an account looked up before
+they are used again.  `gateway.storage.upkeep` runs this, and `gateway.storage.contact` says when.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from gateway.credentials.key_cache import CachedKey, KeyCache
+from gateway.credentials.key_format import is_key_id
+from gateway.credentials.key_store import KeyStore
+from gateway.storage.contact import Contact
+from gateway.storage.news import News
+from gateway.storage.store import Clock, Store
+from gateway.storage.upkeep import Upkeep
+from gateway.storage.watch import Watch
+
+_CHANNEL = "api-keys"
+
+
+class KeyUpkeep:
+    """Looks after the cached and the watched keys, and hears which are revoked.
+
+    Attributes:
+        task: Runs it in the background.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keys: KeyStore,
+        cache: KeyCache,
+        contact: Contact,
+        clock: Clock,
+        wake: asyncio.Event,
+    ) -> None:
+        """Set about what is due whenever `wake` is set."""
+        self._keys = keys
+        self._cache = cache
+        self._contact = contact
+        self._clock = clock
+        self._wake = wake
+        self._on_revoke: list[Callable[[str], None]] = []
+        self._news = News(store, _CHANNEL, contact, self._heard)
+        self._watch = Watch(contact, clock, self._look_at, self._interrupt)
+        self.task = Upkeep(
+            "API keys",
+            cache,
+            contact,
+            self._news,
+            self._watch,
+            self._look_after,
+            clock,
+            wake,
+        )
+
+    @property
+    def doubts(self) -> tuple[int, int]:
+        """Changes whenever what was just read may be out of date."""
+        return self._contact.doubts, self._cache.doubts
+
+    def on_revoke(self, callback: Callable[[str], None]) -> None:
+        """See ApiKeys.on_revoke."""
+        self._on_revoke.append(callback)
+
+    def watch(self, key_ids: Callable[[], Iterable[str]]) -> None:
+        """Look whether the keys that `key_ids` names are still good, without any request."""
+        # Those of the configuration are not in the store.
+        self._watch.names = lambda: filter(is_key_id, key_ids())
+
+    async def revoked(self, key_id: str) -> None:
+        """Forget a key that is no longer in the store, here and on the other workers."""
+        self._forget(key_id)
+        await self._news.tell({"revoked": key_id})
+
+    async def owner_changed(self, account_id: str, is_over: bool) -> None:
+        """Have the keys of an account looked up again, here and on the other workers."""
+        self._doubt_owner(account_id, is_over)
+        await self._news.tell({"owner": account_id, "over": is_over})
+
+    def _heard(self, news: Mapping[str, Any]) -> None:
+        if "owner" in news:
+            self._doubt_owner(news["owner"], news["over"])
+        else:
+            self._forget(news["revoked"])
+
+    def _doubt_owner(self, account_id: str, is_over: bool) -> None:
+        self._cache.doubt(account_id)
+        if is_over:
+            # No request has to come for tunnels to be closed.
+            self._watch.doubt()
+            self._wake.set()
+
+    async def _look_after(self, entry: CachedKey) -> None:
+        """Learn what became of a cached key, and let the store know when it was used."""
+        key_id, doubts = entry.record.key_id, self.doubts
+        data, record = await self._keys.get(key_id)
+        identity = None if record is None else await self._keys.identity(record)
+        if not self._cache.holds(entry) or doubts != self.doubts:
+            return
+        if data is None:
+            self._forget(key_id)
+            return
+        if record is None or record.digest != entry.record.digest:
+            self._cache.drop(key_id)
+            return
+        if identity is None:
+            self._end(key_id)
+            return
+        now = self._clock()
+        entry.record = record
+        if identity != entry.identity:
+            entry.identity = identity
+        self._contact.answered(entry, now)
+        if entry.is_unwritten():
+            used = replace(record, last_used_at=int(entry.used_at))
+            if await self._keys.swap(used, data, now):
+                entry.record = used
+
+    async def _look_at(self, key_id: str) -> float:
+        """Close on this worker what a watched key opened if the key is good no more."""
+        data, record = await self._keys.get(key_id)
+        if data is None:
+            self._forget(key_id)
+        elif record is None or await self._keys.identity(record) is None:
+            self._end(key_id)
+        return float("inf")
+
+    def _forget(self, key_id: str) -> None:
+        self._cache.end(key_id, self._clock())
+        self._interrupt(key_id)
+
+    def _end(self, key_id: str) -> None:
+        self._cache.drop(key_id)
+        self._interrupt(key_id)
+
+    def _interrupt(self, key_id: str) -> None:
+        for callback in self._on_revoke:
+            callback(key_id)

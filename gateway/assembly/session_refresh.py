@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.accounts.manager import Accounts
+from gateway.credentials.provider_tokens import kept_tokens
 from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.model import Identity
 from gateway.oidc.errors import RefreshRefusedError, SubjectMismatchError
 from gateway.oidc.provider import Provider
 from gateway.oidc.refresh import refresh
 from gateway.sessions.refresh import Later, Over, Refreshed, Word
-from gateway.sessions.session import Session, Tokens
+from gateway.sessions.session import Session
 
 _log = logging.getLogger(__name__)
 
@@ -52,12 +53,6 @@ class Refreshes:
             _log.warning("refresh at %s: %s: %s", session.provider, error.reason, error)
             fails = isinstance(error, ProviderUnavailableError)
             return Later(error.reason, provider_fails=fails)
-        tokens = Tokens(
-            access_token=found.tokens.access_token,
-            refresh_token=found.tokens.refresh_token,
-            id_token=found.tokens.id_token,
-            access_expires_at=found.tokens.expires_at,
-        )
         # Where userinfo failed, what was known before comes back: perhaps no longer the newest.
         if self._accounts is not None and found.identity is not session.identity:
             account_id = session.identity.account_id
@@ -66,7 +61,7 @@ class Refreshes:
             task = asyncio.get_running_loop().create_task(heard)
             self._telling.add(task)
             task.add_done_callback(self._telling.discard)
-        return Refreshed(found.identity, tokens, found.provider_session)
+        return Refreshed(found.identity, kept_tokens(found.tokens), found.provider_session)
 
     async def aclose(self) -> None:
         """Finish what is under way, within seconds."""

@@ -8,6 +8,7 @@ from urllib.parse import urlencode
 from gateway import responses
 from gateway.accounts.owner import UserTakenError
 from gateway.authn.session import MAX_VALUES
+from gateway.credentials.provider_tokens import kept_tokens
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import (
     KeptFlow,
@@ -36,7 +37,7 @@ from gateway.oidc.provider import Provider, SignedIn
 from gateway.oidc.sign_in import begin_sign_in, finish_sign_in
 from gateway.pages import fragment_script
 from gateway.sessions.device import device_name
-from gateway.sessions.session import Session, Tokens
+from gateway.sessions.session import Session
 
 _log = logging.getLogger(__name__)
 
@@ -218,12 +219,7 @@ class SignIn:
         now = deps.clock()
         cookie, session = await deps.sessions.create(
             signed_in.identity,
-            Tokens(
-                access_token=signed_in.tokens.access_token,
-                refresh_token=signed_in.tokens.refresh_token,
-                id_token=signed_in.tokens.id_token,
-                access_expires_at=signed_in.tokens.expires_at,
-            ),
+            kept_tokens(signed_in.tokens),
             provider_sid=signed_in.provider_session,
             ip=request.client,
             device=device_name(request.fields.text(b"user-agent")),

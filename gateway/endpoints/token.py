@@ -7,6 +7,7 @@ from dataclasses import replace
 from gateway import responses
 from gateway.credentials.apps import App, Apps
 from gateway.credentials.once import Brought
+from gateway.credentials.provider_tokens import kept_tokens
 from gateway.credentials.redirects import is_registered
 from gateway.credentials.token_format import parse_token
 from gateway.credentials.tokens import SCOPE_NOT_GRANTED, Issued, Refused
@@ -126,13 +127,7 @@ class TokenEndpoint:
                 app.provider, code, redirect_uri=uri, code_verifier=verifier
             )
             subject = Subject(found.identity, found.provider_session, self._deps.clock())
-            tokens = ProviderTokens(
-                access_token=found.tokens.access_token,
-                refresh_token=found.tokens.refresh_token,
-                id_token=found.tokens.id_token,
-                access_expires_at=found.tokens.expires_at,
-            )
-            return await self._begin(request, form, app, subject, tokens)
+            return await self._begin(request, form, app, subject, kept_tokens(found.tokens))
 
         async def trade() -> Issued:
             return await self._apps.once.trade(

@@ -1,0 +1,14 @@
+"""The tokens a provider answered with, as they are kept with a session."""
+
+from gateway.oidc.client import Tokens as TokenAnswer
+from gateway.sessions.session import Tokens as ProviderTokens
+
+
+def kept_tokens(answer: TokenAnswer) -> ProviderTokens:
+    """What a session keeps of `answer`."""
+    return ProviderTokens(
+        access_token=answer.access_token,
+        refresh_token=answer.refresh_token,
+        id_token=answer.id_token,
+        access_expires_at=answer.expires_at,
+    )

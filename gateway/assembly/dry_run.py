@@ -122,17 +122,13 @@ async def _pipeline(
 class _NoProviderHttp(ProviderHttp):
     """Asks nobody anything."""
 
-    async def get(self, url: str, *, fields: Mapping[str, str] | None = None) -> ProviderAnswer:
-        """See ProviderHttp.get."""
-        raise ProviderUnavailableError(f"{url}: a dry run asks no provider")
-
-    async def post(
+    async def send(
         self,
+        method: str,
         url: str,
-        form: bytes,
-        *,
         fields: Mapping[str, str],
+        body: bytes | None,
         timeout_s: float | None = None,
     ) -> ProviderAnswer:
-        """See ProviderHttp.post."""
-        raise ProviderUnavailableError(f"{url}: a dry run asks no provider")
+        """See ProviderHttp.send."""
+        raise ProviderUnavailableError(f"{method} {url}: a dry run asks no provider")

@@ -71,7 +71,7 @@ class ProviderHttp:
         Raises:
             ProviderUnavailableError: no whole answer came in time, or it is too large.
         """
-        return await self._send("GET", url, fields or {}, None)
+        return await self.send("GET", url, fields or {}, None)
 
     async def post(
         self,
@@ -89,7 +89,7 @@ class ProviderHttp:
             ProviderUnavailableError: no whole answer came in time, or it is too large.
         """
         content = {"Content-Type": "application/x-www-form-urlencoded"}
-        return await self._send("POST", url, {**content, **fields}, form, timeout_s)
+        return await self.send("POST", url, {**content, **fields}, form, timeout_s)
 
     def named(self, who: str) -> "ProviderHttp":
         """The same, whose failures say `who` it was that could not be asked."""
@@ -101,7 +101,7 @@ class ProviderHttp:
         if session is not None:
             await session.close()
 
-    async def _send(
+    async def send(
         self,
         method: str,
         url: str,
@@ -109,6 +109,7 @@ class ProviderHttp:
         body: bytes | None,
         timeout_s: float | None = None,
     ) -> Answer:
+        """What `get` and `post` come to; they raise what this raises."""
         # Imported at the first call: a quarter of a second that a gateway serving public routes
         # and existing sessions need not spend at start.
         import aiohttp
@@ -161,22 +162,16 @@ class _Named(ProviderHttp):
         self._http = http
         self._who = who
 
-    async def get(self, url: str, *, fields: Mapping[str, str] | None = None) -> Answer:
-        try:
-            return await self._http.get(url, fields=fields)
-        except ProviderUnavailableError as error:
-            raise ProviderUnavailableError(f"{self._who}: {error}") from error
-
-    async def post(
+    async def send(
         self,
+        method: str,
         url: str,
-        form: bytes,
-        *,
         fields: Mapping[str, str],
+        body: bytes | None,
         timeout_s: float | None = None,
     ) -> Answer:
         try:
-            return await self._http.post(url, form, fields=fields, timeout_s=timeout_s)
+            return await self._http.send(method, url, fields, body, timeout_s)
         except ProviderUnavailableError as error:
             raise ProviderUnavailableError(f"{self._who}: {error}") from error
 

@@ -1,11 +1,11 @@
 """What a provider says when a session is refreshed, in the words the sessions know."""
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.accounts.manager import Accounts
+from gateway.assembly.background import BackgroundTasks
 from gateway.credentials.provider_tokens import kept_tokens
 from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.model import Identity
@@ -16,9 +16,6 @@ from gateway.sessions.refresh import Later, Over, Refreshed, Word
 from gateway.sessions.session import Session
 
 _log = logging.getLogger(__name__)
-
-# While the gateway shuts down it waits no longer than this for the store.
-_CLOSE_S = 5.0
 
 
 class Refreshes:
@@ -32,7 +29,7 @@ class Refreshes:
         """
         self._providers = providers
         self._accounts = accounts
-        self._telling: set[asyncio.Task[None]] = set()
+        self._telling = BackgroundTasks()
 
     async def ask(self, session: Session) -> Word:
         """What the provider now says of the person.
@@ -56,19 +53,15 @@ class Refreshes:
         # Where userinfo failed, what was known before comes back: perhaps no longer the newest.
         if self._accounts is not None and found.identity is not session.identity:
             account_id = session.identity.account_id
-            heard = _tell(self._accounts, replace(found.identity, account_id=account_id))
-            # Beside: a new refresh token is not kept waiting.
-            task = asyncio.get_running_loop().create_task(heard)
-            self._telling.add(task)
-            task.add_done_callback(self._telling.discard)
+            # Not awaited: a new refresh token is stored at once.
+            self._telling.start(
+                _tell(self._accounts, replace(found.identity, account_id=account_id))
+            )
         return Refreshed(found.identity, kept_tokens(found.tokens), found.provider_session)
 
     async def aclose(self) -> None:
         """Finish what is under way, within seconds."""
-        if self._telling:
-            _, late = await asyncio.wait(self._telling, timeout=_CLOSE_S)
-            for task in late:
-                task.cancel()
+        await self._telling.aclose()
 
 
 async def _tell(accounts: Accounts, identity: Identity) -> None:

@@ -1,17 +1,14 @@
 """Refresh tokens of ended sessions are revoked at their provider, in the background."""
 
-import asyncio
 import logging
 from collections.abc import Mapping
 
+from gateway.assembly.background import BackgroundTasks
 from gateway.errors import GatewayError
 from gateway.oidc.provider import Provider
 from gateway.sessions.endings import Ended
 
 _log = logging.getLogger(__name__)
-
-# While the gateway shuts down it waits no longer than this for providers.
-_CLOSE_S = 5.0
 
 
 class Revocations:
@@ -23,7 +20,7 @@ class Revocations:
         They are looked up anew at each call, so that a reload may change them.
         """
         self._providers = providers
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = BackgroundTasks()
 
     def session_ended(self, ended: Ended) -> None:
         """Revoke its refresh token, which would outlive the provider's own logout.
@@ -38,16 +35,11 @@ class Revocations:
         if provider is None or provider.registration.name != ended.info.provider:
             # An app that has moved to another provider: this one's token is not for that.
             return
-        task = asyncio.get_running_loop().create_task(_revoke(provider, ended.refresh_token))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._tasks.start(_revoke(provider, ended.refresh_token))
 
     async def aclose(self) -> None:
         """Finish what is under way, within seconds."""
-        if self._tasks:
-            _, late = await asyncio.wait(self._tasks, timeout=_CLOSE_S)
-            for task in late:
-                task.cancel()
+        await self._tasks.aclose()
 
 
 async def _revoke(provider: Provider, token: str) -> None:

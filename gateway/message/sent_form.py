@@ -39,15 +39,12 @@ LOST = SentForm("", ())
 
 def read_sent_form(content_type: str, body: bytes) -> SentForm | None:
     """The form in `body`; None where it is none, or would not come out the same again."""
-    media_type, _, parameters = content_type.partition(";")
+    said, _, parameters = content_type.partition(";")
+    media_type = said.strip().lower()
+    if media_type not in (URLENCODED, MULTIPART):
+        return None
     try:
-        match media_type.strip().lower():
-            case "application/x-www-form-urlencoded":
-                form = _urlencoded(body)
-            case "multipart/form-data":
-                form = _multipart(parameters, body)
-            case _:
-                return None
+        form = _urlencoded(body) if media_type == URLENCODED else _multipart(parameters, body)
     except ValueError:
         return None
     # A page cannot hold NUL (HTML, section 13.2.5), and no browser sends a field without a name.

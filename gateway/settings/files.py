@@ -75,7 +75,7 @@ def leave_unread(document: Document) -> tuple[tuple[FilePath, ...], tuple[Proble
         if section.pop("file", None) is not None:
             section.setdefault("value", _UNREAD)
     for _, section in _sections(document.data, (), ("upstreams", "*", "tls")):
-        for name in ("ca_file", "cert_file", "key_file"):
+        for name in _PEM_FILES:
             section.pop(name, None)
     return (), ()
 

@@ -134,7 +134,7 @@ async def test_who_is_not_signed_in_is_told_so(browser):
 async def test_a_gateway_that_stops_waits_for_revocations_but_not_for_ever(
     signed_in, hostile, revocations, monkeypatch
 ):
-    monkeypatch.setattr("gateway.assembly.token_revocation._CLOSE_S", 0.1)
+    monkeypatch.setattr("gateway.assembly.background.CLOSE_S", 0.1)
     hostile.wrongs.failures = {"/revoke": "hang"}
     await signed_in.post(LOGOUT)
 

@@ -225,14 +225,14 @@ async def test_what_could_not_be_told_is_told_later(workers, create, clock, stor
     assert (await who(there, text, clock)).groups == ("contractors",)
 
 
-async def test_an_owner_who_is_but_a_name_stays_one(workers, create, clock):
-    (accounts, keys), _ = workers
+async def test_an_owner_who_is_but_a_name_stays_one(workers, create, clock, store):
+    (_, keys), _ = workers
     assert await keys.owner("carol") is None
     name_only = Identity("carol", "carol", "https://notes.test", "api_key")
     text, _ = await create(keys, name_only)
 
     carol = replace(ALICE, user="carol", subject="s-carol")
-    await Accounts(accounts._store, SECRET, lambda: "a2").sign_in(carol)
+    await Accounts(store, SECRET, lambda: "a2").sign_in(carol)
 
     said = await who(keys, text, clock)
     assert (said.user, said.issuer, said.groups) == ("carol", "https://notes.test", ())

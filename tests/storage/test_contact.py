@@ -132,16 +132,15 @@ async def test_a_clock_set_back_gives_no_endless_time(contact, entry, store):
 
 @pytest.fixture
 def watch(contact, clock):
-    made = Watch(contact, clock, look=None, interrupt=None)
-    made.looked, made.stopped, made.down = [], [], False
-
     async def look(name):
         if made.down:
             raise StoreUnavailableError("down")
         made.looked.append(name)
         return NOW + 20 if name == "short" else float("inf")
 
-    made._look, made._interrupt = look, made.stopped.append
+    stopped = []
+    made = Watch(contact, clock, look, stopped.append)
+    made.looked, made.stopped, made.down = [], stopped, False
     return made
 
 

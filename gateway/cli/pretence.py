@@ -86,6 +86,22 @@ def asked_of(settings: Settings, pretence: Pretence, now: float) -> Asked:
     )
 
 
+def _facts_given(pretence: Pretence) -> list[str]:
+    """The options given that say something of a user."""
+    given = {
+        "--email": pretence.email,
+        "--group": pretence.groups,
+        "--role": pretence.roles,
+        "--scope": pretence.scopes,
+        "--claim": pretence.claims,
+        "--provider": pretence.provider,
+        "--acr": pretence.acr,
+        "--amr": pretence.amr,
+        "--auth-age": pretence.auth_age,
+    }
+    return [option for option, value in given.items() if value]
+
+
 def _check(settings: Settings, pretence: Pretence) -> None:
     kind, user, key_routes = pretence.kind, pretence.user, pretence.key_routes
     if kind == FOREIGN and (user is not None or pretence.bad):
@@ -96,6 +112,9 @@ def _check(settings: Settings, pretence: Pretence) -> None:
         raise UsageError("--bad: a bad credential proves nobody; leave out --user")
     if kind not in (None, FOREIGN) and user is None and not pretence.bad:
         raise UsageError(f"--credential {kind}: add --user, or --bad if it proves nobody")
+    facts = _facts_given(pretence)
+    if user is None and facts:
+        raise UsageError(f"{', '.join(facts)}: only with --user")
     if key_routes and kind != "api_key":
         raise UsageError("--key-route: only a key has routes; add --credential api_key")
     unknown = set(key_routes) - {route.name for route in settings.routes}

@@ -186,10 +186,9 @@ def _unknown(document: Document, path: Path) -> Problem:
     known = _names(parent)
     if mark.variable and len(mark.base) >= len(path):
         return Problem(path, _unknown_variable(mark.base, path, known), mark.key)
-    if isinstance(there, dict):
-        known = [it for it in known if it not in there]
+    free = [it for it in known if it not in there] if isinstance(there, dict) else known
     what = "condition" if model_at(parent) is ConditionSettings else "setting"
-    return Problem(parent, unknown_message(what, name, known), mark.key)
+    return Problem(parent, unknown_message(what, name, known, free), mark.key)
 
 
 def _unknown_variable(base: Path, path: Path, known: Sequence[str]) -> str:

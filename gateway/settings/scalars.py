@@ -7,7 +7,7 @@ raises `wrong(...)`, whose message is printed to the user as it stands.
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -208,17 +208,23 @@ def _file_name(value: object) -> object:
     return Path(text)
 
 
-def unknown_message(what: str, text: str, known: Iterable[str]) -> str:
-    """`unknown condition "grup" (did you mean "group"?)`."""
+def unknown_message(
+    what: str, text: str, known: Iterable[str], free: Sequence[str] | None = None
+) -> str:
+    """`unknown condition "grup" (did you mean "group"?)`.
+
+    Where nothing known is like it, the names in `free` are listed: all of `known` if not given.
+    """
     import difflib  # Only a wrong file pays for it.
 
     names = list(known)
     near = difflib.get_close_matches(text.lower(), names, n=1, cutoff=0.6)
     if near:
         return f"unknown {what} {quote(text)} (did you mean {quote(near[0])}?)"
-    if not names:
+    offered = names if free is None else free
+    if not offered:
         return f"unknown {what} {quote(text)}"
-    return f"unknown {what} {quote(text)} (one of: {listed(names)})"
+    return f"unknown {what} {quote(text)} (one of: {listed(offered)})"
 
 
 class OneOrMany:

@@ -33,6 +33,7 @@ def with_line(number, value):
 # What is written on line 4 and after it, and the line about it without the file's name.
 ADDED = [
     ("rotues: []", '4:1: unknown setting "rotues" (did you mean "routes"?)'),
+    ("upstream: {}", '4:1: unknown setting "upstream" (did you mean "upstreams"?)'),
     (
         "zzz: 1",
         '4:1: unknown setting "zzz" (one of: auth_mode, secret, secret_file, data_dir, store, '

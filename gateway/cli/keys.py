@@ -78,7 +78,7 @@ def create_command(
         _fail(_said(error), 2)
     if static:
         if routes:
-            _fail("a key of the file has no routes: take a scope", 2)
+            _fail("--static: a key in the file has scopes only, no --route", 2)
         _tell_static(user, wish.name, wish.scopes, wish.lifetime_s)
         return
 
@@ -109,9 +109,9 @@ def create_command(
 @click.option("--user", help="Only the keys of this user.")
 @json_option
 def list_command(config: Path | None, user: str | None, as_json: bool) -> None:
-    """List the keys in the store, the one made last first; those of the file are in the file.
+    """List the keys in the store, newest first.
 
-    One that has expired is shown for a week more.
+    Keys written into the file are not in the list.  One that has expired is shown for a week more.
     """
 
     async def run(keys: "ApiKeys") -> "list[KeyRecord]":

@@ -64,7 +64,10 @@ def list_command(config: Path | None, user: str | None, as_json: bool) -> None:
 def revoke_command(
     config: Path | None, session_id: str | None, user: str | None, everyone: bool, as_json: bool
 ) -> None:
-    """End one session, by its id or the start of it that the list shows, or several."""
+    """End one session, or several.
+
+    ID is an id as the list shows it, in whole or its first 16 characters.
+    """
     if sum((session_id is not None, user is not None, everyone)) != 1:
         raise click.UsageError("give an ID, --user or --all, and only one of them")
     if session_id is not None and not re.fullmatch(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from gateway.errors import GatewayError
 from gateway.settings.api_keys import ApiKeySettings
-from gateway.settings.scalars import parse_duration
+from gateway.settings.scalars import format_duration, parse_duration
 
 _SECONDS = re.compile(r"[0-9]{1,11}")
 _MAX_NAME_CHARS = 100
@@ -68,7 +68,8 @@ def lifetime(expires_in: object, rules: ApiKeySettings) -> float:
     except ValueError as error:
         raise KeyRefusedError("expires_in is neither seconds nor a duration like 90d") from error
     if not 1 <= seconds <= rules.max_lifetime:
-        raise KeyRefusedError(f"expires_in must be from 1 to {rules.max_lifetime:g} seconds")
+        longest = format_duration(rules.max_lifetime)
+        raise KeyRefusedError(f"expires_in must be from 1s to {longest}")
     return seconds
 
 

@@ -76,6 +76,26 @@ def test_without_a_word_it_lives_for_ninety_days_or_less(command, store):
         assert parse_key(made["key"]) is not None
 
 
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--expires-in", "366d"], "expires_in must be from 1s to 365d"),
+        (["--expires-in", "0"], "expires_in must be from 1s to 365d"),
+        (
+            ["--static", "--route", "everything"],
+            "--static: a key in the file has scopes only, no --route",
+        ),
+    ],
+)
+def test_what_a_key_may_not_be_is_said_in_the_words_of_the_options(
+    command, store, arguments, problem
+):
+    made = create(command, *arguments)
+
+    assert made.exit_code == 2
+    assert problem in made.output
+
+
 def test_one_user_and_a_list_that_moves_no_cursor(command, store):
     create(command)
     assert command("create", "--user", "ann", "--name", "x").exit_code == 0

@@ -27,8 +27,12 @@ class Watch:
     def __init__(self, files: Iterable[Path]) -> None:
         """Watch `files` as they are now."""
         self._files = tuple(files)
-        self._read = self._seen = stamp(self._files)
         self._since = 0.0
+        self.restart()
+
+    def restart(self) -> None:
+        """Watch them as they are now: a change so far is not told."""
+        self._read = self._seen = stamp(self._files)
 
     def look(self, now: float) -> bool:
         """Whether to read them again at `now`, in seconds of any clock; once for each change."""
@@ -123,13 +127,19 @@ class Reloader:
                 async with asyncio.timeout(_LOOK_S):
                     await self._wanted.wait()
             except TimeoutError:
-                if not self._watch.look(now()):
+                if not self.is_due(now()):
                     continue
             self._wanted.clear()
             self._told(await self.reload())
 
+    def is_due(self, now: float) -> bool:
+        """Whether a file has changed since it was read last, and stood still; see Watch.look."""
+        return self._watch.look(now)
+
     async def reload(self) -> bool:
         """Read it now; whether it was taken."""
+        # Before reading: what changes meanwhile is read again.
+        self._watch.restart()
         try:
             # Parsing takes tens of milliseconds: not on the loop that proxies.
             loaded = await asyncio.to_thread(self._read)

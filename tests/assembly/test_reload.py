@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from gateway.assembly.reload import STILL_S, Watch, as_started, needs_restart
+from gateway.assembly.reload import STILL_S, Reloader, Watch, as_started, needs_restart
 from gateway.settings.load import load
 
 
@@ -95,3 +95,22 @@ def test_what_needs_a_restart_stays_as_it_was_started(tmp_path, monkeypatch, cha
     assert needs_restart(old, new) == names
     assert needs_restart(old, as_started(old, new)) == []
     assert (as_started(old, new) == new) is (not names)
+
+
+@pytest.mark.parametrize("text", ["server: {drain_timeout: 2s}", "server: {drain_timeout: long}"])
+async def test_a_change_that_was_read_when_asked_for_is_not_read_again(tmp_path, text):
+    """As by an editor and SIGHUP after it."""
+    path = tmp_path / "gatepost.yaml"
+    path.write_text("server: {drain_timeout: 1s}")
+
+    async def take(_settings):
+        pass
+
+    reloader = Reloader(load(path, BASE), lambda: load(path, BASE), take)
+    write(path, text)
+    assert not reloader.is_due(100)
+    await reloader.reload()
+
+    assert [reloader.is_due(at) for at in (101, 102, 104)] == [False, False, False]
+    write(path, "server: {drain_timeout: 3s}")
+    assert [reloader.is_due(at) for at in (105, 107)] == [False, True]

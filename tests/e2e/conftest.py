@@ -1,8 +1,10 @@
-"""A gateway with the development provider, in front of an app that sets cookies."""
+"""A gateway in front of an app that sets cookies, and one that a phone uses."""
 
 import pytest
 
 from tests.e2e.people import Browser, cookie_app
+from tests.e2e.phone import CALLBACK, ROUTES, Phone
+from tests.e2e.raw import OK, behind
 from tests.fixtures.network import take_free_port
 
 
@@ -36,3 +38,43 @@ async def start(gateway_process, demo_provider, raw_upstream):
         return Browser(gateway.base_url)
 
     return begin
+
+
+@pytest.fixture
+async def start_phone(gateway_process, raw_upstream, oidc_provider):
+    """Start a gateway and take a phone to it: ``phone, app = await start_phone(...tokens)``."""
+    phones = []
+
+    async def run(settings=(), provider=oidc_provider, app=OK, **tokens):
+        app = await raw_upstream(app)
+        listen = f"127.0.0.1:{take_free_port()}"
+        callback = f"http://{listen}/_gatepost/callback/id"
+        backchannel = f"http://{listen}/_gatepost/backchannel-logout/id"
+        web = provider.register(
+            callback, scope="openid profile email groups", backchannel_logout_uri=backchannel
+        )
+        native = provider.register(
+            CALLBACK, application_type="native", token_endpoint_auth_method="none"
+        )
+        client = {"provider": "id", "client_id": native.client_id, "redirect_uris": [CALLBACK]}
+        about = {
+            "server": {"listen": listen},
+            "providers": {
+                "id": {
+                    "issuer": provider.issuer,
+                    "client_id": web.client_id,
+                    "client_secret": web.client_secret,
+                }
+            },
+            "tokens": {"clients": {"ios": client}, **tokens},
+            "api_keys": {},
+            **dict(settings),
+        }
+        gateway = gateway_process(behind(app, *ROUTES, **about))
+        phone = Phone(gateway, provider, native.client_id)
+        phones.append(phone)
+        return phone, app
+
+    yield run
+    for phone in phones:
+        await phone.session.close()

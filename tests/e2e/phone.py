@@ -13,6 +13,11 @@ EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 CALLBACK = "com.example.notes:/callback"
+ROUTES = [
+    {"name": "public", "prefix": "/public", "access": "public"},
+    {"name": "browsers", "prefix": "/browsers", "access": "signed_in", "credentials": ["session"]},
+    {"name": "rest", "prefix": "/", "access": "signed_in"},
+]
 
 
 class Phone:

@@ -12,60 +12,18 @@ import pytest
 import yaml
 
 from tests.e2e.people import Browser
-from tests.e2e.phone import ACCESS_TOKEN, CALLBACK, ID_TOKEN, Phone
+from tests.e2e.phone import ACCESS_TOKEN, CALLBACK, ID_TOKEN, ROUTES, Phone
 from tests.e2e.raw import OK, behind
 from tests.e2e.test_reload import hang_up
 from tests.fixtures.gateway import clean_environment
-from tests.fixtures.network import take_free_port
 from tests.fixtures.oidc import sign_in_at_oidc_provider, sign_out_at_oidc_provider
 from tests.oidc.hostile import tampered
 from tests.patience import PATIENCE_S
 
-ROUTES = [
-    {"name": "public", "prefix": "/public", "access": "public"},
-    {"name": "browsers", "prefix": "/browsers", "access": "signed_in", "credentials": ["session"]},
-    {"name": "rest", "prefix": "/", "access": "signed_in"},
-]
-
 
 @pytest.fixture
-async def start(gateway_process, raw_upstream, oidc_provider):
-    """Start a gateway and take a phone to it: ``phone, app = await start(access_ttl="2s")``."""
-    phones = []
-
-    async def run(settings=(), provider=oidc_provider, app=OK, **tokens):
-        app = await raw_upstream(app)
-        listen = f"127.0.0.1:{take_free_port()}"
-        callback = f"http://{listen}/_gatepost/callback/id"
-        backchannel = f"http://{listen}/_gatepost/backchannel-logout/id"
-        web = provider.register(
-            callback, scope="openid profile email groups", backchannel_logout_uri=backchannel
-        )
-        native = provider.register(
-            CALLBACK, application_type="native", token_endpoint_auth_method="none"
-        )
-        client = {"provider": "id", "client_id": native.client_id, "redirect_uris": [CALLBACK]}
-        about = {
-            "server": {"listen": listen},
-            "providers": {
-                "id": {
-                    "issuer": provider.issuer,
-                    "client_id": web.client_id,
-                    "client_secret": web.client_secret,
-                }
-            },
-            "tokens": {"clients": {"ios": client}, **tokens},
-            "api_keys": {},
-            **dict(settings),
-        }
-        gateway = gateway_process(behind(app, *ROUTES, **about))
-        phone = Phone(gateway, provider, native.client_id)
-        phones.append(phone)
-        return phone, app
-
-    yield run
-    for phone in phones:
-        await phone.session.close()
+def start(start_phone):
+    return start_phone
 
 
 async def test_a_code_becomes_a_session_that_the_app_knows(start):

@@ -217,6 +217,8 @@ class Exchange:
             raise HeadError(f"more than {_MAX_INTERIM} interim answers")
         if head.status == _CONTINUE:
             self._continued = True
+        if b"close" in head.connection:
+            self._keep = False
         wanted = self._outbound.of.expects_continue or head.status != _CONTINUE
         if wanted and not self._client.http_1_0:
             outbound = self._outbound
@@ -250,7 +252,7 @@ class Exchange:
         self._chunk_out = framing != b"" and length != 0
         self._open_ended = length == UNTIL_CLOSE
         ends = head.http_1_0 or self._open_ended or b"close" in head.connection
-        self._keep = in_step and not ends
+        self._keep = self._keep and in_step and not ends
         if not self._request_done or (client.http_1_0 and length < 0):
             client.close_after_response()
         start = outbound.upstream.rules.start(head, outbound.owned)

@@ -190,13 +190,22 @@ async def test_every_byte_of_a_head_with_bare_line_feeds_may_come_alone(raw_upst
     assert (await running.ask(GET)).body == body
 
 
-async def test_no_other_answer_is_read_where_lines_end_in_line_feeds(raw_upstream, gateway):
+@pytest.mark.parametrize(
+    "answer",
+    [
+        LF + b"Content-Length: 2\n\nok",
+        b"HTTP/1.1 103 Early Hints\nLink: </a>\n\n" + OK + LENGTH + b"\r\nok",
+    ],
+    ids=["final", "interim"],
+)
+async def test_no_other_answer_is_read_where_lines_end_in_line_feeds(raw_upstream, gateway, answer):
     """A value with a line feed in it may have made the head: what follows answers nobody."""
-    poison = b"HTTP/1.1 200 OK\nContent-Length: 6\n\npoison"
+    poison = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 
     async def handle(connection):
-        while await connection.read_head():
-            await connection.send(LF + b"Content-Length: 2\n\nok")
+        await connection.read_head()
+        await connection.send(answer)
+        if await connection.read_head():
             await connection.send(poison)
 
     upstream = await raw_upstream(handle)

@@ -11,7 +11,7 @@ Sign = Callable[[Claims], str]
 
 _REMEMBERED = 8192
 # An app takes a moment to look, and its clock need not be the gateway's.
-LEAST_S = 10
+_MIN_LIFE_S = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,22 +33,22 @@ class IdentityFields:
 
     def __init__(
         self,
-        identity: Mapping[str, Template],
-        constants: Mapping[str, Template],
+        of_identity: Mapping[str, Template],
+        always: Mapping[str, Template],
         assertion: AssertionRules | None,
         sign: Sign,
         new_id: Callable[[], str],
     ) -> None:
-        """Tell of an identity what `identity` says, and on every request what `constants` says."""
-        self._constants = tuple(constants.items())
-        self._all = (*identity.items(), *self._constants)
+        """Fill `of_identity` where somebody is proven to be asking, and `always` everywhere."""
+        self._always = tuple(always.items())
+        self._all = (*of_identity.items(), *self._always)
         self._assertion = assertion
         self._sign = sign
         self._new_id = new_id
         self._kept: dict[int, tuple[Identity, float, bytes]] = {}
 
     def lines(self, identity: Identity, now: float) -> bytes:
-        """The field lines for `identity` at `now`; for nobody, the constants alone."""
+        """The field lines for `identity` at `now`; without one, those that are always sent."""
         kept = self._kept.get(id(identity))
         # The identity is held, so that its number cannot come to mean another one.
         if kept is not None and kept[0] is identity and now < kept[1]:
@@ -63,7 +63,7 @@ class IdentityFields:
 
     def _make(self, identity: Identity, now: float) -> bytes:
         lines = []
-        for name, template in self._constants if identity.is_anonymous else self._all:
+        for name, template in self._always if identity.is_anonymous else self._all:
             value = template.fill(identity)
             if value is not None:
                 lines.append(f"{name}: {value}\r\n")
@@ -82,7 +82,7 @@ def life_s(identity: Identity, ttl_s: int, now: int) -> int:
     """
     if identity.expires_at is None:
         return ttl_s
-    return max(min(ttl_s, identity.expires_at - now), min(ttl_s, LEAST_S))
+    return max(min(ttl_s, identity.expires_at - now), min(ttl_s, _MIN_LIFE_S))
 
 
 def assertion_claims(

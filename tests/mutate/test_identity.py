@@ -39,11 +39,11 @@ ALICE = Identity(
 )
 
 
-def make(sign=lambda claims: f"jwt-{claims['jti']}", rules=RULES, constants=None, **templates):
+def make(sign=lambda claims: f"jwt-{claims['jti']}", rules=RULES, always=None, **templates):
     numbers = iter(range(1000))
     return IdentityFields(
         {name.replace("_", "-"): template for name, template in templates.items()},
-        constants or {},
+        always or {},
         rules,
         sign,
         lambda: str(next(numbers)),
@@ -54,7 +54,7 @@ def test_the_lines_are_the_fields_in_order_and_the_assertion():
     fields = make(
         Remote_User=compile_template("{user}"),
         Remote_Role=compile_template("{roles}"),
-        constants={"X-Fixed": literal("{user}")},
+        always={"X-Fixed": literal("{user}")},
     )
 
     assert fields.lines(ALICE, NOW) == (
@@ -67,7 +67,7 @@ def test_nobody_gets_constants_and_neither_identity_nor_assertion():
     fields = make(
         Remote_User=compile_template("{user}"),
         X_Role=compile_template("member"),
-        constants={"X-Fixed": literal("on"), "X-Of": compile_template("{user}")},
+        always={"X-Fixed": literal("on"), "X-Of": compile_template("{user}")},
     )
 
     assert fields.lines(ANONYMOUS, NOW) == b"X-Fixed: on\r\n"

@@ -30,9 +30,9 @@ from gateway.accounts.manager import load_accounts  # noqa: E402
 from gateway.credentials.kept_keys import load_key_sealer  # noqa: E402
 from gateway.credentials.key_format import new_key  # noqa: E402
 from gateway.credentials.keys import ApiKeys  # noqa: E402
-from gateway.credentials.tokens import Tokens as AppTokens  # noqa: E402
+from gateway.credentials.tokens import TokenFamilies  # noqa: E402
 from gateway.model import Identity  # noqa: E402
-from gateway.sessions import Limits, Sealer, SessionManager, Tokens  # noqa: E402
+from gateway.sessions import Limits, ProviderTokens, Sealer, SessionManager  # noqa: E402
 from gateway.sessions.kinds import token_store  # noqa: E402
 from gateway.storage.sqlite import SqliteStore  # noqa: E402
 
@@ -287,7 +287,7 @@ async def _make_session(data_dir: Path) -> tuple[str, str]:
     identity = await accounts.sign_in(identity)
     cookie, _ = await manager.create(
         identity,
-        Tokens(access_token="x" * 40),
+        ProviderTokens(access_token="x" * 40),
         provider_sid=None,
         ip="127.0.0.1",
         device="bench",
@@ -301,8 +301,8 @@ async def _make_session(data_dir: Path) -> tuple[str, str]:
     )
     part, sealer = token_store(store), Sealer((SECRET.encode(),))
     apps = SessionManager(part, sealer, Limits(30 * 86400, 90 * 86400), clock=time.time)
-    issued = await AppTokens(part, apps, 86400, clock=time.time).issue(
-        identity, Tokens(), client="app", device="bench", ip="127.0.0.1", provider_sid=None
+    issued = await TokenFamilies(part, apps, 86400, clock=time.time).issue(
+        identity, ProviderTokens(), client="app", device="bench", ip="127.0.0.1", provider_sid=None
     )
     await apps.aclose()
     await store.aclose()

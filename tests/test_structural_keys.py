@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gateway.accounts.manager import Accounts
 from gateway.credentials.key_format import new_key, parse_key
 from gateway.credentials.key_record import Owner, owner_indexes
-from gateway.credentials.once import Brought
+from gateway.credentials.one_time_exchange import Brought
 from gateway.endpoints.provider_logout import once_key
 from gateway.oidc.introspection import _key
 from gateway.oidc.keys import VerificationKey, _matching

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.credentials.apps import App, Apps
-from gateway.credentials.once import Once
-from gateway.credentials.tokens import Tokens
+from gateway.credentials.one_time_exchange import OneTimeExchange
+from gateway.credentials.tokens import TokenFamilies
 from gateway.endpoints.authorization_server import AuthorizationServer
 from gateway.oidc.provider import Provider
 from gateway.oidc.subject_token import SubjectTokens
@@ -29,8 +29,8 @@ def apps_of(
     settings: Settings,
     providers: Mapping[str, Provider],
     bearer: BearerAuthenticator | None,
-    tokens: Tokens,
-    once: Once,
+    tokens: TokenFamilies,
+    once: OneTimeExchange,
     clock: Clock,
 ) -> Apps | None:
     """The apps, whose `providers` `app_providers` gave; None where there is none."""

@@ -7,7 +7,7 @@ from gateway.assembly.apps import token_limits, token_settings
 from gateway.assembly.providers import app_providers, providers_of
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
-from gateway.credentials.tokens import Tokens
+from gateway.credentials.tokens import TokenFamilies
 from gateway.limits import RateTable
 from gateway.mutate.signer import AssertionSigner, load_signer
 from gateway.oidc.http import ProviderHttp
@@ -36,7 +36,7 @@ class Lasting:
     clock: Clock
     store: Store
     sessions: SessionManager
-    tokens: Tokens
+    tokens: TokenFamilies
     signer: AssertionSigner
     accounts: Accounts
     keys: ApiKeys
@@ -105,8 +105,8 @@ def limits_of(settings: Settings) -> Limits:
     )
 
 
-def tokens_of(settings: Settings, store: Store, sealer: Sealer, clock: Clock) -> Tokens:
+def tokens_of(settings: Settings, store: Store, sealer: Sealer, clock: Clock) -> TokenFamilies:
     """The gateway's own tokens in `store`."""
     part = token_store(store)
     sessions = SessionManager(part, sealer, token_limits(settings), clock=clock)
-    return Tokens(part, sessions, token_settings(settings).access_ttl, clock=clock)
+    return TokenFamilies(part, sessions, token_settings(settings).access_ttl, clock=clock)

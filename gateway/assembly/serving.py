@@ -15,8 +15,8 @@ from gateway.authn import AUTHENTICATORS, GUARDED, Authenticator, Parts, authent
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.authn.session import SessionAuthenticator, authenticator_of
 from gateway.credentials.apps import Apps
-from gateway.credentials.once import Once
-from gateway.credentials.tokens import Tokens
+from gateway.credentials.one_time_exchange import OneTimeExchange
+from gateway.credentials.tokens import TokenFamilies
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
 from gateway.endpoints.deps import Deps
@@ -35,7 +35,7 @@ from gateway.pipeline.route_plan import RoutePlan
 from gateway.responses import Admission
 from gateway.routing.table import build_table
 from gateway.sessions import Sealer
-from gateway.sessions.kinds import EveryKind
+from gateway.sessions.kinds import AllSessions
 from gateway.sessions.session import Session
 from gateway.settings.schema import Settings
 from gateway.storage.store import Clock
@@ -116,7 +116,7 @@ def _own_cookies(settings: Settings) -> tuple[bytes, ...]:
 
 def _apps(config: Configuration, lasting: Lasting) -> Apps | None:
     tokens = lasting.tokens
-    once = Once(lasting.store, lambda: tokens.sessions.sealer, lasting.clock)
+    once = OneTimeExchange(lasting.store, lambda: tokens.sessions.sealer, lasting.clock)
     return apps_of(config.settings, config.by_app, config.bearer, tokens, once, lasting.clock)
 
 
@@ -134,7 +134,7 @@ def _deps(
     return Deps(
         providers=config.providers,
         sessions=lasting.sessions,
-        every_kind=EveryKind(lasting.sessions, lasting.tokens.sessions),
+        all_sessions=AllSessions(lasting.sessions, lasting.tokens.sessions),
         cookies=rules,
         clock=lasting.clock,
         key_set=lambda: lasting.signer.document,
@@ -194,7 +194,7 @@ def count_outcome(counts: dict[tuple[str, str], int], provider: str, outcome: st
 
 
 def _end_session(
-    deps: Deps, tokens: Tokens, authenticator: SessionAuthenticator
+    deps: Deps, tokens: TokenFamilies, authenticator: SessionAuthenticator
 ) -> Callable[[Request, Identity], Awaitable[Session | None]]:
     async def end(request: Request, identity: Identity) -> Session | None:
         if identity.client is not None and identity.session_id is not None:

@@ -12,7 +12,7 @@ from gateway.model import Identity
 from gateway.oidc.errors import RefreshRefusedError, SubjectMismatchError
 from gateway.oidc.provider import Provider
 from gateway.oidc.refresh import refresh
-from gateway.sessions.refresh import Later, Over, Refreshed, Word
+from gateway.sessions.refresh import Later, Over, Refreshed, RefreshOutcome
 from gateway.sessions.session import Session
 
 _log = logging.getLogger(__name__)
@@ -31,7 +31,7 @@ class Refreshes:
         self._accounts = accounts
         self._telling = BackgroundTasks()
 
-    async def ask(self, session: Session) -> Word:
+    async def ask(self, session: Session) -> RefreshOutcome:
         """What the provider now says of the person.
 
         Only ``invalid_grant`` and another person end a session.  What cannot be reached, read or

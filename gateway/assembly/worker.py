@@ -36,7 +36,7 @@ from gateway.server.front import Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
 from gateway.server.place import ALONE, Place
 from gateway.sessions import Sealer
-from gateway.sessions.kinds import EveryKind
+from gateway.sessions.kinds import AllSessions
 from gateway.settings.schema import Settings
 from gateway.storage import open_store
 from gateway.storage.measured import MeasuredStore
@@ -193,7 +193,7 @@ class Gateway:
             return Snapshot()
         gauges = lasting.metrics.gauges
         try:
-            held = await EveryKind(lasting.sessions, lasting.tokens.sessions).count()
+            held = await AllSessions(lasting.sessions, lasting.tokens.sessions).count()
         except StoreUnavailableError:
             # Whoever watches sees the store fail by other numbers, and that this one is missing.
             gauges.pop(("gatepost_sessions_active", ()), None)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.credentials.keys import ApiKeys
-from gateway.credentials.tokens import Tokens
+from gateway.credentials.tokens import TokenFamilies
 from gateway.sessions.manager import SessionManager
 from gateway.settings.schema import Settings
 
@@ -25,4 +25,4 @@ class Parts:
     sessions: SessionManager
     bearer: "BearerAuthenticator | None" = None
     keys: ApiKeys | None = None
-    tokens: Tokens | None = None
+    tokens: TokenFamilies | None = None

@@ -8,7 +8,7 @@ from gateway.authn.authenticator import NOT_PRESENTED, Authenticated, Outcome, R
 from gateway.authn.parts import Parts
 from gateway.authn.unrecognised import AUTHORIZATION
 from gateway.credentials.token_format import GatewayToken, parse_token
-from gateway.credentials.tokens import Known, Tokens
+from gateway.credentials.tokens import Known, TokenFamilies
 from gateway.message.request import Request
 
 _KIND = "token"
@@ -34,7 +34,7 @@ class TokenAuthenticator:
     fields = frozenset({AUTHORIZATION})
     cookies: frozenset[str] = frozenset()
 
-    def __init__(self, tokens: Tokens, clients: Collection[str]) -> None:
+    def __init__(self, tokens: TokenFamilies, clients: Collection[str]) -> None:
         """Take the tokens of the apps that are named `clients`: those of one removed are bad."""
         self._tokens = tokens
         self._clients = frozenset(clients)
@@ -75,7 +75,7 @@ class TokenAuthenticator:
             known = await self._tokens.load(token, now)
             turn.is_bad = known is None
         if known is None:
-            self._tokens.bury(token)
+            self._tokens.remember_bad(token)
             return _UNKNOWN
         return self._judge(known, now)
 

@@ -8,7 +8,7 @@ import re
 import socket
 import sys
 
-from gateway.cli import whereabouts
+from gateway.cli import admin_address
 
 _DEFAULT = "127.0.0.1:9090"
 _TIMEOUT_S = 3.0
@@ -84,8 +84,8 @@ def _found(config: str) -> str:
     """
     given = os.environ.get("GATEPOST_SERVER__ADMIN_LISTEN", "").strip()
     if given or not config:
-        return given or whereabouts.find(os.environ) or _DEFAULT
-    return whereabouts.find_of(config, os.environ) or _configured(config)
+        return given or admin_address.find(os.environ) or _DEFAULT
+    return admin_address.find_of(config, os.environ) or _configured(config)
 
 
 def _configured(config: str) -> str:

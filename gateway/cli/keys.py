@@ -59,7 +59,7 @@ def create_command(
     signed in with it, for the name alone.  An operator may give any scope;
     `api_keys.grantable_scopes` is about what owners may give.
     """
-    from gateway.credentials.key_wish import read_wish
+    from gateway.credentials.key_request import read_key_request
     from gateway.settings.api_keys import ApiKeySettings
 
     settings = _load(config)
@@ -73,13 +73,13 @@ def create_command(
         _fail("--user must be one line of text", 2)
     try:
         any_scope = ApiKeySettings(grantable_scopes=scopes, max_lifetime=rules.max_lifetime)
-        wish = read_wish(name, list(scopes), expires_in, any_scope)
+        wanted = read_key_request(name, list(scopes), expires_in, any_scope)
     except (GatewayError, ValueError) as error:
         _fail(_said(error), 2)
     if static:
         if routes:
             _fail("--static: a key in the file has scopes only, no --route", 2)
-        _tell_static(user, wish.name, wish.scopes, wish.lifetime_s)
+        _tell_static(user, wanted.name, wanted.scopes, wanted.lifetime_s)
         return
 
     async def run(keys: "ApiKeys") -> "tuple[str, KeyRecord]":
@@ -89,10 +89,10 @@ def create_command(
         nobody_yet = Identity(user, user, settings.public_url[0], "api_key")
         return await keys.create(
             await keys.owner(user) or nobody_yet,
-            name=wish.name,
-            scopes=wish.scopes,
+            name=wanted.name,
+            scopes=wanted.scopes,
             routes=routes,
-            lifetime_s=wish.lifetime_s,
+            lifetime_s=wanted.lifetime_s,
             now=clock(),
         )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gateway import build
-from gateway.cli import garbage, whereabouts
+from gateway.cli import admin_address, garbage
 from gateway.cli.logs import log_to_stderr
 from gateway.cli.options import config_option
 from gateway.errors import GatewayError, SettingsError
@@ -131,11 +131,11 @@ async def _until_stopped(
     loop.add_signal_handler(signal.SIGHUP, reloader.request)
     settings = loaded.settings
     config = None if loaded.path is None else str(loaded.path)
-    left = whereabouts.leave(str(settings.server.admin_listen), str(settings.data_dir), config)
+    left = admin_address.leave(str(settings.server.admin_listen), str(settings.data_dir), config)
     watching = loop.create_task(reloader.run())
     await stopped.wait()
     _log.info("draining")
     watching.cancel()
     await asyncio.wait([watching])
     await stop()
-    whereabouts.remove(left)
+    admin_address.remove(left)

@@ -18,7 +18,7 @@ from gateway.errors import GatewayError, SettingsError
 
 if TYPE_CHECKING:
     from gateway.sessions import Ended, SessionInfo
-    from gateway.sessions.kinds import EveryKind
+    from gateway.sessions.kinds import AllSessions
     from gateway.settings.schema import Settings
 
 # As many characters of an id as the list shows; fewer might name another session tomorrow.
@@ -45,7 +45,7 @@ def sessions_command() -> None:
 def list_command(config: Path | None, user: str | None, as_json: bool) -> None:
     """List the live sessions, the one used last first."""
 
-    async def run(sessions: "EveryKind") -> "list[SessionInfo]":
+    async def run(sessions: "AllSessions") -> "list[SessionInfo]":
         return await (sessions.list_all() if user is None else sessions.list_for(user))
 
     found = _with_sessions(config, run)
@@ -75,7 +75,7 @@ def revoke_command(
     ):
         raise click.UsageError(f"an ID is at least the {_SHORT_ID} characters that the list shows")
 
-    async def run(sessions: "EveryKind") -> "list[Ended]":
+    async def run(sessions: "AllSessions") -> "list[Ended]":
         if everyone:
             return await sessions.end_every()
         if user is not None:
@@ -92,14 +92,14 @@ def revoke_command(
         sys.exit(1)
 
 
-async def _end_one(sessions: "EveryKind", session_id: str) -> "list[Ended]":
+async def _end_one(sessions: "AllSessions", session_id: str) -> "list[Ended]":
     if len(session_id) < _WHOLE_ID:
         found = await sessions.list_all()
         return await sessions.end_these(i for i in found if i.session_id.startswith(session_id))
     return await sessions.end_by_id(session_id)
 
 
-def _with_sessions(config: Path | None, use: Callable[["EveryKind"], Awaitable[_T]]) -> _T:
+def _with_sessions(config: Path | None, use: Callable[["AllSessions"], Awaitable[_T]]) -> _T:
     """What `use` gives, done with the sessions of the configuration; exits where it cannot be."""
     from gateway.settings.load import load
 
@@ -119,7 +119,7 @@ def _with_sessions(config: Path | None, use: Callable[["EveryKind"], Awaitable[_
 
 
 @asynccontextmanager
-async def _opened(settings: "Settings") -> "AsyncIterator[EveryKind]":
+async def _opened(settings: "Settings") -> "AsyncIterator[AllSessions]":
     """The sessions of `settings`; refresh tokens of those ended are revoked before it is over."""
     from gateway.assembly.lasting import limits_of, sealer_of, tokens_of
     from gateway.assembly.providers import app_providers, providers_of
@@ -127,7 +127,7 @@ async def _opened(settings: "Settings") -> "AsyncIterator[EveryKind]":
     from gateway.assembly.token_revocation import Revocations
     from gateway.oidc.http import ProviderHttp
     from gateway.sessions import SessionManager
-    from gateway.sessions.kinds import EveryKind
+    from gateway.sessions.kinds import AllSessions
     from gateway.storage import open_store
     from gateway.storage.sqlite import FILE_NAME
 
@@ -146,7 +146,7 @@ async def _opened(settings: "Settings") -> "AsyncIterator[EveryKind]":
     for sessions, revoked in zip((browsers, apps), revocations, strict=True):
         sessions.on_revoke(revoked.session_ended)
     try:
-        yield EveryKind(browsers, apps)
+        yield AllSessions(browsers, apps)
         for revoked in revocations:
             await revoked.aclose()
     finally:

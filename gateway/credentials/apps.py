@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway.credentials.once import Once
-from gateway.credentials.tokens import Tokens
+from gateway.credentials.one_time_exchange import OneTimeExchange
+from gateway.credentials.tokens import TokenFamilies
 from gateway.oidc.provider import Provider
 from gateway.oidc.subject_token import SubjectTokens
 
@@ -36,5 +36,5 @@ class Apps:
     """
 
     known: Mapping[str, App]
-    tokens: Tokens
-    once: Once
+    tokens: TokenFamilies
+    once: OneTimeExchange

@@ -1,7 +1,7 @@
 """The tokens a provider answered with, as they are kept with a session."""
 
-from gateway.oidc.client import Tokens as TokenAnswer
-from gateway.sessions.session import Tokens as ProviderTokens
+from gateway.oidc.client import TokenAnswer
+from gateway.sessions.session import ProviderTokens
 
 
 def kept_tokens(answer: TokenAnswer) -> ProviderTokens:

@@ -29,8 +29,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
 from gateway.sealing.sealer import RandomBytes
 from gateway.sessions.manager import SessionManager
-from gateway.sessions.session import Session
-from gateway.sessions.session import Tokens as ProviderTokens
+from gateway.sessions.session import ProviderTokens, Session
 from gateway.storage.store import Clock, Store
 
 _log = logging.getLogger(__name__)
@@ -106,7 +105,7 @@ class Known:
             self.identity = _identity(session, self.expires_at, self.narrowed)
 
 
-class Tokens:
+class TokenFamilies:
     """See the module.
 
     Attributes:
@@ -162,7 +161,7 @@ class Tokens:
         """
         return token.digest in self._dead
 
-    def bury(self, token: GatewayToken) -> None:
+    def remember_bad(self, token: GatewayToken) -> None:
         """Remember for half a minute that a token is bad."""
         self._dead[token.digest] = None
 

@@ -21,7 +21,8 @@ from gateway.demo.browser_endpoints import BrowserEndpoints
 from gateway.demo.client_endpoints import ClientEndpoints
 from gateway.demo.clients import Client
 from gateway.demo.signing import ALGORITHMS
-from gateway.demo.state import Clock, State
+from gateway.demo.state import State
+from gateway.storage.store import Clock
 
 METADATA_PATH = "/.well-known/openid-configuration"
 

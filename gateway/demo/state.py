@@ -1,7 +1,7 @@
 """Everything the development provider knows while it runs."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl
 
@@ -12,8 +12,8 @@ from gateway.demo.grants import Grants, Login
 from gateway.demo.people import Person
 from gateway.demo.signing import Keys
 from gateway.pages import page_fields, render
+from gateway.storage.store import Clock
 
-Clock = Callable[[], float]
 LOGIN_COOKIE = "development_provider"
 
 

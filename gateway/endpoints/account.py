@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from gateway import responses
 from gateway.credentials.key_record import KeyRecord
-from gateway.credentials.key_wish import KeyRefusedError, read_wish
+from gateway.credentials.key_request import KeyRefusedError, read_key_request
 from gateway.credentials.keys import TooManyKeysError
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.logout import LOGOUT_PATH, Logout
@@ -106,8 +106,10 @@ class Account:
         scopes = [name.removeprefix(_SCOPE_FIELD) for name in form if name.startswith(_SCOPE_FIELD)]
         try:
             keys.require_fresh(session)
-            wish = read_wish(form.get("key_name"), scopes, form.get("expires_in"), keys.rules)
-            key, record = await keys.create(session, wish)
+            wanted = read_key_request(
+                form.get("key_name"), scopes, form.get("expires_in"), keys.rules
+            )
+            key, record = await keys.create(session, wanted)
         except SignInTooOldError as error:
             anew = f"{keys.prove_anew_path(session)}&return_to={ACCOUNT_PATH}"
             return await self._page(request, session, error.status, prove_anew_url=anew)

@@ -15,14 +15,13 @@ from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.oidc.provider import Provider
 from gateway.responses import SESSION_ONLY, Admission
-from gateway.sessions.kinds import EveryKind
+from gateway.sessions.kinds import AllSessions
 from gateway.sessions.manager import SessionManager
 from gateway.sessions.session import Session
 from gateway.settings.api_keys import ApiKeySettings
-from gateway.storage.store import Store
+from gateway.storage.store import Clock, Store
 
 Handler = Callable[[Request, bytes], Awaitable[Response]]
-Clock = Callable[[], float]
 
 
 class TooManySessionCookiesError(GatewayError):
@@ -32,8 +31,8 @@ class TooManySessionCookiesError(GatewayError):
     status = 400
 
 
-def _unheard(_provider: str, _outcome: str) -> None:
-    """Nobody counts sign-ins."""
+def _ignore(_provider: str, _outcome: str) -> None:
+    """Sign-ins are not counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ class Deps:
     Attributes:
         providers: By their name in the configuration.
         sessions: Those of browsers.
-        every_kind: Those of browsers and apps, to be listed and ended.
+        all_sessions: Those of browsers and apps, to be listed and ended.
         store: For what must happen once.
         told_of_logouts: The providers whose logout tokens are taken.
         identify: Who sends a request, by any credential; None where only sessions count.
@@ -58,7 +57,7 @@ class Deps:
 
     providers: Mapping[str, Provider]
     sessions: SessionManager
-    every_kind: EveryKind
+    all_sessions: AllSessions
     cookies: CookieRules
     clock: Clock
     key_set: Callable[[], bytes]
@@ -66,7 +65,7 @@ class Deps:
     told_of_logouts: frozenset[str] = frozenset()
     identify: Callable[[Request], Awaitable[Outcome]] | None = None
     admission: Admission = SESSION_ONLY
-    on_sign_in: Callable[[str, str], None] = _unheard
+    on_sign_in: Callable[[str, str], None] = _ignore
     app_cookies: AppCookies | None = None
     accounts: Accounts | None = None
     keys: tuple[ApiKeys, ApiKeySettings] | None = None

@@ -4,7 +4,7 @@ import orjson
 
 from gateway import responses
 from gateway.credentials.key_record import KeyRecord
-from gateway.credentials.key_wish import KeyRefusedError, KeyWish, read_wish
+from gateway.credentials.key_request import KeyRefusedError, KeyRequest, read_key_request
 from gateway.credentials.keys import ApiKeys, TooManyKeysError
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.origin import is_same_origin
@@ -76,10 +76,10 @@ class OwnKeys:
             return _refused(request, KeyRefusedError("not {name, scopes, expires_in} as JSON"))
         try:
             self.require_fresh(session)
-            wish = read_wish(
+            wanted = read_key_request(
                 given.get("name"), given.get("scopes"), given.get("expires_in"), self.rules
             )
-            key, record = await self.create(session, wish)
+            key, record = await self.create(session, wanted)
         except (KeyRefusedError, TooManyKeysError) as error:
             return _refused(request, error, self.prove_anew_path(session))
         about = describe(record)
@@ -115,14 +115,14 @@ class OwnKeys:
         if allowed_s and abs(self._deps.clock() - at) > allowed_s:
             raise SignInTooOldError("signed in too long ago")
 
-    async def create(self, session: Session, wish: KeyWish) -> tuple[str, KeyRecord]:
+    async def create(self, session: Session, wanted: KeyRequest) -> tuple[str, KeyRecord]:
         """A new key of the session's owner, and its record; `require_fresh` was asked."""
         return await self._keys.create(
             session.identity,
-            name=wish.name,
-            scopes=wish.scopes,
+            name=wanted.name,
+            scopes=wanted.scopes,
             routes=(),
-            lifetime_s=wish.lifetime_s,
+            lifetime_s=wanted.lifetime_s,
             now=self._deps.clock(),
         )
 

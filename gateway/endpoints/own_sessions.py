@@ -68,16 +68,16 @@ class OwnSessions:
     async def of(self, session: Session) -> list[SessionInfo]:
         """All sessions of whoever `session` belongs to."""
         who = session.identity
-        return await self._deps.every_kind.list_of(who.issuer, who.subject)
+        return await self._deps.all_sessions.list_of(who.issuer, who.subject)
 
     async def end(self, session: Session, session_id: str) -> bool:
         """End one of them; False where there is none of that id."""
         found = [info for info in await self.of(session) if info.session_id == session_id]
-        return bool(await self._deps.every_kind.end_these(found))
+        return bool(await self._deps.all_sessions.end_these(found))
 
     async def end_all(self, session: Session) -> None:
         """End every one of them."""
-        await self._deps.every_kind.end_all(session.identity.issuer, session.identity.subject)
+        await self._deps.all_sessions.end_all(session.identity.issuer, session.identity.subject)
 
     def cleared(self, request: Request) -> FieldList:
         """The field for a browser whose session is over."""

@@ -17,7 +17,7 @@ _NO_RETURN = ("/_gatepost/sign-in", "/_gatepost/login/", "/_gatepost/callback/")
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SignInRequest:
     """What a sign-in is asked to be.
 
     Attributes:
@@ -77,8 +77,8 @@ def read_whole_form(body: bytes, max_fields: int = _MAX_FIELDS) -> dict[str, str
     return form if len(form) == len(pairs) else None
 
 
-def read_wish(query: str) -> Wish:
-    """The wish in `query`; what is malformed, repeated or unsafe counts as not given."""
+def read_sign_in_request(query: str) -> SignInRequest:
+    """What `query` asks for; what is malformed, repeated or unsafe counts as not given."""
     given = read_form(query)
     wanted = given.get("return_to", "/")
     return_to = safe_return_to(wanted)
@@ -91,4 +91,4 @@ def read_wish(query: str) -> Wish:
     # OpenID Connect Core 1.0, section 3.1.2.1: separated by spaces.
     acr = acr_values.split(" ") if _ACR_VALUES.fullmatch(acr_values) else []
     other_account = given.get("prompt") == OTHER_ACCOUNT
-    return Wish(return_to, max_age_s, tuple(acr[:_MAX_ACR_VALUES]), other_account, dropped)
+    return SignInRequest(return_to, max_age_s, tuple(acr[:_MAX_ACR_VALUES]), other_account, dropped)

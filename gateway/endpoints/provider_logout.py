@@ -67,7 +67,7 @@ class ProviderLogout:
             raise MalformedRequestError("front-channel logout without sid")
         here = await self._deps.session(request)
         found = await self._under_sid(provider, asked["sid"])
-        await self._deps.every_kind.end_these(found)
+        await self._deps.all_sessions.end_these(found)
         fields: FieldList = ()
         if here is not None and any(info.session_id == here.session_id for info in found):
             fields = self._logout.forget(request, here)
@@ -88,7 +88,7 @@ class ProviderLogout:
         if not await store.add_once(key, ttl_s=left_s):
             raise InvalidLogoutTokenError("the logout token was used before")
         try:
-            return len(await self._deps.every_kind.end_these(named))
+            return len(await self._deps.all_sessions.end_these(named))
         except GatewayError:
             # It has not done its work: the provider may send it again.
             await store.delete(key)
@@ -100,7 +100,7 @@ class ProviderLogout:
             return under_sid
         of_subject = [
             info
-            for info in await self._deps.every_kind.list_of(
+            for info in await self._deps.all_sessions.list_of(
                 provider.registration.issuer, token.subject
             )
             if info.provider == provider.registration.name
@@ -128,7 +128,7 @@ class ProviderLogout:
 
     async def _under_sid(self, provider: Provider, sid: str) -> list[SessionInfo]:
         registration = provider.registration
-        found = await self._deps.every_kind.list_by_sid(registration.issuer, sid)
+        found = await self._deps.all_sessions.list_by_sid(registration.issuer, sid)
         return [info for info in found if info.provider == registration.name]
 
 

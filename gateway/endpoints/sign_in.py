@@ -21,7 +21,7 @@ from gateway.endpoints.flows import (
     open_note,
     seal_note,
 )
-from gateway.endpoints.parameters import Wish, read_wish
+from gateway.endpoints.parameters import SignInRequest, read_sign_in_request
 from gateway.errors import ProviderUnavailableError, StoreUnavailableError
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
@@ -57,12 +57,12 @@ class SignIn:
 
     async def choose(self, request: Request, _body: bytes) -> Response:
         """``GET sign-in``: the choice of providers, or straight on where there is only one."""
-        wish = _wish(request)
+        asked = _asked(request)
         providers = self._deps.providers
         if len(providers) == 1:
-            return await self._begin(request, next(iter(providers.values())), wish)
+            return await self._begin(request, next(iter(providers.values())), asked)
         offered = [
-            {"url": f"{responses.LOGIN_PATH}{name}?{wish.query()}", "label": p.registration.label}
+            {"url": f"{responses.LOGIN_PATH}{name}?{asked.query()}", "label": p.registration.label}
             for name, p in providers.items()
         ]
         return responses.page(
@@ -73,7 +73,7 @@ class SignIn:
             script_url=_SCRIPT_PATH,
             local=False,
             sign_in_action=responses.SIGN_IN_PATH,
-            return_to=wish.return_to,
+            return_to=asked.return_to,
             username="",
             providers=offered,
         )
@@ -104,7 +104,7 @@ class SignIn:
         provider = self._deps.providers.get(provider_name)
         if provider is None:
             raise UnknownProviderError(f"no provider {provider_name!r}")
-        return await self._begin(request, provider, _wish(request))
+        return await self._begin(request, provider, _asked(request))
 
     async def callback(self, request: Request, provider_name: str, body: bytes) -> Response:
         """``GET`` or ``POST callback/{provider}``: the provider's answer becomes a session."""
@@ -161,10 +161,10 @@ class SignIn:
             return self._failed(request, provider, error)
         # Nothing of this answer is used.  The provider still knows the person, so nobody notices
         # another round; it is the last one, since its state comes without a note.
-        return await self._begin(request, provider, Wish(return_to), is_retry=True)
+        return await self._begin(request, provider, SignInRequest(return_to), is_retry=True)
 
     async def _begin(
-        self, request: Request, provider: Provider, wish: Wish, *, is_retry: bool = False
+        self, request: Request, provider: Provider, asked: SignInRequest, *, is_retry: bool = False
     ) -> Response:
         deps = self._deps
         name = provider.registration.name
@@ -175,23 +175,23 @@ class SignIn:
                 request,
                 SignInLoopError.status,
                 SignInLoopError.reason,
-                sign_in=responses.sign_in_location(request, wish.return_to),
+                sign_in=responses.sign_in_location(request, asked.return_to),
             )
         uri = _redirect_uri(request, provider)
         browser = browser_mark(kept_flows(request, deps.cookies, sealer))
-        note = "" if is_retry else seal_note(sealer, uri, Note(browser, wish.return_to))
+        note = "" if is_retry else seal_note(sealer, uri, Note(browser, asked.return_to))
         try:
             flow, location = await begin_sign_in(
                 provider,
                 uri,
-                wish.return_to,
-                max_age_s=wish.max_age_s,
-                acr=wish.acr,
+                asked.return_to,
+                max_age_s=asked.max_age_s,
+                acr=asked.acr,
                 note=note,
-                other_account=wish.other_account,
+                other_account=asked.other_account,
             )
         except (SignInError, ProviderUnavailableError) as error:
-            return self._failed(request, provider, error, wish.return_to)
+            return self._failed(request, provider, error, asked.return_to)
         fields = keep_flow(request, deps.cookies, sealer, flow, browser)
         return responses.redirect(request, location, fields=fields)
 
@@ -251,15 +251,15 @@ class SignIn:
         return app_cookies.signed_in(request, session, had_left=had_left)
 
 
-def _wish(request: Request) -> Wish:
-    wish = read_wish(request.target.query)
-    if wish.dropped:
+def _asked(request: Request) -> SignInRequest:
+    asked = read_sign_in_request(request.target.query)
+    if asked.dropped:
         _log.warning(
             "%s: return_to of %d characters is too long or no path of this host: / instead",
             request.request_id,
-            wish.dropped,
+            asked.dropped,
         )
-    return wish
+    return asked
 
 
 def _redirect_uri(request: Request, provider: Provider) -> str:

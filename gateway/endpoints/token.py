@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from gateway import responses
 from gateway.credentials.apps import App, Apps
-from gateway.credentials.once import Brought
+from gateway.credentials.one_time_exchange import Brought
 from gateway.credentials.provider_tokens import kept_tokens
 from gateway.credentials.redirects import is_registered
 from gateway.credentials.token_format import parse_token
@@ -26,8 +26,7 @@ from gateway.message.response import Response
 from gateway.model import Identity
 from gateway.oidc.sign_in import redeem_for_app
 from gateway.oidc.subject_token import MAX_AGE_S, Subject, replay_name
-from gateway.sessions import Tokens as ProviderTokens
-from gateway.sessions import device_name
+from gateway.sessions import ProviderTokens, device_name
 
 # RFC 8693, section 3, and the grant's own name, section 2.1.
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
@@ -87,7 +86,7 @@ class TokenEndpoint:
     # RFC 8693.
 
     async def _exchange(self, request: Request, form: dict[str, str], app: App) -> Issued:
-        _judge_wish(request, form)
+        _judge_request(request, form)
         token = required(form, "subject_token")
         read = _reader(app, required(form, "subject_token_type"))
 
@@ -97,7 +96,7 @@ class TokenEndpoint:
             async def first() -> Issued:
                 return await self._begin(request, form, app, subject)
 
-            return await self._apps.once.trade(
+            return await self._apps.once.redeem(
                 Brought(app.name, "subject token", replay_name(token), (token,)),
                 first,
                 self._begin_again(request, form, app),
@@ -130,7 +129,7 @@ class TokenEndpoint:
             return await self._begin(request, form, app, subject, kept_tokens(found.tokens))
 
         async def trade() -> Issued:
-            return await self._apps.once.trade(
+            return await self._apps.once.redeem(
                 brought, first, self._begin_again(request, form, app), keep_s=_CODE_S
             )
 
@@ -156,7 +155,7 @@ class TokenEndpoint:
             if issued.reason == SCOPE_NOT_GRANTED:
                 raise OAuthError("invalid_scope", SCOPE_NOT_GRANTED)
             if issued.reason == "unknown-token":
-                tokens.bury(token)
+                tokens.remember_bad(token)
             raise OAuthError("invalid_grant", issued.reason)
         return issued
 
@@ -235,7 +234,7 @@ def _reader(app: App, kind: str) -> Callable[[str], Awaitable[Subject]]:
     raise OAuthError("invalid_request", about=about)
 
 
-def _judge_wish(request: Request, form: dict[str, str]) -> None:
+def _judge_request(request: Request, form: dict[str, str]) -> None:
     """Refuse what an exchange may ask for and this one cannot give (RFC 8693, section 2.1)."""
     if "actor_token" in form:
         raise OAuthError("invalid_request", about="actor_token: nobody acts for another here")

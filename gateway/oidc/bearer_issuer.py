@@ -18,7 +18,6 @@ from gateway.oidc.access_token import (
     read_time,
     read_token,
 )
-from gateway.oidc.cache import Clock
 from gateway.oidc.discovery import Discovery
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.introspection import Introspector
@@ -26,6 +25,7 @@ from gateway.oidc.keys import KeySource
 from gateway.oidc.notices import Notices
 from gateway.oidc.registration import ClaimNames, Registration
 from gateway.oidc.tokens import BadTokenError, peek_claims, read_header, verify
+from gateway.storage.store import Clock
 
 if TYPE_CHECKING:
     from gateway.settings.bearer import BearerSettings

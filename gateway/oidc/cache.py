@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
 from gateway.errors import GatewayError
+from gateway.storage.store import Clock
 
 T = TypeVar("T")
-Clock = Callable[[], float]
 
 # A provider that says "no-cache" must not be asked at every sign-in, and one that says a year
 # must be heard again when it rotates its keys.

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
 from gateway.errors import GatewayError, ProviderUnavailableError
-from gateway.oidc.cache import Clock
 from gateway.oidc.client_auth import prove_client
 from gateway.oidc.discovery import Metadata
 from gateway.oidc.errors import (
@@ -19,6 +18,7 @@ from gateway.oidc.errors import (
 from gateway.oidc.http import Answer, ProviderHttp
 from gateway.oidc.numbers import finite
 from gateway.oidc.registration import Registration
+from gateway.storage.store import Clock
 
 _OK = 200
 _UNAUTHORIZED = 401
@@ -36,7 +36,7 @@ _MAX_TOKEN_CHARACTERS = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class TokenAnswer:
     """What the token endpoint gave (RFC 6749, section 5.1).
 
     Attributes:
@@ -53,7 +53,7 @@ class Tokens:
     scopes: frozenset[str] | None = None
 
 
-def read_tokens(document: Mapping[str, object], now: float) -> Tokens:
+def read_tokens(document: Mapping[str, object], now: float) -> TokenAnswer:
     """The tokens in an answer of the token endpoint that came at `now`.
 
     Raises:
@@ -65,7 +65,7 @@ def read_tokens(document: Mapping[str, object], now: float) -> Tokens:
     if access_token is None or not isinstance(kind, str) or kind.lower() != "bearer":
         raise ProviderUnavailableError(f"no access token, or of type {kind!r}")
     scope = document.get("scope")
-    return Tokens(
+    return TokenAnswer(
         access_token=access_token,
         expires_at=_expiry(document.get("expires_in"), now),
         refresh_token=_token(document, "refresh_token"),
@@ -111,7 +111,7 @@ class ProviderClient:
 
     async def redeem(
         self, metadata: Metadata, code: str, *, redirect_uri: str, code_verifier: str
-    ) -> Tokens:
+    ) -> TokenAnswer:
         """Exchange `code` for tokens (RFC 6749, section 4.1.3; RFC 7636, section 4.5).
 
         Raises:
@@ -133,7 +133,7 @@ class ProviderClient:
             raise (ClientRefusedError if refused else CodeRefusedError)(_described(answer))
         return self._read(answer)
 
-    async def refresh(self, metadata: Metadata, refresh_token: str) -> Tokens:
+    async def refresh(self, metadata: Metadata, refresh_token: str) -> TokenAnswer:
         """Tokens for `refresh_token` (RFC 6749, section 6); no new refresh token is normal.
 
         Raises:
@@ -213,7 +213,7 @@ class ProviderClient:
         form = urlencode([*parameters, *proof.parameters]).encode()
         return await self._http.post(url, form, fields=dict(proof.fields), timeout_s=timeout_s)
 
-    def _read(self, answer: Answer) -> Tokens:
+    def _read(self, answer: Answer) -> TokenAnswer:
         if answer.status != _OK:
             raise ProviderUnavailableError(_described(answer))
         return read_tokens(answer.json_object(), self._clock())

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gateway.errors import ProviderUnavailableError
-from gateway.oidc.cache import CachedDocument, Clock, freshness_s
+from gateway.oidc.cache import CachedDocument, freshness_s
 from gateway.oidc.errors import IssuerMisconfiguredError
 from gateway.oidc.http import Answer, ProviderHttp
+from gateway.storage.store import Clock
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 _OK = 200

@@ -9,11 +9,11 @@ from urllib.parse import urlencode
 from cachetools import TLRUCache
 
 from gateway.errors import ProviderUnavailableError
-from gateway.oidc.cache import Clock
 from gateway.oidc.client_auth import prove_client
 from gateway.oidc.discovery import Metadata
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.registration import Registration
+from gateway.storage.store import Clock
 
 _OK = 200
 # An answer is a few hundred bytes; this many are a few MiB.

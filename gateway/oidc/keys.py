@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.errors import ProviderUnavailableError
-from gateway.oidc.cache import CachedDocument, Clock, freshness_s
+from gateway.oidc.cache import CachedDocument, freshness_s
 from gateway.oidc.http import ProviderHttp
+from gateway.storage.store import Clock
 
 if TYPE_CHECKING:
     from joserfc.jwk import Key

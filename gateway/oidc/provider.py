@@ -11,9 +11,8 @@ from dataclasses import dataclass, field, replace
 
 from gateway.errors import ProviderUnavailableError
 from gateway.model import Identity
-from gateway.oidc.cache import Clock
 from gateway.oidc.claims import Person, make_identity, wants_userinfo
-from gateway.oidc.client import ProviderClient, Tokens
+from gateway.oidc.client import ProviderClient, TokenAnswer
 from gateway.oidc.discovery import Discovery, Metadata
 from gateway.oidc.errors import InvalidIdTokenError, IssuerMismatchError, UserinfoRefusedError
 from gateway.oidc.flow import RandomBytes, with_query
@@ -29,6 +28,7 @@ from gateway.oidc.tokens import (
     verify,
     verify_with_secret,
 )
+from gateway.storage.store import Clock
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ class SignedIn:
     """
 
     identity: Identity
-    tokens: Tokens = field(repr=False)
+    tokens: TokenAnswer = field(repr=False)
     provider_session: str | None = None
 
 
@@ -247,7 +247,7 @@ class Provider:
             _log.warning("userinfo failed: %s", error)
             raise
 
-    def signed_in(self, person: Person, tokens: Tokens) -> SignedIn:
+    def signed_in(self, person: Person, tokens: TokenAnswer) -> SignedIn:
         """What `tokens` about `person` prove.
 
         Raises:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from gateway.errors import ProviderUnavailableError
 from gateway.model import Identity
 from gateway.oidc.claims import Person
-from gateway.oidc.client import Tokens
+from gateway.oidc.client import TokenAnswer
 from gateway.oidc.errors import SubjectMismatchError
 from gateway.oidc.id_token import Expected
 from gateway.oidc.provider import Provider, SignedIn
@@ -52,7 +52,7 @@ async def refresh(
 
 
 async def _refreshed_claims(
-    provider: Provider, tokens: Tokens, subject: str, id_token: str | None
+    provider: Provider, tokens: TokenAnswer, subject: str, id_token: str | None
 ) -> Mapping[str, object]:
     if tokens.id_token is None:
         return {"sub": subject} if id_token is None else peek_claims(id_token)

@@ -15,10 +15,10 @@ from gateway.oidc.access_token import (
     read_time,
 )
 from gateway.oidc.bearer_issuer import is_jwt, read_jwt
-from gateway.oidc.cache import Clock
 from gateway.oidc.errors import InvalidIdTokenError, SignInError
 from gateway.oidc.provider import Provider
 from gateway.oidc.tokens import BadTokenError, verify
+from gateway.storage.store import Clock
 
 # Long enough for a phone to get from the browser back to its app and find a network; whoever finds
 # a token in a log or a backup comes later.

@@ -12,11 +12,12 @@ from gateway.message.response import Response
 from gateway.message.target import parse_target
 from gateway.pipeline.verdict import Answer, Serve, Verdict
 from gateway.record.audit import Entry
-from gateway.server.front import ClientLimits, Clock, Front
+from gateway.server.front import ClientLimits, Front
 from gateway.server.listener import listen, port_of
 from gateway.settings.addresses import is_address, is_loopback, split_host_port
 from gateway.settings.scalars import Address
 from gateway.settings.schema import ServerSettings
+from gateway.storage.store import Clock
 
 _TEXT = ("Content-Type", "text/plain; charset=utf-8")
 _NO_STORE = ("Cache-Control", "no-store")

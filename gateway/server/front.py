@@ -11,8 +11,7 @@ from gateway.forward.upstream import Upstream
 from gateway.pipeline.verdict import Decide
 from gateway.server.memory import give_back
 from gateway.server.tunnels import Tunnels
-
-Clock = Callable[[], float]
+from gateway.storage.store import Clock
 
 _log = logging.getLogger(__name__)
 _TICK_S = 0.5

@@ -16,11 +16,11 @@ from gateway.limits import shared_memory
 from gateway.record.metrics_sum import Snapshot, add
 from gateway.server.addresses import listening
 from gateway.server.admin import Admin, AdminListener, Names, serve_admin
-from gateway.server.front import Clock
 from gateway.server.listener import bind_unix, probe
 from gateway.server.place import Place
 from gateway.server.worker_process import Failed, WorkerProcess, how_ended, start_process
 from gateway.settings.schema import Settings
+from gateway.storage.store import Clock
 
 _log = logging.getLogger(__name__)
 

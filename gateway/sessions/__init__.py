@@ -5,15 +5,15 @@ from gateway.sessions.device import device_name
 from gateway.sessions.endings import Ended
 from gateway.sessions.manager import SessionManager
 from gateway.sessions.record import SessionInfo
-from gateway.sessions.session import Limits, Session, Tokens
+from gateway.sessions.session import Limits, ProviderTokens, Session
 
 __all__ = [
     "Ended",
     "Limits",
+    "ProviderTokens",
     "Sealer",
     "Session",
     "SessionInfo",
     "SessionManager",
-    "Tokens",
     "device_name",
 ]

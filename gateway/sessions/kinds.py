@@ -14,7 +14,7 @@ def token_store(store: Store) -> Store:
     return NamespacedStore(store, "token:")
 
 
-class EveryKind:
+class AllSessions:
     """Lists and ends sessions of both kinds, as SessionManager does those of one."""
 
     def __init__(self, browsers: SessionManager, apps: SessionManager) -> None:

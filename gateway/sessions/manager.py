@@ -14,10 +14,10 @@ from gateway.sessions import record as records
 from gateway.sessions.cache import SessionCache
 from gateway.sessions.directory import Directory
 from gateway.sessions.endings import Ended, Endings, Unregister
-from gateway.sessions.keeping import Keeping
 from gateway.sessions.record import Record, SessionInfo
-from gateway.sessions.refresher import Ask, Heard, Refresher
-from gateway.sessions.session import Limits, Session, Tokens, with_tokens
+from gateway.sessions.refresher import Ask, OnOutcome, Refresher
+from gateway.sessions.session import Limits, ProviderTokens, Session, with_tokens
+from gateway.sessions.session_records import SessionRecords
 from gateway.sessions.ticket import (
     COOKIE_CHARS,
     Ticket,
@@ -65,8 +65,8 @@ class SessionManager:
             self, store, self._cache, self.contact, self._endings, clock, wake
         )
         self._directory = Directory(self, store, clock)
-        self._keeping = Keeping(self, store, self._cache, self.contact, self._endings, clock)
-        self._refresher = Refresher(self._keeping, store, clock)
+        self._records = SessionRecords(self, store, self._cache, self.contact, self._endings, clock)
+        self._refresher = Refresher(self._records, store, clock)
         self._endings.on_news(self._refresher.tell)
 
     def recall(self, cookie: str, now: float) -> Session | None:
@@ -134,7 +134,7 @@ class SessionManager:
             return None
         entry = self._cache.get(cookie_digest(cookie))
         if entry is None:
-            entry = self._keeping.remember(ticket, session, record, now)
+            entry = self._records.remember(ticket, session, record, now)
         elif entry.body_digest == sha256(record.body).digest():
             self.contact.answered(entry, now)
         # Another worker may have seen it used since.
@@ -144,7 +144,7 @@ class SessionManager:
     async def create(
         self,
         identity: Identity,
-        tokens: Tokens,
+        tokens: ProviderTokens,
         *,
         provider_sid: str | None,
         ip: str,
@@ -194,7 +194,7 @@ class SessionManager:
         await self._endings.end(ids, self.sealer, "replaced")
         if self.limits.max_per_user:
             await self._end_the_oldest(session)
-        entry = self._keeping.remember(ticket, session, record, now)
+        entry = self._records.remember(ticket, session, record, now)
         return ticket.cookie, entry.session
 
     async def replace(self, cookie: str, session: Session, successor: Session) -> bool:
@@ -206,7 +206,7 @@ class SessionManager:
         Raises:
             StoreUnavailableError: The store could not answer; nothing is known of the change.
         """
-        return await self._keeping.replace(cookie, session, successor)
+        return await self._records.replace(cookie, session, successor)
 
     async def list_for(self, user: str) -> list[SessionInfo]:
         """The live sessions of `user`, the one used last first."""
@@ -287,10 +287,14 @@ class SessionManager:
         """Call `callback` once with each session this worker ends, to revoke its token."""
         return self._endings.on_revoke(callback)
 
-    def refresh_with(self, ask: Ask, heard: Heard) -> None:
-        """Refresh sessions from now on: `ask` asks the provider, `heard` is told of each word."""
-        self._refresher.ask, self._refresher.heard = ask, heard
-        self._keeping.refreshes = True
+    def refresh_with(self, ask: Ask, on_outcome: OnOutcome) -> None:
+        """Refresh sessions from now on.
+
+        `ask` asks the provider; `on_outcome` is called with the provider's name, and ``success``
+        or the reason.
+        """
+        self._refresher.ask, self._refresher.on_outcome = ask, on_outcome
+        self._records.refreshes = True
 
     def watch(self, uses: Callable[[], Mapping[str, float]]) -> None:
         """Look whether the sessions that `uses` names still live, though nobody asks.
@@ -358,7 +362,7 @@ class SessionManager:
         last_seen_at = max(seen_at, session.last_seen_at)
         if not self.limits.allow(session.created_at, last_seen_at, now):
             return None
-        entry = self._keeping.remember(ticket, session, record, now)
+        entry = self._records.remember(ticket, session, record, now)
         entry.last_seen_at = now
         if abs(now - entry.written_at) >= touch_s(self.limits):
             self._upkeep.task.call(entry)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 
 from gateway.model import Identity
-from gateway.sessions.session import Session, Tokens, with_tokens
+from gateway.sessions.session import ProviderTokens, Session, with_tokens
 
 NEVER = float("inf")
 # Ahead of the access token's end, so that no request has to wait: a minute, or a fifth of a
@@ -23,7 +23,7 @@ class Refreshed:
     """The provider still vouches for the person, and says this of them now."""
 
     identity: Identity
-    tokens: Tokens = field(repr=False)
+    tokens: ProviderTokens = field(repr=False)
     provider_sid: str | None = None
 
 
@@ -46,10 +46,10 @@ class Later:
     provider_fails: bool = True
 
 
-Word = Refreshed | Over | Later
+RefreshOutcome = Refreshed | Over | Later
 
 
-def due_at(tokens: Tokens) -> float:
+def due_at(tokens: ProviderTokens) -> float:
     """When the provider is to be asked again; never where there is no refresh token."""
     if tokens.refresh_token is None:
         return NEVER
@@ -63,19 +63,19 @@ def due_at(tokens: Tokens) -> float:
     return max(expires_at - ahead_s, issued_at + _LEAST_S)
 
 
-def has_lapsed(tokens: Tokens, now: float) -> bool:
+def has_lapsed(tokens: ProviderTokens, now: float) -> bool:
     """Whether the access token is over at `now`; the last instant is already too late."""
     return tokens.access_expires_at is not None and now >= tokens.access_expires_at
 
 
-def successor(session: Session, word: Refreshed, now: float) -> Session:
-    """What `session` becomes with the provider's word of `now`.
+def successor(session: Session, outcome: Refreshed, now: float) -> Session:
+    """What `session` becomes by what the provider said at `now`.
 
     What the answer leaves out stays: no new refresh token, ID token or ``sid`` is normal
     (RFC 6749, section 6; OpenID Connect Core 1.0, section 12.2).  Who the session belongs to was
     settled at the sign-in, and stays: a changed `user` counts from the next one on.
     """
-    before, after = session.identity, word.identity
+    before, after = session.identity, outcome.identity
     identity = replace(
         after,
         user=before.user,
@@ -84,12 +84,12 @@ def successor(session: Session, word: Refreshed, now: float) -> Session:
         expires_at=before.expires_at,
     )
     tokens = replace(
-        word.tokens,
-        refresh_token=word.tokens.refresh_token or session.tokens.refresh_token,
-        id_token=word.tokens.id_token or session.tokens.id_token,
+        outcome.tokens,
+        refresh_token=outcome.tokens.refresh_token or session.tokens.refresh_token,
+        id_token=outcome.tokens.id_token or session.tokens.id_token,
         access_issued_at=now,
     )
-    sid = session.provider_sid if word.provider_sid is None else word.provider_sid
+    sid = session.provider_sid if outcome.provider_sid is None else outcome.provider_sid
     return with_tokens(replace(session, provider_sid=sid), identity, tokens)
 
 

@@ -20,7 +20,7 @@ from gateway.sessions.refresh import (
     Later,
     Over,
     Refreshed,
-    Word,
+    RefreshOutcome,
     has_lapsed,
     pause_s,
     successor,
@@ -42,8 +42,8 @@ _WRITE_RETRY_S = 1.0
 _WRITE_TRIES = 600
 _CLOSE_S = 5.0
 
-Ask = Callable[[Session], Awaitable[Word]]
-Heard = Callable[[str, str], None]
+Ask = Callable[[Session], Awaitable[RefreshOutcome]]
+OnOutcome = Callable[[str, str], None]
 
 
 class Keeper(Protocol):
@@ -75,12 +75,12 @@ class Refresher:
 
     Attributes:
         ask: Asks the provider; None refreshes nothing.
-        heard: Told of each word: the provider's name, and ``success`` or the reason.
+        on_outcome: Called with the provider's name, and ``success`` or the reason.
     """
 
     def __init__(self, keeper: Keeper, store: Store, clock: Clock) -> None:
         self.ask: Ask | None = None
-        self.heard: Heard = _nobody
+        self.on_outcome: OnOutcome = _nobody
         self._keeper = keeper
         self._store = store
         self._clock = clock
@@ -186,44 +186,44 @@ class Refresher:
             failures, until = await self._paused(entry)
             if self._clock() < until:
                 return _put_off(entry, until)
-            match word := await self._word(entry.session):
+            match outcome := await self._outcome(entry.session):
                 case Refreshed():
-                    found, kept = await self._succeed(entry, word, lock)
+                    found, kept = await self._succeed(entry, outcome, lock)
                     return found
                 case Over():
-                    return await self._end(entry, word)
+                    return await self._end(entry, outcome)
                 case Later():
-                    return await self._pause(entry, word, failures + 1)
+                    return await self._pause(entry, outcome, failures + 1)
         finally:
             if not kept:
                 await self._unlock(lock)
 
-    async def _word(self, session: Session) -> Word:
+    async def _outcome(self, session: Session) -> RefreshOutcome:
         provider, trouble = session.provider, self._troubles.get(session.provider)
         if trouble is not None:
             # One tries; the others are put off until it knows.
             trouble.until = self._clock() + pause_s(trouble.failures)
-        word: Word = Later("provider-unavailable")
+        outcome: RefreshOutcome = Later("provider-unavailable")
         try:
             async with asyncio.timeout(_ASK_S):
                 if self.ask is not None:
-                    word = await self.ask(session)
+                    outcome = await self.ask(session)
         except TimeoutError:
             pass
-        if isinstance(word, Later) and word.provider_fails:
+        if isinstance(outcome, Later) and outcome.provider_fails:
             failures = 1 if trouble is None else trouble.failures + 1
             self._troubles[provider] = _Trouble(failures, self._clock() + pause_s(failures))
         else:
             self._troubles.pop(provider, None)
-        self.heard(provider, "success" if isinstance(word, Refreshed) else word.reason)
-        return word
+        self.on_outcome(provider, "success" if isinstance(outcome, Refreshed) else outcome.reason)
+        return outcome
 
     async def _succeed(
-        self, entry: CachedSession, word: Refreshed, lock: Lock
+        self, entry: CachedSession, outcome: Refreshed, lock: Lock
     ) -> tuple[Session | None, bool]:
         """The successor, and whether it is still to be written, under the lock."""
         session = entry.session
-        after = successor(session, word, self._clock())
+        after = successor(session, outcome, self._clock())
         after = replace(after, last_seen_at=max(after.last_seen_at, entry.last_seen_at))
         try:
             return await self._replaced(entry, session, after), False
@@ -260,20 +260,20 @@ class Refresher:
             _log.error("sessions: a refreshed session could not be written")
         await self._unlock(lock)
 
-    async def _end(self, entry: CachedSession, word: Over) -> Session | None:
+    async def _end(self, entry: CachedSession, outcome: Over) -> Session | None:
         session = entry.session
-        _log.info("session %.12s is over: %s", session.session_id, word.reason)
-        revoke = word.reason != "refresh-refused"
+        _log.info("session %.12s is over: %s", session.session_id, outcome.reason)
+        revoke = outcome.reason != "refresh-refused"
         if await self._keeper.end_refused(entry.ticket, session, revoke=revoke):
             return None
         current = await self._keeper.reread(entry.ticket)
         return None if current is None else current.session
 
-    async def _pause(self, entry: CachedSession, word: Later, failures: int) -> Session:
+    async def _pause(self, entry: CachedSession, outcome: Later, failures: int) -> Session:
         """Keep every worker from asking for a while, longer after each failure."""
         session = entry.session
         until = self._clock() + pause_s(failures)
-        _log.warning("session %.12s is not refreshed: %s", session.session_id, word.reason)
+        _log.warning("session %.12s is not refreshed: %s", session.session_id, outcome.reason)
         mark = json.dumps([failures, until]).encode()
         await self._store.put(_pause_key(session), mark, ttl_s=4 * pause_s(failures))
         return _put_off(entry, until)

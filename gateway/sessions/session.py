@@ -48,7 +48,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class ProviderTokens:
     """What the provider issued; each may be missing.
 
     Attributes:
@@ -83,7 +83,7 @@ class Session:
     last_seen_at: float
     device: str
     ip: str
-    tokens: Tokens = field(default=Tokens(), repr=False)
+    tokens: ProviderTokens = field(default=ProviderTokens(), repr=False)
     provider_sid: str | None = None
     client: str | None = None
 
@@ -97,7 +97,7 @@ class Session:
         return limits.allow(self.created_at, self.last_seen_at, now)
 
 
-def with_tokens(session: Session, identity: Identity, tokens: Tokens) -> Session:
+def with_tokens(session: Session, identity: Identity, tokens: ProviderTokens) -> Session:
     """The session with what the provider now says; the identity is bound to the session."""
     bound = replace(
         identity,
@@ -130,7 +130,7 @@ def encode_session(session: Session) -> bytes:
             for f in fields(Session)
             if f.name not in ("identity", "tokens")
         },
-        "tokens": {f.name: getattr(session.tokens, f.name) for f in fields(Tokens)},
+        "tokens": {f.name: getattr(session.tokens, f.name) for f in fields(ProviderTokens)},
     }
     return json.dumps(record, separators=(",", ":")).encode()
 
@@ -145,7 +145,7 @@ def decode_session(
             record = migrations[record["version"]](record)
         if record["version"] != version:
             return None
-        tokens = Tokens(**record["tokens"])
+        tokens = ProviderTokens(**record["tokens"])
         identity = Identity(credential="session", **_rich(record["identity"]))
         session = Session(identity=identity, **record["session"])
         times = (session.created_at, session.last_seen_at)

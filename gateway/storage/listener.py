@@ -18,10 +18,10 @@ _FIRST_DELAY_S = 0.05
 _LONGEST_DELAY_S = 1.0
 
 
-class Ear(Protocol):
+class Subscription(Protocol):
     """A connection on which messages arrive from the moment it is there."""
 
-    async def hear(self) -> bytes:
+    async def next_message(self) -> bytes:
         """The next message, as `pack_message` made it.
 
         Raises:
@@ -51,14 +51,14 @@ def unpack_message(packed: bytes) -> tuple[str, bytes]:
 
 
 class Listener:
-    """Delivers to subscribers what an ear hears, and opens another one whenever it is lost.
+    """Delivers to subscribers the messages of a subscription; opens another when it is lost.
 
     What is published while there is none is not heard; subscribers are told of the loss, and of the
     gap once there is one again.
     """
 
-    def __init__(self, open_ear: Callable[[], Awaitable[Ear]]) -> None:
-        self._open_ear = open_ear
+    def __init__(self, open_subscription: Callable[[], Awaitable[Subscription]]) -> None:
+        self._open_subscription = open_subscription
         self._subscribers = Subscribers()
         self._is_hearing = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -96,17 +96,17 @@ class Listener:
         delay_s = _FIRST_DELAY_S
         while True:
             try:
-                ear = await self._open_ear()
+                subscription = await self._open_subscription()
                 try:
                     self._is_hearing.set()
                     delay_s = _FIRST_DELAY_S
                     # Whoever is here at the first time has not subscribed yet.
                     self._subscribers.missed()
-                    await self._deliver(ear)
+                    await self._deliver(subscription)
                 finally:
                     self._is_hearing.clear()
                     self._subscribers.lost()
-                    await ear.aclose()
+                    await subscription.aclose()
             except StoreUnavailableError as error:
                 if str(error) != self._trouble:
                     _log.warning("messages of other processes are not heard: %s", error)
@@ -114,9 +114,9 @@ class Listener:
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
 
-    async def _deliver(self, ear: Ear) -> None:
+    async def _deliver(self, subscription: Subscription) -> None:
         while True:
-            packed = await ear.hear()
+            packed = await subscription.next_message()
             try:
                 channel, message = unpack_message(packed)
             except ValueError:

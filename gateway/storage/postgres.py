@@ -7,7 +7,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.storage import postgres_writes as writes
 from gateway.storage.listener import Listener, pack_message
 from gateway.storage.location import PostgresLocation
-from gateway.storage.postgres_messages import PostgresEar, notify, open_ear
+from gateway.storage.postgres_messages import PostgresSubscription, notify, open_subscription
 from gateway.storage.postgres_pool import PostgresPool
 from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, OnLoss, Unsubscribe
 
@@ -26,7 +26,7 @@ class PostgresStore:
         self._closed = False
         self._location = location
         self._pool = PostgresPool(location)
-        self._listener = Listener(self._open_ear)
+        self._listener = Listener(self._open_subscription)
 
     async def get(self, key: str) -> bytes | None:
         """See Store.get."""
@@ -142,8 +142,8 @@ class PostgresStore:
         await self._listener.aclose()
         await self._pool.aclose()
 
-    async def _open_ear(self) -> PostgresEar:
-        return await open_ear(self._pool, self._location)
+    async def _open_subscription(self) -> PostgresSubscription:
+        return await open_subscription(self._pool, self._location)
 
     def _end(self, ttl_s: float | None) -> float:
         return NEVER if ttl_s is None else self._clock() + ttl_s

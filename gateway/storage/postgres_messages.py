@@ -40,8 +40,8 @@ async def notify(pool: PostgresPool, packed: bytes, now: float) -> None:
             await db.execute(_NOTIFY, f"#{number}")
 
 
-class PostgresEar:
-    """See Ear."""
+class PostgresSubscription:
+    """See Subscription."""
 
     def __init__(self, pool: PostgresPool, connection: "Connection[Record]") -> None:
         self._pool = pool
@@ -74,8 +74,8 @@ class PostgresEar:
         for payload in early:
             self._payloads.put_nowait(payload)
 
-    async def hear(self) -> bytes:
-        """See Ear.hear."""
+    async def next_message(self) -> bytes:
+        """See Subscription.next_message."""
         while True:
             try:
                 async with asyncio.timeout(_QUIET_S):
@@ -89,7 +89,7 @@ class PostgresEar:
                 return packed
 
     async def aclose(self) -> None:
-        """See Ear.aclose."""
+        """See Subscription.aclose."""
         self._connection.terminate()
 
     async def _ask(self) -> None:
@@ -124,20 +124,20 @@ class PostgresEar:
         self._payloads.put_nowait(None)
 
 
-async def open_ear(pool: PostgresPool, location: PostgresLocation) -> PostgresEar:
-    """An ear on a connection of its own.
+async def open_subscription(pool: PostgresPool, location: PostgresLocation) -> PostgresSubscription:
+    """A subscription on a connection of its own.
 
     Raises:
         StoreUnavailableError: The server cannot be reached, or does not let messages through.
     """
     try:
-        ear = PostgresEar(pool, await pool.connect(location.direct))
+        subscription = PostgresSubscription(pool, await pool.connect(location.direct))
         try:
             async with asyncio.timeout(DEADLINE_S):
-                await ear.listen()
+                await subscription.listen()
         except BaseException:
-            await ear.aclose()
+            await subscription.aclose()
             raise
     except FAILURES as error:
         raise unavailable("listen", error) from error
-    return ear
+    return subscription

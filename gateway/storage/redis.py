@@ -14,8 +14,8 @@ from gateway.storage import redis_scripts as scripts
 from gateway.storage.listener import Listener, pack_message
 from gateway.storage.location import RedisLocation
 from gateway.storage.redis_client import FAILURES, RedisClient, unavailable
-from gateway.storage.redis_ear import RedisEar, open_ear
 from gateway.storage.redis_entry import live_value, pack_entry, unpack_entry
+from gateway.storage.redis_subscription import RedisSubscription, open_subscription
 from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, OnLoss, Unsubscribe
 
 # Whatever the server does, a caller waits no longer.
@@ -43,7 +43,7 @@ class RedisStore:
         self._prefix = f"{{{location.prefix}}}:".encode()
         # Messages know no databases, unlike keys.
         self._channel = f"{{{location.prefix}}}:{location.database}:messages"
-        self._listener = Listener(self._open_ear)
+        self._listener = Listener(self._open_subscription)
         register = self._client.commands.register_script
         self._put = register(scripts.PUT)
         self._take = register(scripts.TAKE)
@@ -230,8 +230,8 @@ class RedisStore:
                     await self._client.reconnect()
             raise unavailable(operation, error) from error
 
-    async def _open_ear(self) -> RedisEar:
-        return await open_ear(self._client, self._channel)
+    async def _open_subscription(self) -> RedisSubscription:
+        return await open_subscription(self._client, self._channel)
 
     def _check(self) -> None:
         if self._closed:

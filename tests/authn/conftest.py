@@ -8,14 +8,13 @@ from gateway.accounts.manager import Accounts
 from gateway.authn import AUTHENTICATORS, Authenticator, Parts
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
-from gateway.credentials.tokens import Tokens
+from gateway.credentials.tokens import TokenFamilies
 from gateway.message.fields import Fields
 from gateway.message.request import Request
 from gateway.message.target import Target
 from gateway.model import Identity
 from gateway.oidc.http import ProviderHttp
-from gateway.sessions import Limits, Sealer, SessionManager
-from gateway.sessions import Tokens as ProviderTokens
+from gateway.sessions import Limits, ProviderTokens, Sealer, SessionManager
 from gateway.settings.schema import Settings
 from gateway.storage.memory import MemoryStore
 from tests.authn.issuer import INTROSPECTION, TokenIssuer, make_door
@@ -77,12 +76,12 @@ async def keys(key_store: MemoryStore) -> AsyncIterator[ApiKeys]:
 
 
 @pytest.fixture
-async def tokens() -> AsyncIterator[Tokens]:
+async def tokens() -> AsyncIterator[TokenFamilies]:
     store = MemoryStore(lambda: NOW)
     limits = Limits(idle_s=3600, absolute_s=86400)
     apps = SessionManager(store, Sealer((SECRET,)), limits, clock=lambda: NOW)
     await apps.start()
-    yield Tokens(store, apps, 900.0, clock=lambda: NOW)
+    yield TokenFamilies(store, apps, 900.0, clock=lambda: NOW)
     await apps.aclose()
 
 
@@ -105,7 +104,7 @@ async def provider_http() -> AsyncIterator[ProviderHttp]:
 def parts(
     sessions: SessionManager,
     keys: ApiKeys,
-    tokens: Tokens,
+    tokens: TokenFamilies,
     token_issuer: TokenIssuer,
     provider_http: ProviderHttp,
 ) -> Parts:
@@ -162,7 +161,7 @@ def sign_in(sessions: SessionManager) -> Callable[..., object]:
 
 
 @pytest.fixture
-def issue(tokens: Tokens) -> Callable[..., object]:
+def issue(tokens: TokenFamilies) -> Callable[..., object]:
     """Give an app of `user` tokens of the gateway's."""
 
     async def run(user="alice"):

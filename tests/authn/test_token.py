@@ -7,7 +7,7 @@ import pytest
 from gateway.authn.authenticator import Authenticated
 from gateway.authn.token import TokenAuthenticator
 from gateway.credentials.token_format import GatewayToken
-from gateway.credentials.tokens import Tokens
+from gateway.credentials.tokens import TokenFamilies
 from gateway.sessions import Limits, Sealer, SessionManager
 from tests.authn.conftest import NOW, SECRET, make_request
 from tests.oidc.hostile import TurnableClock
@@ -23,7 +23,7 @@ async def make_worker(tokens):
         sessions = SessionManager(tokens._store, Sealer((SECRET,)), limits, clock=lambda: NOW)
         await sessions.start()
         made.append(sessions)
-        return Tokens(tokens._store, sessions, 900.0, clock=lambda: NOW, timer=timer)
+        return TokenFamilies(tokens._store, sessions, 900.0, clock=lambda: NOW, timer=timer)
 
     yield make
     for sessions in made:
@@ -70,7 +70,7 @@ async def test_a_token_is_asked_about_again_after_a_while(tokens, issue, make_wo
 
 def test_the_dead_do_not_fill_the_memory(tokens):
     for number in range(10_001):
-        tokens.bury(GatewayToken("access", "ticket", b"%d" % number))
+        tokens.remember_bad(GatewayToken("access", "ticket", b"%d" % number))
 
     assert len(tokens._dead) == 10_000
     assert not tokens.is_dead(GatewayToken("access", "ticket", b"0"))

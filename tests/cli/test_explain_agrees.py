@@ -28,7 +28,7 @@ from gateway.errors import GatewayError
 from gateway.model import Identity
 from gateway.pipeline.verdict import Answer
 from gateway.server.heads import Heads
-from gateway.sessions import Tokens as ProviderTokens
+from gateway.sessions import ProviderTokens
 from gateway.settings.load import load
 from gateway.settings.schema import Settings
 from tests.authn.issuer import TokenIssuer

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from gateway.cli import whereabouts
+from gateway.cli import admin_address
 from tests.e2e.raw import OK, behind
 from tests.fixtures.gateway import clean_environment
 
@@ -137,12 +137,12 @@ def test_it_imports_nothing_slow():
 def test_a_directory_others_can_write_to_is_not_believed(runtime, tmp_path):
     config = str(tmp_path / "gatepost.yaml")
     data_dir = str(tmp_path / "nowhere")
-    places = whereabouts.leave("127.0.0.1:1", data_dir, config)
+    places = admin_address.leave("127.0.0.1:1", data_dir, config)
     environ = {"GATEPOST_CONFIG": config, "GATEPOST_DATA_DIR": data_dir}
     assert len(places) == 1
-    assert whereabouts.find(environ) == "127.0.0.1:1"
+    assert admin_address.find(environ) == "127.0.0.1:1"
 
     (runtime / "gatepost").chmod(0o777)
 
-    assert whereabouts.find(environ) is None
-    assert whereabouts.leave("127.0.0.1:1", data_dir, config) == []
+    assert admin_address.find(environ) is None
+    assert admin_address.leave("127.0.0.1:1", data_dir, config) == []

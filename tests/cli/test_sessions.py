@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from gateway.cli.sessions import sessions_command
 from gateway.model import Identity
-from gateway.sessions import Limits, Sealer, SessionManager, Tokens
+from gateway.sessions import Limits, ProviderTokens, Sealer, SessionManager
 from gateway.storage.sqlite import SqliteStore
 
 SECRET = "only-for-tests-0123456789abcdef0123456789"
@@ -47,7 +47,12 @@ def sign_in(with_manager):
                 user=user, subject=user, issuer="https://id.test", credential="session"
             )
             _, session = await manager.create(
-                identity, Tokens(), provider_sid=None, ip="192.0.2.1", device=device, now=clock()
+                identity,
+                ProviderTokens(),
+                provider_sid=None,
+                ip="192.0.2.1",
+                device=device,
+                now=clock(),
             )
             return session.session_id
 

@@ -5,10 +5,9 @@ import asyncio
 import pytest
 
 from gateway.credentials.token_format import parse_token
-from gateway.credentials.tokens import Refused, Tokens
+from gateway.credentials.tokens import Refused, TokenFamilies
 from gateway.errors import StoreUnavailableError
-from gateway.sessions import Limits, Sealer, SessionManager
-from gateway.sessions import Tokens as ProviderTokens
+from gateway.sessions import Limits, ProviderTokens, Sealer, SessionManager
 from gateway.sessions.kinds import token_store
 from tests.credentials.conftest import ALICE, SECRET
 
@@ -24,7 +23,7 @@ async def make_tokens(store, clock):
         sessions = SessionManager(part, Sealer((SECRET,)), limits, clock=clock)
         await sessions.start()
         made.append(sessions)
-        return Tokens(part, sessions, 900.0, clock=clock)
+        return TokenFamilies(part, sessions, 900.0, clock=clock)
 
     yield make
     store.down = False

@@ -14,7 +14,7 @@ from gateway.assembly.worker import Gateway
 from gateway.model import Identity
 from gateway.sealing.secret import configured_secrets
 from gateway.sessions import Limits, Sealer, SessionManager
-from gateway.sessions.session import Tokens
+from gateway.sessions.session import ProviderTokens
 from gateway.settings.load import load
 from gateway.storage import open_store
 from tests.fixtures.network import take_free_port
@@ -193,7 +193,7 @@ class RunningGateway:
         try:
             cookie, _ = await manager.create(
                 Identity(**{**values, **changes}),
-                Tokens(),
+                ProviderTokens(),
                 provider_sid=None,
                 ip="127.0.0.1",
                 device="",

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.assembly.serving import clock
 from gateway.model import Identity
-from gateway.sessions.session import Tokens
+from gateway.sessions.session import ProviderTokens
 from tests.authn.issuer import AUDIENCE, TokenIssuer
 from tests.dataplane.harness import request
 
@@ -38,7 +38,7 @@ async def _key(running, user, issuer):
 async def _token(running, user, issuer):
     who = Identity(user=user, subject=user, issuer="https://id.test", credential="token")
     about = {"client": "ios", "device": "", "ip": "127.0.0.1", "provider_sid": None}
-    issued = await running.gateway._lasting.tokens.issue(who, Tokens(), **about)
+    issued = await running.gateway._lasting.tokens.issue(who, ProviderTokens(), **about)
     return f"Authorization: Bearer {issued.access_token}"
 
 

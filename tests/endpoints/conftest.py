@@ -29,7 +29,7 @@ from gateway.routing.table import RouteTable
 from gateway.sealing.sealer import Sealer
 from gateway.server.front import ClientLimits, Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
-from gateway.sessions.kinds import EveryKind, token_store
+from gateway.sessions.kinds import AllSessions, token_store
 from gateway.sessions.manager import SessionManager
 from gateway.sessions.session import Limits
 from gateway.settings.schema import Address, ServerTlsSettings
@@ -330,7 +330,7 @@ def make_browser(providers, sessions, apps, store, clock, sign_ins, open_browser
         deps = Deps(
             providers=providers,
             sessions=sessions,
-            every_kind=EveryKind(sessions, apps),
+            all_sessions=AllSessions(sessions, apps),
             cookies=rules,
             clock=clock,
             key_set=lambda: KEY_SET,

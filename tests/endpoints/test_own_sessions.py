@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.sessions import Tokens
+from gateway.sessions import ProviderTokens
 from tests.endpoints.conftest import location
 from tests.sessions.conftest import make_identity
 
@@ -21,7 +21,12 @@ def sign_in(make_browser, sessions, clock):
         browser = make_browser()
         identity = replace(make_identity(user), issuer=issuer, name=f"{user} <b>")
         browser.cookies[SESSION], browser.session = await sessions.create(
-            identity, Tokens(), provider_sid=None, ip="192.0.2.9", device=device, now=clock()
+            identity,
+            ProviderTokens(),
+            provider_sid=None,
+            ip="192.0.2.9",
+            device=device,
+            now=clock(),
         )
         return browser
 

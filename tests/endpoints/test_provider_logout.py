@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.oidc.logout_token import EVENT
-from gateway.sessions import Tokens
+from gateway.sessions import ProviderTokens
 from tests.endpoints.conftest import location
 from tests.oidc.hostile import REFRESH_TOKEN, SUBJECT, sign
 from tests.sessions.conftest import make_identity
@@ -234,7 +234,9 @@ async def test_another_provider_of_the_same_issuer_ends_its_own_sessions_only(
     browser = await sign_in()
     identity = make_identity(SUBJECT)
     of_another = replace(identity, issuer=hostile.issuer, subject=SUBJECT, provider="second")
-    await sessions.create(of_another, Tokens(), provider_sid="s1", ip="", device="", now=clock())
+    await sessions.create(
+        of_another, ProviderTokens(), provider_sid="s1", ip="", device="", now=clock()
+    )
     await post(browser, logout_token(hostile, clock, sub=SUBJECT))
 
     assert await browser.whoami() is None

@@ -7,7 +7,7 @@ import pytest
 from gateway.accounts.manager import Accounts
 from gateway.assembly.session_refresh import Refreshes
 from gateway.assembly.token_revocation import Revocations
-from gateway.sessions import Tokens
+from gateway.sessions import ProviderTokens
 from gateway.sessions.endings import Ended
 from gateway.sessions.record import describe
 from gateway.sessions.refresh import Later, Over, Refreshed
@@ -23,7 +23,7 @@ def session(hostile, add_provider):
     found = make_session(new_ticket(lambda n: b"x" * n))
     identity = replace(found.identity, issuer=hostile.issuer, subject=SUBJECT)
     return replace(
-        found, provider="hostile", identity=identity, tokens=Tokens("at", "rt", None, 1.0)
+        found, provider="hostile", identity=identity, tokens=ProviderTokens("at", "rt", None, 1.0)
     )
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.sessions import Tokens
+from gateway.sessions import ProviderTokens
 from tests.sessions.conftest import make_identity
 
 SESSION = "__Host-gatepost"
@@ -15,7 +15,7 @@ API = "/_gatepost/api/sessions"
 async def signed_in(make_browser, sessions, clock):
     browser = make_browser()
     browser.cookies[SESSION], browser.session = await sessions.create(
-        make_identity("alice"), Tokens(), provider_sid=None, ip="", device="", now=clock()
+        make_identity("alice"), ProviderTokens(), provider_sid=None, ip="", device="", now=clock()
     )
     return browser
 

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
-from gateway.sessions import Limits, Sealer, SessionManager, Tokens
+from gateway.sessions import Limits, ProviderTokens, Sealer, SessionManager
 from gateway.storage.memory import MemoryStore
 
 SECRET = b"only-for-tests-0123456789abcdef0123456789"
@@ -117,7 +117,7 @@ def sign_in(clock: Clock):
     async def run(manager, user="alice", *, sid=None, tokens=None, replaces=None):
         return await manager.create(
             make_identity(user),
-            tokens or Tokens("at", f"rt-{user}", "idt", clock.now + 300),
+            tokens or ProviderTokens("at", f"rt-{user}", "idt", clock.now + 300),
             provider_sid=sid,
             ip="192.0.2.1",
             device="Firefox on Linux",

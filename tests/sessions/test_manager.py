@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from gateway.errors import StoreUnavailableError
-from gateway.sessions import Limits, Tokens
+from gateway.sessions import Limits, ProviderTokens
 from gateway.sessions.session import with_tokens
 from gateway.storage.sqlite import SqliteStore
 from tests.patience import PATIENCE_S
@@ -543,7 +543,7 @@ async def test_a_session_from_years_ahead_is_over(manager, sign_in, clock):
 
 
 def successor_of(session, number=2):
-    tokens = Tokens(f"at{number}", f"rt{number}", None, 2_000_000.0)
+    tokens = ProviderTokens(f"at{number}", f"rt{number}", None, 2_000_000.0)
     return with_tokens(session, make_identity(groups=("new",)), tokens)
 
 

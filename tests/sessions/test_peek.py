@@ -6,7 +6,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
 from gateway.sealing.sealer import Sealer
 from gateway.sessions.manager import SessionManager
-from gateway.sessions.session import Limits, Tokens
+from gateway.sessions.session import Limits, ProviderTokens
 from gateway.storage.memory import MemoryStore
 
 IDLE_S = 600.0
@@ -39,7 +39,7 @@ def make(store, clock):
 
 async def signed_in(manager, clock):
     cookie, _ = await manager.create(
-        ALICE, Tokens(), provider_sid=None, ip="", device="", now=clock()
+        ALICE, ProviderTokens(), provider_sid=None, ip="", device="", now=clock()
     )
     return cookie
 

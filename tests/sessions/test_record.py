@@ -17,7 +17,7 @@ from gateway.sessions.record import (
     unpack,
     user_indexes,
 )
-from gateway.sessions.session import Session, Tokens, with_tokens
+from gateway.sessions.session import ProviderTokens, Session, with_tokens
 from gateway.sessions.ticket import Ticket, new_ticket
 from tests.sessions.conftest import SECRET, make_identity
 
@@ -37,7 +37,9 @@ def make_session(ticket=TICKET, tokens=None, **parts):
         ip="192.0.2.1",
         **parts,
     )
-    return with_tokens(bare, bare.identity, tokens or Tokens("ACCESS", "REFRESH", "ID", 3.0))
+    return with_tokens(
+        bare, bare.identity, tokens or ProviderTokens("ACCESS", "REFRESH", "ID", 3.0)
+    )
 
 
 def test_a_record_comes_back_whole():
@@ -61,7 +63,7 @@ def test_a_record_comes_back_whole():
     ],
 )
 def test_what_the_id_token_is_signed_with_is_known_without_the_cookie(id_token, algorithm):
-    session = make_session(tokens=Tokens(id_token=id_token))
+    session = make_session(tokens=ProviderTokens(id_token=id_token))
     record = seal_session(SEALER, TICKET, session)
 
     assert open_info(SEALER, TICKET.session_id, record).signed_with == algorithm
@@ -98,10 +100,10 @@ def test_no_part_opens_in_the_place_of_another_nor_for_another_session():
 
 
 def test_without_a_refresh_token_there_is_none():
-    record = unpack(seal_session(SEALER, TICKET, make_session(tokens=Tokens("a"))).pack())
+    record = unpack(seal_session(SEALER, TICKET, make_session(tokens=ProviderTokens("a"))).pack())
 
     assert open_refresh_token(SEALER, TICKET.session_id, record) is None
-    assert open_session(SEALER, TICKET, record).tokens == Tokens("a")
+    assert open_session(SEALER, TICKET, record).tokens == ProviderTokens("a")
 
 
 def test_a_touch_moves_the_last_use_and_nothing_else():

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.errors import StoreUnavailableError
-from gateway.sessions import Limits, Tokens, refresher
+from gateway.sessions import Limits, ProviderTokens, refresher
 from gateway.sessions.refresh import Later, Over, Refreshed
 from tests.sessions.conftest import make_identity
 
@@ -38,7 +38,7 @@ class Asked:
         return word
 
     def refreshed(self, number, **facts):
-        tokens = Tokens(f"at{number}", f"rt{number}", None, self.clock.now + LIFETIME_S)
+        tokens = ProviderTokens(f"at{number}", f"rt{number}", None, self.clock.now + LIFETIME_S)
         return Refreshed(make_identity(**({"groups": ("new",)} | facts)), tokens)
 
     def note(self, provider, outcome):
@@ -53,7 +53,7 @@ def provider(clock):
 @pytest.fixture
 def sign_in(clock, sign_in):
     async def run(manager, user="alice"):
-        tokens = Tokens("at", f"rt-{user}", "idt", clock.now + LIFETIME_S)
+        tokens = ProviderTokens("at", f"rt-{user}", "idt", clock.now + LIFETIME_S)
         return await sign_in(manager, user, tokens=tokens)
 
     return run

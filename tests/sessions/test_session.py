@@ -9,8 +9,8 @@ from gateway.model import Identity
 from gateway.sessions.session import (
     VERSION,
     Limits,
+    ProviderTokens,
     Session,
-    Tokens,
     decode_session,
     encode_session,
     with_tokens,
@@ -31,7 +31,7 @@ def make_session(identity=None, **parts):
         ip="192.0.2.1",
         provider_sid="sid-1",
     )
-    return replace(with_tokens(bare, bare.identity, Tokens("a", "r", "i", 5300.0)), **parts)
+    return replace(with_tokens(bare, bare.identity, ProviderTokens("a", "r", "i", 5300.0)), **parts)
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,14 @@ from gateway.storage.listener import Listener, pack_message, unpack_message
 from tests.patience import PATIENCE_S
 
 
-class Ear:
+class Subscription:
     """Hears what it is given; None is the end of its connection."""
 
     def __init__(self):
         self.heard = asyncio.Queue()
         self.closed = False
 
-    async def hear(self):
+    async def next_message(self):
         packed = await self.heard.get()
         if packed is None:
             raise StoreUnavailableError("lost")
@@ -40,36 +40,36 @@ def test_what_is_no_message_is_refused(packed):
 
 
 async def test_a_lost_ear_is_closed_and_replaced():
-    ears = []
+    subscriptions = []
 
-    async def open_ear():
+    async def open_subscription():
         # Every other attempt fails.
-        ears.append(Ear() if len(ears) % 2 == 0 else None)
-        if ears[-1] is None:
+        subscriptions.append(Subscription() if len(subscriptions) % 2 == 0 else None)
+        if subscriptions[-1] is None:
             raise StoreUnavailableError("down")
-        return ears[-1]
+        return subscriptions[-1]
 
-    listener = Listener(open_ear)
+    listener = Listener(open_subscription)
     heard: asyncio.Queue[bytes] = asyncio.Queue()
     told = []
     await listener.subscribe(
         "c",
         heard.put_nowait,
-        lambda: told.append(("gap", len(ears))),
-        lambda: told.append(("loss", len(ears))),
+        lambda: told.append(("gap", len(subscriptions))),
+        lambda: told.append(("loss", len(subscriptions))),
     )
-    ears[0].heard.put_nowait(pack_message("c", b"1"))
+    subscriptions[0].heard.put_nowait(pack_message("c", b"1"))
     assert await heard.get() == b"1"
 
-    ears[0].heard.put_nowait(None)
+    subscriptions[0].heard.put_nowait(None)
     async with asyncio.timeout(PATIENCE_S):
-        while len(ears) < 3:
+        while len(subscriptions) < 3:
             await asyncio.sleep(0)
-    ears[2].heard.put_nowait(pack_message("other", b"2"))
-    ears[2].heard.put_nowait(b"")
-    ears[2].heard.put_nowait(pack_message("c", b"3"))
+    subscriptions[2].heard.put_nowait(pack_message("other", b"2"))
+    subscriptions[2].heard.put_nowait(b"")
+    subscriptions[2].heard.put_nowait(pack_message("c", b"3"))
     assert await heard.get() == b"3"
     assert told == [("loss", 1), ("gap", 3)]  # Told before any message after it.
     await listener.aclose()
     await listener.aclose()
-    assert [ear.closed for ear in ears if ear] == [True, True]
+    assert [subscription.closed for subscription in subscriptions if subscription] == [True, True]

@@ -27,7 +27,7 @@ class ScopeNotGrantableError(KeyRefusedError):
 
 
 @dataclass(frozen=True, slots=True)
-class KeyWish:
+class KeyRequest:
     """A key that may be made."""
 
     name: str
@@ -35,7 +35,9 @@ class KeyWish:
     lifetime_s: float
 
 
-def read_wish(name: object, scopes: object, expires_in: object, rules: ApiKeySettings) -> KeyWish:
+def read_key_request(
+    name: object, scopes: object, expires_in: object, rules: ApiKeySettings
+) -> KeyRequest:
     """The key that somebody asks for, if it may be.
 
     Args:
@@ -52,7 +54,7 @@ def read_wish(name: object, scopes: object, expires_in: object, rules: ApiKeySet
     missing = sorted(set(wanted) - set(rules.grantable_scopes))
     if missing:
         raise ScopeNotGrantableError(f"not in grantable_scopes: {', '.join(missing)}")
-    return KeyWish(_name(name), wanted, lifetime(expires_in, rules))
+    return KeyRequest(_name(name), wanted, lifetime(expires_in, rules))
 
 
 def lifetime(expires_in: object, rules: ApiKeySettings) -> float:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from gateway.credentials.once import Brought, Once, UsedBeforeError
+from gateway.credentials.one_time_exchange import Brought, OneTimeExchange, UsedBeforeError
 from gateway.credentials.tokens import Issued
 from gateway.errors import StoreUnavailableError
 from gateway.sealing.sealer import Sealer
@@ -57,12 +57,12 @@ class Trader:
         return await self.trade(Brought("ios", "code", "code", (secret,)))
 
     async def trade(self, brought):
-        return await self.once.trade(brought, self.make, self.make_again, keep_s=600)
+        return await self.once.redeem(brought, self.make, self.make_again, keep_s=600)
 
 
 @pytest.fixture
 def trader(store, clock):
-    return Trader(Once(store, lambda: Sealer((SECRET,)), clock))
+    return Trader(OneTimeExchange(store, lambda: Sealer((SECRET,)), clock))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Sessions between the store and one worker's memory: remembered, replaced, ended as they are."""
+"""Session records between the store and one worker's memory: remembered, replaced, ended."""
 
 from dataclasses import replace
 from hashlib import sha256
@@ -18,7 +18,7 @@ from gateway.storage.store import Clock, Store
 _SWAP_ATTEMPTS = 5
 
 
-class Keeping:
+class SessionRecords:
     """See the module; the part of a session manager that a refresher works with (Keeper).
 
     Attributes:

@@ -11,14 +11,14 @@ from gateway.storage.redis_client import FAILURES, RedisClient, unavailable
 _QUIET_S = 3.0
 
 
-class RedisEar:
-    """See Ear."""
+class RedisSubscription:
+    """See Subscription."""
 
     def __init__(self, connection: AbstractConnection) -> None:
         self._connection = connection
 
-    async def hear(self) -> bytes:
-        """See Ear.hear."""
+    async def next_message(self) -> bytes:
+        """See Subscription.next_message."""
         was_asked = False
         try:
             while True:
@@ -37,13 +37,13 @@ class RedisEar:
             raise unavailable("listen", error) from error
 
     async def aclose(self) -> None:
-        """See Ear.aclose."""
+        """See Subscription.aclose."""
         with suppress(*FAILURES):
             await self._connection.disconnect(nowait=True)
 
 
-async def open_ear(client: RedisClient, channel: str) -> RedisEar:
-    """An ear at `channel`.
+async def open_subscription(client: RedisClient, channel: str) -> RedisSubscription:
+    """A subscription at `channel`.
 
     Raises:
         StoreUnavailableError: The server cannot be reached.
@@ -52,14 +52,14 @@ async def open_ear(client: RedisClient, channel: str) -> RedisEar:
         connection = await client.connect()
     except FAILURES as error:
         raise unavailable("listen", error) from error
-    ear = RedisEar(connection)
+    subscription = RedisSubscription(connection)
     try:
         await connection.send_command("SUBSCRIBE", channel, check_health=False)
         await connection.read_response()
     except FAILURES as error:
-        await ear.aclose()
+        await subscription.aclose()
         raise unavailable("listen", error) from error
     except BaseException:
-        await ear.aclose()
+        await subscription.aclose()
         raise
-    return ear
+    return subscription

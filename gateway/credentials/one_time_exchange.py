@@ -64,7 +64,7 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-class Once:
+class OneTimeExchange:
     """See the module.
 
     The store has, under `Brought.store_key`, the ticket of the session that began, sealed under
@@ -77,7 +77,9 @@ class Once:
         self._clock = clock
         self._under_way: set[asyncio.Task[Issued]] = set()
 
-    async def trade(self, brought: Brought, first: First, again: Again, *, keep_s: float) -> Issued:
+    async def redeem(
+        self, brought: Brought, first: First, again: Again, *, keep_s: float
+    ) -> Issued:
         """What `first` gives, or `again` where that was given a moment ago.
 
         Args:
@@ -92,13 +94,13 @@ class Once:
         """
         # A phone whose connection breaks comes again, and a provider takes no code twice: what was
         # begun is finished, whoever still waits for it.
-        begun = self._trade(brought, first, again, keep_s)
+        begun = self._redeem(brought, first, again, keep_s)
         task = asyncio.get_running_loop().create_task(begun)
         self._under_way.add(task)
         task.add_done_callback(self._done)
         return await asyncio.shield(task)
 
-    async def _trade(self, brought: Brought, first: First, again: Again, keep_s: float) -> Issued:
+    async def _redeem(self, brought: Brought, first: First, again: Again, keep_s: float) -> Issued:
         key = brought.store_key
         # One at a time: some apps ask several times at once, and a code is good once.
         lock = await self._alone(key)

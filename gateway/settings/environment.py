@@ -4,9 +4,10 @@ import re
 from collections.abc import Mapping
 from typing import get_origin
 
-from gateway.settings.document import Data, Document, Path, read_value, value_at
+from gateway.settings.document import Data, Document, Path, value_at
 from gateway.settings.scalars import Section, kind_of
 from gateway.settings.shape import forms_at
+from gateway.settings.yaml_reader import read_value
 
 PREFIX = "GATEPOST_"
 CONFIG = "GATEPOST_CONFIG"

@@ -7,13 +7,14 @@ from pathlib import Path
 from gateway.errors import SettingsError
 from gateway.settings.cautions import cautions
 from gateway.settings.decode import decode
-from gateway.settings.document import Document, read_document
+from gateway.settings.document import Document
 from gateway.settings.environment import CONFIG, overlay
 from gateway.settings.files import leave_unread, read_files
 from gateway.settings.notes import notes
 from gateway.settings.relative import resolve_files
 from gateway.settings.scalars import printable
 from gateway.settings.schema import Settings
+from gateway.settings.yaml_reader import read_document
 
 DEFAULT_FILE = Path("gatepost.yaml")
 

@@ -1,0 +1,211 @@
+"""Reads YAML into a document.
+
+Scalars stay the text in the file, so that the field they end up in decides what they mean; a
+quoted one is never null.  `${NAME}` and `${NAME:-default}` are filled in here.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Protocol
+
+import yaml
+
+from gateway.settings.document import Data, Document, Mark, Path, Problem
+from gateway.settings.scalars import quote
+
+# A configuration is hundreds of values; aliases can make billions of a few lines.
+_MOST_VALUES = 50_000
+_DEEPEST = 40
+_NULL = frozenset({"", "~", "null", "Null", "NULL"})
+_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}"
+    for name in ("str", "null", "bool", "int", "float", "timestamp", "value", "map", "seq", "merge")
+)
+_VARIABLE = re.compile(r"\$(\$)?\{(?:([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\})?")
+
+
+def read_document(text: str, source: str, environ: Mapping[str, str]) -> Document:
+    """Read a whole file; what is wrong with it is in the document's `problems`."""
+    document = Document(source)
+    document.marks[()] = Mark(f"{source}:1:1", f"{source}:1:1")
+    data = _Reader(document, environ).read(text)
+    if isinstance(data, dict):
+        document.data = data
+    elif data is not None and not document.problems:
+        document.spoil((), "must be a mapping of settings")
+    return document
+
+
+def read_value(text: str, document: Document, path: Path, variable: str) -> Data:
+    """Read the YAML of an environment variable that is to stand at `path`."""
+    place = f"environment: {variable}"
+    document.marks[path] = Mark(place, place, path, variable)
+    return _Reader(document, None, path, variable).read(text)
+
+
+class _Position(Protocol):
+    """What both of PyYAML's marks have; both count from 0."""
+
+    @property
+    def line(self) -> int: ...
+    @property
+    def column(self) -> int: ...
+
+
+class _RefusedError(Exception):
+    """The text is not worth reading on."""
+
+    def __init__(self, message: str, place: str) -> None:
+        super().__init__(message)
+        self.place = place
+
+
+class _Reader:
+    """Turns nodes into data, marking each on the way."""
+
+    def __init__(
+        self,
+        document: Document,
+        environ: Mapping[str, str] | None,
+        base: Path = (),
+        variable: str = "",
+    ) -> None:
+        self._document = document
+        self._environ = environ
+        self._base = base
+        self._variable = variable
+        self._values = 0
+
+    def read(self, text: str) -> Data:
+        """The data of `text`; None, and a problem, where it is not YAML we take."""
+        try:
+            self._refuse_depth(text)
+            node = yaml.CSafeLoader(text).get_single_node()
+            return None if node is None else self._convert(node, self._base, None)
+        except _RefusedError as error:
+            self._spoil(str(error), error.place)
+        except yaml.MarkedYAMLError as error:
+            self._spoil(*self._explain(text, error))
+        except yaml.reader.ReaderError as error:
+            line = text.encode("utf-8", "replace").count(b"\n", 0, error.position) + 1
+            self._spoil("is not YAML: control characters", self._place(line))
+        except UnicodeError:
+            self._spoil("is not UTF-8 text", self._place(1))
+        return None
+
+    def _refuse_depth(self, text: str) -> None:
+        """Refuse what would overflow the stack of the composer, which recurses in C."""
+        depth = 0
+        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            if isinstance(event, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(event, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > _DEEPEST:
+                raise _RefusedError("is nested too deeply", self._of(event.start_mark))
+
+    def _spoil(self, message: str, place: str) -> None:
+        self._document.spoil(self._base, message, place)
+
+    def _place(self, line: int, column: int = 1) -> str:
+        if self._variable:
+            return f"environment: {self._variable}"
+        return f"{self._document.source}:{line}:{column}"
+
+    def _of(self, mark: _Position | None) -> str:
+        return self._place(1) if mark is None else self._place(mark.line + 1, mark.column + 1)
+
+    def _explain(self, text: str, error: yaml.MarkedYAMLError) -> tuple[str, str]:
+        mark = error.problem_mark
+        if mark is None:
+            return f"is not YAML: {error.problem}", self._place(1)
+        lines = text.splitlines()
+        at = lines[mark.line][mark.column :] if mark.line < len(lines) else ""
+        if at.startswith("\t"):
+            message = "is not YAML: a tab where YAML wants spaces"
+        elif error.context == "expected a single document in the stream":
+            message = "is not one YAML document but several"
+        elif error.context is None:
+            message = f"is not YAML: {error.problem}"
+        else:
+            message = f"is not YAML: {error.problem} {error.context}"
+        return message, self._of(mark)
+
+    def _count(self, node: yaml.Node, depth: int) -> None:
+        self._values += 1
+        if self._values > _MOST_VALUES:
+            raise _RefusedError("is too large: more than 50,000 values", self._of(node.start_mark))
+        if depth > _DEEPEST:
+            raise _RefusedError("is nested too deeply", self._of(node.start_mark))
+        if node.tag not in _TAGS:
+            tag = node.tag.replace("tag:yaml.org,2002:", "!!")
+            raise _RefusedError(f"tag {quote(tag)} is not taken", self._of(node.start_mark))
+
+    def _convert(self, node: yaml.Node, path: Path, key: _Position | None) -> Data:
+        self._count(node, len(path) - len(self._base))
+        place = self._of(node.start_mark)
+        key_place = place if key is None else self._of(key)
+        self._document.marks[path] = Mark(place, key_place, self._base, self._variable)
+        if isinstance(node, yaml.MappingNode):
+            return {
+                name: self._convert(value, (*path, name), at)
+                for name, (at, value) in self._entries(node, path, 0).items()
+            }
+        if isinstance(node, yaml.SequenceNode):
+            return [self._convert(item, (*path, i), None) for i, item in enumerate(node.value)]
+        plain = isinstance(node, yaml.ScalarNode) and node.style in (None, "")
+        return self._scalar(node.value, plain, path)
+
+    def _entries(
+        self, node: yaml.MappingNode, path: Path, depth: int
+    ) -> dict[str, tuple[_Position, yaml.Node]]:
+        own: dict[str, tuple[_Position, yaml.Node]] = {}
+        merged: dict[str, tuple[_Position, yaml.Node]] = {}
+        for key, value in node.value:
+            self._count(key, depth)
+            place = self._of(key.start_mark)
+            if not isinstance(key, yaml.ScalarNode):
+                raise _RefusedError("a key must be text", place)
+            if key.tag == "tag:yaml.org,2002:merge":
+                for target in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    if not isinstance(target, yaml.MappingNode):
+                        raise _RefusedError("<< takes a mapping", place)
+                    merged = self._entries(target, path, depth + 1) | merged
+            elif key.value in own:
+                first = own[key.value][0].line + 1
+                self._document.problems.append(
+                    Problem(
+                        path, f"{quote(key.value)} is there twice, first on line {first}", place
+                    )
+                )
+            else:
+                own[key.value] = (key.start_mark, value)
+        return merged | own
+
+    def _scalar(self, text: str, plain: bool, path: Path) -> Data:
+        if plain and text in _NULL:
+            return None
+        if self._environ is None or "${" not in text:
+            return text
+        wrong: list[str] = []
+        filled = _VARIABLE.sub(lambda found: _filled(found, self._environ or {}, wrong), text)
+        for message in wrong:
+            self._document.spoil(path, message)
+        self._document.filled.add(path)
+        return None if plain and not filled else filled
+
+
+def _filled(found: re.Match[str], environ: Mapping[str, str], wrong: list[str]) -> str:
+    """What stands for one `${…}`; what is wrong with it is added to `wrong`."""
+    escaped, name, default, fallback = found.groups()
+    if escaped:
+        return found[0][1:]
+    if name is None:
+        wrong.append("has a ${ that is not ${NAME} or ${NAME:-default} (write $${ for a literal)")
+        return ""
+    value = environ.get(name)
+    if default is not None and not value:
+        return fallback or ""
+    if value is None:
+        wrong.append(f"variable {name} is not set (${{{name}:-default}} gives it a default)")
+    return value or ""

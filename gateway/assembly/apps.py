@@ -33,7 +33,7 @@ def apps_of(
     once: OneTimeExchange,
     clock: Clock,
 ) -> Apps | None:
-    """The apps, whose `providers` `app_providers` gave; None where there is none."""
+    """The apps that get tokens, or None; `providers` come from `app_providers`."""
     if settings.tokens is None:
         return None
     known: dict[str, App] = {}

@@ -1,4 +1,4 @@
-"""Decides requests that nobody sent, by the pipeline of a configuration, and sends none on.
+"""Decides made-up requests by the pipeline of a configuration, and forwards none.
 
 It is the pipeline that serves, made of the same parts, over an empty store in memory; no provider
 is asked.  What a credential proves is pretended; all else is read and decided as ever.
@@ -35,14 +35,14 @@ from gateway.storage.memory import MemoryStore
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request that nobody sent.
+    """A made-up request.
 
     Attributes:
         head: As a client sends it, with the empty line that ends it.
         peer: The address it comes from.
         at: When it comes, in seconds since the epoch.
-        identity: Whom its credential of the kind `identity.credential` proves; None where every
-            credential in it is one that the store does not know.
+        identity: Whom its credential of the kind `identity.credential` proves; None if the store
+            knows none of its credentials.
         times: How often it comes at once; the last time is what counts.
     """
 
@@ -120,7 +120,7 @@ async def _pipeline(
 
 
 class _NoProviderHttp(ProviderHttp):
-    """Asks nobody anything."""
+    """Fails every call."""
 
     async def send(
         self,

@@ -109,7 +109,7 @@ def _own_resources(settings: Settings) -> tuple[str, ...]:
 def protected_resource(
     settings: Settings, plans: Mapping[int, RoutePlan]
 ) -> ProtectedResource | None:
-    """What says whose access tokens are taken where; None where nobody's are."""
+    """The metadata of where access tokens are accepted, and from which issuers; None if nowhere."""
     taking = [it for it in plans.values() if _takes_tokens(it)]
     if not taking:
         return None

@@ -163,7 +163,7 @@ class Gateway:
                 self._closing.callback(Path(address.path).unlink, missing_ok=True)
             self._closing.callback(opened.close)
         self.port = port_of(self._servers[0])
-        # Last, since whoever is told that all is well sends requests.
+        # Last: a load balancer that sees a healthy gateway sends requests.
         if not place.supervised:
             with listening("server.admin_listen", server.admin_listen):
                 self._admin = await serve_admin(self._answers(), server.admin_listen, self._clock)
@@ -195,7 +195,7 @@ class Gateway:
         try:
             held = await AllSessions(lasting.sessions, lasting.tokens.sessions).count()
         except StoreUnavailableError:
-            # Whoever watches sees the store fail by other numbers, and that this one is missing.
+            # Other numbers show that the store fails; this one is left out.
             gauges.pop(("gatepost_sessions_active", ()), None)
         else:
             gauges["gatepost_sessions_active", ()] = lambda: held
@@ -221,7 +221,7 @@ class Gateway:
             SettingsError, GatewayError, OSError: Nothing was changed.
         """
         lasting, front = self._lasting, self._front
-        assert lasting is not None  # noqa: S101 - nobody reloads what was not started
+        assert lasting is not None  # noqa: S101 - only a started gateway is reloaded
         assert front is not None  # noqa: S101
         sealer = sealer_of(settings)
         if not sealer.has_secrets_of(lasting.sessions.sealer):

@@ -13,7 +13,7 @@ _DEFAULT_LIFETIME_S = 90 * 86400.0
 
 
 class KeyRefusedError(GatewayError):
-    """What a key should be is not what it may be; the message is for whoever asks."""
+    """The key that is asked for may not be made; the message is for the person who asks."""
 
     reason = "invalid-request"
     status = 400
@@ -38,7 +38,7 @@ class KeyRequest:
 def read_key_request(
     name: object, scopes: object, expires_in: object, rules: ApiKeySettings
 ) -> KeyRequest:
-    """The key that somebody asks for, if it may be.
+    """The key that is asked for, if it may be made.
 
     Args:
         name: Text of at most 100 characters.

@@ -56,7 +56,7 @@ class ApiKeys:
         clock: Clock,
         random: RandomBytes = secrets.token_bytes,
     ) -> None:
-        """Use the sealer that `load_key_sealer` gave, and tell of what `accounts` changes."""
+        """Use the sealer of `load_key_sealer`; a change in `accounts` has keys looked up again."""
         self._sealer = sealer
         self._accounts = accounts
         self._random = random
@@ -138,7 +138,7 @@ class ApiKeys:
         lifetime_s: float,
         now: float,
     ) -> tuple[str, KeyRecord]:
-        """A new key, which nobody can be told again, and its record.
+        """A new key, which cannot be shown again, and its record.
 
         Raises:
             TooManyKeysError: The owner has 100 already.
@@ -165,7 +165,7 @@ class ApiKeys:
         return text, record
 
     async def owner(self, user: str) -> Identity | None:
-        """Who has the user name, as last seen; None where nobody who ever signed in has."""
+        """Who has the user name, as last seen; None if no person with it ever signed in."""
         account_id = await self._accounts.id_of(user)
         account = None if account_id is None else await self._accounts.find(account_id)
         seen = () if account is None else account.seen

@@ -1,4 +1,4 @@
-"""What an app may trade for tokens once, and again within half a minute if the answer got lost."""
+"""Exchanges a code or token for tokens once, and again for half a minute if the answer got lost."""
 
 import asyncio
 import contextlib
@@ -25,7 +25,7 @@ Again = Callable[[str], Awaitable[Issued | None]]
 
 
 class UsedBeforeError(GatewayError):
-    """It was traded before, by whoever had it then."""
+    """It was exchanged before."""
 
     reason = "used-before"
     status = 400
@@ -33,13 +33,13 @@ class UsedBeforeError(GatewayError):
 
 @dataclass(frozen=True, slots=True)
 class Brought:
-    """What an app brings to trade.
+    """What an app brings to exchange.
 
     Attributes:
         client: The app; another that may bring the same begins a session of its own.
         kind: Of what kind it is.
         name: Tells it from others of its kind.
-        proof: All that was brought with it; whoever has less does not go on from there.
+        proof: All that was brought with it; an app that has less cannot exchange it again.
     """
 
     client: str
@@ -68,7 +68,7 @@ class OneTimeExchange:
     """See the module.
 
     The store has, under `Brought.store_key`, the ticket of the session that began, sealed under
-    what was traded besides the server's secret, so that nobody else can go on from there.
+    what was exchanged besides the server's secret, so that only the same app can continue.
     """
 
     def __init__(self, store: Store, sealer: Callable[[], Sealer], clock: Clock) -> None:
@@ -93,7 +93,7 @@ class OneTimeExchange:
             StoreUnavailableError: The store cannot answer; nothing was traded.
         """
         # A phone whose connection breaks comes again, and a provider takes no code twice: what was
-        # begun is finished, whoever still waits for it.
+        # begun is finished, even if no caller still waits.
         begun = self._redeem(brought, first, again, keep_s)
         task = asyncio.get_running_loop().create_task(begun)
         self._under_way.add(task)
@@ -131,7 +131,7 @@ class OneTimeExchange:
     def _done(self, task: asyncio.Task[Issued]) -> None:
         self._under_way.discard(task)
         if not task.cancelled():
-            task.exception()  # Seen by whoever waits; nobody may be left waiting.
+            task.exception()  # The callers see it, if any still wait.
 
     async def _alone(self, key: str) -> Lock:
         for _ in range(_POLLS):

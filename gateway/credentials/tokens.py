@@ -3,7 +3,7 @@
 Behind each family of tokens is a session of its own, which ends like any other: by its owner, by
 the provider, by an operator, by its limits.  Beside it the store has ``token-family:<session>``
 with the digests of its tokens.  A token carries the ticket of its session, so that what the store
-holds opens only for whoever has one.
+holds opens only with one.
 """
 
 import logging
@@ -50,7 +50,7 @@ class Issued:
     """What an app is given.
 
     Attributes:
-        ticket: Of the session; whoever has it could make more tokens.
+        ticket: Of the session; it is enough to make more tokens.
         expires_in_s: How long the access token is good, in whole seconds.
         scopes: What the access token is good for.
     """

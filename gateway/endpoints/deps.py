@@ -52,7 +52,7 @@ class Deps:
         accounts: Who keeps accounts; None where every identity stands for itself.
         keys: The API keys, and what an owner may do with them; None where none is taken.
         apps: The apps that get tokens; None where there is none.
-        on_sign_in: Told of each sign-in's end: provider and ``success`` or the reason.
+        on_sign_in: Called after each sign-in with the provider and ``success`` or the reason.
     """
 
     providers: Mapping[str, Provider]
@@ -79,7 +79,7 @@ class Deps:
         """The live session of the browser that sent `request`.
 
         Raises:
-            TooManySessionCookiesError: it sent more than anybody has.
+            TooManySessionCookiesError: it sent more than any browser has.
             StoreUnavailableError: the store could not answer.
         """
         now, cookies = self.clock(), self.session_cookies(request)

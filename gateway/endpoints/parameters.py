@@ -24,7 +24,7 @@ class SignInRequest:
         return_to: A path on the same host.
         max_age_s: How long ago the person may have proved who they are (step-up).
         acr: Authentication contexts any of which would do (step-up).
-        other_account: Whether the person wants to sign in as somebody else.
+        other_account: Whether the person wants to sign in with another account.
         dropped: How many characters another way back had, which is not taken.
     """
 

@@ -224,7 +224,7 @@ class SignIn:
             ip=request.client,
             device=device_name(request.fields.text(b"user-agent")),
             now=now,
-            # Whatever the browser brought is dropped, so that nobody can choose its session.
+            # The cookies it brought are dropped, so that an attacker cannot fix its session.
             replaces=deps.session_cookies(request)[:MAX_VALUES],
         )
         deps.on_sign_in(signed_in.identity.provider, "success")

@@ -212,7 +212,7 @@ class TokenEndpoint:
         except GatewayError as refused:
             self._deps.on_sign_in(provider, refused.reason)
             if refused.status >= _SERVER_ERROR:
-                # Nobody knows whether what was brought is good.
+                # Whether what was brought is good is unknown.
                 self._apps.tokens.wrong.give_back(request.client)
                 raise
             raise OAuthError(error, refused.reason, detail=str(refused)) from refused

@@ -124,7 +124,7 @@ class Provider:
         known.
 
         Raises:
-            SubjectMismatchError: userinfo speaks of somebody else.
+            SubjectMismatchError: userinfo is about another subject.
             ProviderUnavailableError: the provider cannot be reached, or userinfo failed twice.
         """
         try:
@@ -204,7 +204,7 @@ class Provider:
         """Whom a sign-in is about; userinfo is asked where `claims` lack a fact.
 
         Raises:
-            SubjectMismatchError: userinfo speaks of somebody else.
+            SubjectMismatchError: userinfo is about another subject.
             ProviderUnavailableError: userinfo failed twice.
         """
         endpoint = metadata.userinfo_endpoint
@@ -215,7 +215,7 @@ class Provider:
         try:
             found = await self.userinfo(endpoint, access_token, claims)
         except ProviderUnavailableError:
-            # One failure may be chance.  After two, nobody is signed in half known.
+            # One failure may be chance.  After two the sign-in fails: facts would be missing.
             found = await self.userinfo(endpoint, access_token, claims)
         return Person(claims, found)
 
@@ -234,7 +234,7 @@ class Provider:
         """What the userinfo `endpoint` says of the subject of `claims`.
 
         Raises:
-            SubjectMismatchError: it speaks of somebody else.
+            SubjectMismatchError: it is about another subject.
             UserinfoRefusedError: the access token is not for it.
             ProviderUnavailableError: it gave no usable answer.
         """

@@ -1,4 +1,4 @@
-"""Refreshing what a provider said of a person who signed in."""
+"""Refreshes tokens at the provider, and what it says about the person."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,7 +25,7 @@ async def refresh(
 
     Raises:
         RefreshRefusedError: the grant is over; end the session.
-        SubjectMismatchError: the answer is about somebody else; end the session.
+        SubjectMismatchError: the answer is about another subject; end the session.
         SignInError: the new ID token is not acceptable; end the session.
         ProviderUnavailableError: no usable answer came; the session may go on.
     """

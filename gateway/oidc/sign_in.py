@@ -90,7 +90,7 @@ async def redeem_for_app(
     """Redeem the code of a flow that an app began, which alone knows the verifier.
 
     The provider compares code, verifier and redirect URI (RFC 7636, section 4.6).  The nonce
-    is the app's own: nobody but the provider has put the ID token into this answer.
+    is the app's own: the ID token comes straight from the provider's token endpoint.
 
     Raises:
         SignInError, ProviderUnavailableError: as `finish_sign_in`.

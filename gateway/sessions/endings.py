@@ -87,7 +87,7 @@ class Endings:
         """End the sessions of these ids; those that were still there.
 
         Raises:
-            StoreUnavailableError: Not all could be ended; those that were are told of.
+            StoreUnavailableError: Not all could be ended; other workers hear of those that were.
         """
         ended = []
         try:
@@ -138,7 +138,7 @@ class Endings:
         _call_all(self._on_end, session_id)
 
     def interrupt(self, session_id: str) -> None:
-        """Close what is open for a session, which has not ended: nobody can tell any more."""
+        """Close what is open for a session that may have ended: the store cannot be asked."""
         _call_all(self._on_end, session_id)
 
     async def tell(self, *, ended: Sequence[str] = (), changed: Sequence[str] = ()) -> None:

@@ -162,8 +162,8 @@ class SessionManager:
             ip: The client's address.
             device: A short name for the device, as `device_name` gives.
             now: Seconds since the epoch.
-            replaces: The session cookies the browser sent; their sessions end, whoever's they
-                were, so that no one can choose another's session.
+            replaces: The session cookies the browser sent; their sessions end, so that an
+                attacker cannot fix the session of another browser.
             client: The app that will have tokens of it; None for a browser.
 
         Raises:
@@ -200,8 +200,8 @@ class SessionManager:
     async def replace(self, cookie: str, session: Session, successor: Session) -> bool:
         """Put `successor` in the place of `session`, for the same cookie.
 
-        False when the session has ended or holds other tokens by now: whoever changed it was
-        first, and `load` tells what it became.
+        False when the session has ended or holds other tokens by now: another change was
+        first, and `load` gives its result.
 
         Raises:
             StoreUnavailableError: The store could not answer; nothing is known of the change.
@@ -242,7 +242,7 @@ class SessionManager:
         ticket = parse_ticket(which)
         if ticket is None:
             return None
-        # Only asked for, where nobody knows it: strangers make the store write nothing.
+        # An unknown cookie is only looked up: a stranger makes the store write nothing.
         is_known = self._cache.get(cookie_digest(which)) is not None
         if not is_known and await self._store.get(storage_key(ticket.session_id)) is None:
             return None
@@ -272,7 +272,7 @@ class SessionManager:
     async def had_left(self, session_id: str, began_at: float, now: float) -> bool:
         """Whether the session was ended by a sign-out, here or elsewhere, not just run out.
 
-        Also True where it began 90 days ago or longer: then nobody can tell.
+        Also True where it began 90 days ago or longer: then it is no longer known.
 
         Raises:
             StoreUnavailableError: The store could not answer.
@@ -297,7 +297,7 @@ class SessionManager:
         self._records.refreshes = True
 
     def watch(self, uses: Callable[[], Mapping[str, float]]) -> None:
-        """Look whether the sessions that `uses` names still live, though nobody asks.
+        """Look whether the sessions that `uses` names still live, without any request.
 
         It says when each was used without any request, in seconds since the epoch; 0 for never.
 
@@ -371,7 +371,7 @@ class SessionManager:
     def _loaded(self, digest: bytes, task: asyncio.Task[Session | None]) -> None:
         del self._loading[digest]
         if not task.cancelled():
-            task.exception()  # Seen by those who wait; nobody may be left waiting.
+            task.exception()  # The callers see it, if any still wait.
 
     async def _end_under(self, indexes: Iterable[str]) -> list[Ended]:
         return await self._endings.end(await self._directory.ids(indexes), self.sealer, "ended")

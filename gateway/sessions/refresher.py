@@ -1,7 +1,7 @@
 """Refreshing sessions: one call to the provider, however many requests, workers and machines.
 
-A lock in the store lets one worker ask.  Whoever gets it reads the record again, for somebody may
-have been faster; whoever does not waits for the successor only where the access token is over.
+A lock in the store lets one worker ask.  The worker that gets it reads the record again, since
+another may have been faster; the others wait for the successor only if the access token is over.
 A successor takes the place of exactly the tokens it was made from, so that a holder who is late
 overwrites nothing.
 """
@@ -59,12 +59,12 @@ class Keeper(Protocol):
         """End the session; False when its tokens are others by now."""
 
     def give_up(self, session: Session) -> None:
-        """Nobody has a use for the tokens of `session`, which ended meanwhile."""
+        """Revoke the tokens of `session`, which ended meanwhile."""
 
 
 @dataclass(slots=True)
 class _Trouble:
-    """A provider that failed: nobody asks it before `until`, and then one session at a time."""
+    """A provider that failed: not asked before `until`, and then for one session at a time."""
 
     failures: int
     until: float
@@ -80,7 +80,7 @@ class Refresher:
 
     def __init__(self, keeper: Keeper, store: Store, clock: Clock) -> None:
         self.ask: Ask | None = None
-        self.on_outcome: OnOutcome = _nobody
+        self.on_outcome: OnOutcome = _ignore
         self._keeper = keeper
         self._store = store
         self._clock = clock
@@ -302,5 +302,5 @@ def _put_off(entry: CachedSession, until: float) -> Session:
     return entry.session
 
 
-def _nobody(_provider: str, _outcome: str) -> None:
-    """Nobody counts refreshes."""
+def _ignore(_provider: str, _outcome: str) -> None:
+    """Refreshes are not counted."""

@@ -38,7 +38,7 @@ class Ticket:
 
 
 def new_ticket(random: RandomBytes) -> Ticket:
-    """A ticket nobody has seen."""
+    """A new ticket."""
     return Ticket(random(_ID_BYTES), random(_KEY_BYTES))
 
 

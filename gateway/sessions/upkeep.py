@@ -110,7 +110,7 @@ class SessionUpkeep:
         )
 
     def watch(self, uses: Callable[[], Mapping[str, float]]) -> None:
-        """Look whether the sessions that `uses` names still live, though nobody asks.
+        """Look whether the sessions that `uses` names still live, without any request.
 
         `uses` says when each was used, in seconds since the epoch, without any request.
         """

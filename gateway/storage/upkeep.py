@@ -26,7 +26,7 @@ class Checked(Remembered, Protocol):
     """What the background task looks after.
 
     Attributes:
-        due: Whether the background task was told to look after it.
+        due: Whether the background task will look after it soon.
     """
 
     due: bool

@@ -1,8 +1,8 @@
-"""Looking at values in the store that are in use for long, though nobody asks about them.
+"""Re-checks values in the store that are in use for long without any request.
 
-A tunnel asks for nothing once it is open.  Without this nobody would notice that what it was
-opened with is over, that the message of its end was lost, or that the store has been gone for so
-long that no request would be let through any more.
+A tunnel makes no request once it is open.  Without this the gateway would not notice that the
+credential it was opened with is over, that the message of its end was lost, or that the store has
+been gone for so long that no request would be let through any more.
 """
 
 from collections.abc import Awaitable, Callable, Iterable

@@ -62,6 +62,8 @@ MODULES = (
     "mutate/owners",
     "mutate/trace",
     "pipeline/admit",
+    "pipeline/decisions",
+    "pipeline/foreign",
     "pipeline/pipeline",
     "pipeline/read",
     "pipeline/route_plan",

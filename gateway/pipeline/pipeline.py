@@ -9,7 +9,6 @@ that must be known, the whole path runs without waiting.
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 
 from gateway import responses
 from gateway.authn import (
@@ -20,8 +19,6 @@ from gateway.authn import (
     authenticate_all,
     recall_all,
 )
-from gateway.authn.cross_site import is_cross_site
-from gateway.authn.unrecognised import AUTHORIZATION
 from gateway.authz.access import decide
 from gateway.authz.facts import Facts
 from gateway.authz.foreign import decide_foreign
@@ -38,17 +35,16 @@ from gateway.forward.outbound import Outbound
 from gateway.message import forwarded
 from gateway.message.request import Request
 from gateway.message.request_head import RequestHead
-from gateway.message.response import FieldList, Response
-from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
-from gateway.mutate.templates import is_sendable
+from gateway.message.response import Response
+from gateway.model import ANONYMOUS, Allow, Deny
 from gateway.pipeline.admit import Passage, SessionTools
-from gateway.pipeline.kept_form import sign_in_first
+from gateway.pipeline.decisions import Decisions, deny, is_good_for
+from gateway.pipeline.foreign import ForeignCredentials, own_part
 from gateway.pipeline.read import Hosts, Intake
 from gateway.pipeline.route_plan import RoutePlan
-from gateway.pipeline.verdict import Answer, Handler, Serve, Verdict
+from gateway.pipeline.verdict import VERDICTS, Answer, Handler, Serve, Verdict
 from gateway.record.audit import AuditWriter, Entry, Lines
 from gateway.record.metrics import NO_ROUTE, Metrics
-from gateway.responses import Admission
 from gateway.routing.deprecation import Deprecation, client_name
 from gateway.routing.route import (
     RESERVED,
@@ -65,7 +61,6 @@ _log = logging.getLogger(__name__)
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 # So that clients who make up paths and hosts cannot fill the memory.
 _REMEMBERED_ROUTES, _REMEMBERED_PATH_CHARS = 4096, 256
-_REMEMBERED_USERS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +96,17 @@ class Pipeline:
         self._table = table
         self._plans = plans
         self._hosts = frozenset(hosts.public_urls)
-        self._origins = frozenset(url.encode() for url in hosts.public_urls.values())
+        origins = frozenset(url.encode() for url in hosts.public_urls.values())
         self._tools = tools
         self._well_known = tools.well_known
         self._intake = Intake(hosts, trusted, tools.new_request_id, tools.monotonic)
-        self._passage = Passage(tools.sessions, self._origins, tools.new_trace)
+        self._passage = Passage(tools.sessions, origins, tools.new_trace)
+        self._decisions = Decisions(self._passage, tools.sessions, tools.metrics, origins)
+        self._foreign = ForeignCredentials(self._decisions, self._passage, tools.sessions)
         self._metrics = tools.metrics
         self._monotonic = tools.monotonic
         self._lines = Lines()
         self._routes: dict[tuple[str, str, str], Route | None] = {}
-        self._sendable: set[str] = set()
 
     def read(self, head: RequestHead, peer: str, now: float) -> Entry:
         """See Decide."""
@@ -124,7 +120,7 @@ class Pipeline:
             verdict = self._begin(entry)
         except Exception as error:  # noqa: BLE001 - whatever fails in a decision, it is a deny
             return Answer(self._failed(entry, error))
-        return verdict if isinstance(verdict, _VERDICTS) else self._wait(entry, verdict)
+        return verdict if isinstance(verdict, VERDICTS) else self._wait(entry, verdict)
 
     async def _wait(self, entry: Entry, verdict: Awaitable[Verdict]) -> Verdict:
         try:
@@ -146,7 +142,7 @@ class Pipeline:
             if handler is not None and (route is None or not names_well_known(route)):
                 return self._serve(entry, handler)
         if route is None:
-            return self._deny(entry, Deny("no-route", status=404))
+            return deny(entry, Deny("no-route", status=404))
         entry.route = route.name
         plan = self._plans[route.index]
         if plan.deprecation is not None:
@@ -159,7 +155,7 @@ class Pipeline:
             entry.decide("allow", "public")
             return self._passage.unasked(entry, plan)
         if not plan.access.looks_at_credentials or plan.access.word == "sign_in":
-            return self._authorize(entry, plan, ANONYMOUS)
+            return self._decisions.authorize(entry, plan, ANONYMOUS)
         if self._passes_preflight(plan, request):
             entry.decide("allow", "preflight")
             return self._passage.unasked(entry, plan)
@@ -175,9 +171,9 @@ class Pipeline:
         client = client_name(request.fields.all(b"user-agent"))
         self._metrics.count_deprecated(plan.route.name, client)
         if deprecation.is_over(request.received_at):
-            return _announce(deprecation, self._deny(entry, Deny("gone", status=410)))
+            return _announce(deprecation, deny(entry, Deny("gone", status=410)))
         verdict = self._enter(entry, plan)
-        if isinstance(verdict, _VERDICTS):
+        if isinstance(verdict, VERDICTS):
             return _announce(deprecation, verdict)
         return _announce_later(deprecation, verdict)
 
@@ -198,9 +194,9 @@ class Pipeline:
                 return False
             if identity.is_anonymous and self._passes_preflight(plan, request):
                 return True
-            if not _is_good_for(identity, plan.route):
+            if not is_good_for(identity, plan.route):
                 return False
-            if identity.is_anonymous and self._own_part(plan, request) is not None:
+            if identity.is_anonymous and own_part(plan, request) is not None:
                 return isinstance(decide_foreign(plan.access, Facts(request, identity, now)), Allow)
             return isinstance(decide(plan.access, Facts(request, identity, now)), Allow)
         except Exception as error:  # noqa: BLE001 - whatever fails in a decision, it is a deny
@@ -243,153 +239,24 @@ class Pipeline:
         """Judge the credentials by what the store or an issuer says."""
         outcome = await authenticate_all(entry.request, plan.authenticators, plan.guarded)
         verdict = self._judge(entry, plan, outcome)
-        return verdict if isinstance(verdict, _VERDICTS) else await verdict
+        return verdict if isinstance(verdict, VERDICTS) else await verdict
 
     def _judge(
         self, entry: Entry, plan: RoutePlan, outcome: Outcome
     ) -> Verdict | Awaitable[Verdict]:
         match outcome:
             case Authenticated(identity=identity):
-                unfit = self._unfit(entry, plan, identity)
+                unfit = self._decisions.unfit(entry, plan, identity)
                 if unfit is not None:
-                    return self._deny(entry, unfit)
-                return self._authorize(entry, plan, identity)
+                    return deny(entry, unfit)
+                return self._decisions.authorize(entry, plan, identity)
             case NotPresented():
-                return self._authorize(entry, plan, ANONYMOUS)
+                return self._decisions.authorize(entry, plan, ANONYMOUS)
             case Rejected():
-                own = self._own_part(plan, entry.request)
+                own = own_part(plan, entry.request)
                 if own is not None:
-                    return self._begin_foreign(entry, plan, own)
-                return self._reject(entry, plan, outcome)
-
-    def _unfit(self, entry: Entry, plan: RoutePlan, identity: Identity) -> Deny | None:
-        """Why a good credential, which is noted, may not be used for this request."""
-        entry.identity = identity
-        self._count_authentication(identity.credential, "success")
-        if identity.user not in self._sendable and not self._is_sendable(identity.user):
-            # Told no user, an app would take the person for anonymous.
-            return Deny("user-unusable")
-        if not _is_good_for(identity, plan.route):
-            return Deny("key-not-for-route")
-        upgrade = entry.of is not None and bool(entry.of.upgrade)
-        if identity.credential == "session" and is_cross_site(
-            entry.request, self._origins, upgrade=upgrade
-        ):
-            return Deny("cross-site")
-        return None
-
-    def _is_sendable(self, user: str) -> bool:
-        if not is_sendable(user):
-            return False
-        if len(self._sendable) >= _REMEMBERED_USERS:
-            self._sendable.clear()
-        self._sendable.add(user)
-        return True
-
-    # A credential that is not the gateway's, where the route leaves it to the app.
-
-    def _own_part(self, plan: RoutePlan, request: Request) -> Request | None:
-        """What of `request` is for the gateway to judge; None where all of it is."""
-        return None if plan.foreign is None else plan.foreign.own_part(request, plan.guarded)
-
-    def _begin_foreign(
-        self, entry: Entry, plan: RoutePlan, own: Request
-    ) -> Verdict | Awaitable[Verdict]:
-        outcome = recall_all(own, plan.authenticators, plan.guarded)
-        if outcome is None:
-            return self._ask_foreign(entry, plan, own)
-        return self._judge_foreign(entry, plan, own, outcome)
-
-    async def _ask_foreign(self, entry: Entry, plan: RoutePlan, own: Request) -> Verdict:
-        outcome = await authenticate_all(own, plan.authenticators, plan.guarded)
-        verdict = self._judge_foreign(entry, plan, own, outcome)
-        return verdict if isinstance(verdict, _VERDICTS) else await verdict
-
-    def _judge_foreign(
-        self, entry: Entry, plan: RoutePlan, own: Request, outcome: Outcome
-    ) -> Verdict | Awaitable[Verdict]:
-        """Let the request on without identity, unless what is ours in it is bad."""
-        request = entry.request
-        cleared: FieldList = ()
-        if isinstance(outcome, Authenticated):
-            unfit = self._unfit(entry, plan, outcome.identity)
-            if unfit is not None:
-                return self._deny(entry, unfit)
-            # Two identities in one request would be for the app to choose from.
-            entry.identity = ANONYMOUS
-        if isinstance(outcome, Rejected):
-            if not outcome.lapsed:
-                return self._reject(entry, plan, outcome)
-            self._count_authentication(outcome.kind, outcome.reason)
-            cleared = (self._tools.sessions.clear(request),)
-        decision = decide_foreign(plan.access, Facts(request, ANONYMOUS, request.received_at))
-        if isinstance(decision, Deny):
-            return self._deny(entry, decision, plan.admission)
-        entry.decide("allow", decision.reason)
-        kept = plan.less_authorization() if own.fields.has(AUTHORIZATION) else plan
-        return self._passage.unasked(entry, kept, cleared)
-
-    def _reject(
-        self, entry: Entry, plan: RoutePlan, outcome: Rejected
-    ) -> Verdict | Awaitable[Verdict]:
-        request = entry.request
-        self._count_authentication(outcome.kind, outcome.reason)
-        if outcome.detail:
-            _log.info("%s: %s: %s", request.request_id, outcome.reason, outcome.detail)
-        cleared = (self._tools.sessions.clear(request),) if outcome.clears_cookie else ()
-        if outcome.lapsed and plan.access.word == "optional":
-            return self._authorize(entry, plan, ANONYMOUS, cleared)
-        if outcome.lapsed:
-            entry.decide("sign_in", outcome.reason)
-            refuse = partial(
-                responses.sign_in, request, plan.admission, reason=outcome.reason, fields=cleared
-            )
-            return sign_in_first(entry, plan.admission, self._origins, refuse)
-        if outcome.status != 401:  # noqa: PLR2004 - the others are 400 and 429
-            return self._deny(entry, Deny(outcome.reason, outcome.detail, outcome.status))
-        entry.decide("deny", outcome.reason)
-        return Answer(
-            responses.rejected(
-                request, outcome.reason, plan.admission, presented=outcome.kind, fields=cleared
-            )
-        )
-
-    def _authorize(
-        self,
-        entry: Entry,
-        plan: RoutePlan,
-        identity: Identity,
-        added: tuple[tuple[str, str], ...] = (),
-    ) -> Verdict | Awaitable[Verdict]:
-        request = entry.request
-        decision = decide(plan.access, Facts(request, identity, request.received_at))
-        match decision:
-            case Allow():
-                entry.decide("allow", decision.reason)
-                return self._passage.open(entry, plan, identity, added)
-            case Deny():
-                return self._deny(entry, decision, plan.admission)
-            case SignIn(reason=reason):
-                entry.decide("sign_in", reason)
-                if plan.access.word == "sign_in":
-                    # It would start the next one on coming back to it.
-                    return Answer(responses.sign_in(request, _ALWAYS, reason=reason, return_to="/"))
-                refuse = partial(responses.sign_in, request, plan.admission, reason=reason)
-                return sign_in_first(entry, plan.admission, self._origins, refuse)
-            case StepUp(reason=reason):
-                entry.decide("step_up", reason)
-                refuse = partial(
-                    responses.for_decision, request, decision, plan.admission, identity=identity
-                )
-                return sign_in_first(entry, plan.admission, self._origins, refuse)
-
-    def _deny(
-        self, entry: Entry, decision: Deny, admission: Admission = responses.SESSION_ONLY
-    ) -> Answer:
-        entry.decide("deny", decision.reason)
-        return Answer(
-            responses.for_decision(entry.request, decision, admission, identity=entry.identity)
-        )
+                    return self._foreign.begin(entry, plan, own)
+                return self._decisions.reject(entry, plan, outcome)
 
     # Answer and record.
 
@@ -433,22 +300,12 @@ class Pipeline:
             metrics.upstream_seconds[upstream].observe(upstream_s)
         self._tools.audit.write(self._lines.line(entry, status, duration_s))
 
-    def _count_authentication(self, credential: str, outcome: str) -> None:
-        self._metrics.authentications[credential, outcome] += 1
 
-
-_VERDICTS = (Answer, Serve, Outbound)
 # Endpoints asked by machines, which may know the gateway by another name than browsers do.
 _HOSTLESS = tuple(
     f"{RESERVED_PREFIX}/{name}"
     for name in (".well-known/", "auth", "backchannel-logout/", "token", "revoke", "introspect")
 )
-_ALWAYS = Admission(unauthenticated="sign_in")
-
-
-def _is_good_for(identity: Identity, route: Route) -> bool:
-    """Whether the credential may be used on `route`."""
-    return identity.routes is None or route.name in identity.routes
 
 
 def _announce(deprecation: Deprecation, verdict: Verdict) -> Verdict:

@@ -30,6 +30,8 @@ class Serve:
 
 # An Outbound goes upstream.
 Verdict = Answer | Serve | Outbound
+# For `isinstance`, which is faster with a tuple than with a union.
+VERDICTS = (Answer, Serve, Outbound)
 
 
 class Decide(Protocol):

@@ -1,0 +1,141 @@
+"""The decision on a request whose credentials are known: deny, have the sender sign in, admit."""
+
+import logging
+from collections.abc import Awaitable
+from functools import partial
+
+from gateway import responses
+from gateway.authn import Rejected
+from gateway.authn.cross_site import is_cross_site
+from gateway.authz.access import decide
+from gateway.authz.facts import Facts
+from gateway.message.response import FieldList
+from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
+from gateway.mutate.templates import is_sendable
+from gateway.pipeline.admit import Passage, SessionTools
+from gateway.pipeline.kept_form import sign_in_first
+from gateway.pipeline.route_plan import RoutePlan
+from gateway.pipeline.verdict import Answer, Verdict
+from gateway.record.audit import Entry
+from gateway.record.metrics import Metrics
+from gateway.responses import Admission
+from gateway.routing.route import Route
+
+_log = logging.getLogger(__name__)
+
+_REMEMBERED_USERS = 4096
+_ALWAYS = Admission(unauthenticated="sign_in")
+
+
+class Decisions:
+    """See the module."""
+
+    def __init__(
+        self,
+        passage: Passage,
+        sessions: SessionTools,
+        metrics: Metrics,
+        origins: frozenset[bytes],
+    ) -> None:
+        self._passage = passage
+        self._sessions = sessions
+        self._metrics = metrics
+        self._origins = origins
+        self._sendable: set[str] = set()
+
+    def unfit(self, entry: Entry, plan: RoutePlan, identity: Identity) -> Deny | None:
+        """Why a good credential, which is noted, may not be used for this request."""
+        entry.identity = identity
+        self.count_authentication(identity.credential, "success")
+        if identity.user not in self._sendable and not self._is_sendable(identity.user):
+            # Told no user, an app would take the person for anonymous.
+            return Deny("user-unusable")
+        if not is_good_for(identity, plan.route):
+            return Deny("key-not-for-route")
+        upgrade = entry.of is not None and bool(entry.of.upgrade)
+        if identity.credential == "session" and is_cross_site(
+            entry.request, self._origins, upgrade=upgrade
+        ):
+            return Deny("cross-site")
+        return None
+
+    def _is_sendable(self, user: str) -> bool:
+        if not is_sendable(user):
+            return False
+        if len(self._sendable) >= _REMEMBERED_USERS:
+            self._sendable.clear()
+        self._sendable.add(user)
+        return True
+
+    def reject(
+        self, entry: Entry, plan: RoutePlan, outcome: Rejected
+    ) -> Verdict | Awaitable[Verdict]:
+        """Refuse a bad credential; one that has only lapsed may sign in again or go on without."""
+        request = entry.request
+        self.count_authentication(outcome.kind, outcome.reason)
+        if outcome.detail:
+            _log.info("%s: %s: %s", request.request_id, outcome.reason, outcome.detail)
+        cleared = (self._sessions.clear(request),) if outcome.clears_cookie else ()
+        if outcome.lapsed and plan.access.word == "optional":
+            return self.authorize(entry, plan, ANONYMOUS, cleared)
+        if outcome.lapsed:
+            entry.decide("sign_in", outcome.reason)
+            refuse = partial(
+                responses.sign_in, request, plan.admission, reason=outcome.reason, fields=cleared
+            )
+            return sign_in_first(entry, plan.admission, self._origins, refuse)
+        if outcome.status != 401:  # noqa: PLR2004 - the others are 400 and 429
+            return deny(entry, Deny(outcome.reason, outcome.detail, outcome.status))
+        entry.decide("deny", outcome.reason)
+        return Answer(
+            responses.rejected(
+                request, outcome.reason, plan.admission, presented=outcome.kind, fields=cleared
+            )
+        )
+
+    def authorize(
+        self,
+        entry: Entry,
+        plan: RoutePlan,
+        identity: Identity,
+        added: FieldList = (),
+    ) -> Verdict | Awaitable[Verdict]:
+        """Decide by the route's rules; the client gets `added` with an answer of the app's."""
+        request = entry.request
+        decision = decide(plan.access, Facts(request, identity, request.received_at))
+        match decision:
+            case Allow():
+                entry.decide("allow", decision.reason)
+                return self._passage.open(entry, plan, identity, added)
+            case Deny():
+                return deny(entry, decision, plan.admission)
+            case SignIn(reason=reason):
+                entry.decide("sign_in", reason)
+                if plan.access.word == "sign_in":
+                    # It would start the next one on coming back to it.
+                    return Answer(responses.sign_in(request, _ALWAYS, reason=reason, return_to="/"))
+                refuse = partial(responses.sign_in, request, plan.admission, reason=reason)
+                return sign_in_first(entry, plan.admission, self._origins, refuse)
+            case StepUp(reason=reason):
+                entry.decide("step_up", reason)
+                refuse = partial(
+                    responses.for_decision, request, decision, plan.admission, identity=identity
+                )
+                return sign_in_first(entry, plan.admission, self._origins, refuse)
+
+    def count_authentication(self, credential: str, outcome: str) -> None:
+        """Count one credential that was judged, for the metrics."""
+        self._metrics.authentications[credential, outcome] += 1
+
+
+def deny(entry: Entry, decision: Deny, admission: Admission = responses.SESSION_ONLY) -> Answer:
+    """The refusal of a request, for the reason that `decision` gives."""
+    entry.decide("deny", decision.reason)
+    return Answer(
+        responses.for_decision(entry.request, decision, admission, identity=entry.identity)
+    )
+
+
+def is_good_for(identity: Identity, route: Route) -> bool:
+    """Whether the credential may be used on `route`."""
+    return identity.routes is None or route.name in identity.routes

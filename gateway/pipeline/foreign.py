@@ -1,0 +1,66 @@
+"""Credentials that are not the gateway's, on a route that leaves them to the app."""
+
+from collections.abc import Awaitable
+
+from gateway.authn import Authenticated, Outcome, Rejected, authenticate_all, recall_all
+from gateway.authn.unrecognised import AUTHORIZATION
+from gateway.authz.facts import Facts
+from gateway.authz.foreign import decide_foreign
+from gateway.message.request import Request
+from gateway.message.response import FieldList
+from gateway.model import ANONYMOUS, Deny
+from gateway.pipeline.admit import Passage, SessionTools
+from gateway.pipeline.decisions import Decisions, deny
+from gateway.pipeline.route_plan import RoutePlan
+from gateway.pipeline.verdict import VERDICTS, Verdict
+from gateway.record.audit import Entry
+
+
+class ForeignCredentials:
+    """See the module."""
+
+    def __init__(self, decisions: Decisions, passage: Passage, sessions: SessionTools) -> None:
+        self._decisions = decisions
+        self._passage = passage
+        self._sessions = sessions
+
+    def begin(self, entry: Entry, plan: RoutePlan, own: Request) -> Verdict | Awaitable[Verdict]:
+        """Judge `own`, the part of the request that is for the gateway; see `own_part`."""
+        outcome = recall_all(own, plan.authenticators, plan.guarded)
+        if outcome is None:
+            return self._ask(entry, plan, own)
+        return self._judge(entry, plan, own, outcome)
+
+    async def _ask(self, entry: Entry, plan: RoutePlan, own: Request) -> Verdict:
+        outcome = await authenticate_all(own, plan.authenticators, plan.guarded)
+        verdict = self._judge(entry, plan, own, outcome)
+        return verdict if isinstance(verdict, VERDICTS) else await verdict
+
+    def _judge(
+        self, entry: Entry, plan: RoutePlan, own: Request, outcome: Outcome
+    ) -> Verdict | Awaitable[Verdict]:
+        """Let the request on without identity, unless what is ours in it is bad."""
+        request = entry.request
+        cleared: FieldList = ()
+        if isinstance(outcome, Authenticated):
+            unfit = self._decisions.unfit(entry, plan, outcome.identity)
+            if unfit is not None:
+                return deny(entry, unfit)
+            # Two identities in one request would be for the app to choose from.
+            entry.identity = ANONYMOUS
+        if isinstance(outcome, Rejected):
+            if not outcome.lapsed:
+                return self._decisions.reject(entry, plan, outcome)
+            self._decisions.count_authentication(outcome.kind, outcome.reason)
+            cleared = (self._sessions.clear(request),)
+        decision = decide_foreign(plan.access, Facts(request, ANONYMOUS, request.received_at))
+        if isinstance(decision, Deny):
+            return deny(entry, decision, plan.admission)
+        entry.decide("allow", decision.reason)
+        kept = plan.less_authorization() if own.fields.has(AUTHORIZATION) else plan
+        return self._passage.unasked(entry, kept, cleared)
+
+
+def own_part(plan: RoutePlan, request: Request) -> Request | None:
+    """What of `request` is for the gateway to judge; None if all of it is."""
+    return None if plan.foreign is None else plan.foreign.own_part(request, plan.guarded)

@@ -77,7 +77,7 @@ MODULES = (
     "server/front",
     "server/gathering",
     "server/heads",
-    "server/line",
+    "server/transport",
     "server/requests",
     "server/tunnels",
     "server/writer",

@@ -120,7 +120,7 @@ async def explain(
     """
     decided = await dry_run.decide(asked_of(settings, pretence, now))
     request, name = decided.entry.request, decided.entry.route
-    if decided.entry.of is None:
+    if decided.entry.framing is None:
         # Of what cannot be read as a request, nothing is asked.
         return Explanation(decided, (), (), None, ())
     table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)

@@ -69,7 +69,7 @@ class Exchange:
         self._client = client
         self._outbound = outbound
         self._ticker = ticker
-        self._request_done = outbound.of.length == 0
+        self._request_done = outbound.framing.length == 0
         self._connection: Connection | None = None
         self._body: Body | None = None
         self.active_at = ticker.now
@@ -92,14 +92,14 @@ class Exchange:
         self._sent_body = True
         self.active_at = self._ticker.now
         if self._connection is not None:
-            chunked = self._outbound.of.length == CHUNKED
+            chunked = self._outbound.framing.length == CHUNKED
             self._connection.write_on(encode_chunk(piece) if chunked else piece)
 
     def end_body(self, trailers: tuple[Field, ...]) -> None:
         """The request's body is whole; `trailers` are those that may pass."""
         self._request_done = True
         self.active_at = self._ticker.now
-        if self._connection is not None and self._outbound.of.length == CHUNKED:
+        if self._connection is not None and self._outbound.framing.length == CHUNKED:
             self._sent_body = True
             self._connection.write_on(encode_end(trailers))
 
@@ -179,7 +179,7 @@ class Exchange:
         # method allows it, or the upstream cannot have had the whole request.
         answered = self.status or self._interim or self._buffer
         untouched = not (connection.fresh or answered or self._sent_body)
-        whole = self._outbound.of.length == 0
+        whole = self._outbound.framing.length == 0
         return untouched and not self._retried and (self._outbound.repeatable or not whole)
 
     def _take_head(self, data: bytes) -> None:
@@ -219,7 +219,7 @@ class Exchange:
             self._continued = True
         if b"close" in head.connection:
             self._keep = False
-        wanted = self._outbound.of.expects_continue or head.status != _CONTINUE
+        wanted = self._outbound.framing.expects_continue or head.status != _CONTINUE
         if wanted and not self._client.http_1_0:
             outbound = self._outbound
             self._client.write(outbound.upstream.rules.start(head, outbound.owned) + b"\r\n")
@@ -228,28 +228,28 @@ class Exchange:
         outbound, client = self._outbound, self._client
         if outbound.instead is not None:
             cookies = outbound.upstream.rules.cookies(head, outbound.owned)
-            # The body is nobody's, and the connection goes with it.
+            # No one gets the body, so the connection cannot be kept.
             self.cancel()
             client.response_replaced(cookies)
             return
         # Whether the upstream knows where the next request would begin.  One that was asked for
         # another protocol may read it in that; one that answers before the body's end, or instead
         # of 100 (Continue), may take what is left for a request.
-        of, length, framing = outbound.of, head.length, b""
-        in_step = self._request_done and not of.upgrade
-        if of.expects_continue and not self._continued:
+        framing, length, framing_field = outbound.framing, head.length, b""
+        in_step = self._request_done and not framing.upgrade
+        if framing.expects_continue and not self._continued:
             in_step = False
         if length < 0 or outbound.method == "HEAD" or head.status in NO_BODY_STATUS:
             length = body_length(head, outbound.method)
-            framing = framing_line(head, length, http_1_0=client.http_1_0)
+            framing_field = framing_line(head, length, http_1_0=client.http_1_0)
             if length == 0 and announces_body(head):
                 # A body that must not be there comes late, as the answer to the next request.
                 in_step = False
                 if head.status == _NO_CONTENT:
-                    head, framing = without_framing(head), b""
+                    head, framing_field = without_framing(head), b""
             if outbound.method == "HEAD":
                 in_step = False
-        self._chunk_out = framing != b"" and length != 0
+        self._chunk_out = framing_field != b"" and length != 0
         self._open_ended = length == UNTIL_CLOSE
         ends = head.http_1_0 or self._open_ended or b"close" in head.connection
         self._keep = self._keep and in_step and not ends
@@ -260,10 +260,10 @@ class Exchange:
         if length == len(rest):
             # All of it is here, as it mostly is.
             self.status = head.status
-            client.write(b"".join((start, outbound.added, framing, end, b"\r\n", rest)))
+            client.write(b"".join((start, outbound.added, framing_field, end, b"\r\n", rest)))
             self._end(b"")
             return
-        before = b"".join((start, outbound.added, framing, end, b"\r\n"))
+        before = b"".join((start, outbound.added, framing_field, end, b"\r\n"))
         self._body = body_reader(length)
         if self._body is None:
             self.status = head.status
@@ -308,7 +308,7 @@ class Exchange:
         self._client.response_done()
 
     def _start_tunnel(self, head: ResponseHead, rest: bytes) -> None:
-        if not self._outbound.of.upgrade:
+        if not self._outbound.framing.upgrade:
             raise HeadError("101 Switching Protocols to a request that asked for none")
         if not self._request_done:
             raise HeadError("101 Switching Protocols before the request's end")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from gateway.forward.response import AppCookies
 from gateway.forward.upstream import Upstream
 from gateway.message.fields import Field
-from gateway.message.request_head import RequestFields
+from gateway.message.request_head import RequestFraming
 from gateway.message.response import Response
 
 
@@ -14,20 +14,20 @@ class Outbound:
 
     Attributes:
         head: The whole head, empty line included.
-        of: What the client's fields say of body, upgrade and expectation.
+        framing: The body, upgrade and expectation that the client's fields give.
         repeatable: Whether the method may be sent twice (RFC 9110, section 9.2.2).
         trailers: Those of a trailer section that may pass.
-        owned: The app's cookies of this request; None where they are shared.
+        owned: The app's cookies of this request; None if they are shared.
         added: Field lines for the response, for this client alone.
         instead: What the client gets in place of the app's answer, whatever that is.
     """
 
     __slots__ = (
         "added",
+        "framing",
         "head",
         "instead",
         "method",
-        "of",
         "owned",
         "repeatable",
         "trailers",
@@ -39,10 +39,10 @@ class Outbound:
         upstream: Upstream,
         method: str,
         head: bytes,
-        of: RequestFields,
+        framing: RequestFraming,
         *,
         repeatable: bool,
-        trailers: Callable[[tuple[Field, ...], RequestFields], tuple[Field, ...]],
+        trailers: Callable[[tuple[Field, ...], RequestFraming], tuple[Field, ...]],
         owned: AppCookies | None,
         added: bytes,
         instead: Response | None = None,
@@ -50,7 +50,7 @@ class Outbound:
         self.upstream = upstream
         self.method = method
         self.head = head
-        self.of = of
+        self.framing = framing
         self.repeatable = repeatable
         self.trailers = trailers
         self.owned = owned

@@ -31,8 +31,8 @@ _REMEMBERED_LINES, _REMEMBERED_LINE_BYTES = 1024, 256
 _REMEMBERED_BLOCKS, _REMEMBERED_SEEN = 512, 4096
 
 
-class RequestFields:
-    """The fields of a request, and what they say of its host, body and connection.  Immutable.
+class RequestFraming:
+    """The fields of a request, with the host, body and connection they give.  Immutable.
 
     Attributes:
         host: The Host field in lower case, without trailing dot and default port; ``""`` when
@@ -67,13 +67,13 @@ class RequestFields:
 class RequestHead:
     """A request line and the fields below it; `target` is as sent.  Immutable."""
 
-    __slots__ = ("http_1_0", "method", "of", "target")
+    __slots__ = ("framing", "http_1_0", "method", "target")
 
-    def __init__(self, method: str, target: bytes, http_1_0: bool, of: RequestFields) -> None:
+    def __init__(self, method: str, target: bytes, http_1_0: bool, framing: RequestFraming) -> None:
         self.method = method
         self.target = target
         self.http_1_0 = http_1_0
-        self.of = of
+        self.framing = framing
 
 
 def parse_request_head(head: bytes) -> RequestHead:
@@ -86,10 +86,10 @@ def parse_request_head(head: bytes) -> RequestHead:
     method, target, http_1_0 = parse_request_line(line)
     try:
         read = _read_fields if len(block) > REMEMBERED_BYTES else _remembered_fields
-        of = read(block, http_1_0)
+        framing = read(block, http_1_0)
     except HeadError as error:
         raise MalformedRequestError(str(error)) from error
-    return RequestHead(method, target, http_1_0, of)
+    return RequestHead(method, target, http_1_0, framing)
 
 
 def parse_request_line(line: bytes) -> tuple[str, bytes, bool]:
@@ -176,7 +176,7 @@ def _line_fault(line: bytes) -> str:
     return "a control character in the target" if parts[1] else "no target"
 
 
-def _read_fields(block: bytes, http_1_0: bool) -> RequestFields:
+def _read_fields(block: bytes, http_1_0: bool) -> RequestFraming:
     fields = Fields(parse_field_lines(block))
     for name, _ in fields.items:
         # The name as sent must be the name as folded, or an upstream that folds frames it apart.
@@ -189,7 +189,7 @@ def _read_fields(block: bytes, http_1_0: bool) -> RequestFields:
             raise HeadError(f"more than one {name.decode()} field")
     connection = fields.tokens(b"connection")
     length = framed_length(values, http_1_0=http_1_0)
-    return RequestFields(
+    return RequestFraming(
         fields=fields,
         host=_host(values[b"host"], http_1_0),
         length=0 if length == UNTIL_CLOSE else length,
@@ -213,7 +213,7 @@ def _upgrade(fields: Fields, length: int, *, http_1_0: bool) -> bytes:
     return b"" if _SECOND_HTTP.search(value) else value
 
 
-def _remembered_fields(block: bytes, http_1_0: bool) -> RequestFields:
+def _remembered_fields(block: bytes, http_1_0: bool) -> RequestFraming:
     """As `_read_fields`, which is pure, remembered for clients that repeat their fields."""
     key = block, http_1_0
     known = _KNOWN_FIELDS.get(key)
@@ -233,7 +233,7 @@ def _remembered_fields(block: bytes, http_1_0: bool) -> RequestFields:
     return known
 
 
-_KNOWN_FIELDS: Final[dict[tuple[bytes, bool], RequestFields]] = {}
+_KNOWN_FIELDS: Final[dict[tuple[bytes, bool], RequestFraming]] = {}
 _SEEN_ONCE: Final[set[int]] = set()
 
 

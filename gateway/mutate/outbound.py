@@ -14,7 +14,7 @@ from gateway.message.forwarded import (
 from gateway.message.framing import CHUNKED
 from gateway.message.names import CONNECTION_NAMES, is_identity_name
 from gateway.message.request import Request
-from gateway.message.request_head import RequestFields
+from gateway.message.request_head import RequestFraming
 
 _NEVER_TRAILERS = frozenset({b"authorization", b"trailer"})
 
@@ -43,19 +43,19 @@ class FieldRules:
         self._kept = frozenset(fold(it) for it in patterns if not it.endswith(b"*"))
         self._kept_beginnings = tuple(fold(it[:-1]) for it in patterns if it.endswith(b"*"))
 
-    def lines(self, of: RequestFields) -> bytes:
+    def lines(self, framing: RequestFraming) -> bytes:
         """The field lines that pass, as sent and in order; those that frame and Cookie aside."""
-        derived = of.fields.derived
+        derived = framing.fields.derived
         lines: bytes | None = derived.get(self)
         if lines is None:
-            hops = _hops(of)
-            passing = [self._line(f, hops) for f in of.fields.items if self._passes(f, hops)]
+            hops = _hops(framing)
+            passing = [self._line(f, hops) for f in framing.fields.items if self._passes(f, hops)]
             lines = derived[self] = b"".join(passing)
         return lines
 
-    def trailers(self, fields: tuple[Field, ...], of: RequestFields) -> tuple[Field, ...]:
+    def trailers(self, fields: tuple[Field, ...], framing: RequestFraming) -> tuple[Field, ...]:
         """The trailer fields that pass; credentials have no place there (RFC 9110, 6.5.1)."""
-        hops = _hops(of)
+        hops = _hops(framing)
         passing = [f for f in fields if self._passes(f, hops)]
         return tuple(f for f in passing if self._may_trail(fold(f[0])))
 
@@ -96,39 +96,39 @@ class FieldRules:
         return folded not in _NEVER_TRAILERS and folded not in self._key_fields
 
 
-def _hops(of: RequestFields) -> frozenset[bytes]:
+def _hops(framing: RequestFraming) -> frozenset[bytes]:
     """The folded names of fields that are for this hop alone (RFC 9110, section 7.6.1)."""
-    return frozenset(map(fold, of.connection)) if of.connection else of.connection
+    return frozenset(map(fold, framing.connection)) if framing.connection else framing.connection
 
 
-def steady_start(of: RequestFields, *, host: bytes, forwarded: bytes) -> bytes:
+def steady_start(framing: RequestFraming, *, host: bytes, forwarded: bytes) -> bytes:
     """What follows the target while a client sends the same fields; `forwarded` are field lines.
 
     All that the gateway writes stands before what the client sent: some servers read the first
     fields only (Node keeps 1,000), and a client could push the identity out.
     """
-    return b"".join((b" HTTP/1.1\r\nHost: ", host, b"\r\n", framing_lines(of), forwarded))
+    return b"".join((b" HTTP/1.1\r\nHost: ", host, b"\r\n", framing_lines(framing), forwarded))
 
 
-def steady_end(of: RequestFields, *, rules: FieldRules, cookies: bytes) -> bytes:
+def steady_end(framing: RequestFraming, *, rules: FieldRules, cookies: bytes) -> bytes:
     """The client's own fields, `cookies` as the value of Cookie (``b""`` for none), and the end."""
     if not cookies:
-        return rules.lines(of) + b"\r\n"
-    return b"%bCookie: %b\r\n\r\n" % (rules.lines(of), cookies)
+        return rules.lines(framing) + b"\r\n"
+    return b"%bCookie: %b\r\n\r\n" % (rules.lines(framing), cookies)
 
 
-def framing_lines(of: RequestFields) -> bytes:
+def framing_lines(framing: RequestFraming) -> bytes:
     """The fields that say where the message ends, and what becomes of its connection."""
-    if of.length == 0:
-        line = b"Content-Length: 0\r\n" if of.fields.has(b"content-length") else b""
-    elif of.length == CHUNKED:
+    if framing.length == 0:
+        line = b"Content-Length: 0\r\n" if framing.fields.has(b"content-length") else b""
+    elif framing.length == CHUNKED:
         line = b"Transfer-Encoding: chunked\r\n"
     else:
-        line = b"Content-Length: %d\r\n" % of.length
-    if of.expects_continue:
+        line = b"Content-Length: %d\r\n" % framing.length
+    if framing.expects_continue:
         line += b"Expect: 100-continue\r\n"
-    if of.upgrade:
-        line += b"Connection: Upgrade\r\nUpgrade: %b\r\n" % of.upgrade
+    if framing.upgrade:
+        line += b"Connection: Upgrade\r\nUpgrade: %b\r\n" % framing.upgrade
     return line
 
 

@@ -1,4 +1,4 @@
-"""The way out to an upstream, for a request that was let through: limits, cookies, the head."""
+"""Admit a request to its upstream: rate limits, signing out, cookies, the head that is sent."""
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -25,15 +25,16 @@ _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 @dataclass(frozen=True, slots=True)
 class SessionTools:
-    """What is done about the session a request came with, besides judging it.
+    """What can be done with the session a request came with, besides judging it.
 
     Attributes:
-        clear: The field that clears the session cookie.
-        end: Ends the session in the store, of whichever kind; gives the browser's.
-        leave: The answer to a browser whose session has ended: on to the provider, if it may.
-        signed_out: The fields by which a browser forgets whoever signed out.
-        peek: Whose session it is, without counting as a use of it; None where that is not in
-            memory, so that `look_up` has to tell.
+        clear: Gives the field that clears the session cookie.
+        end: Ends the session in the store, of any kind; gives the browser's, if it is one.
+        leave: Gives the answer to a browser whose session has ended: on to the provider, if the
+            last argument says so.
+        signed_out: Gives the fields that make a browser forget the user who signed out.
+        peek: Judges the session without counting as a use of it; None if it is not in memory, so
+            that `look_up` must ask the store.
     """
 
     clear: Callable[[Request], tuple[str, str]]
@@ -44,7 +45,7 @@ class SessionTools:
     look_up: Callable[[Request], Awaitable[Outcome]]
 
 
-class Passage:
+class Admitter:
     """See the module.  Awaitables raise GatewayError where the store cannot answer."""
 
     def __init__(
@@ -54,35 +55,37 @@ class Passage:
         self._origins = origins
         self._new_trace = new_trace
 
-    def unasked(
+    def admit_anonymous(
         self, entry: Entry, plan: RoutePlan, added: FieldList = ()
     ) -> Verdict | Awaitable[Verdict]:
-        """Let a request through whose credentials are not for the gateway; see `open`.
+        """Admit a request without identity: its credentials, if any, are not the gateway's.
 
-        Whose session it came with still says which of the app's cookies go on.
+        A session it came with still decides which of the app's cookies go on, so that a public
+        route does not mix the cookies of two users.
         """
         to = plan.to
         if to is None or to.owners is None or not entry.request.fields.has(b"cookie"):
-            return self.open(entry, plan, ANONYMOUS, added)
+            return self.admit(entry, plan, ANONYMOUS, added)
         outcome = self._sessions.peek(entry.request)
         if outcome is None:
-            return self._unasked_later(entry, plan, to.owners, added)
+            return self._admit_anonymous_later(entry, plan, to.owners, added)
         owned = to.owners.of(entry.request, _owner(outcome))
-        return self.open(entry, plan, ANONYMOUS, added, owned)
+        return self.admit(entry, plan, ANONYMOUS, added, owned)
 
-    async def _unasked_later(
+    async def _admit_anonymous_later(
         self, entry: Entry, plan: RoutePlan, owners: CookieOwners, added: FieldList
     ) -> Verdict:
         try:
             owner = _owner(await self._sessions.look_up(entry.request))
         except GatewayError:
-            # Public is public though the store is down; cookies that have an owner are withheld.
+            # A public route stays public while the store is down; cookies with an owner are held
+            # back, since the owner is unknown.
             owner = None
         owned = owners.of(entry.request, owner)
-        verdict = self.open(entry, plan, ANONYMOUS, added, owned)
+        verdict = self.admit(entry, plan, ANONYMOUS, added, owned)
         return await verdict if isinstance(verdict, Awaitable) else verdict
 
-    def open(
+    def admit(
         self,
         entry: Entry,
         plan: RoutePlan,
@@ -90,7 +93,7 @@ class Passage:
         added: FieldList = (),
         owned: OwnedCookies | None = None,
     ) -> Verdict | Awaitable[Verdict]:
-        """Let a request of `identity` through; the client gets `added` with the answer."""
+        """Admit a request of `identity`; the client gets `added` with the answer."""
         to, request = plan.to, entry.request
         if to is None:
             raise InternalError("a route without an upstream")
@@ -112,10 +115,10 @@ class Passage:
         added: FieldList,
         owned: OwnedCookies | None,
     ) -> Verdict:
-        """The app signs its user out: so does the gateway, and then the app is told.
+        """Sign the user out of the gateway too, then send the app its own request to sign out.
 
-        What the app answers leads through the provider's live session straight back in, so a
-        browser goes elsewhere, with the app's cookies.
+        The app's answer would lead through the provider's live session straight back in, so a
+        browser is sent elsewhere, with the cookies that the app sets.
         """
         request, sessions = entry.request, self._sessions
         who = await self._who_signs_out(entry, identity)
@@ -125,15 +128,19 @@ class Passage:
             if ended is not None and to.logout_then != "app" and request.is_navigation:
                 instead = await sessions.leave(request, ended, to.logout_then == "provider")
             added = (sessions.clear(request), *sessions.signed_out(request, who))
-            # What the app sets now is still for whoever signs out, and goes with the rest.
+            # Cookies in the app's answer still belong to the user who signs out, and are cleared
+            # with that user's others.
             owned = None if to.owners is None else to.owners.of(request, who)
         elif owned is None and to.owners is not None:
             owned = to.owners.of(request, identity)
         return self._outbound(entry, to, identity, added, owned, instead)
 
     async def _who_signs_out(self, entry: Entry, identity: Identity) -> Identity:
-        """Whose session ends: on a public route, where nobody was asked, the cookie tells."""
-        upgrade = entry.of is not None and bool(entry.of.upgrade)
+        """The identity whose session ends: on a public route, the session cookie's.
+
+        Not for a page of another site, which could sign its visitors out.
+        """
+        upgrade = entry.framing is not None and bool(entry.framing.upgrade)
         if not identity.is_anonymous:
             return identity
         if is_cross_site(entry.request, self._origins, upgrade=upgrade):
@@ -149,12 +156,12 @@ class Passage:
         owned: OwnedCookies | None,
         instead: Response | None = None,
     ) -> Outbound:
-        request, of = entry.request, entry.of
-        if of is None:
+        request, framing = entry.request, entry.framing
+        if framing is None:
             raise InternalError("bytes that are no request were let through")
         head = to.head(
             request,
-            of,
+            framing,
             proxy=entry.peer if entry.trusted else None,
             owned=owned,
             identity=to.identity.lines(identity, request.received_at),
@@ -165,7 +172,7 @@ class Passage:
             upstream=to.upstream,
             method=request.method,
             head=head,
-            of=of,
+            framing=framing,
             repeatable=request.method in _REPEATABLE,
             trailers=to.fields.trailers,
             owned=owned,
@@ -185,7 +192,7 @@ def _hold_back(entry: Entry, wait_s: float, added: FieldList) -> Answer:
 
 
 def _owner(outcome: Outcome) -> Identity | None:
-    """Whose session it is: nobody's where there is none or it is over; None where in doubt."""
+    """The session's identity: anonymous if there is no session or it is over; None in doubt."""
     if isinstance(outcome, Authenticated):
         return outcome.identity
     return None if isinstance(outcome, Rejected) and not outcome.lapsed else ANONYMOUS

@@ -12,7 +12,7 @@ from gateway.authz.facts import Facts
 from gateway.message.response import FieldList
 from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
 from gateway.mutate.templates import is_sendable
-from gateway.pipeline.admit import Passage, SessionTools
+from gateway.pipeline.admit import Admitter, SessionTools
 from gateway.pipeline.kept_form import sign_in_first
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import Answer, Verdict
@@ -32,12 +32,12 @@ class Decisions:
 
     def __init__(
         self,
-        passage: Passage,
+        admitter: Admitter,
         sessions: SessionTools,
         metrics: Metrics,
         origins: frozenset[bytes],
     ) -> None:
-        self._passage = passage
+        self._admitter = admitter
         self._sessions = sessions
         self._metrics = metrics
         self._origins = origins
@@ -52,7 +52,7 @@ class Decisions:
             return Deny("user-unusable")
         if not is_good_for(identity, plan.route):
             return Deny("key-not-for-route")
-        upgrade = entry.of is not None and bool(entry.of.upgrade)
+        upgrade = entry.framing is not None and bool(entry.framing.upgrade)
         if identity.credential == "session" and is_cross_site(
             entry.request, self._origins, upgrade=upgrade
         ):
@@ -106,7 +106,7 @@ class Decisions:
         match decision:
             case Allow():
                 entry.decide("allow", decision.reason)
-                return self._passage.open(entry, plan, identity, added)
+                return self._admitter.admit(entry, plan, identity, added)
             case Deny():
                 return deny(entry, decision, plan.admission)
             case SignIn(reason=reason):

@@ -9,7 +9,7 @@ from gateway.authz.foreign import decide_foreign
 from gateway.message.request import Request
 from gateway.message.response import FieldList
 from gateway.model import ANONYMOUS, Deny
-from gateway.pipeline.admit import Passage, SessionTools
+from gateway.pipeline.admit import Admitter, SessionTools
 from gateway.pipeline.decisions import Decisions, deny
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import VERDICTS, Verdict
@@ -19,9 +19,9 @@ from gateway.record.audit import Entry
 class ForeignCredentials:
     """See the module."""
 
-    def __init__(self, decisions: Decisions, passage: Passage, sessions: SessionTools) -> None:
+    def __init__(self, decisions: Decisions, admitter: Admitter, sessions: SessionTools) -> None:
         self._decisions = decisions
-        self._passage = passage
+        self._admitter = admitter
         self._sessions = sessions
 
     def begin(self, entry: Entry, plan: RoutePlan, own: Request) -> Verdict | Awaitable[Verdict]:
@@ -39,7 +39,7 @@ class ForeignCredentials:
     def _judge(
         self, entry: Entry, plan: RoutePlan, own: Request, outcome: Outcome
     ) -> Verdict | Awaitable[Verdict]:
-        """Let the request on without identity, unless what is ours in it is bad."""
+        """Admit the request without identity, unless a credential of the gateway's in it is bad."""
         request = entry.request
         cleared: FieldList = ()
         if isinstance(outcome, Authenticated):
@@ -58,7 +58,7 @@ class ForeignCredentials:
             return deny(entry, decision, plan.admission)
         entry.decide("allow", decision.reason)
         kept = plan.less_authorization() if own.fields.has(AUTHORIZATION) else plan
-        return self._passage.unasked(entry, kept, cleared)
+        return self._admitter.admit_anonymous(entry, kept, cleared)
 
 
 def own_part(plan: RoutePlan, request: Request) -> Request | None:

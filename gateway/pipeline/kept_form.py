@@ -34,7 +34,7 @@ def sign_in_first(
 
     What a page of another site had the browser send is refused: nobody typed it here.
     """
-    request, of = entry.request, entry.of
+    request, framing = entry.request, entry.framing
     if request.method != "POST" or not request.is_navigation:
         return Answer(refuse())
     if "session" not in admission.credentials:
@@ -42,7 +42,7 @@ def sign_in_first(
     if is_cross_site(request, origins, upgrade=False):
         entry.decide("deny", "cross-site")
         return Answer(responses.problem(request, 403, "cross-site"))
-    if of is None or not 0 <= of.length <= MAX_KEPT_BYTES:
+    if framing is None or not 0 <= framing.length <= MAX_KEPT_BYTES:
         return Answer(refuse(form=LOST))
     return Serve(partial(_with_form, refuse))
 

@@ -37,10 +37,10 @@ from gateway.message.request import Request
 from gateway.message.request_head import RequestHead
 from gateway.message.response import Response
 from gateway.model import ANONYMOUS, Allow, Deny
-from gateway.pipeline.admit import Passage, SessionTools
+from gateway.pipeline.admit import Admitter, SessionTools
 from gateway.pipeline.decisions import Decisions, deny, is_good_for
 from gateway.pipeline.foreign import ForeignCredentials, own_part
-from gateway.pipeline.read import Hosts, Intake
+from gateway.pipeline.read import Hosts, RequestReader
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import VERDICTS, Answer, Handler, Serve, Verdict
 from gateway.record.audit import AuditWriter, Entry, Lines
@@ -99,23 +99,23 @@ class Pipeline:
         origins = frozenset(url.encode() for url in hosts.public_urls.values())
         self._tools = tools
         self._well_known = tools.well_known
-        self._intake = Intake(hosts, trusted, tools.new_request_id, tools.monotonic)
-        self._passage = Passage(tools.sessions, origins, tools.new_trace)
-        self._decisions = Decisions(self._passage, tools.sessions, tools.metrics, origins)
-        self._foreign = ForeignCredentials(self._decisions, self._passage, tools.sessions)
+        self._reader = RequestReader(hosts, trusted, tools.new_request_id, tools.monotonic)
+        self._admitter = Admitter(tools.sessions, origins, tools.new_trace)
+        self._decisions = Decisions(self._admitter, tools.sessions, tools.metrics, origins)
+        self._foreign = ForeignCredentials(self._decisions, self._admitter, tools.sessions)
         self._metrics = tools.metrics
         self._monotonic = tools.monotonic
         self._lines = Lines()
         self._routes: dict[tuple[str, str, str], Route | None] = {}
 
     def read(self, head: RequestHead, peer: str, now: float) -> Entry:
-        """See Decide."""
-        return self._intake.read(head, peer, now)
+        """See RequestHandler."""
+        return self._reader.read(head, peer, now)
 
-    # Decide.
+    # Judge and decide.
 
     def begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
-        """See Decide."""
+        """See RequestHandler."""
         try:
             verdict = self._begin(entry)
         except Exception as error:  # noqa: BLE001 - whatever fails in a decision, it is a deny
@@ -153,12 +153,12 @@ class Pipeline:
         request = entry.request
         if plan.access.word == "public":
             entry.decide("allow", "public")
-            return self._passage.unasked(entry, plan)
+            return self._admitter.admit_anonymous(entry, plan)
         if not plan.access.looks_at_credentials or plan.access.word == "sign_in":
             return self._decisions.authorize(entry, plan, ANONYMOUS)
         if self._passes_preflight(plan, request):
             entry.decide("allow", "preflight")
-            return self._passage.unasked(entry, plan)
+            return self._admitter.admit_anonymous(entry, plan)
         outcome = recall_all(request, plan.authenticators, plan.guarded)
         if outcome is None:
             return self._ask(entry, plan)
@@ -261,14 +261,14 @@ class Pipeline:
     # Answer and record.
 
     async def serve(self, entry: Entry, serve: Serve, body: bytes) -> Response:
-        """See Decide."""
+        """See RequestHandler."""
         try:
             return await serve.handler(entry.request, body)
         except Exception as error:  # noqa: BLE001 - one request's failure ends no other
             return self._failed(entry, error)
 
     def refuse(self, entry: Entry, error: GatewayError) -> Response:
-        """See Decide."""
+        """See RequestHandler."""
         _log.info("%s: %s: %s", entry.request.request_id, error.reason, error)
         entry.note(error)
         return responses.for_error(entry.request, error, fields=error.fields)
@@ -282,12 +282,12 @@ class Pipeline:
     def refuse_early(
         self, error: GatewayError, peer: str, now: float, sent: bytes
     ) -> tuple[Entry, Response]:
-        """See Decide."""
-        entry = self._intake.nothing(peer, now, sent)
+        """See RequestHandler."""
+        entry = self._reader.nothing(peer, now, sent)
         return entry, self.refuse(entry, error)
 
     def finish(self, entry: Entry, status: int, upstream: str | None, upstream_s: float) -> None:
-        """See Decide."""
+        """See RequestHandler."""
         if entry.recorded:
             return
         entry.recorded = True

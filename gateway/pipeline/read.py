@@ -21,8 +21,8 @@ class Hosts:
     first: str
 
 
-class Intake:
-    """Reads requests, as the peers that are trusted tell them and all others send them."""
+class RequestReader:
+    """Reads requests; takes client, host and request id from the fields of trusted proxies only."""
 
     def __init__(
         self,
@@ -38,25 +38,25 @@ class Intake:
         self._monotonic = monotonic
 
     def read(self, head: RequestHead, peer: str, now: float) -> Entry:
-        """The request that `head` makes, with the record of what becomes of it.
+        """The request of `head`, with the entry that records its outcome.
 
         Raises:
-            MalformedRequestError, AmbiguousPathError: The head is none that could be routed.
+            MalformedRequestError, AmbiguousPathError: The request cannot be routed.
         """
-        of = head.of
+        framing = head.framing
         trusted = bool(self._trusted) and forwarded.is_trusted(peer, self._trusted)
-        host, raw = of.host, head.target
+        host, raw = framing.host, head.target
         if not raw.startswith(b"/"):
             host, raw = _from_absolute_form(host, raw)
         client, request_id = peer, None
         if trusted:
-            client = forwarded.client_address(peer, of.fields, self._trusted)
-            request_id = forwarded.request_id_of(of.fields)
-            host = forwarded.forwarded_host(of.fields, host)
+            client = forwarded.client_address(peer, framing.fields, self._trusted)
+            request_id = forwarded.request_id_of(framing.fields)
+            host = forwarded.forwarded_host(framing.fields, host)
         request = Request(
             method=head.method,
             target=parse_target(raw),
-            fields=of.fields,
+            fields=framing.fields,
             host=host,
             public_url=self._public_urls.get(host, self._first_url),
             client=client,
@@ -64,10 +64,10 @@ class Intake:
             received_at=now,
             http_1_0=head.http_1_0,
         )
-        return Entry(request, of, peer=peer, trusted=trusted, began_at=self._monotonic())
+        return Entry(request, framing, peer=peer, trusted=trusted, began_at=self._monotonic())
 
     def nothing(self, peer: str, now: float, sent: bytes) -> Entry:
-        """The record of the bytes `sent`, which never became a request."""
+        """The entry for the bytes `sent`, which never became a request."""
         method, fields = glimpse(sent)
         request = Request(
             method=method,

@@ -9,7 +9,7 @@ from gateway.authz.access import Access
 from gateway.forward.upstream import Upstream
 from gateway.limits import RateLimiter
 from gateway.message.request import Request
-from gateway.message.request_head import RequestFields
+from gateway.message.request_head import RequestFraming
 from gateway.mutate.cookies import MARK, OwnNames, cookies_to_app
 from gateway.mutate.identity import IdentityFields
 from gateway.mutate.outbound import (
@@ -61,7 +61,7 @@ class UpstreamPlan:
     def head(
         self,
         request: Request,
-        of: RequestFields,
+        framing: RequestFraming,
         *,
         proxy: str | None,
         owned: OwnedCookies | None,
@@ -76,14 +76,14 @@ class UpstreamPlan:
         """
         # Most of it follows from the client's fields and address, which come again and again;
         # the last address alone is remembered, for there is no end of them.
-        derived = of.fields.derived
+        derived = framing.fields.derived
         rules = self.fields_by_token if by_token else self.fields
         key, asked = (rules, _STEADY), (request.client, request.host, proxy)
         kept: tuple[tuple[str, str, str | None], bytes, bytes] | None = derived.get(key)
         if kept is not None and kept[0] == asked:
             start, end = kept[1], kept[2]
         else:
-            start, end, may_keep = self._steady_parts(request, of, rules, proxy, owned)
+            start, end, may_keep = self._steady_parts(request, framing, rules, proxy, owned)
             if may_keep:
                 derived[key] = asked, start, end
         method = request.method.encode()
@@ -92,13 +92,13 @@ class UpstreamPlan:
     def _steady_parts(
         self,
         request: Request,
-        of: RequestFields,
+        framing: RequestFraming,
         rules: FieldRules,
         proxy: str | None,
         owned: OwnedCookies | None,
     ) -> tuple[bytes, bytes, bool]:
         """They, and whether they follow from the fields, the client's address and its proxy's."""
-        sent = of.fields.all(b"cookie")
+        sent = framing.fields.all(b"cookie")
         has_owners = any(MARK in field for field in sent)
         tags = owned.tags if has_owners and owned is not None else None
         cookies = cookies_to_app(sent, self.own_cookies, tags) if sent else b""
@@ -107,8 +107,8 @@ class UpstreamPlan:
         else:
             hops = forwarded_lines_behind(request, proxy)
         host = request.host.encode() if self.host is None else self.host
-        start = steady_start(of, host=host, forwarded=hops)
-        end = steady_end(of, rules=rules, cookies=cookies)
+        start = steady_start(framing, host=host, forwarded=hops)
+        end = steady_end(framing, rules=rules, cookies=cookies)
         return start, end, not has_owners
 
 

@@ -1,4 +1,4 @@
-"""What is to be done with a request, as the pipeline says to the connection it came on."""
+"""Verdicts: what the pipeline has the server do with a request."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -30,25 +30,25 @@ class Serve:
 
 # An Outbound goes upstream.
 Verdict = Answer | Serve | Outbound
-# For `isinstance`, which is faster with a tuple than with a union.
+# For `isinstance`.
 VERDICTS = (Answer, Serve, Outbound)
 
 
-class Decide(Protocol):
+class RequestHandler(Protocol):
     """The pipeline, as a connection sees it."""
 
     def read(self, head: RequestHead, peer: str, now: float) -> Entry:
-        """The request that `head` makes, with the record of what becomes of it.
+        """The request of `head`, with the entry that records its outcome.
 
         Raises:
-            GatewayError: The head is none that could be routed.
+            GatewayError: The request cannot be routed.
         """
 
     def begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
-        """What to do; awaitable only where a store or provider must be asked.  Never raises."""
+        """What to do; awaitable only if a store or provider must be asked.  Never raises."""
 
     def refuse(self, entry: Entry, error: GatewayError) -> Response:
-        """The answer to a request that failed after it was let through."""
+        """The answer to a request that failed after it was admitted."""
 
     def refuse_early(
         self, error: GatewayError, peer: str, now: float, sent: bytes
@@ -59,4 +59,7 @@ class Decide(Protocol):
         """The answer of one of the gateway's own endpoints.  Never raises."""
 
     def finish(self, entry: Entry, status: int, upstream: str | None, upstream_s: float) -> None:
-        """Record what became of the request; `upstream` is None where none was asked."""
+        """Record the outcome of the request; `upstream` is None if none was asked.
+
+        `upstream_s` is how long the upstream took, in seconds.
+        """

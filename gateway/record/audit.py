@@ -14,7 +14,7 @@ import orjson
 
 from gateway.errors import GatewayError
 from gateway.message.request import Request
-from gateway.message.request_head import RequestFields
+from gateway.message.request_head import RequestFraming
 from gateway.model import ANONYMOUS, Identity
 
 # What JSON need not escape and readers take for the end of a line, or terminals for a command.
@@ -30,7 +30,7 @@ class Entry:
     """What has been learnt about one request; each stage fills in its part.
 
     Attributes:
-        of: What the request's fields say; None for bytes that never became a request.
+        framing: As read from the request's fields; None for bytes that never became a request.
         peer: Address at the other end of the connection.
         trusted: Whether `peer` is a trusted proxy.
         route: Name of the route; None where none matched.
@@ -42,8 +42,8 @@ class Entry:
     __slots__ = (
         "began_at",
         "decision",
+        "framing",
         "identity",
-        "of",
         "peer",
         "reason",
         "recorded",
@@ -55,14 +55,14 @@ class Entry:
     def __init__(
         self,
         request: Request,
-        of: RequestFields | None,
+        framing: RequestFraming | None,
         *,
         peer: str,
         trusted: bool,
         began_at: float,
     ) -> None:
         self.request = request
-        self.of = of
+        self.framing = framing
         self.peer = peer
         self.trusted = trusted
         self.began_at = began_at

@@ -70,22 +70,22 @@ class Admin:
         }
 
     def read(self, head: RequestHead, peer: str, now: float) -> Entry:
-        """See Decide."""
+        """See RequestHandler."""
         request = Request(
             method=head.method,
             target=parse_target(head.target),
-            fields=head.of.fields,
-            host=head.of.host,
+            fields=head.framing.fields,
+            host=head.framing.host,
             public_url="",
             client=peer,
             request_id="admin",
             received_at=now,
             http_1_0=head.http_1_0,
         )
-        return Entry(request, head.of, peer=peer, trusted=False, began_at=0.0)
+        return Entry(request, head.framing, peer=peer, trusted=False, began_at=0.0)
 
     def begin(self, entry: Entry) -> Verdict:
-        """See Decide."""
+        """See RequestHandler."""
         request = entry.request
         if not self._names.cover(request.host):
             hint = b"unknown host: name it in server.admin_hosts\n"
@@ -99,25 +99,25 @@ class Admin:
         return found
 
     async def serve(self, entry: Entry, serve: Serve, body: bytes) -> Response:
-        """See Decide."""
+        """See RequestHandler."""
         return await serve.handler(entry.request, body)
 
     def refuse(self, entry: Entry, error: GatewayError) -> Response:
-        """See Decide."""
+        """See RequestHandler."""
         del entry
         return Response(error.status, (_TEXT, _NO_STORE), f"{error.reason}\n".encode())
 
     def refuse_early(
         self, error: GatewayError, peer: str, now: float, sent: bytes
     ) -> tuple[Entry, Response]:
-        """See Decide."""
+        """See RequestHandler."""
         del sent
-        head = RequestHead("GET", b"/", http_1_0=False, of=_NO_FIELDS)
+        head = RequestHead("GET", b"/", http_1_0=False, framing=_NO_FIELDS)
         entry = self.read(head, peer, now)
         return entry, self.refuse(entry, error)
 
     def finish(self, entry: Entry, status: int, upstream: str | None, upstream_s: float) -> None:
-        """See Decide.  Asking how the gateway fares is no decision."""
+        """See RequestHandler.  Requests to the admin listener are not recorded."""
 
     async def _healthz(self, request: Request, body: bytes) -> Response:
         del request, body
@@ -180,4 +180,4 @@ def _no_fields() -> "RequestHead":
     return parse_request_head(b"GET / HTTP/1.0\r\n")
 
 
-_NO_FIELDS = _no_fields().of
+_NO_FIELDS = _no_fields().framing

@@ -16,7 +16,7 @@ from gateway.message.fields import Field
 from gateway.message.response import Response
 from gateway.record.audit import Entry
 from gateway.server.front import Front
-from gateway.server.line import Line
+from gateway.server.transport import ClientTransport
 from gateway.server.writer import response_bytes
 
 
@@ -30,12 +30,12 @@ class Sink(Protocol):
         """The body is whole."""
 
 
-class AnswerSide(Line):
+class AnswerSide(ClientTransport):
     """See the module.
 
-    Its state: `_buffer` is what came and was not read yet; `_entry` is the request under way;
-    `_body` reads what is left of that request's body; `_sink` takes it, once there is one;
-    `_exchange` is the talk with the upstream; `_spent` is the work done in this turn.
+    Its state: `_buffer` holds bytes that came and were not read yet; `_entry` is the request under
+    way; `_body` reads the rest of that request's body; `_sink` takes it, once there is one;
+    `_exchange` is the exchange with the upstream; `_spent` is the work done in this turn.
     """
 
     __slots__ = (
@@ -89,15 +89,15 @@ class AnswerSide(Line):
             else:
                 self._close()
         else:
-            # Signed out here is signed out, whether or not the app could be told.
+            # The session has ended here already, whether or not the app got its request.
             self._fail(error, None if self._outbound is None else self._outbound.instead)
 
     def response_replaced(self, cookies: list[bytes]) -> None:
         """See Client."""
         instead = None if self._outbound is None else self._outbound.instead
         if instead is not None:
-            # What would not go on as it is does not: less its invisible characters, the name of a
-            # cookie may be that of the gateway's.  The gateway's own come last, and so count.
+            # A value with invisible characters is dropped: without them, the name of the cookie
+            # may be the gateway's.  The gateway's own cookies come last, and so win.
             texts = [value.decode("utf-8", "surrogateescape") for value in cookies]
             fields = tuple([("Set-Cookie", text) for text in texts if text.isprintable()])
             self._answer(Response(instead.status, fields + instead.fields, instead.body))
@@ -205,6 +205,6 @@ class AnswerSide(Line):
         task.add_done_callback(self._task_done)
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
-        # The front logs it; a client is never left waiting for what will not come.
+        # The front logs the failure; the client must not wait for an answer that will not come.
         if not task.cancelled() and task.exception() is not None:
             self._transport.abort()

@@ -8,7 +8,7 @@ from email.utils import formatdate
 from typing import Any, Protocol
 
 from gateway.forward.upstream import Upstream
-from gateway.pipeline.verdict import Decide
+from gateway.pipeline.verdict import RequestHandler
 from gateway.server.memory import give_back
 from gateway.server.tunnels import Tunnels
 from gateway.storage.store import Clock
@@ -65,7 +65,11 @@ class Front:
     """
 
     def __init__(
-        self, pipeline: Decide, limits: ClientLimits, upstreams: list[Upstream], clock: Clock
+        self,
+        pipeline: RequestHandler,
+        limits: ClientLimits,
+        upstreams: list[Upstream],
+        clock: Clock,
     ) -> None:
         self.pipeline = pipeline
         self.limits = limits
@@ -102,7 +106,9 @@ class Front:
         """Whether there are so many that not even a refusal can be waited for."""
         return 0 < self.limits.connections + _TURNED_AWAY < len(self._connections)
 
-    def change(self, pipeline: Decide, limits: ClientLimits, upstreams: Sequence[Upstream]) -> None:
+    def change(
+        self, pipeline: RequestHandler, limits: ClientLimits, upstreams: Sequence[Upstream]
+    ) -> None:
         """Serve by another configuration; what is under way ends under the old one."""
         for upstream in self._upstreams:
             upstream.retire()

@@ -8,7 +8,7 @@ from gateway.errors import (
 )
 from gateway.message.request_head import (
     REMEMBERED_BYTES,
-    RequestFields,
+    RequestFraming,
     RequestHead,
     parse_request_head,
     parse_request_line,
@@ -19,44 +19,45 @@ from gateway.message.request_head import (
 class Heads:
     """Reads the heads of one client, who on a kept connection mostly repeats its fields.
 
-    Its state: `_fields` is what the last head had from the end of its request line to its own
-    end; `_of` is what it says in HTTP/1.0 or not (`_http_1_0`); None where it is not remembered.
+    Its state: `_fields` are the bytes of the last head from the end of its request line to its own
+    end; `_framing` is how they were read, in HTTP/1.0 or not (`_http_1_0`), or None if they are not
+    remembered.
     """
 
-    __slots__ = ("_fields", "_http_1_0", "_of")
+    __slots__ = ("_fields", "_framing", "_http_1_0")
 
     def __init__(self) -> None:
         self._fields = b""
         self._http_1_0 = False
-        self._of: RequestFields | None = None
+        self._framing: RequestFraming | None = None
 
     def next(
         self, buffer: bytes, max_bytes: int, max_fields: int
     ) -> tuple[RequestHead | None, bytes]:
         """The head that `buffer` begins with, and what follows; None while it is not complete.
 
-        A limit of 0 is none.
+        A limit of 0 means no limit.
 
         Raises:
             TargetTooLongError: The request line is longer than `max_bytes`.
-            HeadTooLargeError: The head is, or it has more than `max_fields`.
-            MalformedRequestError: It is none, or no head will ever come of these bytes.
+            HeadTooLargeError: The head is longer, or has more than `max_fields` fields.
+            MalformedRequestError: The head is malformed, or these bytes cannot become one.
         """
-        of = self._of
-        if of is not None:
-            # The first line break of both is before `fields`, and the first empty line at its
-            # end: so the head is this line with these fields, however it is read.
+        framing = self._framing
+        if framing is not None:
+            # The first line break of `buffer` is where `_fields` begins, and the first empty line
+            # where it ends: a full read would give this request line with the same fields.
             at = buffer.find(b"\r\n")
             end = at + len(self._fields)
             if at > 0 and buffer.startswith(self._fields, at) and not 0 < max_bytes < end - 4:
                 method, target, http_1_0 = parse_request_line(buffer[:at])
                 if http_1_0 == self._http_1_0:
-                    return RequestHead(method, target, http_1_0, of), buffer[end:]
+                    return RequestHead(method, target, http_1_0, framing), buffer[end:]
         return self._read(buffer, max_bytes, max_fields)
 
     def forget(self) -> None:
-        """Hold no memory for a client that asks for nothing."""
-        self._of = None
+        """Forget the last fields, so that an idle client holds no memory."""
+        self._framing = None
         self._fields = b""
 
     def _read(
@@ -81,7 +82,7 @@ class Heads:
         if len(fields) > REMEMBERED_BYTES:
             self.forget()
         else:
-            self._fields, self._http_1_0, self._of = fields, head.http_1_0, head.of
+            self._fields, self._http_1_0, self._framing = fields, head.http_1_0, head.framing
 
 
 def _too_large(buffer: bytes, max_bytes: int) -> GatewayError:

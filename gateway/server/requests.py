@@ -1,4 +1,4 @@
-"""The way of a request: its head is read and judged, its body flows to where it is wanted.
+"""Requests: reads each head, has the pipeline judge it, and streams the body to the verdict's end.
 
     head -> pipeline -> Answer   written at once
                      -> Serve    the gateway's own endpoint; its small body is gathered first
@@ -32,8 +32,8 @@ from gateway.server.heads import Heads
 # The forms of the gateway's own endpoints are smaller by far.
 _OWN_BODY_BYTES = 65536
 # How much work is done for a client before all others have a turn: some milliseconds.  A chunk of a
-# body, a field and 32 bytes of a head are 1 each, a request is 32 more, and each further reading of
-# its path is 16.
+# body, a field and 32 bytes of a head count 1 each, a request 32 more, and each further reading of
+# its path 16.
 _TURN, _REQUEST, _HEAD_BYTES, _READING = 1024, 32, 32, 16
 _UNLIMITED = 1 << 62
 
@@ -76,7 +76,7 @@ class RequestSide(AnswerSide):
             self._close()
 
     def _go_on(self) -> None:
-        """See Line."""
+        """See ClientTransport."""
         self._spent = 0
         if self._abort_at:
             return
@@ -102,7 +102,7 @@ class RequestSide(AnswerSide):
         if head is None:
             return False
         head_bytes = len(sent) - len(self._buffer)
-        self._spent += _REQUEST + len(head.of.fields.items) + head_bytes // _HEAD_BYTES
+        self._spent += _REQUEST + len(head.framing.fields.items) + head_bytes // _HEAD_BYTES
         try:
             self._begin(head)
         except GatewayError:
@@ -111,10 +111,12 @@ class RequestSide(AnswerSide):
         return True
 
     def _begin(self, head: RequestHead) -> None:
-        front, of = self._front, head.of
+        front, framing = self._front, head.framing
         self._first = False
         self.http_1_0 = head.http_1_0
-        if b"close" in of.connection or (head.http_1_0 and b"keep-alive" not in of.connection):
+        if b"close" in framing.connection or (
+            head.http_1_0 and b"keep-alive" not in framing.connection
+        ):
             self._closing = True
         elif head.method == "CONNECT":
             # RFC 9110, section 9.3.6: what follows is no body, so that a proxy in front that shares
@@ -122,12 +124,12 @@ class RequestSide(AnswerSide):
             self._closing = True
         self._entry = entry = front.pipeline.read(head, self._peer, front.clock())
         self._spent += _READING * (len(entry.request.target.readings) - 1)
-        if of.length:
-            self._body = body_reader(of.length)
+        if framing.length:
+            self._body = body_reader(framing.length)
         if self._body is not None:
             self._body_bytes_left = front.limits.body_bytes or _UNLIMITED
-            if of.length > self._body_bytes_left:
-                self._fail(BodyTooLargeError(f"a body of {of.length} bytes"))
+            if framing.length > self._body_bytes_left:
+                self._fail(BodyTooLargeError(f"a body of {framing.length} bytes"))
                 return
         verdict = front.pipeline.begin(entry)
         if isinstance(verdict, Outbound):
@@ -153,7 +155,7 @@ class RequestSide(AnswerSide):
         self._outbound = outbound
         self._exchange = exchange = Exchange(self, outbound, self._front)
         connection = outbound.upstream.take(
-            exchange, look_first=not outbound.repeatable or outbound.of.length != 0
+            exchange, look_first=not outbound.repeatable or outbound.framing.length != 0
         )
         if connection is None:
             self._run(self._connect(exchange, outbound))
@@ -174,7 +176,7 @@ class RequestSide(AnswerSide):
         self._attach(exchange)
 
     def _attach(self, sink: Sink) -> None:
-        """Let the body flow into `sink`."""
+        """Stream the body into `sink`, beginning with what is here already."""
         self._sink = sink
         # First, since taking the body may pause it again.
         if self._paused:
@@ -215,7 +217,7 @@ class RequestSide(AnswerSide):
                 self._fail(HeadTooLargeError(f"more than {most} trailer fields"))
                 return
             if outbound is not None and body.trailers:
-                trailers = outbound.trailers(body.trailers, outbound.of)
+                trailers = outbound.trailers(body.trailers, outbound.framing)
             sink.end_body(trailers)
         elif rest or self._spent >= _TURN:
             self._buffer = rest
@@ -228,7 +230,7 @@ class RequestSide(AnswerSide):
         if self._body is None:
             self._run(self._serve(serve, b""))
             return
-        if entry is not None and entry.of is not None and entry.of.expects_continue:
+        if entry is not None and entry.framing is not None and entry.framing.expects_continue:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         self._attach(Gathering(lambda body: self._run(self._serve(serve, body))))
 

@@ -24,7 +24,7 @@ def test_a_request_is_read_as_it_was_sent():
     head = get(b"X-a:  b\t\r\nx-A:\r\nCookie: c\xff\r\n", b"LOOK /%41?x HTTP/1.1")
 
     assert (head.method, head.target, head.http_1_0) == ("LOOK", b"/%41?x", False)
-    assert head.of.fields.items == (
+    assert head.framing.fields.items == (
         (b"Host", b"a.test"),
         (b"X-a", b"b"),
         (b"x-A", b""),
@@ -45,7 +45,7 @@ def test_a_request_is_read_as_it_was_sent():
     ],
 )
 def test_the_length_of_the_body_is_plain(fields, length):
-    assert get(fields).of.length == length
+    assert get(fields).framing.length == length
 
 
 @pytest.mark.parametrize(
@@ -62,14 +62,14 @@ def test_the_length_of_the_body_is_plain(fields, length):
     ],
 )
 def test_an_upgrade_is_one_when_connection_says_so(fields, upgrade):
-    assert get(fields).of.upgrade == upgrade
-    assert get(fields, b"GET / HTTP/1.0").of.upgrade == b""
+    assert get(fields).framing.upgrade == upgrade
+    assert get(fields, b"GET / HTTP/1.0").framing.upgrade == b""
 
 
 def test_http_1_0_knows_neither_expectations_nor_hosts():
-    assert get(b"Expect: 100-continue\r\n").of.expects_continue
-    assert not get(b"Expect: 100-continue\r\n", b"GET / HTTP/1.0").of.expects_continue
-    assert parse_request_head(b"GET / HTTP/1.0\r\n").of.host == ""
+    assert get(b"Expect: 100-continue\r\n").framing.expects_continue
+    assert not get(b"Expect: 100-continue\r\n", b"GET / HTTP/1.0").framing.expects_continue
+    assert parse_request_head(b"GET / HTTP/1.0\r\n").framing.host == ""
     with pytest.raises(MalformedRequestError):
         parse_request_head(b"GET / HTTP/1.1\r\n")
 
@@ -248,9 +248,9 @@ def check_request(raw):
     parser.feed_data(for_llhttp(raw))
 
     assert judge.complete
-    assert judge.fields == list(head.of.fields.items)
+    assert judge.fields == list(head.framing.fields.items)
     assert (judge.url, parser.get_method()) == (head.target, head.method.encode())
-    assert ends_as_told(parser, judge, head.of.length)
+    assert ends_as_told(parser, judge, head.framing.length)
     return True
 
 

@@ -22,7 +22,7 @@ GIVEN = "00-" + "a" * 32 + "-" + "b" * 16 + "-00"
 
 def fields_of(*lines):
     head = b"\r\n".join([b"POST / HTTP/1.1", b"Host: notes.example.com", *lines]) + b"\r\n"
-    return parse_request_head(head).of
+    return parse_request_head(head).framing
 
 
 def passed(*lines, removed=()):
@@ -181,15 +181,15 @@ def test_trailers_are_stripped_as_fields_are(field, passes):
 
 
 def test_a_head_is_put_together():
-    of = fields_of(b"Accept: */*", b"Content-Length: 5", b"Cookie: a=1")
+    framing = fields_of(b"Accept: */*", b"Content-Length: 5", b"Cookie: a=1")
 
-    assert steady_start(of, host=b"backend", forwarded=b"X-Forwarded-For: 192.0.2.7\r\n") == (
+    assert steady_start(framing, host=b"backend", forwarded=b"X-Forwarded-For: 192.0.2.7\r\n") == (
         b" HTTP/1.1\r\nHost: backend\r\nContent-Length: 5\r\nX-Forwarded-For: 192.0.2.7\r\n"
     )
-    assert steady_end(of, rules=FieldRules(), cookies=b"a=1") == (
+    assert steady_end(framing, rules=FieldRules(), cookies=b"a=1") == (
         b"Accept: */*\r\nCookie: a=1\r\n\r\n"
     )
-    assert steady_end(of, rules=FieldRules(), cookies=b"") == b"Accept: */*\r\n\r\n"
+    assert steady_end(framing, rules=FieldRules(), cookies=b"") == b"Accept: */*\r\n\r\n"
 
 
 @pytest.mark.parametrize(

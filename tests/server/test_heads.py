@@ -23,9 +23,9 @@ def told(head):
         head.method,
         head.target,
         head.http_1_0,
-        head.of.host,
-        head.of.length,
-        head.of.fields.items,
+        head.framing.host,
+        head.framing.length,
+        head.framing.fields.items,
     )
 
 
@@ -91,11 +91,11 @@ def test_what_is_too_long_is_not_kept(heads):
     first = heads.next(b"GET /one HTTP/1.1" + long, 0, 0)[0]
     second = heads.next(b"GET /two HTTP/1.1" + long, 0, 0)[0]
 
-    assert first.of is not second.of
-    assert parse_request_head(b"GET /two HTTP/1.1" + long[:-2]).of is not second.of
+    assert first.framing is not second.framing
+    assert parse_request_head(b"GET /two HTTP/1.1" + long[:-2]).framing is not second.framing
 
 
 def test_fields_that_come_again_are_the_same_object(heads):
     first = heads.next(FIRST, 0, 0)[0]
 
-    assert heads.next(b"GET /two HTTP/1.1" + FIELDS, 0, 0)[0].of is first.of
+    assert heads.next(b"GET /two HTTP/1.1" + FIELDS, 0, 0)[0].framing is first.framing

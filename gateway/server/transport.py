@@ -1,4 +1,4 @@
-"""The wire of one client's connection: flow control, and all the ways of ending it."""
+"""The transport of one client's connection: flow control, and every way of ending it."""
 
 import asyncio
 import socket
@@ -14,14 +14,14 @@ _LONGEST_LINGER_S = 30.0
 _FLUSH_S = 30.0
 
 
-class Line(asyncio.Protocol):
+class ClientTransport(asyncio.Protocol):
     """See the module.
 
-    Its state: `_closing` when the answer under way is the last one; `_abort_at`, once the
-    connection ends, when it is cut whatever the client does; `_since` when it last changed what
-    it does, in the front's time.  Nothing is read while the other side is full (`_paused`) or for
-    one round of the loop (`_resting`), and no request begins while the client does not read its
-    answers (`_choked`).
+    Its state: `_closing` is set when the answer under way is the last one; `_abort_at` is when an
+    ending connection is cut, whatever the client does, 0 before it ends; `_since` is when the
+    connection last changed what it waits for.  Both are in the front's time.  Nothing is read while
+    the upstream cannot take more (`_paused`), nor for one round of the loop after a turn's work
+    (`_resting`); no request begins while the client does not read its answers (`_choked`).
     """
 
     __slots__ = (
@@ -80,7 +80,7 @@ class Line(asyncio.Protocol):
                 self._transport.resume_reading()
 
     def _rest(self) -> None:
-        """Let all others have their turn before more is taken from this client."""
+        """Give the other connections a turn before more is read from this client."""
         if not self._resting and not self._transport.is_closing():
             self._resting = True
             if not self._paused:
@@ -115,12 +115,12 @@ class Line(asyncio.Protocol):
         self._transport.abort()
 
     def _close(self) -> None:
-        """Close, once the client has read what was written; it may not take for ever."""
+        """Close once the client has read what was written, or has had its time to."""
         self._abort_at = self._front.now
         self._transport.close()
 
     def _reset(self) -> None:
-        """Close so that the client cannot take it for the end of a body."""
+        """Close with a reset, so that the client cannot take the close for the end of a body."""
         # socket(7): SO_LINGER with zero seconds turns the close into a reset.
         connected = self._transport.get_extra_info("socket")
         if connected is not None:
@@ -128,7 +128,7 @@ class Line(asyncio.Protocol):
         self._transport.abort()
 
     def _linger(self) -> None:
-        """Send no more, and take what still comes for a while.
+        """Send no more, and drop what still comes for a while.
 
         A close while the client still sends resets the connection, and the answer is lost.
         """
@@ -141,11 +141,11 @@ class Line(asyncio.Protocol):
             self._transport.close()
 
     def _linger_on(self) -> None:
-        """Bytes came that nobody reads any more."""
+        """Wait longer for a client that still sends; its bytes are dropped."""
         self._abort_at = min(self._front.now + _LINGER_S, self._since + _LONGEST_LINGER_S)
 
     def _end_in_time(self, now: float) -> None:
-        """Cut the connection, which ends, if the client has had its time at loop time `now`."""
+        """Cut an ending connection if the client's time is over at loop time `now`."""
         flush_s = _FLUSH_S if self._transport.get_write_buffer_size() else 0.0
         if now >= self._abort_at + flush_s:
             self._transport.abort()

@@ -218,5 +218,7 @@ def _free_port(port: int) -> int:
             return int(probe.getsockname()[1])
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise DemoError(f"port {port} is taken: choose another with --port") from error
+            raise DemoError(
+                f"port {port} is taken: choose another with --port, or PORT= for make"
+            ) from error
         raise DemoError(f"cannot listen on port {port}: {error.strerror}") from error

@@ -19,7 +19,10 @@ def test_a_port_that_is_taken_is_a_clear_error() -> None:
         result = CliRunner().invoke(demo_command, ["--port", str(port)])
 
     assert result.exit_code == 1
-    assert result.output == f"Error: port {port} is taken: choose another with --port\n"
+    assert (
+        result.output
+        == f"Error: port {port} is taken: choose another with --port, or PORT= for make\n"
+    )
 
 
 def test_a_demo_that_is_killed_leaves_no_process_behind() -> None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gateway.credentials.keys import ApiKeys
     from gateway.settings.schema import Settings
 
-_COLUMNS = ("ID", "USER", "NAME", "SCOPES", "MADE", "RUNS OUT", "STATE", "LAST USED")
+_COLUMNS = ("ID", "USER", "NAME", "SCOPES", "ROUTES", "MADE", "RUNS OUT", "STATE", "LAST USED")
 
 _T = TypeVar("_T")
 
@@ -257,6 +257,7 @@ def _table(found: "Iterable[KeyRecord]", now: float) -> None:
                 _printable(record.owner.user),
                 _printable(record.name),
                 " ".join(record.scopes) or "-",
+                " ".join(record.routes) or "all",
                 _time(record.created_at),
                 _time(record.expires_at),
                 "expired" if now >= record.expires_at else "good",

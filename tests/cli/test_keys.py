@@ -108,6 +108,15 @@ def test_one_user_and_a_list_that_moves_no_cursor(command, store):
     assert len(rows) == 2
 
 
+def test_the_list_says_for_which_routes_a_key_is_good(command, store):
+    create(command, "--route", "everything")
+    create(command)
+
+    head, *rows = command("list").output.splitlines()
+    at = head.index("ROUTES")
+    assert sorted(row[at:].split()[0] for row in rows) == ["all", "everything"]
+
+
 @pytest.mark.parametrize(
     ("elapsed_s", "expired"), [(DAY_S - 1, False), (DAY_S, True), (DAY_S + 1, True)]
 )

@@ -18,7 +18,7 @@ from gateway.pages.reasons_tokens import TOKENS
 SECTIONS: Mapping[str, Mapping[str, Reason]] = MappingProxyType(
     {
         "Requests the gateway cannot serve": REQUESTS,
-        "Proving who is asking": ACCESS,
+        "Credentials": ACCESS,
         "Access rules": CONDITIONS,
         "Signing in": SIGN_IN,
         "Accounts, sessions and keys": ACCOUNTS,
@@ -43,8 +43,7 @@ def reason_for(name: str, status: int) -> Reason:
         status,
         HTTPStatus(status).phrase if status in _STATUSES else "Request refused",
         "The gateway did not let this request through.",
-        "If you think it should have, give the reason and the request id to whoever runs this"
-        " site.",
+        "If you think it should, send the reason and the request id to the operator of this site.",
         sign_in=status == HTTPStatus.UNAUTHORIZED,
     )
 
@@ -58,10 +57,10 @@ def _document_lines() -> Iterator[str]:
     yield "# Reasons"
     yield ""
     yield (
-        "Every answer the gateway gives in place of the app carries a `reason`: in the problem"
+        "Every response that the gateway gives in place of the app has a `reason`: in the problem"
         " document (`application/problem+json`, RFC 9457), on the error page, in the audit line"
-        " and as a metric label. Reasons are stable, so alerts and scripts may rely on them. The"
-        " status given here is the usual one."
+        " and as a metric label. Reasons are stable, so your alerts and scripts can rely on them."
+        " The status shown here is the usual one."
     )
     for heading, table in SECTIONS.items():
         yield ""

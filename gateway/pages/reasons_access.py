@@ -5,8 +5,8 @@ from types import MappingProxyType
 
 from gateway.pages.reason import Reason
 
-_ANOTHER = "Get a new token where this one came from, and send it in `Authorization: Bearer`."
-_ASK = "If you should have access, give the reason and the request id to whoever runs this site."
+_ANOTHER = "Get a new token from the same source, and send it in `Authorization: Bearer`."
+_ASK = "If you should have access, send the reason and the request id to the operator of this site."
 
 
 def _unmet(title: str, explanation: str) -> Reason:
@@ -18,7 +18,7 @@ def _step_up(explanation: str, status: int = 401) -> Reason:
         status,
         "Please confirm who you are",
         explanation,
-        "Sign in again; the provider will ask for what is missing.",
+        "Sign in again. The provider will ask for what is missing.",
         sign_in=True,
     )
 
@@ -28,30 +28,29 @@ ACCESS: Mapping[str, Reason] = MappingProxyType(
         "sign-in-required": Reason(
             401,
             "Sign-in required",
-            "This address is only for people and programs that have proven who they are.",
+            "This address requires a sign-in or another credential.",
             "Sign in, or send one of the credentials named in `WWW-Authenticate`.",
             sign_in=True,
         ),
         "user-unusable": Reason(
             403,
             "Your user name cannot be passed on",
-            "The user name that the provider gives begins or ends with a space, or holds a"
-            " character that is not shown.",
-            "Have whoever runs the provider change it, or have `providers.NAME.claims.user` name"
-            " another claim.",
+            "Your user name at the provider begins or ends with a space, or contains an invisible"
+            " character.",
+            "Change it at the provider, or set `providers.NAME.claims.user` to another claim.",
         ),
         "session-expired": Reason(
             401,
             "Your session has ended",
-            "The session is unknown here, was ended, or has run out.",
+            "The session has expired, was ended, or is unknown.",
             "Sign in again.",
             sign_in=True,
         ),
         "step-up-required": Reason(
             401,
             "Please confirm who you are",
-            "This address asks for a stronger or more recent sign-in than yours.",
-            "Sign in again; the provider will ask for what is missing.",
+            "This address requires a stronger or more recent sign-in.",
+            "Sign in again. The provider will ask for what is missing.",
             sign_in=True,
         ),
         "sign-in-requested": Reason(
@@ -70,7 +69,7 @@ ACCESS: Mapping[str, Reason] = MappingProxyType(
         "unknown-credential": Reason(
             401,
             "Unknown credential",
-            "The credential is of no kind, or of no issuer, that is taken here.",
+            "The gateway does not accept this kind of credential or its issuer here.",
             "Send one of the kinds named in `WWW-Authenticate`.",
         ),
         "conflicting-credentials": Reason(
@@ -82,8 +81,8 @@ ACCESS: Mapping[str, Reason] = MappingProxyType(
         "malformed-credential": Reason(
             401,
             "Malformed credential",
-            "The credential does not have the form its kind has.",
-            "Check that it was copied whole and is sent only once.",
+            "The credential does not have the form of its kind.",
+            "Check that it was copied completely and is sent only once.",
         ),
         "invalid-token": Reason(
             401,
@@ -91,11 +90,11 @@ ACCESS: Mapping[str, Reason] = MappingProxyType(
             "The token is not valid here: its signature, issuer, audience or lifetime is wrong.",
             _ANOTHER,
         ),
-        "token-expired": Reason(401, "Token expired", "The token has run out.", _ANOTHER),
+        "token-expired": Reason(401, "Token expired", "The token has expired.", _ANOTHER),
         "token-inactive": Reason(
             401,
             "Token no longer active",
-            "The provider says that this token is not, or no longer, good.",
+            "The provider says that this token is not valid, or no longer valid.",
             _ANOTHER,
         ),
         "not-an-access-token": Reason(
@@ -108,18 +107,18 @@ ACCESS: Mapping[str, Reason] = MappingProxyType(
             401,
             "Unknown API key",
             "No such API key exists, or it was revoked.",
-            "Make a new key on the account page.",
+            "Create a new key on the account page.",
         ),
         "key-expired": Reason(
             401,
             "API key expired",
-            "The API key has run out.",
-            "Make a new key on the account page.",
+            "The API key has expired.",
+            "Create a new key on the account page.",
         ),
         "key-not-for-route": Reason(
             403,
             "This API key is for other addresses",
-            "The key was made for certain routes, and this is none of them.",
+            "The key is limited to certain routes, and this is not one of them.",
             "Use another key.",
         ),
         "credential-throttled": Reason(
@@ -134,45 +133,48 @@ ACCESS: Mapping[str, Reason] = MappingProxyType(
 
 CONDITIONS: Mapping[str, Reason] = MappingProxyType(
     {
-        "not-allowed": _unmet("Not allowed", "None of this route's rules lets you in."),
-        "denied": _unmet("Not allowed", "Nobody may use this address."),
-        "denied-by-rule": _unmet("Not allowed", "One of this route's `deny` rules is about you."),
+        "not-allowed": _unmet(
+            "Not allowed", "None of the rules for this address gives you access."
+        ),
+        "denied": _unmet("Not allowed", "No one can use this address."),
+        "denied-by-rule": _unmet("Not allowed", "A `deny` rule for this address applies to you."),
         "user-not-allowed": _unmet("Not allowed", "This address is for other users."),
         "email-not-allowed": _unmet("Not allowed", "This address is for other e-mail addresses."),
         "email-domain-not-allowed": _unmet(
             "Not allowed", "This address is for verified e-mail addresses of other domains."
         ),
-        "group-missing": _unmet("Not allowed", "You are in none of the groups that may use this."),
-        "role-missing": _unmet("Not allowed", "You have none of the roles that may use this."),
+        "group-missing": _unmet("Not allowed", "You are not in a group with access."),
+        "role-missing": _unmet("Not allowed", "You do not have a role with access."),
         "scope-missing": _unmet(
-            "Not allowed", "Your token or key does not have the scope that is needed here."
+            "Not allowed", "Your token or key does not have a scope that is required here."
         ),
         "claim-missing": _unmet(
-            "Not allowed", "Your provider did not say something about you that is needed here."
+            "Not allowed", "Your provider did not send a claim that is required here."
         ),
         "claim-mismatch": _unmet(
-            "Not allowed", "Your provider says something else about you than is needed here."
+            "Not allowed",
+            "Your provider sent a claim with a different value than is required here.",
         ),
         "provider-not-allowed": _unmet(
             "Not allowed", "This address is for people who signed in at another provider."
         ),
         "credential-not-allowed": _unmet(
-            "Not allowed", "This address does not take the kind of credential you used."
+            "Not allowed", "This address does not accept the kind of credential you used."
         ),
-        "acr-not-allowed": _step_up("This address asks for a stronger sign-in than yours."),
-        "amr-missing": _step_up("This address asks for a means of sign-in that you did not use."),
+        "acr-not-allowed": _step_up("This address requires a stronger sign-in."),
+        "amr-missing": _step_up("This address requires a sign-in method that you did not use."),
         "sign-in-too-old": _step_up("You signed in too long ago for this.", 403),
         "ip-not-allowed": _unmet("Not allowed", "This address is not open to your network."),
-        "header-missing": _unmet("Not allowed", "A field that is needed here was not sent."),
+        "header-missing": _unmet("Not allowed", "A header field that is required here is missing."),
         "header-mismatch": _unmet(
-            "Not allowed", "A field was sent with another value than needed."
+            "Not allowed", "A header field has a different value than is required here."
         ),
         "fact-unreadable": _unmet(
             "Not allowed",
-            "Something the rules ask about you could not be read, and so counts against you.",
+            "The gateway could not read a fact about you that the rules need, so it refused you.",
         ),
         "decision-failed": _unmet(
-            "Not allowed", "The rules could not be decided, and so the request was refused."
+            "Not allowed", "The gateway could not evaluate the rules, so it refused access."
         ),
     }
 )

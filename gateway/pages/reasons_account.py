@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from gateway.pages.reason import Reason
 
-_ASK = "Ask whoever runs this site."
+_ASK = "Ask the operator of this site."
 
 ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
     {
@@ -13,50 +13,50 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
         "not-invited": Reason(
             403,
             "By invitation only",
-            "You have proven who you are, but nobody has invited this identity.",
+            "You are signed in, but this identity has not been invited.",
             _ASK,
         ),
         "user-taken": Reason(
             403,
             "This user name belongs to another account",
-            "Another account already goes by the user name your provider gives you.",
+            "Another account already has your user name.",
             _ASK + " `gatepost accounts link` joins two identities into one account.",
         ),
         "unknown-session": Reason(
             404,
             "No such session",
-            "You have no session of this id; it may have ended already.",
-            "Look at the account page for those there are.",
+            "You have no session with this id. It may have ended already.",
+            "See the account page for a list.",
         ),
         "no-such-key": Reason(
             404,
             "No such API key",
-            "You have no API key of this id; it may have been revoked already.",
-            "Look at the account page for those there are.",
+            "You have no API key with this id. It may have been revoked already.",
+            "See the account page for a list.",
         ),
         "invalid-request": Reason(
             400,
             "Invalid request",
-            "What was asked for is not there, or does not have the form it must have.",
-            "The answer's `detail` says what is wrong.",
+            "The request refers to something that does not exist, or its format is wrong.",
+            "See `detail` in the response.",
         ),
         "scope-not-grantable": Reason(
             403,
             "This scope cannot be given",
-            "A key was to have a scope that owners may not give to keys.",
-            "Leave it out, or ask whoever runs this site about `api_keys.grantable_scopes`.",
+            "You cannot give this scope to a key.",
+            "Omit it, or ask the operator of this site to add it to `api_keys.grantable_scopes`.",
         ),
         "too-many-keys": Reason(
             409,
             "Too many API keys",
-            "You have as many API keys as one person may have.",
-            "Revoke those you no longer need.",
+            "You have the maximum number of API keys.",
+            "Revoke keys that you no longer need.",
         ),
         "hook-failed": Reason(
             503,
             "Your account is not ready yet",
-            "The app could not be told about your new account.",
-            "Try again in a moment. If it goes on, give the request id to whoever runs this site.",
+            "The gateway could not notify the app of your new account.",
+            "Try again in a moment. If it keeps failing, send the request id to the site operator.",
             retry_after_s=10,
         ),
         "wrong-password": Reason(

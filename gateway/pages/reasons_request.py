@@ -5,35 +5,33 @@ from types import MappingProxyType
 
 from gateway.pages.reason import Reason
 
-_TELL = "If it goes on, give the request id to whoever runs this site."
+_TELL = "If it keeps failing, send the request id to the operator of this site."
 
 REQUESTS: Mapping[str, Reason] = MappingProxyType(
     {
         "malformed-request": Reason(
             400,
             "Malformed request",
-            "The request is not well-formed HTTP, or two servers could read it apart.",
-            "Correct the client; the gateway never guesses what was meant.",
+            "The request is not well-formed HTTP, or two servers could read it differently.",
+            "Correct the client. The gateway does not guess what a request means.",
         ),
         "ambiguous-path": Reason(
             400,
             "Ambiguous path",
-            "The path can be read in more than one way, and the readings fall under different"
-            " rules.",
-            "Ask for the path without doubled slashes, dot segments, semicolons and encoded"
-            " slashes.",
+            "The path can be read in more than one way, and different rules apply to the readings.",
+            "Use a path without doubled slashes, dot segments, semicolons and encoded slashes.",
         ),
         "head-too-large": Reason(
             431,
             "Request head too large",
-            "The request line and fields are longer, or more, than the gateway accepts.",
+            "The request line and header fields are too long, or there are too many fields.",
             "Delete this site's cookies, or raise `server.limits.head_bytes` or `fields`.",
         ),
         "target-too-long": Reason(
             414,
             "Address too long",
             "The path and query are longer than the gateway accepts.",
-            "Send what is long in a body, or raise `server.limits.head_bytes`.",
+            "Send long values in a body, or raise `server.limits.head_bytes`.",
         ),
         "body-too-large": Reason(
             413,
@@ -45,57 +43,57 @@ REQUESTS: Mapping[str, Reason] = MappingProxyType(
             408,
             "Request timed out",
             "The request did not arrive in time.",
-            "Send it again; on a slow line raise `server.limits.header_timeout`.",
+            "Send it again. For slow connections, raise `server.limits.header_timeout`.",
         ),
         "unknown-host": Reason(
             421,
             "Unknown host",
-            "This gateway does not serve the host that was asked for.",
-            "Check the address; the hosts served are those of `public_url` and `routes[].host`.",
+            "This gateway does not serve the requested host.",
+            "Check the address. The gateway serves the hosts in `public_url` and `routes[].host`.",
         ),
         "no-route": Reason(
             404,
             "Nothing here",
-            "No route covers this address.",
-            "Check the address; `gatepost explain` shows which routes were tried.",
+            "No route matches this address.",
+            "Check the address. `gatepost explain` shows which routes were tried.",
         ),
         "method-not-allowed": Reason(
             405,
             "Method not allowed",
             "The method of this request is not allowed at this address.",
-            "Use another method; the `Allow` field names them where there is one.",
+            "Use another method. If the response has `Allow`, it lists the allowed methods.",
         ),
         "unsupported-media-type": Reason(
             415,
             "Unsupported media type",
             "The endpoint cannot read a body of this type.",
-            "Send the media type the endpoint asks for.",
+            "Send the media type that the endpoint expects.",
         ),
         "method-refused": Reason(
             405,
             "Method refused",
-            "CONNECT and TRACE are never served here.",
+            "The gateway does not serve CONNECT and TRACE.",
             "Use another method.",
         ),
         "gone": Reason(
             410,
             "Gone",
             "This address is no longer served.",
-            "Look for its successor in the site's documentation.",
+            "Look for its replacement in the site's documentation.",
         ),
         "rate-limited": Reason(
             429,
             "Too many requests",
-            "There were more requests than this route allows in its time span.",
-            "Wait for the time in `Retry-After`, then go on more slowly.",
+            "There were more requests than this address allows in its time span.",
+            "Wait for the time in `Retry-After`, then send requests more slowly.",
             retry_after_s=60,
         ),
         "cross-site": Reason(
             403,
             "Refused: it came from another site",
-            "A page of another site asked for this in your name, and your session does not speak"
-            " for other sites.",
-            "Open this site itself and do it from there.",
+            "A page of another site sent this request with your session, which the gateway does not"
+            " allow.",
+            "Open this site and do it from there.",
         ),
     }
 )
@@ -111,7 +109,7 @@ UPSTREAMS: Mapping[str, Reason] = MappingProxyType(
         "upstream-failed": Reason(
             502,
             "The app's answer broke off",
-            "The app closed its connection or answered with something that is not HTTP.",
+            "The app closed its connection or sent a response that is not valid HTTP.",
             "Try again in a moment. " + _TELL,
         ),
         "upstream-timeout": Reason(
@@ -123,28 +121,28 @@ UPSTREAMS: Mapping[str, Reason] = MappingProxyType(
         "store-unavailable": Reason(
             503,
             "Sessions cannot be read just now",
-            "The place where sessions are kept does not answer; your session was not touched.",
-            "Try again in a moment; there is no need to sign in again. " + _TELL,
+            "The store with the sessions does not answer. Your session is unchanged.",
+            "Try again in a moment. You do not need to sign in again. " + _TELL,
             retry_after_s=5,
         ),
         "shutting-down": Reason(
             503,
             "Restarting",
-            "The gateway is shutting down and takes no new requests.",
+            "The gateway is shutting down and accepts no new requests.",
             "Try again in a moment.",
             retry_after_s=5,
         ),
         "too-many-connections": Reason(
             503,
             "Too busy",
-            "The gateway has as many connections open as it is allowed.",
+            "The gateway has reached its limit of open connections.",
             "Try again in a moment.",
             retry_after_s=5,
         ),
         "internal-error": Reason(
             500,
             "Something went wrong in the gateway",
-            "The gateway met an error of its own, and so refused the request.",
+            "An error occurred in the gateway, so it refused the request.",
             _TELL,
         ),
     }

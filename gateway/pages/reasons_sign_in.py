@@ -6,7 +6,9 @@ from types import MappingProxyType
 from gateway.pages.reason import Reason
 
 _AGAIN = "Start the sign-in again."
-_AGAIN_OR_TELL = "Start again; if it goes on, give the request id to whoever runs this site."
+_AGAIN_OR_TELL = (
+    "Start again. If it keeps failing, send the request id to the operator of this site."
+)
 
 
 def _failed(
@@ -19,96 +21,96 @@ SIGN_IN: Mapping[str, Reason] = MappingProxyType(
     {
         "state-mismatch": _failed(
             "This sign-in was not started here",
-            "The provider's answer does not belong to a sign-in that this browser began.",
-            _AGAIN + " Bookmarks of the provider's page and the back button cannot finish one.",
+            "The provider's response does not belong to a sign-in that this browser started.",
+            _AGAIN + " A bookmark of the provider's page, or the back button, cannot complete one.",
         ),
         "flow-expired": _failed(
             "The sign-in took too long",
-            "Too much time went by between leaving for the provider and coming back.",
+            "Too much time passed between leaving for the provider and coming back.",
             _AGAIN,
         ),
         "nonce-mismatch": _failed(
-            "The provider's answer is for another sign-in",
-            "The identity token was made for a sign-in other than this one.",
+            "The provider's response is for another sign-in",
+            "The ID token was issued for a different sign-in.",
         ),
         "issuer-mismatch": _failed(
-            "The answer came from another provider",
-            "The answer names an issuer other than the one that was asked.",
-            _AGAIN_OR_TELL + " There, compare `issuer` with what the log says.",
+            "The response came from another provider",
+            "The response names a different issuer than expected.",
+            _AGAIN_OR_TELL + " Operators: compare `issuer` with the log.",
         ),
         "issuer-misconfigured": _failed(
-            "This site names its provider wrongly",
-            "What the provider publishes is not that of the configured issuer.",
-            "Whoever runs this site must compare `issuer` with what the provider calls itself,"
-            " character by character; the log has both.",
+            "This site's provider is misconfigured",
+            "The configured issuer differs from the one that the provider publishes.",
+            "The operator of this site must set `issuer` exactly as the provider writes it. The log"
+            " has both.",
             502,
         ),
         "provider-token-too-large": _failed(
             "The provider's token is too large",
-            "The provider put more into a token than the 32 KiB that the gateway takes.",
-            "Whoever runs this site should have the provider put less into it, fewer groups for"
-            " example. Trying again does not help.",
+            "The provider sent a token larger than the 32 KiB that the gateway accepts.",
+            "Trying again does not help. The operator of this site must make the token smaller at"
+            " the provider, for example with fewer groups.",
             502,
         ),
         "invalid-id-token": _failed(
-            "The provider's proof does not hold",
-            "The identity token's signature, issuer, audience, algorithm or lifetime is wrong.",
-            "Try again. Whoever runs this site should compare `client_id`, `issuer` and the"
-            " clocks of both sides.",
+            "The provider's ID token is not valid",
+            "The ID token's signature, issuer, audience, algorithm or lifetime is wrong.",
+            "Try again. The operator of this site should check `client_id`, `issuer` and the"
+            " clocks of gateway and provider.",
             502,
         ),
         "provider-error": _failed(
             "The provider did not sign you in",
-            "The provider ended the sign-in with an error of its own.",
+            "The provider ended the sign-in with an error.",
             status=403,
         ),
         "access-refused": _failed(
             "The sign-in was cancelled",
-            "The provider says that access was refused, by you or by its rules.",
-            "Start again, or ask whoever runs the provider for access to this site.",
+            "You or the provider's rules refused access.",
+            "Start again, or ask the operator of the provider for access to this site.",
             403,
         ),
         "code-refused": _failed(
             "The provider refused its own code",
-            "The code that ends the sign-in was used before, has expired, or belongs elsewhere.",
+            "The sign-in code was used before, has expired, or belongs to another client.",
         ),
         "client-refused": _failed(
             "The provider does not know this site",
             "The provider refused the gateway's client id or secret.",
-            "Whoever runs this site should check `client_id`, the secret and `client_auth`.",
+            "The operator of this site should check `client_id`, the secret and `client_auth`.",
             502,
         ),
         "provider-unavailable": Reason(
             503,
             "The provider cannot be reached",
-            "The sign-in provider does not answer, or not as its protocol says; people already"
-            " signed in are not affected.",
+            "The sign-in provider does not answer, or its response is not valid. Users who are"
+            " already signed in are not affected.",
             "Try again in a moment.",
             sign_in=True,
             retry_after_s=10,
         ),
         "sign-in-loop": Reason(
             508,
-            "Signing in goes round in circles",
-            "This browser completed several sign-ins within seconds, and each time came back"
-            " without a session.",
+            "The sign-in is looping",
+            "This browser completed several sign-ins within seconds, and returned without a session"
+            " each time.",
             "See the likely causes below.",
             sign_in=True,
         ),
         "user-missing": _failed(
-            "The provider did not say who you are",
+            "The provider did not send your user name",
             "The claim that names the user is missing or cannot be read.",
-            "Whoever runs this site should check `claims.user` and the scopes of the provider.",
+            "The operator of this site should check `claims.user` and the scopes of the provider.",
             403,
         ),
         "subject-mismatch": _failed(
-            "The provider spoke of somebody else",
-            "Two answers of the provider about one sign-in name different people.",
+            "The provider described another person",
+            "Two responses of the provider about one sign-in name different people.",
         ),
         "refresh-refused": Reason(
             401,
             "Your session has ended",
-            "The provider no longer vouches for this session.",
+            "The provider has ended this session.",
             "Sign in again.",
             sign_in=True,
         ),
@@ -121,8 +123,8 @@ SIGN_IN: Mapping[str, Reason] = MappingProxyType(
         "invalid-logout-token": Reason(
             400,
             "Invalid logout token",
-            "The provider's logout token does not hold.",
-            "Compare issuer, client id and clocks of provider and gateway.",
+            "The provider's logout token is not valid.",
+            "Compare the issuer, client id and clocks of provider and gateway.",
         ),
     }
 )

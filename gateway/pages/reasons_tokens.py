@@ -5,59 +5,59 @@ from types import MappingProxyType
 
 from gateway.pages.reason import Reason
 
-_ANEW = "Have the person sign in again."
+_ANEW = "Let the user sign in again."
 _NAMES = "Compare what the app sends with `tokens.clients`."
 
 TOKENS: Mapping[str, Reason] = MappingProxyType(
     {
         "unknown-client": Reason(
-            400, "Unknown app", "No app of this `client_id` is configured here.", _NAMES
+            400, "Unknown app", "No app with this `client_id` is configured.", _NAMES
         ),
         "unknown-redirect-uri": Reason(
             400,
             "Unknown redirect URI",
-            "The app has not registered this redirect URI, character by character.",
+            "This redirect URI does not match one of the app exactly.",
             _NAMES,
         ),
         "invalid-subject-token": Reason(
             400,
             "Subject token not accepted",
-            "The token to be exchanged is not the provider's, not for this app, has run out, or"
-            " is of another type than was said.",
-            "The log has what is wrong; `tokens.clients.NAME.audiences` says whom it must be for.",
+            "The token to exchange is not the provider's, is not for this app, has expired, or has"
+            " a different type than declared.",
+            "See the log. The token must be for one of `tokens.clients.NAME.audiences`.",
         ),
         "subject-token-too-old": Reason(
             400,
             "Subject token too old",
-            "The token to be exchanged was issued more than five minutes ago.",
-            "Exchange a token right after the sign-in; later, use the refresh token.",
+            "The token to exchange was issued more than five minutes ago.",
+            "Exchange a token right after the sign-in. Later, use the refresh token.",
         ),
         "used-before": Reason(
             400,
             "Used before",
-            "What was brought has been traded for tokens before, too long ago to be a lost answer.",
+            "This code or token was already exchanged, too long ago for a lost response.",
             _ANEW,
         ),
         "scope-not-granted": Reason(
             400,
             "Scope not granted",
-            "A scope was asked for that the provider has not granted.",
-            "Ask for fewer scopes, or for more when signing in at the provider.",
+            "The provider has not granted a requested scope.",
+            "Request fewer scopes, or request more when signing in at the provider.",
         ),
         "unknown-token": Reason(
             401,
             "Unknown token",
-            "The token is not one of this gateway's, or its session is over.",
-            "Use the refresh token; where that is refused too, have the person sign in again.",
+            "The token is not one of this gateway's, or its session has ended.",
+            "Use the refresh token. If that is refused too, let the user sign in again.",
         ),
         "token-of-another-client": Reason(
-            400, "Token of another app", "The token was given to another app than asks.", _NAMES
+            400, "Token of another app", "The token belongs to another app.", _NAMES
         ),
         "refresh-token-reused": Reason(
             400,
             "Refresh token used twice",
-            "The refresh token was used before, so that two parties have it: all tokens of its"
-            " session are revoked.",
+            "The refresh token was used before and may be stolen, so all tokens of its session are"
+            " revoked.",
             _ANEW,
         ),
     }

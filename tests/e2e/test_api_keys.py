@@ -411,7 +411,7 @@ async def test_the_account_page_works_without_scripts(signed_in):
         status, body = await ask(cookie, method, url, cluster.origin, headers=headers, data=form)
         return status, body.decode()
 
-    assert "Make a key" in (await page())[1]
+    assert "Create a key" in (await page())[1]
     form = {"create_key": "1", "key_name": "<b>phone", "expires_in": "30d", "scope:gear:read": "on"}
     assert (await page(form, {"Sec-Fetch-Site": "cross-site"}))[0] == 403
     status, text = await page(form)

@@ -10,11 +10,11 @@ from gateway import __version__, build
 # Name -> module and command, and the line shown by --help.
 _COMMANDS: Mapping[str, tuple[str, str]] = {
     "serve": ("gateway.cli.serve:serve_command", "Run the gateway."),
-    "demo": ("gateway.cli.demo:demo_command", "Try it: a provider, an app, the gateway."),
+    "demo": ("gateway.cli.demo:demo_command", "Try it: run a provider, an app and the gateway."),
     "check": ("gateway.cli.check:check_command", "Check the configuration."),
-    "explain": ("gateway.cli.explain:explain_command", "Say what the policy does to a request."),
+    "explain": ("gateway.cli.explain:explain_command", "Show what the policy does with a request."),
     "sessions": ("gateway.cli.sessions:sessions_command", "List and end sessions."),
-    "keys": ("gateway.cli.keys:keys_command", "Make, list and revoke API keys."),
+    "keys": ("gateway.cli.keys:keys_command", "Create, list and revoke API keys."),
     "schema": ("gateway.cli.schema:schema_command", "Print the JSON Schema of the configuration."),
 }
 
@@ -33,13 +33,15 @@ class _Lazy(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             told = [(name, text) for name, (_, text) in _COMMANDS.items()]
-            formatter.write_dl([*told, ("healthcheck", "Ask whether a running gateway lives.")])
+            formatter.write_dl(
+                [*told, ("healthcheck", "Check whether a running gateway is alive.")]
+            )
 
 
 @click.command(cls=_Lazy)
 @click.version_option(f"{__version__} ({build()})", prog_name="gatepost")
 def cli() -> None:
-    """An auth gateway in front of apps that know only headers.
+    """An auth gateway for apps that only read header fields.
 
     Example: gatepost serve -c gatepost.yaml
     """

@@ -7,7 +7,11 @@ import click
 
 @click.command("demo")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any free."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8080,
+    show_default=True,
+    help="0: any free port.",
 )
 def demo_command(port: int) -> None:
     """Run a development provider, a small app and the gateway in front of it."""

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 @config_option
 @click.argument("method")
 @click.argument("target")
-@click.option("--host", help="The host asked for; that of public_url if not given.")
-@click.option("--user", help="Who asks; nobody if not given.")
+@click.option("--host", help="The requested host.  [default: that of public_url]")
+@click.option("--user", help="The user.  [default: anonymous]")
 @click.option("--email", help="The verified e-mail address of the user.")
 @click.option("--group", "groups", multiple=True, help="A group of the user's; may be repeated.")
 @click.option("--role", "roles", multiple=True, help="A role of the user's; may be repeated.")
@@ -36,32 +36,30 @@ if TYPE_CHECKING:
     "claims",
     multiple=True,
     metavar="NAME=VALUE",
-    help="What the provider says of the user; NAME may be a JSON pointer; may be repeated.",
+    help="A claim of the user; NAME may be a JSON pointer; may be repeated.",
 )
-@click.option("--provider", help="The provider the user is of; the first one if not given.")
-@click.option("--acr", help="How the provider says the user was authenticated.")
+@click.option("--provider", help="The user's provider.  [default: the first one]")
+@click.option("--acr", help="The authentication context class from the provider.")
 @click.option("--amr", multiple=True, help="A method the user signed in with; may be repeated.")
 @click.option(
     "--auth-age",
     metavar="DURATION",
-    help="How long ago the user signed in, like 2h; just now if not given, and not known of a"
-    " bearer.",
+    help="How long ago the user signed in, such as 2h.  [default: just now; for bearer: unknown]",
 )
 @click.option(
     "--credential",
     type=click.Choice(["session", "bearer", "api_key", "token", "foreign"]),
-    help="How the user is proven; foreign: by a credential that only the app knows."
-    "  [default: session]",
+    help="The kind of credential; foreign: one that only the app recognises.  [default: session]",
 )
-@click.option("--bad", is_flag=True, help="The credential is over, or nobody's.")
+@click.option("--bad", is_flag=True, help="The credential has expired or is unknown.")
 @click.option(
     "--key-route",
     "key_routes",
     multiple=True,
     metavar="ROUTE",
-    help="A route the API key is good for; all if not given; may be repeated.",
+    help="A route that the API key is limited to; may be repeated.",
 )
-@click.option("--ip", default="127.0.0.1", help="The address it comes from.  [default: 127.0.0.1]")
+@click.option("--ip", default="127.0.0.1", help="The client's address.  [default: 127.0.0.1]")
 @click.option(
     "--header",
     "headers",
@@ -70,20 +68,20 @@ if TYPE_CHECKING:
     help="A field of the request; may be repeated.",
 )
 @click.option(
-    "--at", metavar="TIME", help="When it comes, like 2027-03-01T12:00Z; now if not given."
+    "--at", metavar="TIME", help="When it is sent, such as 2027-03-01T12:00Z.  [default: now]"
 )
 @click.option(
     "--after",
     type=click.IntRange(0, 100_000),
     default=0,
-    help="So many requests like it came at the same moment before it: for rate limits.",
+    help="Number of similar requests at the same moment before it, for rate limits.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def explain_command(config: Path | None, as_json: bool, **options: Any) -> None:
-    """Say what happens to a request: each route tried, each condition met or not.
+    """Show what happens to a request: each route tried, each condition met or not.
 
-    The request goes through the code that serves, which sends nothing on.  No provider, no store
-    and no secret is asked: what the options say of the credential is taken for true.
+    Runs the request through the code that serves, and sends nothing on.  Reads no provider, store
+    or secret: the options describe the credential, and are trusted.
 
     \b
     Examples:

@@ -91,8 +91,8 @@ class Explanation:
         if not trial.covers:
             return trial.why_not
         if len(trial.covers) == len(self.readings):
-            return "covers the request"
-        return f"covers it as {', '.join(map(repr, trial.covers))}"
+            return "matches the request"
+        return f"matches as {', '.join(map(repr, trial.covers))}"
 
     def _outcome(self) -> Iterator[tuple[str, str]]:
         """What is done, and why where that is not to let it through."""

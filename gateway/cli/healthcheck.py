@@ -14,10 +14,10 @@ _DEFAULT = "127.0.0.1:9090"
 _TIMEOUT_S = 3.0
 _USAGE = """usage: gatepost healthcheck [-c FILE | HOST:PORT]
 
-Ask /healthz of the gateway's admin listener; exit 0 when it lives, 1 when not.
+Ask /healthz of the gateway's admin listener.  Exit 0 if it is alive, 1 if not.
 Asks HOST:PORT, else the address in GATEPOST_SERVER__ADMIN_LISTEN, else the one that the running
-gateway of FILE has left, else the one in FILE.  Without FILE it is the gateway of GATEPOST_CONFIG
-or ./gatepost.yaml, else 127.0.0.1:9090.
+gateway of FILE recorded, else the one in FILE.  The default FILE is GATEPOST_CONFIG or
+./gatepost.yaml; without one, the address is 127.0.0.1:9090.
 
 Examples:
   gatepost healthcheck 127.0.0.1:9090

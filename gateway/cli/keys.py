@@ -20,28 +20,32 @@ if TYPE_CHECKING:
     from gateway.credentials.keys import ApiKeys
     from gateway.settings.schema import Settings
 
-_COLUMNS = ("ID", "USER", "NAME", "SCOPES", "ROUTES", "MADE", "RUNS OUT", "STATE", "LAST USED")
+_COLUMNS = ("ID", "USER", "NAME", "SCOPES", "ROUTES", "CREATED", "EXPIRES", "STATE", "LAST USED")
 
 _T = TypeVar("_T")
 
 
 @click.group("keys")
 def keys_command() -> None:
-    """Make, list and revoke API keys.
+    """Create, list and revoke API keys.
 
-    Works on the store of the configuration, while the gateway runs as well: a running gateway
-    knows within two seconds that a key is revoked.
+    Works on the store of the configuration.  The gateway may be running, and refuses a revoked
+    key within two seconds.
     """
 
 
 @keys_command.command("create")
 @config_option
-@click.option("--user", required=True, help="Who asks with the key, as the app is told.")
-@click.option("--name", required=True, help="What it is for.")
-@click.option("--scope", "scopes", multiple=True, help="A scope it has; may be repeated.")
-@click.option("--route", "routes", multiple=True, help="Only for the route of this name.")
-@click.option("--expires-in", help="Like 90d; not given: 90 days, or api_keys.max_lifetime.")
-@click.option("--static", is_flag=True, help="Keep nothing: print what to write into the file.")
+@click.option("--user", required=True, help="User name of the key, as sent to the app.")
+@click.option("--name", required=True, help="Purpose of the key.")
+@click.option("--scope", "scopes", multiple=True, help="A scope of the key; may be repeated.")
+@click.option(
+    "--route", "routes", multiple=True, help="Limit the key to this route; may be repeated."
+)
+@click.option(
+    "--expires-in", help="Such as 90d.  [default: 90d, or api_keys.max_lifetime if shorter]"
+)
+@click.option("--static", is_flag=True, help="Store nothing, and print the entry for the file.")
 @json_option
 def create_command(
     config: Path | None,
@@ -53,11 +57,11 @@ def create_command(
     static: bool,
     as_json: bool,
 ) -> None:
-    """Make a key and print it, this once.
+    """Create a key and print it.  It is shown only once.
 
-    It speaks for the account that has the user name, as last seen at a sign-in; where nobody has
-    signed in with it, for the name alone.  An operator may give any scope;
-    `api_keys.grantable_scopes` is about what owners may give.
+    Its identity is that of the account with the user name, from the last sign-in.  If there is no
+    such account, it has only the user name.  You can give any scope here:
+    `api_keys.grantable_scopes` limits only what users can give.
     """
     from gateway.credentials.key_request import read_key_request
     from gateway.settings.api_keys import ApiKeySettings
@@ -65,7 +69,7 @@ def create_command(
     settings = _load(config)
     rules = settings.api_keys
     if rules is None:
-        _fail('api_keys: the file has no such section, so that no key is taken ("api_keys: {}")', 2)
+        _fail('api_keys: add this section, or no key is accepted ("api_keys: {}")', 2)
     unknown = set(routes) - {route.name for route in settings.routes}
     if unknown:
         _fail(f"no route {', '.join(sorted(unknown))}", 2)
@@ -78,7 +82,7 @@ def create_command(
         _fail(_said(error), 2)
     if static:
         if routes:
-            _fail("--static: a key in the file has scopes only, no --route", 2)
+            _fail("--static: a key in the file cannot have --route", 2)
         _tell_static(user, wanted.name, wanted.scopes, wanted.lifetime_s)
         return
 
@@ -101,7 +105,7 @@ def create_command(
         click.echo(json.dumps({**_described(record), "key": key}))
     else:
         click.echo(key)
-        click.echo(f"id {record.key_id}, runs out {_time(record.expires_at)}", err=True)
+        click.echo(f"id {record.key_id}, expires {_time(record.expires_at)}", err=True)
 
 
 @keys_command.command("list")
@@ -109,9 +113,9 @@ def create_command(
 @click.option("--user", help="Only the keys of this user.")
 @json_option
 def list_command(config: Path | None, user: str | None, as_json: bool) -> None:
-    """List the keys in the store, newest first.
+    """List the keys in the store, newest first.  Keys in the file are not listed.
 
-    Keys written into the file are not in the list.  One that has expired is shown for a week more.
+    An expired key is listed for another week.
     """
 
     async def run(keys: "ApiKeys") -> "list[KeyRecord]":
@@ -133,7 +137,7 @@ def list_command(config: Path | None, user: str | None, as_json: bool) -> None:
 @click.argument("key_id", metavar="ID")
 @json_option
 def revoke_command(config: Path | None, key_id: str, as_json: bool) -> None:
-    """Revoke the key of that id."""
+    """Revoke the key with this id."""
 
     async def run(keys: "ApiKeys") -> bool:
         return await keys.revoke(key_id)
@@ -191,10 +195,10 @@ async def _opened(settings: "Settings") -> "AsyncIterator[ApiKeys]":
     from gateway.storage.sqlite import FILE_NAME
 
     if settings.store == "memory":
-        raise SettingsError(["store: memory is in the gateway's process only: nothing to see here"])
+        raise SettingsError(["store: memory is inside the gateway's process and cannot be opened"])
     # Asking must not make a data directory that then belongs to whoever asked.
     if settings.store == "sqlite" and not (settings.data_dir / FILE_NAME).exists():
-        raise SettingsError([f"data_dir: {settings.data_dir} holds no store"])
+        raise SettingsError([f"data_dir: {settings.data_dir} contains no store"])
     store = open_store(settings.store, settings.data_dir, clock)
     try:
         sealer = sealer_of(settings)
@@ -260,7 +264,7 @@ def _table(found: "Iterable[KeyRecord]", now: float) -> None:
                 " ".join(record.routes) or "all",
                 _time(record.created_at),
                 _time(record.expires_at),
-                "expired" if now >= record.expires_at else "good",
+                "expired" if now >= record.expires_at else "valid",
                 "-" if used_at is None else _time(used_at),
             )
         )

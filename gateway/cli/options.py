@@ -8,6 +8,6 @@ config_option = click.option(
     "-c",
     "--config",
     type=click.Path(path_type=Path),
-    help="The file; else what GATEPOST_CONFIG names, ./gatepost.yaml, or the environment alone.",
+    help="The configuration file.  [default: GATEPOST_CONFIG, ./gatepost.yaml, or none]",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -105,18 +105,16 @@ def _facts_given(pretence: Pretence) -> list[str]:
 def _check(settings: Settings, pretence: Pretence) -> None:
     kind, user, key_routes = pretence.kind, pretence.user, pretence.key_routes
     if kind == FOREIGN and (user is not None or pretence.bad):
-        raise UsageError(
-            "--credential foreign: whose it is, only the app knows; leave out --user and --bad"
-        )
+        raise UsageError("--credential foreign: only the app knows its user; omit --user and --bad")
     if user is not None and pretence.bad:
-        raise UsageError("--bad: a bad credential proves nobody; leave out --user")
+        raise UsageError("--bad: a bad credential has no user; omit --user")
     if kind not in (None, FOREIGN) and user is None and not pretence.bad:
-        raise UsageError(f"--credential {kind}: add --user, or --bad if it proves nobody")
+        raise UsageError(f"--credential {kind}: add --user, or --bad for a bad credential")
     facts = _facts_given(pretence)
     if user is None and facts:
         raise UsageError(f"{', '.join(facts)}: only with --user")
     if key_routes and kind != "api_key":
-        raise UsageError("--key-route: only a key has routes; add --credential api_key")
+        raise UsageError("--key-route: needs --credential api_key")
     unknown = set(key_routes) - {route.name for route in settings.routes}
     if unknown:
         raise UsageError(f"--key-route: there is no route {', '.join(sorted(unknown))}")
@@ -134,7 +132,7 @@ def _head(settings: Settings, pretence: Pretence) -> bytes:
     if pretence.kind is not None:
         lines += _credential_lines(settings, pretence.kind)
     if any("\r" in line or "\n" in line for line in lines):
-        raise UsageError("a request's line, host and fields have no line breaks")
+        raise UsageError("the request line, host and fields cannot contain line breaks")
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("utf-8", "surrogateescape")
 
 
@@ -244,5 +242,5 @@ def _time(text: str) -> float:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UsageError(f"--at: {text!r} is no time (write 2027-03-01T12:00Z)") from error
+        raise UsageError(f"--at: {text!r} is not a time (write 2027-03-01T12:00Z)") from error
     return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()

@@ -32,8 +32,8 @@ _log = logging.getLogger(__name__)
 def serve_command(config: Path | None) -> None:
     """Run the gateway.
 
-    SIGTERM ends it: no new connection is taken, requests under way may still end.  SIGHUP reads
-    the configuration again; so does a change of its files.
+    SIGTERM stops it after the requests in progress.  SIGHUP, or a change of its files, reloads the
+    configuration.
 
     Example: gatepost serve -c gatepost.yaml
     """

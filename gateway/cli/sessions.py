@@ -43,7 +43,7 @@ def sessions_command() -> None:
 @click.option("--user", help="Only the sessions of this user.")
 @json_option
 def list_command(config: Path | None, user: str | None, as_json: bool) -> None:
-    """List the live sessions, the one used last first."""
+    """List the live sessions, most recently used first."""
 
     async def run(sessions: "AllSessions") -> "list[SessionInfo]":
         return await (sessions.list_all() if user is None else sessions.list_for(user))
@@ -59,21 +59,21 @@ def list_command(config: Path | None, user: str | None, as_json: bool) -> None:
 @config_option
 @click.argument("session_id", metavar="[ID]", required=False)
 @click.option("--user", help="End every session of this user.")
-@click.option("--all", "everyone", is_flag=True, help="End every session there is.")
+@click.option("--all", "everyone", is_flag=True, help="End all sessions.")
 @json_option
 def revoke_command(
     config: Path | None, session_id: str | None, user: str | None, everyone: bool, as_json: bool
 ) -> None:
     """End one session, or several.
 
-    ID is an id as the list shows it, in whole or its first 16 characters.
+    ID is the id of a session, or its first 16 characters, as shown by the list.
     """
     if sum((session_id is not None, user is not None, everyone)) != 1:
-        raise click.UsageError("give an ID, --user or --all, and only one of them")
+        raise click.UsageError("give exactly one of ID, --user and --all")
     if session_id is not None and not re.fullmatch(
         rf"[0-9a-f]{{{_SHORT_ID},{_WHOLE_ID}}}", session_id
     ):
-        raise click.UsageError(f"an ID is at least the {_SHORT_ID} characters that the list shows")
+        raise click.UsageError(f"an ID needs at least the {_SHORT_ID} characters shown by the list")
 
     async def run(sessions: "AllSessions") -> "list[Ended]":
         if everyone:
@@ -132,10 +132,10 @@ async def _opened(settings: "Settings") -> "AsyncIterator[AllSessions]":
     from gateway.storage.sqlite import FILE_NAME
 
     if settings.store == "memory":
-        raise SettingsError(["store: memory is in the gateway's process only: nothing to see here"])
+        raise SettingsError(["store: memory is inside the gateway's process and cannot be opened"])
     # Asking must not make a data directory that then belongs to whoever asked.
     if settings.store == "sqlite" and not (settings.data_dir / FILE_NAME).exists():
-        raise SettingsError([f"data_dir: {settings.data_dir} holds no store"])
+        raise SettingsError([f"data_dir: {settings.data_dir} contains no store"])
     store = open_store(settings.store, settings.data_dir, clock)
     sealer, http = sealer_of(settings), ProviderHttp()
     browsers = SessionManager(store, sealer, limits_of(settings), clock=clock)

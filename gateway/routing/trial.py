@@ -53,7 +53,7 @@ def _why_not(route: Route, request: Request, path: str) -> str:
         return f"is for {', '.join(sorted(route.hosts))}, not {request.host}"
     by_path = replace(route, methods=_EVERY, hosts=_EVERY)
     if not _finds(by_path, request, path):
-        return f"does not cover {path}"
+        return f"does not match {path}"
     return f"is for {', '.join(sorted(route.methods))}"
 
 

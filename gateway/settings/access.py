@@ -38,13 +38,13 @@ def _claim_name(text: str) -> str:
 
 def _mailbox(text: str) -> str:
     if read_mailbox(text) is None:
-        raise wrong(f"{quote(text)} is no e-mail address, such as kim@example.com")
+        raise wrong(f"{quote(text)} is not an e-mail address such as kim@example.com")
     return text.lower()
 
 
 def _domain(text: str) -> str:
     if a_labels(text.removeprefix("@")) is None:
-        raise wrong(f"{quote(text)} is no domain, such as example.com")
+        raise wrong(f"{quote(text)} is not a domain such as example.com")
     return text.lower()
 
 
@@ -66,26 +66,22 @@ class ConditionSettings(Section):
         header: Field name -> values.
     """
 
-    user: Texts | None = Field(None, description="User name, as the app is told it.")
+    user: Texts | None = Field(None, description="User name, as sent to the app.")
     email: Mailboxes | None = Field(None, description="Verified e-mail address.")
-    email_domain: Domains | None = Field(
-        None, description="What follows the @ of the verified e-mail address."
-    )
-    group: Texts | None = Field(None, description="Group the provider names.")
-    role: Texts | None = Field(None, description="Role the provider names.")
+    email_domain: Domains | None = Field(None, description="Domain of the verified e-mail address.")
+    group: Texts | None = Field(None, description="Group from the provider.")
+    role: Texts | None = Field(None, description="Role from the provider.")
     scope: Texts | None = Field(None, description="OAuth scope granted to the credential.")
     claim: Mapping[ClaimName, Texts] | None = Field(
-        None, description="Claim name or JSON pointer, and the values that will do."
+        None, description="Claim name or JSON pointer, and accepted values."
     )
-    provider: Texts | None = Field(None, description="Name of a provider of this file.")
+    provider: Texts | None = Field(None, description="Name of a provider in this file.")
     credential: Annotated[tuple[Credential, ...], OneOrMany()] | None = Field(
-        None, description="How the user proved who they are."
+        None, description="Kind of credential."
     )
     acr: Texts | None = Field(None, description="Authentication context class (OIDC `acr`).")
     amr: Texts | None = Field(None, description="Authentication method (OIDC `amr`).")
-    max_age: Duration | None = Field(
-        None, description="At most this long since the user proved who they are."
-    )
+    max_age: Duration | None = Field(None, description="Maximum time since the user signed in.")
     ip: Annotated[tuple[NetworkText, ...], OneOrMany()] | None = Field(
         None, description="Client address or network in CIDR form."
     )
@@ -93,14 +89,14 @@ class ConditionSettings(Section):
         None, description="HTTP method."
     )
     header: Mapping[FieldName, Texts] | None = Field(
-        None, description="Request field, and the values that will do."
+        None, description="Request field, and accepted values."
     )
 
     @model_validator(mode="before")
     @classmethod
     def _asks_for_something(cls, value: Any) -> Any:
         if value == {}:
-            raise wrong("is empty: a condition names at least one fact")
+            raise wrong("is empty: a condition needs at least one fact")
         if isinstance(value, dict):
             for name, given in value.items():
                 if given is None or given == {}:
@@ -119,13 +115,17 @@ class AccessRules(Section):
         deny: Wins over `allow`.
     """
 
-    allow: Conditions = Field((), description="Any item is enough; within one, all must hold.")
-    deny: Conditions = Field((), description="Any item is enough to refuse, whatever allow says.")
+    allow: Conditions = Field(
+        (), description="One matching item is enough; all conditions of an item must hold."
+    )
+    deny: Conditions = Field(
+        (), description="One matching item refuses the request, whatever allow says."
+    )
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
         if not self.allow and not self.deny:
-            raise wrong("is empty: write allow, deny or one of the words")
+            raise wrong("is empty: write allow, deny or one of the keywords")
         return self
 
 

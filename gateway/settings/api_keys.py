@@ -40,7 +40,7 @@ _TAKEN = frozenset(
 
 def _header(name: str) -> str:
     if fold_name(name) in _TAKEN:
-        raise wrong(f"{quote(name)} means something else: keys need a field of their own")
+        raise wrong(f"{quote(name)} has another meaning: use a separate field for keys")
     return name
 
 
@@ -68,13 +68,13 @@ class StaticKeySettings(Section):
         expires: From the first second of this day (UTC) on the key is not taken.
     """
 
-    name: Text = Field(description="What it is for; unique.")
+    name: Text = Field(description="Purpose of the key; unique.")
     sha256: Annotated[Text, AfterValidator(_digest)] = Field(
         description="SHA-256 of the whole key, in hex."
     )
-    user: Text = Field(description="Who asks with it, as the app is told.")
-    scopes: Scopes = Field((), description="What it may do, where routes ask for a scope.")
-    expires: Day | None = Field(None, description="From this day on (UTC) it is refused.")
+    user: Text = Field(description="User name, as sent to the app.")
+    scopes: Scopes = Field((), description="Scopes of the key, for routes that require one.")
+    expires: Day | None = Field(None, description="Refused from this day on (UTC).")
 
     @property
     def expires_at(self) -> int | None:
@@ -86,14 +86,14 @@ class ApiKeySettings(Section):
     """API keys; times are seconds."""
 
     header: Annotated[FieldName, AfterValidator(_header)] = Field(
-        "X-API-Key", description="The field that carries a key, besides Authorization."
+        "X-API-Key", description="Field for a key, besides Authorization."
     )
-    max_lifetime: Duration = Field(365 * 86400.0, description="How long a key may live.")
-    grantable_scopes: Scopes = Field((), description="The scopes an owner may give a key.")
+    max_lifetime: Duration = Field(365 * 86400.0, description="Maximum lifetime of a key.")
+    grantable_scopes: Scopes = Field((), description="Scopes that users can give their keys.")
     fresh_sign_in: Duration = Field(
-        15 * 60.0, description="Time since the owner's sign-in to create a key; 0 is any time."
+        15 * 60.0, description="Maximum time since sign-in for creating a key; 0 is no limit."
     )
-    static: tuple[StaticKeySettings, ...] = Field((), description="Keys of the file, by digest.")
+    static: tuple[StaticKeySettings, ...] = Field((), description="Keys in this file, by digest.")
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

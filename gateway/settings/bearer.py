@@ -37,7 +37,7 @@ MAX_CACHE_S = 300.0
 
 def _seconds(value: float) -> float:
     if value > MAX_CACHE_S:
-        raise wrong("an answer may be believed for 5m at most: a revoked token is good that long")
+        raise wrong("must be at most 5m, because a revoked token stays valid that long")
     return value
 
 
@@ -52,20 +52,20 @@ class IntrospectionSettings(Section):
 
     client_id: Text = Field(description="The gateway's client id at the introspection endpoint.")
     client_secret: SecretText | None = Field(
-        None, repr=False, description="The client secret; better in client_secret_file."
+        None, repr=False, description="Client secret; prefer client_secret_file."
     )
-    client_secret_file: FileName | None = Field(None, description="File that holds the secret.")
+    client_secret_file: FileName | None = Field(None, description="File with the secret.")
     client_key: str | None = Field(
-        None, repr=False, description="Private key, PEM or JWK; better in client_key_file."
+        None, repr=False, description="Private key, PEM or JWK; prefer client_key_file."
     )
     client_key_file: FileName | None = Field(
-        None, description="File that holds the private key (private_key_jwt)."
+        None, description="File with the private key (private_key_jwt)."
     )
     client_auth: Literal["client_secret_basic", "client_secret_post", "private_key_jwt"] | None = (
-        Field(None, description="How the client proves itself; what discovery offers if not given.")
+        Field(None, description="How the client authenticates; default: from discovery.")
     )
     cache: Annotated[Duration, AfterValidator(_seconds)] = Field(
-        15.0, description="How long an answer is believed, at most 5m; 0s asks each time."
+        15.0, description="How long an answer is cached, at most 5m; 0s: not at all."
     )
 
     @model_validator(mode="after")
@@ -73,7 +73,7 @@ class IntrospectionSettings(Section):
         has_secret, has_key = self.client_secret is not None, self.client_key is not None
         # RFC 7662, section 2.1: the endpoint must ask who asks, or anybody could try tokens there.
         if has_secret == has_key:
-            raise wrong("give one of client_secret_file and client_key_file")
+            raise wrong("set either client_secret_file or client_key_file")
         if self.client_auth is not None and has_key != (self.client_auth == "private_key_jwt"):
             needed = "client_key_file" if has_secret else "client_secret_file"
             raise wrong(f"client_auth {self.client_auth} needs {needed}")
@@ -87,18 +87,20 @@ class BearerSettings(Section):
         issuer: Exactly as written: a trailing slash counts.
     """
 
-    issuer: Issuer = Field(description="The issuer URL, exactly as its tokens write it.")
+    issuer: Issuer = Field(description="Issuer URL, exactly as in its tokens.")
     audiences: Annotated[tuple[Text, ...], OneOrMany()] = Field(
-        description="Whom a token must be for (`aud`); any of these will do."
+        description="Accepted audiences (`aud`); a token needs one of them."
     )
     algorithms: Annotated[tuple[Algorithm, ...], OneOrMany()] = Field(
-        ("RS256", "ES256", "ES384", "EdDSA"), description="What tokens may be signed with."
+        ("RS256", "ES256", "ES384", "EdDSA"), description="Accepted signature algorithms."
     )
     introspection: IntrospectionSettings | None = Field(
-        None, description="Asks the issuer about tokens that are no JWT (RFC 7662)."
+        None, description="Asks the issuer about tokens that are not JWTs (RFC 7662)."
     )
     email_verified: Literal["require", "assume"] = Field(
         "require",
-        description="require: an e-mail not marked verified is a missing e-mail.",
+        description="require: ignores an e-mail not marked as verified; assume: accepts it.",
     )
-    claims: ClaimSettings = Field(ClaimSettings(), description="Where to find each fact.")
+    claims: ClaimSettings = Field(
+        ClaimSettings(), description="Which claim has each part of the identity."
+    )

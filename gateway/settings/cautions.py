@@ -43,7 +43,7 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
 def _public_url(settings: Settings) -> Iterator[Problem]:
     for index, origin in enumerate(settings.public_url):
         if origin.startswith("http:") and not is_loopback(urlsplit(origin).hostname or ""):
-            message = f"{origin} is not https: cookies and tokens can be read on the way"
+            message = f"{origin} is not https: cookies and tokens can be read in transit"
             yield Problem(("public_url", index), message)
         if origin.startswith("http:") and settings.server.tls is not None:
             message = f"{origin} is not https, and server.tls serves https only: write https://"
@@ -65,17 +65,17 @@ def _secrets(settings: Settings, document: Document) -> Iterator[Problem]:
     for path in paths:
         mark = document.marks.get(path)
         if mark is not None and not mark.variable and path not in document.filled:
-            yield Problem(path, f"a secret stands in the file itself: better {path[-1]}_file")
+            yield Problem(path, f"the secret is in the file itself: prefer {path[-1]}_file")
 
 
 def _server(settings: Settings) -> Iterator[Problem]:
     for index, network in enumerate(settings.server.trusted_proxies):
         if network.prefixlen == 0:
-            message = f"{network} trusts every client to say where it comes from"
+            message = f"{network} trusts every client to set its own address"
             yield Problem(("server", "trusted_proxies", index), message)
     admin = settings.server.admin_listen
     if not admin.path and not is_loopback(admin.host):
-        message = f"{admin} can be reached from other machines, and asks for no credential"
+        message = f"{admin} is reachable from other machines and requires no credential"
         yield Problem(("server", "admin_listen"), message)
 
 
@@ -83,13 +83,15 @@ def _upstreams(settings: Settings) -> Iterator[Problem]:
     for name, upstream in settings.upstreams.items():
         path: Path = ("upstreams", name)
         if upstream.tls.insecure_skip_verify:
-            message = "any certificate is taken: whoever stands in between reads everything"
+            message = "any certificate is accepted, so connections can be intercepted"
             yield Problem((*path, "tls", "insecure_skip_verify"), message)
         if upstream.request_fields_kept and not settings.server.trusted_proxies:
-            message = "clients can send these themselves, and no proxy in front is trusted"
+            message = "clients can send these fields themselves, because trusted_proxies is empty"
             yield Problem((*path, "request_fields_kept"), message)
         if upstream.cookies == "shared":
-            message = "the app's cookies outlive the sign-in: it may take bob for alice"
+            message = (
+                "the app's cookies outlive the sign-in, so the next user may be taken for the last"
+            )
             yield Problem((*path, "cookies"), message)
 
 
@@ -97,14 +99,14 @@ def _providers(settings: Settings) -> Iterator[Problem]:
     for name, provider in settings.providers.items():
         path: Path = ("providers", name)
         if provider.email_verified == "assume":
-            message = "an e-mail address nobody verified is taken for the user's own"
+            message = "unverified e-mail addresses are accepted as the user's own"
             yield Problem((*path, "email_verified"), message)
         if _may_lack_secret(provider):
-            message = "has no client_secret_file: without one the provider must know this client as"
-            yield Problem(path, f"{message} public; if it does, write client_auth: none")
+            message = "has no client_secret_file, so it must be a public client at the provider:"
+            yield Problem(path, f"{message} if it is, write client_auth: none")
         parts = urlsplit(provider.issuer)
         if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-            message = f"{quote(provider.issuer)} is not https: who is signed in can be forged"
+            message = f"{quote(provider.issuer)} is not https: sign-ins can be forged"
             yield Problem((*path, "issuer"), message)
 
 
@@ -118,7 +120,7 @@ def _api_keys(settings: Settings) -> Iterator[Problem]:
         return
     for index, key in enumerate(settings.api_keys.static):
         if key.expires is None:
-            message = f"the key {quote(key.name)} never runs out: better give it expires"
+            message = f"the key {quote(key.name)} never expires: set expires"
             yield Problem(("api_keys", "static", index), message)
 
 
@@ -136,11 +138,11 @@ def _bearer(settings: Settings) -> Iterator[Problem]:
     for index, bearer in enumerate(settings.bearer):
         path: Path = ("bearer", index)
         if bearer.email_verified == "assume":
-            message = "an e-mail address nobody verified is taken for the user's own"
+            message = "unverified e-mail addresses are accepted as the user's own"
             yield Problem((*path, "email_verified"), message)
         parts = urlsplit(bearer.issuer)
         if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-            message = f"{quote(bearer.issuer)} is not https: whose a token is can be forged"
+            message = f"{quote(bearer.issuer)} is not https: tokens can be forged"
             yield Problem((*path, "issuer"), message)
 
 
@@ -148,7 +150,7 @@ def _routes(settings: Settings) -> Iterator[Problem]:
     for index, route in enumerate(settings.routes):
         path: Path = ("routes", index)
         if route.access == "public" and "/" in route.prefix and not route.methods:
-            message = f"route {quote(route.name)} lets everybody reach every path left"
+            message = f"route {quote(route.name)} opens every remaining path to everyone"
             yield Problem((*path, "access"), message)
         yield from _any_word(settings, route, (*path, "access", "allow"))
         yield from _foreign(settings, route, (*path, "foreign_credentials"))
@@ -166,7 +168,7 @@ def _any_word(settings: Settings, route: RouteSettings, path: Path) -> Iterator[
         given = [name for name in _OF_THE_USER if getattr(condition, name) is not None]
         if given and condition.provider is None:
             message = (
-                f"{given[0]} is any provider's word: add provider: [{known}], or the one meant"
+                f"{given[0]} can come from any provider: add provider: [{known}], or one of them"
             )
             yield Problem((*path, index), message)
 
@@ -178,7 +180,7 @@ def _uncovered(settings: Settings) -> Iterator[Problem]:
     is_everywhere = len(left) == len(hosts) and len(set(left.values())) == 1
     for host, what in list(left.items())[: 1 if is_everywhere else None]:
         where = "" if is_everywhere else f" on {host}"
-        message = f"no route covers {what}{where}, which is 404 no-route"
+        message = f"no route matches {what}{where}, so it gets 404 no-route"
         last = "{name: everything, prefix: /, access: signed_in}"
         yield Problem(("routes",), f"{message}: end with {last}, or with access: denied")
 
@@ -187,19 +189,19 @@ def _foreign(settings: Settings, route: RouteSettings, path: Path) -> Iterator[P
     if route.foreign_credentials != "pass":
         return
     if not route.asks_for_credentials:
-        yield Problem(path, "does nothing here: no credential is looked at on this route")
+        yield Problem(path, "has no effect: this route checks no credentials")
         return
     if "/" in route.prefix and not route.methods:
-        message = f"route {quote(route.name)} lets everybody with a made-up credential reach"
-        yield Problem(path, f"{message} every path left: the app must refuse it everywhere")
+        message = f"route {quote(route.name)} lets anyone with an invented credential reach"
+        yield Problem(path, f"{message} every remaining path: the app must refuse it everywhere")
     for field in _kept_from_app(settings, route):
-        yield Problem(path, f"{field} never reaches the app: it is set or removed in upstreams")
+        yield Problem(path, f"{field} never reaches the app, because upstreams sets or removes it")
     if _asks_about_the_user(route):
-        message = "what access asks of the user is not asked of foreign credentials: the app must"
+        message = "access conditions on the user do not apply to foreign credentials: the app must"
         yield Problem(path, message)
     if any(it.introspection is not None for it in settings.bearer):
-        message = "with introspection a Bearer token that is no JWT is the issuer's to judge"
-        yield Problem(path, f"{message}, and the app's own do not pass")
+        message = "with introspection, a Bearer token that is not a JWT goes to the issuer"
+        yield Problem(path, f"{message}, so the app's own tokens are not forwarded")
 
 
 def _asks_about_the_user(route: RouteSettings) -> bool:

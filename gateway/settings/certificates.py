@@ -6,9 +6,9 @@ OpenSSL says little about a file that it cannot use, and says it late.
 import ssl
 from collections.abc import Iterator
 
-_NO_CERTIFICATE = "holds no certificate (PEM), or one that cannot be read"
-_NO_KEY = "holds no private key (PEM), or one that cannot be read"
-_ENCRYPTED = "is encrypted: nobody could give its passphrase at every start"
+_NO_CERTIFICATE = "contains no readable certificate (PEM)"
+_NO_KEY = "contains no readable private key (PEM)"
+_ENCRYPTED = "is encrypted: use a key without a passphrase"
 _NOT_ITS_KEY = frozenset({"KEY_TYPE_MISMATCH", "KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
 # OpenSSL's security level refuses what is too short or signed with what is broken.
 _TOO_WEAK = frozenset({"CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK", "EE_KEY_TOO_SMALL"})

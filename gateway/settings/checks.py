@@ -92,7 +92,7 @@ def check(draft: Draft) -> list[Problem]:
 
 def _providers(draft: Draft) -> Iterator[Problem]:
     if not draft.providers and not draft.bearer and "api_keys" not in draft.sections:
-        message = "give a provider to sign in with, or bearer or api_keys for machines alone"
+        message = "configure a provider, or bearer or api_keys for machines only"
         yield Problem(("providers",), message)
 
 
@@ -102,13 +102,13 @@ def _server(draft: Draft) -> Iterator[Problem]:
     seen = set()
     for index, address in enumerate(draft.server.listen):
         if str(address) in seen:
-            yield Problem(("server", "listen", index), f"{quote(str(address))} is there twice")
+            yield Problem(("server", "listen", index), f"{quote(str(address))} is listed twice")
         seen.add(str(address))
     if draft.store == "memory" and draft.server.workers != 1:
-        message = "store: memory is one worker's own: workers must be 1, or the store another"
+        message = "store: memory cannot be shared: set workers to 1 or use another store"
         yield Problem(("server", "workers"), message)
     if str(draft.server.admin_listen) in seen:
-        message = f"{draft.server.admin_listen} is where the public listens: take another port"
+        message = f"{draft.server.admin_listen} is also in server.listen: use another port"
         yield Problem(("server", "admin_listen"), message)
 
 
@@ -132,7 +132,9 @@ def _cookie(draft: Draft) -> Iterator[Problem]:
 def _store(draft: Draft) -> Iterator[Problem]:
     if draft.store is not None and is_networked(draft.store) and not draft.has_secret:
         # One made in data_dir would be another on every machine.
-        message = 'a shared store needs "secret", the same everywhere (openssl rand -base64 32)'
+        message = (
+            'a shared store needs "secret", the same on every machine (openssl rand -base64 32)'
+        )
         yield Problem(("store",), message)
 
 
@@ -162,7 +164,7 @@ def _bearer(draft: Draft) -> Iterator[Problem]:
         if it is None:
             continue
         if it.issuer in seen:
-            message = f"{quote(it.issuer)} is bearer[{seen[it.issuer]}] already"
+            message = f"{quote(it.issuer)} is already bearer[{seen[it.issuer]}]"
             yield Problem(("bearer", index, "issuer"), message)
         seen.setdefault(it.issuer, index)
 
@@ -177,14 +179,14 @@ def _tokens(draft: Draft) -> Iterator[Problem]:
 def _routes(draft: Draft) -> Iterator[Problem]:
     if draft.routes is None:
         if len(draft.upstreams) > 1:
-            yield Problem((), "several upstreams need routes that say which gets what")
+            yield Problem((), "with several upstreams, add routes that select one")
         return
     earlier: list[RouteSettings] = []
     names: dict[str, int] = {}
     for index, route in enumerate(draft.routes):
         path: Path = ("routes", index)
         if route.name in names:
-            message = f"{quote(route.name)} is the name of routes[{names[route.name]}] already"
+            message = f"{quote(route.name)} is already the name of routes[{names[route.name]}]"
             yield Problem((*path, "name"), message)
         elif route.name is not None:
             names[route.name] = index
@@ -193,7 +195,7 @@ def _routes(draft: Draft) -> Iterator[Problem]:
             continue
         yield from _route_providers(draft, route.settings, path)
         if "bearer" in route.settings.credentials and not draft.bearer:
-            message = "bearer is not configured: no issuer's tokens are taken"
+            message = "there is no bearer section, so no issuer's tokens are accepted"
             yield Problem((*path, "credentials"), message)
         yield from _route_credentials(draft, route.settings, path)
         yield from _route_challenges(draft, route.settings, path)
@@ -220,14 +222,14 @@ def _route_credentials(draft: Draft, route: RouteSettings, path: Path) -> Iterat
     if not draft.providers:
         for name, word in (("access", route.access), ("unauthenticated", route.unauthenticated)):
             if word == "sign_in":
-                yield Problem((*path, name), "sign_in needs a provider, and there is none")
+                yield Problem((*path, name), "sign_in needs a provider")
     for number, kind in enumerate(route.credentials):
         if kind == "session" and not draft.providers:
-            message = "session is taken nowhere: the file has no providers"
+            message = "sessions are not accepted: there are no providers"
             yield Problem((*path, "credentials", number), message)
         section = _SECTIONS.get(kind)
         if section is not None and section not in draft.sections:
-            message = f"{kind} is taken nowhere: the file has no {section}"
+            message = f"{kind} is not accepted: there is no {section} section"
             yield Problem((*path, "credentials", number), message)
 
 
@@ -240,7 +242,9 @@ def _route_challenges(draft: Draft, route: RouteSettings, path: Path) -> Iterato
         taken.discard("bearer")
     for number, scheme in enumerate(route.challenges):
         if not CHALLENGES[scheme] & taken:
-            message = f"{scheme} is for {_listed(CHALLENGES[scheme])}, and this route takes none"
+            message = (
+                f"{scheme} is for {_listed(CHALLENGES[scheme])}, which this route does not accept"
+            )
             yield Problem((*path, "challenges", number), message)
 
 

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from joserfc.jwk import Key
 
-_NO_KEY = "holds no private key that can be read (PEM, JWK, or Zitadel's key file)"
-_ENCRYPTED = "is encrypted: nobody could give its passphrase at every start"
-_SIGNS = "signs nothing a provider takes (RSA, P-256, P-384, P-521 or Ed25519)"
+_NO_KEY = "contains no readable private key (PEM, JWK, or Zitadel's key file)"
+_ENCRYPTED = "is encrypted: use a key without a passphrase"
+_SIGNS = "is not a kind of key that providers accept (RSA, P-256, P-384, P-521 or Ed25519)"
 _CURVES = frozenset({"P-256", "P-384", "P-521", "Ed25519"})
 
 

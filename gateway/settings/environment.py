@@ -49,10 +49,12 @@ def overlay(document: Document, environ: Mapping[str, str]) -> None:
             continue
         other = given.get(_counterpart(path))
         if other is not None:
-            _refuse(document, path, name, f"{other} is set too: give only one of them")
+            _refuse(document, path, name, f"{other} is also set: set only one of them")
             continue
         if path == ("auth_mode",) and bare not in (None, environ[name]):
-            _refuse(document, path, name, f"{_BARE_MODE} says otherwise: give only one of them")
+            _refuse(
+                document, path, name, f"{_BARE_MODE} has a different value: set only one of them"
+            )
             continue
         given[path] = name
         _put(document, path, name, environ[name])
@@ -149,7 +151,7 @@ def _put(document: Document, path: Path, name: str, text: str) -> None:
 def _read(document: Document, path: Path, name: str, text: str) -> Data:
     if not text.strip():
         read_value("~", document, path, name)
-        _refuse(document, path, name, "is empty: unset it or give it a value")
+        _refuse(document, path, name, "is empty: unset it or set a value")
         return None
     if text.strip()[0] in _flow_begins(path):
         return read_value(text, document, path, name)

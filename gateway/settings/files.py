@@ -47,7 +47,7 @@ def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem,
     for path, section in _sections(document.data, (), _HEADERS):
         named = section.get("file")
         if isinstance(named, str) and "value" in section:
-            document.spoil(path, "give value or file, not both")
+            document.spoil(path, "set value or file, not both")
         elif isinstance(named, str):
             section["value"] = _read(document, (*path, "file"), named, files, warnings)
     for pattern in _CERTIFICATES:
@@ -94,7 +94,7 @@ def _read_secret(
     if named is None:
         return
     if name in section:
-        document.spoil(at, f"{name} is given too: give only one of them")
+        document.spoil(at, f"{name} is also set: set only one of them")
         return
     contents = [_read(document, where, file, files, warnings) for where, file in _each(at, named)]
     found: list[Data] = [content for content in contents if content is not None]
@@ -212,7 +212,7 @@ def _read(
         document.spoil(path, str(error))
         return None
     if mode & stat.S_IROTH and _is_ours(FilePath(named)):
-        warnings.append(Problem(path, f"every user of this machine can read {named!r}"))
+        warnings.append(Problem(path, f"every user on this machine can read {named!r}"))
     return text
 
 
@@ -232,7 +232,7 @@ def _read_text(named: str) -> tuple[str, int]:
             mode = os.fstat(file.fileno()).st_mode
         text = content.decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:
-        raise _UnreadableError(f"{named!r} does not hold text (try: base64)") from None
+        raise _UnreadableError(f"{named!r} is not a text file (try: base64)") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a file name"
         raise _UnreadableError(f"cannot read {named!r}: {reason}") from error

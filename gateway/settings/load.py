@@ -81,8 +81,8 @@ def load(path: Path | None, environ: Mapping[str, str], *, reads_secrets: bool =
 
 def _nothing_found() -> str:
     return printable(
-        f"there is no {DEFAULT_FILE} in {Path.cwd()}, and neither -c nor {CONFIG} names a file: "
-        "the environment alone is the configuration"
+        f"there is no {DEFAULT_FILE} in {Path.cwd()}, and -c and {CONFIG} are not set: "
+        "the configuration is from the environment only"
     )
 
 

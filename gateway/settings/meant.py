@@ -43,7 +43,7 @@ def paths_only_meant(text: str) -> str | None:
     """For a path where there is neither a prefix nor a regular expression to write instead."""
     if _path(text, "path") is None:
         return None
-    return f"{quote(text)} is one path, compared as it stands: list the paths themselves"
+    return f"{quote(text)} is compared literally: list each path"
 
 
 def _path(text: str, kind: str) -> str | None:
@@ -54,7 +54,7 @@ def _path(text: str, kind: str) -> str | None:
         meant = _pattern_meant(text, kind)
     else:
         return None
-    return f"{quote(text)} is compared as it stands, and covers nothing else: write {meant}"
+    return f"{quote(text)} is compared literally and matches nothing else: write {meant}"
 
 
 def _pattern_meant(text: str, kind: str) -> str:
@@ -92,24 +92,24 @@ def regex_meant(text: str) -> str | None:
     shown = re.sub(r"(?<!\\)\$$|\\Z$", "", inner)
     if r"\?" in inner:
         meant = _regex_or_prefix(inner.partition(r"\?")[0].removesuffix("("))
-        return f"only the path is matched, never a query: write {meant}"
+        return f"only the path is matched, not the query: write {meant}"
     if re.match(r"https?\??:", inner):  # noqa: TID251 - a beginning is asked for
         return "only the path is matched: write the host as host:, and what follows it as regex:"
     if re.search(r"%[0-9A-Fa-f]{2}", inner):
         return "the path is matched decoded: write the characters themselves, without %"
     if re.search(r"(?<!\\)/\*", re.sub(r"\[[^\]]*\]", "[]", inner)):
         meant = _pattern_meant(re.sub(r"\\(.)", r"\1", shown), "path")
-        return f"/* is any number of slashes here: write {meant}"
+        return f"/* matches any number of slashes: write {meant}"
     no_slash = _NO_SLASH.match(inner) is not None
     if "~" in flags or no_slash:
         begin = "" if not no_slash else "/" if inner[0].isalnum() else ".*"
-        return f"never matches, since a path begins with /: write regex: {begin}{shown}"
+        return f"never matches, because a path begins with /: write regex: {begin}{shown}"
     means_below = starts or _OR_BELOW.search(inner) is not None
     if means_below and not ends and _OPEN_END.search(inner) is None:
-        return f"covers no path below what it matches: write {_regex_or_prefix(inner, flags)}"
+        return f"does not match paths below it: write {_regex_or_prefix(inner, flags)}"
     if _PLAIN.fullmatch(inner) is not None:
         plain = inner.replace("\\", "")
-        return f"covers this one path: write path: {plain}, or prefix: {plain}"
+        return f"matches only this path: write path: {plain}, or prefix: {plain}"
     return None
 
 
@@ -125,16 +125,18 @@ def _regex_or_prefix(regex: str, flags: str = "") -> str:
 def method_meant(text: str) -> str | None:
     """For a method."""
     if text in _METHODS_OF_ALL:
-        return f"{quote(text)} is no method: leave methods out for all of them"
+        return f"{quote(text)} is not a method: omit methods to match all"
     if "|" in text:
-        return f"{quote(text)} is one method: write [{', '.join(text.split('|'))}]"
+        return f"{quote(text)} is read as one method: write [{', '.join(text.split('|'))}]"
     return None
 
 
 def field_name_meant(text: str) -> str | None:
     """For the name of a field that is set, removed or asked about."""
     if "*" in text:
-        return f"{quote(text)} is the name of one field: there are no wildcards, list the fields"
+        return (
+            f"{quote(text)} is read as one field name: wildcards are not supported, list the fields"
+        )
     return None
 
 
@@ -144,15 +146,15 @@ def claim_name_meant(text: str) -> str | None:
     if steps is None or (steps[1] == text and "." not in text):
         return None
     pointer = "/" + steps[1].replace(".", "/") if "." in steps[1] else steps[1]
-    return f"{quote(text)} is the name of one claim: for a member of an object write {pointer}"
+    return f"{quote(text)} is read as one claim name: for a member of an object write {pointer}"
 
 
 def value_meant(text: str) -> str | None:
     """For a name or value that is compared with what a credential says."""
     if "*" in text:
-        return f"{quote(text)} is compared as it stands: there are no wildcards"
+        return f"{quote(text)} is compared literally: wildcards are not supported"
     if text.startswith("^") or text.endswith("$"):
-        return f"{quote(text)} is compared as it stands: it is no regular expression"
+        return f"{quote(text)} is compared literally: regular expressions are not supported"
     return None
 
 
@@ -163,11 +165,11 @@ def name_meant(text: str) -> str | None:
         return found if domain is None else f"{found}, write email_domain: {domain[1]}"
     if (fact := _NAMED_FACT.fullmatch(text)) is not None:
         return (
-            f"{quote(text)} is one name: if {fact[1]}: says what it is, write {fact[1]}: {fact[2]}"
+            f"{quote(text)} is read as one name: is {fact[1]}: a prefix? write {fact[1]}: {fact[2]}"
         )
     # The name of a directory's group has commas: cn=admins,ou=groups.
     if "," in text and "=" not in text:
-        return f"{quote(text)} is one name: write [{', '.join(re.split(r', *', text))}]"
+        return f"{quote(text)} is read as one name: write [{', '.join(re.split(r', *', text))}]"
     return None
 
 
@@ -175,7 +177,7 @@ def scope_meant(text: str) -> str | None:
     """For a scope, which holds neither spaces nor commas (RFC 6749, section 3.3)."""
     several = re.split(r"[\s,]+", text)
     if len(several) > 1:
-        return f"{quote(text)} is one scope: write [{', '.join(several)}]"
+        return f"{quote(text)} is read as one scope: write [{', '.join(several)}]"
     return value_meant(text)
 
 
@@ -186,7 +188,7 @@ def email_meant(text: str) -> str | None:
         return None
     wild = re.fullmatch(r"\^?\.?\*", local) is not None
     meant = f"write email_domain: {domain}" if wild else "list the addresses"
-    return f"{quote(text)} is one address: there are no wildcards, {meant}"
+    return f"{quote(text)} is read as one address: wildcards are not supported, {meant}"
 
 
 def issuer_meant(text: str) -> str | None:
@@ -194,7 +196,7 @@ def issuer_meant(text: str) -> str | None:
     found = re.fullmatch(
         r"(.+?)/\.well-known/(?:openid-configuration|oauth-authorization-server)/?", text
     )
-    return None if found is None else f"is the address of the metadata: write issuer: {found[1]}"
+    return None if found is None else f"is the metadata URL: write issuer: {found[1]}"
 
 
 def template_meant(text: str) -> str | None:
@@ -202,23 +204,25 @@ def template_meant(text: str) -> str | None:
     found = _FOREIGN_VALUE.search(text)
     if found is None:
         return None
-    return f"{quote(found[0])} goes out as it stands: write {{user}}, {{email}} or {{claim:/NAME}}"
+    return f"{quote(found[0])} is sent literally: write {{user}}, {{email}} or {{claim:/NAME}}"
 
 
 def literal_meant(text: str) -> str | None:
     """For the value of a field on responses."""
     found = _FOREIGN_VALUE.search(text) or _PLACEHOLDER_OF_OURS.search(text)
     return (
-        None if found is None else f"{quote(found[0])} goes out as it stands: nothing is filled in"
+        None
+        if found is None
+        else f"{quote(found[0])} is sent literally: placeholders are not supported here"
     )
 
 
 def file_meant(text: str) -> str | None:
     """For the path of a file or directory that is made where it is not there."""
     if text == "-":
-        return "is a file called -: write stdout or stderr"
+        return "is a file named -: write stdout or stderr"
     if text.startswith("~"):
-        return "is a directory called ~: write the whole path"
+        return "is a directory named ~: write the full path"
     if text.startswith("file:"):
-        return "is a path, and no URL: leave file: out"
+        return "is a path, not a URL: omit file:"
     return None

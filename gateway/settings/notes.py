@@ -12,13 +12,13 @@ def notes(settings: Settings) -> Iterator[str]:
     if secure and server.tls is None:
         where = ", ".join(map(str, server.listen))
         yield (
-            f"{where} speaks plain http, and browsers come to {secure[0]}: something in front has "
-            "to end TLS. Opened by http, no sign-in succeeds: browsers keep the cookies for https"
+            f"{where} is plain http and public_url is {secure[0]}: a proxy in front must terminate "
+            "TLS. Over http, sign-ins fail, because browsers send these cookies only over https"
             + ("" if server.trusted_proxies else _NOBODY_TRUSTED)
         )
 
 
 _NOBODY_TRUSTED = (
-    ". Name it in server.trusted_proxies, or every client has its address; or end TLS here, with"
-    " server.tls"
+    ". Add it to server.trusted_proxies, or every client has the proxy's address; or terminate TLS"
+    " in the gateway with server.tls"
 )

@@ -72,7 +72,7 @@ Names = Annotated[tuple[ClaimName, ...], OneOrMany()]
 def _not_of_the_flow(parameters: Mapping[str, str]) -> Mapping[str, str]:
     for name in parameters:
         if name in _FLOW_PARAMETERS:
-            raise wrong(f"may not set {name}: the sign-in sets it itself")
+            raise wrong(f"cannot set {name}: the sign-in sets it")
     return parameters
 
 
@@ -82,17 +82,17 @@ class ClaimSettings(Section):
     None stands for the default of the provider's profile.
     """
 
-    user: Names | None = Field(None, description="The name the app is told.")
-    email: Names | None = Field(None, description="The e-mail address.")
-    name: Names | None = Field(None, description="The name shown to people.")
+    user: Names | None = Field(None, description="User name for the app.")
+    email: Names | None = Field(None, description="E-mail address.")
+    name: Names | None = Field(None, description="Display name.")
     groups: Names | None = Field(
         None,
         description="Groups: a text, a list of texts or numbers, or an object's keys;"
-        " /groups/*/id is a member of every object in a list.",
+        " /groups/*/id selects a member of every object in a list.",
     )
     roles: Names | None = Field(None, description="Roles, in the same shapes as groups.")
     split: Text | None = Field(
-        None, description='What separates groups, and roles, that come as one text: ","'
+        None, description='Separator for groups and roles that come as one text: ","'
     )
 
 
@@ -105,44 +105,46 @@ class ProviderSettings(Section):
         client_key: A private key, PEM or JWK, likewise.
     """
 
-    issuer: Issuer = Field(description="The issuer URL, exactly as the provider writes it.")
-    profile: Profile = Field("generic", description="Defaults that fit a product.")
+    issuer: Issuer = Field(description="Issuer URL, exactly as the provider writes it.")
+    profile: Profile = Field("generic", description="Defaults for a product.")
     client_id: Text = Field(description="The gateway's client id at the provider.")
     client_secret: SecretText | None = Field(
-        None, repr=False, description="The client secret; better in client_secret_file."
+        None, repr=False, description="Client secret; prefer client_secret_file."
     )
-    client_secret_file: FileName | None = Field(None, description="File that holds the secret.")
+    client_secret_file: FileName | None = Field(None, description="File with the secret.")
     client_key: str | None = Field(
-        None, repr=False, description="Private key, PEM or JWK; better in client_key_file."
+        None, repr=False, description="Private key, PEM or JWK; prefer client_key_file."
     )
     client_key_file: FileName | None = Field(
-        None, description="File that holds the private key (private_key_jwt)."
+        None, description="File with the private key (private_key_jwt)."
     )
     client_auth: ClientAuth | None = Field(
-        None, description="How the client proves itself; what discovery offers if not given."
+        None, description="How the client authenticates; default: from discovery."
     )
     scopes: Annotated[tuple[Text, ...], OneOrMany()] | None = Field(
-        None, description="Scopes asked for; openid must be among them."
+        None, description="Requested scopes; must include openid."
     )
     authorize_params: Annotated[Mapping[Text, Text], AfterValidator(_not_of_the_flow)] = Field(
         {}, description="More parameters for the authorization request."
     )
     email_verified: Literal["require", "assume"] = Field(
         "require",
-        description="require: an e-mail not marked verified is a missing e-mail.",
+        description="require: ignores an e-mail not marked as verified; assume: accepts it.",
     )
-    claims: ClaimSettings = Field(ClaimSettings(), description="Where to find each fact.")
+    claims: ClaimSettings = Field(
+        ClaimSettings(), description="Which claim has each part of the identity."
+    )
     label: Text | None = Field(None, description="Text of the sign-in button.")
     backchannel_logout: Flag = Field(
         True,
-        description="Take logout tokens from the provider (OIDC Back-Channel Logout 1.0).",
+        description="Accept logout tokens from the provider (OIDC Back-Channel Logout 1.0).",
     )
 
     @model_validator(mode="after")
     def _can_prove_itself(self) -> Self:
         has_secret, has_key = self.client_secret is not None, self.client_key is not None
         if has_secret and has_key:
-            raise wrong("give client_secret or client_key, not both")
+            raise wrong("set client_secret or client_key, not both")
         needs_secret = self.client_auth in ("client_secret_basic", "client_secret_post")
         if needs_secret and not has_secret:
             raise wrong(f"client_auth {self.client_auth} needs client_secret or client_secret_file")

@@ -22,7 +22,7 @@ from gateway.settings.scalars import (
 )
 
 OWN_PREFIX = "/_gatepost"
-_OWN = f"nothing under {OWN_PREFIX} can be routed: the gateway answers it itself"
+_OWN = f"paths under {OWN_PREFIX} cannot be routed: the gateway answers them itself"
 
 
 def _path(text: str) -> str:
@@ -45,7 +45,7 @@ def _path(text: str) -> str:
 
 def _prefix(text: str) -> str:
     if len(text) > 1 and text.endswith("/"):
-        raise wrong(f"a prefix covers whole segments: write {quote(text.rstrip('/') or '/')}")
+        raise wrong(f"a prefix matches whole segments: write {quote(text.rstrip('/') or '/')}")
     return _path(text)
 
 
@@ -97,9 +97,9 @@ class RateLimitSettings(Section):
         per: Seconds.
     """
 
-    requests: Count = Field(description="Requests allowed in the time of `per`.")
-    per: Duration = Field(description="The time they are counted over.")
-    by: Literal["user", "ip", "key"] = Field("user", description="Whose requests are counted.")
+    requests: Count = Field(description="Number of requests allowed in `per`.")
+    per: Duration = Field(description="Time span.")
+    by: Literal["user", "ip", "key"] = Field("user", description="What requests are counted by.")
 
     @model_validator(mode="after")
     def _is_a_limit(self) -> Self:
@@ -111,9 +111,9 @@ class RateLimitSettings(Section):
 class DeprecatedSettings(Section):
     """A route on its way out (RFC 9745, RFC 8594)."""
 
-    since: Day = Field(description="From this day on the route is deprecated.")
-    sunset: Day | None = Field(None, description="From this day on the route is gone: 410.")
-    link: WebUrl | None = Field(None, description="Where the change is explained.")
+    since: Day = Field(description="Deprecated from this day on.")
+    sunset: Day | None = Field(None, description="Gone from this day on: 410.")
+    link: WebUrl | None = Field(None, description="Page that explains the change.")
 
     @model_validator(mode="after")
     def _ends_after_it_began(self) -> Self:
@@ -146,38 +146,42 @@ class RouteSettings(Section):
         None, description="Python regular expression for the whole decoded path."
     )
     host: Annotated[tuple[HostText, ...], OneOrMany()] = Field(
-        (), description="Hosts covered; every host served if not given."
+        (), description="Hosts to match; default: every host served."
     )
     methods: Annotated[tuple[Method, ...], OneOrMany()] = Field(
-        (), description="Methods covered; all if not given."
+        (), description="Methods to match; default: all."
     )
     upstream: Text | None = Field(
-        None, description="Name of the upstream; the only one if there is only one."
+        None, description="Name of the upstream; optional if there is only one."
     )
-    access: Access = Field(description="Who may pass: a word, or a mapping of allow and deny.")
+    access: Access = Field(
+        description="Who gets access: a keyword, or a mapping of allow and deny."
+    )
     credentials: Annotated[tuple[Credential, ...], OneOrMany()] = Field(
-        (), description="Kinds of credential taken; all that are configured if not given."
+        (), description="Accepted kinds of credential; default: all that are configured."
     )
-    rate_limit: RateLimitSettings | None = Field(None, description="Requests allowed in a while.")
+    rate_limit: RateLimitSettings | None = Field(
+        None, description="Limit on the number of requests."
+    )
     unauthenticated: Literal["auto", "sign_in", "reject"] = Field(
         "auto",
-        description="auto: redirect a navigation to the sign-in, answer 401 to everything else.",
+        description="auto: redirect a navigation to the sign-in, answer 401 to any other request.",
     )
     challenges: Annotated[tuple[Challenge, ...], OneOrMany()] = Field(
         (),
         description="Schemes that a 401 names, exactly: basic, bearer, gatepost (for sessions);"
-        " those of the credentials taken if not given.",
+        " default: those of the accepted credentials.",
     )
     foreign_credentials: Literal["refuse", "pass"] = Field(
         "refuse",
-        description="pass: an Authorization or API key that is not the gateway's goes on"
-        " untouched, without identity.",
+        description="pass: an Authorization or API key that is not the gateway's is"
+        " forwarded unchanged, without identity.",
     )
     preflight: Literal["refuse", "pass"] = Field(
-        "refuse", description="pass: a CORS preflight goes on without identity."
+        "refuse", description="pass: forwards a CORS preflight without identity."
     )
     deprecated: DeprecatedSettings | None = Field(
-        None, description="Announces that the route goes away."
+        None, description="Marks the route as deprecated."
     )
 
     @property

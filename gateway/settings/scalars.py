@@ -25,7 +25,7 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-EMPTY = "is empty: give it a value or leave it out"
+EMPTY = "is empty: set a value or omit it"
 
 # RFC 9110, section 5.6.2.
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
@@ -163,7 +163,7 @@ def parse_flag(value: object) -> bool:
         return True
     if text.lower() in _NO:
         return False
-    raise wrong(f"{quote(text)} is neither true nor false")
+    raise wrong(f"{quote(text)} must be true or false")
 
 
 def parse_field_name(value: object) -> str:
@@ -178,7 +178,7 @@ def parse_method(value: object) -> str:
     """An HTTP method in upper case; CONNECT is never served."""
     text = as_text(value, "a method").upper()
     if TOKEN.fullmatch(text) is None or text == "CONNECT":
-        raise wrong(f"{quote(text)} is not a method a route can have")
+        raise wrong(f"{quote(text)} is not a method that a route can match")
     return text
 
 
@@ -204,7 +204,7 @@ def _file_name(value: object) -> object:
         return value
     text = as_text(value, "the name of a file")
     if not text or "\0" in text:
-        raise wrong(EMPTY if not text else "is not the name of a file")
+        raise wrong(EMPTY if not text else "is not a file name")
     return Path(text)
 
 

@@ -106,7 +106,7 @@ def _workers(value: object) -> int | str:
     except ValueError:
         workers = 0
     if not 1 <= workers <= _MOST_WORKERS:
-        raise wrong(f"{quote(str(value))} is neither auto nor a number from 1 to 512")
+        raise wrong(f"{quote(str(value))} must be auto or a number from 1 to 512")
     return workers
 
 
@@ -114,7 +114,7 @@ def _cookie_name(text: str) -> str:
     if TOKEN.fullmatch(text) is None:
         raise wrong(f"{quote(text)} is not a cookie name")
     if re.match(r"__(host|secure)-", text, re.IGNORECASE):  # noqa: TID251 - a prefix is asked for
-        raise wrong("is written without __Host- or __Secure-: the gateway adds the prefix")
+        raise wrong("must not begin with __Host- or __Secure-: the gateway adds the prefix")
     return text
 
 
@@ -152,21 +152,26 @@ class ServerTlsSettings(Section):
     cert_file: FileName = Field(description="Certificate chain, PEM.")
     key_file: FileName = Field(description="Private key, PEM.")
     min_version: Annotated[Literal["1.2", "1.3"], BeforeValidator(_tls_version)] = Field(
-        "1.2", description="Oldest version of TLS that is spoken: 1.2 or 1.3."
+        "1.2", description="Oldest accepted version of TLS: 1.2 or 1.3."
     )
 
 
 class LimitSettings(Section):
     """What one client may take; 0 is no limit."""
 
-    head_bytes: Size = Field(32 * 1024, description="Request line and fields together.")
-    fields: Count = Field(
-        500, description="Header fields of a request (431), and of an app's answer (502)."
+    head_bytes: Size = Field(
+        32 * 1024, description="Maximum size of request line and fields together."
     )
-    body_bytes: Size = Field(0, description="Request body; 0 is no limit.")
-    header_timeout: Duration = Field(10.0, description="Until the head is complete.")
-    keepalive_timeout: Duration = Field(75.0, description="Between two requests.")
-    connections: Count = Field(10000, description="Client connections at once, per worker.")
+    fields: Count = Field(
+        500,
+        description="Maximum fields of a request (else 431) and of an app's answer (else 502).",
+    )
+    body_bytes: Size = Field(0, description="Maximum size of a request body; 0 is no limit.")
+    header_timeout: Duration = Field(10.0, description="Time for the whole head to arrive.")
+    keepalive_timeout: Duration = Field(
+        75.0, description="Maximum time between two requests on a connection."
+    )
+    connections: Count = Field(10000, description="Maximum client connections per worker.")
 
 
 class ServerSettings(Section):
@@ -179,24 +184,27 @@ class ServerSettings(Section):
 
     listen: Annotated[tuple[Listen, ...], OneOrMany()] = Field(
         (parse_listen("0.0.0.0:8080"),),
-        description="host:port or unix:/path (?mode=0660), one or a list.",
+        description="host:port or unix:/path (?mode=0660); one or a list.",
     )
     admin_listen: Listen = Field(
-        parse_listen("127.0.0.1:9090"), description="For /metrics, /healthz and /readyz only."
+        parse_listen("127.0.0.1:9090"),
+        description="Address for /metrics, /healthz and /readyz only.",
     )
     admin_hosts: Annotated[tuple[HostName, ...], OneOrMany(empty=True)] = Field(
         (),
-        description="Names the admin listener is asked by, besides addresses and localhost.",
+        description="Names that the admin listener answers to, besides addresses and localhost.",
     )
     workers: Annotated[int | Literal["auto"], BeforeValidator(_workers)] = Field(
-        1, description="Processes; auto is one a core."
+        1, description="Number of processes; auto is one for each core."
     )
-    tls: ServerTlsSettings | None = Field(None, description="Terminate TLS here.")
+    tls: ServerTlsSettings | None = Field(None, description="Terminates TLS in the gateway.")
     trusted_proxies: Annotated[tuple[NetworkText, ...], OneOrMany(empty=True)] = Field(
-        (), description="Networks whose X-Forwarded-* and Forwarded are believed."
+        (), description="Networks whose X-Forwarded-* and Forwarded are trusted."
     )
-    limits: LimitSettings = Field(LimitSettings(), description="What one client may take.")
-    drain_timeout: Duration = Field(30.0, description="For requests under way after SIGTERM.")
+    limits: LimitSettings = Field(LimitSettings(), description="Limits for clients.")
+    drain_timeout: Duration = Field(
+        30.0, description="Time for requests in progress after SIGTERM."
+    )
 
 
 class CookieSettings(Section):
@@ -208,16 +216,16 @@ class CookieSettings(Section):
     """
 
     name: Annotated[Text, AfterValidator(_cookie_name)] = Field(
-        "gatepost", description="__Host- is added on https without a domain."
+        "gatepost", description="Name; __Host- is added on https without a domain."
     )
     domain: Annotated[Text, AfterValidator(_cookie_domain)] | None = Field(
-        None, description="Share the session among the hosts under this domain."
+        None, description="Shares the session among the hosts under this domain."
     )
     same_site: Literal["lax", "strict", "none"] = Field(
-        "lax", description="SameSite; with partitioned none, unless it is given."
+        "lax", description="SameSite; default with partitioned: none."
     )
     partitioned: Flag = Field(
-        False, description="For apps in frames: each site around them has sessions of its own."
+        False, description="For apps in frames: separate sessions for each surrounding site."
     )
 
     @property
@@ -230,15 +238,19 @@ class CookieSettings(Section):
 class SessionSettings(Section):
     """How long a signed-in browser stays signed in, and how many may be; seconds."""
 
-    idle_timeout: Duration = Field(8 * 3600.0, description="Ends without a request.")
-    absolute_timeout: Duration = Field(7 * 86400.0, description="Ends however busy.")
+    idle_timeout: Duration = Field(
+        8 * 3600.0, description="Ends a session after this time without a request."
+    )
+    absolute_timeout: Duration = Field(
+        7 * 86400.0, description="Ends a session this long after the sign-in."
+    )
     store_grace: Duration = Field(
         60.0,
-        description="How long what is known here goes on while the store cannot be asked; then 503."
-        " API keys and tokens too. 0s: not at all.",
+        description="How long known sessions, API keys and tokens continue while the store is down;"
+        " then 503. 0s: not at all.",
     )
     max_per_user: Count = Field(
-        0, description="Sessions of one user at once; the oldest ends for a new one. 0 is no limit."
+        0, description="Maximum sessions of one user; a new one ends the oldest. 0 is no limit."
     )
     cookie: CookieSettings = Field(CookieSettings(), description="The session cookie.")
 
@@ -254,13 +266,13 @@ class SessionSettings(Section):
 class AuditSettings(Section):
     """Where decisions are written, one JSON line each."""
 
-    file: Text = Field("stderr", description="stderr, stdout or the path of a file.")
+    file: Text = Field("stderr", description="stderr, stdout or a file path.")
 
 
 class MetricsSettings(Section):
     """Prometheus metrics on `admin_listen`."""
 
-    enabled: Flag = Field(True, description="Serve /metrics.")
+    enabled: Flag = Field(True, description="Serves /metrics.")
 
 
 EVERYTHING = RouteSettings(name="everything", prefix=("/",), access="signed_in")
@@ -279,19 +291,21 @@ class Settings(Section):
         "oidc-only", description="oidc-only: users sign in with a provider."
     )
     public_url: Annotated[tuple[Origin, ...], OneOrMany()] = Field(
-        description="Where browsers find the gateway; a list where it serves several hosts."
+        description="The gateway's URL, as browsers see it; a list for several hosts."
     )
     secret: Annotated[tuple[Annotated[SecretText, AfterValidator(_secret)], ...], OneOrMany()] = (
         Field((), repr=False, description="At least 32 bytes; a list, newest first, to rotate.")
     )
     secret_file: Annotated[tuple[FileName, ...], OneOrMany()] = Field(
-        (), description="File that holds the secret; a list, newest first, to rotate."
+        (), description="File with the secret; a list, newest first, to rotate."
     )
-    data_dir: FileName = Field(Path("data"), description="What must survive a restart lives here.")
+    data_dir: FileName = Field(
+        Path("data"), description="Directory for data that survives a restart."
+    )
     store: Annotated[str, BeforeValidator(parse_store)] = Field(
         "sqlite",
         repr=False,
-        description="Where sessions are kept: sqlite, memory, or the URL of a shared store.",
+        description="Where data is stored: sqlite, memory, or the URL of a shared store.",
     )
     server: ServerSettings = Field(ServerSettings(), description="Listeners and limits.")
     upstreams: Annotated[Mapping[Text, UpstreamSettings], AfterValidator(_not_empty)] = Field(
@@ -302,16 +316,20 @@ class Settings(Section):
     )
     sessions: SessionSettings = Field(SessionSettings(), description="Browser sessions.")
     bearer: tuple[BearerSettings, ...] = Field(
-        (), description="Issuers whose access tokens are taken."
+        (), description="Issuers whose access tokens are accepted."
     )
-    api_keys: ApiKeySettings | None = Field(None, description="API keys; without it none is taken.")
+    api_keys: ApiKeySettings | None = Field(
+        None, description="API keys; without this section none are accepted."
+    )
     tokens: TokenSettings | None = Field(
-        None, description="The gateway's own tokens for apps; without it none is given or taken."
+        None, description="The gateway's own tokens for apps; without this section there are none."
     )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
-        (EVERYTHING,), description="The first that covers a request decides it."
+        (EVERYTHING,), description="The first matching route applies to a request."
     )
-    audit: AuditSettings = Field(AuditSettings(), description="One JSON line a decision.")
+    audit: AuditSettings = Field(
+        AuditSettings(), description="Audit log, one JSON line for each decision."
+    )
     metrics: MetricsSettings = Field(MetricsSettings(), description="Prometheus metrics.")
 
     @property

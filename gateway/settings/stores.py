@@ -23,5 +23,5 @@ def parse_store(value: object) -> str:
         return text
     scheme = re.fullmatch(r"([a-z][a-z0-9+.-]{0,19})(://.*)?", text)
     if scheme is None:
-        raise wrong(f"is no store (one of: {', '.join(KNOWN)})")
+        raise wrong(f"is not a store (one of: {', '.join(KNOWN)})")
     raise wrong(unknown_message("store", scheme[1] + ("://" if scheme[2] else ""), KNOWN))

@@ -29,12 +29,12 @@ def _redirect_uri(text: str) -> str:
     if "*" in text:
         raise wrong(f"{quote(text)} has a wildcard: write each redirect URI exactly")
     if re.fullmatch(r"[!-~]+", text) is None or "\\" in text:
-        raise wrong(f"{quote(text)} may hold no space, no backslash and nothing but ASCII")
+        raise wrong(f"{quote(text)} must be ASCII without spaces and backslashes")
     try:
         parts = urlsplit(text)
         _ = parts.port
     except ValueError:
-        raise wrong(f"{quote(text)} is no URI") from None
+        raise wrong(f"{quote(text)} is not a URI") from None
     if "#" in text:
         # RFC 6749, section 3.1.2.
         raise wrong(f"{quote(text)} must not have a fragment")
@@ -43,7 +43,7 @@ def _redirect_uri(text: str) -> str:
     if parts.scheme in _NO_APPS:
         raise wrong(f"{quote(text)}: no app can claim the scheme {parts.scheme}")
     if parts.scheme in ("http", "https") and (not parts.hostname or "@" in parts.netloc):
-        raise wrong(f"{quote(text)} needs a host, and no user in it")
+        raise wrong(f"{quote(text)} needs a host without a user name")
     if parts.scheme == "http" and not is_loopback_redirect(parts):
         raise wrong(
             f"{quote(text)} is not https: only http://127.0.0.1/… and http://[::1]/… may be http"
@@ -62,12 +62,12 @@ class ClientSettings(Section):
         audiences: Empty for the client id alone.
     """
 
-    provider: Text = Field(description="The provider its users sign in with.")
+    provider: Text = Field(description="The provider where the app's users sign in.")
     client_id: Text | None = Field(
-        None, description="The app's client id at the provider; its name here if not given."
+        None, description="The app's client id at the provider; default: its name here."
     )
     audiences: Annotated[tuple[Text, ...], OneOrMany()] = Field(
-        (), description="Whom an exchanged token must be for (`aud`); client_id if not given."
+        (), description="Accepted audiences (`aud`) of an exchanged token; default: client_id."
     )
     redirect_uris: Annotated[tuple[RedirectUri, ...], OneOrMany(empty=True)] = Field(
         (),
@@ -79,22 +79,22 @@ class ClientSettings(Section):
 def _client_name(text: str) -> str:
     # RFC 6749, appendix A.1.
     if re.fullmatch(r"[!-~]{1,200}", text) is None:
-        raise wrong(f"{quote(text)} is not a client's name (no spaces, ASCII)")
+        raise wrong(f"{quote(text)} is not a client name (ASCII, no spaces)")
     return text
 
 
 class TokenSettings(Section):
     """The gateway's own tokens, for apps that are no browser; times are seconds."""
 
-    access_ttl: Duration = Field(15 * 60.0, description="How long an access token is good.")
+    access_ttl: Duration = Field(15 * 60.0, description="Lifetime of an access token.")
     refresh_ttl: Duration = Field(
-        30 * 86400.0, description="How long a refresh token is good; each use begins anew."
+        30 * 86400.0, description="Lifetime of a refresh token; restarts at each use."
     )
     absolute_ttl: Duration = Field(
-        90 * 86400.0, description="How long a sign-in of an app lasts, however busy it is."
+        90 * 86400.0, description="Maximum time since the app's sign-in."
     )
     clients: Mapping[Annotated[str, AfterValidator(_client_name)], ClientSettings] = Field(
-        description="The apps that get tokens, by their name here."
+        description="Apps that get tokens, by name."
     )
 
     @model_validator(mode="after")

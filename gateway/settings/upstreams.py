@@ -66,33 +66,37 @@ def _check_names(names: Mapping[str, Any], reserved: frozenset[str]) -> None:
     for name in names:
         folded = fold_name(name)
         if folded in reserved:
-            raise wrong(f"may not set {name}: it is the gateway's own")
+            raise wrong(f"cannot set {name}: the gateway sets it itself")
         if folded in seen:
-            raise wrong(f"sets {quote(seen[folded])} and {quote(name)}, which apps read as one")
+            raise wrong(
+                f"sets {quote(seen[folded])} and {quote(name)}, which apps treat as the same field"
+            )
         seen[folded] = name
 
 
 class TimeoutSettings(Section):
     """Seconds to wait for the app."""
 
-    connect: Duration = Field(5.0, description="Until the connection stands.")
-    response: Duration = Field(60.0, description="Until the head of the response is there.")
-    idle: Duration = Field(600.0, description="Without a byte in either direction.")
+    connect: Duration = Field(5.0, description="Time to connect.")
+    response: Duration = Field(60.0, description="Time to the head of the response.")
+    idle: Duration = Field(600.0, description="Time without a byte in either direction.")
 
 
 class UpstreamTlsSettings(Section):
     """How the app's certificate is checked, and which one is shown to it."""
 
-    ca_file: FileName | None = Field(None, description="Authorities to trust, PEM.")
-    cert_file: FileName | None = Field(None, description="Our certificate, PEM.")
-    key_file: FileName | None = Field(None, description="The key of our certificate, PEM.")
-    server_name: Text | None = Field(None, description="Name expected in its certificate.")
-    insecure_skip_verify: Flag = Field(False, description="Accept any certificate.")
+    ca_file: FileName | None = Field(None, description="Certificate authorities to trust, PEM.")
+    cert_file: FileName | None = Field(None, description="The gateway's client certificate, PEM.")
+    key_file: FileName | None = Field(
+        None, description="Private key of the client certificate, PEM."
+    )
+    server_name: Text | None = Field(None, description="Name expected in the app's certificate.")
+    insecure_skip_verify: Flag = Field(False, description="Accepts any certificate.")
 
     @model_validator(mode="after")
     def _is_a_pair(self) -> Self:
         if (self.cert_file is None) != (self.key_file is None):
-            raise wrong("cert_file and key_file belong together")
+            raise wrong("set cert_file and key_file together")
         return self
 
 
@@ -104,8 +108,8 @@ class HeaderValueSettings(Section):
         file: The file the value was read from; None for a template.
     """
 
-    value: str = Field("", description="Text, with {user} and the like.")
-    file: FileName | None = Field(None, description="File that holds the value.")
+    value: str = Field("", description="Text, with placeholders such as {user}.")
+    file: FileName | None = Field(None, description="File with the value.")
 
     @property
     def is_template(self) -> bool:
@@ -137,13 +141,14 @@ class HeaderValueSettings(Section):
 
 
 class RequestHeaderSettings(Section):
-    """Fields set on or removed from requests."""
+    """Fields to set on or remove from requests."""
 
     set: Mapping[FieldName, HeaderValueSettings] = Field(
-        {}, description="Field name and value: text with {user} and the like, or {file: …}."
+        {},
+        description="Field names and values: text with placeholders such as {user}, or {file: …}.",
     )
     remove: Annotated[tuple[FieldName, ...], OneOrMany(empty=True)] = Field(
-        (), description="Fields removed."
+        (), description="Fields to remove."
     )
 
     @model_validator(mode="after")
@@ -154,11 +159,11 @@ class RequestHeaderSettings(Section):
 
 
 class ResponseHeaderSettings(Section):
-    """Fields set on or removed from responses."""
+    """Fields to set on or remove from responses."""
 
-    set: Mapping[FieldName, Text] = Field({}, description="Field name and literal value.")
+    set: Mapping[FieldName, Text] = Field({}, description="Field names and literal values.")
     remove: Annotated[tuple[FieldName, ...], OneOrMany(empty=True)] = Field(
-        (), description="Fields removed."
+        (), description="Fields to remove."
     )
 
     @model_validator(mode="after")
@@ -176,9 +181,9 @@ class AssertionSettings(Section):
         ttl: Seconds, 1 to 600.
     """
 
-    header: FieldName = Field("Gatepost-Assertion", description="Field it is sent in.")
-    audience: Text = Field("", description="Its `aud`; the upstream's name if not given.")
-    ttl: Duration = Field(60.0, description="How long it is good for, 1s to 10m.")
+    header: FieldName = Field("Gatepost-Assertion", description="Field for the assertion.")
+    audience: Text = Field("", description="Its `aud`; default: the upstream's name.")
+    ttl: Duration = Field(60.0, description="How long it is valid, 1s to 10m.")
 
     @model_validator(mode="after")
     def _is_short_lived(self) -> Self:
@@ -226,7 +231,7 @@ IdentityHeaders = Annotated[
 
 
 class IdentitySettings(Section):
-    """How the app learns who is asking.
+    """How the identity is sent to the app.
 
     Attributes:
         headers: A preset's name, or field name -> template.
@@ -244,9 +249,9 @@ class IdentitySettings(Section):
 def _kept(text: str) -> str:
     name = text.removesuffix("*")
     if re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) is None:
-        raise wrong(f"{quote(text)} is not a field name, nor the beginning of some with *")
+        raise wrong(f"{quote(text)} is not a field name or a prefix ending in *")
     if not may_be_kept(fold(name.encode())):
-        raise wrong(f"{quote(text)} is never another proxy's to say: it cannot be kept")
+        raise wrong(f"{quote(text)} never comes from another proxy and cannot be kept")
     return text
 
 
@@ -269,33 +274,34 @@ class UpstreamSettings(Section):
         "preserve", description="The Host sent: preserve (the client's), upstream, or a name."
     )
     path_case: Literal["exact", "ignore"] = Field(
-        "exact", description="ignore: the app reads /Admin as /admin, and so do its routes here."
+        "exact", description="ignore: the app treats /Admin as /admin, so its routes ignore case."
     )
     timeouts: TimeoutSettings = Field(TimeoutSettings(), description="How long to wait.")
     wake_timeout: Duration = Field(
-        0.0, description="Keep trying to connect this long while a sleeping app boots."
+        0.0, description="How long to keep trying to connect while a sleeping app boots."
     )
     tls: UpstreamTlsSettings = Field(UpstreamTlsSettings(), description="TLS to the app.")
     request_headers: RequestHeaderSettings = Field(
-        RequestHeaderSettings(), description="Fields set on or removed from requests."
+        RequestHeaderSettings(), description="Fields to set on or remove from requests."
     )
     response_headers: ResponseHeaderSettings = Field(
-        ResponseHeaderSettings(), description="Fields set on or removed from responses."
+        ResponseHeaderSettings(), description="Fields to set on or remove from responses."
     )
     request_fields_kept: Annotated[
         tuple[Annotated[Text, AfterValidator(_kept)], ...], OneOrMany(empty=True)
     ] = Field(
         (),
-        description="Fields of other proxies that the app gets as sent: X-Real-IP, Cf-Access-*.",
+        description="Fields of other proxies to forward to the app: X-Real-IP, Cf-Access-*.",
     )
     identity: IdentitySettings = Field(
-        IdentitySettings(), description="How the app learns who is asking."
+        IdentitySettings(), description="How the identity is sent to the app."
     )
     cookies: Literal["isolate", "shared"] = Field(
-        "isolate", description="isolate: a cookie the app set for one user is not sent for another."
+        "isolate",
+        description="isolate: cookies that the app set for one user are not sent for another.",
     )
     logout_paths: Annotated[tuple[PathText, ...], OneOrMany(empty=True)] = Field(
-        (), description="A request to these paths ends the gateway's session too."
+        (), description="Requests to these paths also end the gateway's session."
     )
     logout_then: Literal["provider", "page", "app"] = Field(
         "provider",

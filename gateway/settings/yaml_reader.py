@@ -122,9 +122,9 @@ class _Reader:
         lines = text.splitlines()
         at = lines[mark.line][mark.column :] if mark.line < len(lines) else ""
         if at.startswith("\t"):
-            message = "is not YAML: a tab where YAML wants spaces"
+            message = "is not YAML: indent with spaces, not tabs"
         elif error.context == "expected a single document in the stream":
-            message = "is not one YAML document but several"
+            message = "contains several YAML documents"
         elif error.context is None:
             message = f"is not YAML: {error.problem}"
         else:
@@ -139,7 +139,7 @@ class _Reader:
             raise _RefusedError("is nested too deeply", self._of(node.start_mark))
         if node.tag not in _TAGS:
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
-            raise _RefusedError(f"tag {quote(tag)} is not taken", self._of(node.start_mark))
+            raise _RefusedError(f"tag {quote(tag)} is not supported", self._of(node.start_mark))
 
     def _convert(self, node: yaml.Node, path: Path, key: _Position | None) -> Data:
         self._count(node, len(path) - len(self._base))
@@ -169,14 +169,12 @@ class _Reader:
             if key.tag == "tag:yaml.org,2002:merge":
                 for target in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                     if not isinstance(target, yaml.MappingNode):
-                        raise _RefusedError("<< takes a mapping", place)
+                        raise _RefusedError("<< needs a mapping", place)
                     merged = self._entries(target, path, depth + 1) | merged
             elif key.value in own:
                 first = own[key.value][0].line + 1
                 self._document.problems.append(
-                    Problem(
-                        path, f"{quote(key.value)} is there twice, first on line {first}", place
-                    )
+                    Problem(path, f"{quote(key.value)} is repeated, first on line {first}", place)
                 )
             else:
                 own[key.value] = (key.start_mark, value)

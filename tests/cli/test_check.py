@@ -17,9 +17,10 @@ upstreams: {app: "http://app:1"}
 providers: {idp: {issuer: "https://id.example.com", client_id: x, client_auth: none}}
 """
 REGISTER = """\
-note: 0.0.0.0:8080 speaks plain http, and browsers come to https://a.example.com: something in \
-front has to end TLS. Opened by http, no sign-in succeeds: browsers keep the cookies for https. \
-Name it in server.trusted_proxies, or every client has its address; or end TLS here, with server.tls
+note: 0.0.0.0:8080 is plain http and public_url is https://a.example.com: a proxy in front must \
+terminate TLS. Over http, sign-ins fail, because browsers send these cookies only over https. \
+Add it to server.trusted_proxies, or every client has the proxy's address; or terminate TLS in the \
+gateway with server.tls
 register at idp:
   redirect URI: https://a.example.com/_gatepost/callback/idp
   post-logout redirect URI: https://a.example.com/_gatepost/logout
@@ -92,7 +93,7 @@ def test_the_environment_alone_will_do(run, tmp_path):
 
 def test_json_says_the_same(run):
     found = json.loads(run(RIGHT, "--json").stdout)
-    assert [it[:31] for it in found.pop("notes")] == ["0.0.0.0:8080 speaks plain http,"]
+    assert [it[:26] for it in found.pop("notes")] == ["0.0.0.0:8080 is plain http"]
     assert found == {
         "ok": True,
         "errors": [],

@@ -212,10 +212,10 @@ def test_each_route_and_condition_is_told(config: str) -> None:
 
     told = CliRunner().invoke(explain_command, asked).output.splitlines()
 
-    assert told[0] == "route assets: does not cover /reports/7"
+    assert told[0] == "route assets: does not match /reports/7"
     assert told[7:9] == [
         "route api: is for api.example.com, not notes.example.com",
-        "route reports: covers the request",
+        "route reports: matches the request",
     ]
     assert any(line.strip().startswith("unmet       group: admins") for line in told)
     assert any(line.strip().startswith("met         ip: 10.0.0.0/8") for line in told)
@@ -254,12 +254,12 @@ def test_what_a_route_says_and_what_a_client_gets_is_told(config: str) -> None:
     asked = ["GET", "/keys", "--header", "Accept: text/html"]
 
     assert explained(config, *asked)[1:] == [
-        "route keys: covers the request",
+        "route keys: matches the request",
         "  credentials: session",
         "  access: signed_in",
         "answer: 302 Found",
         "location: /_gatepost/sign-in?return_to=/keys",
-        "because: This address is only for people and programs that have proven who they are.",
+        "because: This address requires a sign-in or another credential.",
         "decision: sign_in reason: sign-in-required route: keys",
     ]
     assert "goes to: notes" in explained(config, *asked, "--user", "a")
@@ -270,7 +270,7 @@ def test_a_host_that_is_not_served_is_told(config: str) -> None:
 
     assert told[-3:] == [
         "answer: 421 Misdirected Request",
-        "because: This gateway does not serve the host that was asked for.",
+        "because: This gateway does not serve the requested host.",
         "decision: deny reason: unknown-host route: -",
     ]
 
@@ -280,9 +280,9 @@ def test_how_servers_read_a_path_is_told(config: str) -> None:
 
     assert told[:2] == [
         "some servers read the path as '/setup'",
-        "route assets: covers it as '/static/../setup'",
+        "route assets: matches as '/static/../setup'",
     ]
-    assert "route setup: covers it as '/setup'" in told
+    assert "route setup: matches as '/setup'" in told
 
 
 def test_nothing_in_a_request_looks_like_a_line_of_the_answer(config: str) -> None:
@@ -302,7 +302,7 @@ def test_it_is_told_to_programs_too(config: str) -> None:
     assert told["routes"][0] == {
         "route": "assets",
         "covers": [],
-        "why_not": "does not cover /reports",
+        "why_not": "does not match /reports",
     }
     assert told["routes"][-1] == {"route": "reports", "covers": ["/reports"], "why_not": None}
     assert told["settings"] == {"access": "rules"}
@@ -354,9 +354,9 @@ def test_the_documentation_shows_what_is_told(tmp_path: Path) -> None:
     [
         ("GET / --ip nowhere", "--ip: 'nowhere'"),
         ("GET / -c missing.yaml", "missing.yaml"),
-        ("GET / --credential foreign --user alice", "whose it is, only the app knows"),
-        ("GET / --credential foreign --bad", "whose it is, only the app knows"),
-        ("GET / --user alice --bad", "a bad credential proves nobody"),
+        ("GET / --credential foreign --user alice", "only the app knows its user"),
+        ("GET / --credential foreign --bad", "only the app knows its user"),
+        ("GET / --user alice --bad", "a bad credential has no user"),
         ("GET / --group admins", "--group: only with --user"),
         ("GET / --bad --email a@b.example --scope notes", "--email, --scope: only with --user"),
         (
@@ -366,15 +366,15 @@ def test_the_documentation_shows_what_is_told(tmp_path: Path) -> None:
         ("GET / --credential foreign --acr a --amr b", "--acr, --amr: only with --user"),
         ("GET / --auth-age 2h", "--auth-age: only with --user"),
         ("GET / --credential bearer", "add --user, or --bad"),
-        ("GET / --user alice --key-route keys", "add --credential api_key"),
+        ("GET / --user alice --key-route keys", "needs --credential api_key"),
         ("GET / --user a --credential api_key --key-route x", "there is no route x"),
         ("GET / --user alice --provider x", "there is no provider x"),
         ("GET / --user alice --auth-age long", "--auth-age"),
         ("GET / --user alice --claim x", "is not NAME=VALUE"),
         ("GET / --user alice --claim /a=1 --claim /a/b=2", "has a value and members"),
-        ("GET / --at tomorrow", "is no time"),
+        ("GET / --at tomorrow", "is not a time"),
         ("GET / --header x", "is not 'Name: value'"),
-        ("GET / --host a\r\nX:y", "no line breaks"),
+        ("GET / --host a\r\nX:y", "cannot contain line breaks"),
     ],
 )
 def test_what_cannot_be_asked_is_said(config: str, arguments: str, problem: str) -> None:

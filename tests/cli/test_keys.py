@@ -83,7 +83,7 @@ def test_without_a_word_it_lives_for_ninety_days_or_less(command, store):
         (["--expires-in", "0"], "expires_in must be from 1s to 365d"),
         (
             ["--static", "--route", "everything"],
-            "--static: a key in the file has scopes only, no --route",
+            "--static: a key in the file cannot have --route",
         ),
     ],
 )
@@ -134,8 +134,8 @@ def test_the_list_says_which_keys_have_expired(command, store, monkeypatch, elap
     told = {row[:16]: row[at:].split()[0] for row in rows}
     found = sorted((it["expires_at"] - began_at, it["expired"], told[it["id"]]) for it in listed)
     assert found == [
-        (DAY_S, expired, "expired" if expired else "good"),
-        (9 * DAY_S, False, "good"),
+        (DAY_S, expired, "expired" if expired else "valid"),
+        (9 * DAY_S, False, "valid"),
     ]
 
 

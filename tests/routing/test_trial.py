@@ -34,9 +34,9 @@ def told(site, request):
 
 def test_each_route_is_told_up_to_the_one_that_covers_the_request(site, make_request):
     assert told(site, make_request(b"/reports/7")) == [
-        ("assets", "does not cover /reports/7"),
+        ("assets", "does not match /reports/7"),
         ("api", "is for api.example.com, not notes.example.com"),
-        ("write", "does not cover /reports/7"),
+        ("write", "does not match /reports/7"),
         ("reports", ("/reports/7",)),
     ]
 
@@ -46,7 +46,7 @@ def test_each_route_is_told_up_to_the_one_that_covers_the_request(site, make_req
     [
         (b"/admin", {}, "admin", "is for a.example.com, b.example.com, not notes.example.com"),
         (b"/api", {"host": "api.example.com"}, "api", "is for POST"),
-        (b"/apis", {"host": "api.example.com", "method": "POST"}, "api", "does not cover /apis"),
+        (b"/apis", {"host": "api.example.com", "method": "POST"}, "api", "does not match /apis"),
         (b"/notes", {"method": "OPTIONS"}, "write", "is for POST"),
         (b"/x", {"method": "POST"}, "rest", "is for GET, HEAD"),
     ],

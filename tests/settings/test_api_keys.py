@@ -17,9 +17,9 @@ GOOD = "a" * 64
 @pytest.mark.parametrize(
     ("line", "wrong"),
     [
-        ("api_keys: {header: Authorization}", "api_keys.header: .* means something else"),
+        ("api_keys: {header: Authorization}", "api_keys.header: .* has another meaning"),
         ("api_keys: {header: 'X Key'}", "api_keys.header: .* is not a field name"),
-        ("api_keys: {header: Cookie}", "api_keys.header: .* means something else"),
+        ("api_keys: {header: Cookie}", "api_keys.header: .* has another meaning"),
         ("api_keys: {max_lifetime: 0}", "max_lifetime must be at least 1s"),
         ("api_keys: {grantable_scopes: ['a b']}", r"grantable_scopes\[0\]: .* is not a scope"),
         ("api_keys: {static: [{name: a, sha256: 4c1d, user: u}]}", "64 digits"),
@@ -38,7 +38,7 @@ GOOD = "a" * 64
         (f"api_keys: {{static: [{{name: a, sha256: {GOOD}, user: u, expires: soon}}]}}", "a date"),
         (
             "routes: [{name: r, prefix: /, access: signed_in, credentials: [api_key]}]",
-            r"routes\[0\].credentials\[0\]: api_key is taken nowhere: the file has no api_keys",
+            r"routes\[0\].credentials\[0\]: api_key is not accepted: there is no api_keys section",
         ),
         ("api_keys: {heder: X}", "did you mean"),
     ],

@@ -53,7 +53,8 @@ ADDED = [
     ),
     (
         "store: redis://r",
-        '4:8: store: a shared store needs "secret", the same everywhere (openssl rand -base64 32)',
+        '4:8: store: a shared store needs "secret", the same on every machine '
+        "(openssl rand -base64 32)",
     ),
     ("store: sqllite", '4:8: store: unknown store "sqllite" (did you mean "sqlite"?)'),
     (
@@ -73,7 +74,7 @@ ADDED = [
     ),
     (
         "bearer: [{issuer: https://id.example.com, audiences: []}]",
-        "4:43: bearer[0].audiences: is empty: give it a value or leave it out",
+        "4:43: bearer[0].audiences: is empty: set a value or omit it",
     ),
     (
         "bearer: [{issuer: https://id.example.com, audiences: a, algorithms: [HS256]}]",
@@ -81,7 +82,7 @@ ADDED = [
     ),
     (
         "bearer: [{issuer: https://id.example.com, audiences: a, introspection: {client_id: c}}]",
-        "4:57: bearer[0].introspection: give one of client_secret_file and client_key_file",
+        "4:57: bearer[0].introspection: set either client_secret_file or client_key_file",
     ),
     (
         "bearer: [{issuer: https://id.example.com, audiences: a, introspection: "
@@ -92,15 +93,16 @@ ADDED = [
         "bearer: [{issuer: https://id.example.com, audiences: a, introspection: "
         "{client_id: c, client_secret: s, cache: 1h}}]",
         "4:112: bearer[0].introspection.cache: "
-        "an answer may be believed for 5m at most: a revoked token is good that long",
+        "must be at most 5m, because a revoked token stays valid that long",
     ),
     (
         "bearer: [{issuer: https://i.test, audiences: a}, {issuer: https://i.test, audiences: b}]",
-        '4:59: bearer[1].issuer: "https://i.test" is bearer[0] already',
+        '4:59: bearer[1].issuer: "https://i.test" is already bearer[0]',
     ),
     (
         "routes: [{name: a, prefix: /, access: signed_in, credentials: bearer}]",
-        "4:63: routes[0].credentials: bearer is not configured: no issuer's tokens are taken",
+        "4:63: routes[0].credentials: there is no bearer section, so no issuer's tokens are "
+        "accepted",
     ),
     ("accounts: {}", "4:1: accounts: is not available in this version"),
     ("tokens: {}", '4:1: tokens: "clients" is missing'),
@@ -119,25 +121,25 @@ ADDED = [
     ),
     (
         "tokens: {clients: {a b: {provider: id}}}",
-        '4:20: tokens.clients["a b"]: "a b" is not a client\'s name (no spaces, ASCII)',
+        '4:20: tokens.clients["a b"]: "a b" is not a client name (ASCII, no spaces)',
     ),
     (
         "routes: [{name: a, path: /, access: signed_in, credentials: [token]}]",
-        "4:62: routes[0].credentials[0]: token is taken nowhere: the file has no tokens",
+        "4:62: routes[0].credentials[0]: token is not accepted: there is no tokens section",
     ),
     (
         "routes: [{name: a, path: /, access: signed_in, challenges: [gatepost, basic]}]",
-        "4:71: routes[0].challenges[1]: basic is for api_key, and this route takes none",
+        "4:71: routes[0].challenges[1]: basic is for api_key, which this route does not accept",
     ),
     (
         "routes: [{name: a, path: /, access: signed_in, challenges: bearer}]",
-        "4:60: routes[0].challenges: bearer is for api_key, bearer, token, and this route takes"
-        " none",
+        "4:60: routes[0].challenges: bearer is for api_key, bearer, token, which this route does "
+        "not accept",
     ),
     (
         "api_keys: {}\nroutes: [{name: a, path: /, access: signed_in, credentials: api_key,"
         " challenges: gatepost}]",
-        "5:82: routes[0].challenges: gatepost is for session, and this route takes none",
+        "5:82: routes[0].challenges: gatepost is for session, which this route does not accept",
     ),
     ("accounts: {}", "4:1: accounts: is not available in this version"),
     ("forward_auth: {}", "4:1: forward_auth: is not available in this version"),
@@ -147,10 +149,10 @@ ADDED = [
         "secret: short",
         "4:9: secret: a secret must be at least 32 bytes long (try: openssl rand -base64 32)",
     ),
-    ("data_dir:", "4:10: data_dir: is empty: give it a value or leave it out"),
-    ("audit:", "4:7: audit: is empty: give it a value or leave it out"),
+    ("data_dir:", "4:10: data_dir: is empty: set a value or omit it"),
+    ("audit:", "4:7: audit: is empty: set a value or omit it"),
     ("audit: stderr", "4:8: audit: must be a mapping, not text"),
-    ("metrics: {enabled: maybe}", '4:20: metrics.enabled: "maybe" is neither true nor false'),
+    ("metrics: {enabled: maybe}", '4:20: metrics.enabled: "maybe" must be true or false'),
     (
         "server: {listen: 8080}",
         '4:18: server.listen: "8080" is not an address (write 0.0.0.0:8080 or unix:/run/x.sock)',
@@ -160,18 +162,18 @@ ADDED = [
         '4:25: server.listen[1]: ":99999" is not an address '
         "(write 0.0.0.0:8080 or unix:/run/x.sock)",
     ),
-    ('server: {listen: [":1", ":1"]}', '4:25: server.listen[1]: "0.0.0.0:1" is there twice'),
+    ('server: {listen: [":1", ":1"]}', '4:25: server.listen[1]: "0.0.0.0:1" is listed twice'),
     (
         'server: {listen: "127.0.0.1:9090"}',
-        "4:1: server: 127.0.0.1:9090 is where the public listens: take another port",
+        "4:1: server: 127.0.0.1:9090 is also in server.listen: use another port",
     ),
     (
         "server: {workers: 0}",
-        '4:19: server.workers: "0" is neither auto nor a number from 1 to 512',
+        '4:19: server.workers: "0" must be auto or a number from 1 to 512',
     ),
     (
         "server: {workers: 010}",
-        '4:19: server.workers: "010" is neither auto nor a number from 1 to 512',
+        '4:19: server.workers: "010" must be auto or a number from 1 to 512',
     ),
     (
         "server: {trusted_proxies: [10.0.0.1/8]}",
@@ -204,7 +206,7 @@ ADDED = [
     ),
     (
         "sessions: {cookie: {name: __Host-x}}",
-        "4:27: sessions.cookie.name: is written without __Host- or __Secure-: "
+        "4:27: sessions.cookie.name: must not begin with __Host- or __Secure-: "
         "the gateway adds the prefix",
     ),
     (
@@ -243,19 +245,19 @@ ADDED = [
     ),
     (
         "routes: [{name: a, path: /a, access: {}}]",
-        "4:30: routes[0].access: is empty: write allow, deny or one of the words",
+        "4:30: routes[0].access: is empty: write allow, deny or one of the keywords",
     ),
     (
         "routes: [{name: a, path: /a, access: {allow: []}}]",
-        "4:39: routes[0].access.allow: is empty: give it a value or leave it out",
+        "4:39: routes[0].access.allow: is empty: set a value or omit it",
     ),
     (
         "routes: [{name: a, path: /a, access: {allow: }}]",
-        "4:46: routes[0].access.allow: is empty: give it a value or leave it out",
+        "4:46: routes[0].access.allow: is empty: set a value or omit it",
     ),
     (
         "routes: [{name: a, path: /a, access: {allow: [{}]}}]",
-        "4:47: routes[0].access.allow[0]: is empty: a condition names at least one fact",
+        "4:47: routes[0].access.allow[0]: is empty: a condition needs at least one fact",
     ),
     (
         "routes: [{name: a, path: /a, access: {allow: [{grup: a}]}}]",
@@ -267,16 +269,16 @@ ADDED = [
     ),
     (
         "routes: [{name: a, path: /a, access: {deny: {group: []}}}]",
-        "4:46: routes[0].access.deny.group: is empty: give it a value or leave it out",
+        "4:46: routes[0].access.deny.group: is empty: set a value or omit it",
     ),
     (
         "routes: [{name: a, path: /a, access: {deny: {email: kim@korp.com.}}}]",
-        '4:53: routes[0].access.deny.email: "kim@korp.com." is no e-mail address, '
+        '4:53: routes[0].access.deny.email: "kim@korp.com." is not an e-mail address '
         "such as kim@example.com",
     ),
     (
         "routes: [{name: a, path: /a, access: {deny: {email_domain: korp.com.}}}]",
-        '4:60: routes[0].access.deny.email_domain: "korp.com." is no domain, such as example.com',
+        '4:60: routes[0].access.deny.email_domain: "korp.com." is not a domain such as example.com',
     ),
     (
         "routes: [{name: a, path: /a, access: {deny: {max_age: soon}}}]",
@@ -310,7 +312,7 @@ ADDED = [
     ),
     (
         "routes: [{name: a, prefix: /a/, access: public}]",
-        '4:28: routes[0].prefix: a prefix covers whole segments: write "/a"',
+        '4:28: routes[0].prefix: a prefix matches whole segments: write "/a"',
     ),
     (
         "routes: [{name: a, regex: '/(', access: public}]",
@@ -319,12 +321,12 @@ ADDED = [
     ),
     (
         "routes: [{name: a, prefix: /_gatepost/x, access: public}]",
-        "4:28: routes[0].prefix: nothing under /_gatepost can be routed: "
-        "the gateway answers it itself",
+        "4:28: routes[0].prefix: paths under /_gatepost cannot be routed: "
+        "the gateway answers them itself",
     ),
     (
         "routes: [{name: a, path: /, methods: CONNECT, access: public}]",
-        '4:38: routes[0].methods: "CONNECT" is not a method a route can have',
+        '4:38: routes[0].methods: "CONNECT" is not a method that a route can match',
     ),
     (
         "routes: [{name: a, path: /, host: '*.example.com', access: public}]",
@@ -341,7 +343,7 @@ ADDED = [
     ),
     (
         "routes:\n- {name: a, path: /a, access: public}\n- {name: a, path: /b, access: public}",
-        '6:10: routes[1].name: "a" is the name of routes[0] already',
+        '6:10: routes[1].name: "a" is already the name of routes[0]',
     ),
     (
         "routes:\n- {name: a, prefix: /, access: public}\n- {name: b, path: /b, access: public}",
@@ -355,7 +357,7 @@ ADDED = [
         "routes: [{name: a, path: /, access: public, rate_limit: {requests: 0, per: 1m}}]",
         "4:45: routes[0].rate_limit: requests and per must be more than 0",
     ),
-    ("store: sqlite\nstore: memory", '5:1: "store" is there twice, first on line 4'),
+    ("store: sqlite\nstore: memory", '5:1: "store" is repeated, first on line 4'),
     (
         "store: ${NOWHERE}",
         "4:8: store: variable NOWHERE is not set (${NOWHERE:-default} gives it a default)",
@@ -364,11 +366,11 @@ ADDED = [
         "store: ${NO WHERE}",
         "4:8: store: has a ${ that is not ${NAME} or ${NAME:-default} (write $${ for a literal)",
     ),
-    ("store: !vault x", '4:8: tag "!vault" is not taken'),
+    ("store: !vault x", '4:8: tag "!vault" is not supported'),
     ("? [a]\n: 1", "4:3: a key must be text"),
-    ("server:\n\tlisten: 1", "5:1: is not YAML: a tab where YAML wants spaces"),
+    ("server:\n\tlisten: 1", "5:1: is not YAML: indent with spaces, not tabs"),
     ("audit: {file: [", None),
-    ("---\nstore: sqlite", "4:1: is not one YAML document but several"),
+    ("---\nstore: sqlite", "4:1: contains several YAML documents"),
     ("x: *nothing", "4:4: is not YAML: found undefined alias"),
     ("x: &x [*x]", None),
     ("secret_file: nowhere", "4:14: secret_file: cannot read 'nowhere': No such file or directory"),
@@ -376,7 +378,7 @@ ADDED = [
 
 REPLACED = [
     (1, "''", '1:13: public_url: "" must start with https:// or http://'),
-    (1, "[]", "1:1: public_url: is empty: give it a value or leave it out"),
+    (1, "[]", "1:1: public_url: is empty: set a value or omit it"),
     (1, "ftp://a", '1:13: public_url: "ftp://a" must start with https:// or http://'),
     (
         1,
@@ -430,30 +432,30 @@ REPLACED = [
     (
         2,
         "{app: {url: 'http://a', request_fields_kept: [X-Real-IP, Remote-User]}}",
-        '2:69: upstreams.app.request_fields_kept[1]: "Remote-User" is never another proxy\'s to '
-        "say: it cannot be kept",
+        '2:69: upstreams.app.request_fields_kept[1]: "Remote-User" never comes from another '
+        "proxy and cannot be kept",
     ),
     (
         2,
         "{app: {url: 'http://a', request_fields_kept: 'X-*'}}",
-        '2:57: upstreams.app.request_fields_kept: "X-*" is never another proxy\'s to say: '
-        "it cannot be kept",
+        '2:57: upstreams.app.request_fields_kept: "X-*" never comes from another proxy '
+        "and cannot be kept",
     ),
     (
         2,
         "{app: {url: 'http://a', request_fields_kept: '*'}}",
-        '2:57: upstreams.app.request_fields_kept: "*" is not a field name, nor the beginning of '
-        "some with *",
+        '2:57: upstreams.app.request_fields_kept: "*" is not a field name or a prefix ending in *',
     ),
     (
         2,
         "{app: {url: 'http://a', identity: {headers: {Host: '{user}'}}}}",
-        "2:47: upstreams.app.identity.headers: may not set Host: it is the gateway's own",
+        "2:47: upstreams.app.identity.headers: cannot set Host: the gateway sets it itself",
     ),
     (
         2,
         "{app: {url: 'http://a', identity: {headers: {X-A: '{user}', x_a: '{user}'}}}}",
-        '2:47: upstreams.app.identity.headers: sets "X-A" and "x_a", which apps read as one',
+        '2:47: upstreams.app.identity.headers: sets "X-A" and "x_a", which apps treat as the same '
+        "field",
     ),
     (
         2,
@@ -469,7 +471,7 @@ REPLACED = [
     (
         2,
         "{app: {url: 'http://a', request_headers: {set: {Connection: x}}}}",
-        "2:36: upstreams.app.request_headers: may not set Connection: it is the gateway's own",
+        "2:36: upstreams.app.request_headers: cannot set Connection: the gateway sets it itself",
     ),
     (
         2,
@@ -486,12 +488,12 @@ REPLACED = [
     (
         2,
         "{a: 'http://a', b: 'http://b'}",
-        "1:1: several upstreams need routes that say which gets what",
+        "1:1: with several upstreams, add routes that select one",
     ),
     (
         3,
         "{}",
-        "3:1: providers: give a provider to sign in with, or bearer or api_keys for machines alone",
+        "3:1: providers: configure a provider, or bearer or api_keys for machines only",
     ),
     (
         3,
@@ -523,7 +525,7 @@ REPLACED = [
     (
         3,
         "{i: {issuer: 'https://i', client_id: x, client_secret: s, client_secret_file: f}}",
-        "3:90: providers.i.client_secret_file: client_secret is given too: give only one of them",
+        "3:90: providers.i.client_secret_file: client_secret is also set: set only one of them",
     ),
     (
         3,
@@ -539,7 +541,7 @@ REPLACED = [
     (
         3,
         "{i: {issuer: 'https://i', client_id: x, authorize_params: {state: x}}}",
-        "3:52: providers.i.authorize_params: may not set state: the sign-in sets it itself",
+        "3:52: providers.i.authorize_params: cannot set state: the sign-in sets it",
     ),
 ]
 

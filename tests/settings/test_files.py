@@ -60,8 +60,8 @@ CONTENTS = {
     "JSON": "{}",
     "no Zitadel": '{"key": "hello"}',
 }
-NO_CERTIFICATE = "holds no certificate (PEM), or one that cannot be read"
-NO_KEY = "holds no private key (PEM), or one that cannot be read"
+NO_CERTIFICATE = "contains no readable certificate (PEM)"
+NO_KEY = "contains no readable private key (PEM)"
 
 
 @pytest.fixture(autouse=True)
@@ -132,7 +132,7 @@ def test_a_file_without_a_certificate_is_an_error_with_its_place(file, expected,
         ("no base64", NO_KEY),
         ("public", NO_KEY),
         ("cut", NO_KEY),
-        ("encrypted", "is encrypted: nobody could give its passphrase at every start"),
+        ("encrypted", "is encrypted: use a key without a passphrase"),
         ("EC", "is not the key of the first certificate in 'my.crt'"),
         ("RSA", "is not the key of the first certificate in 'my.crt'"),
     ],
@@ -169,15 +169,15 @@ def test_a_key_that_signs_is_taken(content):
     ("content", "expected"),
     [
         ("blanks", "is empty"),
-        ("text", "holds no private key that can be read (PEM, JWK, or Zitadel's key file)"),
-        ("public", "holds no private key that can be read"),
-        ("public JWK", "holds no private key that can be read"),
-        ("secret JWK", "holds no private key that can be read"),
-        ("JSON", "holds no private key that can be read"),
-        ("no Zitadel", "holds no private key that can be read"),
-        ("encrypted", "is encrypted: nobody could give its passphrase at every start"),
-        ("X25519", "holds no private key that can be read"),
-        ("secp256k1", "signs nothing a provider takes"),
+        ("text", "contains no readable private key (PEM, JWK, or Zitadel's key file)"),
+        ("public", "contains no readable private key"),
+        ("public JWK", "contains no readable private key"),
+        ("secret JWK", "contains no readable private key"),
+        ("JSON", "contains no readable private key"),
+        ("no Zitadel", "contains no readable private key"),
+        ("encrypted", "is encrypted: use a key without a passphrase"),
+        ("X25519", "contains no readable private key"),
+        ("secp256k1", "is not a kind of key that providers accept"),
     ],
 )
 def test_a_key_that_signs_nothing_is_an_error_with_its_place(content, expected):

@@ -174,8 +174,8 @@ def test_a_variable_without_a_name_means_the_only_entry(name, value, get):
         ("GATEPOST_NOTHING_LIKE_IT", "x", "unknown variable"),
         ("GATEPOST_", "x", "unknown variable (write GATEPOST_SERVER__LISTEN)"),
         ("GATEPOST_server", "x", "unknown variable (write GATEPOST_SERVER__LISTEN)"),
-        ("GATEPOST_STORE", "", "is empty: unset it or give it a value"),
-        ("GATEPOST_SECRET", " ", "is empty: unset it or give it a value"),
+        ("GATEPOST_STORE", "", "is empty: unset it or set a value"),
+        ("GATEPOST_SECRET", " ", "is empty: unset it or set a value"),
         ("GATEPOST_STORE", "sqlit", 'unknown store "sqlit" (did you mean "sqlite"?)'),
         (
             "GATEPOST_PUBLIC_URL",
@@ -226,11 +226,11 @@ def test_variables_kubernetes_makes_of_a_service_are_not_ours(name, value):
 
 def test_what_is_missing_names_the_variable_that_gives_it():
     assert problems(None) == [
-        f"there is no gatepost.yaml in {Path.cwd()}, and neither -c nor GATEPOST_CONFIG names a "
-        "file: the environment alone is the configuration",
+        f"there is no gatepost.yaml in {Path.cwd()}, and -c and GATEPOST_CONFIG are not "
+        "set: the configuration is from the environment only",
         'environment: "public_url" is missing (set GATEPOST_PUBLIC_URL)',
         'environment: "upstreams" is missing (set GATEPOST_UPSTREAM)',
-        "environment: give a provider to sign in with, or bearer or api_keys for machines alone",
+        "environment: configure a provider, or bearer or api_keys for machines only",
     ]
     without = {name: it for name, it in ENVIRON.items() if name != "GATEPOST_OIDC_CLIENT_ID"}
     assert problems(None, without) == [
@@ -343,7 +343,7 @@ def test_a_variable_replaces_a_secret_however_the_file_gives_it():
 def test_a_secret_and_its_file_in_the_environment_are_too_much():
     found = problems(FILE, {"GATEPOST_SECRET": "s" * 32, "GATEPOST_SECRET_FILE": "x"})
     assert found == [
-        "environment: GATEPOST_SECRET_FILE: GATEPOST_SECRET is set too: give only one of them"
+        "environment: GATEPOST_SECRET_FILE: GATEPOST_SECRET is also set: set only one of them"
     ]
 
 
@@ -365,7 +365,7 @@ def test_the_file_is_the_one_asked_for():
         (
             ("client_id: x, client_auth: none", "client_id: x, client_secret: s"),
             "",
-            "3:82: providers.idp.client_secret: a secret stands in the file itself: ",
+            "3:82: providers.idp.client_secret: the secret is in the file itself: ",
         ),
         (("client_id: x, client_auth: none", "client_id: x, client_secret: '${S:-s}'"), "", None),
         (("client_id: x", "client_id: x, email_verified: assume"), "", "3:83: providers.idp.email"),
@@ -375,12 +375,12 @@ def test_the_file_is_the_one_asked_for():
         (
             ('"http://app:1"', '{url: "https://a", tls: {insecure_skip_verify: yes}}'),
             "",
-            "2:69: upstreams.app-one.tls.insecure_skip_verify: any certificate is taken",
+            "2:69: upstreams.app-one.tls.insecure_skip_verify: any certificate is accepted",
         ),
         (
             ('"http://app:1"', '{url: "https://a", request_fields_kept: X-Real-IP}'),
             "",
-            "2:62: upstreams.app-one.request_fields_kept: clients can send these themselves",
+            "2:62: upstreams.app-one.request_fields_kept: clients can send these fields themselves",
         ),
         (
             ('"http://app:1"', '{url: "https://a", cookies: shared}'),
@@ -390,7 +390,7 @@ def test_the_file_is_the_one_asked_for():
         (
             ("", ""),
             "routes: [{name: r, prefix: /, access: public}]",
-            '4:39: routes[0].access: route "r" lets everybody reach every path left',
+            '4:39: routes[0].access: route "r" opens every remaining path to everyone',
         ),
         (
             ("", ""),
@@ -405,17 +405,17 @@ def test_the_file_is_the_one_asked_for():
         (
             ("", ""),
             "routes: [{name: r, path: /a, access: public, foreign_credentials: pass}, REST]",
-            "4:67: routes[0].foreign_credentials: does nothing here",
+            "4:67: routes[0].foreign_credentials: has no effect",
         ),
         (
             ("", ""),
             "routes: [{name: r, path: /a, access: denied, foreign_credentials: pass}, REST]",
-            "4:67: routes[0].foreign_credentials: does nothing here",
+            "4:67: routes[0].foreign_credentials: has no effect",
         ),
         (
             ("", ""),
             "routes: [{name: r, prefix: /, access: signed_in, foreign_credentials: pass}]",
-            '4:71: routes[0].foreign_credentials: route "r" lets everybody with a made-up',
+            '4:71: routes[0].foreign_credentials: route "r" lets anyone with an invented',
         ),
         (
             ("", ""),
@@ -427,14 +427,14 @@ def test_the_file_is_the_one_asked_for():
             ("", ""),
             "routes: [{name: r, path: /, access: {allow: {group: a}}, foreign_credentials: pass},"
             " REST]",
-            "4:79: routes[0].foreign_credentials: what access asks of the user is not asked",
+            "4:79: routes[0].foreign_credentials: access conditions on the user do not apply",
         ),
         (
             ("client_id: x", "client_id: x, label: a"),
             "bearer: [{issuer: 'https://i.example.com', audiences: a, "
             "introspection: {client_id: c, client_secret: '${S:-s}'}}]\n"
             "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}, REST]",
-            "5:70: routes[0].foreign_credentials: with introspection a Bearer token",
+            "5:70: routes[0].foreign_credentials: with introspection, a Bearer token",
         ),
         (
             ('"http://app:1"', '{url: "https://a", request_headers: {set: {x_api-key: "1"}}}'),
@@ -464,7 +464,7 @@ def test_a_secret_all_may_read_is_warned_about():
     ).warnings
     assert warnings == (
         "gatepost.yaml:3:87: providers.idp.client_secret_file: "
-        "every user of this machine can read 's'",
+        "every user on this machine can read 's'",
     )
 
 
@@ -559,7 +559,7 @@ def test_a_client_without_a_secret_has_to_say_that_it_is_public(added):
     found = load_text(text, {"S": "s"}).warnings
 
     assert len(found) == (not added)
-    assert all("providers.idp: has no client_secret_file: without one" in line for line in found)
+    assert all("providers.idp: has no client_secret_file, so it must" in line for line in found)
 
 
 @pytest.mark.parametrize(
@@ -586,7 +586,7 @@ def test_a_rule_that_any_of_several_providers_can_meet(access, expected):
     assert load_text(PUBLIC + route.replace(", other]", "]")).warnings == ()
     assert len(found) == (expected is not None)
     assert all(
-        f"{expected} is any provider's word: add provider: [other, idp], or the one" in line
+        f"{expected} can come from any provider: add provider: [other, idp], or one" in line
         for line in found
     )
 
@@ -603,21 +603,21 @@ def test_machines_need_no_provider(ways):
 @pytest.mark.parametrize(
     ("added", "expected"),
     [
-        ("", ["give a provider to sign in with, or bearer or api_keys for machines alone"]),
+        ("", ["configure a provider, or bearer or api_keys for machines only"]),
         (
             "bearer: []",
-            ["give a provider to sign in with, or bearer or api_keys for machines alone"],
+            ["configure a provider, or bearer or api_keys for machines only"],
         ),
         (
             "api_keys: {}\nroutes: [{name: a, prefix: /, access: sign_in}]",
-            ["routes[0].access: sign_in needs a provider, and there is none"],
+            ["routes[0].access: sign_in needs a provider"],
         ),
         (
             "api_keys: {}\nroutes: [{name: a, prefix: /, access: signed_in, "
             "unauthenticated: sign_in, credentials: [api_key, session]}]",
             [
-                "routes[0].unauthenticated: sign_in needs a provider, and there is none",
-                "routes[0].credentials[1]: session is taken nowhere: the file has no providers",
+                "routes[0].unauthenticated: sign_in needs a provider",
+                "routes[0].credentials[1]: sessions are not accepted: there are no providers",
             ],
         ),
     ],
@@ -630,7 +630,7 @@ def test_two_modes_that_disagree_are_an_error():
     both = {"AUTH_MODE": "hybrid", "GATEPOST_AUTH_MODE": "oidc-only"}
 
     assert problems(FILE, both) == [
-        "environment: GATEPOST_AUTH_MODE: AUTH_MODE says otherwise: give only one of them"
+        "environment: GATEPOST_AUTH_MODE: AUTH_MODE has a different value: set only one of them"
     ]
     agreed = dict.fromkeys(both, "oidc-only")
     assert load_text(FILE, agreed).settings.auth_mode == "oidc-only"
@@ -649,9 +649,9 @@ def test_where_a_file_was_looked_for_is_said():
         (
             "https:",
             "",
-            "0.0.0.0:8080 speaks plain http, and browsers come to https://a.example.com",
+            "0.0.0.0:8080 is plain http and public_url is https://a.example.com",
         ),
-        ("https:", "server: {trusted_proxies: 10.0.0.1}", "0.0.0.0:8080 speaks plain http"),
+        ("https:", "server: {trusted_proxies: 10.0.0.1}", "0.0.0.0:8080 is plain http"),
         ("http:", "", None),
         ("https:", "server: {tls: {cert_file: my.crt, key_file: my.key}}", None),
     ],
@@ -678,16 +678,19 @@ def test_tls_here_and_http_outside_disagree(tmp_path):
     ("routes", "expected"),
     [
         ("{name: a, prefix: /, access: public, methods: GET}", "methods other than GET on paths"),
-        ("{name: a, prefix: [/static, /x], access: public}", "any path but /static, /x, which"),
-        ("{name: a, path: /, access: public}", "any path but /, which is 404 no-route: end with"),
-        ("{name: a, prefix: /a, host: a.example.com, access: denied}", "any path but /a, which"),
+        ("{name: a, prefix: [/static, /x], access: public}", "any path but /static, /x, so it"),
+        ("{name: a, path: /, access: public}", "any path but /, so it gets 404 no-route: end with"),
+        ("{name: a, prefix: /a, host: a.example.com, access: denied}", "any path but /a, so it"),
         (
             "{name: a, prefix: /, host: b.example.com, access: denied}",
-            "any path on a.example.com, which",
+            "any path on a.example.com, so it",
         ),
         ("{name: a, prefix: /, host: a.example.com, access: denied}", None),
-        ("{name: a, regex: '/(?!admin).*', access: denied}", "paths such as /admin, which is 404"),
-        ("{name: a, regex: '/.+', access: denied}", "paths such as /, which is 404"),
+        (
+            "{name: a, regex: '/(?!admin).*', access: denied}",
+            "paths such as /admin, so it gets 404",
+        ),
+        ("{name: a, regex: '/.+', access: denied}", "paths such as /, so it gets 404"),
         ("{name: a, regex: .*, access: denied}", None),
         ("{name: a, regex: '(/.*)?', access: denied}", None),
         ("{name: a, prefix: /, access: denied}", None),
@@ -697,17 +700,17 @@ def test_tls_here_and_http_outside_disagree(tmp_path):
         ),
         (
             ", ".join(f"{{name: '{it}', path: /{it}, access: public}}" for it in range(9)),
-            "any path but /0, /1, /2, /3, /4, …, which",
+            "any path but /0, /1, /2, /3, /4, …, so it",
         ),
     ],
 )
 def test_paths_that_no_route_covers_are_warned_about(routes, expected):
     text = f"routes: [{routes}]\n"
-    left = [it for it in load_text(FILE + text).warnings if "no route covers " in it]
+    left = [it for it in load_text(FILE + text).warnings if "no route matches " in it]
 
     assert len(left) == (expected is not None)
     if expected is not None:
-        assert left[0].startswith(f"gatepost.yaml:4:1: routes: no route covers {expected}")
+        assert left[0].startswith(f"gatepost.yaml:4:1: routes: no route matches {expected}")
 
 
 def test_a_host_with_a_port_is_covered_by_a_route_of_the_host():

@@ -55,7 +55,7 @@ def route(entry):
 )
 def test_a_pattern_where_a_prefix_stands(warnings, written, expected):
     assert warnings(route(f"prefix: '{written}', access: denied")) == [
-        f'routes[0].prefix: "{written}" is compared as it stands, and covers nothing else: '
+        f'routes[0].prefix: "{written}" is compared literally and matches nothing else: '
         f"write {expected}"
     ]
 
@@ -86,25 +86,25 @@ def test_a_plain_path_is_no_pattern(text):
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        ("^/setup", "covers no path below what it matches: write prefix: /setup"),
-        ("^/setup/", "covers no path below what it matches: write prefix: /setup"),
-        ("^/setup/?", "covers no path below what it matches: write prefix: /setup"),
-        (r"\A/setup", "covers no path below what it matches: write prefix: /setup"),
-        ("/setup(/|$)", "covers no path below what it matches: write prefix: /setup"),
-        ("^/a\\.b", "covers no path below what it matches: write prefix: /a.b"),
-        ("(?i)^/setup", "covers no path below what it matches: write regex: (?i)/setup(/.*)?"),
-        ("^/(a|b)", "covers no path below what it matches: write regex: /(a|b)(/.*)?"),
-        ("^/a|/b", "covers no path below what it matches: write regex: (?:/a|/b)(/.*)?"),
-        ("^/a/[^/]+", "covers no path below what it matches: write regex: /a/[^/]+(/.*)?"),
-        ("/setup", "covers this one path: write path: /setup, or prefix: /setup"),
-        ("/robots.txt", "covers this one path: write path: /robots.txt, or prefix: /robots.txt"),
-        ("/admin/*", "/* is any number of slashes here: write prefix: /admin"),
-        ("/a/*/b", "/* is any number of slashes here: write regex: /a/[^/]*/b"),
-        (r"\.css$", r"never matches, since a path begins with /: write regex: .*\.css"),
-        ("admin/.*", "never matches, since a path begins with /: write regex: /admin/.*"),
-        ("~ ^/api/.*", "never matches, since a path begins with /: write regex: /api/.*"),
-        (r"~* \.php$", r"never matches, since a path begins with /: write regex: .*\.php"),
-        (r"/x\?y=1", "only the path is matched, never a query: write prefix: /x"),
+        ("^/setup", "does not match paths below it: write prefix: /setup"),
+        ("^/setup/", "does not match paths below it: write prefix: /setup"),
+        ("^/setup/?", "does not match paths below it: write prefix: /setup"),
+        (r"\A/setup", "does not match paths below it: write prefix: /setup"),
+        ("/setup(/|$)", "does not match paths below it: write prefix: /setup"),
+        ("^/a\\.b", "does not match paths below it: write prefix: /a.b"),
+        ("(?i)^/setup", "does not match paths below it: write regex: (?i)/setup(/.*)?"),
+        ("^/(a|b)", "does not match paths below it: write regex: /(a|b)(/.*)?"),
+        ("^/a|/b", "does not match paths below it: write regex: (?:/a|/b)(/.*)?"),
+        ("^/a/[^/]+", "does not match paths below it: write regex: /a/[^/]+(/.*)?"),
+        ("/setup", "matches only this path: write path: /setup, or prefix: /setup"),
+        ("/robots.txt", "matches only this path: write path: /robots.txt, or prefix: /robots.txt"),
+        ("/admin/*", "/* matches any number of slashes: write prefix: /admin"),
+        ("/a/*/b", "/* matches any number of slashes: write regex: /a/[^/]*/b"),
+        (r"\.css$", r"never matches, because a path begins with /: write regex: .*\.css"),
+        ("admin/.*", "never matches, because a path begins with /: write regex: /admin/.*"),
+        ("~ ^/api/.*", "never matches, because a path begins with /: write regex: /api/.*"),
+        (r"~* \.php$", r"never matches, because a path begins with /: write regex: .*\.php"),
+        (r"/x\?y=1", "only the path is matched, not the query: write prefix: /x"),
         (
             "https?://a/.*",
             "only the path is matched: write the host as host:, and what follows it as regex:",
@@ -142,40 +142,49 @@ def test_a_regex_that_says_what_it_covers(text):
     [
         (
             "prefix: /a, access: denied, methods: '*'",
-            'methods: "*" is no method: leave methods out',
+            'methods: "*" is not a method: omit methods',
         ),
-        ("prefix: /a, access: denied, methods: any", 'methods: "ANY" is no method: leave methods'),
+        (
+            "prefix: /a, access: denied, methods: any",
+            'methods: "ANY" is not a method: omit methods',
+        ),
         (
             "prefix: /a, access: denied, methods: GET|POST",
-            'methods: "GET|POST" is one method: write [GET, POST]',
+            'methods: "GET|POST" is read as one method: write [GET, POST]',
         ),
         *(
             (f"prefix: /a, access: {{deny: [{{{condition}}}]}}", f"access.deny[0].{expected}")
             for condition, expected in (
                 (
                     "email: '*@example.com'",
-                    'email: "*@example.com" is one address: there are no wildcards, write '
-                    "email_domain: example.com",
+                    'email: "*@example.com" is read as one address: wildcards are not '
+                    "supported, write email_domain: example.com",
                 ),
-                ("email: 'kim*@example.com'", 'email: "kim*@example.com" is one address: there'),
-                ("user: '*@a.example'", 'user: "*@a.example" is compared as it stands: there are'),
-                ("user: '*'", 'user: "*" is compared as it stands: there are no wildcards'),
-                ("group: 'admin*'", 'group: "admin*" is compared as it stands: there are no wild'),
-                ("group: '^admins$'", 'group: "^admins$" is compared as it stands: it is no reg'),
-                ("group: 'role:a'", 'group: "role:a" is one name: if role: says what it is, write'),
-                ("group: 'a, b'", 'group: "a, b" is one name: write [a, b]'),
-                ("role: 'a,b'", 'role: "a,b" is one name: write [a, b]'),
-                ("scope: 'a b'", 'scope: "a b" is one scope: write [a, b]'),
-                ("scope: 'a:*'", 'scope: "a:*" is compared as it stands: there are no wildcards'),
-                ("acr: '*'", 'acr: "*" is compared as it stands'),
-                ("amr: '*'", 'amr: "*" is compared as it stands'),
-                ("method: '*'", 'method: "*" is no method'),
-                ("header: {X-A: 'a*'}", 'header.X-A: "a*" is compared as it stands'),
-                ("header: {'X-*': a}", 'header["X-*"]: "X-*" is the name of one field'),
-                ("claim: {a: 'b*'}", 'claim.a: "b*" is compared as it stands'),
+                (
+                    "email: 'kim*@example.com'",
+                    'email: "kim*@example.com" is read as one address: wild',
+                ),
+                ("user: '*@a.example'", 'user: "*@a.example" is compared literally: wildcards are'),
+                ("user: '*'", 'user: "*" is compared literally: wildcards are not supported'),
+                ("group: 'admin*'", 'group: "admin*" is compared literally: wildcards are not'),
+                ("group: '^admins$'", 'group: "^admins$" is compared literally: regular'),
+                (
+                    "group: 'role:a'",
+                    'group: "role:a" is read as one name: is role: a prefix? write',
+                ),
+                ("group: 'a, b'", 'group: "a, b" is read as one name: write [a, b]'),
+                ("role: 'a,b'", 'role: "a,b" is read as one name: write [a, b]'),
+                ("scope: 'a b'", 'scope: "a b" is read as one scope: write [a, b]'),
+                ("scope: 'a:*'", 'scope: "a:*" is compared literally: wildcards are not supported'),
+                ("acr: '*'", 'acr: "*" is compared literally'),
+                ("amr: '*'", 'amr: "*" is compared literally'),
+                ("method: '*'", 'method: "*" is not a method'),
+                ("header: {X-A: 'a*'}", 'header.X-A: "a*" is compared literally'),
+                ("header: {'X-*': a}", 'header["X-*"]: "X-*" is read as one field name'),
+                ("claim: {a: 'b*'}", 'claim.a: "b*" is compared literally'),
                 (
                     "claim: {realm_access.roles: b}",
-                    'claim["realm_access.roles"]: "realm_access.roles" is the name of one claim: '
+                    'claim["realm_access.roles"]: "realm_access.roles" is read as one claim name: '
                     "for a member of an object write /realm_access/roles",
                 ),
             )
@@ -236,13 +245,13 @@ def test_a_wildcard_a_list_or_a_scheme_in_a_rule(warnings, entry, expected):
             "",
             "",
             "bearer: [{issuer: 'https://i/.well-known/openid-configuration', audiences: a}]",
-            "bearer[0].issuer: is the address of the metadata: write issuer: https://i",
+            "bearer[0].issuer: is the metadata URL: write issuer: https://i",
         ),
         ("", "", "api_keys: {header: 'X-*'}", "api_keys.header: "),
         ("", "", "api_keys: {grantable_scopes: '*'}", "api_keys.grantable_scopes: "),
-        ("", "", "data_dir: ~/gatepost", "data_dir: is a directory called ~: write the whole path"),
-        ("", "", "data_dir: file:///x", "data_dir: is a path, and no URL: leave file: out"),
-        ("", "", "audit: {file: '-'}", "audit.file: is a file called -: write stdout or stderr"),
+        ("", "", "data_dir: ~/gatepost", "data_dir: is a directory named ~: write the full path"),
+        ("", "", "data_dir: file:///x", "data_dir: is a path, not a URL: omit file:"),
+        ("", "", "audit: {file: '-'}", "audit.file: is a file named -: write stdout or stderr"),
         (
             "",
             "",

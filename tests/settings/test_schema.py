@@ -61,7 +61,7 @@ def test_flags():
     assert all(parse_flag(text) for text in ("true", "yes", "on", "True", True))
     assert not any(parse_flag(text) for text in ("false", "no", "off", "OFF", False))
     for text in ("1", "0", "y", "", "truth"):
-        with pytest.raises(ValueError, match="neither"):
+        with pytest.raises(ValueError, match="must be true or false"):
             parse_flag(text)
 
 

@@ -39,12 +39,12 @@ def test_a_store_that_can_be_opened_is_taken_as_it_is(text):
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("", "is no store"),
-        ("hunter2@host", "is no store"),
+        ("", "is not a store"),
+        ("hunter2@host", "is not a store"),
         ("sqlit", 'did you mean "sqlite"?'),
         ("postgres://me:hunter2@db/x", 'did you mean "postgresql://"?'),
         ("mysql://me:hunter2@db/x", 'unknown store "mysql://"'),
-        ("redis:/r", "is no store"),
+        ("redis:/r", "is not a store"),
         ("redis://", "names no host"),
         ("redis://me:hunter2@", "names no host"),
         ("redis://me:hunter2/3@r", "has a host that is not one"),

@@ -467,7 +467,7 @@ async def test_a_wrong_issuer_in_the_file_is_told_on_the_page_and_in_the_log(
     page = response.body.decode()
     assert response.status == 502
     assert "issuer-misconfigured" in page
-    assert "must compare <code>issuer</code>" in page
+    assert "must set <code>issuer</code>" in page
     assert "Try again" not in page
     assert "Retry-After" not in dict(response.fields)
     assert "issuer: configured is " in caplog.text

@@ -138,7 +138,9 @@ async def test_a_file_that_holds_nothing_is_reported_with_its_place_and_not_take
     files[which].write_text(content)
     await until(lambda: "not taken" in gateway.log())
 
-    assert re.search(rf"gatepost\.yaml:[0-9:]+: server\.tls\.{setting}: .* holds no", gateway.log())
+    assert re.search(
+        rf"gatepost\.yaml:[0-9:]+: server\.tls\.{setting}: .* contains no", gateway.log()
+    )
     client = await connect(gateway, tls=authority.client_context(), name=NAME)
     assert shown(client) == first.serial
     client.writer.close()
@@ -179,7 +181,7 @@ def test_without_certificate_key_or_authorities_nothing_starts(
     (told,) = [it for it in done.stderr.splitlines() if not it.startswith("warning: ")]
     assert done.returncode == 2
     assert told.startswith(f"{config}:{line}:")
-    assert f": upstreams.app.tls.{setting}: '{files[setting]}' holds no " in told
+    assert f": upstreams.app.tls.{setting}: '{files[setting]}' contains no " in told
 
 
 # Towards apps.

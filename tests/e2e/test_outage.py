@@ -21,6 +21,7 @@ from tests.e2e.raw import admin
 from tests.e2e.signed_in import until
 from tests.e2e.test_workers import workers
 from tests.fixtures.network import take_free_port
+from tests.patience import PATIENCE_S
 
 BROKEN = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
 
@@ -195,11 +196,13 @@ async def judge(load: Load) -> None:
     load.stop.set()
     await load.people
     assert not load.wrong, load.wrong[:5]
-    await until(load.ended_everywhere)
-    await until(load.is_well)
-    for _ in range(3):
-        assert await load.is_well()
-        assert await load.ended_everywhere()
+    # Which worker answers is chance, so that once is not everywhere: the last to be told may not
+    # have been asked.
+    in_a_row = 0
+    async with asyncio.timeout(PATIENCE_S):
+        while in_a_row < 5:
+            is_so = await load.is_well() and await load.ended_everywhere()
+            in_a_row = in_a_row + 1 if is_so else 0
 
 
 @pytest.mark.parametrize("name", ["redis", "postgresql"])

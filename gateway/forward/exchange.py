@@ -106,13 +106,8 @@ class Exchange:
     def client_writable(self, *, writable: bool) -> None:
         """The client's send buffer is full, or has room again."""
         self._client_full = not writable
-        connection = self._connection
-        if connection is None or connection.transport.is_closing():
-            return
-        if writable:
-            connection.transport.resume_reading()
-        else:
-            connection.transport.pause_reading()
+        if self._connection is not None:
+            self._connection.read_on(writable=writable)
 
     def cancel(self) -> None:
         """The client is gone, or the answer is no longer wanted: stop the upstream's work."""

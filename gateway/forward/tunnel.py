@@ -86,13 +86,8 @@ class Tunnel:
 
     def client_writable(self, *, writable: bool) -> None:
         """The client's send buffer is full, or has room again."""
-        connection = self._connection
-        if connection is None or connection.transport.is_closing():
-            return
-        if writable:
-            connection.transport.resume_reading()
-        else:
-            connection.transport.pause_reading()
+        if self._connection is not None:
+            self._connection.read_on(writable=writable)
 
     def cancel(self) -> None:
         """Close the upstream's side at once: the client is gone, or the tunnel timed out."""

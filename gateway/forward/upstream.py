@@ -98,6 +98,15 @@ class Connection(asyncio.Protocol):
         if sent < len(data):
             transport.write(data[sent:])
 
+    def read_on(self, *, writable: bool) -> None:
+        """Read from the app while the client can take more, and pause while it cannot."""
+        if self.transport.is_closing():
+            return
+        if writable:
+            self.transport.resume_reading()
+        else:
+            self.transport.pause_reading()
+
     def is_quiet(self) -> bool:
         """Whether the app has sent nothing and not closed; the loop may not have noticed yet."""
         look = select.poll()

@@ -12,12 +12,10 @@ import pytest
 from aiohttp import web
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support import expected_conditions as until
-from selenium.webdriver.support.ui import WebDriverWait
 
+from tests.fixtures.chromium import heading, open_tab, press, wait_for_text, wait_until
 from tests.fixtures.network import take_free_port
 
-TIMEOUT_S = 20
 TYPED = 'Owls & <b>"friends"</b>\nsecond line, ünï 🦉 100% a+b'
 FORM = """<!doctype html><meta charset="utf-8"><title>app</title>
 <form method="post" action="/save?draft=1" enctype="{enctype}">
@@ -82,28 +80,15 @@ async def notes(gateway_process: Callable[..., Any], demo_provider: Callable[...
     await runner.cleanup()
 
 
-def heading(chromium: Chrome, text: str) -> None:
-    """Wait for a page with this heading."""
-    WebDriverWait(chromium, TIMEOUT_S).until(
-        until.text_to_be_present_in_element((By.TAG_NAME, "h1"), text)
-    )
-
-
 def fill_in(chromium: Chrome, url: str, kind: str, *, photo: Path | None = None) -> None:
     """Open the form as alice, and type."""
     chromium.get(f"{url}/form/{kind}")
     if urlsplit(chromium.current_url).netloc != urlsplit(url).netloc:
-        chromium.find_element(By.CSS_SELECTOR, "button[value=alice]").click()
-        WebDriverWait(chromium, TIMEOUT_S).until(until.url_contains("/form/"))
-    area = chromium.find_element(By.NAME, "text")
+        press(chromium, "button[value=alice]")
+    area = wait_until(chromium, "document.querySelector('[name=text]')")
     chromium.execute_script("arguments[0].value = arguments[1]", area, TYPED)
     if photo is not None:
         chromium.find_element(By.NAME, "photo").send_keys(str(photo))
-
-
-def save(chromium: Chrome) -> None:
-    """Press the form's button."""
-    chromium.find_element(By.TAG_NAME, "button").click()
 
 
 EXPECTED = [("text", TYPED.replace("\n", "\r\n")), ("tag", "a"), ("tag", "b")]
@@ -116,7 +101,7 @@ async def test_a_page_that_names_itself_to_nobody_posts_to_itself(
 
     def visit() -> None:
         fill_in(chromium, url, "plain")
-        save(chromium)
+        press(chromium, "button")
         heading(chromium, 'Saved by "alice"')
 
     await asyncio.to_thread(visit)
@@ -136,23 +121,19 @@ async def test_what_was_typed_outlives_the_session(
     def visit() -> list[Any]:
         fill_in(chromium, url, kind, photo=photo if kind == "files" else None)
         chromium.delete_all_cookies()
-        save(chromium)
+        press(chromium, "button")
         heading(chromium, "Sign-in required")
         assert app.posted == []
         if kind == "files":
-            assert "owl.png" in chromium.find_element(By.TAG_NAME, "main").text
+            wait_for_text(chromium, "main", "owl.png")
             chromium.find_element(By.NAME, "photo").send_keys(str(photo))
-        ours = chromium.current_window_handle
-        chromium.find_element(By.PARTIAL_LINK_TEXT, "Sign in").click()
-        WebDriverWait(chromium, TIMEOUT_S).until(until.number_of_windows_to_be(2))
-        (other,) = set(chromium.window_handles) - {ours}
-        chromium.switch_to.window(other)
+        ours = open_tab(chromium, "main a[target=_blank]")
         # The provider still knows alice.
         heading(chromium, "You are signed in")
         chromium.close()
         chromium.switch_to.window(ours)
         messages = chromium.get_log("browser")
-        chromium.find_element(By.TAG_NAME, "button").click()
+        press(chromium, "button")
         heading(chromium, 'Saved by "alice"')
         return [it for it in messages if it["source"] == "security"]
 

@@ -9,10 +9,9 @@ import pytest
 from aiohttp import web
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support import expected_conditions as until
-from selenium.webdriver.support.ui import WebDriverWait
 
 from gateway.pages import fragment_script, page_fields, render
+from tests.fixtures.chromium import press, wait_for_text
 from tests.fixtures.network import take_free_port
 
 # Ours is localhost, the provider 127.0.0.1, and its logout leads on to 127.0.0.2: three sites.
@@ -67,9 +66,8 @@ async def test_signing_out_may_lead_through_any_number_of_sites(
         chromium.get(ours + "/form")
         colour = chromium.find_element(By.TAG_NAME, "main").value_of_css_property("border-radius")
         messages = chromium.get_log("browser")
-        chromium.find_element(By.TAG_NAME, "button").click()
-        WebDriverWait(chromium, 20).until(until.url_contains("/done"))
-        return colour, chromium.find_element(By.TAG_NAME, "body").text, messages
+        press(chromium, "button")
+        return colour, wait_for_text(chromium, "body", "signed out"), messages
 
     radius, text, messages = await asyncio.to_thread(visit)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from gateway.settings.access import ConditionSettings
+from gateway.settings.accounts import has_password, may_be_read_on_the_way
 from gateway.settings.addresses import is_loopback, parse_host
 from gateway.settings.api_keys import ApiKeySettings
 from gateway.settings.coverage import uncovered
@@ -34,6 +35,7 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *_bearer(settings),
         *_api_keys(settings),
         *_tokens(settings),
+        *_hooks(settings),
         *_routes(settings),
         *_uncovered(settings),
         *other_proxies_forms(settings),
@@ -62,6 +64,11 @@ def _secrets(settings: Settings, document: Document) -> Iterator[Problem]:
         for index in range(len(settings.bearer))
         for secret in ("client_secret", "client_key")
     ]
+    for index, hook in enumerate(settings.accounts.hooks):
+        at: Path = ("accounts", "hooks", index)
+        paths.append((*at, "http", "secret"))
+        if hook.sql is not None and has_password(hook.sql.dsn or ""):
+            paths.append((*at, "sql", "dsn"))
     for path in paths:
         mark = document.marks.get(path)
         if mark is not None and not mark.variable and path not in document.filled:
@@ -132,6 +139,13 @@ def _tokens(settings: Settings) -> Iterator[Problem]:
                 # RFC 8252, section 7.1: the app's own domain, reversed.
                 message = f"any app may claim {scheme}: too; better com.example.app:, or https"
                 yield Problem(("tokens", "clients", name, "redirect_uris", index), message)
+
+
+def _hooks(settings: Settings) -> Iterator[Problem]:
+    for index, hook in enumerate(settings.accounts.hooks):
+        if hook.http is not None and may_be_read_on_the_way(hook.http.url):
+            message = f"{quote(hook.http.url)} is not https: personal data can be read in transit"
+            yield Problem(("accounts", "hooks", index, "http", "url"), message)
 
 
 def _bearer(settings: Settings) -> Iterator[Problem]:

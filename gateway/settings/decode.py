@@ -36,7 +36,6 @@ _WANTED = {
 # Settings of a later version; to call them unknown would send people looking for a typing error.
 _LATER = frozenset(
     {
-        ("accounts",),
         ("forward_auth",),
         ("tests",),
         ("admins",),

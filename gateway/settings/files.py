@@ -15,6 +15,8 @@ _SECRETS = (
     (("providers", "*"), "client_key"),
     (("bearer", "*", "introspection"), "client_secret"),
     (("bearer", "*", "introspection"), "client_key"),
+    (("accounts", "hooks", "*", "http"), "secret"),
+    (("accounts", "hooks", "*", "sql"), "dsn"),
 )
 _CERTIFICATES = (("server", "tls"), ("upstreams", "*", "tls"))
 _PEM_FILES = ("ca_file", "cert_file", "key_file")
@@ -30,6 +32,7 @@ _HEADERS = ("upstreams", "*", "request_headers", "set", "*")
 _LARGEST = 1024 * 1024
 # Stands for what is in a file that was not read; as long as a secret must be.
 _UNREAD = "what is in a file that was not read"
+_UNREAD_DSN = "unread://"
 
 
 def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem, ...]]:
@@ -68,7 +71,7 @@ def leave_unread(document: Document) -> tuple[tuple[FilePath, ...], tuple[Proble
     for path, section in _secret_sections(document):
         name = str(path[-1])
         if section.pop(f"{name}_file", None) is not None:
-            section.setdefault(name, _UNREAD)
+            section.setdefault(name, _UNREAD_DSN if name == "dsn" else _UNREAD)
     # The environment of the service may hold it.
     document.data.setdefault("secret", _UNREAD)
     for _, section in _sections(document.data, (), _HEADERS):

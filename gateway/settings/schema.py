@@ -12,6 +12,12 @@ from typing import Annotated, Literal, Self, TypeVar
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from gateway.settings.access import Access, AccessRules, ConditionSettings, Credential
+from gateway.settings.accounts import (
+    AccountSettings,
+    HookSettings,
+    HttpHookSettings,
+    SqlHookSettings,
+)
 from gateway.settings.addresses import HostName, Listen, NetworkText, Origin, parse_listen
 from gateway.settings.api_keys import ApiKeySettings, StaticKeySettings
 from gateway.settings.bearer import BearerSettings, IntrospectionSettings
@@ -49,6 +55,7 @@ from gateway.settings.upstreams import (
 __all__ = [
     "Access",
     "AccessRules",
+    "AccountSettings",
     "Address",
     "ApiKeySettings",
     "AssertionSettings",
@@ -61,6 +68,8 @@ __all__ = [
     "Credential",
     "DeprecatedSettings",
     "HeaderValueSettings",
+    "HookSettings",
+    "HttpHookSettings",
     "IdentitySettings",
     "IntrospectionSettings",
     "LimitSettings",
@@ -74,6 +83,7 @@ __all__ = [
     "ServerTlsSettings",
     "SessionSettings",
     "Settings",
+    "SqlHookSettings",
     "StaticKeySettings",
     "TimeoutSettings",
     "TokenSettings",
@@ -323,6 +333,9 @@ class Settings(Section):
     )
     tokens: TokenSettings | None = Field(
         None, description="The gateway's own tokens for apps; without this section there are none."
+    )
+    accounts: AccountSettings = Field(
+        AccountSettings(), description="Who gets an account, and what else learns of it."
     )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
         (EVERYTHING,), description="The first matching route applies to a request."

@@ -37,7 +37,7 @@ ADDED = [
     (
         "zzz: 1",
         '4:1: unknown setting "zzz" (one of: auth_mode, secret, secret_file, data_dir, store, '
-        "server, sessions, bearer, api_keys, tokens, routes, audit, metrics)",
+        "server, sessions, bearer, api_keys, tokens, accounts, routes, audit, metrics)",
     ),
     (
         "auth_mode: standalone",
@@ -104,7 +104,6 @@ ADDED = [
         "4:63: routes[0].credentials: there is no bearer section, so no issuer's tokens are "
         "accepted",
     ),
-    ("accounts: {}", "4:1: accounts: is not available in this version"),
     ("tokens: {}", '4:1: tokens: "clients" is missing'),
     ("tokens: {clients: {}}", "4:1: tokens: clients needs at least one entry"),
     (
@@ -141,7 +140,6 @@ ADDED = [
         " challenges: gatepost}]",
         "5:82: routes[0].challenges: gatepost is for session, which this route does not accept",
     ),
-    ("accounts: {}", "4:1: accounts: is not available in this version"),
     ("forward_auth: {}", "4:1: forward_auth: is not available in this version"),
     ("tests: []", "4:1: tests: is not available in this version"),
     ("admins: []", "4:1: admins: is not available in this version"),

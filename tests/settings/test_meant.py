@@ -325,6 +325,7 @@ LITERAL = (
     "upstreams.*.request_headers.set.*.file",
     *(f"providers.*.{it}" for it in ("client_", "label", "authorize_params.")),
     *("providers.*.claims.split", "bearer.*.claims.split"),
+    *(f"accounts.hooks.*.{it}" for it in ("http.", "sql.")),
     *("bearer.*.introspection.", "api_keys.static.*.name", "api_keys.static.*.sha256"),
     *(f"tokens.clients.*.{it}" for it in ("provider", "client_id", "redirect_uris")),
     *(f"routes.*.{it}" for it in ("name", "host", "upstream", "deprecated.link")),

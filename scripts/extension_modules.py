@@ -88,8 +88,7 @@ MODULES = (
     "storage/worker_cache",
 )
 # The other modules of the same packages: they work once a configuration, once a connection or once
-# in a while, or wait more than they work; `routing/route` has fields that mypyc cannot write out,
-# and `responses` parameters that may only be positional beside others of any name.
+# in a while, or wait more than they work; `routing/route` has fields that mypyc cannot write out.
 LEFT_OUT = (
     "assembly/worker",
     "assembly/serving",
@@ -116,7 +115,6 @@ LEFT_OUT = (
     "mutate/jar",
     "mutate/templates",
     "assembly/reload",
-    "responses",
     "routing/deprecation",
     "routing/route",
     "routing/trial",

@@ -1,0 +1,33 @@
+"""Turns an outcome into a response: a status, a challenge, a redirect or a page."""
+
+from gateway.responses.admission import SESSION_ONLY, Admission
+from gateway.responses.bodies import NO_STORE, json_answer, page, redirect
+from gateway.responses.locations import (
+    LOGIN_PATH,
+    OTHER_ACCOUNT,
+    SIGN_IN_PATH,
+    SIGNED_IN_PATH,
+    sign_in_location,
+)
+from gateway.responses.problems import for_error, problem, problem_document
+from gateway.responses.refusals import for_decision, rejected, sign_in
+
+__all__ = [
+    "LOGIN_PATH",
+    "NO_STORE",
+    "OTHER_ACCOUNT",
+    "SESSION_ONLY",
+    "SIGNED_IN_PATH",
+    "SIGN_IN_PATH",
+    "Admission",
+    "for_decision",
+    "for_error",
+    "json_answer",
+    "page",
+    "problem",
+    "problem_document",
+    "redirect",
+    "rejected",
+    "sign_in",
+    "sign_in_location",
+]

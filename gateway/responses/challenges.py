@@ -1,0 +1,104 @@
+"""The ``WWW-Authenticate`` fields of a 401 or 403."""
+
+from gateway.message.request import Request
+from gateway.message.response import FieldList
+from gateway.pages.reasons import reason_for
+from gateway.responses.admission import Admission
+from gateway.responses.locations import SIGN_IN_PATH
+
+
+def challenges(
+    request: Request, admission: Admission, error: dict[str, str] | None = None
+) -> FieldList:
+    """A ``WWW-Authenticate`` field for each scheme the route accepts (RFC 9110, section 11.6.1).
+
+    A 401 must carry a challenge even where only a session will do, so the session has a scheme of
+    its own, which clients that do not know it pass over (RFC 9110, section 11.6.1) and whose
+    parameter says where to go.
+    """
+    error = error or {}
+    schemes = admission.challenges or _schemes(request, admission.credentials, told=bool(error))
+    return tuple(_challenge_of(scheme, request, admission, error) for scheme in schemes)
+
+
+def _schemes(request: Request, accepted: frozenset[str], *, told: bool) -> tuple[str, ...]:
+    """The schemes of a 401 where the route names none; `told` where a credential was refused."""
+    takes_keys = "api_key" in accepted
+    # A key is taken as a Bearer token too.  Registry clients would take that challenge for the
+    # address of a token server, though, so it is named only to a client that sent a key so.
+    by_bearer = takes_keys and told and not _sent_basic(request)
+    # A browser would open a password dialog over the page; DAV clients send a password only when
+    # asked for one (RFC 7617, section 2.1).
+    by_basic = takes_keys and not _opens_a_dialog(request)
+    found = {
+        "bearer": by_bearer or bool(accepted & {"bearer", "token"}),
+        "basic": by_basic,
+        "gatepost": "session" in accepted,
+    }
+    named = tuple(scheme for scheme, wanted in found.items() if wanted)
+    return named or (("bearer",) if takes_keys else ("gatepost",))
+
+
+def _challenge_of(
+    scheme: str, request: Request, admission: Admission, error: dict[str, str]
+) -> tuple[str, str]:
+    match scheme:
+        case "bearer":
+            where = where_to_go(request, admission)
+            return challenge("Bearer", realm="gatepost", **error, **where)
+        case "basic":
+            return challenge("Basic", realm="gatepost", charset="UTF-8")
+        case _:
+            return challenge("Gatepost", sign_in=request.public_url + SIGN_IN_PATH)
+
+
+def where_to_go(request: Request, admission: Admission) -> dict[str, str]:
+    """What a token must be good for, and where the document is that says who issues one.
+
+    RFC 6750, section 3; RFC 9728, section 5.1.  Clients of MCP go by both.
+    """
+    found = {}
+    if admission.scopes:
+        found["scope"] = " ".join(admission.scopes)
+    if admission.resource_metadata is not None and admission.credentials & {"bearer", "token"}:
+        found["resource_metadata"] = _resource_metadata(request, admission)
+    return found
+
+
+def _resource_metadata(request: Request, admission: Admission) -> str:
+    """The URL of the document that says whose tokens are taken (RFC 9728, section 5.1)."""
+    where, path = admission.resource_metadata or "", request.target.path
+    if not where.startswith("/"):
+        return where
+    own = (it for it in admission.resources if path == it or path.startswith(it + "/"))
+    # Its place is that of the resource, put behind the well-known one (RFC 9728, section 3.1).
+    return request.public_url + where + next(own, "")
+
+
+def _sent_basic(request: Request) -> bool:
+    values = request.fields.all(b"authorization")
+    return any(value[:6].lower() == b"basic " for value in values)
+
+
+def _opens_a_dialog(request: Request) -> bool:
+    """Whether a browser would answer a Basic challenge with a dialog nobody asked for."""
+    fields = request.fields
+    if fields.has(b"sec-fetch-mode") or fields.has(b"x-requested-with"):
+        return True
+    return fields.has(b"hx-request") or (request.method == "POST" and request.is_navigation)
+
+
+def token_error(reason: str) -> dict[str, str]:
+    """The `error` of RFC 6750, section 3.1; the description may hold no quote or backslash."""
+    return {"error": "invalid_token", "error_description": reason_for(reason, 401).title}
+
+
+def challenge(scheme: str, **parameters: str) -> tuple[str, str]:
+    """One ``WWW-Authenticate`` field; characters that its values cannot carry are left out."""
+    quoted = (f'{name}="{_quotable(value)}"' for name, value in parameters.items())
+    return "WWW-Authenticate", f"{scheme} {', '.join(quoted)}"
+
+
+def _quotable(value: str) -> str:
+    """What may stand in a quoted-string as it is (RFC 9110, section 5.6.4)."""
+    return "".join(c for c in value if " " <= c <= "~" and c not in '"\\')

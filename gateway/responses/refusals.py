@@ -1,0 +1,138 @@
+"""Decisions that do not let a request upstream, as responses."""
+
+from http import HTTPStatus
+from urllib.parse import quote, urlencode
+
+from gateway.message.request import Request
+from gateway.message.response import FieldList, Response
+from gateway.message.sent_form import SentForm
+from gateway.model import Deny, Identity, SignIn, StepUp
+from gateway.responses.admission import SESSION_ONLY, Admission
+from gateway.responses.bodies import redirect
+from gateway.responses.challenges import challenge, challenges, token_error, where_to_go
+from gateway.responses.locations import (
+    LOGIN_PATH,
+    SIGN_IN_PATH,
+    SIGNED_IN_PATH,
+    sign_in_location,
+)
+from gateway.responses.problems import problem
+
+
+def for_decision(
+    request: Request,
+    decision: Deny | SignIn | StepUp,
+    admission: Admission = SESSION_ONLY,
+    *,
+    identity: Identity | None = None,
+    form: SentForm | None = None,
+    fields: FieldList = (),
+) -> Response:
+    """The answer to a decision that does not let the request upstream.
+
+    `identity` is who was asking, where somebody was: a step-up and a missing scope are told in
+    the words of the credential that was used.  `form` as in `problem`.
+    """
+    match decision:
+        case SignIn(reason=reason):
+            return sign_in(request, admission, reason=reason, form=form, fields=fields)
+        case StepUp():
+            return _step_up(request, decision, admission, identity, form, fields)
+        case Deny(reason=reason, status=status):
+            if reason == "scope-missing" and identity is not None and _by_token(identity):
+                # RFC 6750, section 3.1.
+                missing = {"error": "insufficient_scope", **where_to_go(request, admission)}
+                fields = (*fields, challenge("Bearer", **missing))
+            # What comes from another site is refused whoever is signed in.
+            by_session = identity is not None and identity.credential == "session"
+            who = identity if by_session and reason != "cross-site" else None
+            return problem(request, status, reason, who=who, fields=fields)
+
+
+def sign_in(
+    request: Request,
+    admission: Admission = SESSION_ONLY,
+    *,
+    reason: str = "sign-in-required",
+    return_to: str | None = None,
+    form: SentForm | None = None,
+    fields: FieldList = (),
+) -> Response:
+    """The answer where nobody is proven to be asking: go and sign in, or 401 with challenges.
+
+    `fields` may clear the cookie of a session that has ended; never give it when the store could
+    not be asked.  `form` as in `problem`.
+    """
+    if form is None and _is_sent_to_sign_in(request, admission):
+        return redirect(request, sign_in_location(request, return_to), fields=fields)
+    return rejected(request, reason, admission, form=form, fields=fields)
+
+
+def rejected(
+    request: Request,
+    reason: str,
+    admission: Admission = SESSION_ONLY,
+    *,
+    presented: str | None = None,
+    status: int = 401,
+    form: SentForm | None = None,
+    fields: FieldList = (),
+) -> Response:
+    """401 with a challenge for each way in, or another `status`; never a redirect.
+
+    `presented` is the kind of the credential that was there and bad (``bearer``, ``api_key``,
+    ``token``, ``session``), None where there was none.
+    """
+    error = {} if presented in (None, "session") else token_error(reason)
+    accepted = admission.credentials
+    where = SIGN_IN_PATH if "session" in accepted else ""
+    if status == HTTPStatus.UNAUTHORIZED:
+        fields = (*challenges(request, admission, error), *fields)
+    return problem(request, status, reason, sign_in=where, form=form, fields=fields)
+
+
+def _step_up(
+    request: Request,
+    decision: StepUp,
+    admission: Admission,
+    identity: Identity | None,
+    form: SentForm | None,
+    fields: FieldList,
+) -> Response:
+    """On to the provider for a session, RFC 9470's challenge for everything else."""
+    wanted: dict[str, str] = {}
+    if decision.acr:
+        wanted["acr_values"] = " ".join(decision.acr)
+    if decision.max_age_s is not None:
+        wanted["max_age"] = str(decision.max_age_s)
+    if identity is not None and _by_token(identity):
+        error = {
+            "error": "insufficient_user_authentication",
+            "error_description": "A different authentication level is required",
+        }
+        asked = challenge("Bearer", realm="gatepost", **error, **wanted)
+        return problem(request, 401, decision.reason, fields=(asked, *fields))
+    provider = "" if identity is None else identity.provider
+    start = LOGIN_PATH + quote(provider, safe="") if provider else SIGN_IN_PATH
+    more = "&" + urlencode(wanted) if wanted else ""
+    if form is None and _is_sent_to_sign_in(request, admission):
+        location = sign_in_location(request).replace(SIGN_IN_PATH, start, 1)
+        return redirect(request, location + more, fields=fields)
+    where = f"{start}?{more[1:]}" if more else start
+    asked = challenge("Gatepost", sign_in=request.public_url + where)
+    if form is not None:
+        where = f"{start}?return_to={SIGNED_IN_PATH}{more}"
+    return problem(request, 401, decision.reason, sign_in=where, form=form, fields=(asked, *fields))
+
+
+def _is_sent_to_sign_in(request: Request, admission: Admission) -> bool:
+    if "session" not in admission.credentials or admission.unauthenticated == "reject":
+        return False
+    if admission.unauthenticated == "sign_in":
+        return True
+    # What a POST carried would be lost on the way.
+    return request.is_navigation and request.method != "POST"
+
+
+def _by_token(identity: Identity) -> bool:
+    return identity.credential in ("bearer", "token", "api_key")

@@ -4,7 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.authz.conditions import CONDITIONS, Condition
+from gateway.authz.condition import Condition
+from gateway.authz.conditions import CONDITIONS
 from gateway.authz.facts import MET, Broken, Facts, Met, Result, Unmet, Unreadable
 from gateway.model import Allow, Decision, Deny, SignIn, StepUp
 

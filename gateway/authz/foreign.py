@@ -5,9 +5,10 @@ request itself must hold, and a `deny` that asks about nobody denies.  The rest 
 """
 
 from gateway.authz.access import RULES, Access, Item, weigh
-from gateway.authz.conditions import Condition, HeaderIs, IpIn, MethodIs
+from gateway.authz.condition import Condition
 from gateway.authz.explain import Finding, Trial, findings_of, try_items
 from gateway.authz.facts import Facts
+from gateway.authz.request_conditions import HeaderIs, IpIn, MethodIs
 from gateway.model import ANONYMOUS, Allow, Deny
 
 FOREIGN_CREDENTIAL = "foreign-credential"

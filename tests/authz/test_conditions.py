@@ -8,8 +8,10 @@ from ipaddress import ip_network
 
 import pytest
 
-from gateway.authz.conditions import CONDITIONS, MAX_SKEW_S, EmailDomainIs, EmailIs
+from gateway.authz.conditions import CONDITIONS
 from gateway.authz.facts import Met, Unmet, Unreadable
+from gateway.authz.identity_conditions import EmailDomainIs, EmailIs
+from gateway.authz.sign_in_conditions import MAX_SKEW_S
 from gateway.model import ANONYMOUS
 from gateway.settings.access import ConditionSettings
 

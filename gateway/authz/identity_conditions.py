@@ -1,0 +1,191 @@
+"""Conditions on who is asking: names, groups, claims, and how they were proven."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from gateway.authz.claims import Missing, claim_texts, names_of, pointer_tokens
+from gateway.authz.condition import AnyOf, listed, unreadable_fact
+from gateway.authz.facts import MET, Facts, Result, Unmet, Unreadable
+from gateway.message.mailbox import a_labels, read_mailbox
+from gateway.model import Identity
+
+
+@dataclass(frozen=True, slots=True)
+class UserIs(AnyOf):
+    """The user, as the app is told it, is one of `values`."""
+
+    def check(self, facts: Facts) -> Result:
+        """Names are compared exactly."""
+        if facts.identity.user in self.values:
+            return MET
+        # Said for almost everybody a `deny` does not name; compiled, a format would be dear.
+        return Unmet("user-not-allowed", "user is " + repr(facts.identity.user))
+
+
+@dataclass(frozen=True, slots=True)
+class EmailIs:
+    """The verified e-mail address is one of `values`, each as `read_mailbox` gives it."""
+
+    values: frozenset[tuple[str, str]]
+
+    @classmethod
+    def of(cls, value: tuple[str, ...]) -> tuple[Self, ...]:
+        """One condition for all values.
+
+        Raises:
+            ValueError: A value is no e-mail address.
+        """
+        found = [read_mailbox(address) for address in value]
+        if None in found:
+            raise ValueError(f"not an e-mail address: {value[found.index(None)]!r}")
+        return (cls(frozenset(mailbox for mailbox in found if mailbox is not None)),)
+
+    def check(self, facts: Facts) -> Result:
+        """An address that is not marked verified is missing; what is no address is unreadable."""
+        mailbox = _mailbox(facts.identity, "email-not-allowed")
+        if not isinstance(mailbox, tuple):
+            return mailbox
+        if mailbox in self.values:
+            return MET
+        return Unmet("email-not-allowed", "e-mail is " + repr(facts.identity.email))
+
+
+@dataclass(frozen=True, slots=True)
+class EmailDomainIs:
+    """The domain of the verified e-mail address is one of `values`, in full."""
+
+    values: frozenset[str]
+
+    @classmethod
+    def of(cls, value: tuple[str, ...]) -> tuple[Self, ...]:
+        """One condition for all values.
+
+        Raises:
+            ValueError: A value is no domain.
+        """
+        domains = [a_labels(domain.removeprefix("@")) for domain in value]
+        if None in domains:
+            raise ValueError(f"not a domain: {value[domains.index(None)]!r}")
+        return (cls(frozenset(domain for domain in domains if domain is not None)),)
+
+    def check(self, facts: Facts) -> Result:
+        """A subdomain is another domain; what is no address has none that could be read."""
+        mailbox = _mailbox(facts.identity, "email-domain-not-allowed")
+        if not isinstance(mailbox, tuple):
+            return mailbox
+        if mailbox[1] in self.values:
+            return MET
+        return Unmet("email-domain-not-allowed", "domain is " + repr(mailbox[1]))
+
+
+def _mailbox(identity: Identity, reason: str) -> tuple[str, str] | Unmet | Unreadable:
+    """The verified e-mail address, or what a condition makes of there being none."""
+    unreadable = unreadable_fact(identity, "email")
+    if unreadable is not None:
+        return unreadable
+    if identity.email is None:
+        return Unmet(reason, "no verified e-mail")
+    mailbox = read_mailbox(identity.email)
+    return Unreadable(f"no e-mail address: {identity.email!r}") if mailbox is None else mailbox
+
+
+@dataclass(frozen=True, slots=True)
+class InGroup(AnyOf):
+    """One of the groups is one of `values`."""
+
+    def check(self, facts: Facts) -> Result:
+        """Groups are compared exactly; a list cut short by the provider cannot be read."""
+        if (unreadable := unreadable_fact(facts.identity, "groups")) is not None:
+            return unreadable
+        if not self.values.isdisjoint(facts.identity.groups):
+            return MET
+        if "groups[]" in facts.identity.unreadable:
+            return Unreadable("some of groups cannot be read")
+        return Unmet("group-missing", listed(self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class HasRole(AnyOf):
+    """One of the roles is one of `values`."""
+
+    def check(self, facts: Facts) -> Result:
+        """Roles are compared exactly."""
+        if (unreadable := unreadable_fact(facts.identity, "roles")) is not None:
+            return unreadable
+        if not self.values.isdisjoint(facts.identity.roles):
+            return MET
+        if "roles[]" in facts.identity.unreadable:
+            return Unreadable("some of roles cannot be read")
+        return Unmet("role-missing", listed(self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class HasScope(AnyOf):
+    """One of `values` was granted to the credential (RFC 6749, section 3.3)."""
+
+    def check(self, facts: Facts) -> Result:
+        """Scopes come with the credential, so that ``"*"`` does not make them unreadable."""
+        if "scopes" in facts.identity.unreadable:
+            return Unreadable("scopes cannot be read")
+        if not self.values.isdisjoint(facts.identity.scopes):
+            return MET
+        return Unmet("scope-missing", listed(self.values))
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimIs:
+    """The claim at `tokens` is one of `values` as text, or a list that contains one of them.
+
+    Attributes:
+        names: Any of these in `Identity.unreadable` makes it unreadable.
+    """
+
+    name: str
+    tokens: tuple[str, ...]
+    names: frozenset[str]
+    values: frozenset[str]
+
+    @classmethod
+    def of(cls, value: Mapping[str, tuple[str, ...]]) -> tuple[Self, ...]:
+        """One condition a claim."""
+        return tuple(
+            cls(name, pointer_tokens(name), names_of(name), frozenset(values))
+            for name, values in value.items()
+        )
+
+    def check(self, facts: Facts) -> Result:
+        """An object, or a list with one in it, cannot be read as text."""
+        unreadable = facts.identity.unreadable
+        if unreadable and not unreadable.isdisjoint(self.names):
+            return Unreadable(f"claim {self.name!r} cannot be read")
+        found = claim_texts(facts.identity.claims, self.tokens)
+        if found is Missing.UNREADABLE:
+            return Unreadable(f"claim {self.name!r} has the wrong type")
+        if found is Missing.ABSENT:
+            return Unmet("claim-missing", f"no claim {self.name!r}")
+        if not self.values.isdisjoint(found):
+            return MET
+        return Unmet("claim-mismatch", f"claim {self.name!r} is not {listed(self.values)}")
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderIs(AnyOf):
+    """The provider that vouches for the user is one of `values`."""
+
+    def check(self, facts: Facts) -> Result:
+        """By its configured name."""
+        if facts.identity.provider in self.values:
+            return MET
+        return Unmet("provider-not-allowed", f"provider is {facts.identity.provider!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class CredentialIs(AnyOf):
+    """The identity was proven by one of the kinds `values`."""
+
+    def check(self, facts: Facts) -> Result:
+        """Where several were sent, the one that says the scopes."""
+        if facts.identity.credential in self.values:
+            return MET
+        return Unmet("credential-not-allowed", f"credential is {facts.identity.credential!r}")

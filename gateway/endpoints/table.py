@@ -6,6 +6,7 @@ from functools import partial
 from gateway import responses
 from gateway.endpoints.account import Account
 from gateway.endpoints.authorization_server import AuthorizationServer
+from gateway.endpoints.callback import Callback
 from gateway.endpoints.deps import Deps, Handler
 from gateway.endpoints.introspection import Introspection
 from gateway.endpoints.key_set import KeySetEndpoint
@@ -72,59 +73,67 @@ async def _wrong_method(allowed: str, request: Request, _body: bytes) -> Respons
 
 def build_endpoints(deps: Deps) -> Endpoints:
     """The endpoints over `deps`."""
-    sign_in, logout, whoami = SignIn(deps), Logout(deps), Whoami(deps)
-    keys = KeySetEndpoint(deps.key_set)
+    logout = Logout(deps)
     own, from_provider = OwnSessions(deps, logout), ProviderLogout(deps, logout)
     own_keys = None if deps.keys is None else OwnKeys(deps, *deps.keys, own)
     account = Account(deps, logout, own, own_keys)
-
-    async def login(name: str, request: Request, _body: bytes) -> Response:
-        return await sign_in.login(request, name)
-
-    async def callback(name: str, request: Request, body: bytes) -> Response:
-        return await sign_in.callback(request, name, body)
-
+    sign_in, sign_in_named = _of_sign_in(deps)
+    keys, keys_named = _of_keys(own_keys)
     return Endpoints(
         exact={
-            f"{PREFIX}/sign-in": {"GET": sign_in.choose, "HEAD": sign_in.choose},
-            f"{PREFIX}/keep-fragment.js": {"GET": sign_in.script, "HEAD": sign_in.script},
-            f"{PREFIX}/signed-in": {"GET": sign_in.arrived, "HEAD": sign_in.arrived},
-            f"{PREFIX}/logout": {
-                "GET": logout.ask,
-                "HEAD": logout.ask,
-                "POST": strict(logout.end, ANYTHING),
-            },
+            **sign_in,
+            f"{PREFIX}/logout": {**_looked_at(logout.ask), "POST": strict(logout.end, ANYTHING)},
             f"{PREFIX}/account": {
-                "GET": account.show,
-                "HEAD": account.show,
+                **_looked_at(account.show),
                 "POST": strict(account.change, FORM),
             },
-            f"{PREFIX}/api/sessions": {
-                "GET": own.show,
-                "HEAD": own.show,
-                "DELETE": strict(own.end_every),
-            },
-            **_of_keys(own_keys),
+            f"{PREFIX}/api/sessions": {**_looked_at(own.show), "DELETE": strict(own.end_every)},
+            **keys,
             **_of_tokens(deps),
-            f"{PREFIX}/whoami": {"GET": whoami.tell, "HEAD": whoami.tell},
-            f"{PREFIX}/.well-known/jwks.json": {"GET": keys.serve, "HEAD": keys.serve},
+            f"{PREFIX}/whoami": _looked_at(Whoami(deps).tell),
+            f"{PREFIX}/.well-known/jwks.json": _looked_at(KeySetEndpoint(deps.key_set).serve),
         },
         named={
-            f"{PREFIX}/login": {"GET": login, "HEAD": login},
-            # Not HEAD: a code is good once, and whoever only looks must not use it up.
-            f"{PREFIX}/callback": {"GET": callback, "POST": callback},
+            **sign_in_named,
             f"{PREFIX}/backchannel-logout": {"POST": from_provider.back_channel},
             f"{PREFIX}/frontchannel-logout": {"GET": from_provider.front_channel},
             f"{PREFIX}/api/sessions": {"DELETE": strict_named(own.end_one)},
-            **({} if own_keys is None else {_KEYS: {"DELETE": strict_named(own_keys.revoke_one)}}),
+            **keys_named,
         },
     )
 
 
-def _of_keys(own: OwnKeys | None) -> dict[str, Methods]:
+def _looked_at(handler: Handler) -> Methods:
+    return {"GET": handler, "HEAD": handler}
+
+
+def _of_sign_in(deps: Deps) -> tuple[Mapping[str, Methods], Mapping[str, NamedMethods]]:
+    sign_in = SignIn(deps)
+    callback = Callback(deps, sign_in)
+
+    async def login(name: str, request: Request, _body: bytes) -> Response:
+        return await sign_in.login(request, name)
+
+    async def receive(name: str, request: Request, body: bytes) -> Response:
+        return await callback.receive(request, name, body)
+
+    exact = {
+        f"{PREFIX}/sign-in": _looked_at(sign_in.choose),
+        f"{PREFIX}/keep-fragment.js": _looked_at(sign_in.script),
+        f"{PREFIX}/signed-in": _looked_at(sign_in.arrived),
+    }
+    return exact, {
+        f"{PREFIX}/login": {"GET": login, "HEAD": login},
+        # Not HEAD: a code is good once, and whoever only looks must not use it up.
+        f"{PREFIX}/callback": {"GET": receive, "POST": receive},
+    }
+
+
+def _of_keys(own: OwnKeys | None) -> tuple[Mapping[str, Methods], Mapping[str, NamedMethods]]:
     if own is None:
-        return {}
-    return {_KEYS: {"GET": own.show, "HEAD": own.show, "POST": strict(own.make, JSON)}}
+        return {}, {}
+    exact = {_KEYS: {**_looked_at(own.show), "POST": strict(own.make, JSON)}}
+    return exact, {_KEYS: {"DELETE": strict_named(own.revoke_one)}}
 
 
 def _of_tokens(deps: Deps) -> dict[str, Methods]:
@@ -137,8 +146,5 @@ def _of_tokens(deps: Deps) -> dict[str, Methods]:
     if apps is not None:
         server = AuthorizationServer(apps, introspects=keys is not None)
         found[f"{PREFIX}/token"] = {"POST": TokenEndpoint(deps, apps).grant}
-        found[f"{PREFIX}/.well-known/oauth-authorization-server"] = {
-            "GET": server.tell,
-            "HEAD": server.tell,
-        }
+        found[f"{PREFIX}/.well-known/oauth-authorization-server"] = _looked_at(server.tell)
     return found

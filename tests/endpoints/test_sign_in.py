@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 import pytest
 
+from gateway.endpoints.callback import Callback
 from gateway.endpoints.sign_in import SignIn
 from tests.endpoints.conftest import HOST, WAYS, local, location
 from tests.oidc.hostile import SUBJECT, Wrongs
@@ -584,7 +585,9 @@ async def test_nothing_of_a_sign_in_is_kept_in_the_gateway(browser, hostile, ses
     await begin(browser)
 
     assert await sessions.count() == 0
-    assert set(vars(SignIn(browser.endpoints)).keys()) == {"_deps"}
+    sign_in = SignIn(browser.endpoints)
+    assert set(vars(sign_in)) == {"_deps"}
+    assert set(vars(Callback(browser.endpoints, sign_in))) == {"_deps", "_sign_in"}
 
 
 def with_a_byte_flipped(value):

@@ -1,0 +1,107 @@
+"""Where a sign-in ends: the provider's answer at ``callback`` becomes a session."""
+
+from dataclasses import replace
+from urllib.parse import urlencode
+
+from gateway import responses
+from gateway.accounts.owner import UserTakenError
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.flows import Note, kept_flows, open_note
+from gateway.endpoints.new_session import begin_session
+from gateway.endpoints.parameters import SignInRequest
+from gateway.endpoints.sign_in import SignIn, redirect_uri
+from gateway.errors import ProviderUnavailableError
+from gateway.message.request import Request
+from gateway.message.response import Response
+from gateway.message.return_to import safe_return_to
+from gateway.oidc.errors import SignInError, StateMismatchError, UnknownProviderError
+from gateway.oidc.flow import read_parameters
+from gateway.oidc.provider import Provider, SignedIn
+from gateway.oidc.sign_in import finish_sign_in
+
+_ANSWER = ("state", "code", "iss", "error", "error_description")
+_MAX_FORM_BYTES = 16 * 1024
+
+
+class Callback:
+    """The handler of providers' answers.
+
+    Nothing of one sign-in is kept here: its state travels with its own browser.
+    """
+
+    def __init__(self, deps: Deps, sign_in: SignIn) -> None:
+        """Begin anew with `sign_in`, where that helps."""
+        self._deps = deps
+        self._sign_in = sign_in
+
+    async def receive(self, request: Request, provider_name: str, body: bytes) -> Response:
+        """``GET`` or ``POST callback/{provider}``: the provider's answer becomes a session."""
+        provider = self._deps.providers.get(provider_name)
+        if provider is None:
+            raise UnknownProviderError(f"no provider {provider_name!r}")
+        if request.method == "POST":
+            return _as_navigation(request, body)
+        try:
+            parameters = read_parameters(request.target.query)
+        except StateMismatchError as error:
+            return await self._without_flow(request, provider, error)
+        state, _, sealed = parameters.get("state", "").partition(".")
+        parameters["state"] = state
+        flows = kept_flows(request, self._deps.cookies, self._deps.sessions.sealer)
+        kept = next((it for it in flows if it.flow.state == state), None)
+        if kept is None:
+            unknown = StateMismatchError("this browser has no flow of that state")
+            uri = redirect_uri(request, provider)
+            note = open_note(self._deps.sessions.sealer, uri, sealed)
+            is_ours = note is not None and any(it.browser == note.browser for it in flows)
+            may_retry = is_ours and "error" not in parameters
+            return await self._without_flow(request, provider, unknown, note, may_retry=may_retry)
+        cleared = self._deps.cookies.no_own_cookie(request, kept.cookie)
+        try:
+            signed_in = await self._with_account(
+                await finish_sign_in(provider, kept.flow, parameters)
+            )
+        except (SignInError, UserTakenError, ProviderUnavailableError) as error:
+            return self._sign_in.failed(request, provider, error, kept.flow.return_to, (cleared,))
+        return await begin_session(self._deps, request, signed_in, kept.flow.return_to, (cleared,))
+
+    async def _with_account(self, signed_in: SignedIn) -> SignedIn:
+        accounts = self._deps.accounts
+        if accounts is None:
+            return signed_in
+        return replace(signed_in, identity=await accounts.sign_in(signed_in.identity))
+
+    async def _without_flow(
+        self,
+        request: Request,
+        provider: Provider,
+        error: StateMismatchError,
+        note: Note | None = None,
+        *,
+        may_retry: bool = False,
+    ) -> Response:
+        """The answer to a callback whose flow this browser does not have, or has no more."""
+        return_to = "/" if note is None else safe_return_to(note.return_to)
+        if await self._deps.session(request) is not None:
+            # A sign-in in another tab was quicker, a callback is loaded again, or the back button.
+            return responses.redirect(request, return_to)
+        if not may_retry:
+            return self._sign_in.failed(request, provider, error)
+        # Nothing of this answer is used.  The provider still knows the person, so nobody notices
+        # another round; it is the last one, since its state comes without a note.
+        return await self._sign_in.begin(request, provider, SignInRequest(return_to), is_retry=True)
+
+
+def _as_navigation(request: Request, body: bytes) -> Response:
+    """Have the browser bring a ``form_post`` answer again by GET.
+
+    The provider's form is a POST from another site, so Lax cookies, the flow among them, did not
+    come with it; with the GET they do (OAuth 2.0 Form Post Response Mode, section 2).
+    """
+    try:
+        text = body[:_MAX_FORM_BYTES].decode("ascii")
+    except UnicodeDecodeError as error:
+        raise StateMismatchError("the form cannot be read") from error
+    parameters = read_parameters(text)
+    kept = {name: parameters[name] for name in _ANSWER if name in parameters}
+    return responses.redirect(request, f"{request.target.path}?{urlencode(kept)}")

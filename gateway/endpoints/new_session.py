@@ -1,0 +1,86 @@
+"""The session that a finished sign-in begins, and the response that brings its cookie."""
+
+import html
+
+from gateway import responses
+from gateway.authn.session import MAX_VALUES
+from gateway.credentials.provider_tokens import kept_tokens
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.flows import count_sign_in
+from gateway.errors import StoreUnavailableError
+from gateway.message.request import Request
+from gateway.message.response import FieldList, Response
+from gateway.oidc.provider import SignedIn
+from gateway.sessions.device import device_name
+from gateway.sessions.session import Session
+
+
+async def begin_session(
+    deps: Deps,
+    request: Request,
+    signed_in: SignedIn,
+    return_to: str,
+    fields: FieldList = (),
+) -> Response:
+    """Begin a session for who has signed in, and send the browser on to `return_to`.
+
+    The response has `fields` too.
+
+    Raises:
+        StoreUnavailableError: The session could not be kept, or a replaced one not ended.
+    """
+    now = deps.clock()
+    cookie, session = await deps.sessions.create(
+        signed_in.identity,
+        kept_tokens(signed_in.tokens),
+        provider_sid=signed_in.provider_session,
+        ip=request.client,
+        device=device_name(request.fields.text(b"user-agent")),
+        now=now,
+        # The cookies it brought are dropped, so that an attacker cannot fix its session.
+        replaces=deps.session_cookies(request)[:MAX_VALUES],
+    )
+    deps.on_sign_in(signed_in.identity.provider, "success")
+    fields = (
+        deps.cookies.session_cookie(request, cookie),
+        *fields,
+        *count_sign_in(request, deps.cookies, deps.sessions.sealer, now),
+        *await _app_cookies(deps, request, session, now),
+    )
+    if deps.cookies.same_site == "strict":
+        return _from_our_own_page(return_to, fields)
+    return responses.redirect(request, return_to, fields=fields)
+
+
+async def _app_cookies(deps: Deps, request: Request, session: Session, now: float) -> FieldList:
+    """The fields that put the app's cookies in order for who is signed in now."""
+    app_cookies = deps.app_cookies
+    if app_cookies is None:
+        return ()
+    before, had_left = app_cookies.session_before(request), False
+    if before is not None:
+        try:
+            had_left = await deps.sessions.had_left(*before, now)
+        except StoreUnavailableError:
+            had_left = True  # What may be gone is gone.
+    return app_cookies.signed_in(request, session, had_left=had_left)
+
+
+def _from_our_own_page(location: str, fields: FieldList) -> Response:
+    """On to `location` by a page of ours.
+
+    SameSite=Strict cookies do not go with a redirect whose chain began at the provider; they go
+    with what our own page starts (RFC 6265bis, section 5.2.1).
+    """
+    link = html.escape(location, quote=True)
+    body = (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Signed in</title>'
+        f'<p>You are signed in. <a href="{link}">Continue</a></p></html>'
+    )
+    about = (
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Security-Policy", "default-src 'none'; base-uri 'none'; frame-ancestors 'none'"),
+        ("Refresh", f"0; url={location}"),
+        responses.NO_STORE,
+    )
+    return Response(200, (*about, *fields), body.encode())

@@ -86,6 +86,7 @@ MODULES = (
     "server/tunnels",
     "server/writer",
     "sessions/cache",
+    "sessions/loading",
     "sessions/manager",
     "sessions/session",
     "sessions/ticket",

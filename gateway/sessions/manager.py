@@ -3,30 +3,26 @@
 import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from functools import partial
-from hashlib import sha256
 
-from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
 from gateway.sealing.sealer import RandomBytes, Sealer
 from gateway.sessions import record as records
 from gateway.sessions.cache import SessionCache
 from gateway.sessions.directory import Directory
 from gateway.sessions.endings import Ended, Endings, Unregister
-from gateway.sessions.record import Record, SessionInfo
+from gateway.sessions.loading import Loader
+from gateway.sessions.record import SessionInfo
 from gateway.sessions.refresher import Ask, OnOutcome, Refresher
-from gateway.sessions.session import Limits, ProviderTokens, Session, with_tokens
+from gateway.sessions.session import Limits, ProviderTokens, Session, new_session
 from gateway.sessions.session_records import SessionRecords
 from gateway.sessions.ticket import (
     COOKIE_CHARS,
-    Ticket,
     cookie_digest,
     new_ticket,
     parse_ticket,
     storage_key,
 )
-from gateway.sessions.upkeep import SessionUpkeep, touch_s, ttl_s
+from gateway.sessions.upkeep import SessionUpkeep, touch_s
 from gateway.storage.contact import CHECK_S, MAX_UNCHECKED_S, Contact
 from gateway.storage.store import Clock, Store
 
@@ -60,7 +56,6 @@ class SessionManager:
         self.contact = Contact(clock, wake.set)
         self.contact.rule_on(self._cache.remembered)
         self._endings = Endings(store, self._cache, self.contact, clock)
-        self._loading: dict[bytes, asyncio.Task[Session | None]] = {}
         self._upkeep = SessionUpkeep(
             self, store, self._cache, self.contact, self._endings, clock, wake
         )
@@ -68,6 +63,15 @@ class SessionManager:
         self._records = SessionRecords(self, store, self._cache, self.contact, self._endings, clock)
         self._refresher = Refresher(self._records, store, clock)
         self._endings.on_news(self._refresher.tell)
+        self._loader = Loader(
+            self,
+            store,
+            self._cache,
+            self.contact,
+            self._records,
+            self._refresher,
+            self._upkeep.task.call,
+        )
 
     def recall(self, cookie: str, now: float) -> Session | None:
         """The live session of a cookie if this worker knows it; otherwise `load` has to tell.
@@ -100,17 +104,7 @@ class SessionManager:
             StoreUnavailableError: The store could not answer, and this worker does not know
                 the session, or not well enough for the time of grace.
         """
-        ticket = parse_ticket(cookie)
-        if ticket is None:
-            return None
-        digest = cookie_digest(cookie)
-        task = self._loading.get(digest)
-        if task is None:
-            task = asyncio.get_running_loop().create_task(self._load(digest, ticket, now))
-            self._loading[digest] = task
-            task.add_done_callback(partial(self._loaded, digest))
-        # One caller's client may go away; the others still want the answer.
-        return await asyncio.shield(task)
+        return await self._loader.load(cookie, now)
 
     def peek(self, cookie: str, now: float) -> Session | None:
         """As `recall`, but no use of the session: nothing is noted, written or refreshed."""
@@ -125,21 +119,7 @@ class SessionManager:
         Raises:
             StoreUnavailableError: The store could not answer.
         """
-        ticket = parse_ticket(cookie)
-        if ticket is None:
-            return None
-        record = records.unpack(await self._store.get(storage_key(ticket.session_id)))
-        session = records.open_session(self.sealer, ticket, record)
-        if record is None or session is None or self._cache.has_ended(session.session_id):
-            return None
-        entry = self._cache.get(cookie_digest(cookie))
-        if entry is None:
-            entry = self._records.remember(ticket, session, record, now)
-        elif entry.body_digest == sha256(record.body).digest():
-            self.contact.answered(entry, now)
-        # Another worker may have seen it used since.
-        entry.last_seen_at = max(entry.last_seen_at, session.last_seen_at)
-        return session if entry.is_live(now, self.limits) else None
+        return await self._loader.look_up(cookie, now)
 
     async def create(
         self,
@@ -155,47 +135,30 @@ class SessionManager:
     ) -> tuple[str, Session]:
         """A new session and the value of its cookie.
 
-        Args:
-            identity: Who signed in; bound to the session in the result.
-            tokens: What the provider issued.
-            provider_sid: The provider's ``sid``, if it gave one.
-            ip: The client's address.
-            device: A short name for the device, as `device_name` gives.
-            now: Seconds since the epoch.
-            replaces: The session cookies the browser sent; their sessions end, so that an
-                attacker cannot fix the session of another browser.
-            client: The app that will have tokens of it; None for a browser.
+        `device` is as `device_name` gives, and `now` in seconds since the epoch.  `replaces` are
+        the session cookies the browser sent: their sessions end, so that an attacker cannot fix
+        the session of another browser.  `client` is the app that will have tokens of it; None
+        for a browser.
 
         Raises:
             StoreUnavailableError: The session could not be kept, or a replaced one not ended.
         """
         ticket = new_ticket(self._random)
-        bare = Session(
-            session_id=ticket.session_id,
-            identity=identity,
-            provider=identity.provider,
-            created_at=now,
-            last_seen_at=now,
-            device=device,
-            ip=ip,
+        session = new_session(
+            ticket.session_id,
+            identity,
+            tokens,
             provider_sid=provider_sid,
+            ip=ip,
+            device=device,
+            now=now,
             client=client,
         )
-        session = with_tokens(bare, identity, replace(tokens, access_issued_at=now))
-        record = records.seal_session(self.sealer, ticket, session)
-        await self._store.put(
-            storage_key(session.session_id),
-            record.pack(),
-            ttl_s=ttl_s(self.limits, now, now),
-            indexes=records.index_names(self.sealer, records.describe(session)),
-        )
-        replaced = (replaces,) if isinstance(replaces, str) else replaces or ()
-        ids = [old.session_id for value in replaced if (old := parse_ticket(value)) is not None]
-        await self._endings.end(ids, self.sealer, "replaced")
+        record = await self._records.add(ticket, session, now)
+        await self._end_replaced((replaces,) if isinstance(replaces, str) else replaces or ())
         if self.limits.max_per_user:
             await self._end_the_oldest(session)
-        entry = self._records.remember(ticket, session, record, now)
-        return ticket.cookie, entry.session
+        return ticket.cookie, self._records.remember(ticket, session, record, now).session
 
     async def replace(self, cookie: str, session: Session, successor: Session) -> bool:
         """Put `successor` in the place of `session`, for the same cookie.
@@ -318,63 +281,12 @@ class SessionManager:
         """Do now what the background task would do soon."""
         await self._upkeep.task.run_once()
 
-    async def _load(self, digest: bytes, ticket: Ticket, now: float) -> Session | None:
-        session_id = ticket.session_id
-        try:
-            data = await self._read(session_id)
-        except StoreUnavailableError:
-            known = self._cache.get(digest)
-            if (
-                known is None
-                or not known.is_live(now, self.limits)
-                or not self.contact.goes_on(known, now)
-            ):
-                raise
-            known.last_seen_at = now
-            return known.session
-        if data is None or self._cache.has_ended(session_id):
-            self._cache.drop(session_id)
-            return None
-        record = records.unpack(data)
-        session = records.open_session(self.sealer, ticket, record)
-        if record is None or session is None:
-            return None
-        admitted = self._admit(digest, ticket, session, record, now)
-        entry = self._cache.get(digest)
-        if admitted is None or entry is None or now < entry.refresh_due_at:
-            return admitted
-        return admitted if self._refresher.ahead(entry, now) else await self._refresher.wait(entry)
-
-    async def _read(self, session_id: str) -> bytes | None:
-        while True:
-            doubts = self.contact.doubts
-            data = await self._store.get(storage_key(session_id))
-            if doubts == self.contact.doubts:
-                return data
-            # It may have ended, unheard, after it was read.
-
-    def _admit(
-        self, digest: bytes, ticket: Ticket, session: Session, record: Record, now: float
-    ) -> Session | None:
-        known = self._cache.get(digest)
-        # Uses this worker has seen may not have been written yet.
-        seen_at = session.last_seen_at if known is None else known.last_seen_at
-        last_seen_at = max(seen_at, session.last_seen_at)
-        if not self.limits.allow(session.created_at, last_seen_at, now):
-            return None
-        entry = self._records.remember(ticket, session, record, now)
-        entry.last_seen_at = now
-        if abs(now - entry.written_at) >= touch_s(self.limits):
-            self._upkeep.task.call(entry)
-        return entry.session
-
-    def _loaded(self, digest: bytes, task: asyncio.Task[Session | None]) -> None:
-        del self._loading[digest]
-        if not task.cancelled():
-            task.exception()  # The callers see it, if any still wait.
-
     async def _end_under(self, indexes: Iterable[str]) -> list[Ended]:
         return await self._endings.end(await self._directory.ids(indexes), self.sealer, "ended")
+
+    async def _end_replaced(self, cookies: Iterable[str]) -> None:
+        ids = [old.session_id for value in cookies if (old := parse_ticket(value)) is not None]
+        await self._endings.end(ids, self.sealer, "replaced")
 
     async def _end_the_oldest(self, newest: Session) -> None:
         who = newest.identity

@@ -97,6 +97,35 @@ class Session:
         return limits.allow(self.created_at, self.last_seen_at, now)
 
 
+def new_session(
+    session_id: str,
+    identity: Identity,
+    tokens: ProviderTokens,
+    *,
+    provider_sid: str | None,
+    ip: str,
+    device: str,
+    now: float,
+    client: str | None,
+) -> Session:
+    """The session that begins at `now`, in seconds since the epoch, with its identity bound to it.
+
+    `client` is the app that will have tokens of it; None for a browser.
+    """
+    bare = Session(
+        session_id=session_id,
+        identity=identity,
+        provider=identity.provider,
+        created_at=now,
+        last_seen_at=now,
+        device=device,
+        ip=ip,
+        provider_sid=provider_sid,
+        client=client,
+    )
+    return with_tokens(bare, identity, replace(tokens, access_issued_at=now))
+
+
 def with_tokens(session: Session, identity: Identity, tokens: ProviderTokens) -> Session:
     """The session with what the provider now says; the identity is bound to the session."""
     bound = replace(

@@ -10,7 +10,7 @@ from gateway.sessions.record import Record
 from gateway.sessions.refresh import NEVER, due_at
 from gateway.sessions.session import Session
 from gateway.sessions.ticket import Ticket, cookie_digest, parse_ticket, storage_key
-from gateway.sessions.upkeep import Terms, swap
+from gateway.sessions.upkeep import Terms, swap, ttl_s
 from gateway.storage.contact import Contact
 from gateway.storage.store import Clock, Store
 
@@ -76,6 +76,22 @@ class SessionRecords:
         if not self._cache.has_ended(session.session_id):
             self._cache.add(digest, entry)
         return entry
+
+    async def add(self, ticket: Ticket, session: Session, now: float) -> Record:
+        """Put a new session, which begins at `now`, into the store.
+
+        Raises:
+            StoreUnavailableError: The store could not answer.
+        """
+        sealer = self._terms.sealer
+        record = records.seal_session(sealer, ticket, session)
+        await self._store.put(
+            storage_key(session.session_id),
+            record.pack(),
+            ttl_s=ttl_s(self._terms.limits, now, now),
+            indexes=records.index_names(sealer, records.describe(session)),
+        )
+        return record
 
     async def replace(self, cookie: str, session: Session, successor: Session) -> bool:
         """See SessionManager.replace."""

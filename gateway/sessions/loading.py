@@ -1,0 +1,129 @@
+"""Reads sessions from the store into a worker's memory, once for all requests that wait."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from hashlib import sha256
+
+from gateway.errors import StoreUnavailableError
+from gateway.sessions import record as records
+from gateway.sessions.cache import CachedSession, SessionCache
+from gateway.sessions.record import Record
+from gateway.sessions.refresher import Refresher
+from gateway.sessions.session import Session
+from gateway.sessions.session_records import SessionRecords
+from gateway.sessions.ticket import Ticket, cookie_digest, parse_ticket, storage_key
+from gateway.sessions.upkeep import Terms, touch_s
+from gateway.storage.contact import Contact
+from gateway.storage.store import Store
+
+
+class Loader:
+    """The part of a session manager that asks the store about a cookie."""
+
+    def __init__(
+        self,
+        terms: Terms,
+        store: Store,
+        cache: SessionCache,
+        contact: Contact,
+        keeper: SessionRecords,
+        refresher: Refresher,
+        touch: Callable[[CachedSession], None],
+    ) -> None:
+        """Have `touch` write when a session was used, some time later."""
+        self._terms = terms
+        self._store = store
+        self._cache = cache
+        self._contact = contact
+        self._keeper = keeper
+        self._refresher = refresher
+        self._touch = touch
+        self._loading: dict[bytes, asyncio.Task[Session | None]] = {}
+
+    async def load(self, cookie: str, now: float) -> Session | None:
+        """See SessionManager.load."""
+        ticket = parse_ticket(cookie)
+        if ticket is None:
+            return None
+        digest = cookie_digest(cookie)
+        task = self._loading.get(digest)
+        if task is None:
+            task = asyncio.get_running_loop().create_task(self._load(digest, ticket, now))
+            self._loading[digest] = task
+            task.add_done_callback(partial(self._loaded, digest))
+        # One caller's client may go away; the others still want the answer.
+        return await asyncio.shield(task)
+
+    async def look_up(self, cookie: str, now: float) -> Session | None:
+        """See SessionManager.look_up."""
+        ticket = parse_ticket(cookie)
+        if ticket is None:
+            return None
+        record = records.unpack(await self._store.get(storage_key(ticket.session_id)))
+        session = records.open_session(self._terms.sealer, ticket, record)
+        if record is None or session is None or self._cache.has_ended(session.session_id):
+            return None
+        entry = self._cache.get(cookie_digest(cookie))
+        if entry is None:
+            entry = self._keeper.remember(ticket, session, record, now)
+        elif entry.body_digest == sha256(record.body).digest():
+            self._contact.answered(entry, now)
+        # Another worker may have seen it used since.
+        entry.last_seen_at = max(entry.last_seen_at, session.last_seen_at)
+        return session if entry.is_live(now, self._terms.limits) else None
+
+    async def _load(self, digest: bytes, ticket: Ticket, now: float) -> Session | None:
+        session_id = ticket.session_id
+        try:
+            data = await self._read(session_id)
+        except StoreUnavailableError:
+            known = self._cache.get(digest)
+            if (
+                known is None
+                or not known.is_live(now, self._terms.limits)
+                or not self._contact.goes_on(known, now)
+            ):
+                raise
+            known.last_seen_at = now
+            return known.session
+        if data is None or self._cache.has_ended(session_id):
+            self._cache.drop(session_id)
+            return None
+        record = records.unpack(data)
+        session = records.open_session(self._terms.sealer, ticket, record)
+        if record is None or session is None:
+            return None
+        admitted = self._admit(digest, ticket, session, record, now)
+        entry = self._cache.get(digest)
+        if admitted is None or entry is None or now < entry.refresh_due_at:
+            return admitted
+        return admitted if self._refresher.ahead(entry, now) else await self._refresher.wait(entry)
+
+    async def _read(self, session_id: str) -> bytes | None:
+        while True:
+            doubts = self._contact.doubts
+            data = await self._store.get(storage_key(session_id))
+            if doubts == self._contact.doubts:
+                return data
+            # It may have ended, unheard, after it was read.
+
+    def _admit(
+        self, digest: bytes, ticket: Ticket, session: Session, record: Record, now: float
+    ) -> Session | None:
+        known = self._cache.get(digest)
+        # Uses this worker has seen may not have been written yet.
+        seen_at = session.last_seen_at if known is None else known.last_seen_at
+        last_seen_at = max(seen_at, session.last_seen_at)
+        if not self._terms.limits.allow(session.created_at, last_seen_at, now):
+            return None
+        entry = self._keeper.remember(ticket, session, record, now)
+        entry.last_seen_at = now
+        if abs(now - entry.written_at) >= touch_s(self._terms.limits):
+            self._touch(entry)
+        return entry.session
+
+    def _loaded(self, digest: bytes, task: asyncio.Task[Session | None]) -> None:
+        del self._loading[digest]
+        if not task.cancelled():
+            task.exception()  # The callers see it, if any still wait.

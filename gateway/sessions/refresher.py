@@ -8,10 +8,9 @@ overwrites nothing.
 
 import asyncio
 import contextlib
-import json
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from gateway.errors import StoreUnavailableError
@@ -25,6 +24,7 @@ from gateway.sessions.refresh import (
     pause_s,
     successor,
 )
+from gateway.sessions.refresh_pauses import Pauses
 from gateway.sessions.session import Session
 from gateway.sessions.ticket import Ticket
 from gateway.storage.store import Clock, Lock, Store
@@ -62,14 +62,6 @@ class Keeper(Protocol):
         """Revoke the tokens of `session`, which ended meanwhile."""
 
 
-@dataclass(slots=True)
-class _Trouble:
-    """A provider that failed: not asked before `until`, and then for one session at a time."""
-
-    failures: int
-    until: float
-
-
 class Refresher:
     """See the module.
 
@@ -87,7 +79,7 @@ class Refresher:
         self._tasks: dict[str, asyncio.Task[Session | None]] = {}
         self._writing: set[asyncio.Task[None]] = set()
         self._news: dict[str, asyncio.Event] = {}
-        self._troubles: dict[str, _Trouble] = {}
+        self._pauses = Pauses(store, clock)
 
     def ahead(self, entry: CachedSession, now: float) -> bool:
         """Refresh beside the request; False where the access token is over: then `wait`."""
@@ -130,9 +122,9 @@ class Refresher:
 
     async def _run(self, entry: CachedSession) -> Session | None:
         now = self._clock()
-        trouble = self._troubles.get(entry.session.provider)
-        if trouble is not None and now < trouble.until:
-            return _put_off(entry, trouble.until)
+        until = self._pauses.of_provider(entry.session.provider)
+        if now < until:
+            return _put_off(entry, until)
         try:
             return await self._refresh(entry)
         except StoreUnavailableError as error:
@@ -183,7 +175,7 @@ class Refresher:
         """Ask the provider, under the lock, and do as it says."""
         kept = False
         try:
-            failures, until = await self._paused(entry)
+            failures, until = await self._pauses.of_session(entry.session)
             if self._clock() < until:
                 return _put_off(entry, until)
             match outcome := await self._outcome(entry.session):
@@ -199,10 +191,8 @@ class Refresher:
                 await self._unlock(lock)
 
     async def _outcome(self, session: Session) -> RefreshOutcome:
-        provider, trouble = session.provider, self._troubles.get(session.provider)
-        if trouble is not None:
-            # One tries; the others are put off until it knows.
-            trouble.until = self._clock() + pause_s(trouble.failures)
+        provider = session.provider
+        failures = self._pauses.trying(provider)
         outcome: RefreshOutcome = Later("provider-unavailable")
         try:
             async with asyncio.timeout(_ASK_S):
@@ -210,11 +200,8 @@ class Refresher:
                     outcome = await self.ask(session)
         except TimeoutError:
             pass
-        if isinstance(outcome, Later) and outcome.provider_fails:
-            failures = 1 if trouble is None else trouble.failures + 1
-            self._troubles[provider] = _Trouble(failures, self._clock() + pause_s(failures))
-        else:
-            self._troubles.pop(provider, None)
+        fails = isinstance(outcome, Later) and outcome.provider_fails
+        self._pauses.tried(provider, failures + 1 if fails else 0)
         self.on_outcome(provider, "success" if isinstance(outcome, Refreshed) else outcome.reason)
         return outcome
 
@@ -272,29 +259,14 @@ class Refresher:
     async def _pause(self, entry: CachedSession, outcome: Later, failures: int) -> Session:
         """Keep every worker from asking for a while, longer after each failure."""
         session = entry.session
-        until = self._clock() + pause_s(failures)
         _log.warning("session %.12s is not refreshed: %s", session.session_id, outcome.reason)
-        mark = json.dumps([failures, until]).encode()
-        await self._store.put(_pause_key(session), mark, ttl_s=4 * pause_s(failures))
-        return _put_off(entry, until)
-
-    async def _paused(self, entry: CachedSession) -> tuple[int, float]:
-        mark = await self._store.get(_pause_key(entry.session))
-        if mark is None:
-            return 0, 0.0
-        failures, until = json.loads(mark)
-        # A clock that was set back may not make a pause longer than it was meant to be.
-        return failures, min(until, self._clock() + pause_s(failures))
+        return _put_off(entry, await self._pauses.pause_session(session, failures))
 
     async def _unlock(self, lock: Lock | None) -> None:
         if lock is None:
             return
         with contextlib.suppress(StoreUnavailableError):  # It falls free by itself.
             await self._store.unlock(lock)
-
-
-def _pause_key(session: Session) -> str:
-    return f"session-refresh-pause:{session.session_id}"
 
 
 def _put_off(entry: CachedSession, until: float) -> Session:

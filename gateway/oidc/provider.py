@@ -11,23 +11,18 @@ from dataclasses import dataclass, field, replace
 
 from gateway.errors import ProviderUnavailableError
 from gateway.model import Identity
-from gateway.oidc.claims import Person, make_identity, wants_userinfo
+from gateway.oidc.claims import Person, make_identity
 from gateway.oidc.client import ProviderClient, TokenAnswer
 from gateway.oidc.discovery import Discovery, Metadata
 from gateway.oidc.errors import InvalidIdTokenError, IssuerMismatchError, UserinfoRefusedError
+from gateway.oidc.facts import wants_userinfo
 from gateway.oidc.flow import RandomBytes, with_query
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.id_token import Expected, judge_id_token, judge_userinfo
 from gateway.oidc.keys import KeySource
 from gateway.oidc.notices import Notices
 from gateway.oidc.registration import Registration
-from gateway.oidc.tokens import (
-    BadTokenError,
-    SignedToken,
-    is_symmetric,
-    verify,
-    verify_with_secret,
-)
+from gateway.oidc.tokens import BadTokenError, SignedToken, is_symmetric, verify, verify_with_secret
 from gateway.storage.store import Clock
 
 _log = logging.getLogger(__name__)

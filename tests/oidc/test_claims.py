@@ -2,16 +2,10 @@
 
 import pytest
 
-from gateway.oidc.claims import (
-    Person,
-    has_claim,
-    look_up,
-    make_identity,
-    merge,
-    read_facts,
-    wants_userinfo,
-)
+from gateway.oidc.claim_look_up import has_claim, look_up
+from gateway.oidc.claims import Person, make_identity, merge
 from gateway.oidc.errors import UserMissingError
+from gateway.oidc.facts import read_facts, wants_userinfo
 from gateway.oidc.registration import ClaimNames
 
 NAMES = ClaimNames(groups=("groups",), roles=("roles",))

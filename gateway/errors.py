@@ -44,6 +44,17 @@ class StoreUnavailableError(GatewayError):
     status = 503
 
 
+class AccountError(GatewayError):
+    """Whoever asks has no account to act by; never raised directly."""
+
+
+class AccountDisabledError(AccountError):
+    """The account may not be used until an operator enables it again."""
+
+    reason = "account-disabled"
+    status = 403
+
+
 class ProviderUnavailableError(GatewayError):
     """The OpenID provider could not be reached or did not answer as its protocol says."""
 

@@ -4,10 +4,11 @@ Nothing here imports another gateway module.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
+_NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,7 @@ class Identity:
         client: The app's name in the configuration; None for what is no app's token.
         key_id: Names the API key in its owner's list; None for any other credential.
         routes: Names of the routes the credential is good for; None for all.
+        secrets: Kept with the account, by name, for apps that know only their own credentials.
         authenticated_at: When the person proved who they are (``auth_time``).
         expires_at: When the proof lapses; None if it does not.
     """
@@ -62,11 +64,47 @@ class Identity:
     expires_at: int | None = None
     access_token: str | None = field(default=None, repr=False)
     id_token: str | None = field(default=None, repr=False)
+    secrets: Mapping[str, str] = field(default_factory=lambda: _NO_SECRETS, repr=False)
+
+    def subject_key(self) -> tuple[str, str]:
+        """The issuer and its subject, which name one person or client."""
+        return self.issuer, self.subject
 
     @property
     def is_anonymous(self) -> bool:
         """Whether nobody has been proven to be asking."""
         return self.credential == "anonymous"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountFacts:
+    """What is kept with an account, beside what a provider says of the person.
+
+    Attributes:
+        user: The person's name; None where the identity's own is the name.
+        external_id: The app's own key of the person.
+        roles: Held besides those the provider gives.
+        secrets: By name.
+        is_disabled: Whether nobody may act by the account.
+    """
+
+    account_id: str
+    user: str | None = None
+    external_id: str | None = None
+    roles: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=lambda: _NO_SECRETS, repr=False)
+    is_disabled: bool = False
+
+    def added_to(self, identity: Identity) -> Identity:
+        """`identity`, as its provider said, with what the account has."""
+        return replace(
+            identity,
+            account_id=self.account_id,
+            user=self.user or identity.user,
+            external_id=self.external_id or identity.external_id,
+            roles=tuple(dict.fromkeys((*identity.roles, *self.roles))),
+            secrets=self.secrets,
+        )
 
 
 ANONYMOUS = Identity(user="", subject="", issuer="", credential="anonymous")

@@ -1,16 +1,16 @@
-"""An account as last seen: what providers said of who signs in to it.  Pure."""
+"""An account: who signs in to it, as last seen, and what operators and apps keep with it.  Pure."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Any
 
-from gateway.model import Identity
-
-_VERSION = 1
+from gateway.accounts.owner import fold_email
+from gateway.model import AccountFacts, Identity
 
 # What is kept of an identity; the rest is about one sign-in.
-_FACTS = (
+FACTS = (
     "user",
     "subject",
     "issuer",
@@ -24,7 +24,6 @@ _FACTS = (
     "claims",
     "unreadable",
 )
-_TUPLES = frozenset({"groups", "roles"})
 # Claims about a token or a sign-in, not the person: RFC 7519, section 4.1; OpenID Connect Core 1.0,
 # section 2; Front-Channel Logout 1.0; FAPI; Keycloak, Ory and Entra.  Most are others each time,
 # and so is `updated_at` at Auth0.
@@ -35,101 +34,152 @@ _OF_TOKENS = frozenset(
         *("aio", "rh", "uti", "updated_at"),
     }
 )
+_NO_SECRETS: Mapping[str, str] = MappingProxyType({})
+
+Subject = tuple[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """Who has the verified e-mail address may join the account.
+
+    Attributes:
+        email: As `fold_email` gives it.
+        issuer: Only where this issuer vouches for the address; ``""`` for any.
+    """
+
+    email: str
+    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account.
+    """One person, or one client of an issuer.
 
     Attributes:
-        seen: Who signs in to it, one for each subject of an issuer, as described last.
+        subjects: Who signs in to it, as (issuer, subject); the first names the person.
+        seen: What was said last of each that has signed in.
+        names: The user names that belong to it, whether or not still in use.
+        external_id: The app's own key of the person.
+        roles: Kept here, beside those that the provider gives.
+        secrets: By name; sent to apps that know only their own credentials.
+        invitations: Who may join it.
+        created_at: In seconds since the epoch; 0 where it is not known.
+        is_client: Whether a client's tokens made it, not a person.
         is_disabled: Whether it is good for nothing until somebody enables it again.
+        is_provisioned: Whether the app has been told that it exists.
+        merged_into: The account that took its place.
     """
 
+    subjects: tuple[Subject, ...] = ()
     seen: tuple[Identity, ...] = ()
+    names: tuple[str, ...] = ()
+    external_id: str | None = None
+    roles: tuple[str, ...] = ()
+    secrets: Mapping[str, str] = field(default_factory=lambda: _NO_SECRETS, repr=False)
+    invitations: tuple[Invitation, ...] = ()
+    created_at: int = 0
+    is_client: bool = False
     is_disabled: bool = False
+    is_provisioned: bool = False
+    merged_into: str | None = None
+
+    @property
+    def user(self) -> str | None:
+        """The user name of the person; None where nobody has signed in yet."""
+        return self.seen[0].user if self.seen else None
 
     def as_seen(self, issuer: str, subject: str) -> Identity | None:
         """What was said last of the issuer's subject; None where it signs in here no more."""
         return next((it for it in self.seen if (it.issuer, it.subject) == (issuer, subject)), None)
 
+    def is_named_by(self, identity: Identity) -> bool:
+        """Whether the person's user name is the one that `identity` has."""
+        return not self.seen or self.seen[0].subject_key() == identity.subject_key()
+
+    def entered(self, identity: Identity) -> "Account":
+        """The account once `identity` belongs to it; the same object where that is no news."""
+        account, key = self, identity.subject_key()
+        if key not in self.subjects:
+            # An invitation is good once.
+            email = fold_email(identity.email or "")
+            left = tuple(it for it in self.invitations if it.email != email)
+            account = replace(account, subjects=(*self.subjects, key), invitations=left)
+        if self.is_named_by(identity) and identity.user not in self.names:
+            account = replace(account, names=(*self.names, identity.user))
+        return account
+
     def signed_in(self, identity: Identity) -> "Account":
         """The account once `identity` signed in; the same object where that is no news."""
-        known = self.as_seen(identity.issuer, identity.subject)
+        account = self.entered(identity)
+        known = account.as_seen(*identity.subject_key())
         if known is None:
-            return replace(self, seen=(*self.seen, facts_of(identity)))
-        return self._told(known, replace(_newer(known, identity), user=identity.user))
+            return replace(account, seen=(*account.seen, facts_of(identity)))
+        return _told(account, known, replace(_newer(known, identity), user=identity.user))
 
     def refreshed(self, identity: Identity) -> "Account":
         """The account once a session of `identity` was refreshed; as `signed_in`.
 
         The user was settled at the sign-in, and who does not sign in here any more is not told of.
         """
-        known = self.as_seen(identity.issuer, identity.subject)
+        known = self.as_seen(*identity.subject_key())
         if known is None:
             return self
-        return self._told(known, replace(_newer(known, identity), user=known.user))
+        return _told(self, known, replace(_newer(known, identity), user=known.user))
 
-    def _told(self, known: Identity, facts: Identity) -> "Account":
-        if _in_any_order(_plain(known)) == _in_any_order(_plain(facts)):
-            return self
-        return replace(self, seen=tuple(facts if it is known else it for it in self.seen))
+    def facts(self, account_id: str, identity: Identity) -> AccountFacts:
+        """What is kept with the account, whose id it is, for `identity`, which acts by it."""
+        return AccountFacts(
+            account_id,
+            # Another identity of the same person goes by the person's name.
+            user=None if self.is_named_by(identity) else self.user,
+            external_id=self.external_id,
+            roles=self.roles,
+            secrets=self.secrets,
+            is_disabled=self.is_disabled,
+        )
 
 
 def facts_of(identity: Identity) -> Identity:
     """What of `identity` is about the person: nothing of one sign-in, no token."""
-    kept = {name: getattr(identity, name) for name in _FACTS}
+    kept = {name: getattr(identity, name) for name in FACTS}
     kept["claims"] = {k: v for k, v in identity.claims.items() if k not in _OF_TOKENS}
     return Identity(credential="session", **kept)
 
 
-def _newer(known: Identity, said: Identity) -> Identity:
-    # Where userinfo failed, what is missing is not known to be gone: what was known before stays.
-    return known if "*" in said.unreadable else facts_of(said)
-
-
-def encode_account(account: Account) -> bytes:
-    """The written form.
-
-    The standard library's JSON, because claims are the provider's: an integer over 64 bits or a
-    lone surrogate, both legal JSON, must not make a sign-in fail.
-    """
-    whole = {
-        "version": _VERSION,
-        "disabled": account.is_disabled,
-        "seen": [_plain(identity) for identity in account.seen],
-    }
-    return json.dumps(whole, separators=(",", ":")).encode()
-
-
-def decode_account(data: bytes) -> Account:
-    """The account written in `data`.
-
-    Raises:
-        ValueError: `data` is none of `encode_account`.
-    """
-    try:
-        whole = json.loads(data)
-        if whole["version"] != _VERSION:
-            raise ValueError("no account of this version")
-        return Account(tuple(map(_identity, whole["seen"])), whole["disabled"] is not False)
-    except (TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise ValueError("no account") from error
-
-
-def _plain(identity: Identity) -> dict[str, Any]:
-    facts = {name: getattr(identity, name) for name in _FACTS}
+def plain_facts(identity: Identity) -> dict[str, Any]:
+    """The facts as JSON has them; what is not known is left out."""
+    facts = {name: getattr(identity, name) for name in FACTS}
     facts["unreadable"] = sorted(identity.unreadable)
     facts["claims"] = dict(identity.claims)
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _identity(written: Mapping[str, Any]) -> Identity:
-    rich = dict(written)
-    for name in _TUPLES & rich.keys():
-        rich[name] = tuple(rich[name])
-    rich["unreadable"] = frozenset(rich.get("unreadable", ()))
-    return Identity(credential="session", **rich)
+def merged(account: Account, other: Account) -> Account:
+    """`account` with all of `other`; its own come first where both have one."""
+    return replace(
+        account,
+        subjects=tuple(dict.fromkeys((*account.subjects, *other.subjects))),
+        seen=(*account.seen, *other.seen),
+        names=tuple(dict.fromkeys((*account.names, *other.names))),
+        external_id=account.external_id or other.external_id,
+        roles=tuple(dict.fromkeys((*account.roles, *other.roles))),
+        secrets={**other.secrets, **account.secrets},
+        invitations=tuple(dict.fromkeys((*account.invitations, *other.invitations))),
+        is_disabled=account.is_disabled or other.is_disabled,
+        is_provisioned=account.is_provisioned,
+    )
+
+
+def _told(account: Account, known: Identity, facts: Identity) -> Account:
+    if _in_any_order(plain_facts(known)) == _in_any_order(plain_facts(facts)):
+        return account
+    return replace(account, seen=tuple(facts if it is known else it for it in account.seen))
+
+
+def _newer(known: Identity, said: Identity) -> Identity:
+    # Where userinfo failed, what is missing is not known to be gone: what was known before stays.
+    return known if "*" in said.unreadable else facts_of(said)
 
 
 def _in_any_order(value: object) -> object:

@@ -3,20 +3,21 @@
 import json
 import unicodedata
 
-from gateway.errors import GatewayError
-
-
-class UserTakenError(GatewayError):
-    """The user name belongs to another account."""
-
-    reason = "user-taken"
-    status = 403
+_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
 
 def fold_user(user: str) -> str:
     """`user` as the laxest app compares it: ``Alice`` and ``alice`` are one user name."""
     # Unicode 15.0, section 3.13: compatibility caseless matching, less its first step.
     return unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", user).casefold())
+
+
+def fold_email(email: str) -> str:
+    """`email` as two spellings of one mailbox are compared: without the case of ASCII letters.
+
+    Nothing more: a look-alike may be another person's mailbox.
+    """
+    return email.translate(_LOWER)
 
 
 def encode_record(account_id: str) -> bytes:

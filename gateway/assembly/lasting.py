@@ -64,7 +64,7 @@ async def load_lasting(
         StoreUnavailableError: The store cannot be read.
     """
     signer = await load_signer(store, sealer)
-    accounts = await load_accounts(store, sealer)
+    accounts = await load_accounts(store, sealer, clock)
     providers = providers_of(settings, http, clock)
     return Lasting(
         clock=clock,

@@ -43,7 +43,7 @@ class Refreshes:
             # An app may have moved to another provider, whom this one's token is none of.
             return Later("unknown-provider", provider_fails=False)
         try:
-            found = await refresh(provider, token, session.identity, session.tokens.id_token)
+            found = await refresh(provider, token, session.as_proven, session.tokens.id_token)
         except (RefreshRefusedError, SubjectMismatchError) as error:
             return Over(error.reason)
         except GatewayError as error:
@@ -51,7 +51,7 @@ class Refreshes:
             fails = isinstance(error, ProviderUnavailableError)
             return Later(error.reason, provider_fails=fails)
         # Where userinfo failed, what was known before comes back: perhaps no longer the newest.
-        if self._accounts is not None and found.identity is not session.identity:
+        if self._accounts is not None and found.identity is not session.as_proven:
             account_id = session.identity.account_id
             # Not awaited: a new refresh token is stored at once.
             self._telling.start(

@@ -6,7 +6,8 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from gateway.accounts.manager import load_accounts
+from gateway.accounts.manager import Accounts, Rules, load_accounts
+from gateway.assembly.account_changes import connect_sessions
 from gateway.assembly.apps import token_limits, token_settings
 from gateway.assembly.hosts import client_limits
 from gateway.assembly.lasting import Lasting, limits_of, load_lasting, sealer_of
@@ -89,6 +90,9 @@ class Gateway:
         sealer = sealer_of(settings)
         lasting = self._lasting = await self._open(sealer)
         self._connect_sessions(lasting)
+        _follow(lasting.accounts, settings)
+        # Another one may be there after a reload.
+        lasting.keys.on_owner_change(self._account_changed)
         self._bearer = bearer_of(settings, lasting.http, lasting.accounts, self._clock)
         pipeline, upstreams = pipeline_of(
             Configuration(
@@ -133,7 +137,14 @@ class Gateway:
             self._closing.push_async_callback(revocations.aclose)
             self._closing.push_async_callback(refreshes.aclose)
             sessions.on_revoke(revocations.session_ended)
+            sessions.read_accounts(lasting.accounts.facts)
             sessions.refresh_with(refreshes.ask, partial(count_outcome, counts))
+
+        connect_sessions(lasting.accounts, AllSessions(lasting.sessions, lasting.tokens.sessions))
+
+    def _account_changed(self, account_id: str | None) -> None:
+        if self._bearer is not None:
+            self._bearer.account_changed(account_id)
 
     async def _start_upkeep(self, lasting: Lasting) -> None:
         """Start the background tasks of sessions, keys and store."""
@@ -248,6 +259,7 @@ class Gateway:
             known.update(new)
         lasting.sessions.limits, lasting.sessions.sealer = limits_of(settings), sealer
         _set_grace(lasting, settings)
+        _follow(lasting.accounts, settings)
         lasting.tokens.access_s = token_settings(settings).access_ttl
         lasting.tokens.sessions.limits = token_limits(settings)
         lasting.tokens.sessions.sealer = sealer
@@ -293,6 +305,13 @@ def _connect_tunnels(lasting: Lasting, front: Front) -> None:
         sessions.watch(partial(front.tunnel_sessions, credential))
     lasting.keys.on_revoke(front.tunnels.end_key)
     lasting.keys.watch(front.tunnels.keys)
+
+
+def _follow(accounts: Accounts, settings: Settings) -> None:
+    rules = settings.accounts
+    accounts.rules = Rules(
+        only_invited=rules.provision == "invited", links_by_email=rules.link_by_verified_email
+    )
 
 
 def _set_grace(lasting: Lasting, settings: Settings) -> None:

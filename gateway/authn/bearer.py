@@ -5,7 +5,6 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import replace
 from hashlib import sha256
 from typing import Protocol
 
@@ -18,7 +17,7 @@ from gateway.credentials.shape import PREFIX
 from gateway.credentials.throttle import Throttle
 from gateway.errors import GatewayError
 from gateway.message.request import Request
-from gateway.model import Identity
+from gateway.model import AccountFacts, Identity
 from gateway.oidc.access_token import INVALID, Proven, UnacceptableTokenError
 from gateway.oidc.bearer_issuer import (
     INACTIVE,
@@ -45,11 +44,11 @@ _THROTTLED = Rejected("credential-throttled", status=429, kind=_KIND)
 class Claimant(Protocol):
     """Who knows which account a user name belongs to."""
 
-    async def claim(self, identity: Identity, *, of_client: bool = False) -> Identity:
-        """`identity` with its account, which is a client's or a person's.
+    async def enter(self, identity: Identity, *, of_client: bool = False) -> AccountFacts:
+        """What is kept with the account of `identity`, which is a client's or a person's.
 
         Raises:
-            GatewayError: The user name is another account's, or the store cannot answer.
+            GatewayError: It may act by no account, or the store cannot answer.
         """
 
 
@@ -77,12 +76,27 @@ class BearerAuthenticator:
         self._wrong = Throttle(_ALLOWED, _PER_S) if wrong is None else wrong
         self._remembered: OrderedDict[bytes, tuple[float, Authenticated]] = OrderedDict()
         # Whose tokens change every few minutes has the same account all day.
-        self._accounts_of: TTLCache[tuple[str, str, str, bool], str | None] = TTLCache(
+        self._accounts_of: TTLCache[tuple[str, str, str, bool], AccountFacts] = TTLCache(
             _MAX_REMEMBERED, REMEMBER_S, timer
         )
+        self._doubts = 0
         # What was made of the field value looked at last: each stage asks about the same one.
         self._digested: tuple[bytes, bytes] = (b"", b"")
         self._read: tuple[bytes, str | None] = (b"", None)
+
+    def account_changed(self, account_id: str | None) -> None:
+        """Judge the tokens of an account anew; of all of them for None."""
+        self._doubts += 1
+        gone = [
+            digest
+            for digest, (_, known) in self._remembered.items()
+            if account_id in (None, known.identity.account_id)
+        ]
+        for digest in gone:
+            del self._remembered[digest]
+        for who, facts in list(self._accounts_of.items()):
+            if account_id in (None, facts.account_id):
+                self._accounts_of.pop(who, None)
 
     def issuer(self, name: str) -> BearerIssuer | None:
         """The issuer that calls itself `name`."""
@@ -136,8 +150,9 @@ class BearerAuthenticator:
             self._wrong.give_back(request.client)
             raise
         self._wrong.give_back(request.client)
+        doubts = self._doubts
         authenticated = Authenticated(await self._claimed(proven))
-        if now < proven.until:
+        if now < proven.until and doubts == self._doubts:
             self._remember(self._digest(value), proven.until, authenticated)
         return authenticated
 
@@ -167,10 +182,13 @@ class BearerAuthenticator:
         identity = proven.identity
         who = identity.issuer, identity.subject, identity.user, proven.is_client
         with suppress(KeyError):
-            return replace(identity, account_id=self._accounts_of[who])
-        claimed = await self._accounts.claim(identity, of_client=proven.is_client)
-        self._accounts_of[who] = claimed.account_id
-        return claimed
+            return self._accounts_of[who].added_to(identity)
+        doubts = self._doubts
+        facts = await self._accounts.enter(identity, of_client=proven.is_client)
+        if doubts == self._doubts:
+            # Else the account may have changed after it was read.
+            self._accounts_of[who] = facts
+        return facts.added_to(identity)
 
     def _remember(self, digest: bytes, until: float, authenticated: Authenticated) -> None:
         while len(self._remembered) >= _MAX_REMEMBERED:

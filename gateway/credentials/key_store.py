@@ -71,11 +71,11 @@ class KeyStore:
         owner = record.owner
         if owner.account_id is None:
             return record.speaks_for(owner.alone())
-        account = await self._accounts.find(owner.account_id)
-        if account is None or account.is_disabled:
+        account_id, account = await self._accounts.locate(owner.account_id)
+        seen = None if account is None else account.as_seen(owner.issuer, owner.subject)
+        if account is None or seen is None or account.is_disabled:
             return None
-        seen = account.as_seen(owner.issuer, owner.subject)
-        return None if seen is None else record.speaks_for(seen)
+        return record.speaks_for(account.facts(account_id, seen).added_to(seen))
 
     def _open(self, key_id: str, data: bytes | None) -> KeyRecord | None:
         if data is None:

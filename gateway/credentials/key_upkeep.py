@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from gateway.accounts.account import Account
 from gateway.credentials.key_cache import CachedKey, KeyCache
 from gateway.credentials.key_format import is_key_id
 from gateway.credentials.key_store import KeyStore
@@ -44,6 +45,8 @@ class KeyUpkeep:
         self._clock = clock
         self._wake = wake
         self._on_revoke: list[Callable[[str], None]] = []
+        self._on_owner: list[Callable[[str | None], None]] = []
+        contact.on_doubt(self._doubt_owners)
         self._news = News(store, _CHANNEL, contact, self._heard)
         self._watch = Watch(contact, clock, self._look_at, self._interrupt)
         self.task = Upkeep(
@@ -66,6 +69,10 @@ class KeyUpkeep:
         """See ApiKeys.on_revoke."""
         self._on_revoke.append(callback)
 
+    def on_owner_change(self, callback: Callable[[str | None], None]) -> None:
+        """See ApiKeys.on_owner_change."""
+        self._on_owner.append(callback)
+
     def watch(self, key_ids: Callable[[], Iterable[str]]) -> None:
         """Look whether the keys that `key_ids` names are still good, without any request."""
         # Those of the configuration are not in the store.
@@ -76,8 +83,9 @@ class KeyUpkeep:
         self._forget(key_id)
         await self._news.tell({"revoked": key_id})
 
-    async def owner_changed(self, account_id: str, is_over: bool) -> None:
+    async def owner_changed(self, account_id: str, _before: Account, after: Account) -> None:
         """Have the keys of an account looked up again, here and on the other workers."""
+        is_over = after.is_disabled
         self._doubt_owner(account_id, is_over)
         await self._news.tell({"owner": account_id, "over": is_over})
 
@@ -89,10 +97,16 @@ class KeyUpkeep:
 
     def _doubt_owner(self, account_id: str, is_over: bool) -> None:
         self._cache.doubt(account_id)
+        for callback in self._on_owner:
+            callback(account_id)
         if is_over:
             # No request has to come for tunnels to be closed.
             self._watch.doubt()
             self._wake.set()
+
+    def _doubt_owners(self) -> None:
+        for callback in self._on_owner:
+            callback(None)
 
     async def _look_after(self, entry: CachedKey) -> None:
         """Learn what became of a cached key, and let the store know when it was used."""

@@ -207,6 +207,13 @@ class ApiKeys:
         """
         self._upkeep.on_revoke(callback)
 
+    def on_owner_change(self, callback: Callable[[str | None], None]) -> None:
+        """Call `callback` with the id of each account that changes, on whichever worker it does.
+
+        With None where messages may have been missed: any account may have changed.
+        """
+        self._upkeep.on_owner_change(callback)
+
     def watch(self, key_ids: Callable[[], Iterable[str]]) -> None:
         """Look whether the keys that `key_ids` names are still good, without any request."""
         self._upkeep.watch(key_ids)

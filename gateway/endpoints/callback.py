@@ -4,13 +4,12 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from gateway import responses
-from gateway.accounts.owner import UserTakenError
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import Note, kept_flows, open_note
 from gateway.endpoints.new_session import begin_session
 from gateway.endpoints.parameters import SignInRequest
 from gateway.endpoints.sign_in import SignIn, redirect_uri
-from gateway.errors import ProviderUnavailableError
+from gateway.errors import AccountError, ProviderUnavailableError
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.message.return_to import safe_return_to
@@ -61,7 +60,7 @@ class Callback:
             signed_in = await self._with_account(
                 await finish_sign_in(provider, kept.flow, parameters)
             )
-        except (SignInError, UserTakenError, ProviderUnavailableError) as error:
+        except (SignInError, AccountError, ProviderUnavailableError) as error:
             return self._sign_in.failed(request, provider, error, kept.flow.return_to, (cleared,))
         return await begin_session(self._deps, request, signed_in, kept.flow.return_to, (cleared,))
 

@@ -3,7 +3,6 @@
 import logging
 
 from gateway import responses
-from gateway.accounts.owner import UserTakenError
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import (
     Note,
@@ -14,7 +13,7 @@ from gateway.endpoints.flows import (
     seal_note,
 )
 from gateway.endpoints.parameters import SignInRequest, read_sign_in_request
-from gateway.errors import ProviderUnavailableError
+from gateway.errors import AccountError, ProviderUnavailableError
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.oidc.errors import SignInError, SignInLoopError, UnknownProviderError
@@ -124,7 +123,7 @@ class SignIn:
         self,
         request: Request,
         provider: Provider,
-        error: SignInError | UserTakenError | ProviderUnavailableError,
+        error: SignInError | AccountError | ProviderUnavailableError,
         return_to: str = "/",
         fields: FieldList = (),
     ) -> Response:

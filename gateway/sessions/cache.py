@@ -1,5 +1,6 @@
 """One worker's memory of the sessions it serves."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway.sessions.session import Limits, Session
@@ -35,10 +36,21 @@ class CachedSession:
 
 
 class SessionCache(WorkerCache[CachedSession]):
-    """Sessions by digest of their cookie."""
+    """Sessions by digest of their cookie.
+
+    Attributes:
+        doubts: How often something kept with the account of a session was called in doubt.
+    """
 
     def __init__(self, max_sessions: int, remember_ended_s: float) -> None:
         super().__init__(max_sessions, remember_ended_s, _session_id)
+        self.doubts = 0
+
+    def doubt(self, session_ids: Iterable[str]) -> None:
+        """Have sessions and their accounts read again before they are used."""
+        self.doubts += 1
+        for session_id in session_ids:
+            self.drop(session_id)
 
 
 def _session_id(entry: CachedSession) -> str:

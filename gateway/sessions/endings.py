@@ -145,6 +145,11 @@ class Endings:
         """Tell the other workers."""
         await self.news.tell({"worker": self._worker, "ended": ended, "changed": changed})
 
+    async def doubt(self, ids: Sequence[str]) -> None:
+        """Have these sessions and their accounts read again, on this worker and the others."""
+        self._cache.doubt(ids)
+        await self.news.tell({"worker": self._worker, "ended": (), "changed": (), "account": ids})
+
     def _heard(self, told: Mapping[str, Any]) -> None:
         if told["worker"] == self._worker:
             return
@@ -152,6 +157,8 @@ class Endings:
             self.forget(session_id)
         for session_id in told["changed"]:
             self._cache.drop(session_id)
+        if doubted := told.get("account"):
+            self._cache.doubt(doubted)
         for session_id in (*told["ended"], *told["changed"]):
             _call_all(self._on_news, session_id)
 

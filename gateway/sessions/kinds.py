@@ -65,6 +65,12 @@ class AllSessions:
         apps = await self._apps.end_all(issuer, subject)
         return [*await self._browsers.end_all(issuer, subject), *apps]
 
+    async def doubt_account(self, subjects: Iterable[tuple[str, str]]) -> None:
+        """Have what is kept with the account of these (issuer, subject) read again, everywhere."""
+        whose = tuple(subjects)
+        await self._browsers.doubt_account(whose)
+        await self._apps.doubt_account(whose)
+
     async def end_for(self, user: str) -> list[Ended]:
         """End every session of `user`."""
         return [*await self._browsers.end_for(user), *await self._apps.end_for(user)]

@@ -61,7 +61,7 @@ class Loader:
         if ticket is None:
             return None
         record = records.unpack(await self._store.get(storage_key(ticket.session_id)))
-        session = records.open_session(self._terms.sealer, ticket, record)
+        session = await self._keeper.open(ticket, record)
         if record is None or session is None or self._cache.has_ended(session.session_id):
             return None
         entry = self._cache.get(cookie_digest(cookie))
@@ -76,7 +76,7 @@ class Loader:
     async def _load(self, digest: bytes, ticket: Ticket, now: float) -> Session | None:
         session_id = ticket.session_id
         try:
-            data = await self._read(session_id)
+            record, session = await self._read(ticket)
         except StoreUnavailableError:
             known = self._cache.get(digest)
             if (
@@ -87,12 +87,10 @@ class Loader:
                 raise
             known.last_seen_at = now
             return known.session
-        if data is None or self._cache.has_ended(session_id):
+        if record is None or self._cache.has_ended(session_id):
             self._cache.drop(session_id)
             return None
-        record = records.unpack(data)
-        session = records.open_session(self._terms.sealer, ticket, record)
-        if record is None or session is None:
+        if session is None:
             return None
         admitted = self._admit(digest, ticket, session, record, now)
         entry = self._cache.get(digest)
@@ -100,13 +98,14 @@ class Loader:
             return admitted
         return admitted if self._refresher.ahead(entry, now) else await self._refresher.wait(entry)
 
-    async def _read(self, session_id: str) -> bytes | None:
+    async def _read(self, ticket: Ticket) -> tuple[Record | None, Session | None]:
         while True:
-            doubts = self._contact.doubts
-            data = await self._store.get(storage_key(session_id))
-            if doubts == self._contact.doubts:
-                return data
-            # It may have ended, unheard, after it was read.
+            doubts = self._contact.doubts, self._cache.doubts
+            record = records.unpack(await self._store.get(storage_key(ticket.session_id)))
+            session = await self._keeper.open(ticket, record)
+            if doubts == (self._contact.doubts, self._cache.doubts):
+                return record, session
+            # It may have ended, unheard, after it was read, or its account has changed.
 
     def _admit(
         self, digest: bytes, ticket: Ticket, session: Session, record: Record, now: float

@@ -4,6 +4,7 @@ import asyncio
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 
+from gateway.errors import AccountDisabledError
 from gateway.model import Identity
 from gateway.sealing.sealer import RandomBytes, Sealer
 from gateway.sessions import record as records
@@ -14,7 +15,7 @@ from gateway.sessions.loading import Loader
 from gateway.sessions.record import SessionInfo
 from gateway.sessions.refresher import Ask, OnOutcome, Refresher
 from gateway.sessions.session import Limits, ProviderTokens, Session, new_session
-from gateway.sessions.session_records import SessionRecords
+from gateway.sessions.session_records import ReadAccount, SessionRecords
 from gateway.sessions.ticket import (
     COOKIE_CHARS,
     cookie_digest,
@@ -141,6 +142,7 @@ class SessionManager:
         for a browser.
 
         Raises:
+            AccountDisabledError: The account was disabled meanwhile.
             StoreUnavailableError: The session could not be kept, or a replaced one not ended.
         """
         ticket = new_ticket(self._random)
@@ -155,10 +157,15 @@ class SessionManager:
             client=client,
         )
         record = await self._records.add(ticket, session, now)
+        # Read after the session is stored: whoever disables the account meanwhile ends the session.
+        known = await self._records.with_account(session)
+        if known is None:
+            await self._endings.end([session.session_id], self.sealer, "ended")
+            raise AccountDisabledError(f"account {identity.account_id}")
         await self._end_replaced((replaces,) if isinstance(replaces, str) else replaces or ())
         if self.limits.max_per_user:
             await self._end_the_oldest(session)
-        return ticket.cookie, self._records.remember(ticket, session, record, now).session
+        return ticket.cookie, self._records.remember(ticket, known, record, now).session
 
     async def replace(self, cookie: str, session: Session, successor: Session) -> bool:
         """Put `successor` in the place of `session`, for the same cookie.
@@ -224,6 +231,12 @@ class SessionManager:
         """End every session of the issuer's subject."""
         return await self._end_under(records.subject_indexes(self.sealer, issuer, subject))
 
+    async def doubt_account(self, subjects: Iterable[tuple[str, str]]) -> None:
+        """Have what is kept with the account of these (issuer, subject) read again, everywhere."""
+        indexes = [i for it in subjects for i in records.subject_indexes(self.sealer, *it)]
+        if ids := await self._directory.ids(indexes):
+            await self._endings.doubt(list(ids))
+
     async def end_for(self, user: str) -> list[Ended]:
         """End every session of `user`."""
         return await self._end_under(records.user_indexes(self.sealer, user))
@@ -249,6 +262,10 @@ class SessionManager:
     def on_revoke(self, callback: Callable[[Ended], None]) -> Unregister:
         """Call `callback` once with each session this worker ends, to revoke its token."""
         return self._endings.on_revoke(callback)
+
+    def read_accounts(self, facts: ReadAccount) -> None:
+        """Judge sessions by what `facts` says is kept with their accounts, from now on."""
+        self._records.account_facts = facts
 
     def refresh_with(self, ask: Ask, on_outcome: OnOutcome) -> None:
         """Refresh sessions from now on.

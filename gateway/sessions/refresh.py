@@ -75,7 +75,7 @@ def successor(session: Session, outcome: Refreshed, now: float) -> Session:
     (RFC 6749, section 6; OpenID Connect Core 1.0, section 12.2).  Who the session belongs to was
     settled at the sign-in, and stays: a changed `user` counts from the next one on.
     """
-    before, after = session.identity, outcome.identity
+    before, after = session.as_proven, outcome.identity
     identity = replace(
         after,
         user=before.user,

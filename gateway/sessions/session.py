@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from gateway.model import Identity
+from gateway.model import AccountFacts, Identity
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -15,8 +15,10 @@ _MIGRATIONS: Mapping[int, Migration] = {}
 
 # Held once, in Session: not written a second time with the identity.
 _DERIVED = frozenset(
-    {"credential", "session_id", "client", "expires_at", "access_token", "id_token"}
+    {"credential", "session_id", "client", "expires_at", "access_token", "id_token", "secrets"}
 )
+# What is kept with the account is read there.
+_NOT_WRITTEN = frozenset({"identity", "tokens", "account", "proven"})
 _TUPLES = frozenset({"groups", "roles", "amr"})
 _SETS = frozenset({"routes", "scopes", "unreadable"})
 
@@ -70,6 +72,8 @@ class Session:
     Attributes:
         session_id: Digest that names it in the store, in logs and in assertions.
         identity: Who signed in, complete as requests are judged by it.
+        account: What `identity` has of the account; None where the provider said all of it.
+        proven: `identity` as the provider said, as it is stored; None for `identity` itself.
         last_seen_at: When a request last used it; may lag behind by a minute.
         device: Short name made of the User-Agent, or given by the app.
         provider_sid: The provider's ``sid`` (OIDC Back-Channel Logout 1.0, section 2.1).
@@ -86,6 +90,13 @@ class Session:
     tokens: ProviderTokens = field(default=ProviderTokens(), repr=False)
     provider_sid: str | None = None
     client: str | None = None
+    account: AccountFacts | None = field(default=None, repr=False)
+    proven: Identity | None = field(default=None, repr=False)
+
+    @property
+    def as_proven(self) -> Identity:
+        """Who signed in, as the provider said."""
+        return self.identity if self.proven is None else self.proven
 
     @property
     def credential(self) -> str:
@@ -137,7 +148,16 @@ def with_tokens(session: Session, identity: Identity, tokens: ProviderTokens) ->
         access_token=tokens.access_token,
         id_token=tokens.id_token,
     )
-    return replace(session, identity=bound, tokens=tokens)
+    return with_account(replace(session, identity=bound, tokens=tokens, proven=None))
+
+
+def with_account(session: Session, facts: AccountFacts | None = None) -> Session:
+    """The session with what is kept with its account, which is as before for None."""
+    facts = session.account if facts is None else facts
+    if facts is None:
+        return session
+    proven = session.as_proven
+    return replace(session, identity=facts.added_to(proven), account=facts, proven=proven)
 
 
 def encode_session(session: Session) -> bytes:
@@ -149,15 +169,13 @@ def encode_session(session: Session) -> bytes:
     identity = {
         name: _plain(value)
         for name in (f.name for f in fields(Identity) if f.name not in _DERIVED)
-        if (value := getattr(session.identity, name)) is not None
+        if (value := getattr(session.as_proven, name)) is not None
     }
     record = {
         "version": VERSION,
         "identity": identity,
         "session": {
-            f.name: getattr(session, f.name)
-            for f in fields(Session)
-            if f.name not in ("identity", "tokens")
+            f.name: getattr(session, f.name) for f in fields(Session) if f.name not in _NOT_WRITTEN
         },
         "tokens": {f.name: getattr(session.tokens, f.name) for f in fields(ProviderTokens)},
     }

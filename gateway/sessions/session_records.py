@@ -1,18 +1,22 @@
 """Session records between the store and one worker's memory: remembered, replaced, ended."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from hashlib import sha256
 
+from gateway.model import AccountFacts, Identity
 from gateway.sessions import record as records
 from gateway.sessions.cache import CachedSession, SessionCache
 from gateway.sessions.endings import Cause, Ended, Endings
 from gateway.sessions.record import Record
 from gateway.sessions.refresh import NEVER, due_at
-from gateway.sessions.session import Session
+from gateway.sessions.session import Session, with_account
 from gateway.sessions.ticket import Ticket, cookie_digest, parse_ticket, storage_key
 from gateway.sessions.upkeep import Terms, swap, ttl_s
 from gateway.storage.contact import Contact
 from gateway.storage.store import Clock, Store
+
+ReadAccount = Callable[[Identity], Awaitable[AccountFacts | None]]
 
 # A swap can be lost to another worker's touch, which changes no token; more than that is odd.
 _SWAP_ATTEMPTS = 5
@@ -23,6 +27,7 @@ class SessionRecords:
 
     Attributes:
         refreshes: Whether sessions are refreshed at their provider.
+        account_facts: Reads what is kept with an identity's account.
     """
 
     def __init__(
@@ -35,6 +40,7 @@ class SessionRecords:
         clock: Clock,
     ) -> None:
         self.refreshes = False
+        self.account_facts: ReadAccount | None = None
         self._terms = terms
         self._store = store
         self._cache = cache
@@ -114,11 +120,31 @@ class SessionRecords:
                 return True
         return False
 
+    async def open(self, ticket: Ticket, record: Record | None) -> Session | None:
+        """The session in `record` with what is kept with its account.
+
+        None where `ticket` does not open it, or its account is disabled.
+
+        Raises:
+            StoreUnavailableError: The account cannot be read.
+        """
+        session = records.open_session(self._terms.sealer, ticket, record)
+        return None if session is None else await self.with_account(session)
+
+    async def with_account(self, session: Session) -> Session | None:
+        """As `open`, for a session that was read or made."""
+        if self.account_facts is None:
+            return session
+        facts = await self.account_facts(session.as_proven)
+        if facts is not None and facts.is_disabled:
+            return None
+        return with_account(session, facts)
+
     async def reread(self, ticket: Ticket) -> CachedSession | None:
         """See Keeper.reread."""
         data = await self._store.get(storage_key(ticket.session_id))
         record = records.unpack(data)
-        session = records.open_session(self._terms.sealer, ticket, record)
+        session = await self.open(ticket, record)
         if record is None or session is None or self._cache.has_ended(ticket.session_id):
             self._endings.forget(ticket.session_id)
             return None

@@ -59,6 +59,7 @@ class Contact:
         self._clock = clock
         self._wake = wake
         self._remembered: list[Callable[[], Iterable[Remembered]]] = []
+        self._on_doubt: list[Callable[[], None]] = []
 
     def set_grace(self, grace_s: float) -> None:
         """Let what is remembered be used for `grace_s` seconds while the store cannot be asked."""
@@ -68,6 +69,10 @@ class Contact:
     def rule_on(self, remembered: Callable[[], Iterable[Remembered]]) -> None:
         """Rule on all that `remembered` gives, too."""
         self._remembered.append(remembered)
+
+    def on_doubt(self, callback: Callable[[], None]) -> None:
+        """Call `callback` whenever messages may have been missed."""
+        self._on_doubt.append(callback)
 
     async def listen(self, store: Store, channel: str, handler: Handler) -> Unsubscribe:
         """Call `handler` with each message in `channel` from now on.
@@ -113,6 +118,8 @@ class Contact:
             if entry.sure_until == _STILL:
                 entry.sure_until = entry.checked_at
             entry.checked_at = _LONG_AGO
+        for callback in self._on_doubt:
+            callback()
         self._wake()
 
     def _limit(self) -> None:

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.accounts.account import Account, decode_account, encode_account, facts_of
+from gateway.accounts.account import Account, facts_of
+from gateway.accounts.written import decode_account, encode_account
 from gateway.model import Identity
 
 ALICE = Identity(

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.accounts.errors import UserTakenError
 from gateway.accounts.manager import Accounts, load_accounts
-from gateway.accounts.owner import UserTakenError
 from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
 from gateway.sealing.sealer import Sealer

@@ -5,8 +5,8 @@ import math
 
 import pytest
 
+from gateway.accounts.errors import UserTakenError
 from gateway.accounts.manager import Accounts
-from gateway.accounts.owner import UserTakenError
 from gateway.authn import Authenticated, NotPresented, Rejected, recall_all
 from gateway.credentials.throttle import Throttle
 from gateway.errors import ProviderUnavailableError
@@ -378,9 +378,9 @@ class Counted(Accounts):
 
     asked = 0
 
-    async def claim(self, identity, *, of_client=False):
+    async def enter(self, identity, *, of_client=False):
         self.asked += 1
-        return await super().claim(identity, of_client=of_client)
+        return await super().enter(identity, of_client=of_client)
 
 
 async def test_an_account_is_asked_for_again_after_five_minutes(clock, http, issuer):

@@ -110,6 +110,8 @@ def test_every_field_of_an_identity_is_written_or_derived():
     assert filled.keys() - written["identity"].keys() == {
         # Derived from the session.
         "credential", "session_id", "client", "expires_at", "access_token", "id_token",
+        # Read from the account.
+        "secrets",
         # Not known of this identity.
         "name", "account_id", "external_id", "acr", "authenticated_at", "key_id", "routes",
     }  # fmt: skip

@@ -1,0 +1,84 @@
+"""The written form of an account.  Pure.
+
+The standard library's JSON, because claims are the provider's: an integer over 64 bits or a lone
+surrogate, both legal JSON, must not make a sign-in fail.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from gateway.accounts.account import Account, Invitation, plain_facts
+from gateway.model import Identity
+
+VERSION = 2
+_TUPLES = frozenset({"groups", "roles"})
+
+
+def encode_account(account: Account) -> bytes:
+    """The written form."""
+    whole = {
+        "version": VERSION,
+        "disabled": account.is_disabled,
+        "seen": [plain_facts(identity) for identity in account.seen],
+        "subjects": account.subjects,
+        "names": account.names,
+        "external_id": account.external_id,
+        "roles": account.roles,
+        "secrets": dict(account.secrets),
+        "invitations": [asdict(it) for it in account.invitations],
+        "created_at": account.created_at,
+        "client": account.is_client,
+        "provisioned": account.is_provisioned,
+        "merged_into": account.merged_into,
+    }
+    return json.dumps(whole, separators=(",", ":")).encode()
+
+
+def decode_account(data: bytes) -> Account:
+    """The account written in `data`.
+
+    Raises:
+        ValueError: `data` is none of `encode_account`, of this version or the one before.
+    """
+    try:
+        whole = json.loads(data)
+        if whole["version"] not in (1, VERSION):
+            raise ValueError("no account of this version")
+        seen = tuple(map(_identity, whole["seen"]))
+        # A value that is neither true nor false must not let anybody in.
+        is_disabled = whole["disabled"] is not False
+        if whole["version"] == 1:
+            subjects = tuple(it.subject_key() for it in seen)
+            names = tuple(dict.fromkeys(it.user for it in seen))
+            return Account(subjects, seen, names, is_disabled=is_disabled)
+        return Account(
+            subjects=tuple((issuer, subject) for issuer, subject in whole["subjects"]),
+            seen=seen,
+            names=tuple(whole["names"]),
+            external_id=whole["external_id"],
+            roles=tuple(whole["roles"]),
+            secrets=dict(whole["secrets"]),
+            invitations=tuple(Invitation(**it) for it in whole["invitations"]),
+            created_at=whole["created_at"],
+            is_client=whole["client"],
+            is_disabled=is_disabled,
+            is_provisioned=whole["provisioned"],
+            merged_into=whole["merged_into"],
+        )
+    except (TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ValueError("no account") from error
+
+
+def is_current(data: bytes) -> bool:
+    """Whether `data`, which can be read, is of this version."""
+    return bool(json.loads(data)["version"] == VERSION)
+
+
+def _identity(written: Mapping[str, Any]) -> Identity:
+    rich = dict(written)
+    for name in _TUPLES & rich.keys():
+        rich[name] = tuple(rich[name])
+    rich["unreadable"] = frozenset(rich.get("unreadable", ()))
+    return Identity(credential="session", **rich)

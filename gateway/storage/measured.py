@@ -61,6 +61,10 @@ class MeasuredStore:
         """See Store."""
         return await self._timed("find", self._store.find(index))
 
+    async def page(self, index: str, *, after: str = "", limit: int) -> list[tuple[str, bytes]]:
+        """See Store."""
+        return await self._timed("page", self._store.page(index, after=after, limit=limit))
+
     async def count(self, index: str) -> int:
         """See Store."""
         return await self._timed("count", self._store.count(index))

@@ -2,9 +2,11 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from gateway.errors import StoreUnavailableError
+from gateway.storage.ordered_keys import OrderedKeys
 from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, OnLoss, Unsubscribe
 from gateway.storage.subscribers import Subscribers
 
@@ -23,7 +25,7 @@ class MemoryStore:
         self._clock = clock
         self._closed = False
         self._entries: dict[str, _Entry] = {}
-        self._indexes: dict[str, set[str]] = {}
+        self._indexes: dict[str, OrderedKeys] = {}
         self._locks: dict[str, tuple[int, float]] = {}
         self._last_token = 0
         self._subscribers = Subscribers()
@@ -41,7 +43,7 @@ class MemoryStore:
         self._drop(key)
         self._entries[key] = _Entry(value, self._end(ttl_s), frozenset(indexes))
         for index in indexes:
-            self._indexes.setdefault(index, set()).add(key)
+            self._indexes.setdefault(index, OrderedKeys()).add(key)
 
     async def delete(self, key: str) -> bool:
         """See Store.delete."""
@@ -58,6 +60,13 @@ class MemoryStore:
         self._check()
         keys = sorted(self._indexes.get(index, ()))
         return [(key, entry.value) for key in keys if (entry := self._live(key)) is not None]
+
+    async def page(self, index: str, *, after: str = "", limit: int) -> list[tuple[str, bytes]]:
+        """See Store.page."""
+        self._check()
+        keys = self._indexes.get(index, OrderedKeys()).after(after)
+        live = ((key, entry.value) for key in keys if (entry := self._live(key)) is not None)
+        return list(islice(live, limit))
 
     async def count(self, index: str) -> int:
         """See Store.count."""
@@ -156,7 +165,7 @@ class MemoryStore:
             return
         for index in entry.indexes:
             keys = self._indexes[index]
-            keys.discard(key)
+            keys.remove(key)
             if not keys:
                 del self._indexes[index]
 

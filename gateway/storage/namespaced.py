@@ -45,6 +45,11 @@ class NamespacedStore:
         found = await self._store.find(self._name(index))
         return [(key.removeprefix(self._prefix), value) for key, value in found]
 
+    async def page(self, index: str, *, after: str = "", limit: int) -> list[tuple[str, bytes]]:
+        """See Store."""
+        found = await self._store.page(self._name(index), after=self._name(after), limit=limit)
+        return [(key.removeprefix(self._prefix), value) for key, value in found]
+
     async def count(self, index: str) -> int:
         """See Store."""
         return await self._store.count(self._name(index))

@@ -1,17 +1,18 @@
 """A store in a PostgreSQL database, for gateways on any number of machines."""
 
 from collections.abc import Collection
+from functools import partial
 from pathlib import Path
 
 from gateway.errors import StoreUnavailableError
 from gateway.storage import postgres_writes as writes
 from gateway.storage.listener import Listener, pack_message
 from gateway.storage.location import PostgresLocation
+from gateway.storage.paging import next_key, read_live
 from gateway.storage.postgres_messages import PostgresSubscription, notify, open_subscription
 from gateway.storage.postgres_pool import PostgresPool
 from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, OnLoss, Unsubscribe
 
-_FIND_BATCH = 500
 _SWEEP_BATCH = 500
 # Long enough for whoever was told of a message to fetch it.
 _MESSAGES_KEPT_S = 60.0
@@ -55,15 +56,11 @@ class PostgresStore:
 
     async def find(self, index: str) -> list[tuple[str, bytes]]:
         """See Store.find."""
-        found: list[tuple[str, bytes]] = []
-        last = 0
-        while True:
-            async with self._pool.connection("find") as db:
-                rows = await db.fetch(writes.FIND, index.encode(), self._clock(), last, _FIND_BATCH)
-            found += [(row["key"].decode(), row["value"]) for row in rows]
-            if len(rows) < _FIND_BATCH:
-                return sorted(found)
-            last = rows[-1]["id"]
+        return await read_live(partial(self._listed, "find", index), "", None)
+
+    async def page(self, index: str, *, after: str = "", limit: int) -> list[tuple[str, bytes]]:
+        """See Store.page."""
+        return await read_live(partial(self._listed, "page", index), next_key(after), limit)
 
     async def count(self, index: str) -> int:
         """See Store.count."""
@@ -144,6 +141,14 @@ class PostgresStore:
 
     async def _open_subscription(self) -> PostgresSubscription:
         return await open_subscription(self._pool, self._location)
+
+    async def _listed(
+        self, operation: str, index: str, first: str, count: int
+    ) -> list[tuple[str, bytes | None]]:
+        arguments = self._clock(), index.encode(), first.encode(), count
+        async with self._pool.connection(operation) as db:
+            rows = await db.fetch(writes.LISTED, *arguments)
+        return [(row["key"].decode(), row["value"]) for row in rows]
 
     def _end(self, ttl_s: float | None) -> float:
         return NEVER if ttl_s is None else self._clock() + ttl_s

@@ -7,7 +7,7 @@ from gateway.errors import StoreUnavailableError
 if TYPE_CHECKING:
     from asyncpg import Connection, Record
 
-VERSION = 1
+VERSION = 2
 
 # Keys are bytes because text cannot hold every character (NUL).  `expires_at` is the first
 # instant that is too late, by the gateway's clock, in seconds since the epoch; infinite where a
@@ -43,8 +43,16 @@ CREATE TABLE gatepost_version (version integer NOT NULL);
 INSERT INTO gatepost_version VALUES (0);
 """
 
+# With the key in it, the primary key of `gatepost_index_entries` gives the order of a page.
+_KEYS_IN_INDEXES = """
+ALTER TABLE gatepost_index_entries
+    DROP CONSTRAINT gatepost_index_entries_pkey, ADD COLUMN key bytea;
+UPDATE gatepost_index_entries SET key = e.key FROM gatepost_entries e WHERE e.id = entry;
+ALTER TABLE gatepost_index_entries ALTER COLUMN key SET NOT NULL, ADD PRIMARY KEY (name, key);
+"""
+
 # From the version that is the key to the next one.
-_MIGRATIONS = {0: _TABLES}
+_MIGRATIONS = {0: _TABLES, 1: _KEYS_IN_INDEXES}
 
 # Any number will do, as long as nothing else in the database takes it: "gatepost" in ASCII.
 _MIGRATION_LOCK = 0x67617465706F7374

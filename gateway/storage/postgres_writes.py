@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 GET = "SELECT value FROM gatepost_entries WHERE key = $1 AND expires_at > $2"
 TAKE = "DELETE FROM gatepost_entries WHERE key = $1 RETURNING value, expires_at"
-FIND = (
-    "SELECT id, key, value FROM gatepost_index_entries JOIN gatepost_entries ON entry = id"
-    " WHERE name = $1 AND expires_at > $2 AND id > $3 ORDER BY id LIMIT $4"
+# A subquery for each value and no join, which a generic plan would make of both whole tables: the
+# planner does not know how small the limit is.
+LISTED = (
+    "SELECT key, (SELECT value FROM gatepost_entries WHERE id = entry AND expires_at > $1) AS value"
+    " FROM gatepost_index_entries WHERE name = $2 AND key >= $3 ORDER BY key LIMIT $4"
 )
 # All that are listed, less the few that are past their lifetime and not swept: so neither goes
 # through the values.
@@ -37,7 +39,7 @@ _PUT_IF_SAME = (
 )
 _UNLIST = "DELETE FROM gatepost_index_entries WHERE entry = $1 AND name <> ALL ($2::bytea[])"
 _LIST = (
-    "INSERT INTO gatepost_index_entries (name, entry) SELECT unnest($2::bytea[]), $1"
+    "INSERT INTO gatepost_index_entries (name, key, entry) SELECT unnest($2::bytea[]), $3, $1"
     " ON CONFLICT DO NOTHING"
 )
 _LOCK = (
@@ -64,7 +66,7 @@ async def put(
 ) -> None:
     """Set or replace a value; of its indexes only what differs is written."""
     async with db.transaction():
-        await _list(db, await db.fetchval(_PUT, key, value, end), indexes)
+        await _list(db, await db.fetchval(_PUT, key, value, end), key, indexes)
 
 
 async def swap(
@@ -83,7 +85,7 @@ async def swap(
         else:
             entry = await db.fetchval(_PUT_IF_SAME, key, value, end, now, expected)
         if entry is not None:
-            await _list(db, entry, indexes)
+            await _list(db, entry, key, indexes)
         return entry is not None
 
 
@@ -104,9 +106,11 @@ async def sweep(db: "Connection[Record]", now: float, oldest_message_at: float, 
     return count
 
 
-async def _list(db: "Connection[Record]", entry: int, indexes: Collection[bytes]) -> None:
+async def _list(
+    db: "Connection[Record]", entry: int, key: bytes, indexes: Collection[bytes]
+) -> None:
     # Each a statement of its own: it sees what others committed before the entry was ours.
     names = list(indexes)
     await db.execute(_UNLIST, entry, names)
     if names:
-        await db.execute(_LIST, entry, names)
+        await db.execute(_LIST, entry, names, key)

@@ -5,11 +5,13 @@ import logging
 import sqlite3
 from collections.abc import Collection, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gateway.errors import StoreUnavailableError
 from gateway.storage import sqlite_writes as writes
+from gateway.storage.paging import next_key, read_live
 from gateway.storage.sqlite_file import SqliteFile
 from gateway.storage.sqlite_writer import SqliteWriter
 from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, OnLoss, Unsubscribe
@@ -30,8 +32,12 @@ _COUNT = (
     "SELECT (SELECT count(*) FROM index_entries WHERE name = ?1) - (SELECT count(*)"
     " FROM entries CROSS JOIN index_entries ON entry = id AND name = ?1 WHERE expires_at <= ?2)"
 )
+# The index gives the order: what comes after the limit is never looked at.
+_LISTED = (
+    "SELECT key, (SELECT value FROM entries WHERE id = entry AND expires_at > ?1)"
+    " FROM index_entries WHERE name = ?2 AND key >= ?3 ORDER BY key LIMIT ?4"
+)
 _SWEEP_BATCH = 500
-_FIND_BATCH = 500
 # Long enough for a process that was stopped for a while to hear what it missed.
 MESSAGES_KEPT_S = 300.0
 
@@ -85,17 +91,11 @@ class SqliteStore:
 
     async def find(self, index: str) -> list[tuple[str, bytes]]:
         """See Store.find."""
-        sql = (
-            "SELECT id, key, value FROM index_entries JOIN entries ON entry = id"
-            " WHERE name = ? AND expires_at > ? AND id > ? ORDER BY id LIMIT ?"
-        )
-        found: list[tuple[str, bytes]] = []
-        last = 0
-        while rows := self._read(sql, index, self._clock(), last, _FIND_BATCH):
-            found += [(key, value) for _, key, value in rows]
-            last = rows[-1][0]
-            await asyncio.sleep(0)  # Requests go on between the pages of a long list.
-        return sorted(found)
+        return await read_live(partial(self._listed, index), "", None)
+
+    async def page(self, index: str, *, after: str = "", limit: int) -> list[tuple[str, bytes]]:
+        """See Store.page."""
+        return await read_live(partial(self._listed, index), next_key(after), limit)
 
     async def count(self, index: str) -> int:
         """See Store.count."""
@@ -180,6 +180,11 @@ class SqliteStore:
             await asyncio.gather(poller, return_exceptions=True)
         self._disconnect()
         await self._writer.aclose()
+
+    async def _listed(self, index: str, first: str, count: int) -> list[tuple[str, bytes | None]]:
+        rows = self._read(_LISTED, self._clock(), index, first, count)
+        await asyncio.sleep(0)  # Requests go on between the steps of a long list.
+        return list(rows)
 
     def _count(self, index: str, now: float) -> int:
         try:

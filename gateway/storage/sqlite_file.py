@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.errors import StoreUnavailableError
 
-VERSION = 1
+VERSION = 2
 
 # `expires_at` is the first instant that is too late, in seconds since the epoch; infinite where
 # a value lives for ever.  `last_token` outlives the locks, so that no token is given out twice;
@@ -40,8 +40,24 @@ CREATE TABLE messages (
 ) STRICT;
 """
 
+# With the key in it, the primary key of `index_entries` gives the order of a page.
+_KEYS_IN_INDEXES = """
+ALTER TABLE index_entries RENAME TO index_entries_1;
+DROP INDEX index_entries_by_entry;
+CREATE TABLE index_entries (
+    name TEXT NOT NULL,
+    key TEXT NOT NULL,
+    entry INTEGER NOT NULL REFERENCES entries (id) ON DELETE CASCADE,
+    PRIMARY KEY (name, key)
+) STRICT, WITHOUT ROWID;
+INSERT INTO index_entries
+    SELECT name, key, entry FROM index_entries_1 JOIN entries ON entry = id ORDER BY name, key;
+DROP TABLE index_entries_1;
+CREATE INDEX index_entries_by_entry ON index_entries (entry);
+"""
+
 # From the version that is the key to the next one.
-_MIGRATIONS = {0: _TABLES}
+_MIGRATIONS = {0: _TABLES, 1: _KEYS_IN_INDEXES}
 
 _WAL_BYTES = 16 * 1024 * 1024
 

@@ -26,9 +26,10 @@ def put(
     rows = db.execute("SELECT name FROM index_entries WHERE entry = ?", (entry,)).fetchall()
     before, after = {name for (name,) in rows}, set(indexes)
     for name in before - after:
-        db.execute("DELETE FROM index_entries WHERE name = ? AND entry = ?", (name, entry))
+        db.execute("DELETE FROM index_entries WHERE name = ? AND key = ?", (name, key))
     for name in after - before:
-        db.execute("INSERT INTO index_entries (name, entry) VALUES (?, ?)", (name, entry))
+        sql = "INSERT INTO index_entries (name, key, entry) VALUES (?, ?, ?)"
+        db.execute(sql, (name, key, entry))
 
 
 def take(db: sqlite3.Connection, key: str, now: float) -> bytes | None:

@@ -53,6 +53,14 @@ class Store(Protocol):
     async def find(self, index: str) -> list[tuple[str, bytes]]:
         """The keys and values under `index`, sorted by key; no snapshot of one instant."""
 
+    async def page(self, index: str, *, after: str = "", limit: int) -> list[tuple[str, bytes]]:
+        """The first `limit` keys and values under `index` whose key comes after `after`.
+
+        Sorted by key, in the byte order of UTF-8.  Fewer than `limit` are the last; the empty key
+        is on no page.  It takes no longer with more values under the index.  Give the last key as
+        the next `after`: every value that is there throughout is then on one page.
+        """
+
     async def count(self, index: str) -> int:
         """How many values are under `index`; ones past their lifetime do not count."""
 

@@ -376,7 +376,7 @@ async def test_requests_go_on_while_many_are_counted(store, path, clock):
     with closing(sqlite3.connect(path)) as database, database:
         rows = ((n, f"k{n}", clock.now + 10) for n in range(200_000))
         database.executemany("INSERT INTO entries VALUES (?, ?, x'00', ?)", rows)
-        database.execute("INSERT INTO index_entries SELECT 'i', id FROM entries")
+        database.execute("INSERT INTO index_entries SELECT 'i', key, id FROM entries")
     counting = asyncio.ensure_future(store.count("i"))  # noqa: TID251 - held
     answered = 0
     while not counting.done():

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.storage import redis_scripts as scripts
 from gateway.storage.listener import Listener, pack_message
 from gateway.storage.location import RedisLocation
+from gateway.storage.paging import next_key, read_live
 from gateway.storage.redis_client import FAILURES, RedisClient, unavailable
 from gateway.storage.redis_entry import live_value, pack_entry, unpack_entry
 from gateway.storage.redis_subscription import RedisSubscription, open_subscription
@@ -49,6 +51,9 @@ class RedisStore:
         self._take = register(scripts.TAKE)
         self._sweep = register(scripts.SWEEP)
         self._tidy = register(scripts.TIDY)
+        self._mark = register(scripts.MARK)
+        self._order = register(scripts.ORDER)
+        self._list = register(scripts.LISTED)
         self._lock = register(scripts.LOCK)
         self._unlock = register(scripts.UNLOCK)
 
@@ -77,28 +82,24 @@ class RedisStore:
 
     async def find(self, index: str) -> list[tuple[str, bytes]]:
         """See Store.find."""
-        name, wanted = self._name(b"i:", index), index.encode()
-        found: dict[bytes, bytes] = {}
+        name = self._name(b"i:", index)
+        found: dict[str, bytes] = {}
         cursor: int | None = None
         while cursor != 0:
             async with self._asking("find"):
                 cursor, page = await self._client.commands.zscan(
                     name, cursor or 0, count=_FIND_BATCH
                 )
-                now = self._clock()
-                keys = [key for key, end in page if now < end]
-                names = [self._prefix + b"v:" + key for key in keys]
-                values = await self._client.commands.mget(names) if names else []
-            lost = []
-            for key, packed in zip(keys, values, strict=True):
-                entry = None if packed is None else unpack_entry(packed)
-                if entry is None or wanted not in entry.indexes:
-                    lost.append(key)
-                elif now < entry.end:
-                    found[key] = entry.value
-            if lost:
-                await self._run("find", self._tidy, [name], [self._prefix, wanted, *lost])
-        return sorted((key.decode(), value) for key, value in found.items())
+            now = self._clock()
+            keys = [key for key, end in page if now < end]
+            for key, value in await self._values("find", index, keys):
+                if value is not None:
+                    found[key] = value
+        return sorted(found.items())
+
+    async def page(self, index: str, *, after: str = "", limit: int) -> list[tuple[str, bytes]]:
+        """See Store.page."""
+        return await read_live(partial(self._listed, index), next_key(after), limit)
 
     async def count(self, index: str) -> int:
         """See Store.count."""
@@ -212,6 +213,45 @@ class RedisStore:
         names = [self._name(b"v:", key), self._name(b"ends")]
         return bool(await self._run(operation, self._put, names, arguments))
 
+    async def _listed(self, index: str, first: str, count: int) -> list[tuple[str, bytes | None]]:
+        names = self._orders(index)
+        keys = await self._run("page", self._list, names, [first.encode(), count, 0])
+        if keys is None:
+            await self._make_order(names)
+            # Whole, even if a gateway of an older version wrote meanwhile and took the mark.
+            keys = await self._run("page", self._list, names, [first.encode(), count, 1])
+        return await self._values("page", index, keys)
+
+    async def _make_order(self, names: Sequence[bytes]) -> None:
+        """Make the order of an index; long ones in steps, between which others are answered."""
+        cursor, mark = b"0", await self._run("page", self._mark, names, [])
+        while mark is not None:
+            cursor = await self._run("page", self._order, names, [mark, cursor, _FIND_BATCH])
+            if cursor == b"0":
+                return
+
+    async def _values(
+        self, operation: str, index: str, keys: Sequence[bytes]
+    ) -> list[tuple[str, bytes | None]]:
+        """What is alive of `keys`; those that are not under the index are taken out of it."""
+        if not keys:
+            return []
+        async with self._asking(operation):
+            values = await self._client.commands.mget([self._prefix + b"v:" + key for key in keys])
+        found: list[tuple[str, bytes | None]] = []
+        now, wanted, lost = self._clock(), index.encode(), []
+        for key, packed in zip(keys, values, strict=True):
+            entry = None if packed is None else unpack_entry(packed)
+            if entry is None or wanted not in entry.indexes:
+                lost.append(key)
+                entry = None
+            value = entry.value if entry is not None and now < entry.end else None
+            found.append((key.decode(), value))
+        if lost:
+            arguments = [self._prefix, wanted, *lost]
+            await self._run(operation, self._tidy, self._orders(index), arguments)
+        return found
+
     async def _run(
         self, operation: str, script: AsyncScript, names: Sequence[bytes], arguments: Sequence[Any]
     ) -> Any:
@@ -236,6 +276,9 @@ class RedisStore:
     def _check(self) -> None:
         if self._closed:
             raise StoreUnavailableError("redis: closed")
+
+    def _orders(self, index: str) -> list[bytes]:
+        return [self._name(b"i:", index), self._name(b"o:", index)]
 
     def _name(self, kind: bytes, name: str = "") -> bytes:
         return self._prefix + kind + name.encode()

@@ -6,16 +6,24 @@ Names, all with one hash tag, so that one script may touch any of them wherever 
 
     Pv:KEY    string: the value behind its head, see redis_entry
     Pi:INDEX  sorted set: the keys under an index, by the end of their lifetime
+    Po:INDEX  sorted set: the same keys in their own order, if the index is read in pages
     Pends     sorted set: every key whose lifetime ends, by its end
     Pl:NAME   string: TOKEN:END of a lock
     Ptoken    string: the last token given out
 
 An end is the first instant that is too late, by the gateway's clock, in seconds since the epoch.
 The server's own lifetimes are a little longer, and only free what no gateway is there to sweep.
+
+The order of an index is made when its first page is read, and kept up by each write from then on.
+It is whole while both sets hold the same mark, which no key equals: it is not UTF-8.  Versions that
+do not know the order take the mark out of Pi:INDEX when they write, because its end there is -inf
+and so in the past; then the order is made again.  A key too many in the order does no harm, because
+readers look at its value.
 """
 
 # `head` reads the end and the indexes of what lies under a name; `forget` takes a key out of
-# them; `place` adds a key to a set, and lets the set live as long as the last of its members.
+# them; `prune` frees those that hold marks only; `place` adds a key to a set, and lets the set live
+# as long as the last of its members.
 _HEAD = """
 local function head(name)
   local fixed = redis.call('GETRANGE', name, 0, 9)
@@ -31,7 +39,18 @@ local function head(name)
   return ends, indexes, size
 end
 local function forget(prefix, key, indexes)
-  for _, index in ipairs(indexes) do redis.call('ZREM', prefix .. 'i:' .. index, key) end
+  for _, index in ipairs(indexes) do
+    redis.call('ZREM', prefix .. 'i:' .. index, key)
+    redis.call('ZREM', prefix .. 'o:' .. index, key)
+  end
+end
+local function prune(prefix, indexes)
+  for _, index in ipairs(indexes) do
+    local last = redis.call('ZREVRANGE', prefix .. 'i:' .. index, 0, 0)[1]
+    if not last or string.byte(last) == 255 then
+      redis.call('UNLINK', prefix .. 'i:' .. index, prefix .. 'o:' .. index)
+    end
+  end
 end
 """
 _PLACE = """
@@ -65,12 +84,17 @@ else
   place(KEYS[2], key, ARGV[5], ttl_ms)
 end
 for i = 9, #ARGV do
-  local set = prefix .. 'i:' .. ARGV[i]
+  local set, order = prefix .. 'i:' .. ARGV[i], prefix .. 'o:' .. ARGV[i]
   -- What the server let go of by itself is still listed: each write takes out a few.
-  local late = redis.call('ZRANGEBYSCORE', set, '-inf', ARGV[2], 'LIMIT', 0, 8)
-  if #late > 0 then redis.call('ZREM', set, unpack(late)) end
+  local late = redis.call('ZRANGEBYSCORE', set, '(-inf', ARGV[2], 'LIMIT', 0, 8)
+  if #late > 0 then
+    redis.call('ZREM', set, unpack(late))
+    redis.call('ZREM', order, unpack(late))
+  end
+  if redis.call('EXISTS', order) == 1 then place(order, key, 0, ttl_ms) end
   place(set, key, ARGV[5], ttl_ms)
 end
+if ends then prune(prefix, indexes) end
 return 1
 """
 )
@@ -83,6 +107,7 @@ local ends, indexes, size = head(KEYS[1])
 if not ends then return false end
 local value = tonumber(ARGV[2]) < ends and redis.call('GETRANGE', KEYS[1], size, -1)
 forget(ARGV[1], ARGV[3], indexes)
+prune(ARGV[1], indexes)
 redis.call('UNLINK', KEYS[1])
 redis.call('ZREM', KEYS[2], ARGV[3])
 return value
@@ -99,6 +124,7 @@ for _, key in ipairs(late) do
   local ends, indexes = head(name)
   if ends then
     forget(ARGV[1], key, indexes)
+    prune(ARGV[1], indexes)
     redis.call('UNLINK', name)
   end
 end
@@ -107,7 +133,7 @@ return #late
 """
 )
 
-# KEYS: index.  ARGV: prefix, index, keys that were not found…
+# KEYS: index, order.  ARGV: prefix, index, keys that were not found…
 # An entry the server gave up to make room leaves its key behind in its indexes.
 TIDY = (
     _HEAD
@@ -116,11 +142,67 @@ for i = 3, #ARGV do
   local _, indexes = head(ARGV[1] .. 'v:' .. ARGV[i])
   local listed = false
   for _, index in ipairs(indexes or {}) do listed = listed or index == ARGV[2] end
-  if not listed then redis.call('ZREM', KEYS[1], ARGV[i]) end
+  if not listed then
+    redis.call('ZREM', KEYS[1], ARGV[i])
+    redis.call('ZREM', KEYS[2], ARGV[i])
+  end
 end
 return 0
 """
 )
+
+_FOLLOW = """
+local function follow(set, order)
+  local left = redis.call('PTTL', set)
+  if left < 0 then redis.call('PERSIST', order) else redis.call('PEXPIRE', order, left) end
+end
+"""
+
+# KEYS: index, order.  Gives a new mark, or false where nothing is under the index.
+# From now on each write keeps the order up, so that what is added meanwhile is not missed.
+MARK = (
+    _FOLLOW
+    + """
+if redis.call('EXISTS', KEYS[1]) == 0 then return false end
+local time = redis.call('TIME')
+local mark = string.format('\\255%.0f', time[1] * 1000000 + time[2])
+redis.call('ZADD', KEYS[1], '-inf', mark)
+redis.call('ZADD', KEYS[2], 0, '\\254')
+follow(KEYS[1], KEYS[2])
+return mark
+"""
+)
+
+# KEYS: index, order.  ARGV: mark, cursor, the most keys to add, or a few more.
+# Adds some keys to the order and gives the next cursor.  After the last the order is marked, unless
+# an older version wrote to the index, or another gateway made the order in the meantime.
+ORDER = (
+    _FOLLOW
+    + """
+local found = redis.call('ZSCAN', KEYS[1], ARGV[2], 'COUNT', ARGV[3])
+if #found[2] == 0 and found[1] == '0' then return '0' end
+for i = 1, #found[2], 2 do
+  if string.byte(found[2][i]) ~= 255 then redis.call('ZADD', KEYS[2], 0, found[2][i]) end
+end
+if found[1] == '0' and redis.call('ZSCORE', KEYS[1], ARGV[1]) then
+  redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '-inf')
+  redis.call('ZADD', KEYS[1], '-inf', ARGV[1])
+  redis.call('ZREMRANGEBYLEX', KEYS[2], '[\\255', '+')
+  redis.call('ZADD', KEYS[2], 0, ARGV[1])
+end
+follow(KEYS[1], KEYS[2])
+return found[1]
+"""
+)
+
+# KEYS: index, order.  ARGV: least key, the most keys, whether an order without mark will do.
+# Gives false where the order must be made first.
+LISTED = """
+local mark = redis.call('ZRANGEBYLEX', KEYS[2], '[\\255', '+', 'LIMIT', 0, 1)[1]
+local whole = mark and redis.call('ZSCORE', KEYS[1], mark)
+if not whole and ARGV[3] == '0' and redis.call('EXISTS', KEYS[1]) == 1 then return false end
+return redis.call('ZRANGEBYLEX', KEYS[2], '[' .. ARGV[1], '(\\254', 'LIMIT', 0, ARGV[2])
+"""
 
 # KEYS: lock, token.  ARGV: now, end, milliseconds to live.
 # A token is also no smaller than the server's time in microseconds, which stays below 2^53: even

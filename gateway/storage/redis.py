@@ -87,14 +87,11 @@ class RedisStore:
         cursor: int | None = None
         while cursor != 0:
             async with self._asking("find"):
-                cursor, page = await self._client.commands.zscan(
-                    name, cursor or 0, count=_FIND_BATCH
-                )
+                scan = self._client.commands.zscan
+                cursor, page = await scan(name, cursor or 0, count=_FIND_BATCH)
             now = self._clock()
-            keys = [key for key, end in page if now < end]
-            for key, value in await self._values("find", index, keys):
-                if value is not None:
-                    found[key] = value
+            values = await self._values("find", index, [key for key, end in page if now < end])
+            found |= {key: value for key, value in values if value is not None}
         return sorted(found.items())
 
     async def page(self, index: str, *, after: str = "", limit: int) -> list[tuple[str, bytes]]:

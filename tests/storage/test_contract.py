@@ -55,6 +55,7 @@ async def test_a_value_is_gone_at_the_end_of_its_lifetime(store, clock, elapsed_
 
     assert (await store.get("k") is not None) is alive
     assert (await store.find("i") != []) is alive
+    assert (await store.page("i", limit=1) != []) is alive
     assert (await store.count("i") == 1) is alive
     assert await store.compare_and_swap("k", None, b"w", ttl_s=10) is not alive
 
@@ -348,6 +349,7 @@ async def test_after_closing_twice_nothing_is_answered(store):
         lambda: store.delete("k"),
         lambda: store.take("k"),
         lambda: store.find("i"),
+        lambda: store.page("i", limit=1),
         lambda: store.count("i"),
         lambda: store.add_once("k", ttl_s=10),
         lambda: store.compare_and_swap("k", None, b"v", ttl_s=10),

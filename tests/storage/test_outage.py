@@ -45,6 +45,7 @@ def every_call(store) -> list[Callable]:
         lambda: store.delete("k"),
         lambda: store.take("k"),
         lambda: store.find("i"),
+        lambda: store.page("i", limit=1),
         lambda: store.count("i"),
         lambda: store.add_once("k", ttl_s=10),
         lambda: store.compare_and_swap("k", None, b"v", ttl_s=10),

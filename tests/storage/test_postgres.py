@@ -13,7 +13,8 @@ import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.storage import open_store
-from gateway.storage.postgres_tables import VERSION
+from gateway.storage.postgres_tables import _MIGRATIONS, VERSION
+from gateway.storage.postgres_writes import LISTED
 from tests.fixtures.network import take_free_port
 from tests.fixtures.postgres import PASSWORD, PASSWORD_IN_URL, USER
 from tests.fixtures.processes import require_tool, terminate, wait_until
@@ -57,6 +58,55 @@ async def test_tables_of_a_newer_version_are_refused_and_left_alone(
     await newer.aclose()
     postgres_server.sql(f"UPDATE {schema}.gatepost_version SET version = {VERSION}")
     assert await store.get("k") == b"v"
+
+
+async def test_tables_of_the_first_version_are_brought_up_to_date(
+    store, schema, postgres_server, clock
+):
+    postgres_server.sql(
+        f"""SET search_path = {schema};
+        {_MIGRATIONS[0]}
+        UPDATE gatepost_version SET version = 1;
+        INSERT INTO gatepost_entries (key, value, expires_at)
+            VALUES ('b', '1', {clock.now + 10}), ('a', '2', 'infinity'), ('c', '3', 0);
+        INSERT INTO gatepost_index_entries VALUES ('i', 1), ('i', 2), ('i', 3), ('j', 1);"""
+    )
+
+    assert await store.find("i") == await store.page("i", limit=9) == [("a", b"2"), ("b", b"1")]
+    assert await store.find("j") == [("b", b"1")]
+    assert [await store.count(name) for name in "ij"] == [2, 1]
+    await store.put("b", b"4", ttl_s=None, indexes={"j"})
+    assert await store.take("a") == b"2"
+    assert await store.sweep(clock.now) == 1
+    assert await store.page("i", limit=9) == []
+    assert await store.page("j", limit=9) == [("b", b"4")]
+
+
+@pytest.mark.parametrize("is_analyzed", [False, True])
+async def test_a_page_is_read_from_the_index_whatever_the_planner_knows(
+    store, schema, postgres_server, is_analyzed
+):
+    await store.ping()
+    entries, listed = f"{schema}.gatepost_entries", f"{schema}.gatepost_index_entries"
+    postgres_server.sql(
+        f"INSERT INTO {entries} (key, value, expires_at)"
+        " SELECT n::text::bytea, 'v', 'infinity' FROM generate_series(1, 50000) n",
+        f"INSERT INTO {listed} SELECT 'every', id, key FROM {entries}"
+        f" UNION ALL SELECT 'of' || key, id, key FROM {entries}",
+        *[f"ANALYZE {entries}, {listed}"] * is_analyzed,
+    )
+
+    plan = postgres_server.sql(
+        f"SET search_path = {schema}",
+        "SET plan_cache_mode = force_generic_plan",
+        f"PREPARE page (float8, bytea, bytea, bigint) AS {LISTED}",
+        "EXPLAIN EXECUTE page (0, 'every', '3', 100)",
+    )
+
+    assert "using gatepost_index_entries_pkey" in plan
+    assert "using gatepost_entries_pkey" in plan
+    for slow in ("Sort", "Seq Scan", "Hash", "Bitmap"):
+        assert slow not in plan
 
 
 async def test_tables_that_are_gone_are_not_made_again_under_a_running_gateway(

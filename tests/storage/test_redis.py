@@ -89,6 +89,7 @@ async def test_a_write_takes_what_ended_out_of_its_indexes(store, raw, prefix, c
 async def test_a_sweep_leaves_nothing_behind(store, raw, prefix, clock):
     await store.put("k", b"v", ttl_s=10, indexes={"i"})
     await store.put("gone", b"v", ttl_s=10)
+    assert await store.page("i", limit=9) == [("k", b"v")]
     await raw.delete(prefix + "v:gone")
     clock.now += 10
 
@@ -319,6 +320,7 @@ async def test_the_rights_the_documentation_asks_for_are_enough(
     await store.put("k", b"w", ttl_s=None, indexes={"j"})
     assert await store.compare_and_swap("k", b"w", b"x", ttl_s=10, indexes={"i"})
     assert await store.find("i") == [("k", b"x")]
+    assert await store.page("i", limit=1) == [("k", b"x")]
     assert await store.count("i") == 1
     assert await store.unlock(await store.lock("a", ttl_s=10))
     assert await store.take("k") == b"x"

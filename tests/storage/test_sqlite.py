@@ -14,7 +14,7 @@ import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.storage.sqlite import SqliteStore
-from gateway.storage.sqlite_file import VERSION
+from gateway.storage.sqlite_file import _MIGRATIONS, VERSION
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -396,3 +396,51 @@ async def test_no_thread_is_left_behind(path, clock):
 
     assert "sqlite-writer" not in {thread.name for thread in threading.enumerate()}
     assert threading.active_count() <= before + 1  # The loop's own pool keeps one.
+
+
+async def test_a_page_takes_as_many_steps_among_many_as_among_few(store, path, clock):
+    taken = {}
+    for many in (1_000, 50_000):
+        with closing(sqlite3.connect(path)) as database, database:
+            rows = ((f"{many}-{n:05}", clock.now + 10) for n in range(many))
+            database.executemany(
+                "INSERT INTO entries (key, value, expires_at) VALUES (?, x'00', ?)", rows
+            )
+            database.execute(
+                "INSERT INTO index_entries"
+                " SELECT ?1, key, id FROM entries WHERE key LIKE ?1 || '-%'",
+                (str(many),),
+            )
+        await store.get("warm")
+        steps = []
+        store._reader.set_progress_handler(lambda steps=steps: steps.append(1), 1)
+        page = await store.page(str(many), after=f"{many}-00499", limit=100)
+        store._reader.set_progress_handler(None, 0)
+        assert [key for key, _ in page] == [f"{many}-{n:05}" for n in range(500, 600)]
+        taken[many] = len(steps)
+
+    assert taken[1_000] == taken[50_000] > 100
+
+
+async def test_a_file_of_the_first_version_is_brought_up_to_date(path, clock):
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as old, old:
+        old.executescript(_MIGRATIONS[0])
+        old.execute("PRAGMA user_version = 1")
+        old.executemany(
+            "INSERT INTO entries VALUES (?, ?, ?, ?)",
+            [(1, "b", b"1", clock.now + 10), (2, "a", b"2", float("inf")), (3, "c", b"3", 0)],
+        )
+        rows = [("i", 1), ("i", 2), ("i", 3), ("j", 1)]
+        old.executemany("INSERT INTO index_entries VALUES (?, ?)", rows)
+    store = SqliteStore(path, clock)
+
+    assert await store.find("i") == await store.page("i", limit=9) == [("a", b"2"), ("b", b"1")]
+    assert await store.find("j") == [("b", b"1")]
+    assert [await store.count(name) for name in "ij"] == [2, 1]
+    await store.put("b", b"4", ttl_s=None, indexes={"j"})
+    assert await store.take("a") == b"2"
+    assert await store.sweep(clock.now) == 1
+    assert await store.page("i", limit=9) == []
+    assert await store.page("j", limit=9) == [("b", b"4")]
+    await store.aclose()

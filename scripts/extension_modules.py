@@ -35,6 +35,7 @@ MODULES = (
     "credentials/key_cache",
     "credentials/key_format",
     "credentials/keys",
+    "credentials/known_token",
     "credentials/shape",
     "credentials/throttle",
     "credentials/token_format",

@@ -7,8 +7,9 @@ from functools import lru_cache
 from gateway.authn.authenticator import NOT_PRESENTED, Authenticated, Outcome, Rejected
 from gateway.authn.parts import Parts
 from gateway.authn.unrecognised import AUTHORIZATION
+from gateway.credentials.known_token import Known
 from gateway.credentials.token_format import GatewayToken, parse_token
-from gateway.credentials.tokens import Known, TokenFamilies
+from gateway.credentials.tokens import TokenFamilies
 from gateway.message.request import Request
 
 _KIND = "token"

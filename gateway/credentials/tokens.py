@@ -10,19 +10,13 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from cachetools import TTLCache
 
-from gateway.credentials.family import (
-    MOST,
-    Family,
-    Presented,
-    decode_family,
-    encode_family,
-    judge,
-    rotated,
-)
+from gateway.credentials.family import MOST, Family, Presented, judge, rotated
+from gateway.credentials.family_store import FamilyStore
+from gateway.credentials.known_token import Known
 from gateway.credentials.throttle import Throttle
 from gateway.credentials.token_format import GatewayToken, new_token, parse_token
 from gateway.errors import StoreUnavailableError
@@ -35,9 +29,6 @@ from gateway.storage.store import Clock, Store
 _log = logging.getLogger(__name__)
 
 SCOPE_NOT_GRANTED = "scope-not-granted"
-_PURPOSE = "token-family"
-# The times of a session's last use are written late.
-_LONGER_S = 300.0
 _MAX_KNOWN = 10_000
 # No token that is bad becomes good; not longer, should the operator put a secret right.
 _DEAD_S = 30.0
@@ -74,37 +65,6 @@ class Refused:
     reason: str
 
 
-@dataclass(slots=True, eq=False)
-class Known:
-    """An access token that was found to be good.
-
-    Attributes:
-        expires_at: From this second on it is not.
-        identity: Who asks with it; the same object until the session has news.
-        narrowed: Its scopes, where it has not all of its session's.
-    """
-
-    ticket: str = field(repr=False)
-    expires_at: float
-    session: Session
-    identity: Identity
-    narrowed: frozenset[str] | None
-
-    @classmethod
-    def of(
-        cls, ticket: str, expires_at: float, session: Session, narrowed: frozenset[str] | None
-    ) -> "Known":
-        """What is known of an access token of `session`."""
-        identity = _identity(session, expires_at, narrowed)
-        return cls(ticket, expires_at, session, identity, narrowed)
-
-    def follow(self, session: Session) -> None:
-        """Say from now on what `session`, which may be a newer one, says."""
-        if session is not self.session:
-            self.session = session
-            self.identity = _identity(session, self.expires_at, self.narrowed)
-
-
 class TokenFamilies:
     """See the module.
 
@@ -128,7 +88,7 @@ class TokenFamilies:
         self.sessions = sessions
         self.access_s = access_s
         self.wrong = Throttle()
-        self._store = store
+        self._families = FamilyStore(store, sessions)
         self._clock = clock
         self._random = random
         self._known: OrderedDict[bytes, Known] = OrderedDict()
@@ -180,7 +140,7 @@ class TokenFamilies:
         if known is not None:
             known.follow(session)
             return known
-        family, _ = await self._read(session.session_id)
+        family, _ = await self._families.read(session.session_id)
         expires_at = None if family is None else family.expiry(token.digest)
         if family is None or expires_at is None:
             return None
@@ -190,7 +150,9 @@ class TokenFamilies:
     async def session_of(self, token: GatewayToken, now: float) -> Session | None:
         """The session of a refresh token that may be used at `now`, which is no use of it."""
         session = await self.sessions.look_up(token.ticket, now)
-        family, _ = (None, None) if session is None else await self._read(session.session_id)
+        family, _ = (
+            (None, None) if session is None else await self._families.read(session.session_id)
+        )
         if family is None or judge(family, token.digest, now) is Presented.REUSED:
             return None
         return session
@@ -239,7 +201,7 @@ class TokenFamilies:
             client=client,
         )
         issued, refresh, access = self._make(ticket, session, now)
-        await self._swap(session, None, Family(current=(refresh,), access=(access,)))
+        await self._families.swap(session, None, Family(current=(refresh,), access=(access,)))
         return issued
 
     async def refresh(
@@ -263,26 +225,27 @@ class TokenFamilies:
             return Refused("unknown-token")
         if session.client != client:
             return Refused("token-of-another-client")
+        granted = session.identity.scopes
         for _ in range(_SWAP_ATTEMPTS):
-            family, data = await self._read(session.session_id)
+            family, data = await self._families.read(session.session_id)
             if family is None:
                 return Refused("unknown-token")
             presented = judge(family, token.digest, now)
             if presented is Presented.REUSED:
-                _log.warning(
-                    "session %.12s is over: a refresh token of it came twice", session.session_id
-                )
-                await self.end(session)
-                return Refused("refresh-token-reused")
-            granted = session.identity.scopes
+                return await self._end_reused(session)
             if scopes is not None and not scopes <= granted:
                 return Refused(SCOPE_NOT_GRANTED)
             narrowed = None if scopes == granted else scopes
             issued, refresh, access = self._make(token.ticket, session, now, scopes)
             successor = rotated(family, presented, refresh, access, now, narrowed)
-            if await self._swap(session, data, successor):
+            if await self._families.swap(session, data, successor):
                 return issued
         raise StoreUnavailableError("a family of tokens changes all the time")
+
+    async def _end_reused(self, session: Session) -> Refused:
+        _log.warning("session %.12s is over: a refresh token of it came twice", session.session_id)
+        await self.end(session)
+        return Refused("refresh-token-reused")
 
     async def end(self, session: Session) -> None:
         """End the session, and with it every token of its family.
@@ -291,7 +254,7 @@ class TokenFamilies:
             StoreUnavailableError: It did not end.
         """
         await self.sessions.end(session)
-        await self._store.delete(_store_key(session.session_id))
+        await self._families.delete(session)
 
     def _make(
         self, ticket: str, session: Session, now: float, scopes: frozenset[str] | None = None
@@ -312,40 +275,8 @@ class TokenFamilies:
         self._known[digest] = known
         return known
 
-    # The store.
-
-    async def _read(self, session_id: str) -> tuple[Family | None, bytes | None]:
-        key = _store_key(session_id)
-        data = await self._store.get(key)
-        if data is None:
-            return None, None
-        opened = self.sessions.sealer.open_sealed(_PURPOSE, data, context=key.encode())
-        return (None if opened is None else decode_family(opened)), data
-
-    async def _swap(self, session: Session, expected: bytes | None, family: Family) -> bool:
-        key = _store_key(session.session_id)
-        sealer, limits = self.sessions.sealer, self.sessions.limits
-        # As long as the session is good without a use, and a little longer.
-        return await self._store.compare_and_swap(
-            key,
-            expected,
-            sealer.seal(_PURPOSE, encode_family(family), context=key.encode()),
-            ttl_s=limits.idle_s + _LONGER_S,
-        )
-
-
-def _identity(session: Session, expires_at: float, narrowed: frozenset[str] | None) -> Identity:
-    identity = replace(session.identity, expires_at=int(expires_at))
-    if narrowed is None:
-        return identity
-    return replace(identity, scopes=identity.scopes & narrowed)
-
 
 def _digest(text: str) -> bytes:
     token = parse_token(text)
     assert token is not None  # noqa: S101 - the format reads what it writes
     return token.digest
-
-
-def _store_key(session_id: str) -> str:
-    return f"token-family:{session_id}"

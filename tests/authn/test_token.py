@@ -19,11 +19,11 @@ async def make_worker(tokens):
     made = []
 
     async def make(timer=time.monotonic):
-        limits = Limits(idle_s=3600, absolute_s=86400)
-        sessions = SessionManager(tokens._store, Sealer((SECRET,)), limits, clock=lambda: NOW)
+        store, limits = tokens.sessions._store, Limits(idle_s=3600, absolute_s=86400)
+        sessions = SessionManager(store, Sealer((SECRET,)), limits, clock=lambda: NOW)
         await sessions.start()
         made.append(sessions)
-        return TokenFamilies(tokens._store, sessions, 900.0, clock=lambda: NOW, timer=timer)
+        return TokenFamilies(store, sessions, 900.0, clock=lambda: NOW, timer=timer)
 
     yield make
     for sessions in made:

@@ -13,8 +13,8 @@ from gateway.mutate.outbound import FieldRules
 from gateway.mutate.owners import CookieOwners
 from gateway.mutate.templates import PRESETS, Template, compile_template, literal
 from gateway.pipeline.route_plan import UpstreamPlan
+from gateway.settings.headers import fold_name
 from gateway.settings.schema import ApiKeySettings, Settings, UpstreamSettings
-from gateway.settings.upstreams import fold_name
 
 
 def upstreams_of(settings: Settings, own_cookies: Iterable[bytes]) -> dict[str, Upstream]:

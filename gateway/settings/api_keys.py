@@ -6,17 +6,9 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from gateway.settings.headers import fold_name
 from gateway.settings.routes import Day
-from gateway.settings.scalars import (
-    Duration,
-    FieldName,
-    OneOrMany,
-    Section,
-    Text,
-    quote,
-    wrong,
-)
-from gateway.settings.upstreams import fold_name
+from gateway.settings.scalars import Duration, FieldName, OneOrMany, Section, Text, quote, wrong
 
 # Fields that mean something else to the gateway or to HTTP.
 _TAKEN = frozenset(

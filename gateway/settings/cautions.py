@@ -10,12 +10,12 @@ from gateway.settings.addresses import is_loopback, parse_host
 from gateway.settings.api_keys import ApiKeySettings
 from gateway.settings.coverage import uncovered
 from gateway.settings.document import Document, Path, Problem
+from gateway.settings.headers import fold_name
 from gateway.settings.other_proxies import other_proxies_forms
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote
 from gateway.settings.schema import Settings
-from gateway.settings.upstreams import fold_name
 
 # The conditions that hold whoever asks.
 _ABOUT_THE_REQUEST = frozenset({"ip", "method", "header"})

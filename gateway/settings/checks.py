@@ -9,12 +9,13 @@ from gateway.settings.access import AccessRules
 from gateway.settings.bearer import BearerSettings
 from gateway.settings.coverage import shadowed_by
 from gateway.settings.document import Path, Problem
+from gateway.settings.headers import fold_name
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import CHALLENGES, RouteSettings
 from gateway.settings.scalars import quote, unknown_message
 from gateway.settings.schema import ServerSettings, SessionSettings, Settings
 from gateway.settings.tokens import TokenSettings
-from gateway.settings.upstreams import UpstreamSettings, fold_name
+from gateway.settings.upstreams import UpstreamSettings
 from gateway.storage.location import is_networked
 
 # What a credential that a route names needs in the file.

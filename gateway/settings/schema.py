@@ -21,6 +21,12 @@ from gateway.settings.accounts import (
 from gateway.settings.addresses import Origin
 from gateway.settings.api_keys import ApiKeySettings, StaticKeySettings
 from gateway.settings.bearer import BearerSettings, IntrospectionSettings
+from gateway.settings.headers import (
+    HeaderValueSettings,
+    RequestHeaderSettings,
+    ResponseHeaderSettings,
+)
+from gateway.settings.identity import AssertionSettings, IdentitySettings
 from gateway.settings.providers import ClaimSettings, ProviderSettings
 from gateway.settings.routes import DeprecatedSettings, RateLimitSettings, RouteSettings
 from gateway.settings.scalars import (
@@ -38,16 +44,7 @@ from gateway.settings.server import LimitSettings, ServerSettings, ServerTlsSett
 from gateway.settings.sessions import CookieSettings, SessionSettings
 from gateway.settings.stores import parse_store
 from gateway.settings.tokens import ClientSettings, TokenSettings
-from gateway.settings.upstreams import (
-    AssertionSettings,
-    HeaderValueSettings,
-    IdentitySettings,
-    RequestHeaderSettings,
-    ResponseHeaderSettings,
-    TimeoutSettings,
-    UpstreamSettings,
-    UpstreamTlsSettings,
-)
+from gateway.settings.upstreams import TimeoutSettings, UpstreamSettings, UpstreamTlsSettings
 
 __all__ = [
     "Access",

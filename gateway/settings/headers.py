@@ -1,0 +1,125 @@
+"""An upstream's ``request_headers`` and ``response_headers``, and which names they may have."""
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic_core import CoreSchema
+
+from gateway.settings.scalars import FieldName, FileName, OneOrMany, Section, Text, quote, wrong
+from gateway.settings.templates import template_problem
+
+# RFC 9110, section 7.6.1, and RFC 9112, section 6: these belong to one connection or frame the
+# message.  Host and Cookie carry what routing and sessions were decided on.
+_FRAMING = frozenset(
+    {
+        "connection",
+        "content-length",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+RESERVED = _FRAMING | {"host", "cookie", "expect"}
+
+
+def fold_name(name: str) -> str:
+    """A field name as the laxest upstream compares it."""
+    return re.sub(r"[^0-9a-z]", "-", name.lower())
+
+
+def check_names(names: Mapping[str, Any], reserved: frozenset[str]) -> None:
+    """Refuse names that are `reserved`, in any spelling, or that apps take for one field.
+
+    Raises:
+        PydanticCustomError: Two of `names` fold to one, or one of them is reserved.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        folded = fold_name(name)
+        if folded in reserved:
+            raise wrong(f"cannot set {name}: the gateway sets it itself")
+        if folded in seen:
+            raise wrong(
+                f"sets {quote(seen[folded])} and {quote(name)}, which apps treat as the same field"
+            )
+        seen[folded] = name
+
+
+class HeaderValueSettings(Section):
+    """The value of one field set on requests.
+
+    Attributes:
+        value: The template, or what the file held, which is never a template.
+        file: The file the value was read from; None for a template.
+    """
+
+    value: str = Field("", description="Text, with placeholders such as {user}.")
+    file: FileName | None = Field(None, description="File with the value.")
+
+    @property
+    def is_template(self) -> bool:
+        """Whether the placeholders in `value` are to be filled in."""
+        return self.file is None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        return {"value": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _can_be_sent(self) -> Self:
+        if not self.value.strip() and self.file is None:
+            raise wrong("is empty: write text or {file: …}")
+        if not all(c.isprintable() or c == "\t" for c in self.value):
+            raise wrong("must not contain line breaks or control characters")
+        problem = template_problem(self.value) if self.is_template else None
+        if problem is not None:
+            raise wrong(problem)
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        full = handler(schema)
+        return {"anyOf": [{"type": ["string", "number", "boolean"]}, full]}
+
+
+class RequestHeaderSettings(Section):
+    """Fields to set on or remove from requests."""
+
+    set: Mapping[FieldName, HeaderValueSettings] = Field(
+        {},
+        description="Field names and values: text with placeholders such as {user}, or {file: …}.",
+    )
+    remove: Annotated[tuple[FieldName, ...], OneOrMany(empty=True)] = Field(
+        (), description="Fields to remove."
+    )
+
+    @model_validator(mode="after")
+    def _may_be_set(self) -> Self:
+        check_names(self.set, RESERVED)
+        check_names(dict.fromkeys(self.remove), frozenset({"host"}) | _FRAMING)
+        return self
+
+
+class ResponseHeaderSettings(Section):
+    """Fields to set on or remove from responses."""
+
+    set: Mapping[FieldName, Text] = Field({}, description="Field names and literal values.")
+    remove: Annotated[tuple[FieldName, ...], OneOrMany(empty=True)] = Field(
+        (), description="Fields to remove."
+    )
+
+    @model_validator(mode="after")
+    def _may_be_set(self) -> Self:
+        check_names(self.set, _FRAMING | {"set-cookie"})
+        check_names(dict.fromkeys(self.remove), _FRAMING)
+        return self

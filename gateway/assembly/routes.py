@@ -3,11 +3,12 @@
 from collections.abc import Collection, Mapping
 
 from gateway.assembly.hosts import hosts_of
-from gateway.assembly.upstreams import key_field, removed_fields
-from gateway.authn import GUARDED, Authenticator
+from gateway.assembly.upstreams import removed_fields
+from gateway.authn import Authenticator, guarded_fields, own_fields
 from gateway.authn.foreign import Foreign
 from gateway.authz.access import compile_access
-from gateway.endpoints.protected_resource import TOKEN_KINDS, WELL_KNOWN, ProtectedResource
+from gateway.endpoints.protected_resource import WELL_KNOWN, ProtectedResource
+from gateway.kinds import ISSUED
 from gateway.limits import RateLimiter, RateTable
 from gateway.pipeline.route_plan import RoutePlan, UpstreamPlan
 from gateway.responses import Admission
@@ -25,7 +26,7 @@ def route_plans(
     rates: RateTable,
 ) -> dict[int, RoutePlan]:
     """What is done with the requests of each route, by the route's index."""
-    guarded = tuple(dict.fromkeys((*GUARDED, key_field(settings))))
+    guarded = guarded_fields(settings, authenticators.values())
     resources = _own_resources(settings)
     foreign = _foreign_of(settings, authenticators)
     return {
@@ -47,7 +48,9 @@ def _foreign_of(
             introspects=any(it.introspection is not None for it in settings.bearer),
             lost=lost,
         )
-        for name, lost in removed_fields(settings).items()
+        for name, lost in removed_fields(
+            settings, own_fields(settings, authenticators.values())
+        ).items()
     }
 
 
@@ -124,12 +127,12 @@ def protected_resource(
 
 def metadata_path(accepted: Collection[str]) -> str | None:
     """Where the document is that says who issues the tokens `accepted`; None where none is."""
-    return None if TOKEN_KINDS.isdisjoint(accepted) else WELL_KNOWN
+    return None if ISSUED.isdisjoint(accepted) else WELL_KNOWN
 
 
 def _takes_tokens(plan: RoutePlan) -> bool:
     asks = plan.access.word not in ("public", "sign_in") and plan.access.looks_at_credentials
-    return asks and not TOKEN_KINDS.isdisjoint(plan.admission.credentials)
+    return asks and not ISSUED.isdisjoint(plan.admission.credentials)
 
 
 def _is_at(route: Route, host: str, path: str) -> bool:

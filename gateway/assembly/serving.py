@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -10,8 +10,15 @@ from gateway.assembly.apps import apps_of, authorization_server
 from gateway.assembly.hosts import hosts_of
 from gateway.assembly.lasting import Lasting
 from gateway.assembly.routes import metadata_path, protected_resource, route_plans
-from gateway.assembly.upstreams import key_field, upstream_plans, upstreams_of
-from gateway.authn import AUTHENTICATORS, GUARDED, Authenticator, Parts, authenticate_all
+from gateway.assembly.upstreams import upstream_plans, upstreams_of
+from gateway.authn import (
+    AUTHENTICATORS,
+    Authenticator,
+    Parts,
+    authenticate_all,
+    guarded_fields,
+    own_fields,
+)
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.authn.session import SessionAuthenticator, authenticator_of
 from gateway.credentials.apps import Apps
@@ -70,8 +77,6 @@ def pipeline_of(
     `judge` puts another in the place of each authenticator of a request's credentials.
     """
     settings = config.settings
-    rules, own_names = _cookie_rules(settings), _own_cookies(settings)
-    app_cookies = AppCookies(rules, config.sealer, own_names)
     apps = _apps(config, lasting)
     parts = Parts(
         settings,
@@ -85,10 +90,16 @@ def pipeline_of(
     # Cookies are taken from browsers even where no session is.
     found = built.get("session")
     browser = found if isinstance(found, SessionAuthenticator) else authenticator_of(parts)
-
+    rules, own_names = _cookie_rules(settings), _own_cookies(settings, built.values())
+    app_cookies = AppCookies(rules, config.sealer, own_names)
     upstreams = upstreams_of(settings, own_names)
     to = upstream_plans(
-        settings, upstreams, app_cookies.own.names, lasting.signer.sign, app_cookies.owners
+        settings,
+        upstreams,
+        app_cookies.own.names,
+        lasting.signer.sign,
+        app_cookies.owners,
+        own_fields(settings, built.values()),
     )
     table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
     plans = route_plans(settings, table, to, authenticators, lasting.rates)
@@ -109,9 +120,10 @@ def _cookie_rules(settings: Settings) -> CookieRules:
     )
 
 
-def _own_cookies(settings: Settings) -> tuple[bytes, ...]:
+def _own_cookies(settings: Settings, kinds: Iterable[Authenticator]) -> tuple[bytes, ...]:
     name = settings.sessions.cookie.name
-    return name.encode(), f"__Host-{name}".encode()
+    carrying = (cookie for kind in kinds for cookie in kind.cookies)
+    return tuple(it.encode() for it in dict.fromkeys((name, f"__Host-{name}", *carrying)))
 
 
 def _apps(config: Configuration, lasting: Lasting) -> Apps | None:
@@ -148,7 +160,7 @@ def _deps(
         identify=partial(
             authenticate_all,
             authenticators=tuple(authenticators.values()),
-            guarded=(*GUARDED, key_field(settings)),
+            guarded=guarded_fields(settings, authenticators.values()),
         ),
         admission=Admission(
             frozenset(authenticators), resource_metadata=metadata_path(authenticators)

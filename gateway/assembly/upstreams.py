@@ -1,10 +1,11 @@
 """The upstreams: how each is reached, and what is done with requests on the way there."""
 
 import ssl
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from urllib.parse import urlsplit
 from uuid import uuid4
 
+from gateway.authn.api_key import key_field
 from gateway.forward.response import ResponseRules
 from gateway.forward.upstream import Address, Timeouts, Upstream, tls_context
 from gateway.mutate.cookies import OwnNames
@@ -14,7 +15,7 @@ from gateway.mutate.owners import CookieOwners
 from gateway.mutate.templates import PRESETS, Template, compile_template, literal
 from gateway.pipeline.route_plan import UpstreamPlan
 from gateway.settings.headers import fold_name
-from gateway.settings.schema import ApiKeySettings, Settings, UpstreamSettings
+from gateway.settings.schema import Settings, UpstreamSettings
 
 
 def upstreams_of(settings: Settings, own_cookies: Iterable[bytes]) -> dict[str, Upstream]:
@@ -73,11 +74,12 @@ def upstream_plans(
     own_cookies: OwnNames,
     sign: Sign,
     owners: CookieOwners,
+    own_fields: Collection[bytes],
 ) -> dict[str, UpstreamPlan]:
     """What is done with requests on the way to each upstream, by its name."""
     return {
         name: _upstream_plan(settings, name, upstreams[name], removed, own_cookies, sign, owners)
-        for name, removed in removed_fields(settings).items()
+        for name, removed in removed_fields(settings, own_fields).items()
     }
 
 
@@ -157,15 +159,14 @@ def identity_mapping(settings: UpstreamSettings) -> Mapping[str, str]:
     return PRESETS[headers] if isinstance(headers, str) else headers
 
 
-def key_field(settings: Settings) -> bytes:
-    """The field, in lower case, that carries an API key; whether or not any is taken."""
-    header = ApiKeySettings().header if settings.api_keys is None else settings.api_keys.header
-    return header.lower().encode()
+def removed_fields(
+    settings: Settings, own_fields: Collection[bytes]
+) -> dict[str, frozenset[bytes]]:
+    """The field names, by the upstream's name, that no client may send to it.
 
-
-def removed_fields(settings: Settings) -> dict[str, frozenset[bytes]]:
-    """The field names, by the upstream's name, that no client may send to it."""
-    configured = _configured_names(settings)
+    `own_fields` carry credentials of the gateway's and nothing else.
+    """
+    configured = _configured_names(settings).union(own_fields)
     return {
         name: configured | {field.encode() for field in of.request_headers.remove}
         for name, of in settings.upstreams.items()

@@ -6,20 +6,21 @@ import binascii
 from gateway.authn.authenticator import (
     NOT_PRESENTED,
     Authenticated,
+    Authenticator,
     Outcome,
     Rejected,
 )
 from gateway.authn.combine import combine
 from gateway.authn.parts import Parts
 from gateway.authn.unrecognised import AUTHORIZATION
-from gateway.credentials.key_format import ApiKey, parse_key
+from gateway.credentials.key_format import ApiKey, new_key, parse_key
 from gateway.credentials.keys import ApiKeys
 from gateway.credentials.shape import PREFIX
 from gateway.credentials.token_format import PREFIXES
 from gateway.message.fields import Fields, fold
 from gateway.message.request import Request
 from gateway.model import Identity
-from gateway.settings.schema import ApiKeySettings
+from gateway.settings.schema import ApiKeySettings, Settings
 
 _KIND = "api_key"
 _PREFIX = PREFIX.encode()
@@ -61,11 +62,6 @@ class ApiKeyAuthenticator:
             for it in settings.static
         }
         self.fields = frozenset({fold(self._header)})
-
-    @property
-    def guarded(self) -> bytes:
-        """The field, in lower case, in which nothing but a key may stand."""
-        return self._header
 
     def recognises(self, field: bytes, value: bytes) -> bool:
         """Whether there is a ``gp_`` where a key would be."""
@@ -174,9 +170,20 @@ def _in_authorization(value: bytes) -> bytes | None:
     return credential if credential.startswith(_PREFIX) else None
 
 
-def build(parts: Parts) -> ApiKeyAuthenticator | None:
+def build(parts: Parts) -> Authenticator | None:
     """The authenticator of this configuration's keys; None where it takes none."""
     settings, keys = parts.settings.api_keys, parts.keys
     if settings is None or keys is None:
         return None
     return ApiKeyAuthenticator(keys, settings, parts.settings.public_url[0])
+
+
+def example(settings: Settings) -> str:
+    """The field line of a key that was never given."""
+    return f"{key_field(settings).decode()}: {new_key(bytes)}"
+
+
+def key_field(settings: Settings) -> bytes:
+    """The field, in lower case, that carries an API key; whether or not any is taken."""
+    header = ApiKeySettings().header if settings.api_keys is None else settings.api_keys.header
+    return header.lower().encode()

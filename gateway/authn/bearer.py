@@ -1,7 +1,9 @@
 """Access tokens that other parties issue, in ``Authorization: Bearer`` (RFC 6750, section 2.1)."""
 
+import json
 import re
 import time
+from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
@@ -10,7 +12,13 @@ from typing import Protocol
 
 from cachetools import TTLCache
 
-from gateway.authn.authenticator import NOT_PRESENTED, Authenticated, Outcome, Rejected
+from gateway.authn.authenticator import (
+    NOT_PRESENTED,
+    Authenticated,
+    Authenticator,
+    Outcome,
+    Rejected,
+)
 from gateway.authn.parts import Parts
 from gateway.authn.unrecognised import AUTHORIZATION
 from gateway.credentials.shape import PREFIX
@@ -28,6 +36,7 @@ from gateway.oidc.bearer_issuer import (
     stated_issuer,
 )
 from gateway.oidc.tokens import BadTokenError
+from gateway.settings.schema import Settings
 
 _KIND = "bearer"
 # RFC 9110, section 11.2: any case, one space or more; RFC 6750, section 2.1: b64token.
@@ -220,6 +229,14 @@ class BearerAuthenticator:
         return token if self._introspecting else None
 
 
-def build(parts: Parts) -> BearerAuthenticator | None:
+def build(parts: Parts) -> Authenticator | None:
     """The authenticator of the configured issuers; None where none is configured."""
     return parts.bearer
+
+
+def example(settings: Settings) -> str:
+    """The field line of a token of the first issuer, with a signature that nobody made."""
+    issuer = next((it.issuer for it in settings.bearer), "")
+    parts = ({"alg": "ES256", "typ": "at+jwt"}, {"iss": issuer})
+    encoded = (urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
+    return f"Authorization: Bearer {'.'.join([*(part.decode() for part in encoded), 'AA'])}"

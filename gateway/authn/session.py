@@ -7,6 +7,7 @@ from gateway.authn.authenticator import (
     NOT_PRESENTED,
     SESSION_EXPIRED,
     Authenticated,
+    Authenticator,
     Outcome,
     Rejected,
 )
@@ -14,6 +15,8 @@ from gateway.authn.parts import Parts
 from gateway.message.request import Request
 from gateway.sessions.manager import SessionManager
 from gateway.sessions.session import Session
+from gateway.sessions.ticket import COOKIE_CHARS
+from gateway.settings.schema import Settings
 
 # A sibling host can plant cookies of our name beside the real one (RFC 6265, section 8.6), and
 # none of them may lock a user out; nobody has this many without meaning harm.
@@ -126,7 +129,7 @@ def _judge(found: list[Session | None]) -> Outcome:
     return Authenticated(live.popitem()[1].identity)
 
 
-def build(parts: Parts) -> SessionAuthenticator | None:
+def build(parts: Parts) -> Authenticator | None:
     """The authenticator of this configuration's sessions; None where no one can sign in."""
     return authenticator_of(parts) if parts.settings.providers else None
 
@@ -137,3 +140,9 @@ def authenticator_of(parts: Parts) -> SessionAuthenticator:
     return SessionAuthenticator(
         parts.sessions, cookie.name, cookie.domain, parts.settings.public_url
     )
+
+
+def example(settings: Settings) -> str:
+    """The field line of a cookie that was never set, by the names it has on http and on https."""
+    name, value = settings.sessions.cookie.name, "A" * COOKIE_CHARS
+    return f"Cookie: {name}={value}; __Host-{name}={value}"

@@ -4,13 +4,21 @@ import re
 from collections.abc import Collection
 from functools import lru_cache
 
-from gateway.authn.authenticator import NOT_PRESENTED, Authenticated, Outcome, Rejected
+from gateway.authn.authenticator import (
+    NOT_PRESENTED,
+    Authenticated,
+    Authenticator,
+    Outcome,
+    Rejected,
+)
 from gateway.authn.parts import Parts
 from gateway.authn.unrecognised import AUTHORIZATION
 from gateway.credentials.known_token import Known
-from gateway.credentials.token_format import GatewayToken, parse_token
+from gateway.credentials.token_format import GatewayToken, new_token, parse_token
 from gateway.credentials.tokens import TokenFamilies
 from gateway.message.request import Request
+from gateway.sessions.ticket import COOKIE_CHARS
+from gateway.settings.schema import Settings
 
 _KIND = "token"
 # RFC 9110, section 11.2: any case, one space or more.
@@ -109,9 +117,14 @@ def _read(value: bytes) -> GatewayToken | Outcome:
     return token if token.use == "access" else _FOR_RENEWAL
 
 
-def build(parts: Parts) -> TokenAuthenticator | None:
+def build(parts: Parts) -> Authenticator | None:
     """The authenticator of the gateway's tokens; None where the configuration gives none."""
     settings, tokens = parts.settings.tokens, parts.tokens
     if settings is None or tokens is None:
         return None
     return TokenAuthenticator(tokens, settings.clients)
+
+
+def example(_settings: Settings) -> str:
+    """The field line of an access token that was never given."""
+    return f"Authorization: Bearer {new_token('access', 'A' * COOKIE_CHARS, bytes)}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.authz.condition import Condition
 from gateway.authz.conditions import CONDITIONS
 from gateway.authz.facts import MET, Broken, Facts, Met, Result, Unmet, Unreadable
+from gateway.kinds import CAN_STEP_UP
 from gateway.model import Allow, Decision, Deny, SignIn, StepUp
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ _WORDS: dict[str, Decision] = {
 }
 RULES = "rules"
 _Failure = Unmet | Unreadable | Broken
-# An API key proves the same thing whenever it is sent; there is nobody to ask.
-_CAN_STEP_UP = frozenset({"session", "bearer", "token"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +139,7 @@ def weigh(access: Access, facts: Facts, judge: Callable[[Item], Sequence[Result]
         if isinstance(failures[0], Broken):
             return Deny(failures[0].reason, failures[0].detail)
         failed.append(failures)
-    if facts.identity.credential in _CAN_STEP_UP:
+    if facts.identity.credential in CAN_STEP_UP:
         for failures in failed:
             if (step_up := _step_up(failures)) is not None:
                 return step_up

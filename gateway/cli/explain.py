@@ -12,6 +12,7 @@ import click
 
 from gateway.cli.options import config_option
 from gateway.errors import SettingsError
+from gateway.kinds import KINDS
 
 if TYPE_CHECKING:
     from gateway.cli.explanation import Explanation
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--credential",
-    type=click.Choice(["session", "bearer", "api_key", "token", "foreign"]),
+    type=click.Choice([*KINDS, "foreign"]),
     help="The kind of credential; foreign: one that only the app recognises.  [default: session]",
 )
 @click.option("--bad", is_flag=True, help="The credential has expired or is unknown.")

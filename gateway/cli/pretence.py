@@ -1,8 +1,6 @@
 """What `gatepost explain` was told, as the request that a client would send."""
 
-import json
-from base64 import urlsafe_b64encode
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -12,19 +10,14 @@ from click import UsageError
 
 from gateway.accounts.account import facts_of
 from gateway.assembly.dry_run import Asked
-from gateway.assembly.upstreams import key_field
+from gateway.authn import EXAMPLES
 from gateway.authz.claims import pointer_tokens
-from gateway.credentials.key_format import new_key
-from gateway.credentials.token_format import new_token
 from gateway.model import Identity
-from gateway.sessions.ticket import COOKIE_CHARS
 from gateway.settings.scalars import parse_duration
 from gateway.settings.schema import Settings
 
 FOREIGN = "foreign"
-
-# Of the right form, so that it is looked up, and known to nobody.
-_TICKET = "A" * COOKIE_CHARS
+_OF_THE_APP = "Authorization: Foreign of-the-app"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,27 +123,11 @@ def _head(settings: Settings, pretence: Pretence) -> bytes:
             raise UsageError(f"--header: {header!r} is not 'Name: value'")
         lines.append(header)
     if pretence.kind is not None:
-        lines += _credential_lines(settings, pretence.kind)
+        example = EXAMPLES.get(pretence.kind)
+        lines.append(_OF_THE_APP if example is None else example(settings))
     if any("\r" in line or "\n" in line for line in lines):
         raise UsageError("the request line, host and fields cannot contain line breaks")
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("utf-8", "surrogateescape")
-
-
-def _credential_lines(settings: Settings, kind: str) -> Iterator[str]:
-    """A credential of that kind where its clients put it; of nobody's, and of the right form."""
-    match kind:
-        case "session":
-            # By the scheme of the host asked for, one of them is looked at.
-            name = settings.sessions.cookie.name
-            yield f"Cookie: {name}={_TICKET}; __Host-{name}={_TICKET}"
-        case "api_key":
-            yield f"{key_field(settings).decode()}: {new_key(bytes)}"
-        case "token":
-            yield f"Authorization: Bearer {new_token('access', _TICKET, bytes)}"
-        case "bearer":
-            yield f"Authorization: Bearer {_jwt(_issuer(settings))}"
-        case _:
-            yield "Authorization: Foreign of-the-app"
 
 
 def _identity(settings: Settings, pretence: Pretence, kind: str, user: str, at: float) -> Identity:
@@ -202,12 +179,6 @@ def _provider(settings: Settings, kind: str) -> str:
 
 def _issuer(settings: Settings) -> str:
     return next((it.issuer for it in settings.bearer), "")
-
-
-def _jwt(issuer: str) -> str:
-    parts = ({"alg": "ES256", "typ": "at+jwt"}, {"iss": issuer})
-    encoded = (urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)
-    return ".".join([*(part.decode() for part in encoded), "AA"])
 
 
 def _claims(texts: tuple[str, ...]) -> Mapping[str, object]:

@@ -12,8 +12,6 @@ from gateway.endpoints.deps import Handler
 from gateway.message.request import Request
 from gateway.message.response import Response
 
-# The gateway's own tokens, and those of others.
-TOKEN_KINDS = frozenset({"token", "bearer"})
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _BELOW = WELL_KNOWN + "/"
 # Nothing in it is anybody's own, and clients in browsers are of any origin; the field that an MCP

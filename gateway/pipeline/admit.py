@@ -9,6 +9,7 @@ from gateway.authn import Authenticated, Outcome, Rejected
 from gateway.authn.cross_site import is_cross_site
 from gateway.errors import GatewayError, InternalError
 from gateway.forward.outbound import Outbound
+from gateway.kinds import STATED
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.model import ANONYMOUS, Deny, Identity
@@ -166,7 +167,7 @@ class Admitter:
             owned=owned,
             identity=to.identity.lines(identity, request.received_at),
             trace=outbound.trace_lines(request, self._new_trace, trusted=entry.trusted),
-            by_token=identity.credential == "bearer",
+            by_token=identity.credential in STATED,
         )
         return Outbound(
             upstream=to.upstream,

@@ -9,6 +9,7 @@ from gateway.authn import Rejected
 from gateway.authn.cross_site import is_cross_site
 from gateway.authz.access import decide
 from gateway.authz.facts import Facts
+from gateway.kinds import AMBIENT
 from gateway.message.response import FieldList
 from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
 from gateway.mutate.templates import is_sendable
@@ -53,7 +54,7 @@ class Decisions:
         if not is_good_for(identity, plan.route):
             return Deny("key-not-for-route")
         upgrade = entry.framing is not None and bool(entry.framing.upgrade)
-        if identity.credential == "session" and is_cross_site(
+        if identity.credential in AMBIENT and is_cross_site(
             entry.request, self._origins, upgrade=upgrade
         ):
             return Deny("cross-site")

@@ -8,16 +8,14 @@ class Admission:
     """How a route lets a client prove who it is.
 
     Attributes:
-        credentials: What the route accepts: any of ``session``, ``bearer``, ``api_key``,
-            ``token``.
+        credentials: The kinds that the route accepts; see `gateway.kinds`.
         unauthenticated: ``auto`` (navigations are sent to sign in, others refused),
             ``sign_in`` (all are sent to sign in) or ``reject`` (all are refused).
         resource_metadata: URL of the RFC 9728 document that says whose tokens are accepted, or
             its path on the host that is asked.
         resources: Paths that have such a document of their own, the longest first.
         scopes: Those that the route's rules ask for.
-        challenges: The schemes that a 401 names, of ``bearer``, ``basic`` and ``gatepost``; empty
-            for those of `credentials`.
+        challenges: The schemes that a 401 names; empty for those of `credentials`.
     """
 
     credentials: frozenset[str] = frozenset({"session"})

@@ -1,5 +1,6 @@
 """The ``WWW-Authenticate`` fields of a 401 or 403."""
 
+from gateway.kinds import ISSUED, SCHEMES, schemes_of
 from gateway.message.request import Request
 from gateway.message.response import FieldList
 from gateway.pages.reasons import reason_for
@@ -23,20 +24,15 @@ def challenges(
 
 def _schemes(request: Request, accepted: frozenset[str], *, told: bool) -> tuple[str, ...]:
     """The schemes of a 401 where the route names none; `told` where a credential was refused."""
-    takes_keys = "api_key" in accepted
     # A key is taken as a Bearer token too.  Registry clients would take that challenge for the
     # address of a token server, though, so it is named only to a client that sent a key so.
-    by_bearer = takes_keys and told and not _sent_basic(request)
+    wanted = schemes_of(accepted, all_of_them=told and not _sent_basic(request))
     # A browser would open a password dialog over the page; DAV clients send a password only when
     # asked for one (RFC 7617, section 2.1).
-    by_basic = takes_keys and not _opens_a_dialog(request)
-    found = {
-        "bearer": by_bearer or bool(accepted & {"bearer", "token"}),
-        "basic": by_basic,
-        "gatepost": "session" in accepted,
-    }
-    named = tuple(scheme for scheme, wanted in found.items() if wanted)
-    return named or (("bearer",) if takes_keys else ("gatepost",))
+    if _opens_a_dialog(request):
+        wanted -= {"basic"}
+        wanted = wanted or schemes_of(accepted, all_of_them=True) - {"basic"}
+    return tuple(scheme for scheme in SCHEMES if scheme in wanted) or ("gatepost",)
 
 
 def _challenge_of(
@@ -48,8 +44,10 @@ def _challenge_of(
             return challenge("Bearer", realm="gatepost", **error, **where)
         case "basic":
             return challenge("Basic", realm="gatepost", charset="UTF-8")
-        case _:
+        case "gatepost":
             return challenge("Gatepost", sign_in=request.public_url + SIGN_IN_PATH)
+        case _:
+            return challenge(scheme.capitalize(), realm="gatepost")
 
 
 def where_to_go(request: Request, admission: Admission) -> dict[str, str]:
@@ -60,7 +58,7 @@ def where_to_go(request: Request, admission: Admission) -> dict[str, str]:
     found = {}
     if admission.scopes:
         found["scope"] = " ".join(admission.scopes)
-    if admission.resource_metadata is not None and admission.credentials & {"bearer", "token"}:
+    if admission.resource_metadata is not None and admission.credentials & ISSUED:
         found["resource_metadata"] = _resource_metadata(request, admission)
     return found
 

@@ -3,6 +3,7 @@
 from http import HTTPStatus
 from urllib.parse import quote, urlencode
 
+from gateway.kinds import AMBIENT, sent_by
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.message.sent_form import SentForm
@@ -80,10 +81,9 @@ def rejected(
 ) -> Response:
     """401 with a challenge for each way in, or another `status`; never a redirect.
 
-    `presented` is the kind of the credential that was there and bad (``bearer``, ``api_key``,
-    ``token``, ``session``), None where there was none.
+    `presented` is the kind of the credential that was there and bad, None where there was none.
     """
-    error = {} if presented in (None, "session") else token_error(reason)
+    error = {} if presented is None or presented in AMBIENT else token_error(reason)
     accepted = admission.credentials
     where = SIGN_IN_PATH if "session" in accepted else ""
     if status == HTTPStatus.UNAUTHORIZED:
@@ -135,4 +135,4 @@ def _is_sent_to_sign_in(request: Request, admission: Admission) -> bool:
 
 
 def _by_token(identity: Identity) -> bool:
-    return identity.credential in ("bearer", "token", "api_key")
+    return identity.credential in sent_by("bearer")

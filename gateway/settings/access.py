@@ -1,7 +1,7 @@
 """Who may pass a route: `access`, its `allow` and `deny` lists, and their conditions."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -11,6 +11,7 @@ from pydantic import (
     model_validator,
 )
 
+from gateway.kinds import KINDS
 from gateway.message.mailbox import a_labels, read_mailbox
 from gateway.settings.addresses import NetworkText
 from gateway.settings.scalars import (
@@ -26,7 +27,10 @@ from gateway.settings.scalars import (
 from gateway.settings.templates import pointer_problem
 
 AccessWord = Literal["public", "optional", "signed_in", "sign_in", "denied", "gone"]
-Credential = Literal["session", "bearer", "api_key", "token"]
+if TYPE_CHECKING:
+    Credential = str
+else:
+    Credential = Literal[tuple(KINDS)]
 
 
 def _claim_name(text: str) -> str:

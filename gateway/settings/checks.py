@@ -5,21 +5,19 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
+from gateway.kinds import AMBIENT, KINDS, Kind, sent_by
 from gateway.settings.access import AccessRules
 from gateway.settings.bearer import BearerSettings
 from gateway.settings.coverage import shadowed_by
 from gateway.settings.document import Path, Problem
 from gateway.settings.headers import fold_name
 from gateway.settings.providers import ProviderSettings
-from gateway.settings.routes import CHALLENGES, RouteSettings
+from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote, unknown_message
 from gateway.settings.schema import ServerSettings, SessionSettings, Settings
 from gateway.settings.tokens import TokenSettings
 from gateway.settings.upstreams import UpstreamSettings
 from gateway.storage.location import is_networked
-
-# What a credential that a route names needs in the file.
-_SECTIONS = {"api_key": "api_keys", "token": "tokens"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +74,11 @@ class Draft:
             tokens=settings.tokens,
         )
 
+    def takes(self, kind: Kind) -> bool:
+        """Whether there is what credentials of `kind` are judged by; an empty list is nothing."""
+        lists = {"providers": self.providers, "bearer": self.bearer}
+        return bool(lists.get(kind.section, kind.section in self.sections))
+
 
 def check(draft: Draft) -> list[Problem]:
     """Everything wrong across the settings of `draft`."""
@@ -92,8 +95,10 @@ def check(draft: Draft) -> list[Problem]:
 
 
 def _providers(draft: Draft) -> Iterator[Problem]:
-    if not draft.providers and not draft.bearer and "api_keys" not in draft.sections:
-        message = "configure a provider, or bearer or api_keys for machines only"
+    alone = [kind for kind in KINDS.values() if not kind.needs_provider]
+    if not draft.providers and not any(draft.takes(kind) for kind in alone):
+        sections = " or ".join(kind.section for kind in alone)
+        message = f"configure a provider, or {sections} for machines only"
         yield Problem(("providers",), message)
 
 
@@ -195,9 +200,6 @@ def _routes(draft: Draft) -> Iterator[Problem]:
         if route.settings is None:
             continue
         yield from _route_providers(draft, route.settings, path)
-        if "bearer" in route.settings.credentials and not draft.bearer:
-            message = "there is no bearer section, so no issuer's tokens are accepted"
-            yield Problem((*path, "credentials"), message)
         yield from _route_credentials(draft, route.settings, path)
         yield from _route_challenges(draft, route.settings, path)
         hidden_by = shadowed_by(route.settings, earlier)
@@ -221,30 +223,26 @@ def _route_upstream(draft: Draft, route: RouteDraft, path: Path) -> Iterator[Pro
 
 def _route_credentials(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:
     if not draft.providers:
-        for name, word in (("access", route.access), ("unauthenticated", route.unauthenticated)):
-            if word == "sign_in":
+        for name, said in (("access", route.access), ("unauthenticated", route.unauthenticated)):
+            if said == "sign_in":
                 yield Problem((*path, name), "sign_in needs a provider")
-    for number, kind in enumerate(route.credentials):
-        if kind == "session" and not draft.providers:
-            message = "sessions are not accepted: there are no providers"
-            yield Problem((*path, "credentials", number), message)
-        section = _SECTIONS.get(kind)
-        if section is not None and section not in draft.sections:
-            message = f"{kind} is not accepted: there is no {section} section"
+    for number, word in enumerate(route.credentials):
+        if not draft.takes(KINDS[word]):
+            message = f"{word} is not accepted: there is no {KINDS[word].section} section"
             yield Problem((*path, "credentials", number), message)
 
 
 def _route_challenges(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:
     if route.passes_foreign:
         return  # The app may take what the gateway does not.
-    taken: set[str] = set(route.credentials) or {"session", "bearer", *_SECTIONS}
-    taken -= {kind for kind, section in _SECTIONS.items() if section not in draft.sections}
-    if not draft.bearer:
-        taken.discard("bearer")
+    # A 401 must name a scheme, so the browser's may stand even where nobody can sign in.
+    taken = {
+        word for word in route.credentials or KINDS if word in AMBIENT or draft.takes(KINDS[word])
+    }
     for number, scheme in enumerate(route.challenges):
-        if not CHALLENGES[scheme] & taken:
+        if taken.isdisjoint(sent_by(scheme)):
             message = (
-                f"{scheme} is for {_listed(CHALLENGES[scheme])}, which this route does not accept"
+                f"{scheme} is for {_listed(sent_by(scheme))}, which this route does not accept"
             )
             yield Problem((*path, "challenges", number), message)
 

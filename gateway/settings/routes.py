@@ -1,12 +1,12 @@
 """Routes: which requests an entry covers, and what is asked of them."""
 
 import re
-from collections.abc import Mapping
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
+from gateway.kinds import SCHEMES
 from gateway.settings.access import Access, Credential
 from gateway.settings.addresses import HostText, WebUrl
 from gateway.settings.scalars import (
@@ -81,13 +81,10 @@ Day = Annotated[
     date, PlainValidator(_parse_date), WithJsonSchema({"type": "string", "format": "date"})
 ]
 
-# Schemes of `WWW-Authenticate`, and the credentials that are sent by each.
-Challenge = Literal["basic", "bearer", "gatepost"]
-CHALLENGES: Mapping[Challenge, frozenset[Credential]] = {
-    "basic": frozenset({"api_key"}),
-    "bearer": frozenset({"bearer", "token", "api_key"}),
-    "gatepost": frozenset({"session"}),
-}
+if TYPE_CHECKING:
+    Challenge = str
+else:
+    Challenge = Literal[tuple(SCHEMES)]
 
 
 class RateLimitSettings(Section):

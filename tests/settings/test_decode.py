@@ -101,8 +101,7 @@ ADDED = [
     ),
     (
         "routes: [{name: a, prefix: /, access: signed_in, credentials: bearer}]",
-        "4:63: routes[0].credentials: there is no bearer section, so no issuer's tokens are "
-        "accepted",
+        "4:63: routes[0].credentials: bearer is not accepted: there is no bearer section",
     ),
     ("tokens: {}", '4:1: tokens: "clients" is missing'),
     ("tokens: {clients: {}}", "4:1: tokens: clients needs at least one entry"),

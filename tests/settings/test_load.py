@@ -617,7 +617,7 @@ def test_machines_need_no_provider(ways):
             "unauthenticated: sign_in, credentials: [api_key, session]}]",
             [
                 "routes[0].unauthenticated: sign_in needs a provider",
-                "routes[0].credentials[1]: sessions are not accepted: there are no providers",
+                "routes[0].credentials[1]: session is not accepted: there is no providers section",
             ],
         ),
     ],

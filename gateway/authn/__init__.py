@@ -9,9 +9,10 @@ from gateway.authn.authenticator import (
     Authenticator,
     NotPresented,
     Outcome,
+    Pending,
     Rejected,
 )
-from gateway.authn.combine import GUARDED, authenticate_all, recall_all
+from gateway.authn.combine import GUARDED, authenticate_all, judge_all
 from gateway.authn.parts import Parts
 from gateway.authn.unrecognised import API_KEY, AUTHORIZATION
 from gateway.kinds import KINDS
@@ -54,9 +55,10 @@ __all__ = [
     "NotPresented",
     "Outcome",
     "Parts",
+    "Pending",
     "Rejected",
     "authenticate_all",
     "guarded_fields",
+    "judge_all",
     "own_fields",
-    "recall_all",
 ]

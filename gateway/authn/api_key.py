@@ -2,17 +2,21 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
+from functools import partial
 
 from gateway.authn.authenticator import (
     NOT_PRESENTED,
     Authenticated,
     Authenticator,
     Outcome,
+    Pending,
     Rejected,
 )
-from gateway.authn.combine import combine
+from gateway.authn.combine import combine, settle
 from gateway.authn.parts import Parts
 from gateway.authn.unrecognised import AUTHORIZATION
+from gateway.credentials.key_cache import CachedKey
 from gateway.credentials.key_format import ApiKey, new_key, parse_key
 from gateway.credentials.keys import ApiKeys
 from gateway.credentials.shape import PREFIX
@@ -69,51 +73,40 @@ class ApiKeyAuthenticator:
             return value.startswith(_PREFIX)
         return field == AUTHORIZATION and _in_authorization(value) is not None
 
-    def recall(self, request: Request) -> Outcome | None:
-        """See Authenticator.recall; None unless every key is known here."""
+    def judge(self, request: Request) -> Outcome | Pending:
+        """See Authenticator.judge."""
         found = self._presented(request.fields)
         if not found:
             return NOT_PRESENTED
         if isinstance(found, Rejected):
             return found
         if len(found) == 1:
-            outcome = self._recall_one(found[0], request.received_at)
-            return self._held_back(found[0], request) if outcome is None else outcome
-        outcomes = [self._recall_one(key, request.received_at) for key in found]
-        known = [outcome for outcome in outcomes if outcome is not None]
-        return combine(known) if len(known) == len(outcomes) else None
+            return self._judge(found[0], request)
+        outcomes = [self._judge(key, request) for key in found]
+        known = [outcome for outcome in outcomes if not isinstance(outcome, Pending)]
+        if len(known) == len(outcomes):
+            return combine(known)
+        return Pending(partial(_ask_several, outcomes))
 
-    async def authenticate(self, request: Request) -> Outcome:
-        """See Authenticator.authenticate."""
-        found = self._presented(request.fields)
-        if isinstance(found, Rejected):
-            return found
-        return combine([await self._judge(key, request) for key in found])
-
-    def _recall_one(self, key: ApiKey, now: float) -> Outcome | None:
+    def _judge(self, key: ApiKey, request: Request) -> Outcome | Pending:
+        now = request.received_at
         identity = self._static.get(key.digest)
         if identity is None:
             entry = self._keys.recall(key, now)
-            if entry is None:
-                return None
+            if not isinstance(entry, CachedKey):
+                return self._look_up(key, request, is_unknown=entry is None)
             identity = entry.identity
         return _EXPIRED if _is_over(identity, now) else Authenticated(identity)
 
-    def _held_back(self, key: ApiKey, request: Request) -> Outcome | None:
-        """That an unknown key is not looked at now; in a flood each costs no more than this."""
-        if self._keys.remembers(key) or not self._keys.wrong.wait_s(
-            request.client, request.received_at
-        ):
-            return None
-        return _THROTTLED
+    def _look_up(self, key: ApiKey, request: Request, *, is_unknown: bool) -> Outcome | Pending:
+        # In a flood each unknown one costs no more than this.
+        if is_unknown and self._keys.wrong.wait_s(request.client, request.received_at):
+            return _THROTTLED
+        return Pending(partial(self._ask, key, request, counts=is_unknown))
 
-    async def _judge(self, key: ApiKey, request: Request) -> Outcome:
+    async def _ask(self, key: ApiKey, request: Request, *, counts: bool) -> Outcome:
         now = request.received_at
-        recalled = self._recall_one(key, now)
-        if recalled is not None:
-            return recalled
         # Counted before the store is asked: many may be on their way at once.
-        counts = not self._keys.remembers(key)
         if counts and self._keys.wrong.take(request.client, now):
             return _THROTTLED
         with self._keys.wrong.weigh(request.client, counts=counts) as turn:
@@ -139,6 +132,10 @@ class ApiKeyAuthenticator:
         keys = [_parse(text) for text in texts]
         known = [key for key in keys if key is not None]
         return tuple(dict.fromkeys(known)) if len(known) == len(keys) else _MALFORMED
+
+
+async def _ask_several(outcomes: Sequence[Outcome | Pending]) -> Outcome:
+    return combine([await settle(outcome) for outcome in outcomes])
 
 
 def _is_over(identity: Identity, now: float) -> bool:

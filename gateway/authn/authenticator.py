@@ -1,5 +1,6 @@
-"""What an authenticator is, and the three ways it can answer."""
+"""What an authenticator is, the three ways it can answer, and that it must ask first."""
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -54,6 +55,19 @@ Outcome = Authenticated | NotPresented | Rejected
 NOT_PRESENTED = NotPresented()
 
 
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Memory cannot tell: a store or an issuer must be asked.
+
+    Attributes:
+        ask: Finishes the judgement from where memory left it; call it once.  Raises
+            StoreUnavailableError where the store could not answer, and ProviderUnavailableError
+            where the issuer's keys or its introspection could not be had.
+    """
+
+    ask: Callable[[], Awaitable[Outcome]]
+
+
 class Authenticator(Protocol):
     """Proves one kind of credential.
 
@@ -80,17 +94,9 @@ class Authenticator(Protocol):
         and one that none recognises is not the gateway's.
         """
 
-    def recall(self, request: Request) -> Outcome | None:
-        """Judge the credential by what is in memory; None when that needs `authenticate`.
+    def judge(self, request: Request) -> Outcome | Pending:
+        """Judge the credential by what is in memory, or tell how to go on where that is not enough.
 
         `NotPresented` follows from the request's fields and public URL alone: it is remembered
         with the fields.
-        """
-
-    async def authenticate(self, request: Request) -> Outcome:
-        """Judge the credential in `request`.
-
-        Raises:
-            StoreUnavailableError: The store could not answer.
-            ProviderUnavailableError: The issuer's keys or its introspection could not be had.
         """

@@ -7,6 +7,7 @@ from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
 from typing import Protocol
 
@@ -17,6 +18,7 @@ from gateway.authn.authenticator import (
     Authenticated,
     Authenticator,
     Outcome,
+    Pending,
     Rejected,
 )
 from gateway.authn.parts import Parts
@@ -117,36 +119,36 @@ class BearerAuthenticator:
             return False
         return self._digest(value) in self._remembered or self._token(value) is not None
 
-    def recall(self, request: Request) -> Outcome | None:
-        """See Authenticator.recall; None for a token that is not remembered as good."""
+    def judge(self, request: Request) -> Outcome | Pending:
+        """See Authenticator.judge.
+
+        Asking raises UserTakenError where the token's user belongs to another account, and
+        UserMissingError where the token does not say who the user is.
+        """
         values = request.fields.all(AUTHORIZATION)
         if not values:
             return NOT_PRESENTED
         if len(values) > 1:
             return Rejected("repeated-credential", "several tokens", status=400, kind=_KIND)
         value = values[0]
-        known = self._remembered.get(self._digest(value))
+        digest = self._digest(value)
+        known = self._remembered.get(digest)
         if known is not None and request.received_at < known[0]:
             return known[1]
-        if self._token(value) is None:
+        token = self._token(value)
+        if token is None:
             return NOT_PRESENTED
         # In a flood each unknown one costs no more than this.
-        return _THROTTLED if self._wrong.wait_s(request.client, request.received_at) else None
+        if self._wrong.wait_s(request.client, request.received_at):
+            return _THROTTLED
+        return Pending(partial(self._ask, token, digest, request))
 
-    async def authenticate(self, request: Request) -> Outcome:
-        """See Authenticator.authenticate.
-
-        Raises:
-            UserTakenError: The token's user belongs to another account.
-            UserMissingError: The token does not say who the user is.
-        """
-        outcome = self.recall(request)
-        if outcome is not None:
-            return outcome
-        value, now = request.fields.all(AUTHORIZATION)[0], request.received_at
-        token = self._token(value)
-        if token is None:  # pragma: no cover - recall has seen to it
-            return NOT_PRESENTED
+    async def _ask(self, token: str, digest: bytes, request: Request) -> Outcome:
+        now = request.received_at
+        # A page's first requests come at once, and one of them may have proven it for all.
+        known = self._remembered.get(digest)
+        if known is not None and now < known[0]:
+            return known[1]
         # Counted before any work is done: many may be on their way at once.
         if self._wrong.take(request.client, now):
             return _THROTTLED
@@ -162,7 +164,7 @@ class BearerAuthenticator:
         doubts = self._doubts
         authenticated = Authenticated(await self._claimed(proven))
         if now < proven.until and doubts == self._doubts:
-            self._remember(self._digest(value), proven.until, authenticated)
+            self._remember(digest, proven.until, authenticated)
         return authenticated
 
     async def _prove(self, token: str) -> Proven:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from gateway.authn.authenticator import (
     NOT_PRESENTED,
@@ -9,6 +10,7 @@ from gateway.authn.authenticator import (
     Authenticator,
     NotPresented,
     Outcome,
+    Pending,
     Rejected,
 )
 from gateway.authn.unrecognised import API_KEY, AUTHORIZATION, refuse_unrecognised
@@ -19,12 +21,12 @@ from gateway.model import Identity
 GUARDED = (AUTHORIZATION, API_KEY)
 
 
-def recall_all(
+def judge_all(
     request: Request,
     authenticators: Sequence[Authenticator],
     guarded: Collection[bytes] = GUARDED,
-) -> Outcome | None:
-    """What the credentials in `request` prove, by what is in memory; None: ask the store.
+) -> Outcome | Pending:
+    """What the credentials in `request` prove by what is in memory, or how to go on.
 
     Args:
         request: The request.
@@ -39,14 +41,12 @@ def recall_all(
     asked = _not_absent(request, authenticators)
     presented: list[Authenticator] = []
     for index, authenticator in enumerate(asked):
-        outcome = authenticator.recall(request)
-        if outcome is None:
-            return None
+        outcome = authenticator.judge(request)
         if isinstance(outcome, NotPresented):
             continue
+        if isinstance(outcome, Pending) or not isinstance(found, NotPresented):
+            return _judge_rest(request, asked[index + 1 :], [found], outcome)
         presented.append(authenticator)
-        if not isinstance(found, NotPresented):
-            return _recall_several(request, asked, (found, outcome), index + 1)
         found = outcome
     if len(presented) < len(asked):
         kept = authenticators, request.public_url, presented
@@ -72,20 +72,35 @@ def _not_absent(
     return authenticators
 
 
-def _recall_several(
+def _judge_rest(
     request: Request,
-    authenticators: Sequence[Authenticator],
-    known: tuple[Outcome, ...],
-    start: int,
-) -> Outcome | None:
-    """What `known` outcomes prove together with those of the authenticators from `start` on."""
-    outcomes = list(known)
-    for authenticator in authenticators[start:]:
-        outcome = authenticator.recall(request)
-        if outcome is None:
-            return None
-        outcomes.append(outcome)
-    return combine(outcomes)
+    rest: Sequence[Authenticator],
+    known: list[Outcome],
+    outcome: Outcome | Pending,
+) -> Outcome | Pending:
+    """What `known` outcomes prove together with `outcome` and those of `rest`."""
+    for index, authenticator in enumerate(rest):
+        if isinstance(outcome, Pending):
+            return Pending(partial(_ask_rest, request, rest[index:], known, outcome))
+        known.append(outcome)
+        outcome = authenticator.judge(request)
+    if isinstance(outcome, Pending):
+        return Pending(partial(_ask_rest, request, (), known, outcome))
+    return combine((*known, outcome))
+
+
+async def _ask_rest(
+    request: Request, rest: Sequence[Authenticator], known: list[Outcome], pending: Pending
+) -> Outcome:
+    known.append(await pending.ask())
+    for authenticator in rest:
+        known.append(await settle(authenticator.judge(request)))
+    return combine(known)
+
+
+async def settle(outcome: Outcome | Pending) -> Outcome:
+    """The outcome, once the store or issuer that must be asked has answered; raises as `ask`."""
+    return await outcome.ask() if isinstance(outcome, Pending) else outcome
 
 
 async def authenticate_all(
@@ -93,16 +108,13 @@ async def authenticate_all(
     authenticators: Sequence[Authenticator],
     guarded: Collection[bytes] = GUARDED,
 ) -> Outcome:
-    """What the credentials in `request` prove; as `recall_all`, but asks whom it must.
+    """What the credentials in `request` prove; as `judge_all`, and asks whom it must.
 
     Raises:
         StoreUnavailableError: The store could not answer; nothing is known of the credentials.
         ProviderUnavailableError: An issuer could not answer.
     """
-    refused = refuse_unrecognised(request, authenticators, guarded)
-    if refused is not None:
-        return refused
-    return combine([await authenticator.authenticate(request) for authenticator in authenticators])
+    return await settle(judge_all(request, authenticators, guarded))
 
 
 def combine(outcomes: Iterable[Outcome]) -> Outcome:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from gateway.authn.authenticator import Authenticator, Outcome
+from gateway.authn.authenticator import Authenticator, Outcome, Pending
 from gateway.message.request import Request
 
 
@@ -21,12 +21,9 @@ class PretendedAuthenticator:
         """See Authenticator.recognises."""
         return self._real.recognises(field, value)
 
-    def recall(self, request: Request) -> Outcome | None:
-        """See Authenticator.recall; what the store or an issuer would be asked is pretended."""
-        outcome = self._real.recall(request)
-        return self._worth.get(self.credential) if outcome is None else outcome
-
-    async def authenticate(self, request: Request) -> Outcome:
-        """See Authenticator.authenticate."""
-        outcome = self.recall(request)
-        return await self._real.authenticate(request) if outcome is None else outcome
+    def judge(self, request: Request) -> Outcome | Pending:
+        """See Authenticator.judge; what the store or an issuer would be asked is pretended."""
+        outcome = self._real.judge(request)
+        if isinstance(outcome, Pending):
+            return self._worth.get(self.credential, outcome)
+        return outcome

@@ -1,6 +1,7 @@
 """The session cookie of a signed-in browser."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from functools import partial
 from urllib.parse import urlsplit
 
 from gateway.authn.authenticator import (
@@ -9,6 +10,7 @@ from gateway.authn.authenticator import (
     Authenticated,
     Authenticator,
     Outcome,
+    Pending,
     Rejected,
 )
 from gateway.authn.parts import Parts
@@ -57,8 +59,8 @@ class SessionAuthenticator:
         """No field carries a session; its cookie is the browser's doing, not the caller's."""
         return False
 
-    def recall(self, request: Request) -> Outcome | None:
-        """See Authenticator.recall; None unless every session cookie is known here."""
+    def judge(self, request: Request) -> Outcome | Pending:
+        """See Authenticator.judge."""
         values = self.presented(request)
         if not values:
             return NOT_PRESENTED
@@ -66,27 +68,27 @@ class SessionAuthenticator:
             return _TOO_MANY
         if len(values) == 1:
             session = self._sessions.recall(values[0], request.received_at)
-            return None if session is None else Authenticated(session.identity)
+            if session is not None:
+                return Authenticated(session.identity)
+            return Pending(partial(self._ask, values, [None], request.received_at))
         found = [self._sessions.recall(value, request.received_at) for value in values]
-        return None if None in found else _judge(found)
+        if None in found:
+            return Pending(partial(self._ask, values, found, request.received_at))
+        return _judge(found)
 
-    async def authenticate(self, request: Request) -> Outcome:
-        """See Authenticator.authenticate."""
-        values = self.presented(request)
-        if not values:
-            return NOT_PRESENTED
-        if len(values) > MAX_VALUES:
-            return _TOO_MANY
-        now = request.received_at
+    async def _ask(
+        self, values: Sequence[str], found: Sequence[Session | None], now: float
+    ) -> Outcome:
+        """Load the sessions that were not found in memory."""
         return _judge(
             [
-                self._sessions.recall(value, now) or await self._sessions.load(value, now)
-                for value in values
+                await self._sessions.load(value, now) if session is None else session
+                for value, session in zip(values, found, strict=True)
             ]
         )
 
     def peek(self, request: Request) -> Outcome | None:
-        """As `recall`, without counting as a use of the session."""
+        """As `judge` by memory alone, without counting as a use of the session."""
         values = self.presented(request)
         if not values:
             return NOT_PRESENTED
@@ -96,7 +98,7 @@ class SessionAuthenticator:
         return None if None in found else _judge(found)
 
     async def look_up(self, request: Request) -> Outcome:
-        """As `authenticate`, without counting as a use of the session."""
+        """As `judge` by the store, without counting as a use of the session."""
         values = self.presented(request)
         if not values:
             return NOT_PRESENTED

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Collection
-from functools import lru_cache
+from functools import lru_cache, partial
 
 from gateway.authn.authenticator import (
     NOT_PRESENTED,
     Authenticated,
     Authenticator,
     Outcome,
+    Pending,
     Rejected,
 )
 from gateway.authn.parts import Parts
@@ -52,32 +53,25 @@ class TokenAuthenticator:
         """Whether there is a ``gp_at_`` or ``gp_rt_`` where a token would be."""
         return field == AUTHORIZATION and _token_in(value) is not NOT_PRESENTED
 
-    def recall(self, request: Request) -> Outcome | None:
-        """See Authenticator.recall; None for a token that is not remembered as good."""
+    def judge(self, request: Request) -> Outcome | Pending:
+        """See Authenticator.judge."""
         token = _presented(request)
         if not isinstance(token, GatewayToken):
             return token
         known, now = self._tokens.recall(token, request.received_at), request.received_at
         if known is not None:
             return self._judge(known, now)
+        counts = not self._tokens.remembers(token)
         # In a flood each unknown one costs no more than this.
-        is_over = not self._tokens.remembers(token) and self._tokens.wrong.wait_s(
-            request.client, now
-        )
-        return _THROTTLED if is_over else None
-
-    async def authenticate(self, request: Request) -> Outcome:
-        """See Authenticator.authenticate."""
-        token, now = _presented(request), request.received_at
-        if not isinstance(token, GatewayToken):
-            return token
-        known = self._tokens.recall(token, now)
-        if known is not None:
-            return self._judge(known, now)
+        if counts and self._tokens.wrong.wait_s(request.client, now):
+            return _THROTTLED
         if self._tokens.is_dead(token):
             return _UNKNOWN
+        return Pending(partial(self._ask, token, request, counts=counts))
+
+    async def _ask(self, token: GatewayToken, request: Request, *, counts: bool) -> Outcome:
+        now = request.received_at
         # Counted before the store is asked: many may be on their way at once.
-        counts = not self._tokens.remembers(token)
         if counts and self._tokens.wrong.take(request.client, now):
             return _THROTTLED
         with self._tokens.wrong.weigh(request.client, counts=counts) as turn:

@@ -34,6 +34,13 @@ class CachedKey:
         return written_at is None or abs(self.used_at - written_at) >= TOUCH_S
 
 
+class Stale:
+    """The worker has seen that the key is right, too long ago for it to be good unasked."""
+
+
+STALE = Stale()
+
+
 class KeyCache(WorkerCache[CachedKey]):
     """Keys by their digest.
 

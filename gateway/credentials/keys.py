@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 from gateway.accounts.manager import Accounts
 from gateway.accounts.owner import fold_user
-from gateway.credentials.key_cache import CachedKey, KeyCache
+from gateway.credentials.key_cache import STALE, CachedKey, KeyCache, Stale
 from gateway.credentials.key_format import ApiKey, is_key_id, new_key, parse_key
 from gateway.credentials.key_record import (
     EVERY_KEY,
@@ -71,14 +71,14 @@ class ApiKeys:
 
     # Use.
 
-    def recall(self, key: ApiKey, now: float) -> CachedKey | None:
-        """The key as this worker remembers it, used at `now`; None: ask `load`."""
+    def recall(self, key: ApiKey, now: float) -> CachedKey | Stale | None:
+        """The key as this worker remembers it, used at `now`; where it does not, ask `load`."""
         entry = self._cache.get(key.digest)
         if entry is None:
             return None
         unchecked_s = abs(now - entry.checked_at)
         if unchecked_s >= MAX_UNCHECKED_S:
-            return None
+            return STALE
         entry.used_at = now
         if not entry.due and (unchecked_s >= CHECK_S or entry.is_unwritten()):
             self._upkeep.task.call(entry)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 
-from gateway.authn import Authenticated, Outcome, Rejected, authenticate_all, recall_all
+from gateway.authn import Authenticated, Outcome, Pending, Rejected, judge_all
 from gateway.authn.unrecognised import AUTHORIZATION
 from gateway.authz.facts import Facts
 from gateway.authz.foreign import decide_foreign
@@ -26,14 +26,13 @@ class ForeignCredentials:
 
     def begin(self, entry: Entry, plan: RoutePlan, own: Request) -> Verdict | Awaitable[Verdict]:
         """Judge `own`, the part of the request that is for the gateway; see `own_part`."""
-        outcome = recall_all(own, plan.authenticators, plan.guarded)
-        if outcome is None:
-            return self._ask(entry, plan, own)
+        outcome = judge_all(own, plan.authenticators, plan.guarded)
+        if isinstance(outcome, Pending):
+            return self._ask(entry, plan, own, outcome)
         return self._judge(entry, plan, own, outcome)
 
-    async def _ask(self, entry: Entry, plan: RoutePlan, own: Request) -> Verdict:
-        outcome = await authenticate_all(own, plan.authenticators, plan.guarded)
-        verdict = self._judge(entry, plan, own, outcome)
+    async def _ask(self, entry: Entry, plan: RoutePlan, own: Request, pending: Pending) -> Verdict:
+        verdict = self._judge(entry, plan, own, await pending.ask())
         return verdict if isinstance(verdict, VERDICTS) else await verdict
 
     def _judge(

@@ -15,9 +15,9 @@ from gateway.authn import (
     Authenticated,
     NotPresented,
     Outcome,
+    Pending,
     Rejected,
-    authenticate_all,
-    recall_all,
+    judge_all,
 )
 from gateway.authz.access import decide
 from gateway.authz.facts import Facts
@@ -159,9 +159,9 @@ class Pipeline:
         if self._passes_preflight(plan, request):
             entry.decide("allow", "preflight")
             return self._admitter.admit_anonymous(entry, plan)
-        outcome = recall_all(request, plan.authenticators, plan.guarded)
-        if outcome is None:
-            return self._ask(entry, plan)
+        outcome = judge_all(request, plan.authenticators, plan.guarded)
+        if isinstance(outcome, Pending):
+            return self._ask(entry, plan, outcome)
         return self._judge(entry, plan, outcome)
 
     def _begin_deprecated(
@@ -235,10 +235,9 @@ class Pipeline:
     def _passes_preflight(self, plan: RoutePlan, request: Request) -> bool:
         return plan.route.preflight == "pass" and is_preflight(request)
 
-    async def _ask(self, entry: Entry, plan: RoutePlan) -> Verdict:
+    async def _ask(self, entry: Entry, plan: RoutePlan, pending: Pending) -> Verdict:
         """Judge the credentials by what the store or an issuer says."""
-        outcome = await authenticate_all(entry.request, plan.authenticators, plan.guarded)
-        verdict = self._judge(entry, plan, outcome)
+        verdict = self._judge(entry, plan, await pending.ask())
         return verdict if isinstance(verdict, VERDICTS) else await verdict
 
     def _judge(

@@ -7,7 +7,9 @@ from typing import Any
 from aiohttp import web
 
 from gateway.accounts.manager import Accounts
+from gateway.authn import Pending
 from gateway.authn.bearer import BearerAuthenticator
+from gateway.authn.combine import settle
 from gateway.message.fields import Fields
 from gateway.message.request import Request
 from gateway.message.target import Target
@@ -94,11 +96,12 @@ class Door:
 
     async def judge(self, token):
         """What comes of a request with `token`."""
-        return await self.authenticator.authenticate(self.request(token))
+        return await settle(self.authenticator.judge(self.request(token)))
 
     def recall(self, token):
-        """What memory alone says."""
-        return self.authenticator.recall(self.request(token))
+        """What memory alone says; None where it does not tell."""
+        outcome = self.authenticator.judge(self.request(token))
+        return None if isinstance(outcome, Pending) else outcome
 
 
 def make_door(clock, http: ProviderHttp, *settings, provider="", accounts=None, wrong=None) -> Door:

@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import pytest
 
-from gateway.authn import Authenticated, NotPresented, Parts, Rejected, authenticate_all, recall_all
+from gateway.authn import Authenticated, NotPresented, Parts, Rejected, authenticate_all, judge_all
 from gateway.authn import api_key as module
 from gateway.credentials.key_format import new_key
 from gateway.settings.schema import Settings
@@ -38,12 +38,8 @@ def authenticator(build):
 
 
 async def judge(authenticator, *fields, at=NOW):
-    """What all of it says, first by memory where that knows, and then again."""
-    request = make_request(fields=fields, at=at)
-    recalled = recall_all(request, [authenticator])
-    outcome = await authenticate_all(request, [authenticator])
-    assert recalled in (None, outcome)
-    return outcome
+    """What comes of a request with these fields."""
+    return await authenticate_all(make_request(fields=fields, at=at), [authenticator])
 
 
 WAYS = [
@@ -66,7 +62,7 @@ async def test_each_way_to_send_a_key(authenticator, make_key, way):
 
     assert isinstance(outcome, Authenticated)
     assert (outcome.identity.user, outcome.identity.scopes) == ("alice", {"a"})
-    assert recall_all(make_request(fields=way(key)), [authenticator]) == outcome
+    assert judge_all(make_request(fields=way(key)), [authenticator]) == outcome
 
 
 # How the key is spoiled, and the reason.
@@ -171,7 +167,7 @@ async def test_a_key_of_the_file_needs_no_store(build):
     authenticator = build(**static(scopes=["a"]))
     request = make_request(fields=key_fields(own=STATIC.encode()))
 
-    who = recall_all(request, [authenticator]).identity
+    who = judge_all(request, [authenticator]).identity
 
     assert (who.user, who.subject, who.issuer) == ("ci-bot", "ci-bot", "https://notes.example.com")
     assert (who.credential, who.scopes, who.key_id) == ("api_key", {"a"}, "static:ci")

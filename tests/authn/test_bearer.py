@@ -7,7 +7,8 @@ import pytest
 
 from gateway.accounts.errors import UserTakenError
 from gateway.accounts.manager import Accounts
-from gateway.authn import Authenticated, NotPresented, Rejected, recall_all
+from gateway.authn import Authenticated, NotPresented, Rejected, judge_all
+from gateway.authn.combine import settle
 from gateway.credentials.throttle import Throttle
 from gateway.errors import ProviderUnavailableError
 from gateway.model import Identity
@@ -217,8 +218,8 @@ async def test_what_is_no_token_of_an_issuer_is_not_recognised(clock, http, issu
     door = make_door(clock, http, {"issuer": issuer.issuer})
     request = door.request(token)
 
-    assert recall_all(request, [door.authenticator]).reason == "unknown-credential"
-    assert await door.authenticator.authenticate(request) == NotPresented()
+    assert judge_all(request, [door.authenticator]).reason == "unknown-credential"
+    assert await settle(door.authenticator.judge(request)) == NotPresented()
     assert issuer.requests == []
 
 
@@ -297,7 +298,7 @@ async def test_what_real_issuers_do_gets_in(door, issuer, changes, header):
 async def test_the_scheme_has_no_case(door, issuer, scheme):
     request = door.request(issuer.token(), scheme)
 
-    assert isinstance(await door.authenticator.authenticate(request), Authenticated)
+    assert isinstance(await settle(door.authenticator.judge(request)), Authenticated)
 
 
 async def test_what_a_token_says_is_read_by_the_configured_names(clock, http, issuer):
@@ -697,5 +698,5 @@ async def test_two_tokens_in_one_request_are_one_too_many(door, issuer):
     value = b"Bearer " + issuer.token().encode()
     request = make_request(fields=[(b"Authorization", value)] * 2, at=door.clock())
 
-    outcome = await door.authenticator.authenticate(request)
+    outcome = await settle(door.authenticator.judge(request))
     assert (outcome.reason, outcome.status) == ("repeated-credential", 400)

@@ -2,7 +2,14 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from gateway.authn import Authenticated, NotPresented, Rejected, authenticate_all, recall_all
+from gateway.authn import (
+    Authenticated,
+    NotPresented,
+    Pending,
+    Rejected,
+    authenticate_all,
+    judge_all,
+)
 from gateway.authn.combine import combine, same_account
 from gateway.model import Identity
 from tests.authn.conftest import make_request
@@ -38,12 +45,12 @@ class Stated:
     def recognises(self, field, value):
         return field in self.fields and value.startswith(self.scheme)
 
-    def recall(self, request):
-        self.asked.append("recall")
-        return self.outcome if self.in_memory else None
+    def judge(self, request):
+        self.asked.append("judge")
+        return self.outcome if self.in_memory else Pending(self.ask)
 
-    async def authenticate(self, request):
-        self.asked.append("authenticate")
+    async def ask(self):
+        self.asked.append("ask")
         return self.outcome
 
 
@@ -120,15 +127,13 @@ async def test_a_stated_credential_nobody_recognises_is_never_anonymous(fields, 
     authenticators = [Stated(ALICE), Stated(ABSENT, b"Theirs")]
     request = make_request(fields=fields)
 
-    assert recall_all(request, authenticators) == outcome
-    assert await authenticate_all(request, authenticators) == outcome
+    assert judge_all(request, authenticators) == outcome
 
 
 async def test_what_is_not_guarded_is_for_the_app(request):
     foreign = make_request(fields=[(b"Authorization", b"Basic Zm9v")])
 
-    assert recall_all(foreign, [Stated(ABSENT)], guarded=()) == ABSENT
-    assert await authenticate_all(foreign, [Stated(ABSENT)], guarded=()) == ABSENT
+    assert judge_all(foreign, [Stated(ABSENT)], guarded=()) == ABSENT
 
 
 async def test_every_credential_is_judged_even_after_a_good_one():
@@ -138,9 +143,30 @@ async def test_every_credential_is_judged_even_after_a_good_one():
     assert [len(it.asked) for it in authenticators] == [1, 1]
 
 
-def test_what_memory_does_not_know_is_not_guessed():
-    assert recall_all(make_request(), [Stated(ALICE), Stated(BAD, in_memory=False)]) is None
-    assert recall_all(make_request(), []) == ABSENT
+@pytest.mark.parametrize("cold", [(0,), (1,), (2,), (0, 1), (0, 2), (1, 2), (0, 1, 2)])
+@pytest.mark.parametrize(
+    ("outcomes", "combined"),
+    [
+        ((ALICE, ALICES_SESSION, ABSENT), ALICE),
+        ((ABSENT, ALICE, BAD), BAD),
+        ((ALICE, ABSENT, BOB), CONFLICT),
+    ],
+)
+async def test_what_memory_does_not_know_is_asked_about_once(cold, outcomes, combined):
+    authenticators = [
+        Stated(outcome, in_memory=index not in cold) for index, outcome in enumerate(outcomes)
+    ]
+
+    found = judge_all(make_request(), authenticators)
+
+    assert isinstance(found, Pending)
+    assert await found.ask() == combined
+    for index, it in enumerate(authenticators):
+        assert it.asked == (["judge", "ask"] if index in cold else ["judge"])
+
+
+def test_where_nobody_judges_nothing_is_presented():
+    assert judge_all(make_request(), []) == ABSENT
 
 
 def test_who_found_nothing_is_not_asked_about_the_same_fields_again():
@@ -148,20 +174,20 @@ def test_who_found_nothing_is_not_asked_about_the_same_fields_again():
     authenticators, others = (absent, present), (absent, Stated(BOB))
     request = make_request()
 
-    assert [recall_all(request, authenticators) for _ in range(3)] == [ALICE] * 3
+    assert [judge_all(request, authenticators) for _ in range(3)] == [ALICE] * 3
     assert (len(absent.asked), len(present.asked)) == (1, 3)
     # Neither by other authenticators, nor with another public URL, whose cookies have other names.
-    assert recall_all(request, others) == BOB
+    assert judge_all(request, others) == BOB
     request.public_url = "https://other.example.com"
-    assert recall_all(request, authenticators) == ALICE
+    assert judge_all(request, authenticators) == ALICE
     assert len(absent.asked) == 3
 
 
 def test_whether_a_credential_is_good_is_asked_each_time():
     authenticator = Stated(ALICE)
     authenticators, request = (Stated(ABSENT), authenticator), make_request()
-    assert recall_all(request, authenticators) == ALICE
+    assert judge_all(request, authenticators) == ALICE
 
     authenticator.outcome = BAD
 
-    assert recall_all(request, authenticators) == BAD
+    assert judge_all(request, authenticators) == BAD

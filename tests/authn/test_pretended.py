@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.authn import Authenticated, NotPresented, Rejected
+from gateway.authn import Authenticated, NotPresented, Pending, Rejected
+from gateway.authn.combine import settle
 from gateway.authn.pretended import PretendedAuthenticator
 from gateway.credentials.key_format import new_key
 from gateway.credentials.token_format import new_token
@@ -33,26 +34,24 @@ def unknown(authenticator, token_issuer):
 async def test_what_would_be_looked_up_is_pretended(authenticator, unknown):
     pretended = PretendedAuthenticator(authenticator, {authenticator.credential: PROVEN})
 
-    assert pretended.recall(unknown) is PROVEN
-    assert await pretended.authenticate(unknown) is PROVEN
+    assert pretended.judge(unknown) is PROVEN
 
 
 async def test_without_a_pretence_it_is_what_it_is(authenticator, unknown):
     pretended = PretendedAuthenticator(authenticator, {"another": PROVEN})
 
-    assert pretended.recall(unknown) is None
-    assert isinstance(await pretended.authenticate(unknown), Rejected)
+    assert isinstance(await settle(pretended.judge(unknown)), Rejected)
 
 
 async def test_no_pretence_makes_a_credential_of_what_is_none(authenticator):
     pretended = PretendedAuthenticator(authenticator, {authenticator.credential: PROVEN})
     absent = make_request(cookie="theme=dark", fields=[(b"Accept", b"*/*")])
 
-    assert await pretended.authenticate(absent) == NotPresented()
+    assert pretended.judge(absent) == NotPresented()
     for value in HOSTILE:
         for request in carrying(authenticator, value):
-            read = authenticator.recall(request)
-            assert pretended.recall(request) == (PROVEN if read is None else read)
+            read = authenticator.judge(request)
+            assert pretended.judge(request) == (PROVEN if isinstance(read, Pending) else read)
 
 
 def test_it_is_known_by_what_the_real_one_is(authenticator):

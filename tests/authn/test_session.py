@@ -1,6 +1,7 @@
 import pytest
 
-from gateway.authn import Authenticated, NotPresented, Parts, Rejected
+from gateway.authn import Authenticated, NotPresented, Parts, Pending, Rejected
+from gateway.authn.combine import settle
 from gateway.authn.session import build, cookie_name
 from gateway.errors import StoreUnavailableError
 from tests.authn.conftest import NOW, make_request, make_settings
@@ -46,7 +47,7 @@ async def test_a_cookie_is_looked_for_under_the_name_of_its_host(sessions, sign_
         ("https://elsewhere.example.com", "gatepost", False),
     ]:
         request = make_request(cookie=f"{name}={value}", public_url=url)
-        outcome = await authenticator.authenticate(request)
+        outcome = await settle(authenticator.judge(request))
         assert isinstance(outcome, Authenticated if known else NotPresented)
 
 
@@ -54,7 +55,7 @@ async def test_the_same_cookie_twice_is_one(authenticator, sign_in):
     value = await sign_in()
     request = make_request(cookie=f"{NAME}={value}; {NAME}={value}")
 
-    assert isinstance(authenticator.recall(request), Authenticated)
+    assert isinstance(authenticator.judge(request), Authenticated)
     assert authenticator.presented(request) == (value,)
 
 
@@ -64,29 +65,28 @@ async def test_a_planted_cookie_does_not_lock_the_user_out(authenticator, sign_i
     first, second = values[order], values[1 - order]
     request = make_request(cookie=f"{NAME}={first}; {NAME}={second}")
 
-    assert authenticator.recall(request) is None
-    assert isinstance(await authenticator.authenticate(request), Authenticated)
+    assert isinstance(authenticator.judge(request), Pending)
+    assert isinstance(await settle(authenticator.judge(request)), Authenticated)
 
 
 async def test_two_live_sessions_are_a_contradiction(authenticator, sign_in):
     request = make_request(cookie=f"{NAME}={await sign_in()}; {NAME}={await sign_in('bob')}")
     refused = Rejected("conflicting-credentials", "several live sessions", status=400)
 
-    assert authenticator.recall(request) == refused
-    assert await authenticator.authenticate(request) == refused
+    assert authenticator.judge(request) == refused
 
 
 @pytest.mark.parametrize(("elapsed_s", "live"), [(3599.9, True), (3600, False), (3600.1, False)])
 async def test_an_expired_session_is_told_from_none(authenticator, sign_in, elapsed_s, live):
     value = await sign_in()
     request = make_request(cookie=f"{NAME}={value}", at=NOW + elapsed_s)
-    outcome = await authenticator.authenticate(request)
+    outcome = await settle(authenticator.judge(request))
 
     assert isinstance(outcome, Authenticated) if live else outcome == EXPIRED
 
 
 async def test_an_unknown_session_clears_the_cookie_and_lets_optional_routes_go_on(authenticator):
-    outcome = await authenticator.authenticate(make_request(cookie=f"{NAME}={UNKNOWN}"))
+    outcome = await settle(authenticator.judge(make_request(cookie=f"{NAME}={UNKNOWN}")))
 
     assert outcome == EXPIRED
     assert (outcome.status, outcome.lapsed, outcome.clears_cookie) == (401, True, True)
@@ -96,11 +96,11 @@ async def test_a_store_that_is_down_is_no_answer(authenticator, sessions):
     await sessions._store.aclose()
 
     with pytest.raises(StoreUnavailableError):
-        await authenticator.authenticate(make_request(cookie=f"{NAME}={UNKNOWN}"))
+        await settle(authenticator.judge(make_request(cookie=f"{NAME}={UNKNOWN}")))
 
 
 async def test_an_ended_session_is_over_at_once(authenticator, sessions, sign_in):
     value = await sign_in()
     await sessions.end(value)
 
-    assert await authenticator.authenticate(make_request(cookie=f"{NAME}={value}")) == EXPIRED
+    assert await settle(authenticator.judge(make_request(cookie=f"{NAME}={value}"))) == EXPIRED

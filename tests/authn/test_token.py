@@ -5,6 +5,7 @@ import time
 import pytest
 
 from gateway.authn.authenticator import Authenticated
+from gateway.authn.combine import settle
 from gateway.authn.token import TokenAuthenticator
 from gateway.credentials.token_format import GatewayToken
 from gateway.credentials.tokens import TokenFamilies
@@ -41,10 +42,10 @@ async def test_an_app_that_goes_on_with_a_dead_token_holds_nobody_back(tokens, i
 
     # Behind the network of an office or a carrier, all have one address.
     for _ in range(100):
-        outcome = await authenticator.authenticate(bearing(dead.access_token))
+        outcome = await settle(authenticator.judge(bearing(dead.access_token)))
         assert outcome.reason == "unknown-token"
 
-    found = await authenticator.authenticate(bearing(good.access_token))
+    found = await settle(authenticator.judge(bearing(good.access_token)))
     assert isinstance(found, Authenticated)
     assert found.identity.user == "bob"
 
@@ -56,15 +57,15 @@ async def test_a_token_is_asked_about_again_after_a_while(tokens, issue, make_wo
     authenticator = TokenAuthenticator(worker, {"ios"})
     # As it would seem while the gateway is served with another secret.
     worker.sessions.sealer = Sealer((b"x" * 40,))
-    outcome = await authenticator.authenticate(bearing(given.access_token))
+    outcome = await settle(authenticator.judge(bearing(given.access_token)))
     assert outcome.reason == "unknown-token"
     worker.sessions.sealer = tokens.sessions.sealer
 
     timer.now += 29.5
-    outcome = await authenticator.authenticate(bearing(given.access_token))
+    outcome = await settle(authenticator.judge(bearing(given.access_token)))
     assert outcome.reason == "unknown-token"
     timer.now += 0.5
-    outcome = await authenticator.authenticate(bearing(given.access_token))
+    outcome = await settle(authenticator.judge(bearing(given.access_token)))
     assert isinstance(outcome, Authenticated)
 
 

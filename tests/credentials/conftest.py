@@ -4,6 +4,7 @@ import pytest
 
 from gateway.accounts.manager import Accounts
 from gateway.credentials.kept_keys import load_key_sealer
+from gateway.credentials.key_cache import CachedKey
 from gateway.credentials.keys import ApiKeys
 from gateway.model import Identity
 from gateway.sealing.sealer import Sealer
@@ -28,6 +29,12 @@ ALICE = Identity(
     access_token="at-secret",
     id_token="it-secret",
 )
+
+
+def recalled(keys, key, now):
+    """The key, where this worker remembers it well enough to let it in."""
+    found = keys.recall(key, now)
+    return found if isinstance(found, CachedKey) else None
 
 
 class Clock:

@@ -11,7 +11,7 @@ from gateway.credentials import keys as module
 from gateway.credentials.key_format import parse_key
 from gateway.errors import AccountDisabledError, StoreUnavailableError
 from gateway.model import Identity
-from tests.credentials.conftest import ALICE, SECRET
+from tests.credentials.conftest import ALICE, SECRET, recalled
 from tests.patience import PATIENCE_S
 
 NEWER = replace(ALICE, groups=("contractors",), email=None, claims={"team": "red"})
@@ -21,7 +21,7 @@ BOB = Identity("bob", "s-bob", "https://id.test", "session")
 async def who(keys, text, clock):
     """Who asks with a key, as a request finds out; None for nobody."""
     key = parse_key(text)
-    entry = keys.recall(key, clock()) or await keys.load(key, clock())
+    entry = recalled(keys, key, clock()) or await keys.load(key, clock())
     return None if entry is None else entry.identity
 
 
@@ -44,7 +44,7 @@ async def test_a_key_says_what_was_said_of_its_owner_last(workers, create, clock
         assert (await who(keys, text, clock)).groups == ("staff",)
 
     await getattr(accounts, how)(replace(NEWER, session_id="another", acr="low"))
-    await until(lambda: there.recall(parse_key(text), clock()) is None)
+    await until(lambda: recalled(there, parse_key(text), clock()) is None)
 
     for keys in (here, there):
         said = await who(keys, text, clock)
@@ -82,8 +82,8 @@ async def test_news_of_one_owner_has_no_key_of_another_looked_up(workers, create
 
     await accounts.sign_in(NEWER)
 
-    assert keys.recall(parse_key(bobs), clock()) is not None
-    assert keys.recall(parse_key(text), clock()) is None
+    assert recalled(keys, parse_key(bobs), clock()) is not None
+    assert recalled(keys, parse_key(text), clock()) is None
 
 
 async def disable(accounts, store):
@@ -128,7 +128,7 @@ async def test_the_keys_of_an_owner_who_is_gone_are_dead(workers, create, clock,
 
     assert set(told) == {record.key_id}
     for keys in (here, there):
-        assert keys.recall(parse_key(text), clock()) is None
+        assert recalled(keys, parse_key(text), clock()) is None
         assert await who(keys, text, clock) is None
 
 
@@ -224,7 +224,7 @@ async def test_what_could_not_be_told_is_told_later(workers, create, clock, stor
 
     store.publish = publish
     await here.upkeep()
-    await until(lambda: there.recall(parse_key(text), clock()) is None)
+    await until(lambda: recalled(there, parse_key(text), clock()) is None)
     assert (await who(there, text, clock)).groups == ("contractors",)
 
 

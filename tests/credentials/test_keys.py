@@ -14,7 +14,7 @@ from gateway.credentials.keys import ApiKeys, TooManyKeysError
 from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
 from gateway.sealing.sealer import Sealer
-from tests.credentials.conftest import ALICE, SECRET
+from tests.credentials.conftest import ALICE, SECRET, recalled
 from tests.patience import PATIENCE_S
 
 
@@ -40,13 +40,13 @@ async def test_a_key_speaks_for_its_owner_and_for_no_sign_in(keys, create, clock
 async def test_a_remembered_key_asks_nobody(keys, create, clock, store):
     text, _ = await create(keys)
     key = parse_key(text)
-    assert keys.recall(key, clock()) is None
+    assert recalled(keys, key, clock()) is None
     entry = await keys.load(key, clock())
     await keys.upkeep()
     reads = store.reads
 
     for _ in range(100):
-        assert keys.recall(key, clock()) is entry
+        assert recalled(keys, key, clock()) is entry
     assert store.reads == reads
 
 
@@ -68,7 +68,7 @@ async def test_a_wrong_secret_of_a_known_key_is_no_key(keys, create, clock, stor
     wrong = type(wrong)(record.key_id, parse_key(other).digest)
 
     assert await keys.load(wrong, clock()) is None
-    assert keys.recall(wrong, clock()) is None
+    assert recalled(keys, wrong, clock()) is None
     assert await keys.load(parse_key(text), clock()) is not None
 
 
@@ -88,9 +88,9 @@ async def test_revoked_on_every_worker(make_keys, create, clock):
             await asyncio.sleep(0)
 
     for keys in (one, other):
-        assert keys.recall(parse_key(text), clock()) is None
+        assert recalled(keys, parse_key(text), clock()) is None
         assert await keys.load(parse_key(text), clock()) is None
-        assert keys.recall(parse_key(kept), clock())
+        assert recalled(keys, parse_key(kept), clock())
     assert not await one.revoke(record.key_id)
 
 
@@ -112,12 +112,12 @@ async def test_the_last_use_is_written_later_and_seldom(keys, create, clock, sto
 
     clock.now += TOUCH_S - 1
     for _ in range(50):
-        assert keys.recall(key, clock())
+        assert recalled(keys, key, clock())
         await keys.upkeep()
     assert store.writes == writes
 
     clock.now += 1
-    assert keys.recall(key, clock())
+    assert recalled(keys, key, clock())
     await keys.upkeep()
     assert store.writes == writes + 1
     (shown,) = await keys.list_of(ALICE)
@@ -152,7 +152,7 @@ async def test_a_store_that_is_down_is_no_verdict(keys, create, clock, store):
     store.down = True
     clock.now += module.MAX_UNCHECKED_S
 
-    assert keys.recall(parse_key(text), clock()) is None
+    assert recalled(keys, parse_key(text), clock()) is None
     assert await keys.load(parse_key(text), clock())
     with pytest.raises(StoreUnavailableError):
         await keys.load(parse_key(unseen), clock())
@@ -168,7 +168,7 @@ async def test_a_key_goes_on_without_the_store_for_the_time_of_grace_only(
     await keys.load(parse_key(text), clock())
 
     async def is_good():
-        return keys.recall(parse_key(text), clock()) or await keys.load(parse_key(text), clock())
+        return recalled(keys, parse_key(text), clock()) or await keys.load(parse_key(text), clock())
 
     clock.now += 0 if notices else module.MAX_UNCHECKED_S  # Else it is found out at the next look.
     store.down = True
@@ -225,9 +225,9 @@ async def test_a_key_revoked_unheard_is_found_out_in_a_minute(keys, create, cloc
     await store.delete(f"api-key:{record.key_id}")
 
     clock.now += module.CHECK_S
-    assert keys.recall(parse_key(text), clock())
+    assert recalled(keys, parse_key(text), clock())
     await keys.upkeep()
-    assert keys.recall(parse_key(text), clock()) is None
+    assert recalled(keys, parse_key(text), clock()) is None
 
 
 async def test_a_watched_key_that_is_gone_is_told_of(keys, create, clock, store):

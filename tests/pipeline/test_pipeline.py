@@ -6,7 +6,7 @@ import gzip
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from gateway.authn.authenticator import NOT_PRESENTED
+from gateway.authn.authenticator import NOT_PRESENTED, Pending
 from tests.dataplane.harness import request, start_gateway
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -216,12 +216,13 @@ class Broken:
         """Nothing."""
         return False
 
-    def recall(self, request):
-        """Fail, or leave it to `authenticate`."""
+    def judge(self, request):
+        """Fail, or leave it to `ask`."""
         if self._when == "at once":
             raise ZeroDivisionError
+        return Pending(self.ask)
 
-    async def authenticate(self, request):
+    async def ask(self):
         """Fail, or find nothing."""
         if self._when == "later":
             raise ZeroDivisionError

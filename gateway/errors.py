@@ -62,6 +62,16 @@ class ProviderUnavailableError(GatewayError):
     status = 503
 
 
+class HookFailedError(GatewayError):
+    """A hook of `accounts.hooks` could not do its work, so the app does not know the account.
+
+    The message names the hook and repeats nothing that a person, a secret or an app has said.
+    """
+
+    reason = "provisioning-failed"
+    status = 503
+
+
 class HeadTooLargeError(GatewayError):
     """The head is longer than `limits.head_bytes`."""
 

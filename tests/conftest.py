@@ -6,6 +6,7 @@ pytest_plugins = [
     "tests.fixtures.gateway",
     "tests.fixtures.redis",
     "tests.fixtures.postgres",
+    "tests.fixtures.mariadb",
     "tests.fixtures.demo",
     "tests.fixtures.chromium",
     "tests.fixtures.wheels",

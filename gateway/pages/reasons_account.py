@@ -52,7 +52,7 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             "You have the maximum number of API keys.",
             "Revoke keys that you no longer need.",
         ),
-        "hook-failed": Reason(
+        "provisioning-failed": Reason(
             503,
             "Your account is not ready yet",
             "The gateway could not notify the app of your new account.",

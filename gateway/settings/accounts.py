@@ -40,8 +40,9 @@ PARAMETERS = (
 )
 # What SQLAlchemy's text() takes for a parameter, in string literals too: a test holds the two
 # together.  `::` is a cast, and `\:` a colon.
-PARAMETER = re.compile(r"(?<![:\w\x5c]):(\w+)(?!:)")
-_CAST = re.compile(r"(?<![:\w\x5c]):(\w+)::(\w+)")
+PARAMETER = re.compile(r"(?<![:\w\x5c]):(\w+)(?![:\w])")
+# SQLAlchemy 2.0 takes the last letter off the name of such a parameter, 2.1 sends it as it is.
+_CAST = re.compile(r"(?<![:\w\x5c]):(\w+):(?::(\w+))?")
 
 _SHORTEST_SECRET = 32  # Bytes: as many as HMAC-SHA256 gives (RFC 2104, section 3).
 _LONGEST_TIMEOUT_S = 60.0  # Somebody waits for their first page.
@@ -79,8 +80,8 @@ def _statement(value: object) -> str:
     if not all(c.isprintable() or c in "\t\r\n" for c in text):
         raise wrong("must not contain control characters")
     if (cast := _CAST.search(text)) is not None:
-        # SQLAlchemy takes the last letter off the name of such a parameter.
-        raise wrong(f"{quote(cast[0])} cannot be read: write CAST(:{cast[1]} AS {cast[2]})")
+        kind = cast[2] or "…"
+        raise wrong(f"{quote(cast[0])} cannot be read: write CAST(:{cast[1]} AS {kind})")
     for found in PARAMETER.finditer(text):
         if found[1] not in PARAMETERS:
             message = unknown_message("parameter", f":{found[1]}", [f":{it}" for it in PARAMETERS])

@@ -6,8 +6,8 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from gateway.accounts.manager import Accounts, Rules, load_accounts
-from gateway.assembly.account_changes import connect_sessions
+from gateway.accounts.manager import load_accounts
+from gateway.assembly.accounts import AccountPolicy, connect_sessions
 from gateway.assembly.apps import token_limits, token_settings
 from gateway.assembly.hosts import client_limits
 from gateway.assembly.lasting import Lasting, limits_of, load_lasting, sealer_of
@@ -64,6 +64,7 @@ class Gateway:
         self._lasting: Lasting | None = None
         self._front: Front | None = None
         self._bearer: BearerAuthenticator | None = None
+        self._account_policy: AccountPolicy | None = None
         self._servers: list[asyncio.Server] = []
         self._tls: ServerTls | None = None
         self._admin: AdminListener | None = None
@@ -90,7 +91,9 @@ class Gateway:
         sealer = sealer_of(settings)
         lasting = self._lasting = await self._open(sealer)
         self._connect_sessions(lasting)
-        _follow(lasting.accounts, settings)
+        policy = self._account_policy = AccountPolicy(lasting.accounts, self._clock)
+        self._closing.push_async_callback(policy.aclose)
+        policy.follow(settings.accounts, policy.hooks_of(settings.accounts))
         # Another one may be there after a reload.
         lasting.keys.on_owner_change(self._account_changed)
         self._bearer = bearer_of(settings, lasting.http, lasting.accounts, self._clock)
@@ -231,9 +234,10 @@ class Gateway:
         Raises:
             SettingsError, GatewayError, OSError: Nothing was changed.
         """
-        lasting, front = self._lasting, self._front
+        lasting, front, policy = self._lasting, self._front, self._account_policy
         assert lasting is not None  # noqa: S101 - only a started gateway is reloaded
         assert front is not None  # noqa: S101
+        assert policy is not None  # noqa: S101
         sealer = sealer_of(settings)
         if not sealer.has_secrets_of(lasting.sessions.sealer):
             # What lasts is sealed anew, or the older secrets could never be given up.
@@ -249,6 +253,7 @@ class Gateway:
             bearer = bearer_of(settings, lasting.http, lasting.accounts, self._clock)
         config = Configuration(settings, providers, apps, sealer, bearer)
         pipeline, upstreams = pipeline_of(config, lasting)
+        hooks = policy.hooks_of(settings.accounts)
         tls = settings.server.tls
         chain = None if tls is None else server_tls(tls)
         lasting.audit.reopen(settings.audit.file)
@@ -259,7 +264,7 @@ class Gateway:
             known.update(new)
         lasting.sessions.limits, lasting.sessions.sealer = limits_of(settings), sealer
         _set_grace(lasting, settings)
-        _follow(lasting.accounts, settings)
+        policy.follow(settings.accounts, hooks)
         lasting.tokens.access_s = token_settings(settings).access_ttl
         lasting.tokens.sessions.limits = token_limits(settings)
         lasting.tokens.sessions.sealer = sealer
@@ -305,13 +310,6 @@ def _connect_tunnels(lasting: Lasting, front: Front) -> None:
         sessions.watch(partial(front.tunnel_sessions, credential))
     lasting.keys.on_revoke(front.tunnels.end_key)
     lasting.keys.watch(front.tunnels.keys)
-
-
-def _follow(accounts: Accounts, settings: Settings) -> None:
-    rules = settings.accounts
-    accounts.rules = Rules(
-        only_invited=rules.provision == "invited", links_by_email=rules.link_by_verified_email
-    )
 
 
 def _set_grace(lasting: Lasting, settings: Settings) -> None:

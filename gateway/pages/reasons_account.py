@@ -22,6 +22,31 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             "Another account already has your user name.",
             _ASK + " `gatepost accounts link` joins two identities into one account.",
         ),
+        "email-ambiguous": Reason(
+            403,
+            "More than one account has your e-mail address",
+            "Several accounts have your verified e-mail address, so none can be chosen for you.",
+            _ASK + " `gatepost accounts list --email …` shows them, and `gatepost accounts merge`"
+            " makes one of two.",
+        ),
+        "no-such-account": Reason(
+            404,
+            "No such account",
+            "No account has this id or user name.",
+            "See `gatepost accounts list`.",
+        ),
+        "subject-taken": Reason(
+            409,
+            "This identity belongs to another account",
+            "The identity signs in to another account already.",
+            "`gatepost accounts merge` joins the two accounts.",
+        ),
+        "external-id-taken": Reason(
+            409,
+            "This external id belongs to another account",
+            "The app would take two accounts for one user.",
+            "See `gatepost accounts show` for the account that has it.",
+        ),
         "unknown-session": Reason(
             404,
             "No such session",

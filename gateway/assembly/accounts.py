@@ -1,0 +1,84 @@
+"""Accounts as the configuration wants them, and what their changes mean for sessions."""
+
+from collections.abc import Iterable
+
+from gateway.accounts.account import Account, Subject
+from gateway.accounts.hooks import Hooks
+from gateway.accounts.manager import Accounts, Rules
+from gateway.accounts.provisioning import HookProvisioning
+from gateway.assembly.background import BackgroundTasks
+from gateway.sessions.kinds import AllSessions
+from gateway.settings.accounts import AccountSettings
+from gateway.storage.store import Clock
+
+
+class AccountPolicy:
+    """Has accounts follow the configuration of the moment."""
+
+    def __init__(self, accounts: Accounts, clock: Clock) -> None:
+        self._accounts = accounts
+        self._clock = clock
+        self._settings = AccountSettings()
+        self._hooks: Hooks | None = None
+        self._closing = BackgroundTasks()
+
+    def hooks_of(self, settings: AccountSettings) -> Hooks | None:
+        """The hooks of `settings`: those in use where they are the same.
+
+        Raises:
+            SettingsError: A package that a hook needs is not installed.
+        """
+        if self._hooks is not None and settings.hooks == self._settings.hooks:
+            return self._hooks
+        return Hooks(settings.hooks, self._clock) if settings.hooks else None
+
+    def follow(self, settings: AccountSettings, hooks: Hooks | None) -> None:
+        """Have accounts made as `settings` say, and apps told of them by `hooks`."""
+        before, self._hooks, self._settings = self._hooks, hooks, settings
+        self._accounts.rules = Rules(
+            only_invited=settings.provision == "invited",
+            links_by_email=settings.link_by_verified_email,
+        )
+        self._accounts.provisioning = (
+            None if hooks is None else HookProvisioning(self._accounts, hooks)
+        )
+        if before is not None and before is not hooks:
+            self._closing.start(before.close())
+
+    async def aclose(self) -> None:
+        """Close the connections of the hooks."""
+        await self._closing.aclose()
+        if self._hooks is not None:
+            await self._hooks.close()
+
+
+def connect_sessions(accounts: Accounts, sessions: AllSessions) -> None:
+    """Have `sessions` follow every change that this process makes to `accounts`."""
+
+    async def changed(_account_id: str, before: Account, after: Account) -> None:
+        if after.is_disabled and not before.is_disabled:
+            await _end(sessions, after.subjects)
+            return
+        if after.merged_into is None:
+            # Who acts by the account no more.
+            await _end(sessions, set(before.subjects) - set(after.subjects))
+        if _kept(before) != _kept(after):
+            await sessions.doubt_account({*before.subjects, *after.subjects})
+
+    accounts.on_change(changed)
+
+
+async def _end(sessions: AllSessions, subjects: Iterable[Subject]) -> None:
+    for issuer, subject in subjects:
+        await sessions.end_all(issuer, subject)
+
+
+def _kept(account: Account) -> tuple[object, ...]:
+    return (
+        account.user,
+        account.external_id,
+        account.roles,
+        dict(account.secrets),
+        account.is_disabled,
+        account.merged_into,
+    )

@@ -1,0 +1,351 @@
+"""`gatepost accounts`: list, link and disable accounts in the store that the gateway uses."""
+
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import click
+
+from gateway.cli.opened import Kept, fail, load_settings, with_kept
+from gateway.cli.options import config_option, json_option
+from gateway.cli.table import print_table, printable, shown_time
+
+if TYPE_CHECKING:
+    from gateway.accounts.desk import AccountDesk, Found
+
+_T = TypeVar("_T")
+
+_COLUMNS = ("ID", "USER", "E-MAIL", "EXTERNAL ID", "ROLES", "STATE", "CREATED")
+_PAGE = 100
+_MAX_SECRET = 8192
+
+account_argument = click.argument("account", metavar="ACCOUNT")
+role_option = click.option(
+    "--role", "roles", multiple=True, help="A role to keep with the account; may be repeated."
+)
+
+
+@click.group("accounts")
+def accounts_command() -> None:
+    """List, link, invite and disable accounts.
+
+    ACCOUNT is the id of an account or its user name.  Works on the store of the configuration,
+    while the gateway runs as well: a running gateway knows of a change within two seconds.
+
+    Example: gatepost accounts link --issuer https://id.example.com --subject 1234 --account alice
+    """
+
+
+@accounts_command.command("list")
+@config_option
+@click.option("--email", help="Only accounts with this verified e-mail address or an invitation.")
+@click.option("--after", default="", help="Start after this id, to see the next page.")
+@click.option("--limit", type=click.IntRange(1, 10_000), default=_PAGE, show_default=True)
+@json_option
+def list_command(
+    config: Path | None, email: str | None, after: str, limit: int, as_json: bool
+) -> None:
+    """List accounts in order of their ids, a page at a time.
+
+    Example: gatepost accounts list --email alice@example.com
+    """
+
+    async def run(desk: "AccountDesk") -> "list[Found]":
+        return await (desk.page(after, limit) if email is None else desk.with_email(email))
+
+    found = _with_desk(config, run)
+    if as_json:
+        click.echo(json.dumps([_described(it) for it in found]))
+        return
+    print_table(_COLUMNS, map(_row, found))
+    if email is None and len(found) == limit:
+        click.echo(f"# more: --after {found[-1].account_id}", err=True)
+
+
+@accounts_command.command("show")
+@config_option
+@account_argument
+@json_option
+def show_command(config: Path | None, account: str, as_json: bool) -> None:
+    """Show an account: who signs in to it, and what is kept with it.
+
+    Secrets are shown by name only.
+    """
+    _tell(_with_desk(config, lambda desk: desk.find(account)), as_json)
+
+
+@accounts_command.command("disable")
+@config_option
+@account_argument
+@json_option
+def disable_command(config: Path | None, account: str, as_json: bool) -> None:
+    """Sign an account out everywhere and refuse it from now on.
+
+    Its sessions, tokens, API keys and tunnels are over within two seconds.
+    """
+    _tell(_with_desk(config, lambda desk: desk.set_disabled(account, True)), as_json)
+
+
+@accounts_command.command("enable")
+@config_option
+@account_argument
+@json_option
+def enable_command(config: Path | None, account: str, as_json: bool) -> None:
+    """Let a disabled account sign in again.  Its API keys work again too."""
+    _tell(_with_desk(config, lambda desk: desk.set_disabled(account, False)), as_json)
+
+
+@accounts_command.command("link")
+@config_option
+@click.option("--issuer", required=True, help="Issuer of the provider, as in the configuration.")
+@click.option("--subject", required=True, help="What the provider calls the person (sub).")
+@click.option("--account", help="The account to join.  [default: its own, made where needed]")
+@click.option("--external-id", help="The key that the app knows the person by.")
+@role_option
+@json_option
+def link_command(
+    config: Path | None,
+    issuer: str,
+    subject: str,
+    account: str | None,
+    external_id: str | None,
+    roles: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Let an identity sign in to an account, which it need not have done before.
+
+    Example: gatepost accounts link --issuer https://id.example.com --subject 1234 --external-id 17
+    """
+    for option, value in (("--issuer", issuer), ("--subject", subject)):
+        _check_line(option, value)
+    if external_id is not None:
+        _check_line("--external-id", external_id)
+    _check_roles(roles)
+    _tell(
+        _with_desk(config, lambda desk: desk.link((issuer, subject), account, external_id, roles)),
+        as_json,
+    )
+
+
+@accounts_command.command("unlink")
+@config_option
+@click.option("--issuer", required=True, help="Issuer of the provider.")
+@click.option("--subject", required=True, help="What the provider calls the person (sub).")
+@json_option
+def unlink_command(config: Path | None, issuer: str, subject: str, as_json: bool) -> None:
+    """Take an identity from its account and end its sessions.
+
+    The next time it signs in, it gets an account of its own.
+    """
+    _tell(_with_desk(config, lambda desk: desk.unlink((issuer, subject))), as_json)
+
+
+@accounts_command.command("invite")
+@config_option
+@click.option("--email", required=True, help="Address that the provider must have verified.")
+@click.option("--account", help="The account to join.  [default: a new one]")
+@click.option("--issuer", default="", help="Only where this issuer vouches for the address.")
+@role_option
+@json_option
+def invite_command(
+    config: Path | None,
+    email: str,
+    account: str | None,
+    issuer: str,
+    roles: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Let whoever signs in with a verified e-mail address join an account, once.
+
+    Example: gatepost accounts invite --email alice@example.com --role editor
+    """
+    if email.count("@") != 1 or not all(email.partition("@")[::2]):
+        raise click.UsageError(f"--email: {printable(email)!r} is not an e-mail address")
+    _check_line("--email", email)
+    _check_roles(roles)
+    found = _with_desk(config, lambda desk: desk.invite(email, account, issuer, roles))
+    _tell(found, as_json)
+    if not as_json:
+        click.echo(f"# send the person to {load_settings(config).public_url[0]}/", err=True)
+
+
+@accounts_command.command("set-roles")
+@config_option
+@account_argument
+@click.argument("roles", nargs=-1, metavar="[ROLE]...")
+@json_option
+def set_roles_command(
+    config: Path | None, account: str, roles: tuple[str, ...], as_json: bool
+) -> None:
+    """Keep exactly these roles with an account, beside those of its provider.
+
+    Example: gatepost accounts set-roles alice doctor
+    """
+    _check_roles(roles)
+    _tell(_with_desk(config, lambda desk: desk.set_roles(account, roles)), as_json)
+
+
+@accounts_command.command("set-secret")
+@config_option
+@account_argument
+@click.argument("name")
+@click.option("--remove", is_flag=True, help="Remove the secret.")
+@json_option
+def set_secret_command(
+    config: Path | None, account: str, name: str, remove: bool, as_json: bool
+) -> None:
+    """Keep a secret with an account, read from standard input.
+
+    An app that only knows its own credentials gets it by `account_secret` in `request_headers`.
+
+    Example: gatepost accounts set-secret alice notes-key < key.txt
+    """
+    _check_line("NAME", name)
+    secret = None if remove else _read_secret()
+    _tell(_with_desk(config, lambda desk: desk.set_secret(account, name, secret)), as_json)
+
+
+@accounts_command.command("merge")
+@config_option
+@click.argument("source", metavar="ACCOUNT")
+@click.argument("target", metavar="INTO")
+@json_option
+def merge_command(config: Path | None, source: str, target: str, as_json: bool) -> None:
+    """Join ACCOUNT to INTO, which has everything of both afterwards.
+
+    The person goes by the user name of INTO.  This cannot be undone.
+    """
+    _tell(_with_desk(config, lambda desk: desk.merge(source, target)), as_json)
+
+
+@accounts_command.command("release-name")
+@config_option
+@click.argument("user")
+@json_option
+def release_name_command(config: Path | None, user: str, as_json: bool) -> None:
+    """Take a user name from its account, so that another person can have it.
+
+    The app may still have data under that name: look there first.
+    """
+    _tell(_with_desk(config, lambda desk: desk.release_name(user)), as_json)
+
+
+@accounts_command.command("move-issuer")
+@config_option
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@click.option(
+    "--by",
+    type=click.Choice(["email", "subject"]),
+    default="email",
+    show_default=True,
+    help="How people are known at the new issuer: by verified e-mail address, at their next"
+    " sign-in, or by the same subject.",
+)
+@click.option("--apply", "applies", is_flag=True, help="Do it.  Without this, only list.")
+@json_option
+def move_issuer_command(
+    config: Path | None, old: str, new: str, by: str, applies: bool, as_json: bool
+) -> None:
+    """Have the people of issuer OLD keep their accounts at issuer NEW.
+
+    Lists what would happen; with --apply it does.  Can be done again, and changes nothing twice.
+
+    Example: gatepost accounts move-issuer https://old.example.com https://new.example.com
+    """
+    from gateway.accounts.moving import move_issuer
+
+    async def run(kept: Kept) -> list[dict[str, object]]:
+        from gateway.accounts.desk import AccountDesk
+
+        return await move_issuer(AccountDesk(kept.accounts), old, new, by=by, applies=applies)
+
+    moves = with_kept(load_settings(config), run)
+    if as_json:
+        click.echo(json.dumps(moves))
+    else:
+        print_table(
+            ("ID", "USER", "NOW", "RESULT"),
+            ([str(it[key] or "-") for key in ("id", "user", "subject", "result")] for it in moves),
+        )
+        if not applies:
+            click.echo("# nothing was changed: add --apply", err=True)
+
+
+def _with_desk(config: Path | None, use: "Callable[[AccountDesk], Awaitable[_T]]") -> "_T":
+    async def run(kept: Kept) -> _T:
+        from gateway.accounts.desk import AccountDesk
+
+        return await use(AccountDesk(kept.accounts))
+
+    return with_kept(load_settings(config), run)
+
+
+def _read_secret() -> str:
+    if sys.stdin.isatty():
+        secret = click.prompt("Secret", hide_input=True, err=True)
+    else:
+        secret = sys.stdin.read(_MAX_SECRET + 1).removesuffix("\n").removesuffix("\r")
+    text = str(secret)
+    if not 0 < len(text) <= _MAX_SECRET or not text.isprintable() or text != text.strip():
+        fail("the secret must be one line of text without blanks around it", 2)
+    return text
+
+
+def _check_line(option: str, value: str) -> None:
+    if not value or value != value.strip() or not value.isprintable():
+        raise click.UsageError(f"{option} must be one line of text without blanks around it")
+
+
+def _check_roles(roles: tuple[str, ...]) -> None:
+    for role in roles:
+        _check_line("a role", role)
+        if "," in role:
+            # Apps read the list of roles as separated by commas.
+            raise click.UsageError(f"a role must not contain a comma: {role!r}")
+
+
+def _described(found: "Found") -> dict[str, object]:
+    from gateway.accounts.desk import describe
+
+    return describe(found)
+
+
+def _row(found: "Found") -> tuple[str, ...]:
+    account = found.account
+    email = next((it.email for it in account.seen if it.email), None)
+    if email is None:
+        email = next((f"{it.email} (invited)" for it in account.invitations), "-")
+    return (
+        found.account_id,
+        account.user or "-",
+        email,
+        account.external_id or "-",
+        ",".join(account.roles) or "-",
+        _state(found),
+        shown_time(account.created_at or None),
+    )
+
+
+def _state(found: "Found") -> str:
+    account = found.account
+    if account.is_disabled:
+        return "disabled"
+    if account.is_client:
+        return "client"
+    return "active" if account.seen else "invited" if account.invitations else "linked"
+
+
+def _tell(found: "Found", as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(_described(found)))
+        return
+    for key, value in _described(found).items():
+        if key == "identities":
+            continue
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+        click.echo(f"{key:<12} {printable(str('-' if shown in (None, '') else shown))}")
+    for subject in found.account.subjects:
+        click.echo(f"{'identity':<12} {printable(f'{subject[0]} {subject[1]}')}")

@@ -1,0 +1,116 @@
+"""Opens what the gateway keeps in its store, for a command; the gateway may be running."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn, TypeVar
+
+import click
+
+from gateway.errors import GatewayError, SettingsError
+
+if TYPE_CHECKING:
+    from gateway.accounts.manager import Accounts
+    from gateway.credentials.keys import ApiKeys
+    from gateway.sessions.kinds import AllSessions
+    from gateway.settings.schema import Settings
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What is kept in the store.  A change of an account reaches its sessions and keys."""
+
+    accounts: "Accounts"
+    keys: "ApiKeys"
+    sessions: "AllSessions"
+
+
+def load_settings(config: Path | None) -> "Settings":
+    """The settings of the configuration; prints every error and exits where it has any."""
+    from gateway.settings.load import load
+
+    try:
+        return load(config, os.environ).settings
+    except SettingsError as error:
+        _exit_with(error)
+
+
+def with_kept(settings: "Settings", use: Callable[[Kept], Awaitable[_T]]) -> _T:
+    """What `use` returns; prints the error and exits where that cannot be done."""
+
+    async def run() -> _T:
+        async with _opened(settings) as kept:
+            return await use(kept)
+
+    try:
+        return asyncio.run(run())
+    except SettingsError as error:
+        _exit_with(error)
+    except GatewayError as error:
+        fail(str(error), 1)
+
+
+def fail(message: str, status: int) -> NoReturn:
+    """Print an error and exit."""
+    click.echo(f"gatepost: {message}", err=True)
+    sys.exit(status)
+
+
+def _exit_with(error: SettingsError) -> NoReturn:
+    for problem in error.problems:
+        click.echo(problem, err=True)
+    sys.exit(2)
+
+
+@asynccontextmanager
+async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
+    """Refresh tokens of sessions that were ended are revoked before it is over."""
+    from gateway.accounts.manager import load_accounts
+    from gateway.assembly.accounts import connect_sessions
+    from gateway.assembly.lasting import limits_of, sealer_of, tokens_of
+    from gateway.assembly.providers import app_providers, providers_of
+    from gateway.assembly.serving import clock
+    from gateway.assembly.token_revocation import Revocations
+    from gateway.credentials.kept_keys import load_key_sealer
+    from gateway.credentials.keys import ApiKeys
+    from gateway.oidc.http import ProviderHttp
+    from gateway.sessions import SessionManager
+    from gateway.sessions.kinds import AllSessions
+    from gateway.storage import open_store
+    from gateway.storage.sqlite import FILE_NAME
+
+    if settings.store == "memory":
+        raise SettingsError(["store: memory is inside the gateway's process and cannot be opened"])
+    # Asking must not make a data directory that then belongs to whoever asked.
+    if settings.store == "sqlite" and not (settings.data_dir / FILE_NAME).exists():
+        raise SettingsError([f"data_dir: {settings.data_dir} contains no store"])
+    store = open_store(settings.store, settings.data_dir, clock)
+    http = ProviderHttp()
+    try:
+        sealer = sealer_of(settings)
+        browsers = SessionManager(store, sealer, limits_of(settings), clock=clock)
+        apps = tokens_of(settings, store, sealer, clock).sessions
+        # An app of the same name as a provider is asked in its own name.
+        providers = providers_of(settings, http, clock)
+        revocations = (Revocations(providers), Revocations(app_providers(settings, providers)))
+        for sessions, revoked in zip((browsers, apps), revocations, strict=True):
+            sessions.on_revoke(revoked.session_ended)
+        accounts = await load_accounts(store, sealer, clock)
+        kept = Kept(
+            accounts,
+            ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock),
+            AllSessions(browsers, apps),
+        )
+        connect_sessions(accounts, kept.sessions)
+        yield kept
+        for revoked in revocations:
+            await revoked.aclose()
+    finally:
+        await http.aclose()
+        await store.aclose()

@@ -44,7 +44,7 @@ def judge_all(
         outcome = authenticator.judge(request)
         if isinstance(outcome, NotPresented):
             continue
-        if isinstance(outcome, Pending) or not isinstance(found, NotPresented):
+        if found is not NOT_PRESENTED or isinstance(outcome, Pending):
             return _judge_rest(request, asked[index + 1 :], [found], outcome)
         presented.append(authenticator)
         found = outcome

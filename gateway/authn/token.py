@@ -65,12 +65,12 @@ class TokenAuthenticator:
         # In a flood each unknown one costs no more than this.
         if counts and self._tokens.wrong.wait_s(request.client, now):
             return _THROTTLED
-        if self._tokens.is_dead(token):
-            return _UNKNOWN
         return Pending(partial(self._ask, token, request, counts=counts))
 
     async def _ask(self, token: GatewayToken, request: Request, *, counts: bool) -> Outcome:
         now = request.received_at
+        if self._tokens.is_dead(token):
+            return _UNKNOWN
         # Counted before the store is asked: many may be on their way at once.
         if counts and self._tokens.wrong.take(request.client, now):
             return _THROTTLED

@@ -159,10 +159,7 @@ class Pipeline:
         if self._passes_preflight(plan, request):
             entry.decide("allow", "preflight")
             return self._admitter.admit_anonymous(entry, plan)
-        outcome = judge_all(request, plan.authenticators, plan.guarded)
-        if isinstance(outcome, Pending):
-            return self._ask(entry, plan, outcome)
-        return self._judge(entry, plan, outcome)
+        return self._judge(entry, plan, judge_all(request, plan.authenticators, plan.guarded))
 
     def _begin_deprecated(
         self, entry: Entry, plan: RoutePlan, deprecation: Deprecation
@@ -241,7 +238,7 @@ class Pipeline:
         return verdict if isinstance(verdict, VERDICTS) else await verdict
 
     def _judge(
-        self, entry: Entry, plan: RoutePlan, outcome: Outcome
+        self, entry: Entry, plan: RoutePlan, outcome: Outcome | Pending
     ) -> Verdict | Awaitable[Verdict]:
         match outcome:
             case Authenticated(identity=identity):
@@ -251,6 +248,8 @@ class Pipeline:
                 return self._decisions.authorize(entry, plan, identity)
             case NotPresented():
                 return self._decisions.authorize(entry, plan, ANONYMOUS)
+            case Pending():
+                return self._ask(entry, plan, outcome)
             case Rejected():
                 own = own_part(plan, entry.request)
                 if own is not None:

@@ -60,6 +60,7 @@ MODULES = (
     "message/request_head",
     "message/response",
     "message/response_head",
+    "message/response_start",
     "message/target",
     "model",
     "mutate/identity",

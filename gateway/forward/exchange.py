@@ -15,8 +15,7 @@ from gateway.forward.response import (
     NO_BODY_STATUS,
     SWITCHING_PROTOCOLS,
     announces_body,
-    body_length,
-    framing_line,
+    reframed,
     without_framing,
 )
 from gateway.forward.tunnel import Ticker, Tunnel
@@ -26,20 +25,12 @@ from gateway.message.chunked import encode_chunk, encode_end
 from gateway.message.field_lines import HeadError
 from gateway.message.fields import Field
 from gateway.message.framing import CHUNKED, UNTIL_CLOSE
-from gateway.message.response_head import (
-    BareLinesError,
-    ResponseHead,
-    ends_lines_bare,
-    parse_response_head,
-    with_strict_lines,
-)
+from gateway.message.response_head import ResponseHead
+from gateway.message.response_start import take_head
 
-_MAX_HEAD_BYTES = 65536
 # A hint or two are usual; an app that reports progress (102) does so every few seconds.
 _MAX_INTERIM = 100
-_CONTINUE = 100
-_OK = 200
-_NO_CONTENT = 204
+_CONTINUE, _OK = 100, 200
 
 
 class Exchange:
@@ -181,23 +172,12 @@ class Exchange:
         if self._buffer:
             data, self._buffer = self._buffer + data, b""
         while True:
-            end = data.find(b"\r\n\r\n")
-            if end < 0 or end > _MAX_HEAD_BYTES:
-                strict = _strict_beginning(data)
-                if not strict:
-                    self._buffer = data
-                    return
-                data = strict
-                continue
-            try:
-                head = parse_response_head(data[: end + 2])
-            except BareLinesError:
-                # The empty line is one of the body's.
-                data = with_strict_lines(data, _MAX_HEAD_BYTES)
-                continue
+            head, data = take_head(data)
+            if head is None:
+                self._buffer = data
+                return
             if len(head.lines) > self._outbound.upstream.max_fields > 0:
                 raise HeadError("more fields than the limit")
-            data = data[end + 4 :]
             if head.status >= _OK:
                 self._start_response(head, data)
                 return
@@ -222,10 +202,7 @@ class Exchange:
     def _start_response(self, head: ResponseHead, rest: bytes) -> None:
         outbound, client = self._outbound, self._client
         if outbound.instead is not None:
-            cookies = outbound.upstream.rules.cookies(head, outbound.owned)
-            # No one gets the body, so the connection cannot be kept.
-            self.cancel()
-            client.response_replaced(cookies)
+            self._replace_response(head)
             return
         # Whether the upstream knows where the next request would begin.  One that was asked for
         # another protocol may read it in that; one that answers before the body's end, or instead
@@ -235,23 +212,18 @@ class Exchange:
         if framing.expects_continue and not self._continued:
             in_step = False
         if length < 0 or outbound.method == "HEAD" or head.status in NO_BODY_STATUS:
-            length = body_length(head, outbound.method)
-            framing_field = framing_line(head, length, http_1_0=client.http_1_0)
-            if length == 0 and announces_body(head):
+            has_late_body = head.status in NO_BODY_STATUS and announces_body(head)
+            if has_late_body or outbound.method == "HEAD":
                 # A body that must not be there comes late, as the answer to the next request.
                 in_step = False
-                if head.status == _NO_CONTENT:
-                    head, framing_field = without_framing(head), b""
-            if outbound.method == "HEAD":
-                in_step = False
+            head, length, framing_field = reframed(head, outbound.method, http_1_0=client.http_1_0)
         self._chunk_out = framing_field != b"" and length != 0
         self._open_ended = length == UNTIL_CLOSE
         ends = head.http_1_0 or self._open_ended or b"close" in head.connection
         self._keep = self._keep and in_step and not ends
         if not self._request_done or (client.http_1_0 and length < 0):
             client.close_after_response()
-        start = outbound.upstream.rules.start(head, outbound.owned)
-        end = client.connection_line
+        start, end = outbound.upstream.rules.start(head, outbound.owned), client.connection_line
         if length == len(rest):
             # All of it is here, as it mostly is.
             self.status = head.status
@@ -266,6 +238,12 @@ class Exchange:
             self._end(rest)
         else:
             self._pass_body(rest, before, head.status)
+
+    def _replace_response(self, head: ResponseHead) -> None:
+        cookies = self._outbound.upstream.rules.cookies(head, self._outbound.owned)
+        # No one gets the body, so the connection cannot be kept.
+        self.cancel()
+        self._client.response_replaced(cookies)
 
     def _pass_body(self, data: bytes, before: bytes, status: int) -> None:
         body = self._body
@@ -307,39 +285,15 @@ class Exchange:
             raise HeadError("101 Switching Protocols to a request that asked for none")
         if not self._request_done:
             raise HeadError("101 Switching Protocols before the request's end")
-        upgrade = head.value(b"upgrade")
         outbound = self._outbound
-        lines = outbound.upstream.rules.lines(head, outbound.owned)
+        start = outbound.upstream.rules.switching(head, outbound.owned)
         connection, self._connection = self._connection, None
         assert connection is not None  # noqa: S101 - for the type checker; the head came on it
         self.status = head.status
-        self._client.tunnel_opened(
-            Tunnel(self._client, outbound.upstream, connection, self._ticker)
-        )
-        line = b"HTTP/1.1" + head.line[8:] + b"\r\nConnection: Upgrade\r\nUpgrade: " + upgrade
-        self._client.write(line + b"\r\n" + lines + b"\r\n" + rest)
+        tunnel = Tunnel(self._client, outbound.upstream, connection, self._ticker)
+        self._client.tunnel_opened(tunnel)
+        self._client.write(start + b"\r\n" + rest)
 
     def _fail(self, problem: str) -> None:
         self.cancel()
-        self._client.response_failed(
-            UpstreamFailedError(f"{self._outbound.upstream.name}: {problem}")
-        )
-
-
-def _strict_beginning(data: bytes) -> bytes:
-    """`data`, which has no strict head, with the one it begins with made strict.
-
-    ``b""`` while none has come.
-
-    Raises:
-        HeadError: None will ever come.
-    """
-    if ends_lines_bare(data):
-        return with_strict_lines(data, _MAX_HEAD_BYTES)
-    bare = data.find(b"\n\n")
-    if bare >= 0:
-        # Says which field it is.
-        parse_response_head(data[: bare + 2] + b"\r\n")
-    if bare >= 0 or len(data) > _MAX_HEAD_BYTES:
-        raise HeadError("no end of the response's head")
-    return b""
+        self._client.response_failed(UpstreamFailedError(f"{self.upstream}: {problem}"))

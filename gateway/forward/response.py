@@ -24,6 +24,7 @@ _USUAL_OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade"})
 _FRAMING = frozenset({b"content-length"})
 NO_BODY_STATUS = frozenset({204, 304})
 SWITCHING_PROTOCOLS = 101
+_NO_CONTENT = 204
 
 
 class AppCookies(Protocol):
@@ -64,6 +65,11 @@ class ResponseRules:
             if b"set-cookie" not in head.names:
                 head.derived[self] = start
         return start
+
+    def switching(self, head: ResponseHead, owned: AppCookies | None) -> bytes:
+        """As `start`, of a 101 (Switching Protocols): Upgrade passes, though it is hop-by-hop."""
+        change = b"\r\nConnection: Upgrade\r\nUpgrade: " + head.value(b"upgrade") + b"\r\n"
+        return b"HTTP/1.1" + head.line[8:] + change + self.lines(head, owned)
 
     def lines(self, head: ResponseHead, owned: AppCookies | None) -> bytes:
         """The field lines to pass on, the configured ones added; `owned` marks the cookies."""
@@ -121,6 +127,14 @@ class ResponseRules:
         pair = value.partition(b";")[0].lstrip(b"= \t")
         name = pair.partition(b"=")[0].rstrip(b" \t")
         return name in self._reserved or name.startswith(self._reserved_beginnings)
+
+
+def reframed(head: ResponseHead, method: str, *, http_1_0: bool) -> tuple[ResponseHead, int, bytes]:
+    """`head` as the client gets it, how its body is delimited, and the Transfer-Encoding line."""
+    length = body_length(head, method)
+    if head.status == _NO_CONTENT and announces_body(head):
+        return without_framing(head), length, b""
+    return head, length, framing_line(head, length, http_1_0=http_1_0)
 
 
 def body_length(head: ResponseHead, method: str) -> int:

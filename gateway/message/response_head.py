@@ -1,7 +1,7 @@
 """The head of an HTTP/1.1 response, read strictly (RFC 9112, sections 2, 4 and 6).
 
-Two things that have one meaning are taken all the same, for old apps, and passed on in strict form:
-a head whose every line ends in LF alone, and one length given more than once.
+One length given more than once has one meaning: it is taken all the same, for old apps, and passed
+on once.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from gateway.message.field_lines import HeadError, split_fields, which_field
+from gateway.message.field_lines import HeadError, split_fields
 from gateway.message.fields import fold
 from gateway.message.framing import LENGTH, UNTIL_CLOSE, framed_length
 
@@ -18,7 +18,7 @@ _REMEMBERED_RESPONSES, _REMEMBERED_RESPONSE_BYTES = 512, 1024
 
 
 class BareLinesError(HeadError):
-    """The first line of the head ends in LF alone; see `with_strict_lines`."""
+    """The first line of the head ends in LF alone; see `gateway.message.response_start`."""
 
 
 class ResponseHead:
@@ -141,38 +141,6 @@ def _with_one_length(
     kept = [i for i, name in enumerate(names) if name != b"content-length"]
     line = b"Content-Length: " + value
     return (*[names[i] for i in kept], b"content-length"), [*[lines[i] for i in kept], line]
-
-
-def ends_lines_bare(data: bytes) -> bool:
-    """Whether the first line of `data` ends in LF alone."""
-    at = data.find(b"\n")
-    return at >= 0 and data[at - 1 : at] != b"\r"
-
-
-def with_strict_lines(data: bytes, max_bytes: int) -> bytes:
-    """`data`, a response whose first line ends in LF alone, with a head in strict form.
-
-    RFC 9112, section 2.2: a recipient may take a single LF for a line end.  It is taken only if all
-    lines of the head end so: among lines that end in CRLF, a line feed may have come in with a
-    value, and an attacker would write the fields that follow it.  For the same reason the head gets
-    ``Connection: close``: no other answer is read from that connection.  ``b""`` while the head is
-    not complete.
-
-    Raises:
-        HeadError: A line ends otherwise, or the head is longer than `max_bytes`.
-    """
-    end = data.find(b"\n\n", 0, max_bytes + 2)
-    head = data if end < 0 else data[:end]
-    if b"\r" in head:
-        for number, line in enumerate(head.split(b"\n")):
-            if b"\r" in line:
-                where = which_field(number, line) if number else "the status line"
-                raise HeadError(f"{where}: a carriage return, where lines end in LF alone")
-    if end < 0:
-        if len(data) > max_bytes:
-            raise HeadError("no end of the response's head")
-        return b""
-    return head.replace(b"\n", b"\r\n") + b"\r\nConnection: close\r\n\r\n" + data[end + 2 :]
 
 
 def _status_fault(line: bytes) -> str:

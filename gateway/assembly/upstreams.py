@@ -6,8 +6,9 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from gateway.authn.api_key import key_field
+from gateway.forward.address import Address, Timeouts, tls_context
 from gateway.forward.response import ResponseRules
-from gateway.forward.upstream import Address, Timeouts, Upstream, tls_context
+from gateway.forward.upstream import Upstream
 from gateway.mutate.cookies import OwnNames
 from gateway.mutate.identity import AssertionRules, IdentityFields, Sign
 from gateway.mutate.outbound import FieldRules

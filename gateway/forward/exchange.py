@@ -9,6 +9,7 @@ other side's reading.  ``101 Switching Protocols`` ends the exchange: a Tunnel t
 
 from gateway.errors import GatewayError
 from gateway.forward.client import Client
+from gateway.forward.connection import Connection
 from gateway.forward.errors import UpstreamFailedError, UpstreamTimeoutError
 from gateway.forward.outbound import Outbound
 from gateway.forward.response import (
@@ -19,7 +20,6 @@ from gateway.forward.response import (
     without_framing,
 )
 from gateway.forward.tunnel import Ticker, Tunnel
-from gateway.forward.upstream import Connection
 from gateway.message.body import Body, body_reader
 from gateway.message.chunked import encode_chunk, encode_end
 from gateway.message.field_lines import HeadError

@@ -5,7 +5,8 @@ Each side may close its half first.  A side that cannot take more stops the othe
 
 from typing import Protocol
 
-from gateway.forward.upstream import Connection, Upstream
+from gateway.forward.connection import Connection
+from gateway.forward.upstream import Upstream
 
 
 class Ticker(Protocol):

@@ -178,7 +178,7 @@ class Settings(Section):
         None, description="The gateway's own tokens for apps; without this section there are none."
     )
     accounts: AccountSettings = Field(
-        AccountSettings(), description="Who gets an account, and what else learns of it."
+        AccountSettings(), description="Accounts: who gets one, and which hooks tell an app."
     )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
         (EVERYTHING,), description="The first matching route applies to a request."

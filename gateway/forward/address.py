@@ -1,0 +1,54 @@
+"""Where an upstream listens, how long it may take, and TLS towards it."""
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an upstream listens: a socket path, or a host and port, with TLS or without."""
+
+    host: str = ""
+    port: int = 0
+    path: str = ""
+    tls: ssl.SSLContext | None = None
+    server_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds: to connect, to the response's head, without a byte either way, and for a wake.
+
+    Attributes:
+        wake_s: How long a refused connect is tried again while a scaled-to-zero app boots.
+    """
+
+    connect_s: float
+    response_s: float
+    idle_s: float
+    wake_s: float
+
+
+def tls_context(
+    *,
+    ca_file: Path | None,
+    cert_file: Path | None,
+    key_file: Path | None,
+    insecure_skip_verify: bool,
+    protocols: Sequence[str] = ("http/1.1",),
+) -> ssl.SSLContext:
+    """The TLS settings towards an upstream; the system's roots unless `ca_file` is given.
+
+    Raises:
+        OSError, ssl.SSLError: A file cannot be read or is not what it should be.
+    """
+    context = ssl.create_default_context(cafile=ca_file)
+    context.set_alpn_protocols(list(protocols))
+    if cert_file is not None:
+        context.load_cert_chain(cert_file, key_file)
+    if insecure_skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context

@@ -38,7 +38,9 @@ def wanted_claims(settings: Settings) -> tuple[str, ...]:
     wanted: set[str] = set()
     for upstream in settings.upstreams.values():
         texts = [*identity_mapping(upstream).values()]
-        texts += [v.value for v in upstream.request_headers.set.values() if v.is_template]
+        for value in upstream.request_headers.set.values():
+            texts += [value.value] if value.is_template else []
+            texts += [value.basic.user] if value.basic is not None else []
         for text in texts:
             wanted.update(m[2] for m in PLACEHOLDER.finditer(text) if m[1] == "claim" and m[2])
     for route in settings.routes:

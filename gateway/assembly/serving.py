@@ -10,7 +10,7 @@ from gateway.assembly.apps import apps_of, authorization_server
 from gateway.assembly.hosts import hosts_of
 from gateway.assembly.lasting import Lasting
 from gateway.assembly.routes import metadata_path, protected_resource, route_plans
-from gateway.assembly.upstreams import upstream_plans, upstreams_of
+from gateway.assembly.upstreams import account_secrets, upstream_plans, upstreams_of
 from gateway.authn import (
     AUTHENTICATORS,
     Authenticator,
@@ -167,6 +167,7 @@ def _deps(
         ),
         keys=None if settings.api_keys is None else (lasting.keys, settings.api_keys),
         apps=apps,
+        account_secrets=account_secrets(settings),
     )
 
 
@@ -186,6 +187,7 @@ def _tools(
         new_request_id=request_ids(os.urandom),
         new_trace=traceparents(os.urandom),
         monotonic=time.monotonic,
+        user_header=settings.accounts.user_header,
         well_known=WellKnown(
             protected_resource(settings, plans), authorization_server(settings, deps.apps)
         ),

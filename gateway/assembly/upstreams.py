@@ -13,9 +13,16 @@ from gateway.mutate.cookies import OwnNames
 from gateway.mutate.identity import AssertionRules, IdentityFields, Sign
 from gateway.mutate.outbound import FieldRules
 from gateway.mutate.owners import CookieOwners
-from gateway.mutate.templates import PRESETS, Template, compile_template, literal
+from gateway.mutate.templates import (
+    PRESETS,
+    Template,
+    account_secret,
+    basic,
+    compile_template,
+    literal,
+)
 from gateway.pipeline.route_plan import UpstreamPlan
-from gateway.settings.headers import fold_name
+from gateway.settings.headers import HeaderValueSettings, fold_name
 from gateway.settings.schema import Settings, UpstreamSettings
 
 
@@ -101,8 +108,8 @@ def _upstream_plan(
         fields=FieldRules(removed, key, kept),
         fields_by_token=FieldRules(removed | {b"authorization"}, key, kept),
         identity=IdentityFields(
-            _identity_templates(of),
-            _set_templates(of),
+            _identity_templates(of, settings.accounts.user_header),
+            _set_templates(of, settings.accounts.user_header),
             _assertion_rules(settings, of),
             sign,
             new_id=lambda: uuid4().hex,
@@ -139,19 +146,47 @@ def _host_sent(settings: UpstreamSettings) -> bytes | None:
     return urlsplit(settings.url).netloc.encode()
 
 
-def _identity_templates(settings: UpstreamSettings) -> dict[str, Template]:
+def _identity_templates(settings: UpstreamSettings, user_header: str) -> dict[str, Template]:
     """What the app is told of an identity; `request_headers.set` goes before it."""
     set_names = {fold_name(name) for name in settings.request_headers.set}
     mapping = identity_mapping(settings).items()
-    return {name: compile_template(t) for name, t in mapping if fold_name(name) not in set_names}
+    return {
+        name: compile_template(template, user_header)
+        for name, template in mapping
+        if fold_name(name) not in set_names
+    }
 
 
-def _set_templates(settings: UpstreamSettings) -> dict[str, Template]:
+def _set_templates(settings: UpstreamSettings, user_header: str) -> dict[str, Template]:
     """What the app is told on every request."""
     return {
-        name: compile_template(value.value) if value.is_template else literal(value.value)
+        name: _set_template(value, user_header)
         for name, value in settings.request_headers.set.items()
     }
+
+
+def _set_template(value: HeaderValueSettings, user_header: str) -> Template:
+    if value.account_secret is not None:
+        return account_secret(value.account_secret, value.prefix)
+    if value.basic is not None:
+        of = value.basic
+        password = literal(of.password or "")
+        if of.account_secret is not None:
+            password = account_secret(of.account_secret)
+        return basic(compile_template(of.user, user_header), password)
+    if value.is_template:
+        return compile_template(value.value, user_header)
+    return literal(value.value)
+
+
+def account_secrets(settings: Settings) -> tuple[str, ...]:
+    """Names of the secrets, kept with accounts, that some upstream is sent; sorted."""
+    names = set()
+    for of in settings.upstreams.values():
+        for value in of.request_headers.set.values():
+            names.add(value.account_secret)
+            names.add(None if value.basic is None else value.basic.account_secret)
+    return tuple(sorted(name for name in names if name is not None))
 
 
 def identity_mapping(settings: UpstreamSettings) -> Mapping[str, str]:

@@ -11,6 +11,8 @@ from gateway.endpoints.deps import Deps
 from gateway.endpoints.logout import LOGOUT_PATH, Logout
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.own_keys import OwnKeys, SignInTooOldError
+from gateway.endpoints.own_secrets import FIELDS as SECRET_FIELDS
+from gateway.endpoints.own_secrets import OwnSecrets
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.endpoints.parameters import read_whole_form
 from gateway.message.request import Request
@@ -32,9 +34,15 @@ class Account:
     """Handlers of ``account``; it works without scripts, so its buttons are forms."""
 
     def __init__(
-        self, deps: Deps, logout: Logout, own: OwnSessions, keys: OwnKeys | None = None
+        self,
+        deps: Deps,
+        logout: Logout,
+        own: OwnSessions,
+        keys: OwnKeys | None = None,
+        secrets: OwnSecrets | None = None,
     ) -> None:
-        """Show API keys where `keys` are given."""
+        """Show API keys and the secrets of apps where they are given."""
+        self._secrets = secrets
         self._keys = keys
         self._deps = deps
         self._logout = logout
@@ -66,6 +74,7 @@ class Account:
             action=ACCOUNT_PATH,
             logout_url=LOGOUT_PATH,
             home_url="/",
+            secrets=None if self._secrets is None else self._secrets.of(session),
             keys=None if self._keys is None else await self._key_section(self._keys, session, news),
         )
 
@@ -73,7 +82,8 @@ class Account:
         """``POST`` of one of the page's forms.
 
         ``end=ID`` ends a session, ``end=all`` every one; ``revoke_key=ID`` revokes an API key,
-        and ``create_key`` makes one, which the answer shows.
+        and ``create_key`` makes one, which the answer shows.  ``secret_name=NAME`` and ``secret``
+        keep a secret that an app is sent.
         """
         if not is_same_origin(request):
             return responses.problem(request, 403, "cross-site")
@@ -87,6 +97,9 @@ class Account:
             return await self._create_key(request, session, self._keys, form)
         if self._keys is not None and form.keys() == {"revoke_key"}:
             await self._keys.revoke(session, form["revoke_key"])
+            return responses.redirect(request, ACCOUNT_PATH)
+        if self._secrets is not None and form.keys() == SECRET_FIELDS:
+            await self._secrets.change(session, form)
             return responses.redirect(request, ACCOUNT_PATH)
         if form.keys() != {"end"}:
             return responses.problem(request, 400, "invalid-request")

@@ -1,6 +1,6 @@
 """What the endpoints are given: everything that has state or does I/O."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.accounts.manager import Accounts
@@ -52,6 +52,7 @@ class Deps:
         accounts: Who keeps accounts; None where every identity stands for itself.
         keys: The API keys, and what an owner may do with them; None where none is taken.
         apps: The apps that get tokens; None where there is none.
+        account_secrets: Names of the secrets, kept with accounts, that apps are sent.
         on_sign_in: Called after each sign-in with the provider and ``success`` or the reason.
     """
 
@@ -70,6 +71,7 @@ class Deps:
     accounts: Accounts | None = None
     keys: tuple[ApiKeys, ApiKeySettings] | None = None
     apps: Apps | None = None
+    account_secrets: Sequence[str] = ()
 
     def session_cookies(self, request: Request) -> tuple[str, ...]:
         """The distinct session cookies that were sent, in order."""

@@ -12,6 +12,7 @@ from gateway.endpoints.introspection import Introspection
 from gateway.endpoints.key_set import KeySetEndpoint
 from gateway.endpoints.logout import Logout
 from gateway.endpoints.own_keys import OwnKeys
+from gateway.endpoints.own_secrets import OwnSecrets
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.endpoints.provider_logout import ProviderLogout
 from gateway.endpoints.revocation import Revocation
@@ -76,7 +77,10 @@ def build_endpoints(deps: Deps) -> Endpoints:
     logout = Logout(deps)
     own, from_provider = OwnSessions(deps, logout), ProviderLogout(deps, logout)
     own_keys = None if deps.keys is None else OwnKeys(deps, *deps.keys, own)
-    account = Account(deps, logout, own, own_keys)
+    own_secrets = None
+    if deps.accounts is not None and deps.account_secrets:
+        own_secrets = OwnSecrets(deps.accounts, deps.account_secrets)
+    account = Account(deps, logout, own, own_keys, own_secrets)
     sign_in, sign_in_named = _of_sign_in(deps)
     keys, keys_named = _of_keys(own_keys)
     return Endpoints(

@@ -1,5 +1,6 @@
 """Field values made of what is known of an identity.  Pure."""
 
+from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -58,14 +59,18 @@ def is_sendable(value: str) -> bool:
     return bool(value) and value == value.strip() and value.isprintable()
 
 
-def compile_template(text: str) -> Template:
-    """Read `text`, whose placeholders were checked when the configuration was loaded."""
+def compile_template(text: str, user_header: str = "user") -> Template:
+    """Read `text`, whose placeholders were checked when the configuration was loaded.
+
+    ``{user}`` is the attribute `user_header` of an identity.
+    """
     parts: list[str | Read] = []
     at = 0
     for found in PLACEHOLDER.finditer(text):
         if found.start() > at:
             parts.append(text[at : found.start()])
-        parts.append(_reader(found[1], found[2]))
+        name = user_header if found[1] == "user" else found[1]
+        parts.append(_reader(name, found[2]))
         at = found.end()
     if at < len(text):
         parts.append(text[at:])
@@ -75,6 +80,25 @@ def compile_template(text: str) -> Template:
 def literal(text: str) -> Template:
     """`text` as it stands, braces and all."""
     return Template((text,))
+
+
+def account_secret(name: str, prefix: str = "") -> Template:
+    """`prefix` and the secret of that name, which is kept with the account."""
+    read: Read = lambda identity: identity.secrets.get(name)  # noqa: E731 - one of many readers
+    return Template((prefix, read) if prefix else (read,))
+
+
+def basic(user: Template, password: Template) -> Template:
+    """HTTP Basic credentials (RFC 7617, section 2)."""
+
+    def read(identity: Identity) -> str | None:
+        name, secret = user.fill(identity), password.fill(identity)
+        # A colon ends the name: the rest of it would be read as the password.
+        if name is None or secret is None or ":" in name:
+            return None
+        return b64encode(f"{name}:{secret}".encode()).decode()
+
+    return Template(("Basic ", read))
 
 
 def _reader(name: str, argument: str | None) -> Read:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Awaitable
 from functools import partial
+from operator import attrgetter
 
 from gateway import responses
 from gateway.authn import Rejected
@@ -37,18 +38,22 @@ class Decisions:
         sessions: SessionTools,
         metrics: Metrics,
         origins: frozenset[bytes],
+        user_header: str = "user",
     ) -> None:
+        """Send an identity's attribute `user_header` to apps as the user."""
         self._admitter = admitter
         self._sessions = sessions
         self._metrics = metrics
         self._origins = origins
         self._sendable: set[str] = set()
+        self._user = None if user_header == "user" else attrgetter(user_header)
 
     def unfit(self, entry: Entry, plan: RoutePlan, identity: Identity) -> Deny | None:
         """Why a good credential, which is noted, may not be used for this request."""
         entry.identity = identity
         self.count_authentication(identity.credential, "success")
-        if identity.user not in self._sendable and not self._is_sendable(identity.user):
+        user = identity.user if self._user is None else self._user(identity) or ""
+        if user not in self._sendable and not self._is_sendable(user):
             # Told no user, an app would take the person for anonymous.
             return Deny("user-unusable")
         if not is_good_for(identity, plan.route):

@@ -69,6 +69,7 @@ class Tools:
 
     Attributes:
         monotonic: Seconds of a clock that never jumps.
+        user_header: Attribute of an identity that apps are told as the user.
         well_known: What is served outside the gateway's own prefix; None for nothing.
     """
 
@@ -80,6 +81,7 @@ class Tools:
     new_trace: Callable[[], str]
     monotonic: Callable[[], float]
     well_known: WellKnown | None = None
+    user_header: str = "user"
 
 
 class Pipeline:
@@ -101,7 +103,9 @@ class Pipeline:
         self._well_known = tools.well_known
         self._reader = RequestReader(hosts, trusted, tools.new_request_id, tools.monotonic)
         self._admitter = Admitter(tools.sessions, origins, tools.new_trace)
-        self._decisions = Decisions(self._admitter, tools.sessions, tools.metrics, origins)
+        self._decisions = Decisions(
+            self._admitter, tools.sessions, tools.metrics, origins, tools.user_header
+        )
         self._foreign = ForeignCredentials(self._decisions, self._admitter, tools.sessions)
         self._metrics = tools.metrics
         self._monotonic = tools.monotonic

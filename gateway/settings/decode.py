@@ -39,7 +39,6 @@ _LATER = frozenset(
         ("forward_auth",),
         ("tests",),
         ("admins",),
-        ("upstreams", "*", "request_headers", "set", "*", "account_secret"),
     }
 )
 

@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 from gateway.settings.document import Data, Document, Path, Problem
 from gateway.storage.location import file_options
 
+_HEADERS = ("upstreams", "*", "request_headers", "set", "*")
 # Settings `x` that may be given as `x_file`, by the section they stand in.
 _SECRETS = (
     ((), "secret"),
@@ -17,6 +18,7 @@ _SECRETS = (
     (("bearer", "*", "introspection"), "client_key"),
     (("accounts", "hooks", "*", "http"), "secret"),
     (("accounts", "hooks", "*", "sql"), "dsn"),
+    ((*_HEADERS, "basic"), "password"),
 )
 _CERTIFICATES = (("server", "tls"), ("upstreams", "*", "tls"))
 _PEM_FILES = ("ca_file", "cert_file", "key_file")
@@ -27,7 +29,6 @@ _STORE_PEM_FILES = {
     "sslcert": "cert_file",
     "sslkey": "key_file",
 }
-_HEADERS = ("upstreams", "*", "request_headers", "set", "*")
 
 _LARGEST = 1024 * 1024
 # Stands for what is in a file that was not read; as long as a secret must be.

@@ -4,11 +4,27 @@ import re
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic import (
+    Field,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import CoreSchema
 
-from gateway.settings.scalars import FieldName, FileName, OneOrMany, Section, Text, quote, wrong
-from gateway.settings.templates import template_problem
+from gateway.settings.scalars import (
+    FieldName,
+    FileName,
+    OneOrMany,
+    SecretText,
+    Section,
+    Text,
+    as_text,
+    quote,
+    wrong,
+)
+from gateway.settings.templates import PLACEHOLDER, template_problem
 
 # RFC 9110, section 7.6.1, and RFC 9112, section 6: these belong to one connection or frame the
 # message.  Host and Cookie carry what routing and sessions were decided on.
@@ -52,21 +68,68 @@ def check_names(names: Mapping[str, Any], reserved: frozenset[str]) -> None:
         seen[folded] = name
 
 
+def _account_secret(value: object) -> str:
+    text = as_text(value, "the name of a secret")
+    if not text or text != text.strip() or not text.isprintable():
+        raise wrong("must be one line of text, such as notes-key")
+    return text
+
+
+AccountSecret = Annotated[
+    str, PlainValidator(_account_secret), WithJsonSchema({"type": "string", "minLength": 1})
+]
+
+
+class BasicSettings(Section):
+    """User name and password for an app that only knows HTTP Basic (RFC 7617).
+
+    Attributes:
+        password: The password itself, also where the file named `password_file`.
+    """
+
+    user: str = Field("{user}", description="User name, with placeholders such as {user}.")
+    password: SecretText | None = Field(
+        None, repr=False, description="The same password for all; prefer password_file."
+    )
+    password_file: FileName | None = Field(None, description="File with the password.")
+    account_secret: AccountSecret | None = Field(
+        None, description="Name of the secret, kept with each account, that is the password."
+    )
+
+    @model_validator(mode="after")
+    def _has_one_password(self) -> Self:
+        if (self.password is None) == (self.account_secret is None):
+            raise wrong("needs either password_file or account_secret")
+        problem = template_problem(self.user)
+        if problem is not None:
+            raise wrong(problem)
+        if ":" in PLACEHOLDER.sub("", self.user):
+            # RFC 7617, section 2: what follows the first colon is the password.
+            raise wrong("user must not contain a colon")
+        return self
+
+
 class HeaderValueSettings(Section):
     """The value of one field set on requests.
 
     Attributes:
         value: The template, or what the file held, which is never a template.
         file: The file the value was read from; None for a template.
+        account_secret: Name of the secret kept with the account; None where it is none.
     """
 
     value: str = Field("", description="Text, with placeholders such as {user}.")
     file: FileName | None = Field(None, description="File with the value.")
+    account_secret: AccountSecret | None = Field(
+        None, description="Name of a secret kept with each account."
+    )
+    prefix: str = Field("", description="Text before the secret, such as `Token `.")
+    basic: BasicSettings | None = Field(None, description="HTTP Basic credentials for the app.")
 
     @property
     def is_template(self) -> bool:
         """Whether the placeholders in `value` are to be filled in."""
-        return self.file is None
+        return bool(self.value) and self.file is None
 
     @model_validator(mode="before")
     @classmethod
@@ -75,8 +138,13 @@ class HeaderValueSettings(Section):
 
     @model_validator(mode="after")
     def _can_be_sent(self) -> Self:
-        if not self.value.strip() and self.file is None:
-            raise wrong("is empty: write text or {file: …}")
+        given = [self.value.strip() or self.file, self.account_secret, self.basic]
+        if sum(bool(it) for it in given) != 1:
+            raise wrong("needs one of text, {file: …}, {account_secret: …} and {basic: …}")
+        if self.prefix and self.account_secret is None:
+            raise wrong("prefix goes with account_secret")
+        if not self.prefix.isprintable():
+            raise wrong("prefix must not contain line breaks or control characters")
         if not all(c.isprintable() or c == "\t" for c in self.value):
             raise wrong("must not contain line breaks or control characters")
         problem = template_problem(self.value) if self.is_template else None
@@ -97,7 +165,8 @@ class RequestHeaderSettings(Section):
 
     set: Mapping[FieldName, HeaderValueSettings] = Field(
         {},
-        description="Field names and values: text with placeholders such as {user}, or {file: …}.",
+        description="Field names and values: text with placeholders such as {user}, {file: …},"
+        " {account_secret: …} or {basic: …}.",
     )
     remove: Annotated[tuple[FieldName, ...], OneOrMany(empty=True)] = Field(
         (), description="Fields to remove."

@@ -43,6 +43,7 @@ MEANT: Mapping[tuple[str, ...], Callable[[str], str | None]] = {
     (*_UPSTREAM, "logout_paths", _EACH): meant.paths_only_meant,
     (*_UPSTREAM, "request_headers", "set", _KEYS): meant.field_name_meant,
     (*_UPSTREAM, "request_headers", "set", _EACH, "value"): meant.template_meant,
+    (*_UPSTREAM, "request_headers", "set", _EACH, "basic", "user"): meant.template_meant,
     (*_UPSTREAM, "request_headers", "remove", _EACH): meant.field_name_meant,
     (*_UPSTREAM, "response_headers", "set", _KEYS): meant.field_name_meant,
     (*_UPSTREAM, "response_headers", "set", _EACH): meant.literal_meant,

@@ -22,6 +22,7 @@ from gateway.settings.addresses import Origin
 from gateway.settings.api_keys import ApiKeySettings, StaticKeySettings
 from gateway.settings.bearer import BearerSettings, IntrospectionSettings
 from gateway.settings.headers import (
+    BasicSettings,
     HeaderValueSettings,
     RequestHeaderSettings,
     ResponseHeaderSettings,
@@ -54,6 +55,7 @@ __all__ = [
     "ApiKeySettings",
     "AssertionSettings",
     "AuditSettings",
+    "BasicSettings",
     "BearerSettings",
     "ClaimSettings",
     "ClientSettings",

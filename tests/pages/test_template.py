@@ -66,6 +66,7 @@ PAGES: dict[str, dict[str, object]] = {
             }
             for current in (True, False)
         ],
+        "secrets": [{"name": HOSTILE, "is_set": True}, {"name": HOSTILE, "is_set": False}],
         "keys": {
             "rows": [
                 {

@@ -472,9 +472,21 @@ REPLACED = [
     ),
     (
         2,
-        "{app: {url: 'http://a', request_headers: {set: {X-A: {account_secret: x}}}}}",
-        "2:66: upstreams.app.request_headers.set.X-A.account_secret: "
-        "is not available in this version",
+        "{app: {url: 'http://a', request_headers: {set: {X-A: {account_secret: ' '}}}}}",
+        "2:82: upstreams.app.request_headers.set.X-A.account_secret: "
+        "must be one line of text, such as notes-key",
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', request_headers: {set: {X-A: {value: x, account_secret: y}}}}}",
+        "2:60: upstreams.app.request_headers.set.X-A: "
+        "needs one of text, {file: …}, {account_secret: …} and {basic: …}",
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', request_headers: {set: {X-A: {basic: {user: 'a:b', "
+        "account_secret: y}}}}}}",
+        "2:66: upstreams.app.request_headers.set.X-A.basic: user must not contain a colon",
     ),
     (
         2,

@@ -77,7 +77,15 @@ def test_the_full_example_names_every_setting():
             names |= set(form.get("properties", {}))
     # Written out elsewhere: what is better kept in a file, the long form of a field's value, and
     # conditions that work like those shown.
-    names -= {"secret", "client_secret", "client_key", "client_key_file", "value", "dsn"}
+    names -= {
+        "secret",
+        "client_secret",
+        "client_key",
+        "client_key_file",
+        "value",
+        "dsn",
+        "password",
+    }
     names -= {"user", "scope", "credential", "amr", "method", "header"}
 
     assert {name for name in names if f"{name}:" not in text} == set()

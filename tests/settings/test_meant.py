@@ -322,7 +322,8 @@ def test_what_can_mean_nothing_here_is_an_error(warnings, text):
 LITERAL = (
     *("public_url", "secret", "secret_file", "store", "server.", "sessions."),
     *(f"upstreams.*.{it}" for it in ("url", "host", "tls.", "request_fields_kept")),
-    "upstreams.*.request_headers.set.*.file",
+    *(f"upstreams.*.request_headers.set.*.{it}" for it in ("file", "account_secret", "prefix")),
+    *(f"upstreams.*.request_headers.set.*.basic.{it}" for it in ("account_secret", "password")),
     *(f"providers.*.{it}" for it in ("client_", "label", "authorize_params.")),
     *("providers.*.claims.split", "bearer.*.claims.split"),
     *(f"accounts.hooks.*.{it}" for it in ("http.", "sql.")),

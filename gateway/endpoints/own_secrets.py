@@ -1,0 +1,53 @@
+"""The account page's part about secrets that apps are sent: set and removed, never shown."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from gateway.accounts.account import Account
+from gateway.accounts.manager import Accounts
+from gateway.errors import GatewayError
+from gateway.sessions.session import Session
+
+MAX_SECRET = 4096
+FIELDS = frozenset({"secret_name", "secret"})
+
+
+class BadSecretError(GatewayError):
+    """What was given cannot be kept or sent."""
+
+    reason = "invalid-request"
+    status = 400
+
+
+class OwnSecrets:
+    """Secrets that the configuration sends to apps, kept with each person's account."""
+
+    def __init__(self, accounts: Accounts, names: Sequence[str]) -> None:
+        """Let people set the secrets that are called `names`."""
+        self._accounts = accounts
+        self.names = names
+
+    def of(self, session: Session) -> list[Mapping[str, object]]:
+        """The secrets by name, and whether each is set."""
+        held = session.identity.secrets
+        return [{"name": name, "is_set": name in held} for name in self.names]
+
+    async def change(self, session: Session, form: Mapping[str, str]) -> None:
+        """Do as the page's form says: an empty secret removes the one there is.
+
+        Raises:
+            BadSecretError: The name is none of those sent to apps, or the secret is not one line.
+            StoreUnavailableError: The secret could not be kept.
+        """
+        name, secret = form.get("secret_name", ""), form.get("secret", "").strip()
+        account_id = session.identity.account_id
+        if name not in self.names or account_id is None:
+            raise BadSecretError(f"no secret {name!r} is sent to an app")
+        if len(secret) > MAX_SECRET or not secret.isprintable():
+            raise BadSecretError("a secret is one line of text")
+
+        def changed(account: Account) -> Account:
+            others = {key: it for key, it in account.secrets.items() if key != name}
+            return replace(account, secrets={**others, name: secret} if secret else others)
+
+        await self._accounts.change(account_id, changed)

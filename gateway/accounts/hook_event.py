@@ -105,10 +105,11 @@ def json_text(value: object, *, is_ascii: bool = False) -> str:
         loose = json.dumps(value, separators=(",", ":"))
         return json_text(json.loads(loose, parse_constant=lambda _: None), is_ascii=is_ascii)
     # A lone surrogate can be escaped, and cannot be sent to a database as it is.
-    return text if _is_encodable(text) else json_text(value, is_ascii=True)
+    return text if is_encodable(text) else json_text(value, is_ascii=True)
 
 
-def _is_encodable(text: str) -> bool:
+def is_encodable(text: str) -> bool:
+    """Whether `text` has no lone surrogate, which JSON can escape and UTF-8 cannot hold."""
     try:
         text.encode()
     except UnicodeEncodeError:

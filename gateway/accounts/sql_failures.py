@@ -1,6 +1,6 @@
 """What went wrong in a database, in words that repeat no value, and whether it may pass."""
 
-import re
+import os
 
 # Of PostgreSQL's codes (its documentation, appendix A) the classes of which the next try may know
 # nothing: no connection, rolled back for another transaction's sake, no resources, shutting down.
@@ -18,14 +18,17 @@ _SHOWN = 200  # Characters.
 _MEANINGS = {
     "22021": "a value contains NUL, which PostgreSQL cannot store",
     "22P05": "a value contains NUL, which jsonb cannot store",
-    "28P01": "the password of the DSN is refused",
-    "3D000": "there is no such database",
+    "28000": "the user or password of the DSN is refused",
+    "28P01": "the user or password of the DSN is refused",
+    "1045": "the user or password of the DSN is refused",
+    "3D000": "the database of the DSN does not exist",
+    "1049": "the database of the DSN does not exist",
 }
 
 
 def may_pass(error: BaseException) -> bool:
     """Whether another try may succeed where this one raised `error`."""
-    if isinstance(error, OSError) or getattr(error, "connection_invalidated", False):
+    if getattr(error, "connection_invalidated", False) or _os_error(error) is not None:
         return True
     state, number, lite = _codes(error)
     return (
@@ -38,32 +41,44 @@ def may_pass(error: BaseException) -> bool:
 def described(error: BaseException) -> str:
     """What `error` is; no driver's message is repeated that may hold a value."""
     state, number, lite = _codes(error)
-    cause = _cause(error)
-    if state in _MEANINGS:
-        return _MEANINGS[state]
-    if isinstance(error, UnicodeEncodeError):
-        return "a value contains a lone surrogate, which is no text"
-    if isinstance(error, OSError):
-        return f"cannot connect: {(error.strerror or 'no connection').lower()}"
+    cause = _chain(error)[-1]
+    for code in (state, str(number)):
+        if code in _MEANINGS:
+            return _MEANINGS[code]
+    if (unconnected := _os_error(error)) is not None:
+        return f"cannot connect: {_reason(unconnected)}"
+    if isinstance(error, TypeError) and "keyword argument" in str(error):
+        return f"the driver does not know an option of the DSN: {str(error)[:_SHOWN]!r}"
     if state.startswith(_OF_STATEMENT) or lite == _SQLITE_ERROR:
-        text = re.sub(r"\s+", " ", re.sub(r"<class '[^']*'>: ", "", str(cause)))[:_SHOWN]
-        return f"the statement fails: {text!r}"
+        return f"the statement fails: {str(cause)[:_SHOWN]!r}"
     code = state or getattr(cause, "sqlite_errorname", "") or str(number or "")
     return f"the database answers {type(cause).__name__}" + (f" ({code})" if code else "")
 
 
-def _cause(error: BaseException) -> BaseException:
-    """What the driver raised, under what SQLAlchemy made of it."""
-    found = getattr(error, "orig", None) or error
-    # The adapter of asyncpg wraps once more.
-    return found.__cause__ if found.__cause__ is not None else found
+def _reason(error: OSError) -> str:
+    # The numbers of name resolution are negative, and strerror is their own.
+    text = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return (text or "no address answers").lower()
+
+
+def _os_error(error: BaseException) -> OSError | None:
+    return next((it for it in _chain(error) if isinstance(it, OSError)), None)
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """`error`, what the driver raised under it, and what that came from."""
+    found = [error]
+    while (inner := getattr(found[-1], "orig", None) or found[-1].__cause__) is not None:
+        found.append(inner)
+    return found
 
 
 def _codes(error: BaseException) -> tuple[str, int, int | None]:
     """PostgreSQL's code, MySQL's number and SQLite's code of `error`, as far as it has them."""
-    cause = _cause(error)
-    state = getattr(cause, "sqlstate", None)
-    arguments = getattr(cause, "args", ())
-    number = arguments[0] if arguments and isinstance(arguments[0], int) else 0
-    lite = getattr(cause, "sqlite_errorcode", None)
-    return state if isinstance(state, str) else "", number, lite
+    state, number, lite = "", 0, None
+    for it in _chain(error):
+        state = getattr(it, "sqlstate", None) or state
+        lite = getattr(it, "sqlite_errorcode", lite)
+        if not isinstance(it, OSError) and it.args and isinstance(it.args[0], int):
+            number = it.args[0]
+    return state, number, lite

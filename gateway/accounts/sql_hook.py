@@ -14,6 +14,7 @@ from gateway.accounts.hook_event import (
     AnswerError,
     HookAnswer,
     HookEvent,
+    is_encodable,
     read_external_id,
     read_roles,
     sql_values,
@@ -70,7 +71,14 @@ class SqlHook:
         """
         every = sql_values(event)
         values = {name: every[name] for name in self._parameters}
-        return await with_retries(lambda: self._try(values), self._settings.timeout)
+        for name, value in values.items():
+            if value is not None and not is_encodable(value):
+                raise HookFailedError(f"{name} contains a lone surrogate, which is no text")
+        if self._engine is None:
+            # At the first event, in a thread: importing SQLAlchemy takes as long as many requests.
+            self._engine = await asyncio.to_thread(_engine, self._settings.dsn or "")
+        engine = self._engine
+        return await with_retries(lambda: self._try(engine, values), self._settings.timeout)
 
     async def close(self) -> None:
         """Nothing stays open between events; a later one makes an engine anew."""
@@ -78,14 +86,13 @@ class SqlHook:
         if engine is not None:
             await engine.dispose()
 
-    async def _try(self, values: Mapping[str, str | None]) -> HookAnswer:
+    async def _try(self, engine: "AsyncEngine", values: Mapping[str, str | None]) -> HookAnswer:
         """What the statement returns, once it is committed.
 
         Raises:
             TryAgainError: The database could not be asked.
             HookFailedError: The statement failed, or returns what cannot be read.
         """
-        # Imported at the first event: SQLAlchemy is large.
         import sqlalchemy
 
         statement = sqlalchemy.text(self._settings.statement).bindparams(
@@ -93,7 +100,7 @@ class SqlHook:
             *(sqlalchemy.bindparam(it, type_=sqlalchemy.Text()) for it in values)
         )
         try:
-            async with self._slots, self._opened().begin() as connection:
+            async with self._slots, engine.begin() as connection:
                 result = await connection.execute(statement, values)
                 # Read before the commit, so that what cannot be read leaves nothing behind.
                 return _answer(result.mappings().fetchmany(2)) if result.returns_rows else _NOTHING
@@ -104,16 +111,6 @@ class SqlHook:
             if sql_failures.may_pass(error):
                 raise TryAgainError(sql_failures.described(error)) from None
             raise HookFailedError(sql_failures.described(error)) from None
-
-    def _opened(self) -> "AsyncEngine":
-        from sqlalchemy.ext.asyncio import create_async_engine
-        from sqlalchemy.pool import NullPool
-
-        if self._engine is None:
-            self._engine = create_async_engine(
-                _url(self._settings.dsn or ""), poolclass=NullPool, hide_parameters=True
-            )
-        return self._engine
 
 
 _NOTHING = HookAnswer()
@@ -139,6 +136,25 @@ def _require_packages(dsn: str, path: str) -> None:
         raise SettingsError(
             [f"{path}: {dialect} is not installed: pip install 'gatepost[{wanted}]'"]
         )
+
+
+def _engine(dsn: str) -> "AsyncEngine":
+    """The engine for `dsn`, which connects to nothing by itself.
+
+    Raises:
+        HookFailedError: SQLAlchemy does not take the DSN.
+    """
+    from sqlalchemy.exc import ArgumentError, InvalidRequestError
+    from sqlalchemy.ext.asyncio import create_async_engine
+    from sqlalchemy.pool import NullPool
+
+    try:
+        return create_async_engine(_url(dsn), poolclass=NullPool, hide_parameters=True)
+    except (ArgumentError, InvalidRequestError, ImportError) as error:
+        raise HookFailedError(f"the DSN cannot be used: {error}") from None
+    except ValueError:
+        # Its message may repeat a password.
+        raise HookFailedError("the DSN cannot be used: its port is no number") from None
 
 
 def _url(dsn: str) -> "URL":

@@ -39,7 +39,9 @@ async def with_retries(attempt: Callable[[], Awaitable[_Answer]], timeout_s: flo
             async with asyncio.timeout_at(until):
                 return await attempt()
         except TimeoutError:
-            last = "no answer in time"
+            # A try that the deadline cut short says less than the one before it.
+            if not last or loop.time() < deadline:
+                last = "no answer in time"
         except TryAgainError as error:
             last = str(error)
         wait_s = _random.uniform(pause_s / 2, pause_s)

@@ -34,12 +34,8 @@ class Hooks:
     """Every hook of one configuration, in its order."""
 
     def __init__(self, settings: Sequence[HookSettings], clock: Callable[[], float]) -> None:
-        """Connect to nothing yet.
-
-        Raises:
-            SettingsError: A package that a hook needs is not installed.
-        """
-        self._hooks = [(it.on, _hook(it, index, clock)) for index, it in enumerate(settings)]
+        """Connect to nothing yet."""
+        self._hooks = [(it.on, _hook(it, clock)) for it in settings]
 
     def has(self, event: str) -> bool:
         """Whether any hook runs on `event`."""
@@ -73,8 +69,8 @@ class Hooks:
             await hook.close()
 
 
-def _hook(settings: HookSettings, index: int, clock: Callable[[], float]) -> Hook:
+def _hook(settings: HookSettings, clock: Callable[[], float]) -> Hook:
     if settings.http is not None:
         return HttpHook(settings.http, clock)
     assert settings.sql is not None  # noqa: S101 - the settings see to it
-    return SqlHook(settings.sql, f"accounts.hooks[{index}].sql")
+    return SqlHook(settings.sql)

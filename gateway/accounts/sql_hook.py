@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -20,22 +19,14 @@ from gateway.accounts.hook_event import (
     sql_values,
 )
 from gateway.accounts.hook_tries import TryAgainError, with_retries
-from gateway.errors import HookFailedError, SettingsError
+from gateway.errors import HookFailedError
 from gateway.settings.accounts import PARAMETER, SqlHookSettings
+from gateway.settings.sql_drivers import DRIVERS
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
     from sqlalchemy.ext.asyncio import AsyncEngine
 
-# What speaks to a database where the URL names no driver: the package, and the extra that has it.
-_DRIVERS = {
-    "postgresql": ("asyncpg", "postgres"),
-    "postgres": ("asyncpg", "postgres"),
-    "mysql": ("asyncmy", "mysql"),
-    "mariadb": ("asyncmy", "mysql"),
-    "sqlite": ("aiosqlite", "sql"),
-}
-_EXTRAS = dict(_DRIVERS.values())
 # Accounts are seldom made: a burst of them waits here, and not in the database.
 _CONNECTIONS = 4
 
@@ -46,17 +37,11 @@ class SqlHook:
     A connection is opened for each event: they are rare, and none goes stale in between.
     """
 
-    def __init__(self, settings: SqlHookSettings, path: str) -> None:
-        """Connect to nothing yet; `path` names the setting.
-
-        Raises:
-            SettingsError: A package that this needs is not installed.
-        """
+    def __init__(self, settings: SqlHookSettings) -> None:
         self._settings = settings
         self._parameters = set(PARAMETER.findall(settings.statement))
         self._slots = asyncio.Semaphore(_CONNECTIONS)
         self._engine: AsyncEngine | None = None
-        _require_packages(settings.dsn or "", path)
 
     @property
     def name(self) -> str:
@@ -120,24 +105,6 @@ def _dialect(dsn: str) -> str:
     return dsn.partition("://")[0].partition("+")[0]
 
 
-def _require_packages(dsn: str, path: str) -> None:
-    """Raises SettingsError where SQLAlchemy or the driver of `dsn` is not installed."""
-    dialect, _, named = dsn.partition("://")[0].partition("+")
-    driver = named or _DRIVERS.get(dialect, ("", ""))[0]
-    if not driver:
-        raise SettingsError(
-            [f"{path}: {dialect} needs a driver with asyncio, as in {dialect}+DRIVER://…"]
-        )
-    extras = [] if find_spec("sqlalchemy") and find_spec("greenlet") else ["sql"]
-    if driver in _EXTRAS and find_spec(driver) is None:
-        extras.append(_EXTRAS[driver])
-    if extras:
-        wanted = ",".join(dict.fromkeys(extras))
-        raise SettingsError(
-            [f"{path}: {dialect} is not installed: pip install 'gatepost[{wanted}]'"]
-        )
-
-
 def _engine(dsn: str) -> "AsyncEngine":
     """The engine for `dsn`, which connects to nothing by itself.
 
@@ -163,7 +130,7 @@ def _url(dsn: str) -> "URL":
 
     url = make_url(dsn)
     dialect, _, named = url.drivername.partition("+")
-    driver = named or _DRIVERS[dialect][0]
+    driver = named or DRIVERS[dialect][0]
     if dialect == "postgres":  # What many hosters write.
         dialect = "postgresql"
     if driver == "asyncpg" and "sslmode" in url.query:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path as FilePath
 
 from gateway.settings.document import Data, Document, Path, Problem
+from gateway.settings.sql_drivers import driver_problem
 from gateway.storage.location import file_options
 
 _HEADERS = ("upstreams", "*", "request_headers", "set", "*")
@@ -61,6 +62,7 @@ def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem,
             for name, problem in _pem_problems(given):
                 document.spoil((*path, name), problem)
     _try_store(document)
+    _try_drivers(document)
     return tuple(files), tuple(warnings)
 
 
@@ -154,6 +156,14 @@ def _try_client_key(document: Document, path: Path, section: dict[str, Data]) ->
         named = section.get("client_key_file")
         at = path if named is None else (*path[:-1], "client_key_file")
         document.spoil(at, str(error) if named is None else f"{named!r} {error}")
+
+
+def _try_drivers(document: Document) -> None:
+    for path, section in _sections(document.data, (), ("accounts", "hooks", "*", "sql")):
+        dsn = section.get("dsn")
+        problem = driver_problem(dsn) if isinstance(dsn, str) else None
+        if problem is not None:
+            document.spoil((*path, "dsn_file" if "dsn_file" in section else "dsn"), problem)
 
 
 def _try_store(document: Document) -> None:

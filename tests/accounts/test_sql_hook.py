@@ -8,10 +8,9 @@ from dataclasses import replace
 import pytest
 import sqlalchemy
 
-from gateway.accounts import sql_hook
 from gateway.accounts.hook_event import sql_values
 from gateway.accounts.hooks import HookAnswer, HookEvent, Hooks
-from gateway.errors import HookFailedError, SettingsError
+from gateway.errors import HookFailedError
 from gateway.model import Identity
 from gateway.settings.accounts import PARAMETER, PARAMETERS, HookSettings
 from tests.accounts.databases import Mariadb, Postgres, Sqlite
@@ -390,30 +389,6 @@ async def test_an_option_nobody_knows_is_named(postgres_server, make_hooks, capl
     dsn = f"{Postgres(postgres_server).dsn}?sslmod=prefer"
 
     assert "sslmod" in await failure(make_hooks(dsn, "SELECT 1"), caplog)
-
-
-@pytest.mark.parametrize(
-    ("dsn", "missing", "told"),
-    [
-        ("sqlite:///x", "sqlalchemy", "sqlite is not installed: pip install 'gatepost[sql]'"),
-        ("sqlite:///x", "aiosqlite", "sqlite is not installed: pip install 'gatepost[sql]'"),
-        ("mysql://h/x", "asyncmy", "mysql is not installed: pip install 'gatepost[mysql]'"),
-        ("mariadb://h/x", "asyncmy", "mariadb is not installed: pip install 'gatepost[mysql]'"),
-        (
-            "postgresql://h/x",
-            "asyncpg",
-            "postgresql is not installed: pip install 'gatepost[postgres]'",
-        ),
-        ("oracle://h/x", "", "oracle needs a driver with asyncio, as in oracle+DRIVER://…"),
-    ],
-)
-def test_what_is_to_be_installed_is_said(dsn, missing, told, make_hooks, monkeypatch):
-    monkeypatch.setattr(sql_hook, "find_spec", lambda name: None if name == missing else object())
-
-    with pytest.raises(SettingsError) as caught:
-        make_hooks(dsn, "SELECT 1")
-
-    assert caught.value.problems == [f"accounts.hooks[0].sql: {told}"]
 
 
 def test_nothing_large_is_imported_before_the_first_event(make_hooks):

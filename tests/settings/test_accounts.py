@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.errors import SettingsError
+from gateway.settings import sql_drivers
 from gateway.settings.load import load
 
 SECRET = "s" * 32
@@ -239,3 +240,46 @@ def test_a_secret_in_the_file_itself_is_warned_of(text, said, directory):
     warnings = loaded(hook(text), directory).warnings
 
     assert [it.partition(": ")[2].partition(":")[0] for it in warnings] == [said] * bool(said)
+
+
+@pytest.mark.parametrize(
+    ("dsn", "missing", "extra"),
+    [
+        ("sqlite:///x", "sqlalchemy", "sql"),
+        ("sqlite:///x", "aiosqlite", "sql"),
+        ("postgres://h/x", "asyncpg", "postgres"),
+        ("postgresql+asyncpg://h/x", "asyncpg", "postgres"),
+        ("mysql://h/x", "asyncmy", "mysql"),
+        ("mariadb://h/x", "greenlet", "sql"),
+        ("postgresql+psycopg://h/x", "sqlalchemy", "sql"),
+    ],
+)
+def test_what_is_to_be_installed_is_said(dsn, missing, extra, directory, monkeypatch):
+    monkeypatch.setattr(
+        sql_drivers, "find_spec", lambda name: None if name == missing else object()
+    )
+    (directory / "dsn").write_text(dsn, encoding="utf-8")
+    text = hook("sql: {dsn_file: dsn, statement: SELECT 1}")
+    kind = dsn.partition(":")[0].partition("+")[0]
+
+    assert problems(text, directory) == [
+        f"4:37: accounts.hooks[0].sql.dsn_file: {kind} needs packages that are not installed: "
+        f"pip install 'gatepost[{extra}]'"
+    ]
+    loaded(text, directory, reads_secrets=False)
+
+
+def test_all_that_is_to_be_installed_is_said_at_once(directory, monkeypatch):
+    monkeypatch.setattr(sql_drivers, "find_spec", lambda _: None)
+    (found,) = problems(hook("sql: {dsn: 'mysql://h/x', statement: SELECT 1}"), directory)
+
+    assert found.endswith("pip install 'gatepost[sql,mysql]'")
+
+
+def test_a_database_without_a_known_driver_has_to_name_one(directory):
+    text = hook("sql: {dsn: 'oracle://h/x', statement: SELECT 1}")
+
+    assert problems(text, directory) == [
+        "4:32: accounts.hooks[0].sql.dsn: oracle needs a driver with asyncio, as in "
+        "oracle+DRIVER://…"
+    ]

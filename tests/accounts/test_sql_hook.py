@@ -196,6 +196,7 @@ async def test_a_lone_surrogate_in_a_value_is_named(database, make_hooks, caplog
         ("'u-7' AS EXTERNAL_ID", HookAnswer("u-7")),
         ("NULL AS external_id, NULL AS role", HookAnswer()),
         ("1 AS id", HookAnswer()),
+        (r"'5% %s %(x)s $1 ? \: a\:user' AS external_id", HookAnswer("5% %s %(x)s $1 ? : a:user")),
         ("'admin' AS role", HookAnswer(None, ("admin",))),
         ("'' AS role", HookAnswer(None, ())),
         ("""'["a","b"]' AS roles""", HookAnswer(None, ("a", "b"))),

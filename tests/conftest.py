@@ -1,7 +1,10 @@
 """Fixtures shared by all tests; each lives with what it starts, under tests/fixtures."""
 
 pytest_plugins = [
+    "tests.fixtures.clock",
     "tests.fixtures.network",
+    "tests.fixtures.issuers",
+    "tests.fixtures.memory",
     "tests.fixtures.oidc",
     "tests.fixtures.gateway",
     "tests.fixtures.redis",

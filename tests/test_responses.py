@@ -9,7 +9,7 @@ import pytest
 
 from gateway import responses
 from gateway.errors import StoreUnavailableError
-from gateway.message.fields import Field, Fields
+from gateway.message.fields import Field
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.message.sent_form import LOST
@@ -17,6 +17,7 @@ from gateway.message.target import Target
 from gateway.model import ANONYMOUS, Deny, Identity, SignIn, StepUp
 from gateway.pages.reasons import REASONS
 from gateway.responses import Admission
+from tests import builders
 
 NAVIGATION = [(b"Sec-Fetch-Mode", b"navigate")]
 SCRIPT = [(b"Sec-Fetch-Mode", b"cors")]
@@ -36,16 +37,8 @@ def make_request(
     raw: bytes = b"/notes/1",
     path: str = "/notes/1",
 ) -> Request:
-    return Request(
-        method=method,
-        target=Target(raw, path, "", (path,)),
-        fields=Fields(fields),
-        host="notes.example.com",
-        public_url="https://notes.example.com",
-        client="192.0.2.1",
-        request_id="r-1",
-        received_at=1000.0,
-    )
+    target = Target(raw, path, "", (path,))
+    return builders.make_request(target, method=method, fields=fields, request_id="r-1")
 
 
 def values(response: Response, name: str) -> list[str]:

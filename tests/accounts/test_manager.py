@@ -12,7 +12,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
 from gateway.sealing.sealer import Sealer
 from gateway.storage import open_store
-from gateway.storage.memory import MemoryStore
+from tests.fixtures.memory import CountedStore
 
 ALICE = Identity("alice", "s1", "https://id.example.com", "session")
 OTHER = Identity("alice", "s1", "https://other.example.com", "session")
@@ -151,10 +151,10 @@ async def test_workers_that_start_at_once_use_one_key(store):
     assert len({identity.account_id for identity in claimed}) == 1
 
 
-async def test_a_record_that_cannot_be_read_is_nobodys_to_take():
-    store = MemoryStore(lambda: NOW)
+async def test_a_record_that_cannot_be_read_is_nobodys_to_take(clock):
+    store = CountedStore(clock)
     await Accounts(store, b"k" * 32).claim(ALICE)
-    for key in [key for key in store._entries if key.startswith("account-user:")]:
+    for key in [key for key in store.held if key.startswith("account-user:")]:
         await store.put(key, b"garbage", ttl_s=None)
 
     with pytest.raises(StoreUnavailableError):

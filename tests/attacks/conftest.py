@@ -1,22 +1,22 @@
 """What attacks run against: gateways in the test's event loop, upstreams, providers."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
 
-from gateway.assembly.serving import clock
-from tests.authn.issuer import TokenIssuer
 from tests.dataplane.conftest import StartGateway, gateway, pytest_asyncio_loop_factories
 from tests.fixtures.network import RawUpstream
 from tests.fixtures.oidc import OidcProvider
+from tests.fixtures.real_clock import real_clock
 
 # Their assertions say what they found, as those of tests do.
 _THEMES = ("http_messages", "identity_fields", "paths_and_hosts", "sessions_and_tokens")
 pytest.register_assert_rewrite(*(f"tests.attacks.{theme}" for theme in _THEMES))
 
-__all__ = ["gateway", "lab", "pytest_asyncio_loop_factories"]
+__all__ = ["gateway", "lab", "pytest_asyncio_loop_factories", "real_clock"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,6 @@ class Lab:
 
 
 @pytest.fixture
-async def lab(request, raw_upstream, gateway) -> AsyncIterator[Lab]:
-    started = []
-
-    async def provider(kind: type[TokenIssuer] = TokenIssuer) -> TokenIssuer:
-        started.append(kind(clock))
-        await started[-1].start()
-        return started[-1]
-
-    yield Lab(raw_upstream, gateway, provider, lambda: request.getfixturevalue("oidc_provider"))
-
-    for each in started:
-        await each.stop()
+def lab(request, raw_upstream, gateway, start_issuer) -> Lab:
+    certified = partial(request.getfixturevalue, "oidc_provider")
+    return Lab(raw_upstream, gateway, start_issuer, certified)

@@ -76,8 +76,8 @@ class Crowd(TokenIssuer):
         self.wrongs.signing = {"key": "p256", "alg": "ES256"}
         self.owners: dict[str, str] = {}
 
-    async def start(self):
-        await super().start()
+    async def start(self, aiohttp_server):
+        await super().start(aiohttp_server)
         self.wrongs.discovery["userinfo_endpoint"] = None
 
     def give(self, begun: Begun, user: str) -> bytes:

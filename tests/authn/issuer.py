@@ -10,18 +10,16 @@ from gateway.accounts.manager import Accounts
 from gateway.authn import Pending
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.authn.combine import settle
-from gateway.message.fields import Fields
-from gateway.message.request import Request
-from gateway.message.target import Target
 from gateway.oidc.bearer_issuer import BearerIssuer
 from gateway.oidc.http import ProviderHttp
 from gateway.settings.bearer import BearerSettings
 from gateway.storage.memory import MemoryStore
-from tests.oidc.hostile import HostileProvider, TurnableClock, sign
+from tests.builders import SECRET, make_request
+from tests.fixtures.clock import Clock
+from tests.oidc.hostile import HostileProvider, sign
 
 AUDIENCE = "https://api.example.com"
 OPAQUE = "opaque-0123456789"
-ACCOUNTS_KEY = b"only-for-tests-0123456789abcdef0123456789"
 INTROSPECTION = {"client_id": "api:1", "client_secret": "s+e%c/ret@1", "cache": "15s"}
 
 
@@ -37,8 +35,8 @@ class TokenIssuer(HostileProvider):
         self.clock = clock
         self.answers: dict[str, dict[str, Any]] = {}
 
-    async def start(self):
-        await super().start()
+    async def start(self, aiohttp_server):
+        await super().start(aiohttp_server)
         self.wrongs.discovery = {"introspection_endpoint": f"{self.issuer}/introspect"}
 
     async def _handle(self, request):
@@ -77,22 +75,14 @@ class Door:
     """
 
     authenticator: BearerAuthenticator
-    clock: TurnableClock
+    clock: Clock
     client: str = "192.0.2.1"
 
     def request(self, token, scheme="Bearer"):
         """A request with `token`."""
         value = f"{scheme} {token}".encode("utf-8", "surrogateescape")
-        return Request(
-            method="GET",
-            target=Target(b"/", "/", "", ("/",)),
-            fields=Fields([(b"Authorization", value)]),
-            host="notes.example.com",
-            public_url="https://notes.example.com",
-            client=self.client,
-            request_id="r1",
-            received_at=self.clock(),
-        )
+        fields = [(b"Authorization", value)]
+        return make_request(fields=fields, client=self.client, at=self.clock())
 
     async def judge(self, token):
         """What comes of a request with `token`."""
@@ -115,7 +105,7 @@ def make_door(clock, http: ProviderHttp, *settings, provider="", accounts=None, 
         )
         for it in settings
     ]
-    keeping = accounts or Accounts(MemoryStore(clock), ACCOUNTS_KEY)
+    keeping = accounts or Accounts(MemoryStore(clock), SECRET)
     return Door(BearerAuthenticator(issuers, keeping, wrong, clock), clock)
 
 

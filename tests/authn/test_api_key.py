@@ -9,7 +9,9 @@ from gateway.authn import Authenticated, NotPresented, Parts, Rejected, authenti
 from gateway.authn import api_key as module
 from gateway.credentials.key_format import new_key
 from gateway.settings.schema import Settings
-from tests.authn.conftest import NOW, make_request, make_settings
+from tests.authn.conftest import make_settings
+from tests.builders import make_request
+from tests.fixtures.clock import NOW
 
 STATIC = new_key(lambda n: bytes([3]) * n)
 
@@ -186,18 +188,18 @@ async def test_a_key_of_the_file_is_over_when_its_day_begins(build, after_s, goo
 
 
 async def test_wrong_keys_are_throttled_by_address_and_remembered_ones_are_not(
-    authenticator, make_key, key_store, monkeypatch
+    authenticator, make_key, store, monkeypatch
 ):
     known, new = (await make_key()).encode(), (await make_key()).encode()
     assert isinstance(await judge(authenticator, *key_fields(own=known)), Authenticated)
     asked = []
-    get = key_store.get
+    get = store.get
 
     async def counting(key):
         asked.append(key)
         return await get(key)
 
-    monkeypatch.setattr(key_store, "get", counting)
+    monkeypatch.setattr(store, "get", counting)
     outcomes = []
     for number in range(200):
         wrong = new_key(lambda n, seed=number: seed.to_bytes(n, "big")).encode()
@@ -211,11 +213,11 @@ async def test_wrong_keys_are_throttled_by_address_and_remembered_ones_are_not(
     assert isinstance(await judge(authenticator, *key_fields(own=new), at=NOW + 60), Authenticated)
 
 
-async def test_junk_is_refused_without_counting_or_looking(authenticator, key_store, monkeypatch):
+async def test_junk_is_refused_without_counting_or_looking(authenticator, store, monkeypatch):
     async def unexpected(*_):
         raise AssertionError
 
-    monkeypatch.setattr(key_store, "get", unexpected)
+    monkeypatch.setattr(store, "get", unexpected)
     for number in range(100):
         outcome = await judge(authenticator, *key_fields(own=b"gp_%016x_junk" % number))
         assert outcome.reason == "malformed-credential"

@@ -13,41 +13,18 @@ from gateway.credentials.throttle import Throttle
 from gateway.errors import ProviderUnavailableError
 from gateway.model import Identity
 from gateway.oidc.errors import UserMissingError
-from gateway.oidc.http import ProviderHttp
 from gateway.storage.memory import MemoryStore
-from tests.authn.conftest import make_request
 from tests.authn.issuer import (
-    ACCOUNTS_KEY,
     AUDIENCE,
     INTROSPECTION,
     OPAQUE,
-    TokenIssuer,
     make_door,
     raw,
 )
-from tests.oidc.hostile import KEYS, TurnableClock, base64url, basic_of, public, tampered
+from tests.builders import SECRET, make_request
+from tests.oidc.hostile import KEYS, base64url, basic_of, public, tampered
 
 ALL_ALGORITHMS = ["RS256", "PS384", "ES256", "ES384", "ES512", "EdDSA", "Ed25519"]
-
-
-@pytest.fixture
-def clock():
-    return TurnableClock()
-
-
-@pytest.fixture
-async def issuer(clock):
-    server = TokenIssuer(clock)
-    await server.start()
-    yield server
-    await server.stop()
-
-
-@pytest.fixture
-async def http():
-    client = ProviderHttp(timeout_s=2.0)
-    yield client
-    await client.aclose()
 
 
 @pytest.fixture
@@ -231,9 +208,8 @@ async def test_an_issuer_that_is_not_configured_is_not_recognised(door, issuer, 
     assert await door.judge(token) == NotPresented()
 
 
-async def test_one_issuers_key_signs_for_no_other(clock, http, issuer):
-    other = TokenIssuer(clock)
-    await other.start()
+async def test_one_issuers_key_signs_for_no_other(clock, http, issuer, start_issuer):
+    other = await start_issuer()
     other.wrongs.keys = [public("rsa-stranger", kid="rsa")]
     door = make_door(
         clock,
@@ -251,7 +227,6 @@ async def test_one_issuers_key_signs_for_no_other(clock, http, issuer):
         key="rsa-stranger", alg="RS256", header={"kid": "rsa"}, aud="https://other.example.com"
     )
     assert isinstance(await door.judge(good), Authenticated)
-    await other.stop()
 
 
 @pytest.mark.parametrize(
@@ -365,7 +340,7 @@ async def test_a_token_without_a_user_says_so(clock, http, issuer):
 
 
 async def test_an_account_is_the_same_by_token_and_by_session(clock, http, issuer):
-    accounts = Accounts(MemoryStore(clock), ACCOUNTS_KEY)
+    accounts = Accounts(MemoryStore(clock), SECRET)
     session = Identity("alice", "alice", issuer.issuer, "session")
     account_id = (await accounts.claim(session)).account_id
     door = make_door(clock, http, {"issuer": issuer.issuer}, accounts=accounts)
@@ -385,7 +360,7 @@ class Counted(Accounts):
 
 
 async def test_an_account_is_asked_for_again_after_five_minutes(clock, http, issuer):
-    accounts = Counted(MemoryStore(clock), ACCOUNTS_KEY)
+    accounts = Counted(MemoryStore(clock), SECRET)
     door = make_door(clock, http, {"issuer": issuer.issuer}, accounts=accounts)
     found = []
 
@@ -397,7 +372,7 @@ async def test_an_account_is_asked_for_again_after_five_minutes(clock, http, iss
 
 
 async def test_a_user_name_that_is_anothers_is_refused(clock, http, issuer):
-    accounts = Accounts(MemoryStore(clock), ACCOUNTS_KEY)
+    accounts = Accounts(MemoryStore(clock), SECRET)
     await accounts.claim(Identity("alice", "1", "https://id.example.com", "session"))
     door = make_door(clock, http, {"issuer": issuer.issuer}, accounts=accounts)
     token = issuer.token()
@@ -679,9 +654,10 @@ async def test_a_jwt_is_never_asked_about(door, issuer):
     assert issuer.count("/introspect") == 0
 
 
-async def test_the_issuer_that_knows_an_opaque_token_answers_for_it(clock, http, issuer):
-    other = TokenIssuer(clock)
-    await other.start()
+async def test_the_issuer_that_knows_an_opaque_token_answers_for_it(
+    clock, http, issuer, start_issuer
+):
+    other = await start_issuer()
     door = make_door(
         clock,
         http,
@@ -691,7 +667,6 @@ async def test_the_issuer_that_knows_an_opaque_token_answers_for_it(clock, http,
     issuer.answers[OPAQUE] = {"active": True, **issuer.claims()}
 
     assert (await door.judge(OPAQUE)).identity.issuer == issuer.issuer
-    await other.stop()
 
 
 async def test_two_tokens_in_one_request_are_one_too_many(door, issuer):

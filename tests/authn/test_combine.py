@@ -12,7 +12,7 @@ from gateway.authn import (
 )
 from gateway.authn.combine import combine, same_account
 from gateway.model import Identity
-from tests.authn.conftest import make_request
+from tests.builders import make_request
 
 LAPSED = Rejected("session-expired", lapsed=True)
 BAD = Rejected("unknown-credential")

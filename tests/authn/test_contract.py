@@ -9,7 +9,8 @@ from gateway.authn import (
     Rejected,
     authenticate_all,
 )
-from tests.authn.conftest import NOW, make_request
+from tests.builders import make_request
+from tests.fixtures.clock import NOW
 
 HOSTILE = [
     "",
@@ -37,13 +38,13 @@ def carrying(authenticator, value):
 
 
 @pytest.fixture
-async def good(authenticator, sign_in, make_key, token_issuer, issue):
+async def good(authenticator, sign_in, make_key, issuer, issue):
     """A request with a good credential of this kind; a new kind adds its line."""
     match authenticator.credential:
         case "session":
             return make_request(cookie=f"__Host-gatepost={await sign_in()}")
         case "bearer":
-            token = token_issuer.token(exp=int(NOW) + 300).encode()
+            token = issuer.token(exp=int(NOW) + 300).encode()
             return make_request(fields=[(b"Authorization", b"Bearer " + token)])
         case "token":
             token = (await issue()).access_token.encode()

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.authn import AUTHENTICATORS
 from gateway.authn.foreign import Foreign
-from tests.authn.conftest import make_request
+from tests.builders import make_request
 
 ISSUER = "https://id.example.com"
 GUARDED = (b"authorization", b"x-api-key", b"x-gear-key")
@@ -165,9 +165,9 @@ def test_all_else_of_the_request_is_the_same():
     assert all(getattr(own, name) == getattr(request, name) for name in told)
 
 
-def test_what_a_configured_kind_recognises_is_never_foreign(parts, token_issuer):
+def test_what_a_configured_kind_recognises_is_never_foreign(parts, issuer):
     kinds = [build(parts) for build in AUTHENTICATORS.values()]
-    token = token_issuer.token().encode()
+    token = issuer.token().encode()
 
     for value in (b"Bearer " + token, b"Bearer opaque", b"bearer gp_x", basic(b":gp_x")):
         assert any(kind.recognises(b"authorization", value) for kind in kinds)

@@ -8,8 +8,8 @@ from gateway.authn.pretended import PretendedAuthenticator
 from gateway.credentials.key_format import new_key
 from gateway.credentials.token_format import new_token
 from gateway.model import Identity
-from tests.authn.conftest import make_request
 from tests.authn.test_contract import HOSTILE, carrying
+from tests.builders import make_request
 
 PROVEN = Authenticated(
     Identity(user="eve", subject="eve", issuer="https://id.example.com", credential="session")
@@ -17,13 +17,13 @@ PROVEN = Authenticated(
 
 
 @pytest.fixture
-def unknown(authenticator, token_issuer):
+def unknown(authenticator, issuer):
     """A request with a credential of this kind that is well-formed and nobody's."""
     match authenticator.credential:
         case "session":
             return make_request(cookie=f"__Host-gatepost={'A' * 64}")
         case "bearer":
-            value = token_issuer.token(aud="https://other.example.com")
+            value = issuer.token(aud="https://other.example.com")
         case "token":
             value = new_token("access", "A" * 64, bytes)
         case "api_key":

@@ -4,7 +4,9 @@ from gateway.authn import Authenticated, NotPresented, Parts, Pending, Rejected
 from gateway.authn.combine import settle
 from gateway.authn.session import build, cookie_name
 from gateway.errors import StoreUnavailableError
-from tests.authn.conftest import NOW, make_request, make_settings
+from tests.authn.conftest import make_settings
+from tests.builders import make_request
+from tests.fixtures.clock import NOW
 
 NAME = "__Host-gatepost"
 EXPIRED = Rejected("session-expired", lapsed=True)
@@ -92,8 +94,8 @@ async def test_an_unknown_session_clears_the_cookie_and_lets_optional_routes_go_
     assert (outcome.status, outcome.lapsed, outcome.clears_cookie) == (401, True, True)
 
 
-async def test_a_store_that_is_down_is_no_answer(authenticator, sessions):
-    await sessions._store.aclose()
+async def test_a_store_that_is_down_is_no_answer(authenticator, store):
+    await store.aclose()
 
     with pytest.raises(StoreUnavailableError):
         await settle(authenticator.judge(make_request(cookie=f"{NAME}={UNKNOWN}")))

@@ -9,22 +9,22 @@ from gateway.authn.combine import settle
 from gateway.authn.token import TokenAuthenticator
 from gateway.credentials.token_format import GatewayToken
 from gateway.credentials.tokens import TokenFamilies
-from gateway.sessions import Limits, Sealer, SessionManager
-from tests.authn.conftest import NOW, SECRET, make_request
-from tests.oidc.hostile import TurnableClock
+from gateway.sessions import Sealer
+from gateway.sessions.kinds import token_store
+from tests.builders import make_request, make_sessions
+from tests.fixtures.clock import NOW, Clock
 
 
 @pytest.fixture
-async def make_worker(tokens):
+async def make_worker(store, clock):
     """Another worker over the same store, which knows nobody yet."""
     made = []
 
     async def make(timer=time.monotonic):
-        store, limits = tokens.sessions._store, Limits(idle_s=3600, absolute_s=86400)
-        sessions = SessionManager(store, Sealer((SECRET,)), limits, clock=lambda: NOW)
+        sessions = make_sessions(token_store(store), clock)
         await sessions.start()
         made.append(sessions)
-        return TokenFamilies(store, sessions, 900.0, clock=lambda: NOW, timer=timer)
+        return TokenFamilies(store, sessions, 900.0, clock=clock, timer=timer)
 
     yield make
     for sessions in made:
@@ -52,7 +52,7 @@ async def test_an_app_that_goes_on_with_a_dead_token_holds_nobody_back(tokens, i
 
 async def test_a_token_is_asked_about_again_after_a_while(tokens, issue, make_worker):
     given = await issue("alice")
-    timer = TurnableClock(7.0)
+    timer = Clock(7.0)
     worker = await make_worker(timer)
     authenticator = TokenAuthenticator(worker, {"ios"})
     # As it would seem while the gateway is served with another secret.

@@ -7,11 +7,9 @@ from hypothesis import strategies as st
 
 from gateway.authz.access import Access, Item, compile_access, compile_items, decide
 from gateway.authz.facts import MET, Broken, Facts, Result, Unmet, Unreadable
-from gateway.message.fields import Fields
-from gateway.message.request import Request
-from gateway.message.target import parse_target
-from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
+from gateway.model import ANONYMOUS, Allow, Deny, SignIn, StepUp
 from gateway.settings.access import AccessRules, ConditionSettings
+from tests.builders import make_identity, make_request
 
 NOW = 1_800_000_000
 
@@ -177,17 +175,12 @@ def test_a_condition_that_fails_is_a_deny(make_facts, access):
 
 
 ITEMS = st.lists(st.lists(st.sampled_from(ANSWERS), min_size=1, max_size=3), max_size=3)
-REQUEST = Request(
-    method="GET", target=parse_target(b"/"), fields=Fields([]), host="h", public_url="https://h",
-    client="192.0.2.1", request_id="r", received_at=0.0,
-)  # fmt: skip
-ALICE = Identity("alice", "1", "https://id.example.com", "session")
 
 
 @given(ITEMS, ITEMS)
 def test_nothing_but_a_met_rule_allows(allow, deny):
     access = Access("rules", tuple(item(*i) for i in allow), tuple(item(*i) for i in deny))
-    facts = Facts(REQUEST, ALICE, 0.0)
+    facts = Facts(make_request(), make_identity(), 0.0)
     decided = decide(access, facts)
 
     def is_met(results):

@@ -34,6 +34,10 @@ from gateway.settings.schema import Settings
 from tests.authn.issuer import TokenIssuer
 from tests.cli.made_up import LOGOUT, configuration_of, request_of, some
 from tests.dataplane.harness import RunningGateway, start_gateway
+from tests.fixtures.real_clock import real_clock
+
+__all__ = ["real_clock"]
+
 
 SEEDS, CONFIGURATIONS, REQUESTS = 5, 10, 200
 # So many of each configuration go through the whole command, which reads the file each time.
@@ -241,13 +245,10 @@ class World:
 
 
 @asynccontextmanager
-async def open_world(rng, directory):
+async def open_world(rng, issuer, directory):
     """A world in `directory`."""
-    issuer = TokenIssuer(clock)
-    await issuer.start()
-    running = None
+    running = await start_gateway(directory, configuration_of(rng, issuer.issuer, directory))
     try:
-        running = await start_gateway(directory, configuration_of(rng, issuer.issuer, directory))
         config = directory / "gatepost.yaml"
         settings = load(config, {}, reads_secrets=False).settings
         async with open_dry_run(settings) as dry_run:
@@ -255,9 +256,7 @@ async def open_world(rng, directory):
             await world.make_credentials()
             yield world
     finally:
-        if running is not None:
-            await running.gateway.stop()
-        await issuer.stop()
+        await running.gateway.stop()
 
 
 def last_line(decision, reason, route):
@@ -272,10 +271,10 @@ def audited(directory):
     return {it["request_id"]: last_line(it["decision"], it["reason"], it["route"]) for it in events}
 
 
-async def compare(rng, directory):
+async def compare(rng, issuer, directory):
     """Have a configuration's requests decided and explained; how often there was each reason."""
     said, whole, reasons = {}, [], Counter()
-    async with open_world(rng, directory) as world:
+    async with open_world(rng, issuer, directory) as world:
         begin = int(clock()) + BETWEEN_S
         for number in range(REQUESTS):
             # The last tenth comes years later: credentials are over, and routes are gone.
@@ -307,12 +306,12 @@ async def compare(rng, directory):
 
 
 @pytest.mark.parametrize("seed", range(SEEDS))
-async def test_what_is_explained_is_what_is_decided(seed, tmp_path):
+async def test_what_is_explained_is_what_is_decided(seed, tmp_path, issuer):
     rng, reasons = random.Random(seed), Counter()
     for number in range(CONFIGURATIONS):
         directory = tmp_path / str(number)
         directory.mkdir()
-        reasons += await compare(rng, directory)
+        reasons += await compare(rng, issuer, directory)
 
     assert reasons.total() == CONFIGURATIONS * REQUESTS
     assert reasons.keys() >= REASONS

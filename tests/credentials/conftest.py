@@ -8,9 +8,8 @@ from gateway.credentials.key_cache import CachedKey
 from gateway.credentials.keys import ApiKeys
 from gateway.model import Identity
 from gateway.sealing.sealer import Sealer
-from gateway.storage.memory import MemoryStore
+from tests.builders import SECRET
 
-SECRET = b"only-for-tests-0123456789abcdef0123456789"
 ALICE = Identity(
     user="alice",
     subject="s-alice",
@@ -35,50 +34,6 @@ def recalled(keys, key, now):
     """The key, where this worker remembers it well enough to let it in."""
     found = keys.recall(key, now)
     return found if isinstance(found, CachedKey) else None
-
-
-class Clock:
-    def __init__(self):
-        self.now = 1_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
-class CountingStore(MemoryStore):
-    """Counts what it is asked, and can be down."""
-
-    def __init__(self, clock):
-        super().__init__(clock)
-        self.reads, self.writes, self.down = 0, 0, False
-
-    async def get(self, key):
-        self.reads += 1
-        if self.down:
-            from gateway.errors import StoreUnavailableError
-
-            raise StoreUnavailableError("down")
-        return await super().get(key)
-
-    def lose_contact(self):
-        """What a store does that notices that no messages come."""
-        self._subscribers.lost()
-
-    async def compare_and_swap(self, *arguments, **named):
-        self.writes += 1
-        return await super().compare_and_swap(*arguments, **named)
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-async def store(clock):
-    opened = CountingStore(clock)
-    yield opened
-    await opened.aclose()
 
 
 @pytest.fixture

@@ -61,16 +61,16 @@ async def test_what_is_no_news_is_not_written_and_nothing_is_asked_again(
     before = [await who(keys, text, clock) for keys in (here, there)]
     for keys in (here, there):
         await keys.upkeep()
-    writes = store.writes
+    writes = store.calls.count("compare_and_swap")
 
     again = replace(ALICE, claims={**ALICE.claims, "iat": 5, "nonce": "n"}, authenticated_at=9)
     await accounts.sign_in(again)
     await accounts.refreshed(again)
     await asyncio.sleep(0)
-    reads = store.reads
+    reads = store.calls.count("get")
 
     assert [await who(keys, text, clock) for keys in (here, there)] == before
-    assert (store.writes, store.reads) == (writes, reads)
+    assert (store.calls.count("compare_and_swap"), store.calls.count("get")) == (writes, reads)
 
 
 async def test_news_of_one_owner_has_no_key_of_another_looked_up(workers, create, clock, store):

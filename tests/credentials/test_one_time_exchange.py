@@ -101,7 +101,7 @@ async def test_with_something_else_than_was_traded_nobody_goes_on(trader, store)
     with pytest.raises(UsedBeforeError, match=r"^traded before, and with something else$"):
         await trader.bring("code and another verifier")
     assert trader.again == []
-    assert b"ticket" not in b"".join(entry.value for entry in store._entries.values())
+    assert b"ticket" not in b"".join(store.held.values())
 
 
 async def test_a_session_that_is_over_does_not_come_back(trader):

@@ -10,6 +10,9 @@ import pytest
 import uvloop
 
 from tests.dataplane.harness import RunningGateway, start_gateway
+from tests.fixtures.real_clock import real_clock
+
+__all__ = ["real_clock"]
 
 StartGateway = Callable[..., Awaitable[RunningGateway]]
 

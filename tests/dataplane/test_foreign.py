@@ -11,7 +11,7 @@ from gateway.assembly.serving import clock
 from gateway.credentials.key_format import new_key
 from gateway.model import Identity
 from gateway.settings.load import load
-from tests.authn.issuer import AUDIENCE, INTROSPECTION, TokenIssuer
+from tests.authn.issuer import AUDIENCE, INTROSPECTION
 from tests.dataplane.harness import request, split_fields
 from tests.oidc.hostile import tampered
 from tests.patience import PATIENCE_S
@@ -67,14 +67,6 @@ def decided(gateway, raw_upstream):
         return ask, upstream, running
 
     return start
-
-
-@pytest.fixture
-async def issuer():
-    server = TokenIssuer(clock)
-    await server.start()
-    yield server
-    await server.stop()
 
 
 def last(app):

@@ -5,19 +5,11 @@ import pytest
 from gateway.assembly.serving import clock
 from gateway.model import Identity
 from gateway.sessions.session import ProviderTokens
-from tests.authn.issuer import AUDIENCE, TokenIssuer
+from tests.authn.issuer import AUDIENCE
 from tests.dataplane.harness import request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 UNUSABLE = ["al\u200bice", "ali\0ce", "a\nb", "\u202ealice", " alice", "a\u00a0b", "al\x7f"]
-
-
-@pytest.fixture
-async def issuer():
-    server = TokenIssuer(clock)
-    await server.start()
-    yield server
-    await server.stop()
 
 
 async def _session(running, user, issuer):

@@ -2,25 +2,17 @@
 
 import base64
 import json
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable
 
-import aiohttp
 import pytest
-from aiohttp import web
+from aiohttp.test_utils import TestClient
 
 from gateway.demo.app import application, decoded_claims
-from tests.fixtures.network import take_free_port
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[aiohttp.ClientSession]:
-    runner = web.AppRunner(application(), access_log=None)
-    await runner.setup()
-    port = take_free_port()
-    await web.TCPSite(runner, "127.0.0.1", port).start()
-    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
-        yield session
-    await runner.cleanup()
+async def client(aiohttp_client: Callable[..., Awaitable[TestClient]]) -> TestClient:
+    return await aiohttp_client(application())
 
 
 def assertion(claims: object) -> str:
@@ -28,7 +20,7 @@ def assertion(claims: object) -> str:
     return f"e30.{encoded}.c2ln"
 
 
-async def test_it_greets_whom_the_fields_name(client: aiohttp.ClientSession) -> None:
+async def test_it_greets_whom_the_fields_name(client: TestClient) -> None:
     fields = {
         "Remote-User": "zoë",
         "Remote-Name": "Zoë <Z>",
@@ -43,12 +35,12 @@ async def test_it_greets_whom_the_fields_name(client: aiohttp.ClientSession) -> 
     assert "Remote-Email" not in text
 
 
-async def test_a_stranger_is_greeted_as_one(client: aiohttp.ClientSession) -> None:
+async def test_a_stranger_is_greeted_as_one(client: TestClient) -> None:
     async with client.get("/") as response:
         assert "Hello, stranger" in await response.text()
 
 
-async def test_fields_are_told_in_order_and_repeated(client: aiohttp.ClientSession) -> None:
+async def test_fields_are_told_in_order_and_repeated(client: TestClient) -> None:
     async with client.get("/headers", headers=[("X-A", "1"), ("x-b", "2"), ("X-A", "3")]) as found:
         fields = (await found.json())["fields"]
 
@@ -59,20 +51,20 @@ async def test_fields_are_told_in_order_and_repeated(client: aiohttp.ClientSessi
     ]
 
 
-async def test_echo_gives_back_body_method_and_target(client: aiohttp.ClientSession) -> None:
+async def test_echo_gives_back_body_method_and_target(client: TestClient) -> None:
     async with client.put("/echo/a%2Fb?c", data=b"\x00\xff" * 100_000) as response:
         assert await response.read() == b"\x00\xff" * 100_000
         assert response.headers["X-Echo-Method"] == "PUT"
         assert response.headers["X-Echo-Length"] == "200000"
 
 
-async def test_the_first_tick_comes_at_once(client: aiohttp.ClientSession) -> None:
+async def test_the_first_tick_comes_at_once(client: TestClient) -> None:
     async with client.get("/stream?ticks=1") as response:
         assert response.content_type == "text/event-stream"
         assert await response.text() == "id: 0\ndata: tick 0\n\n"
 
 
-async def test_websocket_messages_come_back(client: aiohttp.ClientSession) -> None:
+async def test_websocket_messages_come_back(client: TestClient) -> None:
     async with client.ws_connect("/ws") as socket:
         await socket.send_str("héllo")
         await socket.send_bytes(b"\x00\x01")

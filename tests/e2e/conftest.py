@@ -6,6 +6,9 @@ from tests.e2e.people import Browser, cookie_app
 from tests.e2e.phone import CALLBACK, ROUTES, Phone
 from tests.e2e.raw import OK, behind
 from tests.fixtures.network import take_free_port
+from tests.fixtures.real_clock import real_clock
+
+__all__ = ["real_clock"]
 
 
 @pytest.fixture

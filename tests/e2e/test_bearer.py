@@ -10,21 +10,13 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 
 from gateway.assembly.serving import clock
-from tests.authn.issuer import INTROSPECTION, TokenIssuer
+from tests.authn.issuer import INTROSPECTION
 from tests.e2e.raw import OK, ask, behind
 from tests.fixtures.network import take_free_port
 from tests.oidc.hostile import basic_of, tampered
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 SIGNED_IN = {"name": "rest", "prefix": "/", "access": "signed_in"}
-
-
-@pytest.fixture
-async def issuer():
-    server = TokenIssuer(clock)
-    await server.start()
-    yield server
-    await server.stop()
 
 
 @pytest.fixture

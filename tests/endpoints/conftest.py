@@ -12,11 +12,7 @@ from gateway.assembly.token_revocation import Revocations
 from gateway.endpoints.cookies import CookieRules
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.table import build_endpoints
-from gateway.message.fields import Fields
-from gateway.message.request import Request
 from gateway.message.response import Response
-from gateway.message.target import parse_target
-from gateway.oidc.http import ProviderHttp
 from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.provider import Provider
 from gateway.oidc.registration import ClaimNames, Registration
@@ -26,16 +22,14 @@ from gateway.pipeline.read import Hosts
 from gateway.record.audit import AuditWriter
 from gateway.record.metrics import Metrics
 from gateway.routing.table import RouteTable
-from gateway.sealing.sealer import Sealer
 from gateway.server.front import ClientLimits, Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
-from gateway.sessions.kinds import AllSessions, token_store
-from gateway.sessions.manager import SessionManager
-from gateway.sessions.session import Limits
+from gateway.sessions.kinds import AllSessions
 from gateway.settings.schema import Address, ServerTlsSettings
-from gateway.storage.memory import MemoryStore
+from tests.builders import make_request
 from tests.fixtures.certificates import Authority
-from tests.oidc.hostile import CLIENT_ID, CLIENT_SECRET, HostileProvider, TurnableClock
+from tests.fixtures.clock import Clock
+from tests.oidc.hostile import CLIENT_ID, CLIENT_SECRET
 from tests.patience import soon
 
 HOST = "notes.example.com"
@@ -47,7 +41,7 @@ class Browser:
     """Asks the endpoints as a browser does: keeps cookies, says where it navigates."""
 
     endpoints: object
-    clock: TurnableClock
+    clock: Clock
     public_url: str = f"https://{HOST}"
     cookies: dict = field(default_factory=dict)
     set_cookies: list = field(default_factory=list)
@@ -72,15 +66,14 @@ class Browser:
 
     async def ask(self, method, target, sent, body):
         """The answer to one request of exactly these fields."""
-        request = Request(
+        request = make_request(
+            target.encode(),
             method=method,
-            target=parse_target(target.encode()),
-            fields=Fields(sent),
+            fields=sent,
             host=HOST,
             public_url=self.public_url,
             client="192.0.2.7",
-            request_id="r1",
-            received_at=self.clock(),
+            at=self.clock(),
         )
         handler = self.endpoints.find(method, request.target.path)
         return await handler(request, body)
@@ -195,52 +188,6 @@ def local(url):
     """Path and query of a URL."""
     parts = urlsplit(url)
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
-
-
-@pytest.fixture
-def clock():
-    return TurnableClock()
-
-
-@pytest.fixture
-async def hostile(clock):
-    provider = HostileProvider(clock)
-    await provider.start()
-    yield provider
-    await provider.stop()
-
-
-@pytest.fixture
-async def http():
-    client = ProviderHttp(timeout_s=2.0)
-    yield client
-    await client.aclose()
-
-
-@pytest.fixture
-async def store(clock):
-    opened = MemoryStore(clock)
-    yield opened
-    await opened.aclose()
-
-
-@pytest.fixture
-async def sessions(clock, store):
-    manager = SessionManager(
-        store, Sealer((b"0" * 32,)), Limits(idle_s=3600, absolute_s=86400), clock=clock
-    )
-    await manager.start()
-    yield manager
-    await manager.aclose()
-
-
-@pytest.fixture
-async def apps(clock, store, sessions):
-    """The sessions behind tokens."""
-    manager = SessionManager(token_store(store), sessions.sealer, sessions.limits, clock=clock)
-    await manager.start()
-    yield manager
-    await manager.aclose()
 
 
 @pytest.fixture

@@ -4,13 +4,11 @@ import pytest
 
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
-from gateway.message.fields import Fields
-from gateway.message.request import Request
-from gateway.message.target import parse_target
 from gateway.model import Identity
 from gateway.mutate.cookies import marked
 from gateway.sealing.sealer import Sealer
 from gateway.sessions.session import Session
+from tests.builders import make_request
 
 ALICE = Identity("alice", "s1", "https://id.example.com", "session")
 BOB = Identity("bob", "s2", "https://id.example.com", "session")
@@ -20,19 +18,6 @@ SEALER = Sealer((b"0" * 32,))
 def make(sealer=SEALER, **rules):
     names = (b"gatepost", b"__Host-gatepost")
     return AppCookies(CookieRules(**rules), sealer, names)
-
-
-def make_request(cookie=b"", public_url="https://notes.example.com"):
-    return Request(
-        method="POST",
-        target=parse_target(b"/_gatepost/logout"),
-        fields=Fields([(b"Cookie", cookie)]),
-        host="notes.example.com",
-        public_url=public_url,
-        client="192.0.2.7",
-        request_id="r1",
-        received_at=1_800_000_000.0,
-    )
 
 
 def signed_in(cookies, request, identity, *, session="s" * 64, now=1000.5, had_left=False):
@@ -68,14 +53,14 @@ def test_the_jar_is_kept_as_the_session_is(public_url, domain, name, marks):
 def test_in_frames_the_jar_and_the_notes_are_partitioned_too():
     cookies = make(same_site="none", partitioned=True)
     (_, jar), *_ = signed_in(cookies, make_request(), ALICE)
-    owned = cookies.owners.of(make_request(jar.partition(";")[0].encode()), ALICE)
+    owned = cookies.owners.of(make_request(cookie=jar.partition(";")[0].encode()), ALICE)
     assert owned is not None
     _, note = owned.from_app(b"theme=dark; Path=/deep")
 
     for value in (jar, note.decode()):
         assert {"Secure", "SameSite=None", "Partitioned"} <= set(value.split("; "))
     sent = note.partition(b";")[0] + b"; " + jar.partition(";")[0].encode()
-    left = cleared(cookies.signed_out(make_request(sent), ALICE))
+    left = cleared(cookies.signed_out(make_request(cookie=sent), ALICE))
     assert any(it.startswith(note.decode().partition("=")[0]) for it in left)
     assert [it for it in left if "-at-" in it] == [it for it in left if "Partitioned" in it]
 
@@ -83,10 +68,10 @@ def test_in_frames_the_jar_and_the_notes_are_partitioned_too():
 def test_a_sign_out_parts_an_account_from_its_marks_and_no_other():
     cookies = make()
     jar = jar_of(signed_in(cookies, make_request(), ALICE))
-    before = [cookies.owners.tags(who, make_request(jar)) for who in (ALICE, BOB)]
+    before = [cookies.owners.tags(who, make_request(cookie=jar)) for who in (ALICE, BOB)]
 
-    after = jar_of(cookies.signed_out(make_request(jar), ALICE))
-    alice, bob = [cookies.owners.tags(who, make_request(after)) for who in (ALICE, BOB)]
+    after = jar_of(cookies.signed_out(make_request(cookie=jar), ALICE))
+    alice, bob = [cookies.owners.tags(who, make_request(cookie=after)) for who in (ALICE, BOB)]
 
     assert before[0] != alice
     assert before[1] == bob
@@ -95,21 +80,23 @@ def test_a_sign_out_parts_an_account_from_its_marks_and_no_other():
 def test_of_a_session_that_is_over_the_last_account_signs_out():
     cookies = make()
     jar = jar_of(signed_in(cookies, make_request(), ALICE))
-    before = cookies.owners.tags(ALICE, make_request(jar))
+    before = cookies.owners.tags(ALICE, make_request(cookie=jar))
 
-    after = jar_of(cookies.signed_out(make_request(jar), None))
+    after = jar_of(cookies.signed_out(make_request(cookie=jar), None))
 
-    assert cookies.owners.tags(ALICE, make_request(after)) != before
-    assert cookies.signed_out(make_request(b"theme=dark"), None) == ()
+    assert cookies.owners.tags(ALICE, make_request(cookie=after)) != before
+    assert cookies.signed_out(make_request(cookie=b"theme=dark"), None) == ()
 
 
 def test_a_sign_out_takes_what_it_is_sent():
     cookies = make()
     jar = jar_of(signed_in(cookies, make_request(), ALICE))
-    tag = cookies.owners.tags(ALICE, make_request(jar))[0]
+    tag = cookies.owners.tags(ALICE, make_request(cookie=jar))[0]
     sent = b"; ".join((jar, b"__Host-gatepost=x", b"theme=dark", b"sid~gp" + tag + b"=1"))
 
-    fields = cookies.signed_out(make_request(sent + b"; other~gp" + b"0" * 16 + b"=2"), ALICE)
+    fields = cookies.signed_out(
+        make_request(cookie=sent + b"; other~gp" + b"0" * 16 + b"=2"), ALICE
+    )
 
     assert cleared(fields) == [
         "theme=; Max-Age=0; Path=/; Secure",
@@ -122,7 +109,7 @@ def test_readable_cookies_are_taken_at_a_change_of_account_only(first, count):
     cookies = make()
     jar = b"" if first is None else jar_of(signed_in(cookies, make_request(), first))
 
-    fields = signed_in(cookies, make_request(jar + b"; theme=dark"), ALICE)
+    fields = signed_in(cookies, make_request(cookie=jar + b"; theme=dark"), ALICE)
 
     assert len(cleared(fields)) == count
 
@@ -131,10 +118,10 @@ def test_a_change_of_secret_is_no_change_of_account():
     old, new = b"0" * 32, b"1" * 32
     before, after = make(Sealer((old,))), make(Sealer((new, old)))
     jar = jar_of(signed_in(before, make_request(), ALICE))
-    tags = before.owners.tags(ALICE, make_request(jar))
+    tags = before.owners.tags(ALICE, make_request(cookie=jar))
 
-    assert cleared(signed_in(after, make_request(jar + b"; theme=dark"), ALICE)) == []
-    assert tags[0] in after.owners.tags(ALICE, make_request(jar))
+    assert cleared(signed_in(after, make_request(cookie=jar + b"; theme=dark"), ALICE)) == []
+    assert tags[0] in after.owners.tags(ALICE, make_request(cookie=jar))
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe", b"\xc3\xa4", b'"', b"a b"])
@@ -142,7 +129,7 @@ def test_a_strange_name_does_no_harm(name):
     cookies = make()
     jar = jar_of(signed_in(cookies, make_request(), ALICE))
 
-    fields = cookies.signed_out(make_request(jar + b"; " + name + b"=1"), ALICE)
+    fields = cookies.signed_out(make_request(cookie=jar + b"; " + name + b"=1"), ALICE)
 
     for _, value in fields:
         assert value.encode()
@@ -154,11 +141,11 @@ def test_the_jar_tells_which_session_was_the_last_to_begin():
     request = make_request()
     assert cookies.session_before(request) is None
 
-    request = make_request(jar_of(signed_in(cookies, request, ALICE, session="a" * 64)))
+    request = make_request(cookie=jar_of(signed_in(cookies, request, ALICE, session="a" * 64)))
     assert cookies.session_before(request) == ("a" * 64, 1000.0)
-    request = make_request(jar_of(signed_in(cookies, request, BOB, session="b" * 64)))
+    request = make_request(cookie=jar_of(signed_in(cookies, request, BOB, session="b" * 64)))
     assert cookies.session_before(request) == ("b" * 64, 1000.0)
-    request = make_request(jar_of(cookies.signed_out(request, BOB)))
+    request = make_request(cookie=jar_of(cookies.signed_out(request, BOB)))
     assert cookies.session_before(request) is None
 
 
@@ -166,14 +153,14 @@ def test_the_jar_tells_which_session_was_the_last_to_begin():
 def test_a_sign_out_elsewhere_parts_an_account_from_its_marks_at_the_next_sign_in(who, taken):
     cookies = make()
     jar = jar_of(signed_in(cookies, make_request(), ALICE))
-    before = make_request(jar)
+    before = make_request(cookie=jar)
     (tag,) = cookies.owners.tags(ALICE, before)
     of_bob = cookies.owners.tags(BOB, before)
-    sent = make_request(jar + b"; theme=dark; " + marked(b"sid", tag) + b"=1")
+    sent = make_request(cookie=jar + b"; theme=dark; " + marked(b"sid", tag) + b"=1")
 
     fields = signed_in(cookies, sent, who, had_left=True)
 
-    after = make_request(jar_of(fields))
+    after = make_request(cookie=jar_of(fields))
     assert cookies.owners.tags(ALICE, after) != (tag,)
     assert cookies.owners.tags(BOB, after) == of_bob
     assert len(cleared(fields)) == taken

@@ -10,23 +10,8 @@ from gateway.endpoints.cookies import (
     open_sealed,
     seal,
 )
-from gateway.message.fields import Fields
-from gateway.message.request import Request
-from gateway.message.target import parse_target
 from gateway.sealing.sealer import Sealer
-
-
-def make_request(cookie=b"", public_url="https://a.example.com"):
-    return Request(
-        method="GET",
-        target=parse_target(b"/"),
-        fields=Fields([(b"cookie", cookie)]),
-        host="a.example.com",
-        public_url=public_url,
-        client="192.0.2.1",
-        request_id="r",
-        received_at=0.0,
-    )
+from tests.builders import make_request
 
 
 @pytest.mark.parametrize("public_url", ["https://a.example.com", "http://a.example.com:8080"])
@@ -50,13 +35,13 @@ def test_the_session_cookie_is_the_one_that_authentication_reads(public_url, dom
     ],
 )
 def test_cookies_are_found_by_the_beginning_of_their_name(cookie, names):
-    assert list(names_beginning(make_request(cookie), "gp-")) == names
+    assert list(names_beginning(make_request(cookie=cookie), "gp-")) == names
 
 
 def test_a_cookie_sent_again_with_another_value_is_found_again():
     cookie = b' gp-a ="1"; x=2; gp-a=2; gp-a=1; gp-b'
 
-    found = cookies_beginning(make_request(cookie), "gp-")
+    found = cookies_beginning(make_request(cookie=cookie), "gp-")
 
     assert found == [("gp-a", "1"), ("gp-a", "2"), ("gp-b", "")]
 

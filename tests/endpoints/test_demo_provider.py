@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -12,6 +11,10 @@ import pytest
 from gateway.oidc.registration import ClaimNames
 from tests.endpoints.conftest import HOST, local, location
 from tests.fixtures.processes import terminate
+from tests.fixtures.real_clock import real_clock
+
+__all__ = ["real_clock"]
+
 
 CALLBACK = f"https://{HOST}/_gatepost/callback/demo"
 LOGOUT = f"https://{HOST}/_gatepost/logout"
@@ -30,12 +33,6 @@ def issuer():
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         yield json.loads(process.stdout.readline())["issuer"]
         terminate(process, "the development provider")
-
-
-@pytest.fixture
-def clock():
-    """The real time, since the provider's is."""
-    return lambda: datetime.now(UTC).timestamp()
 
 
 @pytest.fixture

@@ -10,6 +10,10 @@ from gateway.oidc.refresh import refresh
 from gateway.oidc.registration import ClaimNames
 from tests.endpoints.conftest import HOST, local, location
 from tests.fixtures.oidc import sign_in_at_oidc_provider, sign_out_at_oidc_provider
+from tests.fixtures.real_clock import real_clock
+
+__all__ = ["real_clock"]
+
 
 CALLBACK = f"https://{HOST}/_gatepost/callback/real"
 LOGOUT = f"https://{HOST}/_gatepost/logout"
@@ -17,12 +21,6 @@ LOGOUT = f"https://{HOST}/_gatepost/logout"
 
 def now():
     return datetime.now(UTC).timestamp()
-
-
-@pytest.fixture
-def clock():
-    """The real time, since the provider's is."""
-    return now
 
 
 @pytest.fixture

@@ -2,10 +2,7 @@
 
 import pytest
 
-from gateway.message.fields import Fields
-from gateway.message.request import Request
 from gateway.message.request_head import parse_request_head
-from gateway.message.target import parse_target
 from gateway.mutate.outbound import (
     FieldRules,
     forwarded_lines,
@@ -15,6 +12,7 @@ from gateway.mutate.outbound import (
     steady_start,
     trace_lines,
 )
+from tests.builders import make_request
 
 PARENT = "00-" + "1" * 32 + "-" + "2" * 16 + "-01"
 GIVEN = "00-" + "a" * 32 + "-" + "b" * 16 + "-00"
@@ -27,19 +25,6 @@ def fields_of(*lines):
 
 def passed(*lines, removed=()):
     return FieldRules(removed).lines(fields_of(*lines))
-
-
-def make_request(*fields, host="notes.example.com"):
-    return Request(
-        method="GET",
-        target=parse_target(b"/"),
-        fields=Fields(fields),
-        host=host,
-        public_url="https://notes.example.com",
-        client="192.0.2.7",
-        request_id="r1",
-        received_at=0.0,
-    )
 
 
 def test_fields_pass_as_sent_and_in_order():
@@ -214,7 +199,10 @@ def test_the_app_is_told_who_asked_for_what(client, host, element):
 
 
 def test_behind_a_trusted_proxy_its_hops_go_on():
-    request = make_request((b"X-Forwarded-For", b"192.0.2.7"), (b"Forwarded", b"for=192.0.2.7"))
+    request = make_request(
+        fields=[(b"X-Forwarded-For", b"192.0.2.7"), (b"Forwarded", b"for=192.0.2.7")],
+        client="192.0.2.7",
+    )
 
     lines = forwarded_lines_behind(request, "10.0.0.1")
 
@@ -238,6 +226,6 @@ def test_behind_a_trusted_proxy_its_hops_go_on():
     ],
 )
 def test_a_trace_goes_on_only_from_a_trusted_proxy(fields, trusted, parent, states):
-    lines = trace_lines(make_request(*fields), lambda: PARENT, trusted=trusted)
+    lines = trace_lines(make_request(fields=fields), lambda: PARENT, trusted=trusted)
 
     assert lines == f"X-Request-Id: r1\r\ntraceparent: {parent}\r\n".encode() + states

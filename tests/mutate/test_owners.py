@@ -5,9 +5,6 @@ import hashlib
 import pytest
 
 from gateway.message.cookies import set_cookie
-from gateway.message.fields import Fields
-from gateway.message.request import Request
-from gateway.message.target import parse_target
 from gateway.model import ANONYMOUS, Identity
 from gateway.mutate.cookies import EVERYWHERE, OwnNames, Place, decode_note, encode_note, expired
 from gateway.mutate.jar import Jar, encode_jar
@@ -18,6 +15,7 @@ from gateway.mutate.owners import (
     marked_sent,
     readable_sent,
 )
+from tests.builders import make_request
 
 ALICE = Identity("alice", "s1", "https://id.example.com", "session")
 BOB = Identity("bob", "s2", "https://id.example.com", "session")
@@ -45,21 +43,8 @@ def owners():
     return CookieOwners(digests("k"), OWN)
 
 
-def make_request(cookie=None, path="/app/x", public_url="https://notes.example.com"):
-    return Request(
-        method="GET",
-        target=parse_target(path.encode()),
-        fields=Fields([(b"Cookie", cookie)] if cookie is not None else []),
-        host="notes.example.com",
-        public_url=public_url,
-        client="192.0.2.7",
-        request_id="r1",
-        received_at=1_800_000_000.0,
-    )
-
-
 def tag_of(owners, identity, cookie=b"gatepost-jar=one"):
-    return owners.tags(identity, make_request(cookie))[0]
+    return owners.tags(identity, make_request(cookie=cookie))[0]
 
 
 def test_tags_tell_accounts_and_browsers_apart(owners):
@@ -102,13 +87,13 @@ def test_tags_under_an_older_secret_still_count():
     before = CookieOwners(digests("old"), OWN)
     after = CookieOwners(digests("new", "old"), OWN)
 
-    tags = after.tags(ALICE, make_request(b""))
+    tags = after.tags(ALICE, make_request(cookie=b""))
 
-    assert tags[1:] == before.tags(ALICE, make_request(b""))
+    assert tags[1:] == before.tags(ALICE, make_request(cookie=b""))
 
 
 def set_by_app(owners, raw, identity=ALICE, cookie=b"", path="/app/x"):
-    return owners.of(make_request(cookie, path), identity).from_app(raw)
+    return owners.of(make_request(path.encode(), cookie=cookie), identity).from_app(raw)
 
 
 def test_an_http_only_cookie_is_marked(owners):
@@ -144,7 +129,7 @@ def test_a_deletion_takes_both_kinds_away(owners):
 
 
 def test_where_the_owner_is_unknown_nothing_is_kept_or_given(owners):
-    owned = owners.of(make_request(b"gatepost-jar=one"), None)
+    owned = owners.of(make_request(cookie=b"gatepost-jar=one"), None)
 
     assert owned.tags() == ()
     assert owned.from_app(b"sid=1; HttpOnly") == ()
@@ -188,7 +173,7 @@ def test_readable_cookies_sent_and_noted_are_found_once(owners):
     own = b"gatepost=x; gatepost-at-1=%b; gatepost-at-2=%b; gatepost-at-3=bad" % (note, ours)
     cookie = b"a=1; a=2; " + mark + b"=1; " + own
 
-    assert readable_sent(make_request(cookie), OWN) == [
+    assert readable_sent(make_request(cookie=cookie), OWN) == [
         (b"a", EVERYWHERE),
         (b"gatepost-at-1", EVERYWHERE),
         (b"t", Place(b"/app")),
@@ -200,4 +185,4 @@ def test_readable_cookies_sent_and_noted_are_found_once(owners):
 def test_marked_cookies_sent_are_found_by_their_tags():
     cookie = b"a~gp" + b"1" * 16 + b"=x; b~gp" + b"2" * 16 + b"=x; c=~gp" + b"1" * 16
 
-    assert marked_sent(make_request(cookie), (b"1" * 16,)) == [b"a~gp" + b"1" * 16]
+    assert marked_sent(make_request(cookie=cookie), (b"1" * 16,)) == [b"a~gp" + b"1" * 16]

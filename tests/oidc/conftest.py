@@ -1,32 +1,11 @@
-"""What tests of the OpenID client share: a provider to tamper with, and a clock to turn."""
+"""What tests of the OpenID client share: a provider registered at one to tamper with."""
 
 import pytest
 
-from gateway.oidc.http import ProviderHttp
 from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.provider import Provider
 from gateway.oidc.registration import ClaimNames, Registration
-from tests.oidc.hostile import CLIENT_ID, CLIENT_SECRET, HostileProvider, TurnableClock
-
-
-@pytest.fixture
-def clock():
-    return TurnableClock()
-
-
-@pytest.fixture
-async def hostile(clock):
-    provider = HostileProvider(clock)
-    await provider.start()
-    yield provider
-    await provider.stop()
-
-
-@pytest.fixture
-async def http():
-    client = ProviderHttp(timeout_s=2.0)
-    yield client
-    await client.aclose()
+from tests.oidc.hostile import CLIENT_ID, CLIENT_SECRET
 
 
 @pytest.fixture

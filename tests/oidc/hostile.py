@@ -119,17 +119,6 @@ def laid_over(right, wrong):
     return {name: v for name, v in {**right, **wrong}.items() if v is not None}
 
 
-class TurnableClock:
-    """A clock that stands still until it is turned."""
-
-    def __init__(self, now=1_780_000_000.25):
-        self.now = now
-        self.ahead_s = 0.0
-
-    def __call__(self):
-        return self.now + self.ahead_s
-
-
 class HostileProvider:
     """The provider; set `wrongs` at any time.
 
@@ -147,25 +136,24 @@ class HostileProvider:
         self.headers = []
         self.issuer = ""
         self._codes = {}
-        self._runner = None
+        self._server = None
         self._hanging = asyncio.Event()
         self.asked = asyncio.Event()
 
-    async def start(self):
+    async def start(self, aiohttp_server):
+        """Listen, by pytest-aiohttp's fixture, which also closes what is left open."""
         app = web.Application()
         app.router.add_route("*", "/{path:.*}", self._handle)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0)
-        await site.start()
-        port = site._server.sockets[0].getsockname()[1]
-        self.issuer = f"http://127.0.0.1:{port}"
+        app.on_shutdown.append(self._stop_hanging)
+        self._server = await aiohttp_server(app, shutdown_timeout=0.1)
+        self.issuer = str(self._server.make_url("")).rstrip("/")
 
     async def stop(self):
+        """Be down from now on."""
+        await self._server.close()
+
+    async def _stop_hanging(self, _app):
         self._hanging.set()
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
 
     def count(self, path):
         return sum(1 for _, found in self.requests if found == path)

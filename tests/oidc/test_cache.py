@@ -23,21 +23,9 @@ class Source:
         return self.calls, 60.0
 
 
-class Clock:
-    now = 1000.0
-
-    def __call__(self):
-        return self.now
-
-
 @pytest.fixture
 def source():
     return Source()
-
-
-@pytest.fixture
-def clock():
-    return Clock()
 
 
 @pytest.fixture

@@ -10,13 +10,13 @@ from gateway.oidc.client import read_tokens
 from gateway.oidc.refresh import refresh
 from gateway.oidc.registration import ClaimNames
 from gateway.oidc.sign_in import begin_sign_in, finish_sign_in
+from tests.fixtures import clock
 from tests.oidc.hostile import (
     ACCESS_TOKEN,
     CLIENT_SECRET,
     KEYS,
     REFRESH_TOKEN,
     SUBJECT,
-    TurnableClock,
     Wrongs,
     at_hash,
     basic_of,
@@ -25,7 +25,7 @@ from tests.oidc.hostile import (
 )
 
 CALLBACK = "https://notes.example.com/_gatepost/callback/hostile"
-NOW = int(TurnableClock().now)
+NOW = int(clock.NOW)
 
 
 async def sign_in(provider, hostile, **begin):

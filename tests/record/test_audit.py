@@ -8,11 +8,9 @@ import aiohttp
 import pytest
 
 from gateway.errors import StoreUnavailableError
-from gateway.message.fields import Fields
-from gateway.message.request import Request
-from gateway.message.target import parse_target
 from gateway.model import Identity
 from gateway.record.audit import AuditWriter, Entry, Lines
+from tests.builders import make_identity, make_request
 from tests.fixtures.demo import sign_in_at_demo_provider
 from tests.fixtures.network import take_free_port
 
@@ -25,15 +23,9 @@ SECRETS = {
 
 
 def make_entry(target=b"/reports?code=code-of-a-sign-in&state=state-of-a-sign-in"):
-    request = Request(
-        method="GET",
-        target=parse_target(target),
-        fields=Fields([(name.encode(), value.encode()) for name, value in SECRETS.items()]),
-        host="notes.example.com",
-        public_url="https://notes.example.com",
-        client="192.0.2.7",
-        request_id="e902c886c6026950-2",
-        received_at=AT,
+    fields = [(name.encode(), value.encode()) for name, value in SECRETS.items()]
+    request = make_request(
+        target, fields=fields, client="192.0.2.7", request_id="e902c886c6026950-2", at=AT
     )
     return Entry(request, None, peer="192.0.2.7", trusted=False, began_at=0.0)
 
@@ -107,7 +99,7 @@ def test_nothing_in_a_path_makes_another_line(path):
 )
 def test_nothing_in_a_name_makes_another_line_or_member(user):
     entry = make_entry()
-    entry.identity = Identity(user=user, subject="s", issuer="i", credential="session")
+    entry.identity = make_identity(user)
     entry.decide("deny", "not-allowed")
 
     record = record_of(entry)
@@ -116,7 +108,7 @@ def test_nothing_in_a_name_makes_another_line_or_member(user):
 
 def test_a_name_no_encoding_has_is_written_all_the_same():
     entry = make_entry()
-    entry.identity = Identity(user="a\ud800b", subject="s", issuer="i", credential="session")
+    entry.identity = make_identity("a\ud800b")
 
     assert record_of(entry)["user"] == "a?b"
 
@@ -206,7 +198,7 @@ async def test_no_secret_of_a_sign_in_is_ever_logged(gateway_process, demo_provi
 
 def test_one_line_does_not_look_like_the_one_before():
     lines, first, second = Lines(), make_entry(), make_entry(b"/b%22")
-    second.identity = Identity(user='bob"', subject="s", issuer="i", credential="bearer")
+    second.identity = make_identity('bob"', credential="bearer")
     second.decide("allow", "allowed")
 
     for _ in range(2):
@@ -238,7 +230,7 @@ def test_a_time_is_told_to_the_millisecond(at, text):
 def test_no_mark_ends_a_line_or_commands_a_terminal(mark):
     """Readers take U+2028, U+2029 and U+0085 for the end of a line, and C1 for a command."""
     entry = make_entry(f"/a{mark}b".encode() if mark not in "\n\r\x7f" else b"/a")
-    entry.identity = Identity(f"x{mark}y", "s", "i", "session", session_id="1")
+    entry.identity = make_identity(f"x{mark}y", session_id="1")
 
     text = Lines().line(entry, 200, 0.1)
     assert len(text.decode().splitlines()) == 1

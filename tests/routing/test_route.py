@@ -8,6 +8,7 @@ from gateway.routing.route import (
     is_preflight,
     is_reserved,
 )
+from tests.builders import make_request
 
 
 @pytest.mark.parametrize(
@@ -56,7 +57,7 @@ def test_what_is_the_gateway_s_own(path, answer):
         ("options", [b"Origin", b"Access-Control-Request-Method"], False),
     ],
 )
-def test_a_preflight_is_known_by_method_and_both_fields(make_request, method, names, answer):
+def test_a_preflight_is_known_by_method_and_both_fields(method, names, answer):
     request = make_request(method=method, fields=[(name, b"GET") for name in names])
 
     assert is_preflight(request) is answer

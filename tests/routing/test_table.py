@@ -9,12 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.errors import AmbiguousPathError, MalformedRequestError
-from gateway.message.fields import Fields
-from gateway.message.request import Request
-from gateway.message.target import parse_target
 from gateway.routing.route import RESERVED, covers
 from gateway.routing.table import RouteTable, build_table
 from gateway.settings.routes import RouteSettings
+from tests.builders import make_request
 
 LISTS = Path(__file__).parents[2].parent / "shared" / "data" / "lists"
 PREFLIGHT = [(b"Origin", b"https://a.example"), (b"Access-Control-Request-Method", b"POST")]
@@ -166,7 +164,7 @@ def test_a_configured_route_cannot_take_the_reserved_prefix():
     assert everything.match("h", "GET", "/_gateposts").name == "all"
 
 
-def test_a_preflight_finds_the_route_it_asks_for(make_request):
+def test_a_preflight_finds_the_route_it_asks_for():
     routes = (route("post", path="/a", methods="POST", preflight="pass"), route("all", prefix="/"))
     request = make_request(b"/a", method="OPTIONS", fields=PREFLIGHT)
     plain = make_request(b"/a", method="OPTIONS")
@@ -175,7 +173,7 @@ def test_a_preflight_finds_the_route_it_asks_for(make_request):
     assert table(*routes).match_readings(plain).name == "all"
 
 
-def test_a_preflight_does_not_get_past_an_earlier_route(make_request):
+def test_a_preflight_does_not_get_past_an_earlier_route():
     found = table(
         route("none", path="/a", methods="OPTIONS", access="denied"),
         route("post", path="/a", methods="POST", preflight="pass"),
@@ -206,7 +204,7 @@ GUARDED = table(
         (b"/_gatepost//x", "gatepost"),
     ],
 )
-def test_a_path_whose_readings_agree_is_served(make_request, target, name):
+def test_a_path_whose_readings_agree_is_served(target, name):
     found = GUARDED.match_readings(make_request(target))
 
     assert (found.name if found else None) == name
@@ -225,7 +223,7 @@ def test_a_path_whose_readings_agree_is_served(make_request, target, name):
         b"/%5cx/admin", b"///x/admin?y", b"///x/_gatepost", b"/./\\x/admin",
     ],
 )  # fmt: skip
-def test_a_path_whose_readings_disagree_is_refused(make_request, target):
+def test_a_path_whose_readings_disagree_is_refused(target):
     with pytest.raises(AmbiguousPathError):
         GUARDED.match_readings(make_request(target))
 
@@ -271,7 +269,7 @@ def _dots_of(path: str) -> str:
 SERVERS = [unquote, _nginx, _tomcat, _iis, _twice, _c_string, _node]
 
 
-def _walked_around(target: bytes, make_request) -> str | None:
+def _walked_around(target: bytes) -> str | None:
     """What a server reads where it serves /admin and the gateway let another route pass."""
     try:
         found = GUARDED.match_readings(make_request(target))
@@ -293,24 +291,18 @@ TRICKS = [
 
 @given(st.lists(st.sampled_from(TRICKS), min_size=1, max_size=9).map("".join))
 def test_no_spelling_of_a_guarded_path_escapes_its_route(rest):
-    def request_of(target: bytes) -> Request:
-        return Request(
-            method="GET", target=parse_target(target), fields=Fields([]), host="h",
-            public_url="https://h", client="192.0.2.1", request_id="r", received_at=0.0,
-        )  # fmt: skip
-
-    assert _walked_around(("/" + rest).encode(), request_of) is None
+    assert _walked_around(("/" + rest).encode()) is None
 
 
 @pytest.mark.skipif(not LISTS.exists(), reason="the lists of path tricks are not in this checkout")
-def test_no_published_trick_escapes_its_route(make_request):
+def test_no_published_trick_escapes_its_route():
     middles = (LISTS / "nomore403_midpaths.txt").read_text("latin-1").splitlines()
     ends = (LISTS / "nomore403_endpaths.txt").read_text("latin-1").splitlines()
     targets = [f"/admin{end}" for end in ends]
     for start, middle in product(("/", "/public/", "/x/"), middles):
         targets += [f"{start}{middle}admin", f"{start}{middle}/admin", f"{start}admin{middle}"]
 
-    escaped = {t: _walked_around(t.encode("latin-1"), make_request) for t in targets}
+    escaped = {t: _walked_around(t.encode("latin-1")) for t in targets}
     assert len(escaped) > 500
     assert {t: read for t, read in escaped.items() if read is not None} == {}
 

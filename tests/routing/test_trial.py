@@ -8,6 +8,7 @@ from gateway.errors import AmbiguousPathError
 from gateway.routing.route import RESERVED
 from gateway.routing.table import build_table
 from gateway.routing.trial import try_routes
+from tests.builders import make_request
 
 PREFLIGHT = [(b"Origin", b"https://a.example"), (b"Access-Control-Request-Method", b"POST")]
 
@@ -32,7 +33,7 @@ def told(site, request):
     return [(it.route.name, it.why_not or it.covers) for it in try_routes(site, request)]
 
 
-def test_each_route_is_told_up_to_the_one_that_covers_the_request(site, make_request):
+def test_each_route_is_told_up_to_the_one_that_covers_the_request(site):
     assert told(site, make_request(b"/reports/7")) == [
         ("assets", "does not match /reports/7"),
         ("api", "is for api.example.com, not notes.example.com"),
@@ -51,31 +52,31 @@ def test_each_route_is_told_up_to_the_one_that_covers_the_request(site, make_req
         (b"/x", {"method": "POST"}, "rest", "is for GET, HEAD"),
     ],
 )
-def test_what_a_route_is_not_for_is_said(site, make_request, target, asked, name, why_not):
+def test_what_a_route_is_not_for_is_said(site, target, asked, name, why_not):
     assert (name, why_not) in told(site, make_request(target, **asked))
 
 
-def test_a_preflight_is_for_the_route_of_what_it_asks_for(site, make_request):
+def test_a_preflight_is_for_the_route_of_what_it_asks_for(site):
     request = make_request(b"/notes", method="OPTIONS", fields=PREFLIGHT)
 
     assert told(site, request)[-1] == ("write", ("/notes",))
 
 
-def test_the_gateways_own_prefix_is_before_every_route(site, make_request):
+def test_the_gateways_own_prefix_is_before_every_route(site):
     (trial,) = try_routes(site, make_request(b"/_gatepost/whoami"))
 
     assert trial.route is RESERVED
     assert try_routes(site, make_request(b"/gatepost"))[-1].route is not RESERVED
 
 
-def test_each_reading_is_told_where_it_lands(site, make_request):
+def test_each_reading_is_told_where_it_lands(site):
     landed = {it.route.name: it.covers for it in try_routes(site, make_request(b"/static/../x"))}
 
     assert landed["assets"] == ("/static/../x",)
     assert landed["rest"] == ("/x",)
 
 
-def test_what_is_told_is_what_is_found(site, make_request):
+def test_what_is_told_is_what_is_found(site):
     rng = random.Random(1)
     parts = [b"static", b"api", b"notes", b"reports", b"7", b"admin", b"..", b"%2e%2e", b"", b"x"]
     hosts = ["notes.example.com", "api.example.com", "b.example.com", "b.example.com:8443"]

@@ -3,45 +3,18 @@
 import pytest
 
 from gateway.errors import StoreUnavailableError
-from gateway.model import Identity
-from gateway.sealing.sealer import Sealer
-from gateway.sessions.manager import SessionManager
-from gateway.sessions.session import Limits, ProviderTokens
-from gateway.storage.memory import MemoryStore
+from tests.builders import LIMITS, make_identity, make_sessions, open_session
 
-IDLE_S = 600.0
-ALICE = Identity("alice", "s1", "https://id.example.com", "session", provider="oidc")
-
-
-class Clock:
-    now = 1_800_000_000.0
-
-    def __call__(self):
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-async def store(clock):
-    store = MemoryStore(clock)
-    yield store
-    await store.aclose()
+IDLE_S = LIMITS.idle_s
 
 
 @pytest.fixture
 def make(store, clock):
-    return lambda: SessionManager(store, Sealer((b"0" * 32,)), Limits(IDLE_S, 86400), clock=clock)
+    return lambda: make_sessions(store, clock)
 
 
 async def signed_in(manager, clock):
-    cookie, _ = await manager.create(
-        ALICE, ProviderTokens(), provider_sid=None, ip="", device="", now=clock()
-    )
-    return cookie
+    return (await open_session(manager, make_identity(), clock()))[0]
 
 
 async def test_it_is_seen_in_memory_and_in_the_store(make, clock):

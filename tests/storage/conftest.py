@@ -8,21 +8,9 @@ import pytest
 
 from gateway.storage import STORES, Store, open_store
 from gateway.storage.namespaced import NamespacedStore
+from tests.fixtures.clock import Clock
 from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.redis import RedisServer
-
-
-class Clock:
-    now = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
 
 # The same store as redis://, but for TLS: see test_redis.py.
 NAMES = sorted(STORES.keys() - {"rediss"})

@@ -6,10 +6,9 @@ import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.storage.contact import CHECK_S, MAX_UNCHECKED_S, RETRY_S, Contact
-from gateway.storage.memory import MemoryStore
 from gateway.storage.watch import Watch
-
-NOW = 1_000_000.0
+from tests.fixtures.clock import NOW
+from tests.fixtures.memory import CountedStore
 
 
 @dataclass
@@ -22,21 +21,9 @@ class Entry:
         return abs(now - self.checked_at) < MAX_UNCHECKED_S
 
 
-class Clock:
-    now = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock():
-    return Clock()
-
-
 @pytest.fixture
 def store(clock):
-    return MemoryStore(clock)
+    return CountedStore(clock)
 
 
 @pytest.fixture
@@ -46,14 +33,6 @@ async def contact(clock, store):
     made.woken = woken
     await made.listen(store, "c", print)
     return made
-
-
-def lose(store):
-    store._subscribers.lost()
-
-
-def come_again(store):
-    store._subscribers.missed()
 
 
 @pytest.fixture
@@ -75,7 +54,7 @@ async def test_without_messages_it_is_used_unasked_for_the_time_of_grace_at_most
     contact, entry, store, clock, grace_s, usable_s
 ):
     contact.set_grace(grace_s)
-    lose(store)
+    store.lose_contact()
 
     assert not contact.hears
     assert contact.woken == [NOW]
@@ -89,7 +68,7 @@ async def test_without_messages_it_is_used_unasked_for_the_time_of_grace_at_most
 async def test_the_time_of_grace_counts_from_the_loss(contact, entry, store, clock, grace_s):
     contact.set_grace(grace_s)
     clock.now += 1000  # Nobody asked for it meanwhile.
-    lose(store)
+    store.lose_contact()
 
     assert contact.goes_on(entry, clock.now + grace_s - 0.1)
     assert not contact.goes_on(entry, clock.now + grace_s)
@@ -97,7 +76,7 @@ async def test_the_time_of_grace_counts_from_the_loss(contact, entry, store, clo
 
 async def test_the_store_is_tried_again_after_some_seconds(contact, entry, store):
     contact.set_grace(600)
-    lose(store)
+    store.lose_contact()
     assert contact.goes_on(entry, NOW + 100)
 
     assert entry.is_usable(NOW + 100 + RETRY_S - 0.1)
@@ -106,7 +85,7 @@ async def test_the_store_is_tried_again_after_some_seconds(contact, entry, store
 
 async def test_a_time_of_grace_that_is_cut_short_counts_at_once(contact, entry, store):
     contact.set_grace(600)
-    lose(store)
+    store.lose_contact()
     assert contact.goes_on(entry, NOW + 30)
     contact.set_grace(10)
 
@@ -115,7 +94,7 @@ async def test_a_time_of_grace_that_is_cut_short_counts_at_once(contact, entry, 
 
 
 async def test_after_a_gap_it_is_looked_up_and_was_sure_when_it_was_checked(contact, entry, store):
-    come_again(store)
+    store.lose_messages()
 
     assert contact.doubts == 1
     assert not entry.is_usable(NOW)
@@ -124,7 +103,7 @@ async def test_after_a_gap_it_is_looked_up_and_was_sure_when_it_was_checked(cont
 
 
 async def test_a_clock_set_back_gives_no_endless_time(contact, entry, store):
-    lose(store)
+    store.lose_contact()
 
     assert contact.goes_on(entry, NOW - 3600)
     assert not contact.goes_on(entry, NOW - 3600 + 60)
@@ -160,7 +139,7 @@ async def test_without_the_store_what_is_watched_is_stopped_after_the_time_of_gr
 ):
     watch.names = lambda: ["one"]
     await watch.run_once()
-    lose(store)
+    store.lose_contact()
     watch.down = True
     for elapsed_s, expected in [(59.9, []), (0.1, ["one"])]:
         clock.now += elapsed_s
@@ -172,7 +151,7 @@ async def test_without_the_store_what_is_watched_is_stopped_after_the_time_of_gr
 
 
 async def test_what_is_opened_while_the_store_is_down_has_no_more_time(watch, clock, store):
-    lose(store)
+    store.lose_contact()
     watch.down = True
     clock.now += 30
     watch.names = lambda: ["one"]

@@ -1,15 +1,15 @@
 import asyncio
 
 from gateway.errors import StoreUnavailableError
-from gateway.storage.memory import MemoryStore
 from gateway.storage.sweeper import sweep_forever
+from tests.fixtures.memory import CountedStore
 from tests.patience import PATIENCE_S
 
 
 async def test_it_goes_on_after_the_store_failed(clock, caplog):
     swept = asyncio.Event()
 
-    class Flaky(MemoryStore):
+    class Flaky(CountedStore):
         failed = False
 
         async def sweep(self, now):
@@ -28,4 +28,4 @@ async def test_it_goes_on_after_the_store_failed(clock, caplog):
     sweeper.cancel()
 
     assert "told to fail" in caplog.text
-    assert store._entries == {}
+    assert store.held == {}

@@ -5,10 +5,12 @@ is to come by message is not seen to come otherwise.
 """
 
 import asyncio
-from collections.abc import Awaitable
+import inspect
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 PATIENCE_S = 20.0
+POLL_S = 0.01
 
 _T = TypeVar("_T")
 
@@ -21,3 +23,17 @@ async def soon(awaitable: Awaitable[_T]) -> _T:
     """
     async with asyncio.timeout(PATIENCE_S):
         return await awaitable
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until `condition`, plain or awaitable, holds.
+
+    Raises:
+        TimeoutError: It never held.
+    """
+    async with asyncio.timeout(PATIENCE_S):
+        while True:
+            found = condition()
+            if await found if inspect.isawaitable(found) else found:
+                return
+            await asyncio.sleep(POLL_S)

@@ -12,7 +12,7 @@ from gateway.credentials.key_format import parse_key
 from gateway.errors import AccountDisabledError, StoreUnavailableError
 from gateway.model import Identity
 from tests.credentials.conftest import ALICE, SECRET, recalled
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 NEWER = replace(ALICE, groups=("contractors",), email=None, claims={"team": "red"})
 BOB = Identity("bob", "s-bob", "https://id.test", "session")
@@ -23,12 +23,6 @@ async def who(keys, text, clock):
     key = parse_key(text)
     entry = recalled(keys, key, clock()) or await keys.load(key, clock())
     return None if entry is None else entry.identity
-
-
-async def until(condition):
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 @pytest.fixture

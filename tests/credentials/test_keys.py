@@ -1,6 +1,5 @@
 """API keys over a store: made, remembered, used, revoked everywhere."""
 
-import asyncio
 import contextlib
 
 import pytest
@@ -15,7 +14,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.model import Identity
 from gateway.sealing.sealer import Sealer
 from tests.credentials.conftest import ALICE, SECRET, recalled
-from tests.patience import PATIENCE_S
+from tests.patience import until
 
 
 async def test_a_key_speaks_for_its_owner_and_for_no_sign_in(keys, create, clock):
@@ -81,9 +80,7 @@ async def test_revoked_on_every_worker(make_keys, create, clock):
     other.on_revoke(told.append)
 
     assert await one.revoke(record.key_id)
-    async with asyncio.timeout(PATIENCE_S):
-        while not told:
-            await asyncio.sleep(0)
+    await until(lambda: told)
 
     for keys in (one, other):
         assert recalled(keys, parse_key(text), clock()) is None

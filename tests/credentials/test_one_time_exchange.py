@@ -10,6 +10,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.sealing.sealer import Sealer
 from gateway.sessions.session import Session
 from tests.credentials.conftest import ALICE, SECRET
+from tests.patience import until
 
 TICKETS = iter(range(10**6))
 SESSION = Session("0" * 64, ALICE, "oidc", 0.0, 0.0, "Phone", "192.0.2.1", client="ios")
@@ -133,8 +134,7 @@ async def test_two_at_once_are_one_and_one_that_comes_again(trader):
 async def test_a_phone_that_hangs_up_does_not_spoil_what_it_brought(trader, fails):
     trader.fails = fails
     asked = asyncio.get_running_loop().create_task(trader.bring())
-    while not trader.first:
-        await asyncio.sleep(0)
+    await until(lambda: trader.first)
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.dataplane.harness import Client
-from tests.patience import PATIENCE_S, soon
+from tests.patience import soon, until
 
 SIZE = 200 * 2**20
 PIECE = b"x" * 2**18
@@ -143,9 +143,7 @@ async def test_a_slow_reader_costs_no_more_memory_than_a_quick_one(
     assert resident_kib(running.process.pid) - before < GROWTH_KIB
     for client in clients:
         client.abort()
-    async with asyncio.timeout(PATIENCE_S):
-        while open_ones:
-            await asyncio.sleep(0.02)
+    await until(lambda: not open_ones)
 
 
 async def test_what_slow_readers_held_is_given_back_once_they_have_left(
@@ -169,9 +167,7 @@ async def test_what_slow_readers_held_is_given_back_once_they_have_left(
         return client
 
     async def until(holds):
-        async with asyncio.timeout(PATIENCE_S):
-            while not holds(resident_now_kib(pid)):
-                await asyncio.sleep(0.05)
+        await until(lambda: holds(resident_now_kib(pid)))
 
     # One that reads: from then on glibc takes such pieces from its heap.
     first = await ask()

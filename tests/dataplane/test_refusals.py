@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from tests.dataplane.harness import HOST, request
-from tests.patience import PATIENCE_S
+from tests.patience import until
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 H = b"Host: " + HOST + b"\r\n"
@@ -304,9 +304,7 @@ async def test_chunks_that_can_be_read_apart_are_refused_and_never_end_upstream(
     answer = await client.response()
     assert (answer.status, answer.closes) == (400, True)
     assert await client.is_closed()
-    async with asyncio.timeout(PATIENCE_S):
-        while len(got) < upstream.connections:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(got) == upstream.connections)
     for sent in got:
         assert b"smuggled" not in sent
         assert not sent.endswith(b"0\r\n\r\n")

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.dataplane.harness import request
-from tests.patience import PATIENCE_S, soon
+from tests.patience import PATIENCE_S, soon, until
 
 SWITCH = (
     b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %b\r\nX-App: 1\r\n\r\n"
@@ -75,9 +75,7 @@ async def test_a_client_that_says_much_before_the_switch_is_heard_to_the_end(raw
 
     client.writer.write(upgrade() + said)
     (here,) = running.gateway._front._connections
-    async with asyncio.timeout(PATIENCE_S):
-        while not here._paused:  # As much as is read ahead has come; the rest has to wait.
-            await asyncio.sleep(0)
+    await until(lambda: here._paused)
     told.set()
 
     assert (await client.head()).status == 101
@@ -175,9 +173,7 @@ async def test_each_side_may_end_before_the_other(raw_upstream, gateway, first):
         assert await client.rest() == b"and mine"
 
     await soon(ended.wait())
-    async with asyncio.timeout(PATIENCE_S):
-        while len(running.gateway._front.tunnels):
-            await asyncio.sleep(0.01)
+    await until(lambda: not running.gateway._front.tunnels)
 
 
 @pytest.mark.parametrize("how", ["close", "abort"])

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.dataplane.harness import request
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 # Twice what a client is given in one turn.
 REQUESTS, CHUNKS = 64, 2048
@@ -61,9 +61,7 @@ async def test_tiny_chunks_are_passed_on_some_at_a_time(gateway, raw_upstream):
     client = await running.client()
     await client.send(request("/", "Transfer-Encoding: chunked", method="POST"))
     (connection,) = running.gateway._front._connections
-    async with asyncio.timeout(PATIENCE_S):
-        while connection._sink is None:
-            await asyncio.sleep(0)
+    await until(lambda: connection._sink is not None)
     all_of_it = connection._body_bytes_left
 
     client.writer.write(b"1\r\na\r\n" * 100_000)
@@ -77,9 +75,7 @@ async def test_tiny_chunks_are_passed_on_some_at_a_time(gateway, raw_upstream):
 async def served_by(running):
     """A client, and the gateway's end of its connection."""
     client = await running.client()
-    async with asyncio.timeout(PATIENCE_S):
-        while not running.gateway._front._connections:
-            await asyncio.sleep(0)
+    await until(lambda: running.gateway._front._connections)
     (connection,) = running.gateway._front._connections
     return client, connection
 

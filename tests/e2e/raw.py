@@ -2,13 +2,9 @@
 
 import asyncio
 import ssl
-from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from tests.dataplane.harness import Answer, Client
-from tests.patience import PATIENCE_S
-
-POLL_S = 0.02
 
 
 async def connect(gateway, *, tls: ssl.SSLContext | None = None, name: str | None = None) -> Client:
@@ -41,18 +37,6 @@ async def admin(gateway, path: str) -> Answer:
         return await client.ask(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
     finally:
         client.writer.transport.abort()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait until `condition`, plain or awaitable, holds."""
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            found = condition()
-            if asyncio.iscoroutine(found):
-                found = await found
-            if found:
-                return
-            await asyncio.sleep(POLL_S)
 
 
 def behind(app, *routes, **settings) -> dict:

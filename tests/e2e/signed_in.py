@@ -1,6 +1,5 @@
 """Gateways that share a store, in front of one app, and a browser that is signed in."""
 
-import asyncio
 import re
 from collections.abc import Iterator
 from contextlib import asynccontextmanager
@@ -13,7 +12,6 @@ import aiohttp
 from tests.fixtures.gateway import GatewayProcess
 from tests.fixtures.network import take_free_port
 from tests.fixtures.oidc import OidcProvider, sign_in_at_oidc_provider
-from tests.patience import PATIENCE_S
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
 SESSION = re.compile(r"(?:__Host-)?gatepost=([^;]+)")
@@ -129,10 +127,3 @@ async def ask(
         session.request(method, url, headers=headers, allow_redirects=False, **kwargs) as response,
     ):
         return response.status, await response.read()
-
-
-async def until(condition) -> None:
-    """Wait until the coroutine function `condition` gives something true."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not await condition():
-            await asyncio.sleep(0.02)

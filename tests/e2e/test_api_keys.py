@@ -12,9 +12,9 @@ import pytest
 
 from gateway.credentials.key_format import new_key
 from tests.e2e.raw import OK, behind, connect, get
-from tests.e2e.signed_in import ask, browser, sign_in, start_cluster, until
+from tests.e2e.signed_in import ask, browser, sign_in, start_cluster
 from tests.fixtures.gateway import clean_environment
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n"

@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from tests.e2e.raw import OK, admin, behind, connect, get, until
+from tests.e2e.raw import OK, admin, behind, connect, get
+from tests.patience import until
 
 
 @pytest.fixture

@@ -18,10 +18,9 @@ import pytest
 
 from tests.e2e.people import Browser
 from tests.e2e.raw import admin
-from tests.e2e.signed_in import until
 from tests.e2e.test_workers import workers
 from tests.fixtures.network import take_free_port
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 BROKEN = (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, TimeoutError)
 

@@ -9,8 +9,8 @@ import asyncio
 import aiohttp
 import pytest
 
-from tests.e2e.signed_in import OK, ask, browser, sign_in, start_cluster, until
-from tests.patience import PATIENCE_S
+from tests.e2e.signed_in import OK, ask, browser, sign_in, start_cluster
+from tests.patience import PATIENCE_S, until
 
 
 @pytest.fixture

@@ -12,11 +12,11 @@ from gateway.errors import StoreUnavailableError
 from gateway.settings.load import load
 from tests.dataplane.harness import request, settings_of
 from tests.dataplane.harness import start_gateway as start_in_loop
-from tests.e2e.raw import OK, PUBLIC, admin, ask, behind, connect, get, until
+from tests.e2e.raw import OK, PUBLIC, admin, ask, behind, connect, get
 from tests.fixtures.certificates import Authority
 from tests.fixtures.gateway import dump
 from tests.fixtures.network import take_free_port
-from tests.patience import soon
+from tests.patience import soon, until
 
 OLD_SECRET = "only-for-tests-0123456789abcdef0123456789"
 NEW_SECRET = "another-one-for-tests-0123456789abcdef012"

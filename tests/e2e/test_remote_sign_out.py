@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.e2e.signed_in import until
+from tests.patience import until
 
 
 async def ended(browser):

@@ -7,8 +7,9 @@ import sys
 import pytest
 import yaml
 
-from tests.e2e.signed_in import OK, ask, browser, sign_in, start_cluster, until
+from tests.e2e.signed_in import OK, ask, browser, sign_in, start_cluster
 from tests.fixtures.gateway import SECRET, clean_environment
+from tests.patience import until
 
 NEW_SECRET = "the-second-one-for-tests-0123456789abcdef"
 

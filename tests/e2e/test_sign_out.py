@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.e2e.signed_in import Cluster, ask, browser, sign_in, start_cluster, until
+from tests.e2e.signed_in import Cluster, ask, browser, sign_in, start_cluster
 from tests.fixtures.demo import sign_in_at_demo_provider
 from tests.fixtures.gateway import clean_environment
 from tests.fixtures.network import take_free_port
 from tests.fixtures.oidc import sign_out_at_oidc_provider
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"

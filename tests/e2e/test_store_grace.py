@@ -8,12 +8,12 @@ import pytest
 import yaml
 
 from tests.e2e.people import Browser
-from tests.e2e.raw import admin, connect, get, until
+from tests.e2e.raw import admin, connect, get
 from tests.e2e.raw import ask as ask_raw
 from tests.e2e.test_api_keys import echo, made
 from tests.fixtures.gateway import dump
 from tests.fixtures.network import take_free_port
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 UNKNOWN = f"Cookie: gatepost={'A' * 64}"
 

@@ -9,10 +9,11 @@ from gateway.assembly.worker import Gateway
 from gateway.settings.load import load
 from tests.e2e.people import Browser
 from tests.e2e.raw import admin
-from tests.e2e.signed_in import OK, browser, sign_in, start_cluster, until
+from tests.e2e.signed_in import OK, browser, sign_in, start_cluster
 from tests.e2e.test_refresh import crowd
 from tests.fixtures.gateway import dump, with_defaults
 from tests.fixtures.network import take_free_port
+from tests.patience import until
 
 HEADERS = {
     "Remote-User": "{name}",

@@ -11,11 +11,11 @@ import pytest
 
 from tests.dataplane.harness import Client, request
 from tests.dataplane.harness import start_gateway as start_in_loop
-from tests.e2e.raw import OK, PUBLIC, behind, connect, get, until
+from tests.e2e.raw import OK, PUBLIC, behind, connect, get
 from tests.fixtures.certificates import Authority, serial_of
 from tests.fixtures.gateway import clean_environment, dump, with_defaults
 from tests.fixtures.network import RawConnection, RawUpstream
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 NAME = "app.test"
 

@@ -10,10 +10,10 @@ import ssl
 import pytest
 import yaml
 
-from tests.e2e.raw import OK, behind, connect, get, until
+from tests.e2e.raw import OK, behind, connect, get
 from tests.fixtures.certificates import Authority
 from tests.fixtures.gateway import dump
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 NAME = "app.test"
 INTERMEDIATE = {

@@ -12,9 +12,10 @@ import pytest
 import yaml
 
 from tests.dataplane.harness import BrokenBodyError
-from tests.e2e.raw import OK, PUBLIC, admin, ask, behind, connect, get, until
+from tests.e2e.raw import OK, PUBLIC, admin, ask, behind, connect, get
 from tests.fixtures.gateway import clean_environment, dump, with_defaults
 from tests.fixtures.network import take_free_port
+from tests.patience import until
 
 
 def workers(gateway) -> list[int]:

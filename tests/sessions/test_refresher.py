@@ -8,6 +8,7 @@ import pytest
 from gateway.errors import StoreUnavailableError
 from gateway.sessions import Limits, ProviderTokens, refresher
 from gateway.sessions.refresh import Later, Over, Refreshed
+from tests.patience import until
 from tests.sessions.conftest import make_identity
 
 # Short enough that no worker looks a session up for any other reason.
@@ -119,8 +120,7 @@ async def test_a_hundred_requests_on_three_workers_ask_once(
     provider.answer_now.clear()
     loop = asyncio.get_running_loop()
     waiting = [loop.create_task(workers[n % 3].load(cookie, clock.now)) for n in range(100)]
-    while not provider.tokens:
-        await asyncio.sleep(0)
+    await until(lambda: provider.tokens)
     assert all(worker.recall(cookie, clock.now) is None for worker in workers)
     provider.answer_now.set()
 
@@ -157,8 +157,7 @@ async def test_another_worker_does_not_wait_while_the_old_token_holds(
     provider.answer_now.clear()
     clock.now += 40
     one.recall(cookie, clock.now)
-    while not provider.tokens:
-        await asyncio.sleep(0)
+    await until(lambda: provider.tokens)
 
     assert other.recall(cookie, clock.now) is not None
     await settle(other)
@@ -249,8 +248,7 @@ async def test_while_a_provider_fails_only_one_session_tries(make_worker, sign_i
     provider.answer_now.clear()
     loop = asyncio.get_running_loop()
     first = loop.create_task(ask(worker, cookies[1], clock))
-    while len(provider.tokens) == 1:
-        await asyncio.sleep(0)
+    await until(lambda: len(provider.tokens) == 2)
     # The others do not wait for the one that tries.
     assert await ask(worker, cookies[2], clock) is not None
     provider.words = []
@@ -270,8 +268,7 @@ async def test_a_sign_out_during_the_refresh_holds_and_the_new_token_is_revoked(
     clock.now += LIFETIME_S
     provider.answer_now.clear()
     waiting = asyncio.get_running_loop().create_task(worker.load(cookie, clock.now))
-    while not provider.tokens:
-        await asyncio.sleep(0)
+    await until(lambda: provider.tokens)
     await worker.end(cookie)
     provider.answer_now.set()
 
@@ -286,8 +283,7 @@ async def test_a_holder_who_is_late_overwrites_nothing(make_worker, sign_in, clo
     clock.now += LIFETIME_S
     provider.answer_now.clear()
     waiting = asyncio.get_running_loop().create_task(late.load(cookie, clock.now))
-    while not provider.tokens:
-        await asyncio.sleep(0)
+    await until(lambda: provider.tokens)
     clock.now += refresher._LOCK_S  # The lock falls free.
     free, provider.answer_now = provider.answer_now, asyncio.Event()
     provider.answer_now.set()
@@ -349,8 +345,7 @@ async def test_closing_waits_for_what_is_under_way(make_worker, sign_in, clock, 
     provider.answer_now.clear()
     clock.now += 45
     assert worker.recall(cookie, clock.now) is session
-    while not provider.tokens:
-        await asyncio.sleep(0)
+    await until(lambda: provider.tokens)
     asyncio.get_running_loop().call_later(0.01, provider.answer_now.set)
     await worker.aclose()
 

@@ -7,7 +7,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.sessions import upkeep
 from gateway.sessions.session import Limits
 from gateway.sessions.upkeep import touch_s, ttl_s
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 from tests.sessions.test_manager import successor_of
 
 
@@ -23,12 +23,6 @@ def test_the_store_lags_behind_by_a_minute_or_a_twentieth(idle_s, touch):
 )
 def test_a_record_is_kept_past_the_idle_but_not_the_absolute_limit(created_at, kept_s):
     assert ttl_s(Limits(1000, 20_000), created_at, 100_000) == kept_s
-
-
-async def until(condition):
-    async with asyncio.timeout(PATIENCE_S):
-        while not condition():
-            await asyncio.sleep(0)
 
 
 @pytest.mark.parametrize("odd", [False, True])

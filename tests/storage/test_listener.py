@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import StoreUnavailableError
 from gateway.storage.listener import Listener, pack_message, unpack_message
-from tests.patience import PATIENCE_S
+from tests.patience import until
 
 
 class Subscription:
@@ -62,9 +62,7 @@ async def test_a_lost_ear_is_closed_and_replaced():
     assert await heard.get() == b"1"
 
     subscriptions[0].heard.put_nowait(None)
-    async with asyncio.timeout(PATIENCE_S):
-        while len(subscriptions) < 3:
-            await asyncio.sleep(0)
+    await until(lambda: len(subscriptions) == 3)
     subscriptions[2].heard.put_nowait(pack_message("other", b"2"))
     subscriptions[2].heard.put_nowait(b"")
     subscriptions[2].heard.put_nowait(pack_message("c", b"3"))

@@ -25,6 +25,7 @@ from gateway.sessions.ticket import new_ticket
 from gateway.storage.memory import MemoryStore
 from tests.oidc.hostile import KEYS
 
+# The private ones too: the attack is on the key, and what is public shows only its digest.
 SEALER = Sealer((b"0" * 32,))
 ACCOUNTS = Accounts(MemoryStore(lambda: 0.0), b"0" * 32)
 

@@ -51,6 +51,8 @@ class Gateway:
     """One worker.  `start` opens everything, `stop` closes it in reverse order.
 
     Attributes:
+        lasting: What outlives a configuration; None until it is open.
+        front: The public listeners' connections; None until they are open.
         port: Of the first public listener; 0 for a Unix socket.
         admin_port: 0 where a supervisor answers there.
         reload_succeeded: Whether the configuration that was read last is the one served.
@@ -61,8 +63,8 @@ class Gateway:
         self._place = place
         self._clock = clock
         self._closing = contextlib.AsyncExitStack()
-        self._lasting: Lasting | None = None
-        self._front: Front | None = None
+        self.lasting: Lasting | None = None
+        self.front: Front | None = None
         self._bearer: BearerAuthenticator | None = None
         self._account_policy: AccountPolicy | None = None
         self._servers: list[asyncio.Server] = []
@@ -89,7 +91,7 @@ class Gateway:
     async def _start(self) -> None:
         settings = self._settings
         sealer = sealer_of(settings)
-        lasting = self._lasting = await self._open(sealer)
+        lasting = self.lasting = await self._open(sealer)
         self._connect_sessions(lasting)
         policy = self._account_policy = AccountPolicy(lasting.accounts, self._clock)
         self._closing.push_async_callback(policy.aclose)
@@ -103,7 +105,7 @@ class Gateway:
             ),
             lasting,
         )
-        front = self._front = Front(pipeline, client_limits(settings), upstreams, self._clock)
+        front = self.front = Front(pipeline, client_limits(settings), upstreams, self._clock)
         front.every_tick(lasting.audit.flush)
         _connect_tunnels(lasting, front)
         gauges = lasting.metrics.gauges
@@ -187,22 +189,22 @@ class Gateway:
     def _answers(self) -> Admin:
         enabled = self._settings.metrics.enabled
         return Admin(
-            self.obstacle, self._exposition if enabled else None, Names(self._settings.server)
+            self.obstacle, self.exposition if enabled else None, Names(self._settings.server)
         )
 
     async def obstacle(self) -> str:
         """The reason why the gateway cannot serve, ``""`` where it can."""
-        if self._front is None or self._lasting is None or self._front.draining:
+        if self.front is None or self.lasting is None or self.front.draining:
             return "shutting-down"
         try:
-            await self._lasting.store.ping()
+            await self.lasting.store.ping()
         except GatewayError as error:
             return error.reason
         return ""
 
     async def numbers(self) -> Snapshot:
         """All numbers to watch, as of now."""
-        lasting, front = self._lasting, self._front
+        lasting, front = self.lasting, self.front
         if lasting is None or front is None:
             return Snapshot()
         gauges = lasting.metrics.gauges
@@ -219,7 +221,8 @@ class Gateway:
             gauges["gatepost_upstream_connections", labels] = partial(int, count)
         return Snapshot.of(lasting.metrics)
 
-    async def _exposition(self) -> bytes:
+    async def exposition(self) -> bytes:
+        """All metrics, in the text format of Prometheus."""
         from gateway.record.metrics_text import exposition  # With prometheus_client: not to start.
 
         # Tens of milliseconds: not on the loop that proxies.
@@ -234,7 +237,7 @@ class Gateway:
         Raises:
             SettingsError, GatewayError, OSError: Nothing was changed.
         """
-        lasting, front, policy = self._lasting, self._front, self._account_policy
+        lasting, front, policy = self.lasting, self.front, self._account_policy
         assert lasting is not None  # noqa: S101 - only a started gateway is reloaded
         assert front is not None  # noqa: S101
         assert policy is not None  # noqa: S101
@@ -295,8 +298,8 @@ class Gateway:
         """Take no more connections, let requests end within the drain time-out, close."""
         for server in self._servers:
             server.close()
-        if self._front is not None:
-            await self._front.drain(self._settings.server.drain_timeout)
+        if self.front is not None:
+            await self.front.drain(self._settings.server.drain_timeout)
         await self._closing.aclose()
 
 

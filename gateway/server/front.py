@@ -61,6 +61,7 @@ class Front:
         draining: Whether the process is about to end: no connection is kept any more.
         clock: Seconds since the epoch.
         loop_time: Seconds of the event loop's clock, exactly.
+        connections: Those of clients that are open.
         tunnels: Those that are open.
     """
 
@@ -81,7 +82,7 @@ class Front:
         self.loop_time: Callable[[], float] = asyncio.get_running_loop().time
         self._upstreams: Sequence[Upstream] = upstreams
         self._retired: list[Upstream] = []
-        self._connections: set[Watched] = set()
+        self.connections: set[Watched] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._empty = asyncio.Event()
         self._timer: asyncio.TimerHandle | None = None
@@ -99,12 +100,12 @@ class Front:
     @property
     def is_full(self) -> bool:
         """Whether there are as many connections as may be."""
-        return 0 < self.limits.connections < len(self._connections)
+        return 0 < self.limits.connections < len(self.connections)
 
     @property
     def is_overrun(self) -> bool:
         """Whether there are so many that not even a refusal can be waited for."""
-        return 0 < self.limits.connections + _TURNED_AWAY < len(self._connections)
+        return 0 < self.limits.connections + _TURNED_AWAY < len(self.connections)
 
     def change(
         self, pipeline: RequestHandler, limits: ClientLimits, upstreams: Sequence[Upstream]
@@ -133,13 +134,13 @@ class Front:
 
     def add(self, connection: Watched) -> None:
         """A client connected."""
-        self._connections.add(connection)
+        self.connections.add(connection)
         self._empty.clear()
 
     def remove(self, connection: Watched) -> None:
         """A client's connection is gone."""
-        self._connections.discard(connection)
-        if not self._connections:
+        self.connections.discard(connection)
+        if not self.connections:
             self._empty.set()
 
     def let_go(self) -> None:
@@ -157,21 +158,21 @@ class Front:
     async def drain(self, timeout_s: float) -> None:
         """Let requests under way end, for `timeout_s` seconds at most; then close everything."""
         self.draining = True
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             connection.drain()
-        if self._connections:
+        if self.connections:
             try:
                 async with asyncio.timeout(timeout_s):
                     await self._empty.wait()
             except TimeoutError:
-                _log.warning("%d connections did not end in time", len(self._connections))
+                _log.warning("%d connections did not end in time", len(self.connections))
         self.close()
 
     def close(self) -> None:
         """Close every connection at once."""
         if self._timer is not None:
             self._timer.cancel()
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             connection.abort()
         for task in list(self._tasks):
             task.cancel()
@@ -185,7 +186,7 @@ class Front:
         for upstream in self._upstreams:
             upstream.tick(self.now)
         self._retired = [upstream for upstream in self._retired if upstream.busy]
-        for connection in list(self._connections):
+        for connection in list(self.connections):
             connection.tick(self.now)
         self.tunnels.end_expired(self.clock())
         for listener in self._on_tick:

@@ -35,6 +35,7 @@ class SessionManager:
         limits: How long sessions may live; may be set anew when the configuration changes.
         sealer: Opens and seals records; may be set anew when the secret is rotated.
         contact: Says how long sessions that are known here go on while the store is down.
+        refresher: Refreshes the sessions whose access tokens run out.
     """
 
     def __init__(
@@ -62,15 +63,15 @@ class SessionManager:
         )
         self._directory = Directory(self, store, clock)
         self._records = SessionRecords(self, store, self._cache, self.contact, self._endings, clock)
-        self._refresher = Refresher(self._records, store, clock)
-        self._endings.on_news(self._refresher.tell)
+        self.refresher = Refresher(self._records, store, clock)
+        self._endings.on_news(self.refresher.tell)
         self._loader = Loader(
             self,
             store,
             self._cache,
             self.contact,
             self._records,
-            self._refresher,
+            self.refresher,
             self._upkeep.task.call,
         )
 
@@ -88,7 +89,7 @@ class SessionManager:
         unchecked_s = abs(now - entry.checked_at)
         if unchecked_s >= MAX_UNCHECKED_S or not entry.is_live(now, self.limits):
             return None
-        if now >= entry.refresh_due_at and not self._refresher.ahead(entry, now):
+        if now >= entry.refresh_due_at and not self.refresher.ahead(entry, now):
             return None
         entry.last_seen_at = now
         if unchecked_s >= CHECK_S or abs(now - entry.written_at) >= touch_s(self.limits):
@@ -273,7 +274,7 @@ class SessionManager:
         `ask` asks the provider; `on_outcome` is called with the provider's name, and ``success``
         or the reason.
         """
-        self._refresher.ask, self._refresher.on_outcome = ask, on_outcome
+        self.refresher.ask, self.refresher.on_outcome = ask, on_outcome
         self._records.refreshes = True
 
     def watch(self, uses: Callable[[], Mapping[str, float]]) -> None:
@@ -291,7 +292,7 @@ class SessionManager:
 
     async def aclose(self) -> None:
         """Write what is left to write and stop; safe to call twice."""
-        await self._refresher.aclose()
+        await self.refresher.aclose()
         await self._upkeep.task.aclose()
 
     async def upkeep(self) -> None:

@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from gateway.errors import StoreUnavailableError
 from gateway.sessions.cache import CachedSession
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 # A provider may take 30 s over one call, and a refresh can be several.
 _ASK_S = 50.0
-_LOCK_S = 60.0
+LOCK_S = 60.0
 # Those who wait are told by message; this is for messages that come late or not at all.
 _POLL_S = 0.25
 _POLLS_A_LOCK = 4
@@ -102,10 +102,14 @@ class Refresher:
         if news is not None:
             news.set()
 
+    @property
+    def under_way(self) -> set[asyncio.Task[Any]]:
+        """The refreshes, and the writes of what came of them, that are not done yet."""
+        return {*self._tasks.values(), *self._writing}
+
     async def aclose(self) -> None:
         """Wait for what is under way, within seconds: a new refresh token must not get lost."""
-        tasks = {*self._tasks.values(), *self._writing}
-        if tasks:
+        if tasks := self.under_way:
             _, late = await asyncio.wait(tasks, timeout=_CLOSE_S)
             for task in late:
                 task.cancel()
@@ -141,10 +145,10 @@ class Refresher:
         name = f"session-refresh:{session_id}"
         news = self._news[session_id] = asyncio.Event()
         loop, polls = asyncio.get_running_loop(), 0
-        until = loop.time() + _LOCK_S + _ASK_S
+        until = loop.time() + LOCK_S + _ASK_S
         while True:
             news.clear()
-            lock = None if polls % _POLLS_A_LOCK else await self._store.lock(name, ttl_s=_LOCK_S)
+            lock = None if polls % _POLLS_A_LOCK else await self._store.lock(name, ttl_s=LOCK_S)
             current = await self._reread(entry, lock)
             if current is None or current.session.tokens != entry.session.tokens:
                 await self._unlock(lock)

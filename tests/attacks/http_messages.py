@@ -112,12 +112,12 @@ async def no_library_with_a_known_hole_may_be_installed(_lab: Lab) -> None:
 class Flood(TokenIssuer):
     """A provider that answers one path with more than anybody can keep."""
 
-    async def _fail(self, failure, request):
+    async def fail(self, failure, request):
         if failure == "bomb":
             fields = {"Content-Encoding": "gzip", "Content-Type": "application/json"}
             return web.Response(body=BOMB, headers=fields)
         if failure != "endless":
-            return await super()._fail(failure, request)
+            return await super().fail(failure, request)
         answer = web.StreamResponse(headers={"Content-Type": "application/json"})
         await answer.prepare(request)
         with suppress(ConnectionError):

@@ -89,10 +89,10 @@ class Crowd(TokenIssuer):
         query = urlencode({"state": asked["state"], "code": code, "iss": self.issuer})
         return request(f"/_gatepost/callback/idp?{query}", *NAVIGATION, begun.cookies)
 
-    def _token(self, request):
+    def grant(self, request):
         user = self.owners[self.forms[-1]["code"][0]]
         self.wrongs.claims = {"sub": f"subject-of-{user}", "preferred_username": user}
-        return super()._token(request)
+        return super().grant(request)
 
 
 async def two_hundred_sign_ins_at_once_are_two_hundred_users(lab: Lab) -> None:
@@ -200,7 +200,7 @@ async def a_flood_of_unknown_keys_shuts_nobody_out(lab: Lab) -> None:
 async def _key(running: RunningGateway, user: str) -> str:
     owner = Identity(user=user, subject=user, issuer="https://id.test", credential="session")
     about = {"name": "ci", "scopes": [], "routes": [], "lifetime_s": 60, "now": clock()}
-    key, _ = await running.gateway._lasting.keys.create(owner, **about)
+    key, _ = await running.gateway.lasting.keys.create(owner, **about)
     return key
 
 

@@ -39,8 +39,8 @@ class TokenIssuer(HostileProvider):
         await super().start(aiohttp_server)
         self.wrongs.discovery = {"introspection_endpoint": f"{self.issuer}/introspect"}
 
-    async def _handle(self, request):
-        answer = await super()._handle(request)
+    async def handle(self, request):
+        answer = await super().handle(request)
         if request.path != "/introspect" or answer.status != 404:
             return answer
         token = self.forms[-1].get("token", [""])[0]

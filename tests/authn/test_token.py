@@ -73,6 +73,5 @@ def test_the_dead_do_not_fill_the_memory(tokens):
     for number in range(10_001):
         tokens.remember_bad(GatewayToken("access", "ticket", b"%d" % number))
 
-    assert len(tokens._dead) == 10_000
     assert not tokens.is_dead(GatewayToken("access", "ticket", b"0"))
     assert tokens.is_dead(GatewayToken("access", "ticket", b"1"))

@@ -145,7 +145,7 @@ class World:
 
     async def decide(self, head, peer, at, times=1):
         """The record of the last of `times` requests, and the answer if the gateway has one."""
-        pipeline, limits = self.running.gateway._front.pipeline, self.settings.server.limits
+        pipeline, limits = self.running.gateway.front.pipeline, self.settings.server.limits
         for _ in range(times):
             answer = None
             try:
@@ -197,7 +197,7 @@ class World:
 
     async def _credentials_of(self, user):
         rng, now, settings = self.rng, int(clock()), self.settings
-        lasting = self.running.gateway._lasting
+        lasting = self.running.gateway.lasting
         facts = {
             "email": f"{user}@{rng.choice(['example.com', 'contractors.test'])}",
             "groups": tuple(rng.sample(["staff", "admins", "board"], rng.randint(0, 2))),

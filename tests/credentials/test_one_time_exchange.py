@@ -10,7 +10,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.sealing.sealer import Sealer
 from gateway.sessions.session import Session
 from tests.credentials.conftest import ALICE, SECRET
-from tests.patience import until
+from tests.patience import soon
 
 TICKETS = iter(range(10**6))
 SESSION = Session("0" * 64, ALICE, "oidc", 0.0, 0.0, "Phone", "192.0.2.1", client="ios")
@@ -42,12 +42,17 @@ class Trader:
         self.first, self.again = 0, []
         self.fails = None
         self.is_over = False
+        self.asked = asyncio.Event()
+        self.go_on = asyncio.Event()
+        self.go_on.set()
 
     async def make(self):
         self.first += 1
-        await asyncio.sleep(0)
-        if self.fails is not None:
-            raise self.fails
+        fails = self.fails
+        self.asked.set()
+        await self.go_on.wait()
+        if fails is not None:
+            raise fails
         return issued()
 
     async def make_again(self, ticket):
@@ -133,12 +138,14 @@ async def test_two_at_once_are_one_and_one_that_comes_again(trader):
 @pytest.mark.parametrize("fails", [None, UsedBeforeError("told to")])
 async def test_a_phone_that_hangs_up_does_not_spoil_what_it_brought(trader, fails):
     trader.fails = fails
+    trader.go_on.clear()
     asked = asyncio.get_running_loop().create_task(trader.bring())
-    await until(lambda: trader.first)
+    await soon(trader.asked.wait())
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
     trader.fails = None
+    trader.go_on.set()
 
     await trader.bring()
     assert (trader.first, len(trader.again)) == ((1, 1) if fails is None else (2, 0))

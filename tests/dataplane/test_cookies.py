@@ -77,7 +77,7 @@ async def test_thousands_of_cookies_cost_few_questions_to_the_store(gateway, raw
         routes=[out, SIGNED_IN],
         audit={"file": "/dev/null"},
     )
-    store = running.gateway._lasting.store
+    store = running.gateway.lasting.store
     asked = []
     get = store.get
 

@@ -53,7 +53,7 @@ def decided(gateway, raw_upstream):
         routes = routes or (route(),)
         settings = {"api_keys": static(), **settings}
         running = await gateway(upstream.url, routes=[*routes], **settings)
-        counted = running.gateway._lasting.metrics.decisions
+        counted = running.gateway.lasting.metrics.decisions
 
         async def ask(target, *lines, method="GET"):
             before = dict(counted)
@@ -237,7 +237,7 @@ async def test_a_key_for_other_routes_is_still_refused(decided):
     ask, app, running = await decided()
     owner = Identity(user="alice", subject="alice", issuer="https://id.test", credential="session")
     about = {"name": "ci", "scopes": [], "routes": ["other"], "lifetime_s": 60, "now": clock()}
-    key, _ = await running.gateway._lasting.keys.create(owner, **about)
+    key, _ = await running.gateway.lasting.keys.create(owner, **about)
 
     assert await ask("/api", f"X-API-Key: {key}", FOREIGN) == (403, "deny", "key-not-for-route")
     assert app.connections == 0

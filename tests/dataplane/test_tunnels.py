@@ -74,7 +74,8 @@ async def test_a_client_that_says_much_before_the_switch_is_heard_to_the_end(raw
     client = await running.client()
 
     client.writer.write(upgrade() + said)
-    (here,) = running.gateway._front._connections
+    (here,) = running.gateway.front.connections
+    # As much as is read ahead has come, and the rest waits, which no peer can see.
     await until(lambda: here._paused)
     told.set()
 
@@ -173,7 +174,7 @@ async def test_each_side_may_end_before_the_other(raw_upstream, gateway, first):
         assert await client.rest() == b"and mine"
 
     await soon(ended.wait())
-    await until(lambda: not running.gateway._front.tunnels)
+    await until(lambda: not running.gateway.front.tunnels)
 
 
 @pytest.mark.parametrize("how", ["close", "abort"])

@@ -1,4 +1,8 @@
-"""However much a client sends, all others have their turn in between."""
+"""However much a client sends, all others have their turn in between.
+
+A turn shows nowhere outside: a peer sees the same bytes however they were cut.  So these tests look
+into the connection.
+"""
 
 import asyncio
 
@@ -24,7 +28,7 @@ async def most_at_once(count, total):
 
 async def test_requests_that_come_at_once_are_answered_some_at_a_time(gateway):
     running = await gateway()
-    decisions = running.gateway._lasting.metrics.decisions
+    decisions = running.gateway.lasting.metrics.decisions
     client = await running.client()
 
     client.writer.write(request(method="TRACE") * 2000)
@@ -36,7 +40,7 @@ async def test_requests_that_come_at_once_are_answered_some_at_a_time(gateway):
 
 async def test_paths_of_many_readings_are_read_few_at_a_time(gateway):
     running = await gateway()
-    decisions = running.gateway._lasting.metrics.decisions
+    decisions = running.gateway.lasting.metrics.decisions
     client = await running.client()
     unclean = "/" + "%2f%u002e%09%c0%ae%25" * 45
 
@@ -60,7 +64,7 @@ async def test_tiny_chunks_are_passed_on_some_at_a_time(gateway, raw_upstream):
     running = await gateway(upstream.url)
     client = await running.client()
     await client.send(request("/", "Transfer-Encoding: chunked", method="POST"))
-    (connection,) = running.gateway._front._connections
+    (connection,) = running.gateway.front.connections
     await until(lambda: connection._sink is not None)
     all_of_it = connection._body_bytes_left
 
@@ -75,8 +79,8 @@ async def test_tiny_chunks_are_passed_on_some_at_a_time(gateway, raw_upstream):
 async def served_by(running):
     """A client, and the gateway's end of its connection."""
     client = await running.client()
-    await until(lambda: running.gateway._front._connections)
-    (connection,) = running.gateway._front._connections
+    await until(lambda: running.gateway.front.connections)
+    (connection,) = running.gateway.front.connections
     return client, connection
 
 
@@ -98,7 +102,7 @@ async def test_what_fills_the_loops_buffer_is_more_than_a_turn(gateway, size):
 
 async def test_bodies_that_nobody_wants_are_work_too(gateway):
     running = await gateway()
-    decisions = running.gateway._lasting.metrics.decisions
+    decisions = running.gateway.lasting.metrics.decisions
     client, connection = await served_by(running)
     chunks = b"1\r\na\r\n" * 1000 + b"0\r\n\r\n"
 
@@ -114,7 +118,7 @@ async def test_bodies_that_nobody_wants_are_work_too(gateway):
 
 async def test_a_connection_that_closes_begins_no_more(gateway):
     running = await gateway()
-    decisions = running.gateway._lasting.metrics.decisions
+    decisions = running.gateway.lasting.metrics.decisions
     _, connection = await served_by(running)
     connection.pause_writing()
     connection.data_received(request(method="TRACE") * 100)

@@ -23,14 +23,14 @@ async def _bearer(running, user, issuer):
 async def _key(running, user, issuer):
     owner = Identity(user=user, subject=user, issuer="https://id.test", credential="session")
     about = {"name": "ci", "scopes": [], "routes": [], "lifetime_s": 60, "now": clock()}
-    key, _ = await running.gateway._lasting.keys.create(owner, **about)
+    key, _ = await running.gateway.lasting.keys.create(owner, **about)
     return f"X-API-Key: {key}"
 
 
 async def _token(running, user, issuer):
     who = Identity(user=user, subject=user, issuer="https://id.test", credential="token")
     about = {"client": "ios", "device": "", "ip": "127.0.0.1", "provider_sid": None}
-    issued = await running.gateway._lasting.tokens.issue(who, ProviderTokens(), **about)
+    issued = await running.gateway.lasting.tokens.issue(who, ProviderTokens(), **about)
     return f"Authorization: Bearer {issued.access_token}"
 
 

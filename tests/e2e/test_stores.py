@@ -132,7 +132,7 @@ async def test_what_the_store_in_memory_holds_tells_no_name_either(
     async with Browser(origin) as person:
         assert (await person.sign_in(USER))[0] in (302, 303)
         cookie = person.cookies()["gatepost"].value
-    copy = repr(gateway._lasting.store._store._entries)
+    copy = repr(gateway.lasting.store._store._entries)
     await gateway.stop()
 
     assert "session:" in copy

@@ -4,6 +4,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from gateway.oidc.provider import Provider
 from tests.endpoints.conftest import WAYS, location
 from tests.oidc.hostile import REFRESH_TOKEN
 from tests.patience import soon
@@ -83,16 +84,16 @@ async def test_a_second_sign_in_leaves_the_providers_grant_alone(signed_in, host
 
 
 @pytest.mark.parametrize("wrong", ["no endpoint", "down"])
-async def test_where_the_provider_cannot_the_page_says_so(signed_in, hostile, providers, wrong):
+async def test_where_the_provider_cannot_the_page_says_so(
+    signed_in, hostile, providers, http, wrong
+):
     if wrong == "down":
         await hostile.stop()
     else:
         hostile.wrongs.discovery = {"end_session_endpoint": None}
     # What was known of the provider is forgotten.
     provider = providers["hostile"]
-    providers["hostile"] = type(provider)(
-        provider.registration, provider.client._http, provider.clock
-    )
+    providers["hostile"] = Provider(provider.registration, http, provider.clock)
 
     response = await signed_in.post(LOGOUT)
 

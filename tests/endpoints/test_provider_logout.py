@@ -8,6 +8,7 @@ import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.oidc.logout_token import EVENT
+from gateway.oidc.provider import Provider
 from gateway.sessions import ProviderTokens
 from tests.endpoints.conftest import location
 from tests.oidc.hostile import REFRESH_TOKEN, SUBJECT, sign
@@ -264,13 +265,11 @@ async def test_a_store_that_fails_does_not_use_the_token_up(
     assert await browser.whoami() is None
 
 
-async def test_the_keys_cannot_be_had(sign_in, hostile, clock, providers):
+async def test_the_keys_cannot_be_had(sign_in, hostile, clock, providers, http):
     browser = await sign_in()
     provider = providers["hostile"]
     await hostile.stop()
-    providers["hostile"] = type(provider)(
-        provider.registration, provider.client._http, provider.clock
-    )
+    providers["hostile"] = Provider(provider.registration, http, provider.clock)
 
     assert (await post(browser, logout_token(hostile, clock))).status == 503
     assert await browser.whoami() is not None

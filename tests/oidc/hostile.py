@@ -143,7 +143,7 @@ class HostileProvider:
     async def start(self, aiohttp_server):
         """Listen, by pytest-aiohttp's fixture, which also closes what is left open."""
         app = web.Application()
-        app.router.add_route("*", "/{path:.*}", self._handle)
+        app.router.add_route("*", "/{path:.*}", self.handle)
         app.on_shutdown.append(self._stop_hanging)
         self._server = await aiohttp_server(app, shutdown_timeout=0.1)
         self.issuer = str(self._server.make_url("")).rstrip("/")
@@ -166,7 +166,7 @@ class HostileProvider:
         right = {"state": asked["state"], "code": code, "iss": self.issuer, **extra}
         return laid_over(right, self.wrongs.callback)
 
-    async def _handle(self, request):
+    async def handle(self, request):
         path = request.path
         self.requests.append((request.method, path))
         self.headers.append(request.headers)
@@ -177,17 +177,17 @@ class HostileProvider:
         if isinstance(failure, list):
             failure = failure.pop(0) if failure else None
         if failure is not None:
-            return await self._fail(failure, request)
+            return await self.fail(failure, request)
         handler = {
             "/.well-known/openid-configuration": self._discovery,
             "/jwks": self._jwks,
-            "/token": self._token,
+            "/token": self.grant,
             "/userinfo": self._userinfo,
             "/revoke": self._revoke,
         }.get(path)
         return web.Response(status=404) if handler is None else handler(request)
 
-    async def _fail(self, failure, request):
+    async def fail(self, failure, request):
         if failure == "hang":
             await self._hanging.wait()
         if failure == "close":
@@ -223,7 +223,7 @@ class HostileProvider:
             headers["Cache-Control"] = self.wrongs.cache_control
         return web.json_response(value, headers=headers)
 
-    def _token(self, request):
+    def grant(self, request):
         if self.wrongs.token_answer is not None:
             status, body = self.wrongs.token_answer
             return web.json_response(body, status=status)

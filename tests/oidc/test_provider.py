@@ -347,14 +347,14 @@ async def test_a_wrong_issuer_ends_no_session(make_provider, hostile, clock):
         await refresh(wrong, REFRESH_TOKEN, before.identity, before.tokens.id_token)
 
 
+@pytest.mark.parametrize("provider_timeout_s", [0.2])
 @pytest.mark.parametrize(
     "failure", ["500", "404", "hang", "huge", "redirect", "garbage", "array", "deep", "close"]
 )
 @pytest.mark.parametrize("path", ["/.well-known/openid-configuration", "/jwks", "/token"])
 async def test_a_provider_that_does_not_answer_properly_is_unavailable(
-    make_provider, hostile, http, path, failure
+    make_provider, hostile, path, failure
 ):
-    http._timeout_s = 0.2
     hostile.wrongs.failures = {path: failure}
     # A refusal of the token endpoint is an answer.
     expected = errors.CodeRefusedError if (path, failure) == ("/token", "404") else None
@@ -368,9 +368,9 @@ async def test_a_provider_that_does_not_answer_properly_is_unavailable(
 USERINFO_FAILURES = ["500", "401", "404", "hang", "huge", "redirect", "garbage", "array", "close"]
 
 
+@pytest.mark.parametrize("provider_timeout_s", [0.2])
 @pytest.mark.parametrize("failure", USERINFO_FAILURES)
-async def test_userinfo_that_fails_once_is_asked_once_more(make_provider, hostile, http, failure):
-    http._timeout_s = 0.2
+async def test_userinfo_that_fails_once_is_asked_once_more(make_provider, hostile, failure):
     hostile.wrongs.failures = {"/userinfo": [failure]}
 
     identity = (await sign_in(make_provider(), hostile)).identity
@@ -378,9 +378,9 @@ async def test_userinfo_that_fails_once_is_asked_once_more(make_provider, hostil
     assert (identity.email, identity.unreadable) == ("alice@example.com", frozenset())
 
 
+@pytest.mark.parametrize("provider_timeout_s", [0.2])
 @pytest.mark.parametrize("failure", USERINFO_FAILURES)
-async def test_nobody_is_signed_in_half_known(make_provider, hostile, http, caplog, failure):
-    http._timeout_s = 0.2
+async def test_nobody_is_signed_in_half_known(make_provider, hostile, caplog, failure):
     hostile.wrongs.failures = {"/userinfo": failure}
     hostile.wrongs.claims = {"groups": ["staff"]}
 

@@ -38,7 +38,7 @@ async def serve(tmp_path, raw_upstream):
 
 async def metrics(running):
     """Every sample of `/metrics`, as (name, labels, value)."""
-    text = await running.gateway._exposition()
+    text = await running.gateway.exposition()
     return [
         (sample.name, sample.labels, sample.value)
         for family in text_string_to_metric_families(text.decode())
@@ -233,7 +233,8 @@ class Broken:
 @pytest.mark.parametrize("when", ["at once", "later"])
 async def test_a_defect_in_a_decision_is_a_deny(serve, when, access, caplog):
     running, app = await serve(routes=[{"name": "all", "prefix": "/", "access": access}])
-    plans = running.gateway._front.pipeline._plans
+    # No configuration makes an authenticator that has a defect, so one is put in.
+    plans = running.gateway.front.pipeline._plans
     for index, plan in plans.items():
         plans[index] = dataclasses.replace(plan, authenticators=(Broken(when),))
 

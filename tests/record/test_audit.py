@@ -115,7 +115,7 @@ def test_a_name_no_encoding_has_is_written_all_the_same():
 
 @pytest.fixture
 def open_writer():
-    """Open writers whose files are closed at the end, as that of a process is with the process."""
+    """Open writers that are closed at the end, as that of a process is with the process."""
     opened = []
 
     def begin(path):
@@ -125,7 +125,6 @@ def open_writer():
     yield begin
     for writer in opened:
         writer.close()
-        writer._file.close()
 
 
 def test_lines_are_written_in_order_and_a_reopened_file_takes_the_next(tmp_path, open_writer):

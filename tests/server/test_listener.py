@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.server.listener import _remove_stale_socket, bind_unix
+from gateway.server.listener import bind_unix
 from gateway.settings.schema import Address
 from tests.dataplane.harness import start_gateway
 
@@ -63,13 +63,13 @@ def test_without_the_setting_they_are_those_of_any_new_socket(tmp_path, umask):
     assert stat.S_IMODE(path.stat().st_mode) == 0o777 & ~umask
 
 
-def test_a_socket_nobody_listens_on_is_removed(tmp_path):
+def test_a_socket_nobody_listens_on_is_replaced(tmp_path):
     path = tmp_path / "s"
     with socket.socket(socket.AF_UNIX) as left_behind:
         left_behind.bind(str(path))
 
-    _remove_stale_socket(path)
-    assert not path.exists()
+    with bind_unix(Address("", 0, str(path))) as bound:
+        assert bound.getsockname() == str(path)
 
 
 def test_a_socket_somebody_listens_on_stays(tmp_path):
@@ -78,7 +78,8 @@ def test_a_socket_somebody_listens_on_stays(tmp_path):
         listening.bind(str(path))
         listening.listen()
 
-        _remove_stale_socket(path)
+        with pytest.raises(OSError, match="in use"):
+            bind_unix(Address("", 0, str(path)))
         assert path.exists()
 
 
@@ -87,5 +88,6 @@ def test_what_is_no_socket_is_never_removed(tmp_path, make):
     path = tmp_path / "s"
     getattr(path, make)()
 
-    _remove_stale_socket(path)
+    with pytest.raises(OSError, match="in use"):
+        bind_unix(Address("", 0, str(path)))
     assert path.exists()

@@ -76,7 +76,7 @@ async def ask(manager, cookie, clock):
 
 async def settle(manager):
     """Wait for the refreshes a worker has under way."""
-    await asyncio.gather(*manager._refresher._tasks.values())
+    await asyncio.gather(*manager.refresher.under_way)
 
 
 async def test_before_it_is_due_nobody_is_asked(make_worker, sign_in, clock, provider):
@@ -284,7 +284,7 @@ async def test_a_holder_who_is_late_overwrites_nothing(make_worker, sign_in, clo
     provider.answer_now.clear()
     waiting = asyncio.get_running_loop().create_task(late.load(cookie, clock.now))
     await until(lambda: provider.tokens)
-    clock.now += refresher._LOCK_S  # The lock falls free.
+    clock.now += refresher.LOCK_S  # The lock falls free.
     free, provider.answer_now = provider.answer_now, asyncio.Event()
     provider.answer_now.set()
     provider.words = [provider.refreshed(7), Over("refresh-refused")]
@@ -315,7 +315,7 @@ async def test_a_store_that_fails_after_the_provider_has_answered_loses_nothing(
     assert (await one.load(cookie, clock.now)).tokens.refresh_token == "rt2"
     assert one.recall(cookie, clock.now).tokens.refresh_token == "rt2"
     failing = False
-    await asyncio.gather(*one._refresher._writing)
+    await settle(one)
 
     assert (await other.load(cookie, clock.now)).tokens.refresh_token == "rt2"
     assert provider.tokens == ["rt-alice"]

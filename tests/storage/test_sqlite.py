@@ -225,6 +225,7 @@ async def test_messages_that_were_swept_before_they_were_heard_are_a_gap(store, 
 
 
 async def test_a_store_locked_too_long_is_unavailable_and_then_answers_again(store, path, clock):
+    # Not a setting: in production, it is as long as a request may wait.
     store._writer._busy_s = 0.05
     blocker = sqlite3.connect(path, isolation_level=None)
     blocker.execute("BEGIN IMMEDIATE")
@@ -365,6 +366,7 @@ async def test_a_write_that_cannot_be_made_spares_its_neighbours(store):
 async def test_writes_that_wait_are_committed_together(store, path):
     await store.put("k", b"v", ttl_s=10)
     statements = []
+    # SQLite tells what a connection runs to nobody but who holds it.
     store._writer._connection.set_trace_callback(statements.append)
 
     await asyncio.gather(*(store.put(str(n), b"v", ttl_s=10) for n in range(200)))

@@ -11,6 +11,8 @@ from typing import TypeVar
 
 PATIENCE_S = 20.0
 POLL_S = 0.01
+# What flows on loopback does not pause for so long, even beside other tests.
+STILL_S = 0.2
 
 _T = TypeVar("_T")
 
@@ -37,3 +39,16 @@ async def until(condition: Callable[[], object]) -> None:
             if await found if inspect.isawaitable(found) else found:
                 return
             await asyncio.sleep(POLL_S)
+
+
+async def until_still(count: Callable[[], float]) -> None:
+    """Wait until what `count` gives has grown and stands still: all buffers between are full.
+
+    Raises:
+        TimeoutError: It never stood still.
+    """
+    before = 0.0
+    async with asyncio.timeout(PATIENCE_S):
+        while not before or before != count():
+            before = count()
+            await asyncio.sleep(STILL_S)

@@ -60,7 +60,6 @@ async def test_what_is_no_news_is_not_written_and_nothing_is_asked_again(
     again = replace(ALICE, claims={**ALICE.claims, "iat": 5, "nonce": "n"}, authenticated_at=9)
     await accounts.sign_in(again)
     await accounts.refreshed(again)
-    await asyncio.sleep(0)
     reads = store.calls.count("get")
 
     assert [await who(keys, text, clock) for keys in (here, there)] == before

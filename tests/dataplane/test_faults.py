@@ -6,7 +6,7 @@ import pytest
 
 from tests.dataplane.harness import BrokenBodyError, request
 from tests.fixtures.network import take_free_port
-from tests.patience import PATIENCE_S, soon
+from tests.patience import PATIENCE_S, soon, until, until_still
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 GET = request("/")
@@ -114,16 +114,19 @@ async def test_an_upstream_may_close_between_requests(raw_upstream, gateway, how
     async def handle(connection):
         await connection.read_head()
         await connection.send(OK)
-        await asyncio.sleep(0.02)
+        await answered.acquire()
         if how == "abort":
             connection.abort()
 
+    answered = asyncio.Semaphore(0)
     upstream = await raw_upstream(handle)
-    client = await (await gateway(upstream.url)).client()
+    running = await gateway(upstream.url)
+    client = await running.client()
 
     for n in range(3):
         assert (await client.ask(post(2, b"hi"))).body == b"ok"
-        await asyncio.sleep(0.1)
+        answered.release()
+        await until(lambda: not any(running.gateway.front.upstream_connections().values()))
         assert upstream.connections == n + 1
 
 
@@ -179,7 +182,7 @@ async def test_a_request_is_sent_again_only_where_that_is_safe(
     method = sent.partition(b" ")[0].decode()
     await client.send(sent)
     if sent == post(2):
-        await asyncio.sleep(0.1)
+        await until(lambda: len(heads) > 1)
         await client.send(b"hi")
     answer = await client.response(method)
     assert answer.status == (200 if again else 502)
@@ -281,9 +284,10 @@ async def test_a_client_that_leaves_while_the_app_boots_is_forgotten(gateway):
     running = await gateway(f"http://127.0.0.1:{port}", {"wake_timeout": "30s"})
     client = await running.client()
     await client.send(GET)
-    await asyncio.sleep(0.3)
+    front = running.gateway.front
+    await until(lambda: front.connections)
     client.abort()
-    await asyncio.sleep(0.1)
+    await until(lambda: not front.connections)
 
     asked = asyncio.Event()
 
@@ -420,11 +424,8 @@ async def test_a_client_that_does_not_read_is_not_answered_without_end(raw_upstr
     client = await running.client(limit=65536)
 
     client.writer.write(GET * 2000)
-    before = -1
-    while before != len(upstream.heads) or not upstream.heads:
-        before = len(upstream.heads)
-        await asyncio.sleep(0.2)
-    assert before < 300  # Of 2000: what sockets and a few buffers hold.
+    await until_still(lambda: len(upstream.heads))
+    assert len(upstream.heads) < 300  # Of 2000: what sockets and a few buffers hold.
     # Once it reads, all of it comes, in order.
     for _ in range(400):
         assert (await client.response()).body == big
@@ -456,10 +457,7 @@ async def test_an_upload_pauses_while_the_upstream_does_not_read(raw_upstream, g
             written += len(piece)
 
     uploading = asyncio.get_running_loop().create_task(upload())
-    before = -1
-    while before != written or not written:
-        before = written
-        await asyncio.sleep(0.1)
+    await until_still(lambda: written)
     assert written < size / 2
     go_on.set()
     assert (await client.response()).body == b"ok"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.dataplane.harness import Client
-from tests.patience import soon, until
+from tests.patience import soon, until, until_still
 
 SIZE = 200 * 2**20
 PIECE = b"x" * 2**18
@@ -51,7 +51,8 @@ async def connect():
 
     for client in clients:
         client.abort()
-    await asyncio.sleep(0.05)
+    closing = (client.writer.wait_closed() for client in clients)
+    await asyncio.gather(*closing, return_exceptions=True)
 
 
 def get(running, method: str = "GET", *lines: str) -> bytes:
@@ -120,17 +121,18 @@ async def test_a_slow_reader_costs_no_more_memory_than_a_quick_one(
     gateway_process, raw_upstream, connect
 ):
     async def handle(connection):
-        nonlocal open_ones
+        nonlocal open_ones, sent
         await connection.read_head()
         open_ones += 1
         try:
             await connection.send(b"HTTP/1.1 200 OK\r\n\r\n")
             while True:
                 await connection.send(PIECE)
+                sent += 1
         finally:
             open_ones -= 1
 
-    open_ones = 0
+    open_ones = sent = 0
     upstream = await raw_upstream(handle)
     running = gateway_process(settings(upstream.url))
     before = resident_kib(running.process.pid)
@@ -139,7 +141,7 @@ async def test_a_slow_reader_costs_no_more_memory_than_a_quick_one(
     for client in clients:
         await client.send(get(running))
         await client.head()
-    await asyncio.sleep(1)
+    await until_still(lambda: sent)
     assert resident_kib(running.process.pid) - before < GROWTH_KIB
     for client in clients:
         client.abort()
@@ -166,9 +168,6 @@ async def test_what_slow_readers_held_is_given_back_once_they_have_left(
         await client.head()
         return client
 
-    async def until(holds):
-        await until(lambda: holds(resident_now_kib(pid)))
-
     # One that reads: from then on glibc takes such pieces from its heap.
     first = await ask()
     await first.reader.readexactly(20 * len(PIECE))
@@ -179,11 +178,11 @@ async def test_what_slow_readers_held_is_given_back_once_they_have_left(
         slow.append(await ask())
         # And some of what comes between them stays.
         await connect(running)
-    await until(lambda now: now - before > GROWTH_KIB)
+    await until(lambda: resident_now_kib(pid) - before > GROWTH_KIB)
     for client in slow:
         client.abort()
 
-    await until(lambda now: now - before < GROWTH_KIB / 2)
+    await until(lambda: resident_now_kib(pid) - before < GROWTH_KIB / 2)
 
 
 async def test_a_flood_of_tiny_chunks_does_not_hold_up_the_others(

@@ -89,10 +89,10 @@ async def secure(certificate, gateway):
     yield start
 
     for client in clients:
-        client.writer.transport.abort()
+        client.abort()
     for server in servers:
         server.close()
-    await asyncio.sleep(0.05)
+        await server.wait_closed()
 
 
 async def test_messages_pass_and_connections_are_kept(secure):

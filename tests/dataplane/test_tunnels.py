@@ -6,7 +6,7 @@ import re
 import pytest
 
 from tests.dataplane.harness import request
-from tests.patience import PATIENCE_S, soon, until
+from tests.patience import PATIENCE_S, soon, until, until_still
 
 SWITCH = (
     b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %b\r\nX-App: 1\r\n\r\n"
@@ -271,10 +271,7 @@ async def test_a_side_that_does_not_read_stops_the_other(raw_upstream, gateway, 
     side = pump(client.writer) if slow == "app" else drink(client.reader)
     task = asyncio.get_running_loop().create_task(side)
 
-    before = -1
-    while before != written or not written:  # Until nothing moves any more.
-        before = written
-        await asyncio.sleep(0.1)
+    await until_still(lambda: written)
     assert written < total / 2
     go_on.set()
     result = await soon(task)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.dataplane.harness import BrokenBodyError, request
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 OK = b"HTTP/1.1 200 OK\r\n"
 LENGTH = b"Content-Length: 2\r\n"
@@ -260,14 +260,17 @@ async def test_a_body_until_the_close_is_broken_by_a_reset(raw_upstream, gateway
     async def reset(connection):
         await connection.read_head()
         await connection.send(b"HTTP/1.1 200 OK\r\n\r\nhello")
-        await asyncio.sleep(0.05)
+        await begun.wait()
         connection.abort()
 
-    upstream = await raw_upstream(reset)
-    running = await gateway(upstream.url)
+    begun = asyncio.Event()
+    client = await (await gateway((await raw_upstream(reset)).url)).client()
+    await client.send(GET)
+    answer = await client.head()
+    begun.set()
 
     with pytest.raises(BrokenBodyError):
-        await running.ask(GET)
+        await client.read_body(answer)
 
 
 EXTRA = {
@@ -280,28 +283,31 @@ EXTRA = {
 
 
 @pytest.mark.parametrize("name", EXTRA)
-@pytest.mark.parametrize("pause_s", [0.0, 0.05])
+@pytest.mark.parametrize("late", [False, True])
 async def test_bytes_after_the_end_never_become_the_answer_to_the_next_request(
-    raw_upstream, gateway, name, pause_s
+    raw_upstream, gateway, name, late
 ):
     whole, body = EXTRA[name]
     poison = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison"
 
     async def handle(connection):
         while await connection.read_head():
-            if not pause_s:
+            if not late:
                 await connection.send(whole + poison)
                 continue
             await connection.send(whole)
-            await asyncio.sleep(pause_s)
+            await answered.acquire()
             await connection.send(poison)
+        ended.append(connection)
 
+    answered, ended = asyncio.Semaphore(0), []
     upstream = await raw_upstream(handle)
     client = await (await gateway(upstream.url)).client()
-    for _ in range(3):
+    for number in range(1, 4):
         answer = await client.ask(GET)
         assert answer.body == body
-        await asyncio.sleep(pause_s * 2)
+        answered.release()
+        await until(lambda number=number: len(ended) == number)
     assert upstream.connections == 3
 
 

@@ -18,7 +18,7 @@ from tests.e2e.test_reload import hang_up
 from tests.fixtures.gateway import clean_environment
 from tests.fixtures.oidc import sign_in_at_oidc_provider, sign_out_at_oidc_provider
 from tests.oidc.hostile import tampered
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -573,9 +573,10 @@ async def test_it_ends_when_the_person_signs_out_at_the_provider(start, oidc_pro
 
 
 async def gone(phone, tokens):
-    async with asyncio.timeout(PATIENCE_S):
-        while await phone.status(tokens["access_token"]) != 401:
-            await asyncio.sleep(0.05)
+    async def is_refused():
+        return await phone.status(tokens["access_token"]) == 401
+
+    await until(is_refused)
 
 
 async def echo(connection):
@@ -792,10 +793,11 @@ async def test_what_the_provider_says_is_heard_while_the_app_is_used(start, star
     assert b"\r\nRemote-Groups: old\r\n" in app.heads[-1]
     provider.set_claims("alice", groups=["new"])
 
-    async with asyncio.timeout(PATIENCE_S):
-        while b"\r\nRemote-Groups: new\r\n" not in app.heads[-1]:
-            assert await phone.status(tokens["access_token"]) == 200
-            await asyncio.sleep(0.2)
+    async def is_heard():
+        assert await phone.status(tokens["access_token"]) == 200
+        return b"\r\nRemote-Groups: new\r\n" in app.heads[-1]
+
+    await until(is_heard)
 
 
 async def test_a_group_that_is_taken_away_is_gone_from_every_token_with_a_refresh(
@@ -810,10 +812,12 @@ async def test_a_group_that_is_taken_away_is_gone_from_every_token_with_a_refres
     assert (await phone.whoami(tokens["access_token"]))["groups"] == ["staff"]
     provider.set_claims("alice", groups=[])
 
-    async with asyncio.timeout(PATIENCE_S):
-        while (await phone.whoami(tokens["access_token"]))["groups"]:
-            tokens = tokens_of(await phone.refresh(tokens["refresh_token"]))
-            await asyncio.sleep(0.2)
+    async def is_taken_away():
+        nonlocal tokens
+        tokens = tokens_of(await phone.refresh(tokens["refresh_token"]))
+        return not (await phone.whoami(tokens["access_token"]))["groups"]
+
+    await until(is_taken_away)
 
     assert (await phone.whoami(first["access_token"]))["groups"] == []
 
@@ -826,10 +830,10 @@ async def test_whoever_is_locked_out_at_the_provider_is_locked_out_here(start, s
     without = await phone.sign_in("alice")
 
     # The provider's grant is over by the time that the gateway asks.
-    async with asyncio.timeout(PATIENCE_S):
-        while await phone.status(tokens["access_token"]) == 200:
-            await asyncio.sleep(0.2)
+    async def is_locked_out():
+        return await phone.status(tokens["access_token"]) != 200
 
+    await until(is_locked_out)
     assert (await phone.refresh(tokens["refresh_token"]))[0] == 400
     # Where the provider gave no refresh token, it is not asked.
     assert await phone.status(without["access_token"]) == 200

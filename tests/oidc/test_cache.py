@@ -6,6 +6,7 @@ import pytest
 
 from gateway.errors import ProviderUnavailableError
 from gateway.oidc.cache import CachedDocument, freshness_s
+from tests.patience import soon
 
 
 class Source:
@@ -14,9 +15,11 @@ class Source:
         self.down = False
         self.gate = asyncio.Event()
         self.gate.set()
+        self.asked = asyncio.Event()
 
     async def fetch(self):
         self.calls += 1
+        self.asked.set()
         await self.gate.wait()
         if self.down:
             raise ProviderUnavailableError("down")
@@ -57,7 +60,7 @@ def test_how_long_a_document_is_fresh(cache_control, expected):
 async def test_it_is_fetched_once_however_many_ask(document, source):
     source.gate.clear()
     waiting = [asyncio.ensure_future(document.get()) for _ in range(5)]  # noqa: TID251 - held
-    await asyncio.sleep(0)
+    await soon(source.asked.wait())
     source.gate.set()
 
     assert await asyncio.gather(*waiting) == [1] * 5
@@ -68,7 +71,7 @@ async def test_who_goes_away_takes_nobody_along(document, source):
     source.gate.clear()
     first = asyncio.ensure_future(document.get())  # noqa: TID251 - held
     second = asyncio.ensure_future(document.get())  # noqa: TID251 - held
-    await asyncio.sleep(0)
+    await soon(source.asked.wait())
     first.cancel()
     source.gate.set()
 
@@ -103,8 +106,9 @@ async def test_the_old_one_serves_while_a_new_one_is_fetched(document, source, c
     await document.get()
     clock.now += 100
     source.gate.clear()
+    source.asked.clear()
     fetching = asyncio.ensure_future(document.get())  # noqa: TID251 - held
-    await asyncio.sleep(0)
+    await soon(source.asked.wait())
 
     assert await document.get() == 1
     source.gate.set()

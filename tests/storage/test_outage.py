@@ -10,7 +10,7 @@ import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.storage import Lock, open_store
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,10 +76,12 @@ async def answers_again(store):
 
 async def hears_again(store, heard):
     """A message published after a fault."""
-    async with asyncio.timeout(PATIENCE_S):
-        while heard.empty():
-            await store.publish("c", b"after")
-            await asyncio.sleep(0.02)
+
+    async def is_heard():
+        await store.publish("c", b"after")
+        return not heard.empty()
+
+    await until(is_heard)
     return heard.get_nowait()
 
 

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -18,7 +19,7 @@ from gateway.storage.postgres_writes import LISTED
 from tests.fixtures.network import take_free_port
 from tests.fixtures.postgres import PASSWORD, PASSWORD_IN_URL, USER
 from tests.fixtures.processes import require_tool, terminate, wait_until
-from tests.patience import PATIENCE_S
+from tests.patience import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -153,13 +154,12 @@ async def test_it_looks_for_messages_no_more_after_its_connection_is_cut(store, 
         "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name='gatepost'"
     )
 
-    async with asyncio.timeout(PATIENCE_S):
-        while heard.empty():
-            try:
-                await store.publish("c", b"after")
-            except StoreUnavailableError:
-                continue
-            await asyncio.sleep(0.02)
+    async def is_heard():
+        with suppress(StoreUnavailableError):
+            await store.publish("c", b"after")
+        return not heard.empty()
+
+    await until(is_heard)
 
 
 async def test_a_database_that_reads_only_is_not_ready(store, postgres_server, location):

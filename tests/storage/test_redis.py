@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import ipaddress
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from gateway.errors import StoreUnavailableError
 from gateway.storage import open_store
 from tests.fixtures.network import take_free_port
-from tests.patience import PATIENCE_S
+from tests.patience import until
 
 
 @pytest.fixture
@@ -265,26 +266,23 @@ async def test_sentinels_lead_to_the_new_master(start_redis_server, tmp_path, cl
     await store.put("k", b"v", ttl_s=1000)
     async with redis.asyncio.Redis(port=master.port, protocol=2) as raw:
         assert await raw.wait(1, 5000) == 1
-    async with (
-        redis.asyncio.Redis(port=sentinel.port, protocol=2) as raw,
-        asyncio.timeout(PATIENCE_S),
-    ):
-        while not (await raw.sentinel_slaves("here")):
-            await asyncio.sleep(0.05)
+    async with redis.asyncio.Redis(port=sentinel.port, protocol=2) as raw:
+        await until(lambda: raw.sentinel_slaves("here"))
 
     master.kill()
 
-    async with asyncio.timeout(PATIENCE_S):
-        while True:
-            try:
-                await store.ping()
-                break
-            except StoreUnavailableError:
-                await asyncio.sleep(0.05)
-        assert await store.get("k") == b"v"
-        while heard.empty():
-            await store.publish("c", b"after")
-            await asyncio.sleep(0.05)
+    async def answers():
+        with suppress(StoreUnavailableError):
+            await store.ping()
+            return True
+
+    async def is_heard():
+        await store.publish("c", b"after")
+        return not heard.empty()
+
+    await until(answers)
+    assert await store.get("k") == b"v"
+    await until(is_heard)
     async with redis.asyncio.Redis(port=replica.port, protocol=2) as raw:
         assert (await raw.role())[0] == b"master"
     await store.aclose()

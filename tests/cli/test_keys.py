@@ -4,22 +4,18 @@ import asyncio
 import json
 import re
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 
 import pytest
 import yaml
-from click.testing import CliRunner
 
+from gateway.assembly.serving import clock
 from gateway.cli.keys import keys_command
 from gateway.credentials.key_format import parse_key
 from gateway.storage.sqlite import SqliteStore
 
-SECRET = "only-for-tests-0123456789abcdef0123456789"
 DAY_S = 86400
-
-
-def clock():
-    return datetime.now(UTC).timestamp()
 
 
 @pytest.fixture
@@ -33,23 +29,8 @@ def store(tmp_path):
 
 
 @pytest.fixture
-def command(tmp_path):
-    def run(*arguments, **changes):
-        settings = {
-            "public_url": "https://notes.example.com",
-            "secret": SECRET,
-            "data_dir": str(tmp_path / "data"),
-            "upstreams": {"app": "http://127.0.0.1:1"},
-            "providers": {"oidc": {"issuer": "https://id.test", "client_id": "notes"}},
-            "api_keys": {},
-            **changes,
-        }
-        path = tmp_path / "gatepost.yaml"
-        path.write_text(yaml.safe_dump({k: v for k, v in settings.items() if v is not None}))
-        name, *rest = arguments
-        return CliRunner().invoke(keys_command, [name, "-c", str(path), *rest])
-
-    return run
+def command(run_command):
+    return partial(run_command, keys_command, api_keys={})
 
 
 def create(command, *more, **changes):

@@ -2,22 +2,14 @@
 
 import asyncio
 import json
-from datetime import UTC, datetime
+from functools import partial
 
 import pytest
-import yaml
-from click.testing import CliRunner
 
+from gateway.assembly.serving import clock
 from gateway.cli.sessions import sessions_command
-from gateway.model import Identity
-from gateway.sessions import Limits, ProviderTokens, Sealer, SessionManager
 from gateway.storage.sqlite import SqliteStore
-
-SECRET = "only-for-tests-0123456789abcdef0123456789"
-
-
-def clock():
-    return datetime.now(UTC).timestamp()
+from tests.builders import make_identity, make_sessions, open_session
 
 
 @pytest.fixture
@@ -27,10 +19,8 @@ def with_manager(tmp_path):
     def run(use):
         async def main():
             store = SqliteStore(tmp_path / "data" / "gatepost.db", clock)
-            limits = Limits(idle_s=3600, absolute_s=86400)
-            manager = SessionManager(store, Sealer((SECRET.encode(),)), limits, clock=clock)
             try:
-                return await use(manager)
+                return await use(make_sessions(store, clock))
             finally:
                 await store.aclose()
 
@@ -43,17 +33,8 @@ def with_manager(tmp_path):
 def sign_in(with_manager):
     def run(user, device="Firefox on Linux"):
         async def use(manager):
-            identity = Identity(
-                user=user, subject=user, issuer="https://id.test", credential="session"
-            )
-            _, session = await manager.create(
-                identity,
-                ProviderTokens(),
-                provider_sid=None,
-                ip="192.0.2.1",
-                device=device,
-                now=clock(),
-            )
+            identity = make_identity(user, issuer="https://id.test")
+            _, session = await open_session(manager, identity, clock(), device=device)
             return session.session_id
 
         return with_manager(use)
@@ -62,22 +43,8 @@ def sign_in(with_manager):
 
 
 @pytest.fixture
-def command(tmp_path):
-    def run(*arguments, **changes):
-        settings = {
-            "public_url": "https://notes.example.com",
-            "secret": SECRET,
-            "data_dir": str(tmp_path / "data"),
-            "upstreams": {"app": "http://127.0.0.1:1"},
-            "providers": {"oidc": {"issuer": "https://id.test", "client_id": "notes"}},
-            **changes,
-        }
-        path = tmp_path / "gatepost.yaml"
-        path.write_text(yaml.safe_dump(settings))
-        name, *rest = arguments
-        return CliRunner().invoke(sessions_command, [name, "-c", str(path), *rest])
-
-    return run
+def command(run_command):
+    return partial(run_command, sessions_command)
 
 
 def test_the_list_shows_whose_they_are_and_no_token(command, sign_in):

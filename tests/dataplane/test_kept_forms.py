@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 import pytest
 
 from gateway.pipeline.kept_form import MAX_KEPT_BYTES
-from tests.dataplane.harness import request, start_gateway
+from tests.dataplane.harness import request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 ENDED = f"Cookie: gatepost={'A' * 64}"
@@ -18,24 +18,15 @@ STEP_UP = {"name": "pay", "prefix": "/pay", "access": {"allow": [{"max_age": "1s
 
 
 @pytest.fixture
-async def serve(tmp_path, raw_upstream):
+def serve(gateway, raw_upstream):
     """Start a gateway and its app: ``running, app = await serve(route…)``."""
-    started = []
 
     async def start(*routes):
         app = await raw_upstream(OK)
         everything = {"name": "all", "prefix": "/", "access": "signed_in"}
-        settings = {"upstreams": {"app": app.url}, "routes": [*routes, everything]}
-        running = await start_gateway(tmp_path, settings)
-        started.append(running)
-        return running, app
+        return await gateway(app.url, routes=[*routes, everything]), app
 
-    yield start
-
-    for running in started:
-        for client in running.clients:
-            client.abort()
-        await running.gateway.stop()
+    return start
 
 
 def post(body, *lines, target="/notes?a=b", length=True):

@@ -7,33 +7,25 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway.authn.authenticator import NOT_PRESENTED, Pending
-from tests.dataplane.harness import request, start_gateway
+from tests.dataplane.conftest import gateway
+from tests.dataplane.harness import request
+
+__all__ = ["gateway"]
+
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 SIGNED_IN = [{"name": "all", "prefix": "/", "access": "signed_in"}]
 
 
 @pytest.fixture
-async def serve(tmp_path, raw_upstream):
+def serve(gateway, raw_upstream):
     """Start a gateway and its app: ``running, app = await serve(routes=[…])``."""
-    started = []
 
     async def start(**changes):
         app = await raw_upstream(OK)
-        directory = tmp_path / str(len(started))
-        directory.mkdir()
-        running = await start_gateway(
-            directory, {"upstreams": {"app": app.url}, "routes": SIGNED_IN, **changes}
-        )
-        started.append(running)
-        return running, app
+        return await gateway(app.url, **{"routes": SIGNED_IN, **changes}), app
 
-    yield start
-
-    for running in started:
-        for client in running.clients:
-            client.abort()
-        await running.gateway.stop()
+    return start
 
 
 async def metrics(running):

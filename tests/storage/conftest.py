@@ -8,6 +8,7 @@ import pytest
 
 from gateway.storage import STORES, Store, open_store
 from gateway.storage.namespaced import NamespacedStore
+from gateway.storage.store import Lock
 from tests.fixtures.clock import Clock
 from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.redis import RedisServer
@@ -66,3 +67,23 @@ async def store_pair(
     other = open_at(location, tmp_path / "data", clock)
     yield store, other
     await other.aclose()
+
+
+def every_call(store) -> list[Callable]:
+    """All that asks the server; whether it can be heard is another connection's affair."""
+    return [
+        lambda: store.get("k"),
+        lambda: store.put("k", b"v", ttl_s=10),
+        lambda: store.delete("k"),
+        lambda: store.take("k"),
+        lambda: store.find("i"),
+        lambda: store.page("i", limit=1),
+        lambda: store.count("i"),
+        lambda: store.add_once("k", ttl_s=10),
+        lambda: store.compare_and_swap("k", None, b"v", ttl_s=10),
+        lambda: store.lock("a", ttl_s=10),
+        lambda: store.unlock(Lock("a", 1)),
+        lambda: store.publish("c", b"m"),
+        lambda: store.sweep(0.0),
+        store.ping,
+    ]

@@ -3,14 +3,14 @@
 import asyncio
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import StoreUnavailableError
-from gateway.storage import Lock, open_store
+from gateway.storage import open_store
 from tests.patience import PATIENCE_S, until
+from tests.storage.conftest import every_call
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,26 +35,6 @@ async def store(server, tmp_path, clock):
 def shared(request, locate):
     """The location of a store on a server that is left alone."""
     return locate(request.param)
-
-
-def every_call(store) -> list[Callable]:
-    """All that asks the server; whether it can be heard is another connection's affair."""
-    return [
-        lambda: store.get("k"),
-        lambda: store.put("k", b"v", ttl_s=10),
-        lambda: store.delete("k"),
-        lambda: store.take("k"),
-        lambda: store.find("i"),
-        lambda: store.page("i", limit=1),
-        lambda: store.count("i"),
-        lambda: store.add_once("k", ttl_s=10),
-        lambda: store.compare_and_swap("k", None, b"v", ttl_s=10),
-        lambda: store.lock("a", ttl_s=10),
-        lambda: store.unlock(Lock("a", 1)),
-        lambda: store.publish("c", b"m"),
-        lambda: store.sweep(0.0),
-        store.ping,
-    ]
 
 
 async def outcomes(calls):

@@ -25,42 +25,30 @@ from gateway.authz.foreign import decide_foreign
 from gateway.endpoints.table import Endpoints
 from gateway.endpoints.well_known import PREFIX as WELL_KNOWN
 from gateway.endpoints.well_known import WellKnown
-from gateway.errors import (
-    GatewayError,
-    InternalError,
-    MethodRefusedError,
-    UnknownHostError,
-)
-from gateway.forward.outbound import Outbound
+from gateway.errors import GatewayError, InternalError, MethodRefusedError, UnknownHostError
 from gateway.message import forwarded
 from gateway.message.request import Request
 from gateway.message.request_head import RequestHead
 from gateway.message.response import Response
 from gateway.model import ANONYMOUS, Allow, Deny
 from gateway.pipeline.admit import Admitter, SessionTools
+from gateway.pipeline.announcement import announce, announce_later
 from gateway.pipeline.decisions import Decisions, deny, is_good_for
 from gateway.pipeline.foreign import ForeignCredentials, own_part
+from gateway.pipeline.matching import Matcher
 from gateway.pipeline.read import Hosts, RequestReader
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import VERDICTS, Answer, Handler, Serve, Verdict
 from gateway.record.audit import AuditWriter, Entry, Lines
 from gateway.record.metrics import NO_ROUTE, Metrics
 from gateway.routing.deprecation import Deprecation, client_name
-from gateway.routing.route import (
-    RESERVED,
-    RESERVED_PREFIX,
-    Route,
-    is_preflight,
-    names_well_known,
-)
+from gateway.routing.route import RESERVED, RESERVED_PREFIX, is_preflight, names_well_known
 from gateway.routing.table import RouteTable
 
 _log = logging.getLogger(__name__)
 
 # TRACE would read back to a script what it may not see; CONNECT makes a tunnel to anywhere.
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
-# So that clients who make up paths and hosts cannot fill the memory.
-_REMEMBERED_ROUTES, _REMEMBERED_PATH_CHARS = 4096, 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +83,9 @@ class Pipeline:
         trusted: forwarded.Networks,
         tools: Tools,
     ) -> None:
-        self._table = table
         self._plans = plans
         self._hosts = frozenset(hosts.public_urls)
+        self._matcher = Matcher(table, self._hosts)
         origins = frozenset(url.encode() for url in hosts.public_urls.values())
         self._tools = tools
         self._well_known = tools.well_known
@@ -110,7 +98,6 @@ class Pipeline:
         self._metrics = tools.metrics
         self._monotonic = tools.monotonic
         self._lines = Lines()
-        self._routes: dict[tuple[str, str, str], Route | None] = {}
 
     def read(self, head: RequestHead, peer: str, now: float) -> Entry:
         """See RequestHandler."""
@@ -136,7 +123,7 @@ class Pipeline:
         request = entry.request
         if request.method in _REFUSED_METHODS:
             raise MethodRefusedError(request.method)
-        route = self._match(request)
+        route = self._matcher.match(request)
         if route is RESERVED:
             return self._serve_own(entry)
         if request.host not in self._hosts:
@@ -172,11 +159,11 @@ class Pipeline:
         client = client_name(request.fields.all(b"user-agent"))
         self._metrics.count_deprecated(plan.route.name, client)
         if deprecation.is_over(request.received_at):
-            return _announce(deprecation, deny(entry, Deny("gone", status=410)))
+            return announce(deprecation, deny(entry, Deny("gone", status=410)))
         verdict = self._enter(entry, plan)
         if isinstance(verdict, VERDICTS):
-            return _announce(deprecation, verdict)
-        return _announce_later(deprecation, verdict)
+            return announce(deprecation, verdict)
+        return announce_later(deprecation, verdict)
 
     def still_allows(self, entry: Entry, now: float) -> bool:
         """Whether the tunnel that the request of `entry` opened would be let through at `now`.
@@ -185,7 +172,7 @@ class Pipeline:
         """
         request, identity = entry.request, entry.identity
         try:
-            route = self._match(request)
+            route = self._matcher.match(request)
             if route is None or route is RESERVED or request.host not in self._hosts:
                 return False
             plan = self._plans[route.index]
@@ -206,20 +193,6 @@ class Pipeline:
 
     def _is_gone(self, plan: RoutePlan, now: float) -> bool:
         return plan.deprecation is not None and plan.deprecation.is_over(now)
-
-    def _match(self, request: Request) -> Route | None:
-        if request.method == "OPTIONS" or request.target.is_ambiguous:
-            return self._table.match_readings(request)
-        key = (request.host, request.method, request.target.path)
-        try:
-            return self._routes[key]
-        except KeyError:
-            route = self._table.match_readings(request)
-            if request.host in self._hosts and len(key[2]) <= _REMEMBERED_PATH_CHARS:
-                if len(self._routes) >= _REMEMBERED_ROUTES:
-                    self._routes.clear()
-                self._routes[key] = route
-            return route
 
     def _serve_own(self, entry: Entry) -> Verdict:
         request = entry.request
@@ -308,16 +281,3 @@ _HOSTLESS = tuple(
     f"{RESERVED_PREFIX}/{name}"
     for name in (".well-known/", "auth", "backchannel-logout/", "token", "revoke", "introspect")
 )
-
-
-def _announce(deprecation: Deprecation, verdict: Verdict) -> Verdict:
-    """`verdict`, whose response says that the route is deprecated."""
-    if isinstance(verdict, Answer):
-        return Answer(verdict.response.adding(*deprecation.fields))
-    if isinstance(verdict, Outbound):
-        verdict.added += deprecation.lines
-    return verdict
-
-
-async def _announce_later(deprecation: Deprecation, verdict: Awaitable[Verdict]) -> Verdict:
-    return _announce(deprecation, await verdict)

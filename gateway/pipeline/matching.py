@@ -1,0 +1,32 @@
+"""Finds the route of a request, and remembers it for the next one to the same place."""
+
+from gateway.message.request import Request
+from gateway.routing.route import Route
+from gateway.routing.table import RouteTable
+
+# So that clients who make up paths and hosts cannot fill the memory.
+_REMEMBERED_ROUTES, _REMEMBERED_PATH_CHARS = 4096, 256
+
+
+class Matcher:
+    """Matches requests with the routes of `table`, and remembers what was for `hosts`."""
+
+    def __init__(self, table: RouteTable, hosts: frozenset[str]) -> None:
+        self._table = table
+        self._hosts = hosts
+        self._routes: dict[tuple[str, str, str], Route | None] = {}
+
+    def match(self, request: Request) -> Route | None:
+        """The route of `request`, `RESERVED` for the gateway's own paths; None for none."""
+        if request.method == "OPTIONS" or request.target.is_ambiguous:
+            return self._table.match_readings(request)
+        key = (request.host, request.method, request.target.path)
+        try:
+            return self._routes[key]
+        except KeyError:
+            route = self._table.match_readings(request)
+            if request.host in self._hosts and len(key[2]) <= _REMEMBERED_PATH_CHARS:
+                if len(self._routes) >= _REMEMBERED_ROUTES:
+                    self._routes.clear()
+                self._routes[key] = route
+            return route

@@ -6,28 +6,18 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from gateway.accounts.manager import load_accounts
 from gateway.assembly.accounts import AccountPolicy, connect_sessions
-from gateway.assembly.apps import token_limits, token_settings
+from gateway.assembly.change import prepare, set_grace
 from gateway.assembly.hosts import client_limits
-from gateway.assembly.lasting import Lasting, limits_of, load_lasting, sealer_of
-from gateway.assembly.providers import (
-    app_providers,
-    bearer_of,
-    issuers_of,
-    providers_of,
-    wanted_claims,
-)
+from gateway.assembly.lasting import Lasting, load_lasting, sealer_of
+from gateway.assembly.providers import bearer_of
 from gateway.assembly.serving import Configuration, clock, count_outcome, pipeline_of
 from gateway.assembly.session_refresh import Refreshes
 from gateway.assembly.token_revocation import Revocations
 from gateway.authn.bearer import BearerAuthenticator
-from gateway.credentials.kept_keys import load_key_sealer
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.limits import RateTable
-from gateway.mutate.signer import load_signer
 from gateway.oidc.http import ProviderHttp
-from gateway.oidc.provider import Provider
 from gateway.record.audit import AuditWriter
 from gateway.record.metrics import Metrics
 from gateway.record.metrics_sum import Snapshot, add
@@ -156,7 +146,7 @@ class Gateway:
         for kept in (lasting.sessions, lasting.tokens.sessions, lasting.keys):
             await kept.start()
             self._closing.push_async_callback(kept.aclose)
-        _set_grace(lasting, self._settings)
+        set_grace(lasting, self._settings)
         sweeping = sweep_forever(lasting.store, self._clock)
         sweeper = asyncio.get_running_loop().create_task(sweeping)
         self._closing.callback(sweeper.cancel)
@@ -241,58 +231,25 @@ class Gateway:
         assert lasting is not None  # noqa: S101 - only a started gateway is reloaded
         assert front is not None  # noqa: S101
         assert policy is not None  # noqa: S101
-        sealer = sealer_of(settings)
-        if not sealer.has_secrets_of(lasting.sessions.sealer):
-            # What lasts is sealed anew, or the older secrets could never be given up.
-            await load_signer(lasting.store, sealer)
-            await load_accounts(lasting.store, sealer)
-            await load_key_sealer(lasting.store, sealer)
-        providers = self._kept_providers(settings, lasting)
-        apps = app_providers(settings, providers)
-        # What is remembered of tokens is good as long as they would be judged alike.
-        same = issuers_of(self._settings) == issuers_of(settings)
-        bearer = self._bearer
-        if not same:
-            bearer = bearer_of(settings, lasting.http, lasting.accounts, self._clock)
-        config = Configuration(settings, providers, apps, sealer, bearer)
-        pipeline, upstreams = pipeline_of(config, lasting)
-        hooks = policy.hooks_of(settings.accounts)
-        tls = settings.server.tls
-        chain = None if tls is None else server_tls(tls)
+        change = await prepare(settings, self._settings, lasting, policy, self._bearer, self._clock)
         lasting.audit.reopen(settings.audit.file)
         # From here on nothing fails.
-        self._settings, self._bearer = settings, bearer
-        for known, new in ((lasting.providers, providers), (lasting.apps, apps)):
-            known.clear()
-            known.update(new)
-        lasting.sessions.limits, lasting.sessions.sealer = limits_of(settings), sealer
-        _set_grace(lasting, settings)
-        policy.follow(settings.accounts, hooks)
-        lasting.tokens.access_s = token_settings(settings).access_ttl
-        lasting.tokens.sessions.limits = token_limits(settings)
-        lasting.tokens.sessions.sealer = sealer
-        if self._tls is not None and chain is not None:
-            self._tls.show(chain)
+        self._settings, self._bearer = settings, change.config.bearer
+        change.take_effect(lasting, policy)
+        if self._tls is not None and change.chain is not None:
+            self._tls.show(change.chain)
         if self._admin is not None:
             self._admin.change(self._answers())
-        front.change(pipeline, client_limits(settings), upstreams)
+        pipeline = change.pipeline
+        front.change(pipeline, client_limits(settings), change.upstreams)
         closed = front.tunnels.close_unless(
             lambda entry: (
-                entry.identity.client in (None, *apps)
+                entry.identity.client in (None, *change.config.by_app)
                 and pipeline.still_allows(entry, self._clock())
             )
         )
         if closed:
             _log.info("%d tunnels are closed: the new configuration refuses them", closed)
-
-    def _kept_providers(self, settings: Settings, lasting: Lasting) -> dict[str, Provider]:
-        """The providers of `settings`; one that is configured as before is kept."""
-        old, new = self._settings, settings
-        found = providers_of(new, lasting.http, self._clock)
-        if wanted_claims(old) != wanted_claims(new):
-            return found
-        same = [name for name in found if old.providers.get(name) == new.providers[name]]
-        return {**found, **{name: lasting.providers[name] for name in same}}
 
     async def stop(self) -> None:
         """Take no more connections, let requests end within the drain time-out, close."""
@@ -313,8 +270,3 @@ def _connect_tunnels(lasting: Lasting, front: Front) -> None:
         sessions.watch(partial(front.tunnel_sessions, credential))
     lasting.keys.on_revoke(front.tunnels.end_key)
     lasting.keys.watch(front.tunnels.keys)
-
-
-def _set_grace(lasting: Lasting, settings: Settings) -> None:
-    for kept in (lasting.sessions, lasting.tokens.sessions, lasting.keys):
-        kept.contact.set_grace(settings.sessions.store_grace)

@@ -1,0 +1,105 @@
+"""From one configuration to the next: all that can fail first, then what takes effect."""
+
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gateway.accounts.hooks import Hooks
+from gateway.accounts.manager import load_accounts
+from gateway.assembly.accounts import AccountPolicy
+from gateway.assembly.apps import token_limits, token_settings
+from gateway.assembly.lasting import Lasting, limits_of, sealer_of
+from gateway.assembly.providers import (
+    app_providers,
+    bearer_of,
+    issuers_of,
+    providers_of,
+    wanted_claims,
+)
+from gateway.assembly.serving import Configuration, pipeline_of
+from gateway.authn.bearer import BearerAuthenticator
+from gateway.credentials.kept_keys import load_key_sealer
+from gateway.forward.upstream import Upstream
+from gateway.mutate.signer import load_signer
+from gateway.oidc.provider import Provider
+from gateway.pipeline.pipeline import Pipeline
+from gateway.server.listener import server_tls
+from gateway.settings.schema import Settings
+from gateway.storage.store import Clock
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """All that serves by new settings.
+
+    Attributes:
+        config: With the bearer authenticator in use, where tokens are judged as before: it
+            remembers them.
+        chain: The certificate to show; None where the gateway does not terminate TLS.
+    """
+
+    config: Configuration
+    pipeline: Pipeline
+    upstreams: Sequence[Upstream]
+    hooks: Hooks | None
+    chain: ssl.SSLContext | None
+
+    def take_effect(self, lasting: Lasting, policy: AccountPolicy) -> None:
+        """Have what lasts go by the new settings; nothing of this fails."""
+        config, settings = self.config, self.config.settings
+        for known, new in ((lasting.providers, config.providers), (lasting.apps, config.by_app)):
+            known.clear()
+            known.update(new)
+        lasting.sessions.limits, lasting.sessions.sealer = limits_of(settings), config.sealer
+        set_grace(lasting, settings)
+        policy.follow(settings.accounts, self.hooks)
+        lasting.tokens.access_s = token_settings(settings).access_ttl
+        lasting.tokens.sessions.limits = token_limits(settings)
+        lasting.tokens.sessions.sealer = config.sealer
+
+
+async def prepare(
+    new: Settings,
+    old: Settings,
+    lasting: Lasting,
+    policy: AccountPolicy,
+    bearer: BearerAuthenticator | None,
+    clock: Clock,
+) -> Change:
+    """Make what serves by `new` in place of `old`; `bearer` is the one in use.
+
+    Raises:
+        SettingsError, GatewayError, OSError: Nothing was changed.
+    """
+    sealer = sealer_of(new)
+    if not sealer.has_secrets_of(lasting.sessions.sealer):
+        # What lasts is sealed anew, or the older secrets could never be given up.
+        await load_signer(lasting.store, sealer)
+        await load_accounts(lasting.store, sealer)
+        await load_key_sealer(lasting.store, sealer)
+    providers = _kept_providers(new, old, lasting, clock)
+    # What is remembered of tokens is good as long as they would be judged alike.
+    if issuers_of(old) != issuers_of(new):
+        bearer = bearer_of(new, lasting.http, lasting.accounts, clock)
+    config = Configuration(new, providers, app_providers(new, providers), sealer, bearer)
+    pipeline, upstreams = pipeline_of(config, lasting)
+    hooks = policy.hooks_of(new.accounts)
+    chain = None if new.server.tls is None else server_tls(new.server.tls)
+    return Change(config, pipeline, upstreams, hooks, chain)
+
+
+def _kept_providers(
+    new: Settings, old: Settings, lasting: Lasting, clock: Clock
+) -> dict[str, Provider]:
+    """The providers of `new`; one that is configured as before is kept."""
+    found = providers_of(new, lasting.http, clock)
+    if wanted_claims(old) != wanted_claims(new):
+        return found
+    same = [name for name in found if old.providers.get(name) == new.providers[name]]
+    return {**found, **{name: lasting.providers[name] for name in same}}
+
+
+def set_grace(lasting: Lasting, settings: Settings) -> None:
+    """Have what is known here go on as long as `settings` say while the store is down."""
+    for kept in (lasting.sessions, lasting.tokens.sessions, lasting.keys):
+        kept.contact.set_grace(settings.sessions.store_grace)

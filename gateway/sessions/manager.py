@@ -14,7 +14,7 @@ from gateway.sessions.endings import Ended, Endings, Unregister
 from gateway.sessions.loading import Loader
 from gateway.sessions.record import SessionInfo
 from gateway.sessions.refresher import Ask, OnOutcome, Refresher
-from gateway.sessions.session import Limits, ProviderTokens, Session, new_session
+from gateway.sessions.session import Limits, Origin, ProviderTokens, Session, new_session
 from gateway.sessions.session_records import ReadAccount, SessionRecords
 from gateway.sessions.ticket import (
     COOKIE_CHARS,
@@ -147,16 +147,8 @@ class SessionManager:
             StoreUnavailableError: The session could not be kept, or a replaced one not ended.
         """
         ticket = new_ticket(self._random)
-        session = new_session(
-            ticket.session_id,
-            identity,
-            tokens,
-            provider_sid=provider_sid,
-            ip=ip,
-            device=device,
-            now=now,
-            client=client,
-        )
+        origin = Origin(ip=ip, device=device, provider_sid=provider_sid, client=client)
+        session = new_session(ticket.session_id, identity, tokens, origin, now)
         record = await self._records.add(ticket, session, now)
         # Read after the session is stored: whoever disables the account meanwhile ends the session.
         known = await self._records.with_account(session)

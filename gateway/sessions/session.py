@@ -108,31 +108,36 @@ class Session:
         return limits.allow(self.created_at, self.last_seen_at, now)
 
 
-def new_session(
-    session_id: str,
-    identity: Identity,
-    tokens: ProviderTokens,
-    *,
-    provider_sid: str | None,
-    ip: str,
-    device: str,
-    now: float,
-    client: str | None,
-) -> Session:
-    """The session that begins at `now`, in seconds since the epoch, with its identity bound to it.
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a session comes from: the device, the provider's session, and the app.
 
-    `client` is the app that will have tokens of it; None for a browser.
+    Attributes:
+        device: A short name, as `device_name` gives.
+        provider_sid: The provider's ``sid``, if it gave one.
+        client: The app that will have tokens of it; None for a browser.
     """
+
+    ip: str
+    device: str
+    provider_sid: str | None
+    client: str | None
+
+
+def new_session(
+    session_id: str, identity: Identity, tokens: ProviderTokens, origin: Origin, now: float
+) -> Session:
+    """The session that begins at `now`, in seconds since the epoch, with its identity bound."""
     bare = Session(
         session_id=session_id,
         identity=identity,
         provider=identity.provider,
         created_at=now,
         last_seen_at=now,
-        device=device,
-        ip=ip,
-        provider_sid=provider_sid,
-        client=client,
+        device=origin.device,
+        ip=origin.ip,
+        provider_sid=origin.provider_sid,
+        client=origin.client,
     )
     return with_tokens(bare, identity, replace(tokens, access_issued_at=now))
 

@@ -5,18 +5,19 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from gateway.cli.options import config_option
 from gateway.errors import SettingsError
 
+if TYPE_CHECKING:
+    from gateway.settings.load import Loaded
+    from gateway.settings.schema import Settings
+
 # A configuration with warnings starts; one with errors, which exits 2, does not.
 _STRICT_STATUS = 1
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 @click.command("check")
@@ -25,7 +26,6 @@ def _count(number: int, noun: str) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check_command(config: Path | None, strict: bool, as_json: bool) -> None:
     """Check the configuration: print every error, exit 2 if there is one."""
-    from gateway.cli.registration import registrations
     from gateway.settings.load import load
 
     try:
@@ -37,32 +37,50 @@ def check_command(config: Path | None, strict: bool, as_json: bool) -> None:
             for problem in error.problems:
                 click.echo(problem, err=True)
         sys.exit(2)
-    settings = loaded.settings
-    counts = {
+    failed = strict and bool(loaded.warnings)
+    if as_json:
+        _print_json(loaded, failed=failed)
+    else:
+        _print_text(loaded, failed=failed)
+    sys.exit(_STRICT_STATUS if failed else 0)
+
+
+def _print_json(loaded: "Loaded", *, failed: bool) -> None:
+    from gateway.cli.registration import registrations
+
+    found = {
+        "ok": not failed,
+        "errors": [],
+        "warnings": list(loaded.warnings),
+        "notes": list(loaded.notes),
+        **_counts(loaded.settings),
+        "register": [asdict(it) for it in registrations(loaded.settings)],
+    }
+    click.echo(json.dumps(found))
+
+
+def _print_text(loaded: "Loaded", *, failed: bool) -> None:
+    from gateway.cli.registration import registrations
+
+    for warning in loaded.warnings:
+        click.echo(f"warning: {warning}", err=True)
+    counts = _counts(loaded.settings)
+    shown = ", ".join(_count(number, noun.removesuffix("s")) for noun, number in counts.items())
+    verdict = "not ok, there are warnings" if failed else "ok"
+    click.echo(f"{loaded.source}: {verdict}, {shown}")
+    for note in loaded.notes:
+        click.echo(f"note: {note}")
+    for registration in registrations(loaded.settings):
+        click.echo("\n".join(registration.lines()))
+
+
+def _counts(settings: "Settings") -> dict[str, int]:
+    return {
         "routes": len(settings.routes),
         "upstreams": len(settings.upstreams),
         "providers": len(settings.providers),
     }
-    to_register = registrations(settings)
-    failed = strict and bool(loaded.warnings)
-    if as_json:
-        found = {
-            "ok": not failed,
-            "errors": [],
-            "warnings": list(loaded.warnings),
-            "notes": list(loaded.notes),
-            **counts,
-            "register": [asdict(it) for it in to_register],
-        }
-        click.echo(json.dumps(found))
-    else:
-        for warning in loaded.warnings:
-            click.echo(f"warning: {warning}", err=True)
-        shown = ", ".join(_count(number, noun.removesuffix("s")) for noun, number in counts.items())
-        verdict = "not ok, there are warnings" if failed else "ok"
-        click.echo(f"{loaded.source}: {verdict}, {shown}")
-        for note in loaded.notes:
-            click.echo(f"note: {note}")
-        for registration in to_register:
-            click.echo("\n".join(registration.lines()))
-    sys.exit(_STRICT_STATUS if failed else 0)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

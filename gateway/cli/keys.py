@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,8 @@ from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
     from gateway.credentials.key_record import KeyRecord
+    from gateway.credentials.key_request import KeyRequest
+    from gateway.settings.schema import Settings
 
 _COLUMNS = ("ID", "USER", "NAME", "SCOPES", "ROUTES", "CREATED", "EXPIRES", "STATE", "LAST USED")
 
@@ -57,10 +60,33 @@ def create_command(
     such account, it has only the user name.  You can give any scope here:
     `api_keys.grantable_scopes` limits only what users can give.
     """
+    settings = load_settings(config)
+    wanted = _wanted(settings, user, name, scopes, routes, expires_in)
+    if static:
+        if routes:
+            fail("--static: a key in the file cannot have --route", 2)
+        _tell_static(user, wanted.name, wanted.scopes, wanted.lifetime_s)
+        return
+    key, record = with_kept(settings, partial(_create, settings, user, wanted, routes))
+    if as_json:
+        click.echo(json.dumps({**_described(record), "key": key}))
+    else:
+        click.echo(key)
+        click.echo(f"id {record.key_id}, expires {shown_time(record.expires_at)}", err=True)
+
+
+def _wanted(
+    settings: "Settings",
+    user: str,
+    name: str,
+    scopes: tuple[str, ...],
+    routes: tuple[str, ...],
+    expires_in: str | None,
+) -> "KeyRequest":
+    """The key that is asked for; exits where it cannot be had."""
     from gateway.credentials.key_request import read_key_request
     from gateway.settings.api_keys import ApiKeySettings
 
-    settings = load_settings(config)
     rules = settings.api_keys
     if rules is None:
         fail('api_keys: add this section, or no key is accepted ("api_keys: {}")', 2)
@@ -71,35 +97,26 @@ def create_command(
         fail("--user must be one line of text", 2)
     try:
         any_scope = ApiKeySettings(grantable_scopes=scopes, max_lifetime=rules.max_lifetime)
-        wanted = read_key_request(name, list(scopes), expires_in, any_scope)
+        return read_key_request(name, list(scopes), expires_in, any_scope)
     except (GatewayError, ValueError) as error:
         fail(_said(error), 2)
-    if static:
-        if routes:
-            fail("--static: a key in the file cannot have --route", 2)
-        _tell_static(user, wanted.name, wanted.scopes, wanted.lifetime_s)
-        return
 
-    async def run(kept: Kept) -> "tuple[str, KeyRecord]":
-        from gateway.assembly.serving import clock
-        from gateway.model import Identity
 
-        nobody_yet = Identity(user, user, settings.public_url[0], "api_key")
-        return await kept.keys.create(
-            await kept.keys.owner(user) or nobody_yet,
-            name=wanted.name,
-            scopes=wanted.scopes,
-            routes=routes,
-            lifetime_s=wanted.lifetime_s,
-            now=clock(),
-        )
+async def _create(
+    settings: "Settings", user: str, wanted: "KeyRequest", routes: tuple[str, ...], kept: Kept
+) -> "tuple[str, KeyRecord]":
+    from gateway.assembly.serving import clock
+    from gateway.model import Identity
 
-    key, record = with_kept(settings, run)
-    if as_json:
-        click.echo(json.dumps({**_described(record), "key": key}))
-    else:
-        click.echo(key)
-        click.echo(f"id {record.key_id}, expires {shown_time(record.expires_at)}", err=True)
+    nobody_yet = Identity(user, user, settings.public_url[0], "api_key")
+    return await kept.keys.create(
+        await kept.keys.owner(user) or nobody_yet,
+        name=wanted.name,
+        scopes=wanted.scopes,
+        routes=routes,
+        lifetime_s=wanted.lifetime_s,
+        now=clock(),
+    )
 
 
 @keys_command.command("list")

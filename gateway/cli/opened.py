@@ -68,6 +68,16 @@ def _exit_with(error: SettingsError) -> NoReturn:
     sys.exit(2)
 
 
+def _require_store(settings: "Settings") -> None:
+    from gateway.storage.sqlite import FILE_NAME
+
+    if settings.store == "memory":
+        raise SettingsError(["store: memory is inside the gateway's process and cannot be opened"])
+    # Asking must not make a data directory that then belongs to whoever asked.
+    if settings.store == "sqlite" and not (settings.data_dir / FILE_NAME).exists():
+        raise SettingsError([f"data_dir: {settings.data_dir} contains no store"])
+
+
 @asynccontextmanager
 async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
     """Refresh tokens of sessions that were ended are revoked before it is over."""
@@ -83,13 +93,8 @@ async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
     from gateway.sessions import SessionManager
     from gateway.sessions.kinds import AllSessions
     from gateway.storage import open_store
-    from gateway.storage.sqlite import FILE_NAME
 
-    if settings.store == "memory":
-        raise SettingsError(["store: memory is inside the gateway's process and cannot be opened"])
-    # Asking must not make a data directory that then belongs to whoever asked.
-    if settings.store == "sqlite" and not (settings.data_dir / FILE_NAME).exists():
-        raise SettingsError([f"data_dir: {settings.data_dir} contains no store"])
+    _require_store(settings)
     store = open_store(settings.store, settings.data_dir, clock)
     http = ProviderHttp()
     try:

@@ -18,8 +18,8 @@ from gateway.sealing.secret import server_secrets
 from gateway.sessions import Limits, Sealer, SessionManager
 from gateway.sessions.kinds import token_store
 from gateway.settings.schema import Settings
-from gateway.storage.location import is_networked
 from gateway.storage.store import Clock, Store
+from gateway.storage.stores import is_networked
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from gateway.settings.scalars import quote, unknown_message
 from gateway.settings.schema import ServerSettings, SessionSettings, Settings
 from gateway.settings.tokens import TokenSettings
 from gateway.settings.upstreams import UpstreamSettings
-from gateway.storage.location import is_networked
+from gateway.storage.stores import is_networked
 
 
 @dataclass(frozen=True, slots=True)

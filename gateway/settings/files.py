@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 
 from gateway.settings.document import Data, Document, Path, Problem
 from gateway.settings.sql_drivers import driver_problem
-from gateway.storage.location import file_options
+from gateway.storage.stores import file_options
 
 _HEADERS = ("upstreams", "*", "request_headers", "set", "*")
 # Settings `x` that may be given as `x_file`, by the section they stand in.

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from gateway.settings.document import Data, Document, Path
 from gateway.settings.shape import settings_of
-from gateway.storage.location import file_options
+from gateway.storage.stores import file_options
 
 _WORDS_OF_AUDIT = ("stderr", "stdout")
 

@@ -3,16 +3,16 @@
 import re
 
 from gateway.settings.scalars import as_text, unknown_message, wrong
-from gateway.storage.location import check_location, is_networked
+from gateway.storage.stores import STORES, check_location, is_networked
 
-_WORDS = ("sqlite", "memory")
-_SCHEMES = ("redis://", "rediss://", "postgresql://")
-KNOWN = (*_WORDS, *_SCHEMES)
+# A store on this machine is named by its word, a networked one by its URL.
+_WORDS = tuple(name for name in STORES if not is_networked(f"{name}://"))
+KNOWN = tuple(name if name in _WORDS else f"{name}://" for name in STORES)
 
 
 def parse_store(value: object) -> str:
     """A store that can be opened, as far as its name tells; no message repeats a password."""
-    text = as_text(value, "sqlite, memory or a URL")
+    text = as_text(value, f"{', '.join(_WORDS)} or a URL")
     if text in _WORDS:
         return text
     if is_networked(text):

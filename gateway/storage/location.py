@@ -4,7 +4,7 @@ What is wrong is told in a ValueError whose text never repeats the URL: it may h
 """
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote
 
@@ -16,9 +16,6 @@ _REDIS_OPTIONS = frozenset(
     {"ca_file", "password_file", "prefix", "sentinel", "sentinel_password_file"}
 )
 _POSTGRES_OPTIONS = frozenset({"direct", "password_file", "pgbouncer"})
-_FILE_OPTIONS = frozenset(
-    {"ca_file", "password_file", "sentinel_password_file", "sslcert", "sslkey", "sslrootcert"}
-)
 # What libpq calls them too (postgresql.org/docs/current/libpq-connect.html), and `search_path`.
 _POSTGRES_DRIVER_OPTIONS = frozenset(
     {"host", "search_path", "sslcert", "sslkey", "sslmode", "sslrootcert", "target_session_attrs"}
@@ -150,37 +147,6 @@ class PostgresLocation:
                 if name in _POSTGRES_DRIVER_OPTIONS
             },
         )
-
-
-_READERS: Mapping[str, Callable[[str], object]] = {
-    "redis": RedisLocation.read,
-    "rediss": RedisLocation.read,
-    "postgresql": PostgresLocation.read,
-}
-
-
-def is_networked(location: str) -> bool:
-    """Whether the store is a server that gateways on several machines share."""
-    return location.partition("://")[0] in _READERS and "://" in location
-
-
-def check_location(location: str) -> None:
-    """Nothing, where the URL of a networked store can be used.
-
-    Raises:
-        ValueError: It cannot; the text says why, without repeating what may be a password.
-    """
-    _READERS[location.partition("://")[0]](location)
-
-
-def file_options(location: str) -> dict[str, str]:
-    """The options that name files, of the URL of a networked store; none where that is wrong."""
-    try:
-        check_location(location)
-    except (KeyError, ValueError):
-        return {}
-    options = parse_qsl(location.partition("?")[2])
-    return {name: value for name, value in options if name in _FILE_OPTIONS}
 
 
 def _read_url(text: str, known: Collection[str]) -> _Url:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.storage.location import PostgresLocation, RedisLocation, is_networked
+from gateway.storage.location import PostgresLocation, RedisLocation
+from gateway.storage.stores import is_networked
 
 
 @pytest.mark.parametrize(

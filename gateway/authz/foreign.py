@@ -4,16 +4,19 @@ Refused is what would be refused whoever asked: the conditions of `allow` that a
 request itself must hold, and a `deny` that asks about nobody denies.  The rest is the app's.
 """
 
+from gateway.authz import request_conditions
 from gateway.authz.access import RULES, Access, Item, weigh
 from gateway.authz.condition import Condition
+from gateway.authz.conditions import CONDITIONS
 from gateway.authz.explain import Finding, Trial, findings_of, try_items
 from gateway.authz.facts import Facts
-from gateway.authz.request_conditions import HeaderIs, IpIn, MethodIs
 from gateway.model import ANONYMOUS, Allow, Deny
 
 FOREIGN_CREDENTIAL = "foreign-credential"
 _ALLOWED = Allow(FOREIGN_CREDENTIAL)
-_ABOUT_THE_REQUEST = (IpIn, MethodIs, HeaderIs)
+_ABOUT_THE_REQUEST = tuple(
+    kind for kind in CONDITIONS.values() if kind.__module__ == request_conditions.__name__
+)
 
 
 def decide_foreign(access: Access, facts: Facts) -> Allow | Deny:

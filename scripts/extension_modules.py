@@ -14,16 +14,10 @@ import sysconfig
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-# What every request passes through.
-MODULES = (
-    "authn/api_key",
-    "authn/authenticator",
-    "authn/bearer",
-    "authn/combine",
-    "authn/cross_site",
-    "authn/session",
-    "authn/token",
-    "authn/unrecognised",
+_AUTHN = Path(__file__).parents[1] / "gateway" / "authn"
+
+# What every request passes through; the authenticators are added below.
+MODULES: tuple[str, ...] = (
     "authz/access",
     "authz/claims",
     "authz/condition",
@@ -117,6 +111,7 @@ LEFT_OUT = (
     "assembly/apps",
     "assembly/dry_run",
     "errors",
+    "kinds",
     "forward/errors",
     "pipeline/kept_form",
     "message/return_to",
@@ -139,6 +134,11 @@ LEFT_OUT = (
     "server/supervisor",
     "server/worker_process",
     "mutate/signer",
+)
+MODULES += tuple(
+    module
+    for path in sorted(_AUTHN.glob("[!_]*.py"))
+    if (module := f"authn/{path.stem}") not in LEFT_OUT
 )
 MYPY_CONFIG = "[mypy]\nplugins = pydantic.mypy\nignore_missing_imports = true\n"
 

@@ -2,12 +2,11 @@
 
 import pytest
 
-from gateway.authn import Authenticated, NotPresented, Pending, Rejected
+from gateway.authn import EXAMPLES, Authenticated, NotPresented, Pending, Rejected
 from gateway.authn.combine import settle
 from gateway.authn.pretended import PretendedAuthenticator
-from gateway.credentials.key_format import new_key
-from gateway.credentials.token_format import new_token
 from gateway.model import Identity
+from tests.authn.conftest import make_settings
 from tests.authn.test_contract import HOSTILE, carrying
 from tests.builders import make_request
 
@@ -19,16 +18,11 @@ PROVEN = Authenticated(
 @pytest.fixture
 def unknown(authenticator, issuer):
     """A request with a credential of this kind that is well-formed and nobody's."""
-    match authenticator.credential:
-        case "session":
-            return make_request(cookie=f"__Host-gatepost={'A' * 64}")
-        case "bearer":
-            value = issuer.token(aud="https://other.example.com")
-        case "token":
-            value = new_token("access", "A" * 64, bytes)
-        case "api_key":
-            value = new_key(bytes)
-    return make_request(fields=[(b"Authorization", b"Bearer " + value.encode())])
+    if authenticator.credential == "bearer":
+        token = issuer.token(aud="https://other.example.com").encode()
+        return make_request(fields=[(b"Authorization", b"Bearer " + token)])
+    name, _, value = EXAMPLES[authenticator.credential](make_settings()).partition(": ")
+    return make_request(fields=[(name.encode(), value.encode())])
 
 
 async def test_what_would_be_looked_up_is_pretended(authenticator, unknown):

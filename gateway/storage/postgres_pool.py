@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 # Whatever the server does, a caller waits no longer; connecting is part of it.
 DEADLINE_S = 2.0
 _CONNECT_S = 1.0
-_MIGRATE_S = 30.0
+_MIGRATE_S = 300.0
 # Enough for a worker: a session is written once a minute, not once a request.
 _CONNECTIONS = 8
 _PORT = 5432

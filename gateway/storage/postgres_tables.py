@@ -43,12 +43,20 @@ CREATE TABLE gatepost_version (version integer NOT NULL);
 INSERT INTO gatepost_version VALUES (0);
 """
 
-# With the key in it, the primary key of `gatepost_index_entries` gives the order of a page.
+# With the key in it, the primary key of `gatepost_index_entries` gives the order of a page.  A new
+# table takes a fraction of the time of an UPDATE; the lock keeps older gateways from writing to the
+# old one meanwhile.
 _KEYS_IN_INDEXES = """
+LOCK TABLE gatepost_index_entries;
+CREATE TABLE gatepost_index_entries_2 AS
+    SELECT name, key, entry FROM gatepost_index_entries JOIN gatepost_entries ON id = entry;
+DROP TABLE gatepost_index_entries;
+ALTER TABLE gatepost_index_entries_2 RENAME TO gatepost_index_entries;
 ALTER TABLE gatepost_index_entries
-    DROP CONSTRAINT gatepost_index_entries_pkey, ADD COLUMN key bytea;
-UPDATE gatepost_index_entries SET key = e.key FROM gatepost_entries e WHERE e.id = entry;
-ALTER TABLE gatepost_index_entries ALTER COLUMN key SET NOT NULL, ADD PRIMARY KEY (name, key);
+    ADD PRIMARY KEY (name, key),
+    ALTER COLUMN entry SET NOT NULL,
+    ADD FOREIGN KEY (entry) REFERENCES gatepost_entries (id) ON DELETE CASCADE;
+CREATE INDEX gatepost_index_entries_by_entry ON gatepost_index_entries (entry);
 """
 
 # From the version that is the key to the next one.

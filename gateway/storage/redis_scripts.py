@@ -180,10 +180,14 @@ ORDER = (
     _FOLLOW
     + """
 local found = redis.call('ZSCAN', KEYS[1], ARGV[2], 'COUNT', ARGV[3])
-if #found[2] == 0 and found[1] == '0' then return '0' end
+local added = {}
 for i = 1, #found[2], 2 do
-  if string.byte(found[2][i]) ~= 255 then redis.call('ZADD', KEYS[2], 0, found[2][i]) end
+  if string.byte(found[2][i]) ~= 255 then
+    added[#added + 1] = 0
+    added[#added + 1] = found[2][i]
+  end
 end
+if #added > 0 then redis.call('ZADD', KEYS[2], unpack(added)) end
 if found[1] == '0' and redis.call('ZSCORE', KEYS[1], ARGV[1]) then
   redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', '-inf')
   redis.call('ZADD', KEYS[1], '-inf', ARGV[1])

@@ -59,6 +59,9 @@ CREATE INDEX index_entries_by_entry ON index_entries (entry);
 # From the version that is the key to the next one.
 _MIGRATIONS = {0: _TABLES, 1: _KEYS_IN_INDEXES}
 
+# How long to wait for another process that brings the tables up to date: ten seconds or more where
+# there are a million sessions.
+_MIGRATE_BUSY_S = 60.0
 _WAL_BYTES = 16 * 1024 * 1024
 
 
@@ -86,7 +89,7 @@ class SqliteFile:
         except OSError as error:
             raise StoreUnavailableError(f"sqlite: {path}: {error.strerror}") from error
         try:
-            connection = self._open(busy_s=10.0)
+            connection = self._open(busy_s=_MIGRATE_BUSY_S)
             try:
                 self._migrate(connection)
             finally:

@@ -92,8 +92,8 @@ async def test_a_page_is_read_from_the_index_whatever_the_planner_knows(
     postgres_server.sql(
         f"INSERT INTO {entries} (key, value, expires_at)"
         " SELECT n::text::bytea, 'v', 'infinity' FROM generate_series(1, 50000) n",
-        f"INSERT INTO {listed} SELECT 'every', id, key FROM {entries}"
-        f" UNION ALL SELECT 'of' || key, id, key FROM {entries}",
+        f"INSERT INTO {listed} SELECT 'every', key, id FROM {entries}"
+        f" UNION ALL SELECT 'of' || key, key, id FROM {entries}",
         *[f"ANALYZE {entries}, {listed}"] * is_analyzed,
     )
 

@@ -80,6 +80,23 @@ async def test_an_order_that_was_left_half_made_is_made_again(store, raw, prefix
     assert await keys_on_page(store, "i") == keys
 
 
+async def test_an_order_is_not_whole_if_an_older_version_wrote_while_it_was_made(
+    store, raw, prefix, clock
+):
+    for number in range(600):
+        await put_as_older_version(raw, prefix, f"{number:04}", "i", clock.now)
+    names = store._orders("i")
+    mark = await store._mark(keys=names)
+    cursor = await store._order(keys=names, args=[mark, 0, 10])
+    await put_as_older_version(raw, prefix, "late", "i", clock.now)
+    while cursor != b"0":
+        cursor = await store._order(keys=names, args=[mark, cursor, 10])
+
+    assert await store._list(keys=names, args=["", 10, 0]) is None
+    assert "late" in await keys_on_page(store, "i")
+    assert await store._list(keys=names, args=["", 1, 0]) == [b"0000"]
+
+
 async def test_an_order_the_server_gave_up_is_made_again(store, raw, prefix):
     await store.put("a", b"v", ttl_s=None, indexes={"i"})
     assert await keys_on_page(store, "i") == ["a"]

@@ -13,6 +13,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "demo": ("gateway.cli.demo:demo_command", "Try it: run a provider, an app and the gateway."),
     "check": ("gateway.cli.check:check_command", "Check the configuration."),
     "explain": ("gateway.cli.explain:explain_command", "Show what the policy does with a request."),
+    "provider": ("gateway.cli.provider:provider_command", "Check what a provider offers."),
     "sessions": ("gateway.cli.sessions:sessions_command", "List and end sessions."),
     "accounts": ("gateway.cli.accounts:accounts_command", "List, link and disable accounts."),
     "keys": ("gateway.cli.keys:keys_command", "Create, list and revoke API keys."),

@@ -9,6 +9,19 @@ _OWN = "/_gatepost"
 
 
 @dataclass(frozen=True, slots=True)
+class AppRegistration:
+    """An app that signs in at the provider itself and brings the code to the gateway.
+
+    Attributes:
+        client_id: Its own at the provider, of a public client.
+    """
+
+    name: str
+    client_id: str
+    redirect_uris: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Registration:
     """The addresses of the gateway that one provider has to know.
 
@@ -18,12 +31,15 @@ class Registration:
             (OpenID Connect RP-Initiated Logout 1.0, section 3.1).
         backchannel_logout_uri: Where it says itself that a session is over; None where it need
             not (OpenID Connect Back-Channel Logout 1.0, section 2.2).
+        apps: Each is a client of its own there.
     """
 
     provider: str
+    client_id: str
     redirect_uris: tuple[str, ...]
     post_logout_redirect_uris: tuple[str, ...]
     backchannel_logout_uri: str | None
+    apps: tuple[AppRegistration, ...]
 
     def lines(self) -> Iterator[str]:
         """The same for people."""
@@ -32,6 +48,10 @@ class Registration:
         yield from (f"  post-logout redirect URI: {uri}" for uri in self.post_logout_redirect_uris)
         if self.backchannel_logout_uri is not None:
             yield f"  back-channel logout URI: {self.backchannel_logout_uri}"
+        for app in self.apps:
+            yield f"register at {self.provider} for the app {app.name}, a public client:"
+            yield f"  client id: {app.client_id}"
+            yield from (f"  redirect URI: {uri}" for uri in app.redirect_uris)
 
 
 def registrations(settings: Settings) -> list[Registration]:
@@ -39,11 +59,23 @@ def registrations(settings: Settings) -> list[Registration]:
     return [
         Registration(
             name,
+            provider.client_id,
             tuple(f"{url}{_OWN}/callback/{name}" for url in settings.public_url),
             tuple(f"{url}{_OWN}/logout" for url in settings.public_url),
             f"{settings.public_url[0]}{_OWN}/backchannel-logout/{name}"
             if provider.backchannel_logout
             else None,
+            _apps(settings, name),
         )
         for name, provider in settings.providers.items()
     ]
+
+
+def _apps(settings: Settings, provider: str) -> tuple[AppRegistration, ...]:
+    """The apps that take codes of `provider`; without a redirect URI an app takes none."""
+    clients = {} if settings.tokens is None else settings.tokens.clients
+    return tuple(
+        AppRegistration(name, client.client_id or name, client.redirect_uris)
+        for name, client in clients.items()
+        if client.provider == provider and client.redirect_uris
+    )

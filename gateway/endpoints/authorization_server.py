@@ -36,7 +36,11 @@ class AuthorizationServer:
             "token_endpoint": f"{issuer}/token",
             "revocation_endpoint": f"{issuer}/revoke",
             "grant_types_supported": [EXCHANGE, "refresh_token"],
-            "response_types_supported": [],
+            # RFC 8414, section 2, requires the list, and clients refuse one that is empty.  Without
+            # an authorization endpoint nothing is asked for by response type: "none", the
+            # registered one that gives neither code nor token (OAuth 2.0 Multiple Response Types,
+            # section 4), promises nothing.  "code" would promise an endpoint that is not there.
+            "response_types_supported": ["none"],
             "token_endpoint_auth_methods_supported": ["none"],
             "revocation_endpoint_auth_methods_supported": ["none"],
         }

@@ -63,10 +63,10 @@ def read_metadata(
 
     def optional(name: str) -> str | None:
         value = document.get(name)
-        return None if value is None else _checked_url(value, name, issuer)
+        return None if value is None else checked_url(value, name, issuer)
 
     def required(name: str) -> str:
-        return _checked_url(document.get(name), name, issuer)
+        return checked_url(document.get(name), name, issuer)
 
     return Metadata(
         issuer=issuer,
@@ -85,7 +85,12 @@ def read_metadata(
     )
 
 
-def _checked_url(value: object, name: str, issuer: str) -> str:
+def checked_url(value: object, name: str, issuer: str) -> str:
+    """`value`, the endpoint `name` of `issuer`, if it is a URL that may be called.
+
+    Raises:
+        ProviderUnavailableError: it is missing, or not such a URL.
+    """
     if not isinstance(value, str):
         raise ProviderUnavailableError(f"discovery of {issuer!r}: {name} is missing")
     try:
@@ -108,6 +113,19 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(item for item in value if isinstance(item, str))
 
 
+async def fetch_document(issuer: str, http: ProviderHttp) -> Answer:
+    """The answer with the discovery document of `issuer`, not read yet.
+
+    Raises:
+        ProviderUnavailableError: it could not be asked, or answers with something else.
+        IssuerMisconfiguredError: there is no document.
+    """
+    answer = await http.get(well_known_url(issuer))
+    if answer.status != _OK:  # The one status of section 4.2.
+        raise _not_found(issuer, answer)
+    return answer
+
+
 def _not_found(issuer: str, answer: Answer) -> ProviderUnavailableError:
     """Why there is no document: the issuer is wrong, or the provider has a bad moment."""
     found = f"{answer.url} is {answer.status}"
@@ -115,11 +133,11 @@ def _not_found(issuer: str, answer: Answer) -> ProviderUnavailableError:
         meant = issuer.removesuffix(WELL_KNOWN)
         hint = f"configured is the document's own address; the issuer may be {meant!r}"
         return IssuerMisconfiguredError(f"issuer: {hint}: {found}")
+    moved = answer.fields.get("location", "")[:200]
+    elsewhere = f", found at {moved!r}" if moved else ""
     if answer.status in _NOT_HERE:
-        moved = answer.fields.get("location", "")[:200]
-        elsewhere = f", found at {moved!r}" if moved else ""
         return IssuerMisconfiguredError(f"issuer: configured is {issuer!r}: {found}{elsewhere}")
-    return ProviderUnavailableError(found)
+    return ProviderUnavailableError(f"{found}{elsewhere}")
 
 
 def _account_prompt(supported: object) -> str:
@@ -149,8 +167,6 @@ class Discovery:
         return await self._document.get()
 
     async def _fetch(self) -> tuple[Metadata, float]:
-        answer = await self._http.get(well_known_url(self._issuer))
-        if answer.status != _OK:  # The one status of section 4.2.
-            raise _not_found(self._issuer, answer)
+        answer = await fetch_document(self._issuer, self._http)
         metadata = read_metadata(answer.json_object(), self._issuer, self._aliases)
         return metadata, freshness_s(answer.fields.get("cache-control", ""))

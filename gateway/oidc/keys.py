@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import ProviderUnavailableError
 from gateway.oidc.cache import CachedDocument, freshness_s
-from gateway.oidc.http import ProviderHttp
+from gateway.oidc.http import Answer, ProviderHttp
 from gateway.storage.store import Clock
 
 if TYPE_CHECKING:
@@ -148,6 +148,18 @@ def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
 
 
+async def fetch_key_set(url: str, http: ProviderHttp) -> Answer:
+    """The answer with the key set at `url`, not read yet.
+
+    Raises:
+        ProviderUnavailableError: it could not be asked, or answers with something else.
+    """
+    answer = await http.get(url)
+    if answer.status != 200:  # noqa: PLR2004 - anything else is no key set
+        raise ProviderUnavailableError(f"{answer.url}: status {answer.status}")
+    return answer
+
+
 class KeySource:
     """The keys of one provider: cached, kept while it is down, fetched again for an unknown id."""
 
@@ -193,9 +205,7 @@ class KeySource:
         return True
 
     async def _fetch(self) -> tuple[tuple[VerificationKey, ...], float]:
-        answer = await self._http.get(await self._jwks_uri())
-        if answer.status != 200:  # noqa: PLR2004 - anything else is no key set
-            raise ProviderUnavailableError(f"{answer.url}: status {answer.status}")
+        answer = await fetch_key_set(await self._jwks_uri(), self._http)
         keys = read_keys(answer.json_object())
         if not keys:
             raise ProviderUnavailableError(f"{answer.url}: no key that could verify a signature")

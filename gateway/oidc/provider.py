@@ -49,6 +49,7 @@ class Provider:
         client: Calls the token, userinfo and revocation endpoints.
         keys: Its public keys.
         clock: Seconds since the epoch.
+        http: How it is asked; failures name the provider.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Provider:
             registration.issuer, http, clock, aliases=registration.issuer_aliases
         )
         self.keys = KeySource(self._jwks_uri, http, clock)
-        self._http = http
+        self.http = http
         self.client = ProviderClient(registration, http, clock)
 
     def for_app(self, client_id: str) -> "Provider":
@@ -90,7 +91,7 @@ class Provider:
             scopes=(),
             authorize_params={},
         )
-        other.client = ProviderClient(other.registration, self._http, self.clock)
+        other.client = ProviderClient(other.registration, self.http, self.clock)
         return other
 
     async def metadata(self) -> Metadata:

@@ -104,11 +104,13 @@ def test_json_says_the_same(run):
         "register": [
             {
                 "provider": "idp",
+                "client_id": "x",
                 "redirect_uris": ["https://a.example.com/_gatepost/callback/idp"],
                 "post_logout_redirect_uris": ["https://a.example.com/_gatepost/logout"],
                 "backchannel_logout_uri": (
                     "https://a.example.com/_gatepost/backchannel-logout/idp"
                 ),
+                "apps": [],
             }
         ],
     }
@@ -138,6 +140,21 @@ def test_every_host_and_provider_is_to_be_registered(run):
     ]
     assert lines[5] == "register at idp:"
     assert lines[-1].endswith("https://a.example.com/_gatepost/backchannel-logout/idp")
+
+
+def test_an_app_that_brings_codes_is_a_client_of_its_own(run):
+    apps = """\
+tokens:
+  clients:
+    ios: {provider: idp, client_id: notes-ios, redirect_uris: ["com.example.notes:/callback"]}
+    exchanger: {provider: idp}
+"""
+
+    assert run(RIGHT + apps).stdout.splitlines()[-3:] == [
+        "register at idp for the app ios, a public client:",
+        "  client id: notes-ios",
+        "  redirect URI: com.example.notes:/callback",
+    ]
 
 
 @pytest.mark.parametrize("page", ["getting-started.md", "../README.md"])

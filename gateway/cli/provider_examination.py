@@ -1,0 +1,91 @@
+"""Asking a provider for its documents as `serve` does, and having them judged."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+
+from gateway.errors import GatewayError
+from gateway.oidc.discovery import Metadata, fetch_document, read_metadata
+from gateway.oidc.errors import IssuerMisconfiguredError
+from gateway.oidc.finding import Finding
+from gateway.oidc.keys import fetch_key_set
+from gateway.oidc.metadata_peer import judge_by_standards
+from gateway.oidc.provider import Provider
+from gateway.oidc.provider_extras import judge_clock, judge_extras
+from gateway.oidc.provider_report import judge_client_auth, judge_document, judge_keys
+from gateway.oidc.registration import Registration
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What the configuration expects of a provider, apart from the registration.
+
+    Attributes:
+        claims: Those that rules and header fields use.
+        apps: How each app that takes codes is known at the provider.
+    """
+
+    backchannel_logout: bool
+    claims: Collection[str]
+    apps: Mapping[str, Registration]
+
+
+async def examine(provider: Provider, expected: Expected) -> tuple[Finding, ...]:
+    """Everything found about `provider`, in the order in which to read it."""
+    registration, asked_at = provider.registration, provider.clock()
+    try:
+        answer = await fetch_document(registration.issuer, provider.http)
+        answered_at = provider.clock()
+        document = answer.json_object()
+    except GatewayError as error:
+        return (_not_had("discovery", error, provider),)
+    date, age = answer.fields.get("date", ""), answer.fields.get("age", "")
+    return (
+        *judge_document(document, registration),
+        *await _with_metadata(document, provider, expected),
+        *judge_extras(
+            document,
+            registration,
+            backchannel_logout=expected.backchannel_logout,
+            wanted_claims=expected.claims,
+        ),
+        judge_clock(date, age, (asked_at + answered_at) / 2),
+        *judge_by_standards(document),
+    )
+
+
+async def _with_metadata(
+    document: Mapping[str, object], provider: Provider, expected: Expected
+) -> tuple[Finding, ...]:
+    """What needs a document that `serve` would read: the client's authentication, the keys."""
+    registration = provider.registration
+    try:
+        metadata = read_metadata(document, registration.issuer, registration.issuer_aliases)
+    except GatewayError:
+        return (Finding("note", "keys", "not fetched, because the document is refused"),)
+    clients = tuple(_clients(metadata, registration, expected))
+    try:
+        answer = await fetch_key_set(metadata.jwks_uri, provider.http)
+        key_set = answer.json_object()
+    except GatewayError as error:
+        return (*clients, _not_had("keys", error, provider))
+    return (*clients, *judge_keys(key_set, document, registration))
+
+
+def _clients(
+    metadata: Metadata, registration: Registration, expected: Expected
+) -> Iterator[Finding]:
+    yield judge_client_auth(registration, metadata)
+    for name, of_app in expected.apps.items():
+        found = judge_client_auth(of_app, metadata)
+        yield Finding(found.level, f"{found.topic} of the app {name}", found.says, found.do)
+
+
+def _not_had(topic: str, error: GatewayError, provider: Provider) -> Finding:
+    name = provider.registration.name
+    # The line stands under the provider's name.
+    says = str(error).removeprefix(f'provider "{name}": ')
+    if isinstance(error, IssuerMisconfiguredError):
+        do = f"set providers.{name}.issuer to the provider's issuer, exactly as it writes it"
+    else:
+        do = "see that this machine reaches that address, and that the provider answers there"
+    return Finding("problem", topic, says, do)

@@ -1,0 +1,233 @@
+"""Whether the code flow can work with what a provider publishes: document to findings; pure.
+
+`gateway.oidc.provider_extras` judges what a sign-in can do without.
+"""
+
+from collections.abc import Iterator, Mapping
+
+from gateway.errors import ProviderUnavailableError
+from gateway.oidc.client_auth import choose_method
+from gateway.oidc.discovery import Metadata, checked_url
+from gateway.oidc.finding import Finding, names_in, quoted, shown
+from gateway.oidc.keys import read_keys
+from gateway.oidc.registration import Registration
+
+Document = Mapping[str, object]
+
+_REQUIRED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
+_OPTIONAL = (
+    "userinfo_endpoint",
+    "end_session_endpoint",
+    "revocation_endpoint",
+    "introspection_endpoint",
+)
+# Answers wrapped in a JWT (JARM 1.0, section 2.3).
+_JARM_MODES = frozenset({"jwt", "query.jwt", "fragment.jwt", "form_post.jwt"})
+_ENCRYPTION = (
+    "id_token_encryption_alg_values_supported",
+    "userinfo_encryption_alg_values_supported",
+)
+_AT_THE_PROVIDER = "correct it at the provider, in the settings for its public URL"
+
+
+def judge_document(document: Document, registration: Registration) -> Iterator[Finding]:
+    """What of the discovery `document` lets `registration` sign people in, and what does not."""
+    yield from _issuer(document, registration)
+    yield from _endpoints(document, registration)
+    yield from _code_flow(document)
+    yield from _demands(document)
+    yield _pkce(document)
+    yield _algorithms(document, registration)
+
+
+def _issuer(document: Document, registration: Registration) -> Iterator[Finding]:
+    configured, named = registration.issuer, document.get("issuer")
+    if named != configured and named not in registration.issuer_aliases:
+        yield Finding(
+            "problem",
+            "issuer",
+            f"configured is {configured!r}, the document says {quoted(named)!r}",
+            f"if that is your provider, set providers.{registration.name}.issuer to exactly what "
+            "the document says; a trailing slash counts",
+        )
+        return
+    yield Finding("ok", "issuer", f"matches: {named}")
+    if configured.startswith("http://"):
+        yield Finding(
+            "warning",
+            "issuer",
+            "it is plain http: whoever can change the traffic can sign in as anybody",
+            "use https, unless the provider is for development on this machine",
+        )
+
+
+def _endpoints(document: Document, registration: Registration) -> Iterator[Finding]:
+    good = []
+    for name in (*_REQUIRED, *_OPTIONAL):
+        value = document.get(name)
+        if value is None:
+            if name in _REQUIRED:
+                yield Finding("problem", "endpoints", f"{name} is missing", _AT_THE_PROVIDER)
+            continue
+        try:
+            checked_url(value, name, registration.issuer)
+        except ProviderUnavailableError:
+            wrong = f"{name} is {quoted(value)!r}; it must be an https URL without user name and #"
+            yield Finding("problem", "endpoints", wrong, _AT_THE_PROVIDER)
+        else:
+            good.append(name)
+    if good:
+        yield Finding("ok", "endpoints", shown(good))
+
+
+def _code_flow(document: Document) -> Iterator[Finding]:
+    # Absent lists have defaults that include these (OpenID Connect Discovery 1.0, section 3).
+    for member, needed in (
+        ("response_types_supported", "code"),
+        ("grant_types_supported", "authorization_code"),
+    ):
+        offered = names_in(document, member)
+        if offered is not None and needed not in offered:
+            yield Finding(
+                "problem",
+                "code flow",
+                f"{member} has no {needed!r}, only: {shown(offered)}",
+                "allow the authorization code flow at the provider",
+            )
+    modes = names_in(document, "response_modes_supported")
+    if modes is not None and "query" not in modes:
+        jarm = "; JARM is not supported" if _JARM_MODES & set(modes) else ""
+        yield Finding(
+            "problem",
+            "code flow",
+            f"response_modes_supported has no 'query', only: {shown(modes)}{jarm}",
+            "allow the response mode query at the provider",
+        )
+
+
+def _demands(document: Document) -> Iterator[Finding]:
+    """What a provider may insist on and Gatepost cannot do."""
+    for member, what in (
+        # RFC 9126, section 5; RFC 9101, section 10.5.
+        ("require_pushed_authorization_requests", "pushed authorization requests (PAR, RFC 9126)"),
+        ("require_signed_request_object", "signed authorization requests (JAR, RFC 9101)"),
+    ):
+        if document.get(member) is True:
+            yield Finding(
+                "problem",
+                "demands",
+                f"{member}: the provider accepts only {what}, which Gatepost does not support",
+                "turn this requirement off at the provider",
+            )
+    offered = ["encryption"] if any(names_in(document, it) for it in _ENCRYPTION) else []
+    if _JARM_MODES & set(names_in(document, "response_modes_supported") or ()):
+        offered.append("signed answers (JARM)")
+    if offered:
+        yield Finding(
+            "note",
+            "demands",
+            f"the provider offers {' and '.join(offered)}, which Gatepost does not support",
+            "leave it off for this client",
+        )
+
+
+def _pkce(document: Document) -> Finding:
+    offered = names_in(document, "code_challenge_methods_supported")
+    if offered is None:
+        # RFC 8414, section 2: then there is none.  Some support it and do not say so.
+        return Finding(
+            "warning",
+            "PKCE",
+            "code_challenge_methods_supported is missing: the provider may not check the proof key "
+            "(S256) that Gatepost always sends",
+            "turn PKCE on at the provider, if it can",
+        )
+    if "S256" not in offered:
+        return Finding(
+            "problem",
+            "PKCE",
+            f"S256 is not offered, only: {shown(offered)}",
+            "allow S256 at the provider",
+        )
+    return Finding("ok", "PKCE", "S256")
+
+
+def _algorithms(document: Document, registration: Registration) -> Finding:
+    topic = "signing algorithms"
+    offered = names_in(document, "id_token_signing_alg_values_supported")
+    accepted = shown(registration.algorithms)
+    if offered is None:
+        says = "the provider does not say how it signs ID tokens"
+        return Finding("note", topic, says, f"it must be one of: {accepted}")
+    common = [it for it in offered if it in registration.algorithms]
+    others = [it for it in offered if it not in registration.algorithms]
+    if not common:
+        return Finding(
+            "problem",
+            topic,
+            f"offered are {shown(offered)}; accepted are {accepted}",
+            "choose an asymmetric signing key at the provider",
+        )
+    refused = f"; never accepted: {shown(others)}" if others else ""
+    return Finding("ok", topic, f"{shown(common)}{refused}")
+
+
+def judge_client_auth(registration: Registration, metadata: Metadata) -> Finding:
+    """Whether the provider takes the way in which the client of `registration` proves itself."""
+    topic, offered = "client authentication", metadata.token_auth_methods
+    method = choose_method(registration, metadata)
+    says = f"{method} for client id {registration.client_id}"
+    if method in offered:
+        return Finding("ok", topic, says)
+    says = f"{says} is not offered, only: {shown(offered)}"
+    if method == "none":
+        # Keycloak, for one, takes public clients and does not list this.
+        return Finding(
+            "warning",
+            topic,
+            says,
+            "register it as a public client at the provider, or configure its secret",
+        )
+    return Finding("problem", topic, says, f"allow {method} at the provider, or use what it offers")
+
+
+def judge_keys(
+    key_set: Document, document: Document, registration: Registration
+) -> Iterator[Finding]:
+    """Whether ID tokens can be verified with the keys of `key_set`, the set of `document`."""
+    published = key_set.get("keys")
+    total = len(published) if isinstance(published, list) else 0
+    keys = read_keys(key_set)
+    if not keys:
+        yield Finding(
+            "problem",
+            "keys",
+            f"none of {total} published keys can verify a signature",
+            "add a signing key at the provider: RSA of 2048 bits or more, EC, or Ed25519",
+        )
+        return
+    described = [
+        f"{key.kid or 'no kid'} ({key.algorithm or ' '.join(key.kind).strip()})" for key in keys
+    ]
+    unused = total - len(keys)
+    others = f"; {unused} more cannot verify signatures" if unused else ""
+    yield Finding("ok", "keys", f"{len(keys)} usable: {shown(described)}{others}")
+
+    offered = names_in(document, "id_token_signing_alg_values_supported")
+    common = [it for it in offered or () if it in registration.algorithms]
+    if common and not any(key.serves(algorithm) for key in keys for algorithm in common):
+        yield Finding(
+            "problem",
+            "keys",
+            f"no key is for any of the signing algorithms {shown(common)}",
+            "choose a signing key at the provider that fits the algorithm of ID tokens",
+        )
+    kinds = [key.kind for key in keys]
+    if any(key.kid is None and kinds.count(key.kind) > 1 for key in keys):
+        # OpenID Connect Core 1.0, section 10.1.
+        yield Finding(
+            "warning",
+            "keys",
+            "several keys of one type, and not all have a kid: a token without one is refused",
+            "give every key a kid at the provider",
+        )

@@ -197,6 +197,23 @@ async def test_a_real_provider_fits(run, oidc_provider):
     ]
 
 
+async def test_the_documentation_shows_what_is_printed(run, oidc_provider):
+    page = (ROOT / "docs" / "operations.md").read_text()
+    shown = page.split("$ gatepost provider zitadel\n")[1].split("```")[0]
+    scopes = ["openid", "profile", "email", "offline_access", "roles"]
+
+    result = await run(
+        "zitadel",
+        public_url="https://notes.example.com",
+        providers={"zitadel": client(oidc_provider.issuer, scopes=scopes)},
+    )
+
+    # The page's provider has TLS.
+    lines = [line for line in result.stdout.splitlines() if "plain http" not in line]
+    printed = "\n".join(lines).replace(oidc_provider.issuer, "https://id.example.com")
+    assert printed.replace("2 warnings", "1 warning") == shown.rstrip("\n")
+
+
 async def test_a_real_provider_that_demands_what_is_not_supported(run, start_oidc_provider):
     provider = start_oidc_provider(
         features={

@@ -10,7 +10,7 @@ BESIDE ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 8 ? n + 1 : 8)))
 
 # Debian's packages for the tests and for the measurements: the one place that lists them.
 TEST_PACKAGES := chromium chromium-driver mariadb-server pgbouncer php-cli postgresql puma \
-  redis-sentinel redis-server ruby-webrick
+  redis-sentinel redis-server ruby-jwt ruby-webrick
 BENCH_PACKAGES := nginx wrk
 # How many requests each server behind the gateway gets, by `make readers`; SEED says which.
 CASES ?= 20000
@@ -39,6 +39,7 @@ help: ## list the targets
 setup: ## set up all that the tests and checks need
 	@scripts/setup-python dev
 	@scripts/setup-node
+	@scripts/setup-go
 	@scripts/setup-debian $(TEST_PACKAGES) $$($(BIN)/python scripts/extension_modules.py)
 
 setup-run:
@@ -113,6 +114,6 @@ image: ## build the container image
 	docker build --tag gatepost .
 
 clean: ## remove everything that was set up or built here
-	rm -rf .venv tests/provider/node_modules dist build
+	rm -rf .venv tests/provider/node_modules examples/verify/node_modules dist build
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find gateway tests -name __pycache__ -prune -exec rm -rf {} +

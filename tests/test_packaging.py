@@ -145,7 +145,11 @@ def test_the_data_directory_is_one_place_everywhere():
 
 @pytest.mark.parametrize(
     "path",
-    [".ci/run", "scripts/lock", *(f"scripts/setup-{x}" for x in ("python", "node", "debian"))],
+    [
+        ".ci/run",
+        "scripts/lock",
+        *(f"scripts/setup-{x}" for x in ("python", "node", "go", "debian")),
+    ],
 )
 def test_a_script_can_be_run_and_stops_at_the_first_failure(path):
     text = (ROOT / path).read_text()
@@ -253,6 +257,13 @@ def test_a_missing_node_is_told_kindly(bare_path):
 
     assert ran.returncode == 1
     assert "Node.js 20" in ran.stderr
+
+
+def test_a_missing_go_is_told_kindly(bare_path):
+    ran = run_script("setup-go", path=bare_path)
+
+    assert ran.returncode == 1
+    assert "Go 1.25" in ran.stderr
 
 
 @pytest.fixture(scope="session")

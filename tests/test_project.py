@@ -355,14 +355,33 @@ def test_the_locks_agree_and_every_package_has_hashes():
     assert locked("runtime").items() <= dev.items()
 
 
-def test_the_npm_lock_has_exact_versions_and_integrity_but_no_addresses():
-    directory = ROOT / "tests" / "provider"
-    lock = yaml.safe_load((directory / "package-lock.json").read_text())
+@pytest.mark.parametrize(
+    ("directory", "exactly"),
+    [
+        ("tests/provider", {"oidc-provider": "8.8.1"}),
+        ("examples/verify", {"express": "5.3.0", "hono": "4.13.19", "jose": "6.2.18"}),
+    ],
+)
+def test_an_npm_lock_has_exact_versions_and_integrity_but_no_addresses(directory, exactly):
+    lock = json.loads((ROOT / directory / "package-lock.json").read_text())
     packages = {name: package for name, package in lock["packages"].items() if name}
 
-    assert packages["node_modules/oidc-provider"]["version"] == "8.8.1"
+    for name, version in exactly.items():
+        assert packages[f"node_modules/{name}"]["version"] == version
     assert all("integrity" in package for package in packages.values())
     assert not any("resolved" in package for package in packages.values())
+
+
+def test_the_go_example_declares_and_locks_the_same_modules():
+    directory = ROOT / "examples" / "verify" / "go"
+    required = re.findall(
+        r"^\t?(?:require )?(\S+/\S+) (v\S+)", (directory / "go.mod").read_text(), re.M
+    )
+    locked = (directory / "go.sum").read_text()
+
+    assert len(required) >= 3
+    for module, version in required:
+        assert f"{module} {version} h1:" in locked
 
 
 def proofs():

@@ -18,9 +18,9 @@ from packaging.version import Version
 from gateway.message.names import IDENTITY_NAMES, IDENTITY_PREFIXES
 from gateway.model import Identity
 from gateway.mutate.identity import AssertionRules, assertion_claims
-from gateway.mutate.templates import PRESETS
 from gateway.sessions.ticket import new_ticket
 from gateway.settings.load import load
+from gateway.settings.presets import PRESETS
 from tests.fixtures.certificates import Authority
 
 ROOT = Path(__file__).parents[1]
@@ -288,6 +288,7 @@ LOCKS_OF_GROUP = {
     "build": ("dev", "build"),
     "compile": ("dev", "compile"),
     "bench": ("bench",),
+    "apps": ("apps",),
 }
 
 

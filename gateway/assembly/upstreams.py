@@ -14,7 +14,6 @@ from gateway.mutate.identity import AssertionRules, IdentityFields, Sign
 from gateway.mutate.outbound import FieldRules
 from gateway.mutate.owners import CookieOwners
 from gateway.mutate.templates import (
-    PRESETS,
     Template,
     account_secret,
     basic,
@@ -23,6 +22,7 @@ from gateway.mutate.templates import (
 )
 from gateway.pipeline.route_plan import UpstreamPlan
 from gateway.settings.headers import HeaderValueSettings, fold_name
+from gateway.settings.presets import PRESETS
 from gateway.settings.schema import Settings, UpstreamSettings
 
 

@@ -9,28 +9,6 @@ from gateway.settings.templates import PLACEHOLDER
 
 Read = Callable[[Identity], str | None]
 
-PRESETS: Mapping[str, Mapping[str, str]] = {
-    "remote-user": {
-        "Remote-User": "{user}",
-        "Remote-Email": "{email}",
-        "Remote-Name": "{name}",
-        "Remote-Groups": "{groups}",
-    },
-    "x-forwarded": {
-        "X-Forwarded-User": "{user}",
-        "X-Forwarded-Email": "{email}",
-        "X-Forwarded-Preferred-Username": "{claim:/preferred_username}",
-        "X-Forwarded-Groups": "{groups}",
-    },
-    "x-auth-request": {
-        "X-Auth-Request-User": "{user}",
-        "X-Auth-Request-Email": "{email}",
-        "X-Auth-Request-Preferred-Username": "{claim:/preferred_username}",
-        "X-Auth-Request-Groups": "{groups}",
-    },
-    "none": {},
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Template:

@@ -1,7 +1,7 @@
 """An upstream's ``identity``: the fields and the assertion that tell the app who is asking."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,11 +15,11 @@ from pydantic import (
 from pydantic_core import CoreSchema
 
 from gateway.settings.headers import RESERVED, check_names
+from gateway.settings.presets import Preset
 from gateway.settings.scalars import Duration, FieldName, Section, Text, wrong
 from gateway.settings.templates import template_problem
 
 _LONGEST_TTL_S = 600
-Preset = Literal["remote-user", "x-forwarded", "x-auth-request", "none"]
 
 
 class AssertionSettings(Section):
@@ -88,7 +88,8 @@ class IdentitySettings(Section):
     """
 
     headers: IdentityHeaders = Field(
-        "remote-user", description="A preset, or field names and templates."
+        "remote-user",
+        description="A preset, such as an app's name, or field names and templates.",
     )
     assertion: Annotated[AssertionSettings | None, BeforeValidator(_off)] = Field(
         AssertionSettings(), description="The signed assertion; none turns it off."

@@ -1,9 +1,12 @@
 """Field values made of an identity: whole, or not sent."""
 
+from typing import get_args
+
 import pytest
 
 from gateway.model import ANONYMOUS, Identity
-from gateway.mutate.templates import PRESETS, compile_template, is_sendable, literal
+from gateway.mutate.templates import compile_template, is_sendable, literal
+from gateway.settings.presets import PRESETS, Preset
 
 CLAIMS = {
     "department": "R&D",
@@ -66,6 +69,10 @@ def test_a_value_is_filled_in(text, value):
 )
 def test_a_missing_value_is_no_field(text):
     assert compile_template(text).fill(identity()) is None
+
+
+def test_every_name_of_a_preset_has_its_fields():
+    assert set(get_args(Preset)) == set(PRESETS)
 
 
 @pytest.mark.parametrize("name", sorted(PRESETS))

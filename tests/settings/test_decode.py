@@ -428,6 +428,12 @@ REPLACED = [
     ),
     (
         2,
+        "{app: {url: 'http://a', identity: {headers: graphana}}}",
+        '2:56: upstreams.app.identity.headers: unknown headers "graphana" '
+        '(did you mean "grafana"?)',
+    ),
+    (
+        2,
         "{app: {url: 'http://a', request_fields_kept: [X-Real-IP, Remote-User]}}",
         '2:69: upstreams.app.request_fields_kept[1]: "Remote-User" never comes from another '
         "proxy and cannot be kept",

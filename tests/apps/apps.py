@@ -233,7 +233,7 @@ def miniflux(place: Place) -> Command:
 async def who_at_miniflux(visitor: Visitor) -> str:
     await visitor.ask("GET", "/")
     page = (await visitor.ask("GET", "/keys")).text
-    found = re.search(r"API Username = <strong>(\w+)<", page)
+    found = re.search(r"Username = <strong>(\w+)<", page)
     return found[1] if found else ""
 
 

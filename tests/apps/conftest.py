@@ -2,7 +2,7 @@
 
 import subprocess
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,8 +10,8 @@ import pytest
 
 from tests.apps.apps import ALL, APPS, TESTED, App, Place
 from tests.apps.visitor import Visitor
-from tests.fixtures.demo import DemoProvider
-from tests.fixtures.gateway import clean_environment
+from tests.fixtures.demo import DemoProvider, demo_providers
+from tests.fixtures.gateway import GatewayProcess, clean_environment, gateways
 from tests.fixtures.network import take_free_port
 from tests.fixtures.processes import require_tool, terminate, wait_until
 from tests.readers.conftest import listens
@@ -22,19 +22,23 @@ collect_ignore = [] if ALL else ["test_buildbot.py", "test_jupyter.py", "test_mi
 _START_S = 120.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class World:
-    """An app, the gateway in front of it, and who visits them."""
+    """An app, the gateway in front of it, and who visits them.
+
+    Attributes:
+        origin: The gateway's, which people see.
+    """
 
     name: str
     app: App
-    place: Place
+    origin: str
     provider: DemoProvider
     visitors: list[Visitor] = field(default_factory=list)
 
     def visitor(self, key: str | None = None) -> Visitor:
         """Somebody new, with an empty jar."""
-        self.visitors.append(Visitor(self.place.origin, key))
+        self.visitors.append(Visitor(self.origin, key))
         return self.visitors[-1]
 
     async def signed_in(self, user: str) -> Visitor:
@@ -47,7 +51,7 @@ class World:
     async def key_of(self, user: str) -> str:
         """An API key that `user` made."""
         browser = await self.signed_in(user)
-        about = {"Origin": self.place.origin}
+        about = {"Origin": self.origin}
         made = await browser.ask("POST", "/_gatepost/api/keys", json={"name": "dav"}, headers=about)
         assert made.status == 201, made
         return str(made.json()["key"])
@@ -81,53 +85,84 @@ def _database(request: pytest.FixtureRequest) -> Callable[[], str]:
     return lambda: str(request.getfixturevalue("postgres_server").schema_url())
 
 
-@pytest.fixture(scope="session", params=TESTED)
-def place(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[str, Place]]:
-    """One app after the other, each for all tests of one process."""
-    name: str = request.param
-    origin = f"http://127.0.0.1:{take_free_port()}"
-    directory = tmp_path_factory.mktemp(name)
-    there = Place(directory, take_free_port(), origin, _database(request))
-    with running(APPS[name], there):
-        yield name, there
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A running app, and what starts gateways in front of it."""
+
+    name: str
+    place: Place
+    start_gateway: Callable[..., GatewayProcess]
+    start_provider: Callable[..., DemoProvider]
+
+    def serve(self, origin: str) -> DemoProvider:
+        """Start a gateway at `origin`, and the provider it has people sign in at."""
+        callback = f"{origin}/_gatepost/callback/oidc"
+        provider = self.start_provider({"client_id": "apps", "redirect_uris": [callback]})
+        self.start_gateway(settings_for(self.name, self.place.port, origin, provider.issuer))
+        return provider
 
 
-def settings_for(name: str, place: Place, provider: DemoProvider) -> dict[str, Any]:
+def settings_for(name: str, port: int, origin: str, issuer: str) -> dict[str, Any]:
     """The gateway's settings, as the app's page under docs/apps/ has them."""
-    logout = APPS[name].logout_path
+    path = APPS[name].logout_path
+    upstream = {"url": f"http://127.0.0.1:{port}", "identity": {"headers": name}}
+    claims = {"user": "preferred_username"}
     return {
-        "public_url": place.origin,
-        "server": {"listen": place.origin.removeprefix("http://")},
-        "upstreams": {
-            name: {
-                "url": f"http://127.0.0.1:{place.port}",
-                "identity": {"headers": name},
-                "logout_paths": [] if logout is None else [logout],
-            }
-        },
-        "providers": {
-            "oidc": {
-                "issuer": provider.issuer,
-                "client_id": "apps",
-                "claims": {"user": "preferred_username"},
-            }
-        },
+        "public_url": origin,
+        "server": {"listen": origin.removeprefix("http://")},
+        "upstreams": {name: {**upstream, "logout_paths": [] if path is None else [path]}},
+        "providers": {"oidc": {"issuer": issuer, "client_id": "apps", "claims": claims}},
         "api_keys": {},
     }
 
 
+@pytest.fixture(scope="session", params=TESTED)
+def behind(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Running]:
+    """One app after the other, each for all tests of one process."""
+    name: str = request.param
+    origin = f"http://127.0.0.1:{take_free_port()}"
+    directory = tmp_path_factory.mktemp(name)
+    place = Place(directory, take_free_port(), origin, _database(request))
+    ours = tmp_path_factory.mktemp(f"{name}-gateways")
+    with running(APPS[name], place), demo_providers(ours) as provider, gateways(ours) as gateway:
+        yield Running(name, place, gateway, provider)
+
+
+@pytest.fixture(scope="session")
+def served(behind: Running) -> DemoProvider:
+    """The provider of the one gateway that most tests share."""
+    return behind.serve(behind.place.origin)
+
+
 @pytest.fixture
-async def world(
-    place: tuple[str, Place], demo_provider: Any, gateway_process: Any
-) -> AsyncIterator[World]:
-    """The app behind a gateway that has seen nobody yet."""
-    name, there = place
-    callback = f"{there.origin}/_gatepost/callback/oidc"
-    provider = demo_provider({"client_id": "apps", "redirect_uris": [callback]})
-    gateway_process(settings_for(name, there, provider))
-    world = World(name, APPS[name], there, provider)
+async def world(behind: Running, served: DemoProvider) -> AsyncIterator[World]:
+    """The app behind a gateway, and nobody there yet."""
+    async with visited(behind, behind.place.origin, served) as world:
+        yield world
+
+
+@pytest.fixture
+async def own_world(behind: Running) -> AsyncIterator[World]:
+    """The same, with a provider that may be stopped."""
+    origin = f"http://127.0.0.1:{take_free_port()}"
+    async with visited(behind, origin, behind.serve(origin)) as world:
+        yield world
+
+
+@asynccontextmanager
+async def visited(behind: Running, origin: str, provider: DemoProvider) -> AsyncIterator[World]:
+    """A world whose visitors leave at the end."""
+    world = World(behind.name, APPS[behind.name], origin, provider)
     yield world
     for visitor in world.visitors:
         await visitor.session.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """With `--dist loadgroup`, one process tests one app, so that each is started once."""
+    for item in items:
+        app = getattr(item, "callspec", None) and item.callspec.params.get("behind")
+        if isinstance(app, str):
+            item.add_marker(pytest.mark.xdist_group(app))

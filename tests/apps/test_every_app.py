@@ -66,7 +66,7 @@ async def test_nothing_is_open_after_a_sign_out(world):
     assert await world.app.who(browser) == "bob"
 
 
-@pytest.mark.parametrize("place", having("leave"), indirect=True, scope="session")
+@pytest.mark.parametrize("behind", having("leave"), indirect=True, scope="session")
 async def test_the_apps_own_sign_out_ends_the_gateways_session(world):
     browser = await world.signed_in("alice")
     assert await world.app.who(browser) == "alice"
@@ -93,16 +93,16 @@ async def test_a_wrong_key_is_nobody(world):
     assert answer.status == 401
 
 
-@pytest.mark.parametrize("place", having("upload"), indirect=True, scope="session")
+@pytest.mark.parametrize("behind", having("upload"), indirect=True, scope="session")
 async def test_an_upload_arrives(world):
     alice = await world.signed_in("alice")
 
     assert await world.app.upload(alice, b"uploaded") == b"uploaded"
 
 
-async def test_a_session_goes_on_without_the_provider(world):
-    alice = await world.signed_in("alice")
+async def test_a_session_goes_on_without_the_provider(own_world):
+    alice = await own_world.signed_in("alice")
 
-    world.provider.stop()
+    own_world.provider.stop()
 
-    assert await world.app.who(alice) == "alice"
+    assert await own_world.app.who(alice) == "alice"

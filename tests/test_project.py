@@ -139,7 +139,7 @@ def test_the_documentation_shows_configurations():
 
 @pytest.mark.parametrize("text", list(configurations()))
 def test_a_configuration_of_the_documentation_is_right(text, tmp_path):
-    for secret in set(re.findall(r"_file: (/\S*[a-z.])", text)):
+    for secret in set(re.findall(r"file: (/\S*[a-z.])", text)):
         stand_in = tmp_path / Path(secret).name
         if "key" in stand_in.name:
             stand_in = Authority(tmp_path).issue(stand_in.name).key

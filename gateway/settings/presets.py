@@ -63,7 +63,7 @@ PRESETS: Mapping[Preset, Mapping[str, str]] = {
     "calibre-web": _USER,
     # idp-h-usr and idp-h-grp, named as in its docs/idp.md and example configurations.
     "copyparty": {"X-IdP-User": "{user}", "X-IdP-Group": "{groups}"},
-    # RemoteUserMiddleware.header = "HTTP_REMOTE_USER"
+    # The `header` of a subclass of RemoteUserMiddleware is free text.
     "django": _USER,
     # auth.header is free text.
     "filebrowser": _USER,

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.apps.apps import ALL, APPS, TESTED, App, Place
+from tests.apps.app import App, Place
+from tests.apps.apps import ALL, APPS, TESTED
 from tests.apps.visitor import Visitor
 from tests.fixtures.demo import DemoProvider, demo_providers
 from tests.fixtures.gateway import GatewayProcess, clean_environment, gateways

@@ -4,6 +4,7 @@ import subprocess
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -60,6 +61,7 @@ class App:
             upload nothing.
         logout_path: The app's own sign-out, where it has one.
         leave: Signs out there, as the app's own button does.
+        gateway: More of the gateway's settings.
     """
 
     set_up: Callable[[Place], Command]
@@ -68,6 +70,7 @@ class App:
     upload: Callable[[Visitor, bytes], Awaitable[bytes]] | None = None
     logout_path: str | None = None
     leave: Callable[[Visitor], Awaitable[Answer]] | None = None
+    gateway: Mapping[str, Any] = field(default_factory=dict)
 
 
 def form(data: bytes, file: str = "file", **fields: str) -> aiohttp.FormData:

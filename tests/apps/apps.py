@@ -37,7 +37,11 @@ APPS = {
         leave=on_demand.leave_buildbot,
     ),
     "miniflux": App(
-        on_demand.miniflux, on_demand.who_at_miniflux, "/unread", on_demand.upload_to_miniflux
+        on_demand.miniflux,
+        on_demand.who_at_miniflux,
+        "/unread",
+        on_demand.upload_to_miniflux,
+        gateway=on_demand.GATEWAY_OF_MINIFLUX,
     ),
     "copyparty": App(
         on_demand.copyparty, on_demand.who_at_copyparty, "/", on_demand.upload_to_copyparty

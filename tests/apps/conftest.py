@@ -37,9 +37,9 @@ class World:
     provider: DemoProvider
     visitors: list[Visitor] = field(default_factory=list)
 
-    def visitor(self, key: str | None = None) -> Visitor:
+    def visitor(self, key: str | None = None, name: str = "anything") -> Visitor:
         """Somebody new, with an empty jar."""
-        self.visitors.append(Visitor(self.origin, key))
+        self.visitors.append(Visitor(self.origin, key, name))
         return self.visitors[-1]
 
     async def signed_in(self, user: str) -> Visitor:
@@ -114,6 +114,7 @@ def settings_for(name: str, port: int, origin: str, issuer: str) -> dict[str, An
         "upstreams": {name: {**upstream, "logout_paths": [] if path is None else [path]}},
         "providers": {"oidc": {"issuer": issuer, "client_id": "apps", "claims": claims}},
         "api_keys": {},
+        **APPS[name].gateway,
     }
 
 

@@ -70,6 +70,9 @@ async def who_at_buildbot(visitor: Visitor) -> str:
     return str(config["user"].get("username", ""))
 
 
+ADMIN_OF_MINIFLUX = "admin-s3cret"
+
+
 def miniflux(place: Place) -> Command:
     """AUTH_PROXY_HEADER."""
     return Command(
@@ -82,8 +85,20 @@ def miniflux(place: Place) -> Command:
             "AUTH_PROXY_HEADER": "Remote-User",
             "AUTH_PROXY_USER_CREATION": "1",
             "TRUSTED_REVERSE_PROXY_NETWORKS": "127.0.0.1/32",
+            "CREATE_ADMIN": "1",
+            "ADMIN_USERNAME": "admin",
+            "ADMIN_PASSWORD": ADMIN_OF_MINIFLUX,
         },
     )
+
+
+_TO_MINIFLUX = {"access": "signed_in", "foreign_credentials": "pass", "challenges": "basic"}
+GATEWAY_OF_MINIFLUX = {
+    "routes": [
+        {"name": "api", "prefix": ["/v1", "/reader", "/fever"], **_TO_MINIFLUX},
+        {"name": "everything", "prefix": "/", "access": "signed_in"},
+    ],
+}
 
 
 async def who_at_miniflux(visitor: Visitor) -> str:

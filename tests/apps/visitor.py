@@ -30,12 +30,12 @@ class Answer:
 class Visitor(Browser):
     """Asks an app; with `key`, each request carries that API key as the password of Basic."""
 
-    def __init__(self, origin: str, key: str | None = None) -> None:
+    def __init__(self, origin: str, key: str | None = None, name: str = "anything") -> None:
         super().__init__(origin)
         self.origin = origin
         self._auth = {}
         if key is not None:
-            self._auth["Authorization"] = aiohttp.encode_basic_auth("anything", key)
+            self._auth["Authorization"] = aiohttp.encode_basic_auth(name, key)
 
     async def ask(self, method: str, path: str, **request: Any) -> Answer:
         """What comes of a request; `headers`, `data`, `json` and `allow_redirects` as aiohttp's."""

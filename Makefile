@@ -63,7 +63,7 @@ readers: setup ## put the gateway in front of servers that read for themselves (
 
 test-apps: setup ## put real apps behind the gateway: Miniflux, JupyterLab, Buildbot … (ARGS, BESIDE)
 	@scripts/setup-apps
-	@GATEPOST_ALL_APPS=1 $(BIN)/python -m pytest --numprocesses $(BESIDE) --dist loadgroup tests/apps $(ARGS)
+	@ALL_APPS=1 $(BIN)/python -m pytest --numprocesses $(BESIDE) --dist loadgroup tests/apps $(ARGS)
 
 check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
 	@scripts/setup-python dev

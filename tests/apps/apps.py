@@ -10,7 +10,7 @@ from tests.apps import in_every_run, on_demand
 from tests.apps.app import App
 
 # `make test-apps` installs more apps than `make test`, and sets this.
-ALL = "GATEPOST_ALL_APPS" in os.environ
+ALL = "ALL_APPS" in os.environ
 
 APPS = {
     "radicale": App(

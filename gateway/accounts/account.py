@@ -89,6 +89,18 @@ class Account:
         """The user name of the person; None where nobody has signed in yet."""
         return self.seen[0].user if self.seen else None
 
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """All that apps, rules and sessions may see of it: what has changed only if this has."""
+        return (
+            self.seen,
+            self.external_id,
+            self.roles,
+            dict(self.secrets),
+            self.is_disabled,
+            self.merged_into,
+        )
+
     def as_seen(self, issuer: str, subject: str) -> Identity | None:
         """What was said last of the issuer's subject; None where it signs in here no more."""
         return next((it for it in self.seen if (it.issuer, it.subject) == (issuer, subject)), None)

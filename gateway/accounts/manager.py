@@ -101,7 +101,10 @@ class Accounts:
         self._on_change: list[OnChange] = []
 
     def on_change(self, callback: OnChange) -> None:
-        """Await `callback` with each account that this process changes, once it is stored."""
+        """Await `callback` with each account that this process changes, once it is stored.
+
+        Not where it only gains a subject or a name, of which nobody knows anything yet.
+        """
         self._on_change.append(callback)
 
     async def find(self, account_id: str) -> Account | None:
@@ -183,7 +186,7 @@ class Accounts:
             if changed == known and not self.records.is_outdated(account_id, sealed):
                 return known
             if await self.records.swap(account_id, sealed, changed):
-                if changed != known:
+                if changed.shown != known.shown or set(known.subjects) - set(changed.subjects):
                     await self._tell(account_id, known, changed)
                 return changed
         raise StoreUnavailableError("an account's record changes all the time")

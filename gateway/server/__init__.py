@@ -1,1 +1,1 @@
-"""Listeners and the connections of clients: bytes in, requests to the pipeline, answers out."""
+"""Listeners and client connections: read bytes, pass requests to the pipeline, write answers."""

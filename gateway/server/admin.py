@@ -1,4 +1,4 @@
-"""What `admin_listen` answers: /metrics, /healthz, /readyz, and nothing else."""
+"""The admin listener (`admin_listen`): /metrics, /healthz, /readyz, and nothing else."""
 
 import asyncio
 import socket
@@ -23,7 +23,7 @@ _TEXT = ("Content-Type", "text/plain; charset=utf-8")
 _NO_STORE = ("Cache-Control", "no-store")
 
 Render = Callable[[], Awaitable[bytes]]
-# Gives the reason why the gateway cannot serve, "" where it can.
+# Returns the reason why the gateway cannot serve, or "" if it can.
 Ready = Callable[[], Awaitable[str]]
 
 _LIMITS = ClientLimits(
@@ -32,10 +32,10 @@ _LIMITS = ClientLimits(
 
 
 class Names:
-    """What the admin listener may be asked by.
+    """The host names that the admin listener answers to.
 
-    It asks for no credential, and a page of another site can have its own name lead here (DNS
-    rebinding).  It cannot do so with a literal address, nor with a name that is not its own.
+    The listener asks for no credential.  By DNS rebinding, a page of another site can point its own
+    name at this machine, but it can use neither a literal address nor one of these names.
     """
 
     def __init__(self, server: ServerSettings) -> None:
@@ -44,10 +44,10 @@ class Names:
         self._known = frozenset({server.admin_listen.host, own, *server.admin_hosts})
 
     def cover(self, host: str) -> bool:
-        """Whether `host`, of a request, is one of them; no browser leaves it out."""
+        """Whether `host`, from a request, is allowed.  Browsers always send one."""
         name, _ = split_host_port(host) or (host, None)
         return (
-            not host
+            not host  # Not a browser, so not a page of another site.
             or self._listens_on_path  # No page reaches a Unix socket.
             or name in self._known
             or is_loopback(name)
@@ -56,10 +56,10 @@ class Names:
 
 
 class Admin:
-    """Decides for the admin listener; see Decide."""
+    """The pipeline of the admin listener; see RequestHandler."""
 
     def __init__(self, ready: Ready, metrics: Render | None, names: Names) -> None:
-        """Ask `ready`, and show what `metrics` renders; None where there is no such page."""
+        """Ask `ready` for readiness; serve `metrics`, or no /metrics page if it is None."""
         self._ready = ready
         self._metrics = metrics
         self._names = names
@@ -91,11 +91,11 @@ class Admin:
             hint = b"unknown host: name it in server.admin_hosts\n"
             return Answer(Response(421, (_TEXT, _NO_STORE), hint))
         if request.method not in ("GET", "HEAD"):
-            return Answer(Response(405, (("Allow", "GET, HEAD"), _TEXT), b"only GET\n"))
+            return Answer(Response(405, (("Allow", "GET, HEAD"), _TEXT), b"only GET and HEAD\n"))
         found = self._paths.get(request.target.path)
         if found is None:
             paths = ", ".join(self._paths)
-            return Answer(Response(404, (_TEXT,), f"here are {paths}\n".encode()))
+            return Answer(Response(404, (_TEXT,), f"not found, try {paths}\n".encode()))
         return found
 
     async def serve(self, entry: Entry, serve: Serve, body: bytes) -> Response:
@@ -132,16 +132,16 @@ class Admin:
 
     async def _show_metrics(self, request: Request, body: bytes) -> Response:
         del request, body
-        assert self._metrics is not None  # noqa: S101 - the path is there only then
+        assert self._metrics is not None  # noqa: S101 - the path exists only with metrics
         text = await self._metrics()
         return Response(200, (("Content-Type", "text/plain; version=0.0.4"), _NO_STORE), text)
 
 
 class AdminListener:
-    """Where `admin_listen` is answered.
+    """The open admin listener.
 
     Attributes:
-        port: 0 for a Unix socket.
+        port: The TCP port, 0 for a Unix socket.
     """
 
     def __init__(self, front: Front, server: asyncio.Server, path: str) -> None:
@@ -151,11 +151,11 @@ class AdminListener:
         self.port = port_of(server)
 
     def change(self, admin: Admin) -> None:
-        """Have `admin` answer from now on."""
+        """Let `admin` answer from now on."""
         self._front.pipeline = admin
 
     def close(self) -> None:
-        """Close it, and every connection."""
+        """Stop listening and close every connection."""
         self._server.close()
         self._front.close()
         if self._path:
@@ -163,10 +163,10 @@ class AdminListener:
 
 
 async def serve_admin(admin: Admin, address: Address, clock: Clock) -> AdminListener:
-    """Have `admin` answer at `address`.
+    """Listen at `address` and let `admin` answer.
 
     Raises:
-        OSError: The address is taken or not ours.
+        OSError: The address is in use, or not an address of this machine.
     """
     front = Front(admin, _LIMITS, [], clock)
     server = await listen(front, address)

@@ -1,6 +1,6 @@
-"""The answer to the request under way: the app's, the gateway's own, or a refusal.
+"""Answers the current request: with the app's response, the gateway's own, or a refusal.
 
-Whichever it is, it is written, recorded once, and followed by the next request or the close.
+Each answer is written, recorded once, and followed by the next request or the close.
 """
 
 import asyncio
@@ -21,21 +21,21 @@ from gateway.server.writer import response_bytes
 
 
 class Sink(Protocol):
-    """Takes the body of the request under way."""
+    """Receives the body of the current request."""
 
     def send_body(self, piece: bytes) -> None:
-        """Take a piece, which is not empty."""
+        """Take a piece of the body, which is never empty."""
 
     def end_body(self, trailers: tuple[Field, ...]) -> None:
-        """The body is whole."""
+        """The body is complete."""
 
 
 class AnswerSide(ClientTransport):
-    """See the module.
+    """The answering half of a client connection.
 
-    Its state: `_buffer` holds bytes that came and were not read yet; `_entry` is the request under
-    way; `_body` reads the rest of that request's body; `_sink` takes it, once there is one;
-    `_exchange` is the exchange with the upstream; `_spent` is the work done in this turn.
+    State: `_buffer` holds bytes received but not parsed yet; `_entry` is the current request;
+    `_body` reads the rest of its body; `_sink` receives that body, once there is one; `_exchange`
+    is the exchange with the upstream; `_spent` is the work done in this turn.
     """
 
     __slots__ = (
@@ -63,10 +63,10 @@ class AnswerSide(ClientTransport):
         self._spent = 0
 
     def _read_requests(self) -> None:
-        """Begin what is complete in the buffer, one request after the other."""
+        """Begin every complete request in the buffer, in order."""
         raise NotImplementedError
 
-    # What an exchange says.
+    # Called by the exchange.
 
     def response_done(self) -> None:
         """See Client."""
@@ -83,29 +83,30 @@ class AnswerSide(ClientTransport):
             if self._entry is not None:
                 self._entry.note(error)
             self._record(exchange.status)
-            # A close before the promised end tells the client; in HTTP/1.0 only a reset does.
+            # A close before the promised end tells the client that the answer is cut off.  An
+            # HTTP/1.0 body ends with the connection, so there only a reset tells it.
             if self.http_1_0:
                 self._reset()
             else:
                 self._close()
         else:
-            # The session has ended here already, whether or not the app got its request.
+            # At a sign-out, the session has ended whether or not the app got the request.
             self._fail(error, None if self._outbound is None else self._outbound.instead)
 
     def response_replaced(self, cookies: list[bytes]) -> None:
         """See Client."""
         instead = None if self._outbound is None else self._outbound.instead
         if instead is not None:
-            # A value with invisible characters is dropped: without them, the name of the cookie
-            # may be the gateway's.  The gateway's own cookies come last, and so win.
+            # Drop values with invisible characters: writing removes those characters, and the
+            # cookie's name could become the gateway's.  The gateway's cookies come last and win.
             texts = [value.decode("utf-8", "surrogateescape") for value in cookies]
             fields = tuple([("Set-Cookie", text) for text in texts if text.isprintable()])
             self._answer(Response(instead.status, fields + instead.fields, instead.body))
 
-    # What the gateway itself answers.
+    # The gateway's own answers.
 
     def _fail(self, error: GatewayError, instead: Response | None = None) -> None:
-        """Answer a request under way with `error`, or `instead`, if it has no answer yet."""
+        """Answer the current request with `error`, or with `instead`; abort if it began already."""
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.cancel()
@@ -142,9 +143,9 @@ class AnswerSide(ClientTransport):
         )
 
     def _skip_body(self) -> None:
-        """Pass over the body of a request that is answered without it, if it is here already.
+        """Skip the body of a request that was answered without it, if all of it has arrived.
 
-        One of very many chunks counts as not here.
+        A body of very many chunks counts as not arrived.
         """
         body = self._body
         if body is None:
@@ -160,7 +161,7 @@ class AnswerSide(ClientTransport):
             self._buffer = rest
 
     def _refuse_bytes(self, error: GatewayError) -> None:
-        """Answer bytes that never became a request, and close: where the next begins is unknown."""
+        """Refuse bytes that are not a request, and close: the next request's start is unknown."""
         front = self._front
         sent, self._buffer = self._buffer, b""
         self._closing = True
@@ -172,7 +173,7 @@ class AnswerSide(ClientTransport):
         self._linger()
 
     def _end(self) -> None:
-        """The answer is written: close, or go on with the next request."""
+        """After the answer is written, close the connection or go on with the next request."""
         self._exchange = self._outbound = self._sink = None
         self._task = None
         self._since = self._front.now
@@ -182,7 +183,7 @@ class AnswerSide(ClientTransport):
         elif self._is_last or self._transport.is_closing():
             self._close()
         else:
-            # First, since a request that begins may pause it again.
+            # Before the next request begins, because that request may pause reading again.
             self.resume_reading()
             if self._buffer:
                 self._read_requests()
@@ -205,6 +206,6 @@ class AnswerSide(ClientTransport):
         task.add_done_callback(self._task_done)
 
     def _task_done(self, task: asyncio.Task[None]) -> None:
-        # The front logs the failure; the client must not wait for an answer that will not come.
+        # The front logs the failure.  No answer will come, so do not let the client wait.
         if not task.cancelled() and task.exception() is not None:
             self._transport.abort()

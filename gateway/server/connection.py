@@ -1,4 +1,4 @@
-"""One client's connection: what the event loop and the clock tell it."""
+"""A client connection: callbacks from the event loop and from the front's ticker."""
 
 import asyncio
 from typing import cast
@@ -7,22 +7,22 @@ from gateway.errors import RequestTimeoutError, TooManyConnectionsError
 from gateway.message.forwarded import UNIX_PEER, canonical_address
 from gateway.server.requests import RequestSide
 
-# What is read ahead of a request that is not ready for it.
+# How many bytes may be read ahead while a request is not ready for them.
 _READ_AHEAD_BYTES = 65536
-# How long work goes on for a client that has closed its side: it may have left for good.
+# How long work goes on after the client closes its sending side: it may be gone (decision 0003).
 _HALF_CLOSED_S = 1.0
-# How long a client asks for nothing before its last fields are forgotten.
+# After this long without a request, the client's remembered fields are dropped to free memory.
 _PAUSE_S = 5.0
-# What nginx logs for a client that left before its answer; never sent.
+# Recorded, and never sent, if the client left before its answer; nginx logs the same status.
 _CLIENT_LEFT = 499
 
 
 class ClientConnection(RequestSide):
-    """See the module."""
+    """One client connection; the base classes read requests and write answers."""
 
     __slots__ = ()
 
-    # What the transport says.
+    # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
@@ -54,8 +54,8 @@ class ClientConnection(RequestSide):
         else:
             if not self._buffer and self._entry is None:
                 self._since = self._front.now
-                # The loop gives more in the same round only where it filled its buffer, and
-                # whatever fills that is more than a turn.
+                # The loop delivers more in the same round only if this read filled its buffer, and
+                # a full buffer is more than one turn of work.
                 self._spent = 0
             self._buffer += data
             if self._entry is None and not self._choked:
@@ -64,11 +64,11 @@ class ClientConnection(RequestSide):
                 self.pause_reading()
 
     def eof_received(self) -> bool:
-        """See asyncio.Protocol.  Work under way gets a second to end: the client may be gone."""
+        """See asyncio.Protocol.  Work goes on for a second, because the client may be gone."""
         if self._tunnel is not None:
             return self._tunnel.client_eof() and self._transport.can_write_eof()
         if self._resting:
-            # Only TLS tells it now, and could not send the answers to what is left.
+            # Only TLS reports the end now, and TLS could not send answers after it.
             self._close()
             return False
         if self._entry is None or self._abort_at or self._body is not None:
@@ -95,7 +95,7 @@ class ClientConnection(RequestSide):
         self._exchange = None
 
     def pause_writing(self) -> None:
-        """See asyncio.BaseProtocol.  A client that does not read is not asked for more."""
+        """See asyncio.BaseProtocol.  Stop reading from the upstream until the client reads."""
         self._choked = True
         if self._exchange is not None:
             self._exchange.client_writable(writable=False)
@@ -114,7 +114,7 @@ class ClientConnection(RequestSide):
             self.resume_reading()
             self._read_requests()
 
-    # What the front says.
+    # Called by the front.
 
     def tick(self, now: float) -> None:
         """See Watched."""
@@ -134,10 +134,10 @@ class ClientConnection(RequestSide):
                 self._tunnel.cancel()
                 self.tunnel_closed()
         elif self._sink is not None and now - self._since >= self._front.limits.header_s:
-            self._fail(RequestTimeoutError("the body of a form did not come"))
+            self._fail(RequestTimeoutError("the form body did not arrive in time"))
 
     def _is_quiet(self, now: float) -> bool:
-        """Whether nothing has moved towards a client that has closed its side."""
+        """Whether nothing has moved towards a half-closed client for `_HALF_CLOSED_S`."""
         since = self._since
         if self._exchange is not None:
             since = max(since, self._exchange.active_at)
@@ -152,7 +152,7 @@ class ClientConnection(RequestSide):
             if quiet_s >= limits.keepalive_s:
                 self._transport.abort()
         elif self._buffer and quiet_s >= limits.header_s:
-            self._refuse_bytes(RequestTimeoutError("the head did not come"))
+            self._refuse_bytes(RequestTimeoutError("the request head did not arrive in time"))
         elif not self._buffer:
             if quiet_s >= _PAUSE_S:
                 self._heads.forget()

@@ -1,4 +1,4 @@
-"""What all connections of one worker share: time, limits, the pipeline, and the drain."""
+"""State that all connections of a worker share: time, limits, the pipeline, and draining."""
 
 import asyncio
 import logging
@@ -15,19 +15,19 @@ from gateway.storage.store import Clock
 
 _log = logging.getLogger(__name__)
 _TICK_S = 0.5
-# So many connections beyond the limit are told why they are closed; each is there for seconds.
+# This many connections above the limit get an answer that says why; each lasts some seconds.
 _TURNED_AWAY = 100
-# How long after the first of some clients has let go of memory it is given back: all of them may.
+# How long to wait before giving freed memory back to the system: other clients may free more.
 _GIVE_BACK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class ClientLimits:
-    """What one client may take; 0 is no limit.
+    """Limits for one client; 0 means no limit.
 
     Attributes:
-        fields: Of one head, and of one trailer section.
-        header_s: Seconds until a head is complete.
+        fields: Fields in one head, and in one trailer section.
+        header_s: Seconds until a head must be complete.
         keepalive_s: Seconds between two requests.
     """
 
@@ -40,29 +40,29 @@ class ClientLimits:
 
 
 class Watched(Protocol):
-    """A connection, as the ticker sees it."""
+    """A connection that the ticker checks."""
 
     def tick(self, now: float) -> None:
-        """Look whether a time-out is over at loop time `now`."""
+        """Act on timeouts that have passed at loop time `now`."""
 
     def drain(self) -> None:
-        """Close as soon as no request is under way."""
+        """Close as soon as no request is in progress."""
 
     def abort(self) -> None:
         """Close at once."""
 
 
 class Front:
-    """See the module.
+    """Shared by all connections of a worker.
 
     Attributes:
-        now: Loop time of the last tick: good to half a second, free to read.
-        date: The Date field's value, as of the last tick.
-        draining: Whether the process is about to end: no connection is kept any more.
+        now: Loop time of the last tick: at most half a second old, and free to read.
+        date: The value of the Date field as of the last tick.
+        draining: Whether the process is about to end, so that no connection is kept.
         clock: Seconds since the epoch.
-        loop_time: Seconds of the event loop's clock, exactly.
-        connections: Those of clients that are open.
-        tunnels: Those that are open.
+        loop_time: The event loop's exact time, in seconds.
+        connections: Open client connections.
+        tunnels: Open tunnels.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class Front:
         self._give_back_at = 0.0
 
     def start(self) -> None:
-        """Begin to tick, in the running event loop."""
+        """Start ticking in the running event loop."""
         self._tick(asyncio.get_running_loop())
 
     def every_tick(self, listener: Callable[[], None]) -> None:
@@ -99,29 +99,29 @@ class Front:
 
     @property
     def is_full(self) -> bool:
-        """Whether there are as many connections as may be."""
+        """Whether there are more connections than the limit allows."""
         return 0 < self.limits.connections < len(self.connections)
 
     @property
     def is_overrun(self) -> bool:
-        """Whether there are so many that not even a refusal can be waited for."""
+        """Whether there are so many connections that new ones get no answer, only a close."""
         return 0 < self.limits.connections + _TURNED_AWAY < len(self.connections)
 
     def change(
         self, pipeline: RequestHandler, limits: ClientLimits, upstreams: Sequence[Upstream]
     ) -> None:
-        """Serve by another configuration; what is under way ends under the old one."""
+        """Switch to another configuration; requests in progress finish under the old one."""
         for upstream in self._upstreams:
             upstream.retire()
         self._retired += self._upstreams
         self.pipeline, self.limits, self._upstreams = pipeline, limits, upstreams
 
     def tunnel_sessions(self, credential: str) -> dict[str, float]:
-        """The sessions that have a tunnel open; see `Tunnels.sessions`."""
+        """Sessions with an open tunnel; see `Tunnels.sessions`."""
         return self.tunnels.sessions(credential, self.clock() - self.loop_time())
 
     def upstream_connections(self) -> dict[tuple[str, str], int]:
-        """How many there are, by the upstream's name and ``idle`` or ``busy``."""
+        """Numbers of connections by (upstream name, ``idle`` or ``busy``)."""
         counts: dict[tuple[str, str], int] = {}
         for upstream in self._upstreams:
             counts[upstream.name, "idle"] = upstream.idle
@@ -133,30 +133,30 @@ class Front:
         return counts
 
     def add(self, connection: Watched) -> None:
-        """A client connected."""
+        """Register a new client connection."""
         self.connections.add(connection)
         self._empty.clear()
 
     def remove(self, connection: Watched) -> None:
-        """A client's connection is gone."""
+        """Forget a closed client connection."""
         self.connections.discard(connection)
         if not self.connections:
             self._empty.set()
 
     def let_go(self) -> None:
-        """A client that had much waiting for it, or for its app, has it no more."""
+        """Note that a client freed its buffers, so that the memory is given back soon."""
         if not self._give_back_at:
             self._give_back_at = self.now + _GIVE_BACK_S
 
     def spawn(self, coroutine: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        """Run `coroutine` beside the connections; its failure is logged."""
+        """Run `coroutine` as a task and log its failure."""
         task = asyncio.get_running_loop().create_task(coroutine)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
 
     async def drain(self, timeout_s: float) -> None:
-        """Let requests under way end, for `timeout_s` seconds at most; then close everything."""
+        """Wait up to `timeout_s` seconds for requests in progress, then close everything."""
         self.draining = True
         for connection in list(self.connections):
             connection.drain()

@@ -1,4 +1,4 @@
-"""The small body of a request to one of the gateway's own endpoints, gathered whole."""
+"""Collects the small body of a request to one of the gateway's own endpoints."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from gateway.message.fields import Field
 
 
 class Gathering:
-    """Takes the pieces of a body and hands them over once it is whole."""
+    """Collects the pieces of a body and passes on the complete body."""
 
     __slots__ = ("_pieces", "_ready")
 
@@ -15,10 +15,10 @@ class Gathering:
         self._ready = ready
 
     def send_body(self, piece: bytes) -> None:
-        """Take a piece."""
+        """Add a piece."""
         self._pieces.append(piece)
 
     def end_body(self, trailers: tuple[Field, ...]) -> None:
-        """The body is whole; nobody reads the trailers of a form."""
+        """The body is complete; trailers of a form are ignored."""
         del trailers
         self._ready(b"".join(self._pieces))

@@ -1,4 +1,4 @@
-"""Finding the next request's head in what a client has sent.  Pure."""
+"""Finds the next request head in the bytes a client sent.  Pure."""
 
 from gateway.errors import (
     GatewayError,
@@ -17,11 +17,11 @@ from gateway.message.request_head import (
 
 
 class Heads:
-    """Reads the heads of one client, who on a kept connection mostly repeats its fields.
+    """Reads the heads of one client, which mostly repeats its fields on a kept connection.
 
-    Its state: `_fields` are the bytes of the last head from the end of its request line to its own
-    end; `_framing` is how they were read, in HTTP/1.0 or not (`_http_1_0`), or None if they are not
-    remembered.
+    State: `_fields` holds the bytes of the last head from the end of its request line to the end
+    of the head; `_framing` is the result of reading them, or None if nothing is remembered;
+    `_http_1_0` is the version they were read for.
     """
 
     __slots__ = ("_fields", "_framing", "_http_1_0")
@@ -34,19 +34,19 @@ class Heads:
     def next(
         self, buffer: bytes, max_bytes: int, max_fields: int
     ) -> tuple[RequestHead | None, bytes]:
-        """The head that `buffer` begins with, and what follows; None while it is not complete.
+        """The head at the start of `buffer`, or None if incomplete, and the bytes that follow.
 
         A limit of 0 means no limit.
 
         Raises:
             TargetTooLongError: The request line is longer than `max_bytes`.
             HeadTooLargeError: The head is longer, or has more than `max_fields` fields.
-            MalformedRequestError: The head is malformed, or these bytes cannot become one.
+            MalformedRequestError: The head is malformed, or these bytes cannot become a head.
         """
         framing = self._framing
         if framing is not None:
-            # The first line break of `buffer` is where `_fields` begins, and the first empty line
-            # where it ends: a full read would give this request line with the same fields.
+            # `_fields` begins at the first line break of `buffer` and ends at its first empty line.
+            # So a full read would return this request line with the same fields.
             at = buffer.find(b"\r\n")
             end = at + len(self._fields)
             if at > 0 and buffer.startswith(self._fields, at) and not 0 < max_bytes < end - 4:
@@ -56,14 +56,14 @@ class Heads:
         return self._read(buffer, max_bytes, max_fields)
 
     def forget(self) -> None:
-        """Forget the last fields, so that an idle client holds no memory."""
+        """Drop the remembered fields, so that an idle client holds no memory."""
         self._framing = None
         self._fields = b""
 
     def _read(
         self, buffer: bytes, max_bytes: int, max_fields: int
     ) -> tuple[RequestHead | None, bytes]:
-        # RFC 9112, section 2.2: an empty line before the request line is passed over.
+        # RFC 9112, section 2.2: skip an empty line before the request line.
         if buffer.startswith(b"\r\n"):
             buffer = buffer[2:]
         end = buffer.find(b"\r\n\r\n")

@@ -16,8 +16,8 @@ from gateway.settings.schema import Address, ServerTlsSettings
 _BACKLOG = 1024
 
 
-# Mozilla's "intermediate" 5.7 (wiki.mozilla.org/Security/Server_Side_TLS) for TLS 1.2, less DHE,
-# which is for clients that know none of these.  Those of TLS 1.3 are all in it.
+# Mozilla's "intermediate" 5.7 (wiki.mozilla.org/Security/Server_Side_TLS) for TLS 1.2, without DHE,
+# which only clients need that support none of these.  It includes all TLS 1.3 ciphers.
 _CIPHERS = ":".join(
     [
         "ECDHE-ECDSA-AES128-GCM-SHA256",
@@ -33,36 +33,36 @@ _ONE_GROUP = "prime256v1"
 
 
 class ServerTls:
-    """TLS towards clients, HTTP/1.1 only; the certificate and the version can be changed.
+    """TLS for clients, HTTP/1.1 only.  The certificate and minimum version can be replaced.
 
     Attributes:
-        context: For the listener.
+        context: The context for the listener.
     """
 
     def __init__(self, chain: ssl.SSLContext) -> None:
-        """Show the certificate of `chain`, which `server_tls` gave."""
+        """Use the certificate of `chain`, which `server_tls` returned."""
         self.context = _bare_context()
         self.show(chain)
         self.context.sni_callback = self._choose
 
     def show(self, chain: ssl.SSLContext) -> None:
-        """Do as `chain` says from now on; connections there are stay as they are."""
+        """Use the certificate and minimum version of `chain` for new connections."""
         self._chain = chain
-        # The version is agreed on before there is a certificate to choose.
+        # OpenSSL agrees on the version before it calls `_choose`, so set it here.
         self.context.minimum_version = chain.minimum_version
 
     def _choose(self, connection: ssl.SSLObject, name: str | None, context: ssl.SSLContext) -> None:
-        # Called in every handshake, with or without a server name.  Loading the new chain into
-        # the context of the listener would not do: it keeps one for each type of key.
+        # Called in every handshake, with or without a server name.  Loading the new chain into the
+        # listener's context is not enough: a context keeps one certificate for each type of key.
         del name, context
         connection.context = self._chain
 
 
 def server_tls(settings: ServerTlsSettings) -> ssl.SSLContext:
-    """The certificate chain and key for a `ServerTls`, and the oldest version.
+    """A context with the certificate chain, key and minimum version for a `ServerTls`.
 
     Raises:
-        OSError, ssl.SSLError: A file cannot be read, or the key is not the certificate's.
+        OSError, ssl.SSLError: A file cannot be read, or the key does not match the certificate.
     """
     context = _bare_context()
     context.load_cert_chain(settings.cert_file, settings.key_file)
@@ -75,7 +75,7 @@ def _bare_context() -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_ciphers(_CIPHERS)
-    # All of them are good: a client knows best which one its processor is quick at.
+    # All these ciphers are good, so let the client choose the one its processor is fastest at.
     context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
     _limit_groups(context)
     context.set_alpn_protocols(["http/1.1"])
@@ -83,15 +83,15 @@ def _bare_context() -> ssl.SSLContext:
 
 
 def _limit_groups(context: ssl.SSLContext) -> None:
-    """Agree on keys in no group but the profile's; neither X448 nor secp521r1 is one.
+    """Allow only the groups of the profile, which has neither X448 nor secp521r1.
 
-    Before Python 3.15 a context takes a single one.  P-256 is what every client has; one that
-    guesses another in TLS 1.3 is asked again, and needs a round trip more.
+    Before Python 3.15 a context takes a single group.  Every client supports P-256.  A client that
+    guesses another group in TLS 1.3 is asked again, which costs a round trip.
     """
     set_groups = getattr(context, "set_groups", None)
     if set_groups is None:
         context.set_ecdh_curve(_ONE_GROUP)
-    else:  # pragma: no cover - not in the Pythons that the tests run on
+    else:  # pragma: no cover - needs a newer Python than the tests run on
         set_groups(_GROUPS)
 
 
@@ -103,23 +103,23 @@ async def listen(
     shared: bool = False,
     inherited: int | None = None,
 ) -> asyncio.Server:
-    """Accept connections for `front` at `address`; `shared` with other processes.
+    """Accept connections for `front` at `address`; with `shared`, other processes may too.
 
-    `inherited` is the descriptor of a Unix socket that listens there already.
+    `inherited` is the descriptor of a Unix socket that already listens there.
 
     Raises:
-        OSError: The address is taken or not ours.
+        OSError: The address is in use, or not an address of this machine.
     """
     loop = asyncio.get_running_loop()
 
     def make() -> ClientConnection:
         return ClientConnection(front)
 
-    # Until it is over, nobody else looks how long a client takes.
+    # The front's ticker sees a connection only after the handshake, so asyncio limits it.
     header_s = front.limits.header_s
     handshake_s = None if tls is None or isinf(header_s) else header_s
     if address.path:
-        # Bound here, so that no event loop removes the path while another process listens there.
+        # Bound here, because an event loop would remove a path that another process listens on.
         bound = bind_unix(address) if inherited is None else socket.socket(fileno=inherited)
         return await loop.create_unix_server(
             make, sock=bound, backlog=_BACKLOG, ssl=tls, ssl_handshake_timeout=handshake_s
@@ -137,17 +137,17 @@ async def listen(
 
 
 def bind_unix(address: Address) -> socket.socket:
-    """A socket bound to the path of `address`, in the place of one that a process left there.
+    """A socket bound to the path of `address`; replaces a socket left by an ended process.
 
     Raises:
-        OSError: The path cannot be used, or somebody listens there.
+        OSError: The path cannot be used, or another process listens there.
     """
     path = Path(address.path)
     _remove_stale_socket(path)
     bound = socket.socket(socket.AF_UNIX)
     try:
         if address.mode is not None:
-            # What it is bound with is this less the umask, so never more than is wanted.
+            # bind() creates the path with this mode less the umask, so never with more rights.
             os.fchmod(bound.fileno(), address.mode)
         bound.bind(address.path)
         if address.mode is not None:
@@ -160,10 +160,10 @@ def bind_unix(address: Address) -> socket.socket:
 
 
 def probe(address: Address) -> None:
-    """Look whether `address` is free: sockets that are shared would join a stranger's silently.
+    """Check that `address` is free, because a shared socket joins another gateway's silently.
 
     Raises:
-        OSError: It is not.
+        OSError: It is in use.
     """
     if address.path or not address.port:
         return
@@ -187,7 +187,7 @@ def port_of(server: asyncio.Server) -> int:
 
 
 def _remove_stale_socket(path: Path) -> None:
-    """Remove the socket a process left that did not end cleanly; never one that is listened on."""
+    """Remove a socket left by a process that did not end cleanly; never one in use."""
     with contextlib.suppress(FileNotFoundError):
         if not stat.S_ISSOCK(path.stat().st_mode):
             return

@@ -1,4 +1,4 @@
-"""Where a worker stands: alone, or as one of several that a supervisor started."""
+"""Whether a worker runs alone, or as one of several under a supervisor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """What a worker shares with others.
+    """What a worker shares with other workers.
 
     Attributes:
         supervised: Whether there is a supervisor, which answers the admin listener, and other
             workers, which listen on the same ports.
-        rates: Descriptor of the memory in which all of them count; None to count alone.
-        sockets: Path of a Unix socket -> descriptor that listens there already.  A port can be
-            listened on by several processes, a path only by what they inherit.
+        rates: Descriptor of the shared memory for rate limits; None to count alone.
+        sockets: Path of a Unix socket -> descriptor of the socket that already listens there.
+            Several processes can listen on one port, but on a path only by inheritance.
     """
 
     supervised: bool = False

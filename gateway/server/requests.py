@@ -1,10 +1,10 @@
-"""Requests: reads each head, has the pipeline judge it, and streams the body to the verdict's end.
+"""Reads requests, asks the pipeline, and streams each body to where the verdict sends it.
 
     head -> pipeline -> Answer   written at once
-                     -> Serve    the gateway's own endpoint; its small body is gathered first
+                     -> Serve    the gateway's own endpoint; its small body is collected first
                      -> Outbound an Exchange with an upstream, or a tunnel
 
-Where nothing must be waited for, all of it happens inside `data_received`, without a task.
+If nothing needs to wait, all of it happens inside `data_received`, without a task.
 """
 
 from collections.abc import Awaitable
@@ -29,21 +29,21 @@ from gateway.server.front import Front
 from gateway.server.gathering import Gathering
 from gateway.server.heads import Heads
 
-# The forms of the gateway's own endpoints are smaller by far.
+# Far more than the forms of the gateway's own endpoints need.
 _OWN_BODY_BYTES = 65536
-# How much work is done for a client before all others have a turn: some milliseconds.  A chunk of a
-# body, a field and 32 bytes of a head count 1 each, a request 32 more, and each further reading of
-# its path 16.
+# How much work is done for one client before the others get a turn: some milliseconds.  A chunk of
+# a body, a field and 32 bytes of a head count 1 each; a request adds 32, and each further reading
+# of its path 16.
 _TURN, _REQUEST, _HEAD_BYTES, _READING = 1024, 32, 32, 16
 _UNLIMITED = 1 << 62
 
 
 class RequestSide(AnswerSide):
-    """See the module.
+    """The request-reading half of a client connection.
 
-    Its state: `_first` until a request has begun; `_reading` while requests are being begun, so
-    that an answer at once does not begin the next one inside the first; `_tunnel` is what follows
-    an exchange that switched protocols.
+    State: `_first` is true until a request begins; `_reading` is true while requests are being
+    begun, so that an immediate answer does not begin the next request recursively; `_tunnel` is set
+    after an exchange switches protocols.
     """
 
     __slots__ = ("_body_bytes_left", "_first", "_heads", "_reading", "_tunnel")
@@ -57,7 +57,7 @@ class RequestSide(AnswerSide):
         self._reading = False
 
     def _read_requests(self) -> None:
-        """Begin what is complete in the buffer, one request after the other."""
+        """Begin every complete request in the buffer, in order."""
         if self._reading:
             return
         self._reading = True
@@ -95,7 +95,7 @@ class RequestSide(AnswerSide):
         return idle and bool(self._buffer) and not self._abort_at
 
     def _read_request(self) -> bool:
-        """Begin one request; False when its head is not complete."""
+        """Begin one request; False if its head is not complete."""
         sent = self._buffer
         limits = self._front.limits
         head, self._buffer = self._heads.next(sent, limits.head_bytes, limits.fields)
@@ -119,8 +119,8 @@ class RequestSide(AnswerSide):
         ):
             self._closing = True
         elif head.method == "CONNECT":
-            # RFC 9110, section 9.3.6: what follows is no body, so that a proxy in front that shares
-            # this connection may send the next request there.
+            # RFC 9110, section 9.3.6: what follows CONNECT is not a body.  Close, because a proxy
+            # in front that shares this connection may send the next request there.
             self._closing = True
         self._entry = entry = front.pipeline.read(head, self._peer, front.clock())
         self._spent += _READING * (len(entry.request.target.readings) - 1)
@@ -176,9 +176,9 @@ class RequestSide(AnswerSide):
         self._attach(exchange)
 
     def _attach(self, sink: Sink) -> None:
-        """Stream the body into `sink`, beginning with what is here already."""
+        """Stream the body into `sink`, starting with what has already arrived."""
         self._sink = sink
-        # First, since taking the body may pause it again.
+        # Before the body is taken, because that may pause reading again.
         if self._paused:
             self.resume_reading()
         if self._body is not None:
@@ -188,7 +188,7 @@ class RequestSide(AnswerSide):
 
     def _take_body(self, data: bytes) -> None:
         body, sink = self._body, self._sink
-        assert body is not None  # noqa: S101 - for the type checker; callers have looked
+        assert body is not None  # noqa: S101 - for the type checker; callers have checked
         assert sink is not None  # noqa: S101
         try:
             pieces, rest = body.feed(data)
@@ -204,7 +204,7 @@ class RequestSide(AnswerSide):
                 sink.send_body(piece)
         if self._body_bytes_left < 0:
             self._closing = True
-            self._fail(BodyTooLargeError("a body of more bytes than allowed"))
+            self._fail(BodyTooLargeError("the body is larger than allowed"))
         elif body.done:
             self._body = None
             self._buffer = rest
@@ -240,7 +240,7 @@ class RequestSide(AnswerSide):
         if entry is not None:
             self._answer(await self._front.pipeline.serve(entry, serve, body))
 
-    # What an exchange says.
+    # Called by the exchange.
 
     def repeat_request(self) -> None:
         """See Client."""
@@ -254,13 +254,13 @@ class RequestSide(AnswerSide):
         if entry is not None:
             self._front.tunnels.add(entry, self)
             self._record(SWITCHING_PROTOCOLS)
-            # The request stays under way, so that no other is read.
+            # Keep the request current, so that no other one is read.
             self._entry = entry
         self._exchange = self._sink = None
         self._tunnel = tunnel
         self._closing = True
         self._heads.forget()
-        # First, since what was read ahead may be too much for the upstream, and pause it again.
+        # Before sending, because the bytes read ahead may fill the upstream's buffer and pause.
         self.resume_reading()
         if self._buffer:
             data, self._buffer = self._buffer, b""

@@ -1,7 +1,7 @@
-"""Starts workers, starts another where one ends, speaks for all of them on the admin listener.
+"""Starts workers, restarts those that end, and answers the admin listener for all of them.
 
-It serves no client and opens no store, so there is little it could fail of.  Workers end with it:
-they notice that its end of their channel is closed.
+The supervisor serves no clients and opens no store, so little in it can fail.  Workers end with it:
+they see that its end of their channel has closed.
 """
 
 import asyncio
@@ -26,21 +26,21 @@ _log = logging.getLogger(__name__)
 
 _FIRST_DELAY_S = 0.02
 _LONGEST_DELAY_S = 30.0
-# A worker that served for so long did not fail because of how it was started.
+# A worker that served this long did not fail because of how it was started.
 _SERVED_S = 10.0
-# After the drain, a worker writes what is left to write and revokes tokens.
+# After draining, a worker finishes its writes and revokes tokens.
 _CLOSE_S = 10.0
 
 
 class Supervisor:
-    """See the module.
+    """Keeps the workers running.
 
     Attributes:
-        reload_succeeded: Whether the configuration that was read last is the one served.
+        reload_succeeded: Whether the configuration read last is the one being served.
     """
 
     def __init__(self, settings: Settings, workers: int, clock: Clock) -> None:
-        """Keep `workers` of them."""
+        """Keep `workers` workers running."""
         self.reload_succeeded = True
         self._settings = settings
         self._clock = clock
@@ -57,10 +57,10 @@ class Supervisor:
         self._admin: AdminListener | None = None
 
     async def start(self) -> Failed | None:
-        """Listen and start the workers; what failed, if something did: then nothing is left.
+        """Listen and start the workers; on failure return the reason, with everything stopped.
 
         Raises:
-            OSError: An address is taken or not ours.
+            OSError: An address is in use, or not an address of this machine.
         """
         try:
             address = self._settings.server.admin_listen
@@ -84,12 +84,12 @@ class Supervisor:
         return self._failed
 
     async def reload(self, settings: Settings) -> None:
-        """Have every worker serve by `settings`, and those started later too.
+        """Apply `settings` to every worker, and to those started later.
 
-        The first one goes first: what it cannot use, no other would have been able to.
+        Workers change one after the other, so settings that the first cannot use change nothing.
 
         Raises:
-            SettingsError: A worker could not.
+            SettingsError: A worker cannot use them.
         """
         before, self._settings = self._settings, settings
         for worker in self._workers:
@@ -102,7 +102,7 @@ class Supervisor:
             self._admin.change(self._answers())
 
     async def stop(self) -> None:
-        """Have the workers drain and end; those that do not in time are killed."""
+        """Drain and stop the workers; kill those that take too long."""
         self._stop.set()
         for worker in filter(None, self._workers):
             worker.stop()
@@ -116,7 +116,7 @@ class Supervisor:
         self._closing.close()
 
     def _open_shared(self) -> None:
-        """Open what all workers inherit."""
+        """Open the sockets and the memory that all workers inherit."""
         rates = shared_memory()
         self._inherited.append(rates)
         sockets: dict[str, int] = {}
@@ -124,7 +124,7 @@ class Supervisor:
             if address.path:
                 with listening("server.listen", address):
                     bound = bind_unix(address)
-                # From now on connections wait until a worker takes them.
+                # From now on, connections wait in the backlog until a worker accepts them.
                 bound.listen(socket.SOMAXCONN)
                 self._closing.callback(Path(address.path).unlink, missing_ok=True)
                 self._closing.callback(bound.close)
@@ -136,7 +136,7 @@ class Supervisor:
         self._place = Place(supervised=True, rates=rates, sockets=sockets)
 
     async def _keep(self, number: int) -> None:
-        """Keep worker `number` running until the stop."""
+        """Keep worker `number` running until the stop, with growing delays after failures."""
         delay_s, now = _FIRST_DELAY_S, asyncio.get_running_loop().time
         while not self._stop.is_set():
             began_at = now()
@@ -151,10 +151,10 @@ class Supervisor:
         try:
             worker = await start_process(self._inherited)
         except OSError as error:
-            self._start_failed(Failed(1, (f"a worker cannot be started: {error}",)))
+            self._start_failed(Failed(1, (f"cannot start a worker: {error}",)))
             return
         self._workers[number] = worker
-        # It may have ended before there was anybody to notice.
+        # It may have ended before `_reap` could find it.
         worker.reap()
         if self._stop.is_set():
             worker.stop()
@@ -170,7 +170,7 @@ class Supervisor:
                 self._serving.set()
             how = how_ended(await worker.ended)
             if not self._stop.is_set():
-                _log.error("worker %d ended %s: another is started", worker.pid, how)
+                _log.error("worker %d ended %s: starting another", worker.pid, how)
         self._workers[number] = None
         self._retired = Snapshot.of(add([self._retired, worker.last.without_gauges()]))
         await worker.aclose()
@@ -189,7 +189,7 @@ class Supervisor:
             for problem in failed.problems:
                 _log.error("a worker did not start: %s", problem)
         else:
-            # What fails at the start would fail for ever: an operator is watching, and is told.
+            # A failure at startup would repeat for ever, so stop and tell the operator.
             self._failed = failed
             self._stop.set()
             for worker in filter(None, self._workers):
@@ -206,7 +206,7 @@ class Supervisor:
         for worker in filter(None, self._workers):
             worker.reap()
 
-    # What the admin listener answers.
+    # Answers of the admin listener.
 
     def _answers(self) -> Admin:
         enabled = self._settings.metrics.enabled
@@ -223,7 +223,7 @@ class Supervisor:
         return next(filter(None, found), "")
 
     async def _exposition(self) -> bytes:
-        from gateway.record.metrics_text import exposition  # With prometheus_client: not to start.
+        from gateway.record.metrics_text import exposition  # Slow: loads prometheus_client.
 
         told = await asyncio.gather(*(it.snapshot() for it in self._workers if it is not None))
         succeeded = ("gatepost_config_last_reload_success", ())

@@ -1,4 +1,4 @@
-"""The transport of one client's connection: flow control, and every way of ending it."""
+"""The transport of one client connection: flow control, and every way of closing it."""
 
 import asyncio
 import socket
@@ -6,22 +6,22 @@ from typing import cast
 
 from gateway.server.front import Front
 
-# How long a client may be silent, and may send at most, after an answer that ends its connection
-# before the request's end (RFC 9112, section 9.6); nginx has 5 s and 30 s.
+# After an answer that ends the connection before the request's end (RFC 9112, section 9.6): how
+# long the client may be silent, and how long it may send at most.  nginx has 5 s and 30 s.
 _LINGER_S = 2.0
 _LONGEST_LINGER_S = 30.0
-# How long a client may take to read the end of an answer on a connection that is closed.
+# How long a client may take to read the rest of an answer before its connection is cut.
 _FLUSH_S = 30.0
 
 
 class ClientTransport(asyncio.Protocol):
-    """See the module.
+    """The transport half of a client connection.
 
-    Its state: `_closing` is set when the answer under way is the last one; `_abort_at` is when an
-    ending connection is cut, whatever the client does, 0 before it ends; `_since` is when the
-    connection last changed what it waits for.  Both are in the front's time.  Nothing is read while
-    the upstream cannot take more (`_paused`), nor for one round of the loop after a turn's work
-    (`_resting`); no request begins while the client does not read its answers (`_choked`).
+    State: `_closing` is set if the current answer is the last one; `_abort_at` is when an ending
+    connection is cut, 0 before it ends; `_since` is when the connection last changed what it waits
+    for.  Both times are the front's.  Reading stops while the upstream cannot take more (`_paused`)
+    and for one round of the loop after a turn's work (`_resting`).  No request begins while the
+    client does not read its answers (`_choked`).
     """
 
     __slots__ = (
@@ -84,7 +84,7 @@ class ClientTransport(asyncio.Protocol):
         if not self._resting and not self._transport.is_closing():
             self._resting = True
             if not self._paused:
-                # The loop would go on reading as long as there is something to be read.
+                # Without this the loop would keep reading while data is available.
                 self._transport.pause_reading()
             asyncio.get_running_loop().call_soon(self._end_rest)
 
@@ -96,7 +96,7 @@ class ClientTransport(asyncio.Protocol):
             self._go_on()
 
     def _go_on(self) -> None:
-        """Take what was read before the rest."""
+        """Process what was read before the rest."""
         raise NotImplementedError
 
     def close_after_response(self) -> None:
@@ -115,12 +115,12 @@ class ClientTransport(asyncio.Protocol):
         self._transport.abort()
 
     def _close(self) -> None:
-        """Close once the client has read what was written, or has had its time to."""
+        """Close once the client has read what was written, or its time to do so is over."""
         self._abort_at = self._front.now
         self._transport.close()
 
     def _reset(self) -> None:
-        """Close with a reset, so that the client cannot take the close for the end of a body."""
+        """Close with a reset, so that the client does not take the close for the end of a body."""
         # socket(7): SO_LINGER with zero seconds turns the close into a reset.
         connected = self._transport.get_extra_info("socket")
         if connected is not None:
@@ -128,9 +128,9 @@ class ClientTransport(asyncio.Protocol):
         self._transport.abort()
 
     def _linger(self) -> None:
-        """Send no more, and drop what still comes for a while.
+        """Stop sending, and for a while drop what the client still sends.
 
-        A close while the client still sends resets the connection, and the answer is lost.
+        A close while the client still sends would reset the connection and lose the answer.
         """
         self._since = self._front.now
         self._abort_at = self._front.now + _LINGER_S
@@ -141,11 +141,11 @@ class ClientTransport(asyncio.Protocol):
             self._transport.close()
 
     def _linger_on(self) -> None:
-        """Wait longer for a client that still sends; its bytes are dropped."""
+        """Wait longer for a client that still sends; the bytes are dropped."""
         self._abort_at = min(self._front.now + _LINGER_S, self._since + _LONGEST_LINGER_S)
 
     def _end_in_time(self, now: float) -> None:
-        """Cut an ending connection if the client's time is over at loop time `now`."""
+        """Cut an ending connection if its time is over at loop time `now`."""
         flush_s = _FLUSH_S if self._transport.get_write_buffer_size() else 0.0
         if now >= self._abort_at + flush_s:
             self._transport.abort()

@@ -1,4 +1,4 @@
-"""The tunnels that are open, so that one can be closed when its session ends."""
+"""Open tunnels, so that each can be closed when its session or key ends."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -11,14 +11,14 @@ class Closable(Protocol):
 
     @property
     def heard_at(self) -> float:
-        """When the client last sent something, in loop time; 0 where it never did."""
+        """When the client last sent something, in loop time; 0 if it never did."""
 
     def abort(self) -> None:
         """Close it at once."""
 
 
 class Tunnels:
-    """See the module."""
+    """All open tunnels of a worker."""
 
     def __init__(self) -> None:
         self._open: dict[Closable, Entry] = {}
@@ -27,18 +27,18 @@ class Tunnels:
         return len(self._open)
 
     def add(self, entry: Entry, tunnel: Closable) -> None:
-        """A tunnel was opened by the request of `entry`."""
+        """Register a tunnel that the request of `entry` opened."""
         self._open[tunnel] = entry
 
     def remove(self, tunnel: Closable) -> None:
-        """A tunnel, or what never was one, is gone."""
+        """Forget a tunnel, if it is one."""
         self._open.pop(tunnel, None)
 
     def sessions(self, credential: str, loop_began_at: float) -> dict[str, float]:
-        """The sessions, proven by this kind of credential, that have a tunnel open.
+        """Sessions with an open tunnel, proven by this kind of credential.
 
-        With when the client last sent something through one, in seconds since the epoch, 0 where
-        it never did; `loop_began_at` is when loop time was 0.
+        Each with the time when its client last sent something through a tunnel, in seconds since
+        the epoch, 0 if it never did.  `loop_began_at` is the epoch time at which loop time was 0.
         """
         found: dict[str, float] = {}
         for tunnel, it in self._open.items():
@@ -50,11 +50,11 @@ class Tunnels:
         return found
 
     def keys(self) -> set[str]:
-        """The API keys that have a tunnel open."""
+        """Ids of API keys with an open tunnel."""
         return {it.identity.key_id for it in self._open.values() if it.identity.key_id is not None}
 
     def end_key(self, key_id: str) -> None:
-        """Close every tunnel that was opened with an API key that is revoked."""
+        """Close every tunnel opened with the API key `key_id`, which is revoked."""
         for tunnel, entry in list(self._open.items()):
             if entry.identity.key_id == key_id:
                 tunnel.abort()
@@ -66,10 +66,10 @@ class Tunnels:
                 tunnel.abort()
 
     def end_expired(self, now: float) -> None:
-        """Close every tunnel whose proof has lapsed at `now`, in seconds since the epoch.
+        """Close every tunnel whose credential has expired at `now`, in seconds since the epoch.
 
-        An access token of the gateway's own is renewed every few minutes: its tunnels go on until
-        its session ends.
+        Apps renew the gateway's own access tokens every few minutes, so tunnels opened with one
+        last until its session ends.
         """
         for tunnel, entry in list(self._open.items()):
             expires_at = None if entry.identity.credential == "token" else entry.expires_at
@@ -77,7 +77,7 @@ class Tunnels:
                 tunnel.abort()
 
     def close_unless(self, allows: Callable[[Entry], bool]) -> int:
-        """Close every tunnel whose request `allows` refuses now; how many there were."""
+        """Close every tunnel whose request `allows` now refuses; returns how many."""
         refused = [tunnel for tunnel, entry in self._open.items() if not allows(entry)]
         for tunnel in refused:
             tunnel.abort()

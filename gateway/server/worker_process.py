@@ -1,4 +1,4 @@
-"""A worker as its supervisor sees it: a process, and the channel to it."""
+"""A worker process as the supervisor sees it, with the channel to it."""
 
 import asyncio
 import itertools
@@ -13,7 +13,7 @@ from typing import Any
 from gateway.record.metrics_sum import Snapshot
 from gateway.server.channel import Channel, open_channel
 
-# The module that is run, with the descriptor of its end of the channel.
+# The module to run; its argument is the descriptor of its end of the channel.
 WORKER = "gateway.cli.worker"
 
 _STARTED_S = 60.0
@@ -22,10 +22,10 @@ _ANSWERED_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """A worker could not do what it was told.
+    """A worker could not carry out a request of the supervisor.
 
     Attributes:
-        status: The exit status that says why.
+        status: The exit status for this failure.
         problems: Printable lines.
     """
 
@@ -34,14 +34,14 @@ class Failed:
 
 
 class WorkerProcess:
-    """See the module.
+    """One worker.
 
     Attributes:
-        pid: Of the process.
+        pid: The process id.
         is_started: Whether it serves.
-        settings: Those it was given last.
-        ended: Done when the process is, with its return code, as `subprocess` tells it.
-        last: The numbers it told last.
+        settings: The settings it was given last.
+        ended: Resolves to the return code, as `subprocess` gives it, when the process ends.
+        last: The metrics it reported last.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], channel: Channel) -> None:
@@ -58,28 +58,28 @@ class WorkerProcess:
         self._listening = loop.create_task(self._listen())
 
     async def start(self, settings: object, place: object) -> Failed | None:
-        """Have it serve; what failed, if something did."""
+        """Make it serve; returns the failure, or None on success."""
         self.settings = settings
         failed: Failed | None = await self._ask("start", (settings, place), _STARTED_S)
         self.is_started = failed is None
         return failed
 
     async def reload(self, settings: object) -> Failed | None:
-        """Have it serve by `settings`; what failed, if something did: then nothing changed."""
+        """Apply `settings`; returns the failure, after which nothing changed, or None."""
         failed: Failed | None = await self._ask("reload", settings, _STARTED_S)
         if failed is None:
             self.settings = settings
         return failed
 
     async def obstacle(self) -> str:
-        """The reason why it cannot serve, ``""`` where it can."""
+        """The reason why it cannot serve, ``""`` if it can."""
         if not self.is_started:
             return "starting"
         answer = await self._ask("obstacle", None, _ANSWERED_S)
         return "worker-silent" if isinstance(answer, Failed) else str(answer)
 
     async def snapshot(self) -> Snapshot:
-        """Its numbers; those it told last where it does not answer in time."""
+        """Its metrics, or the last ones it reported if it does not answer in time."""
         if self.is_started:
             answer = await self._ask("numbers", None, _ANSWERED_S)
             if isinstance(answer, Snapshot):
@@ -87,23 +87,23 @@ class WorkerProcess:
         return self.last
 
     def stop(self) -> None:
-        """Have it drain and end."""
+        """Ask it to drain and end."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End it at once."""
+        """Kill it."""
         if self._process.poll() is None:
             self._process.kill()
 
     def reap(self) -> None:
-        """Notice that it has ended, if it has; called when some child has."""
+        """Check whether it has ended; called when any child process has."""
         status = self._process.poll()
         if status is not None and not self.ended.done():
             self.ended.set_result(status)
 
     async def aclose(self) -> None:
-        """Let go of the channel, after the end."""
+        """Close the channel after the process has ended."""
         self._listening.cancel()
         await asyncio.wait([self._listening])
         await self._channel.aclose()
@@ -113,7 +113,7 @@ class WorkerProcess:
         answer = self._asked[number] = asyncio.get_running_loop().create_future()
         self._channel.send((number, what, argument))
         try:
-            # Whoever asked is told at once that there is nobody left to answer.
+            # `ended` is awaited too, so that a worker that dies is reported at once.
             await asyncio.wait(
                 (answer, self.ended), timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
             )
@@ -137,17 +137,17 @@ class WorkerProcess:
 
 
 async def start_process(inherited: Sequence[int]) -> WorkerProcess:
-    """A new worker, which waits to be told to start; it gets the descriptors `inherited`.
+    """Start a worker, which waits for `start`; it inherits the descriptors `inherited`.
 
     Raises:
-        OSError: There cannot be one more process.
+        OSError: The system cannot start another process.
     """
     ours, theirs = socket.socketpair()
     command = [sys.executable, "-m", WORKER, str(theirs.fileno())]
     with theirs:
         try:
-            # In a session of its own: what a terminal sends to all goes to the supervisor alone.
-            process = subprocess.Popen(  # noqa: S603, ASYNC220 - a fork; nothing of it waits
+            # In its own session: signals that a terminal sends then reach only the supervisor.
+            process = subprocess.Popen(  # noqa: S603, ASYNC220 - a fork, which does not block
                 command,
                 pass_fds=(theirs.fileno(), *inherited),
                 stdin=subprocess.DEVNULL,
@@ -161,7 +161,7 @@ async def start_process(inherited: Sequence[int]) -> WorkerProcess:
 
 
 def how_ended(status: int) -> str:
-    """A return code of `subprocess` in words."""
+    """A return code of `subprocess` as text."""
     if status >= 0:
         return f"with status {status}"
     try:

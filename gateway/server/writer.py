@@ -1,4 +1,4 @@
-"""The gateway's own answers as bytes (RFC 9112, section 4).  Pure."""
+"""Serializes the gateway's own answers (RFC 9112, section 4).  Pure."""
 
 from http import HTTPStatus
 
@@ -11,10 +11,10 @@ _PHRASES = {status.value: status.phrase for status in HTTPStatus}
 def response_bytes(
     response: Response, *, date: bytes, request_id: str, connection: bytes, is_head: bool
 ) -> bytes:
-    """The whole answer; `date` is a Date value, `connection` a whole field line or ``b""``."""
+    """The answer as bytes; `date` is a Date value, `connection` a whole field line or ``b""``."""
     status = response.status
     lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n"]
-    # A name or value of ours never holds a line break; one that did would split the answer.
+    # Our names and values never hold a line break; one that did would split the answer.
     lines += [f"{name}: {_one_line(value)}\r\n" for name, value in response.fields]
     if status not in _NO_LENGTH and not (is_head and not response.body):
         lines.append(f"Content-Length: {len(response.body)}\r\n")

@@ -256,7 +256,7 @@ async def test_a_port_that_is_taken_is_not_shared_with_a_stranger(
     ended = await asyncio.to_thread(refused, tmp_path, settings)
 
     assert ended.returncode == 1
-    assert f"cannot start: server.{setting}: 127.0.0.1:{taken.port} is taken" in ended.stderr
+    assert f"cannot start: server.{setting}: 127.0.0.1:{taken.port} is in use" in ended.stderr
 
 
 def test_a_store_in_memory_cannot_be_shared(tmp_path):

@@ -13,7 +13,7 @@ from gateway.settings.scalars import Address
 def test_a_port_that_is_taken_names_the_setting():
     with socket.create_server(("127.0.0.1", 0)) as taken:
         address = Address("127.0.0.1", taken.getsockname()[1])
-        meant = re.escape(f"server.admin_listen: {address} is taken by another process")
+        meant = re.escape(f"server.admin_listen: {address} is in use by another process")
         with pytest.raises(OSError, match=meant), listening("server.admin_listen", address):
             socket.create_server((address.host, address.port))
 
@@ -21,7 +21,7 @@ def test_a_port_that_is_taken_names_the_setting():
 def test_an_address_of_another_machine_is_named():
     address = Address("192.0.2.1", 80)
     with (
-        pytest.raises(OSError, match=r"server\.listen: 192\.0\.2\.1:80 is no address of this"),
+        pytest.raises(OSError, match=r"server\.listen: 192\.0\.2\.1:80 is not an address of this"),
         listening("server.listen", address),
         socket.socket() as bound,
     ):
@@ -31,9 +31,9 @@ def test_an_address_of_another_machine_is_named():
 @pytest.mark.parametrize(
     ("error", "expected"),
     [
-        (PermissionError(errno.EACCES, "x"), "may not be used by this user"),
-        (OSError(errno.ENOSPC, "x"), "cannot be listened on: No space left on device"),
-        (OSError("somebody listens there"), "cannot be listened on: somebody listens there"),
+        (PermissionError(errno.EACCES, "x"), "is not allowed for this user"),
+        (OSError(errno.ENOSPC, "x"), "cannot be used: No space left on device"),
+        (OSError("somebody listens there"), "cannot be used: somebody listens there"),
     ],
 )
 def test_whatever_fails_is_said(error, expected):

@@ -49,9 +49,9 @@ async def admin(tmp_path):
         ("/readyz", {}, 200, b"ready\n"),
         ("/readyz", {"obstacle": "store-unavailable"}, 503, b"store-unavailable\n"),
         ("/metrics", {}, 200, b"gatepost_x 1\n"),
-        ("/metrics", {"metrics": False}, 404, b"here are /healthz, /readyz\n"),
-        ("/", {}, 404, b"here are /healthz, /readyz, /metrics\n"),
-        ("/healthz", {"method": "POST"}, 405, b"only GET\n"),
+        ("/metrics", {"metrics": False}, 404, b"not found, try /healthz, /readyz\n"),
+        ("/", {}, 404, b"not found, try /healthz, /readyz, /metrics\n"),
+        ("/healthz", {"method": "POST"}, 405, b"only GET and HEAD\n"),
     ],
 )
 async def test_it_answers(admin, path, options, status, body):

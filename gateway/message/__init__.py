@@ -1,1 +1,1 @@
-"""HTTP/1.1 message rules (RFC 9110, RFC 9112) as plain functions over values."""
+"""HTTP/1.1 message rules (RFC 9110, RFC 9112) as pure functions over values."""

@@ -1,4 +1,4 @@
-"""How a body is delimited (RFC 9112, section 6): by a length, by chunks, or by the close."""
+"""Body readers (RFC 9112, section 6) for a length, chunks, or a body that ends with the close."""
 
 from typing import Protocol
 
@@ -8,15 +8,15 @@ from gateway.message.framing import CHUNKED, UNTIL_CLOSE
 
 
 class Body(Protocol):
-    """Takes the bytes of one message's body as they come."""
+    """Reads the body of one message as its bytes arrive."""
 
     done: bool
     trailers: tuple[Field, ...]
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
-        """The pieces of body in `data`, and what came after the body's end.
+        """The pieces of body in `data`, and the bytes that follow the body or are not read yet.
 
-        Of very many pieces only the first ones are taken; the rest is then for the next call.
+        One call reads a limited number of pieces; feed it the rest again while not `done`.
 
         Raises:
             HeadError: The framing is broken.
@@ -24,7 +24,7 @@ class Body(Protocol):
 
 
 class LengthBody:
-    """A body of `length` bytes, which is not 0."""
+    """A body of `length` bytes, which must not be 0."""
 
     __slots__ = ("_left", "done", "trailers")
 
@@ -46,7 +46,7 @@ class LengthBody:
 
 
 class OpenBody:
-    """A body that ends when its connection does."""
+    """A body that ends when the connection closes."""
 
     __slots__ = ("done", "trailers")
 

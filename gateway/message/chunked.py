@@ -12,17 +12,17 @@ _EXTENSION = (
 )
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:" + _EXTENSION + rb")*+")
 _MAX_LINE_BYTES = 4096
-# RFC 9112, section 7.1.1: what extensions take up in one body is to be limited.
+# RFC 9112, section 7.1.1: a recipient ought to limit the extensions of one body.
 _MAX_EXTENSION_BYTES = 16384
 _MAX_TRAILER_BYTES = 16384
-# What is taken in one call: a few milliseconds, however small the chunks are.
+# Pieces in one call: a few milliseconds of work, however small the chunks are.
 _MAX_PIECES = 1024
 
 LAST_CHUNK = b"0\r\n\r\n"
 
 
 def encode_chunk(piece: bytes) -> bytes:
-    """`piece`, which is not empty, as one chunk."""
+    """`piece`, which must not be empty, as one chunk."""
     return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
@@ -35,10 +35,10 @@ def encode_end(trailers: tuple[Field, ...]) -> bytes:
 
 
 class ChunkedDecoder:
-    """Takes the bytes of one body as they come and gives its data.
+    """Decodes one chunked body as its bytes arrive.
 
-    Chunk extensions are read over and dropped, as RFC 9112, section 7.1.1 has it for recipients;
-    more than 16 KiB of them in one body break the coding.
+    Chunk extensions are ignored (RFC 9112, section 7.1.1).  More than 16 KiB of them in one body
+    are refused.
 
     Attributes:
         done: Whether the body has ended.
@@ -84,7 +84,7 @@ class ChunkedDecoder:
         return pieces, data[at:]
 
     def _step(self, data: bytes, at: int) -> int:
-        """Take one line from `at`; where it ends, or -1 when it is not whole yet."""
+        """Read one line from `at`; returns where it ends, or -1 if it is not complete."""
         if self._state == _DATA_END:
             return self._end_chunk(data, at)
         if self._state == _SIZE:
@@ -94,7 +94,7 @@ class ChunkedDecoder:
     def _end_chunk(self, data: bytes, at: int) -> int:
         end = data[at : at + 2]
         if not b"\r\n".startswith(end):
-            raise HeadError("a chunk longer than its size")
+            raise HeadError("a chunk is longer than its size")
         if len(end) < 2:  # noqa: PLR2004 - the two bytes of CRLF
             return -1
         self._state = _SIZE
@@ -109,7 +109,7 @@ class ChunkedDecoder:
         line = data[at:end]
         match = _SIZE_LINE.fullmatch(line[:-1]) if line.endswith(b"\r") else None
         if match is None or len(line) > _MAX_LINE_BYTES:
-            raise HeadError("not a chunk size")
+            raise HeadError("not a valid chunk size line")
         size = match[1]
         extension_bytes = len(line) - 1 - len(size)
         if extension_bytes:

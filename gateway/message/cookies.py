@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 
 def cookie_values(fields: Iterable[bytes], name: str) -> list[str]:
-    """Every value of the cookie `name` in the values of the Cookie fields, in order."""
+    """All values of the cookie `name` in the given Cookie field values, in order."""
     wanted = name.encode()
     found = []
     for field in fields:
@@ -27,9 +27,9 @@ def set_cookie(
     same_site: str = "lax",
     partitioned: bool = False,
 ) -> tuple[str, str]:
-    """A ``Set-Cookie`` field: HttpOnly, for the whole site; gone with the browser if no max age.
+    """A ``Set-Cookie`` field, HttpOnly and for the whole host; a session cookie if no max age.
 
-    Browsers take a `partitioned` one only if it is `secure` (CHIPS, section 2.1).
+    Browsers accept `partitioned` only together with `secure` (CHIPS, section 2.1).
     """
     parts = [f"{name}={value}", "Path=/", "HttpOnly", f"SameSite={same_site.capitalize()}"]
     if max_age_s is not None:
@@ -47,7 +47,7 @@ def clear_cookie(
     name: str, *, secure: bool, domain: str | None = None, partitioned: bool = False
 ) -> tuple[str, str]:
     """The ``Set-Cookie`` field that makes the browser forget `name`."""
-    # In a frame of another site browsers heed none but SameSite=None.
+    # In a frame of another site, browsers accept only SameSite=None.
     same_site = "none" if partitioned else "lax"
     return set_cookie(
         name,

@@ -1,7 +1,7 @@
-"""Field lines of a head or a trailer section, read strictly (RFC 9112, section 5).
+"""Parses the field lines of a head or trailer section strictly (RFC 9112, section 5).
 
-Refuses what two servers could read apart: bare LF, a space before the colon, folded lines, control
-characters.
+Refuses what two servers could read differently: bare LF, a space before the colon, folded lines,
+control characters.
 """
 
 import re
@@ -9,24 +9,24 @@ import re
 from gateway.message.fields import Field
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
-# The name of each line that is a whole and well-formed field line, and no other's, where no line
-# feed stands alone.  Possessive: a line either is one or is not, with no second try.
+# Matches the name of each well-formed field line, and nothing else, in a block without bare LF.
+# Possessive, so that a line cannot cause backtracking.
 _NAME = re.compile(rb"^(" + _TOKEN + rb"++):[\t\x20-\x7e\x80-\xff]*+\r\n", re.MULTILINE)
 _CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class HeadError(ValueError):
-    """The head, or a trailer section, is not well-formed.
+    """A head, or a trailer section, is malformed.
 
-    The message names the fault, and quotes nothing that was sent.
+    The message names the fault and never quotes what was sent, because it goes to the log.
     """
 
 
 def parse_field_lines(block: bytes) -> tuple[Field, ...]:
-    """Split field lines, each ending in CRLF, into (name, value) pairs without outer white space.
+    """Split field lines, each ending in CRLF, into (name, value) pairs; values are stripped.
 
     Raises:
-        HeadError: A line is not ``name:value``, or a control character is in it.
+        HeadError: A line is not ``name:value``, or contains a control character.
     """
     names, lines = split_fields(block)
     fields = zip(names, lines, strict=True)
@@ -34,10 +34,10 @@ def parse_field_lines(block: bytes) -> tuple[Field, ...]:
 
 
 def split_fields(block: bytes) -> tuple[list[bytes], list[bytes]]:
-    """The names, and the whole lines without their ends, of well-formed field lines.
+    """The names, and the lines without their line ends, of well-formed field lines.
 
     Raises:
-        HeadError: As `parse_field_lines`.
+        HeadError: See `parse_field_lines`.
     """
     lines = block.split(b"\r\n")
     names: list[bytes] = _NAME.findall(block)
@@ -46,8 +46,8 @@ def split_fields(block: bytes) -> tuple[list[bytes], list[bytes]]:
     return names, lines
 
 
-# Error messages go to the log, and a client may send a credential as a name: only these names are
-# quoted.
+# Error messages go to the log, and a client may send a credential as a field name.  So only these
+# names are quoted.
 _TOLD_NAMES = frozenset(
     {
         b"accept",
@@ -81,7 +81,7 @@ _TOLD_NAMES = frozenset(
 
 
 def _field_fault(block: bytes) -> str:
-    """Which field is not well-formed, and how."""
+    """Which field is malformed, and how."""
     for number, line in enumerate(block.split(b"\r\n"), start=1):
         if _NAME.fullmatch(line + b"\r\n") is None:
             return f"{which_field(number, line)}: {_one_fault(line)}"
@@ -89,7 +89,7 @@ def _field_fault(block: bytes) -> str:
 
 
 def which_field(number: int, line: bytes) -> str:
-    """A field's place, from 1, and its name if that is well known; for the log."""
+    """The field's position, from 1, and its name if well known; for the log."""
     name = line.partition(b":")[0].strip(b" \t").lower()
     return f"field {number}" + (f" ({name.decode()})" if name in _TOLD_NAMES else "")
 
@@ -105,6 +105,6 @@ def _one_fault(line: bytes) -> str:
     if name.endswith((b" ", b"\t")):
         return "a space before the colon"
     if re.fullmatch(_TOKEN + rb"+", name) is None:
-        return "a character in its name that no name has"
+        return "a character that is not allowed in a name"
     control = _CONTROL.search(value)
-    return "not well-formed" if control is None else f"the control character 0x{control[0].hex()}"
+    return "malformed" if control is None else f"the control character 0x{control[0].hex()}"

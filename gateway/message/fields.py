@@ -1,4 +1,4 @@
-"""Header fields (RFC 9110, section 5) as received, and how their names are compared."""
+"""Header fields (RFC 9110, section 5) as received, and how names are compared."""
 
 from collections.abc import Iterable
 from string import ascii_lowercase, digits
@@ -7,31 +7,31 @@ from typing import Any, Final
 Field = tuple[bytes, bytes]
 
 _KEPT = (ascii_lowercase + digits).encode()
-# What each byte becomes.
+# Maps each byte to its folded form.
 _FOLDED = bytes(n if n in _KEPT else ord("-") for n in bytes(range(256)).lower())
 
 
 def fold(name: bytes) -> bytes:
-    """Fold a field name the way the laxest upstream does: case, and all marks to ``-``.
+    """Fold a field name as the most lenient upstream does: lower case, punctuation to ``-``.
 
     WSGI and CGI upstreams turn ``X_User`` and ``X-User`` into one variable (RFC 3875,
-    section 4.1.18; CVE-2025-64484), and some ``X.User`` too (lighttpd, Apache before 2.4), so a
-    strip that compares exact names can be walked around.
+    section 4.1.18; CVE-2025-64484), and some ``X.User`` too (lighttpd, Apache before 2.4).  So
+    removing fields by their exact name could be evaded.
     """
     return name.translate(_FOLDED)
 
 
-# Not to be changed either.
+# Shared by all callers: never modify it.
 _NONE: Final[list[bytes]] = []
 
 
 class Fields:
-    """The fields of one head in the order received; names and values as sent.  Immutable.
+    """The fields of one head in the order received, as sent.  Immutable, except for `derived`.
 
     Attributes:
         items: (name, value) pairs, values without surrounding white space.
-        derived: What other stages worked out from these fields alone, kept with them: the same
-            fields come again and again on a kept connection.
+        derived: A cache for values that other stages compute from these fields alone.  It pays
+            because a client repeats its fields on a kept connection.
     """
 
     __slots__ = ("_values", "derived", "items")
@@ -50,30 +50,30 @@ class Fields:
         self.derived: dict[object, Any] = {}
 
     def all(self, name: bytes) -> list[bytes]:
-        """Every value of `name` (given in lower case), in order; not to be changed."""
+        """All values of `name` (lower case), in order.  Do not modify the list."""
         values = self._values.get(name)
         return _NONE if values is None else values
 
     def folded(self, name: bytes) -> list[Field]:
-        """Every field that the laxest upstream reads as `name` (folded), however it is spelt."""
+        """All fields that the most lenient upstream reads as `name` (folded)."""
         return [field for field in self.items if fold(field[0]) == name]
 
     def only(self, name: bytes) -> bytes | None:
-        """The value of `name` (lower case), or None when it is absent or repeated."""
+        """The value of `name` (lower case), or None if absent or repeated."""
         values = self._values.get(name)
         return values[0] if values is not None and len(values) == 1 else None
 
     def has(self, name: bytes) -> bool:
-        """Whether `name` (lower case) is there at all."""
+        """Whether there is a field `name` (lower case)."""
         return name in self._values
 
     def text(self, name: bytes) -> str:
-        """The only value of `name` as text, ``""`` when absent or repeated; never fails."""
+        """The only value of `name` as text, ``""`` if absent or repeated; never raises."""
         value = self.only(name)
         return "" if value is None else value.decode("utf-8", "replace")
 
     def tokens(self, name: bytes) -> frozenset[bytes]:
-        """Comma-separated tokens of every `name` field, lower-cased (RFC 9110, section 5.6.1)."""
+        """The comma-separated tokens of all `name` fields, lower case (RFC 9110, section 5.6.1)."""
         values = self._values.get(name)
         if values is None:
             return frozenset()

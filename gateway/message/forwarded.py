@@ -1,11 +1,11 @@
-"""Who the client is and what it asked for, as proxies in front of the gateway tell it.
+"""Client address, host and scheme as reported by proxies in front of the gateway.
 
-Proxies write ``X-Forwarded-For`` or ``Forwarded`` (RFC 7239).  Anybody can write both, so they
-count only where the peer is one of `trusted_proxies`, and only back to the first hop that is not.
+Proxies send ``X-Forwarded-*`` or ``Forwarded`` (RFC 7239).  Any client can send both, so they
+count only if the peer is one of `trusted_proxies`, and only back to the first hop that is not.
 
-One dialect is read: ``X-Forwarded-*`` where any of it is present, else ``Forwarded``.  A request
-that has both is refused where they disagree on client, host or scheme: a proxy that writes one and
-lets the other through would let its clients choose who they are and what they ask for.
+Only one kind is read: ``X-Forwarded-*`` if any of it is present, else ``Forwarded``.  A request
+with both is refused if they disagree on client, host or scheme: a proxy that writes one and passes
+on the other would let its clients choose their address and host.
 """
 
 import re
@@ -20,9 +20,9 @@ from gateway.message.request_head import canonical_host
 Address = IPv4Address | IPv6Address
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
-# The peer of a Unix socket has no address; who may open the socket is the file system's decision.
+# The peer of a Unix socket has no address; file permissions decide who may connect.
 UNIX_PEER = "unix"
-# The client where the proxies do not say which address it has (RFC 7239, section 6.2).
+# The client if the proxies do not give an address (RFC 7239, section 6.2).
 UNKNOWN_CLIENT = "unknown"
 _LOOPBACK = IPv4Address("127.0.0.1")
 
@@ -31,14 +31,14 @@ _IPV4_NODE = re.compile(r"([0-9.]+)" + _PORT)
 _IPV6_NODE = re.compile(r"\[([0-9A-Fa-f:.]+)(?:%[A-Za-z0-9._~-]+)?\]" + _PORT)
 _BARE_IPV6_NODE = re.compile(r"([0-9A-Fa-f:.]+)(?:%[A-Za-z0-9._~-]+)?")
 
-# RFC 7239, section 4, without commas in quoted strings: no address, host or scheme has one.
+# RFC 7239, section 4, without commas in quoted strings: no address, host or scheme contains one.
 _TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # noqa: S105 - RFC 9110, section 5.6.2
 _PAIR = rf'{_TOKEN}=(?:{_TOKEN}|"(?:[^"\\,]|\\[^,])*")'
 _ELEMENT = re.compile(rf"{_PAIR}(?:[ \t]*;[ \t]*{_PAIR})*;?")
 _ONE_PAIR = re.compile(rf"({_TOKEN})=({_TOKEN}|\"(?:[^\"\\]|\\.)*\")")
 _QUOTED_PAIR = re.compile(r"\\(.)")
 
-# Enough for UUIDs, ULIDs, base64 and trace ids; nothing a log line would have to escape.
+# Enough for UUIDs, ULIDs, base64 and trace ids; nothing that a log line would have to escape.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:@/+=-]{1,128}")
 # W3C Trace Context, level 1, section 3.2.
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
@@ -48,12 +48,11 @@ def client_address(peer: str, fields: Fields, trusted: Networks) -> str:
     """The address of the client: the rightmost hop that is not one of `trusted`.
 
     `peer` is the address at the other end of the connection, or ``"unix"``, which counts as
-    127.0.0.1.  A hop that is no address, an empty one too, makes the client ``"unknown"``: it
-    is none of the proxies.  IPv4-mapped IPv6 addresses are told as IPv4 (RFC 4291, section
-    2.5.5.2).
+    127.0.0.1.  If a hop is not an address, or is empty, the client is ``"unknown"``.  IPv4-mapped
+    IPv6 addresses are returned as IPv4 (RFC 4291, section 2.5.5.2).
 
     Raises:
-        MalformedRequestError: The peer is trusted and its two dialects disagree.
+        MalformedRequestError: The peer is trusted, and the two kinds of fields disagree.
     """
     start = _LOOPBACK if peer == UNIX_PEER else parse_address(peer)
     if start is None:
@@ -70,20 +69,20 @@ def client_address(peer: str, fields: Fields, trusted: Networks) -> str:
 
 
 def canonical_address(peer: str) -> str:
-    """`peer` as addresses are told: a Unix socket's as 127.0.0.1, IPv4-mapped IPv6 as IPv4."""
+    """`peer` in canonical form: 127.0.0.1 for a Unix socket, IPv4 for IPv4-mapped IPv6."""
     address = _LOOPBACK if peer == UNIX_PEER else parse_address(peer)
     return peer if address is None else _text(address)
 
 
 def is_trusted(peer: str, trusted: Networks) -> bool:
-    """Whether the forwarded fields of `peer` count."""
+    """Whether forwarding fields from `peer` count."""
     address = _LOOPBACK if peer == UNIX_PEER else parse_address(peer)
     return address is not None and _covers(trusted, address)
 
 
 @lru_cache(maxsize=1024)
 def parse_address(node: str) -> Address | None:
-    """The address in `node`, with or without port, brackets and zone; None if there is none."""
+    """The address in `node`, with or without port, brackets and zone; None if it is not one."""
     found = (
         _IPV4_NODE.fullmatch(node) or _IPV6_NODE.fullmatch(node) or _BARE_IPV6_NODE.fullmatch(node)
     )
@@ -97,14 +96,14 @@ def parse_address(node: str) -> Address | None:
 
 
 def forwarded_host(fields: Fields, asked: str) -> str:
-    """The host, as `canonical_host` gives it, that a trusted proxy says was asked for.
+    """The requested host according to a trusted proxy, as `canonical_host` returns it.
 
-    `asked` is the Host field's, which counts where the proxy names none, or several.  The caller
-    checks that the peer is trusted; so with the other functions below.
+    `asked` is the host in the Host field, used if the proxy names no host, or several.  The caller
+    must check that the peer is trusted; so for the functions below.
 
     Raises:
-        MalformedRequestError: The two dialects disagree on host or scheme, or name what is no
-            host.
+        MalformedRequestError: The two kinds of fields disagree on host or scheme, or contain an
+            invalid host.
     """
     if not _speaks_x_forwarded(fields):
         return _host(_nearest(fields, "host"), asked)
@@ -122,17 +121,17 @@ def _host(said: str, asked: str) -> str:
         return asked
     host = canonical_host(said.encode("latin-1"))
     if host is None:
-        raise MalformedRequestError("the host that the proxy names is none")
+        raise MalformedRequestError("the proxy sent an invalid host")
     return host
 
 
 def _agree(what: str, told: str, other: str) -> None:
     if told != other:
-        raise MalformedRequestError(f"X-Forwarded-* and Forwarded name another {what} each")
+        raise MalformedRequestError(f"X-Forwarded-* and Forwarded disagree on the {what}")
 
 
 def request_id_of(fields: Fields) -> str | None:
-    """The ``X-Request-Id`` of a trusted proxy; None when absent, repeated or not token-like."""
+    """The ``X-Request-Id`` of a trusted proxy; None if absent, repeated or not token-like."""
     value = fields.text(b"x-request-id")
     return value if _REQUEST_ID.fullmatch(value) is not None else None
 
@@ -144,7 +143,7 @@ def traceparent_of(fields: Fields) -> str | None:
 
 
 def forwarded_for_value(address: str) -> str:
-    """`address` as the value of ``for=`` or ``by=`` (RFC 7239, section 6)."""
+    """`address` as a value of ``for=`` or ``by=`` (RFC 7239, section 6)."""
     parsed = parse_address(address)
     if parsed is None:
         return "unknown"
@@ -152,20 +151,21 @@ def forwarded_for_value(address: str) -> str:
 
 
 def forwarded_element(address: str, *, host: str, proto: str) -> str:
-    """One hop of ``Forwarded``: who asked (`address`), for which `host`, over which `proto`."""
+    """One ``Forwarded`` element: the client's `address`, the `host` asked for, and `proto`."""
     quoted = host.replace("\\", "\\\\").replace('"', '\\"')
     return f'for={forwarded_for_value(address)};host="{quoted}";proto={proto}'
 
 
 def append_hop(values: Iterable[bytes], hop: str) -> bytes:
-    """The field whose values so far are `values`, in order, with `hop` at the end."""
+    """One field value: `values` in order, then `hop`."""
     return b", ".join([value for value in values if value] + [hop.encode("ascii", "replace")])
 
 
 def forwarded_so_far(fields: Fields, client: str, peer: str) -> list[bytes]:
-    """The hops of ``Forwarded`` before `peer`, a trusted proxy; `client` alone where need be.
+    """The ``Forwarded`` values to send before the hop of `peer`, a trusted proxy.
 
-    A malformed field is not passed on: an open quote would swallow all that is appended.
+    A malformed field is replaced by the client's address, because an open quote would swallow what
+    the gateway appends.
     """
     values = fields.all(b"forwarded")
     if values and all(_parameters(element) for element in _elements(fields, b"forwarded")):
@@ -186,7 +186,7 @@ def _covers(trusted: Networks, address: Address) -> bool:
 
 
 def _last_untrusted(peer: Address, hops: Iterable[str], trusted: Networks) -> str:
-    """Walk `hops` from the nearest on; `peer` is trusted."""
+    """The first untrusted hop in `hops`, nearest first, else the last one; `peer` is trusted."""
     last = peer
     for hop in hops:
         address = parse_address(hop)
@@ -199,7 +199,7 @@ def _last_untrusted(peer: Address, hops: Iterable[str], trusted: Networks) -> st
 
 
 def _elements(fields: Fields, name: bytes) -> list[str]:
-    """The comma-separated elements of `name`, the nearest hop's first; none where it is absent."""
+    """The comma-separated elements of `name`, the nearest hop first; empty if absent."""
     values = fields.all(name)
     if not values:
         return []
@@ -216,12 +216,12 @@ def _speaks_x_forwarded(fields: Fields) -> bool:
 
 
 def _forwarded_for(fields: Fields) -> Iterable[str]:
-    # Read from the right, so that a quote a client left open cannot swallow what a proxy added.
+    # Split at commas from the right, so that a quote left open by a client cannot swallow a hop.
     return (_parameters(element).get("for", "") for element in _elements(fields, b"forwarded"))
 
 
 def _parameters(element: str) -> dict[str, str]:
-    """The pairs of one ``Forwarded`` element, names in lower case; none if it is malformed."""
+    """The parameters of one ``Forwarded`` element, names in lower case; empty if malformed."""
     if _ELEMENT.fullmatch(element) is None:
         return {}
     pairs: dict[str, str] = {}
@@ -237,12 +237,12 @@ def _unquote(value: str) -> str:
 
 
 def _nearest(fields: Fields, parameter: str) -> str:
-    """What the nearest hop's ``Forwarded`` element says; ``""`` for nothing."""
+    """`parameter` in the nearest hop's ``Forwarded`` element; ``""`` if absent."""
     elements = _elements(fields, b"forwarded")
     return _parameters(elements[0]).get(parameter, "") if elements else ""
 
 
 def _repeated(fields: Fields, name: bytes) -> str:
-    """What all hops say in the field `name`; ``""`` where they say different things."""
+    """The value that all hops give in the field `name`; ``""`` if they differ."""
     said = set(_elements(fields, name))
     return said.pop() if len(said) == 1 else ""

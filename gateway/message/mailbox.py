@@ -1,4 +1,4 @@
-"""E-mail addresses, read strictly: one mailbox is one value, and no other text is equal to it."""
+"""Parses e-mail addresses strictly, so that two texts are equal only if they mean one mailbox."""
 
 import re
 import unicodedata
@@ -7,13 +7,13 @@ from functools import lru_cache
 # RFC 5321, section 4.1.2: Dot-string of `atext` (RFC 5322, section 3.2.3).
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _LABEL = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
-# RFC 5321, section 4.5.3.1; a path holds "<" and ">" besides the address.
+# RFC 5321, section 4.5.3.1: a path of 256 octets includes "<" and ">".
 _MAX_CHARS = 254
 _MAX_LOCAL_CHARS = 64
-# RFC 1035, section 2.3.4, less the length of the first label and the root.
+# RFC 1035, section 2.3.4: 255 octets, less the length byte of the first label and the root.
 _MAX_DOMAIN_CHARS = 253
 _MAX_LABEL_CHARS = 63
-# Marks and letters that nobody sees (Unicode: Default_Ignorable_Code_Point); RFC 5892 allows none.
+# Invisible characters (Unicode: Default_Ignorable_Code_Point); RFC 5892 allows none.
 _UNSEEN = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
 )
@@ -21,13 +21,13 @@ _UNSEEN = re.compile(
 
 @lru_cache(maxsize=4096)
 def read_mailbox(address: str) -> tuple[str, str] | None:
-    """Local part and domain of an e-mail address, each as it is compared; None where it is none.
+    """The local part and domain of an e-mail address, in comparable form; None if it is not one.
 
-    What RFC 5321, section 4.1.2, calls a Mailbox, without quotes and literal addresses: no
-    provider's account has one, and ``"me@evil.example"@example.com`` is read apart too easily.
-    The domain may also have labels above ASCII (RFC 5890).
+    Accepts a Mailbox of RFC 5321, section 4.1.2, without quoted strings and address literals: no
+    provider's account has one, and servers read ``"me@evil.example"@example.com`` differently.
+    The domain may have labels above ASCII (RFC 5890).
 
-    The local part is compared without regard to case, as nearly every server does.
+    The local part is compared without regard to case, as almost all servers do.
     """
     local, _, domain = address.partition("@")
     if len(address) > _MAX_CHARS or len(local) > _MAX_LOCAL_CHARS:
@@ -39,9 +39,9 @@ def read_mailbox(address: str) -> tuple[str, str] | None:
 
 
 def a_labels(domain: str) -> str | None:
-    """`domain` as A-labels (RFC 5890, section 2.3.2.1) in lower case; None if it is malformed.
+    """`domain` as A-labels (RFC 5890, section 2.3.2.1) in lower case; None if malformed.
 
-    A label above ASCII must be in its canonical form already: mapping it (as IDNA 2003 maps "ß" to
+    A label above ASCII must already be in canonical form: mapping it (as IDNA 2003 maps "ß" to
     "ss") would make two different domains equal.
     """
     labels = [_a_label(label) for label in domain.split(".")]
@@ -58,7 +58,7 @@ def _a_label(label: str) -> str | None:
 
 
 def _from_u_label(label: str) -> str | None:
-    # RFC 5892: letters, marks, digits and the hyphen; U+3002 and its like would split the label.
+    # RFC 5892 allows letters, marks, digits and the hyphen; U+3002 and others would split a label.
     if any(c != "-" and unicodedata.category(c)[0] not in "LMN" for c in label):
         return None
     # RFC 5891, section 4.2.3.

@@ -1,10 +1,10 @@
-"""Which fields of a request never reach an app as the client sent them.  Pure.
+"""Names of request fields that never reach an app as the client sent them.  Pure.
 
-All names are folded (`gateway.message.fields.fold`).  They are removed on every route, public
-ones too, trailers included, whether or not the gateway sets them this time.
+All names are folded (`gateway.message.fields.fold`).  These fields are removed on every route,
+public ones too, and from trailers, even if the gateway does not set them for this request.
 """
 
-# What the gateway itself says of a request, and what makes another request of it.  Always removed.
+# Fields that the gateway sets, and fields that change the request's meaning.  Always removed.
 _OWN_PREFIXES = (
     b"remote-",
     b"x-remote-",
@@ -22,16 +22,16 @@ _OWN_NAMES = frozenset(
         b"x-http-method",
         b"x-http-method-override",
         b"x-method-override",
-        # CGI makes HTTP_PROXY of it (httpoxy, CVE-2016-5385).
+        # CGI turns it into HTTP_PROXY (httpoxy, CVE-2016-5385).
         b"proxy",
-        # What an app's server cuts off the path before the app routes it: gunicorn takes the first
-        # two from its own machine by default (`forwarder_headers`), Daphne the third from anybody.
+        # Servers cut these off the path before the app routes it.  By default gunicorn accepts the
+        # first two from its own machine (`forwarder_headers`), and Daphne the third from anyone.
         b"script-name",
         b"path-info",
         b"daphne-root-path",
     }
 )
-# What other proxies and gateways say.  Removed unless `request_fields_kept` names them.
+# Fields of other proxies and gateways.  Removed unless `request_fields_kept` names them.
 _OTHERS_PREFIXES = (
     b"x-original-",
     b"x-rewrite-",
@@ -50,13 +50,13 @@ _OTHERS_PREFIXES = (
     b"x-proxy-roles",
     b"oidc-",
     b"x-appengine-",
-    # Where a mesh sends a request (Envoy's original destination, Dapr, Linkerd), and from where.
+    # Routing by a service mesh (Envoy's original destination, Dapr, Linkerd).
     b"x-envoy-",
     b"dapr-",
     b"l5d-",
-    # Whom a service account speaks for (Kubernetes).
+    # The user that a service account acts for (Kubernetes).
     b"impersonate-",
-    # Whose certificate a server in front has verified.
+    # Client certificates that a server in front has verified.
     b"ssl-client-",
     b"x-ssl-",
     b"x-client-cert",
@@ -67,19 +67,19 @@ _OTHERS_PREFIXES = (
     b"ms-aspnetcore-",
     b"proxy-auth-cert",
     b"wl-proxy-",
-    # WebSphere's plug-in writes $WSRU and others.
+    # WebSphere's plug-in sends $WSRU and others.
     b"-ws",
 )
 _OTHERS_NAMES = frozenset(
     {
         b"x-host",
         b"x-http-host-override",
-        # Schemes and prefixes that frameworks and their middleware believe.
+        # Schemes and prefixes that frameworks and their middleware trust.
         b"front-end-https",
         b"x-scheme",
         b"x-url-scheme",
         b"x-script-name",
-        # Addresses that frameworks believe without being told to.
+        # Client addresses that frameworks trust by default.
         b"x-real-ip",
         b"x-client-ip",
         b"x-cluster-client-ip",
@@ -94,8 +94,8 @@ _OTHERS_NAMES = frozenset(
         b"x-proxyuser-ip",
         b"x-azure-clientip",
         b"forwarded-for",
-        # By these, apps pass over their own rules (Next.js, CVE-2025-29927) or leave what they send
-        # to a server in front (Rack, CVE-2025-61780).
+        # With these, apps skip their own rules (Next.js, CVE-2025-29927) or let a server in front
+        # send a file (Rack, CVE-2025-61780).
         b"x-middleware-subrequest",
         b"x-sendfile-type",
         b"x-accel-mapping",
@@ -103,7 +103,7 @@ _OTHERS_NAMES = frozenset(
 )
 IDENTITY_PREFIXES = _OWN_PREFIXES + _OTHERS_PREFIXES
 IDENTITY_NAMES = _OWN_NAMES | _OTHERS_NAMES
-# RFC 9110, section 7.6.1, and what the gateway writes itself.
+# Hop-by-hop fields (RFC 9110, section 7.6.1), and fields that the gateway writes itself.
 CONNECTION_NAMES = frozenset(
     {
         b"connection",
@@ -126,13 +126,13 @@ CONNECTION_NAMES = frozenset(
 
 
 def is_identity_name(folded: bytes) -> bool:
-    """Whether apps read identity, or the original request, from a field of this name."""
+    """Whether apps may read identity, or the original request, from a field of this name."""
     return folded in IDENTITY_NAMES or folded.startswith(IDENTITY_PREFIXES)
 
 
 def may_be_kept(folded: bytes) -> bool:
-    """Whether an upstream may ask for the client's own field of this name.
+    """Whether an upstream may be configured to receive the client's own field of this name.
 
-    It may for what other proxies say, never for what the gateway says itself.
+    Only fields of other proxies may be kept, never those that the gateway sets itself.
     """
     return folded in _OTHERS_NAMES or folded.startswith(_OTHERS_PREFIXES)

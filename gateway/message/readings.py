@@ -1,10 +1,10 @@
-"""Every way servers in the wild read one path.
+"""Lists every way in which servers may read one path.
 
-A gateway that decides on one reading while the app acts on another has no rules at all: Ory
-Oathkeeper matched the raw path and forwarded the cleaned one (GHSA-p224-6x5r-fjpm), Tomcat reads
-``/public/..;/admin`` as ``/admin``.  The path itself is forwarded byte for byte, so nothing is
-cleaned here; instead all readings are listed, and routing serves the request only where they land
-on one route.
+If the gateway decides on one reading and the app acts on another, rules can be evaded: Ory
+Oathkeeper matched the raw path and forwarded the cleaned one (GHSA-p224-6x5r-fjpm), and Tomcat
+reads ``/public/..;/admin`` as ``/admin``.  The path is forwarded byte for byte and never cleaned.
+Instead, all readings are listed, and routing serves a request only if all of them lead to one
+route.
 """
 
 import re
@@ -13,9 +13,9 @@ from urllib.parse import unquote_to_bytes
 
 from gateway.errors import AmbiguousPathError
 
-# A path in honest use has a handful of readings; each one past that is work an attacker chose.
+# An honest path has a handful of readings; each one beyond that is work an attacker chose.
 MAX_READINGS = 64
-# An escape-ridden path this long (bytes) has no honest use; the bound keeps the work under 10 ms.
+# No honest path this long (bytes) is full of escapes; the limit keeps the work under 10 ms.
 MAX_UNCLEAN_BYTES = 1024
 
 _Step = Callable[[bytes], bytes]
@@ -28,16 +28,17 @@ _SLASHES = re.compile(rb"/{2,}")
 _SLASH_OR_BACKSLASH = (b"/", b"\\")
 _AUTHORITY_END = re.compile(rb"[/\\]")
 _QUERY_OR_FRAGMENT = re.compile(rb"[?#]")
-# RFC 3629, section 3: C0 and C1 never start a sequence, and E0 is never followed by 80..9F; old
-# decoders take both, so that C0 AF is "/" and C0 AE is ".".
+# RFC 3629, section 3: C0 and C1 never start a sequence, and 80..9F never follows E0.  Old decoders
+# accept both, so that C0 AF is "/" and C0 AE is ".".
 _OVERLONG = re.compile(rb"[\xc0\xc1][\x80-\xbf]|\xe0[\x80-\x9f][\x80-\xbf]")
 
 
 def all_readings(path: bytes) -> tuple[str, ...]:
-    """Every reading of `path` (no query); the first is the path percent-decoded once.
+    """Every reading of `path` (without query); the first is the path percent-decoded once.
 
     Raises:
-        AmbiguousPathError: It has more than `MAX_READINGS`, or it is too long to find out.
+        AmbiguousPathError: There are more than `MAX_READINGS`, or the path is too long to list
+            them.
     """
     if len(path) > MAX_UNCLEAN_BYTES:
         raise AmbiguousPathError(f"unclean path of {len(path)} bytes")
@@ -48,13 +49,13 @@ def all_readings(path: bytes) -> tuple[str, ...]:
     decoded += [_decode_less_separators(form) for form in raw_forms]
     forms = _closure(decoded, _STEPS)
     texts = [form.decode("utf-8", "replace") for form in forms]
-    # Many servers hand bytes that are no UTF-8 to the app as latin-1.
+    # Many servers pass bytes that are not UTF-8 to the app as latin-1.
     texts += [form.decode("latin-1") for form in forms if not _is_utf8(form)]
     return tuple(dict.fromkeys(texts))
 
 
 def _closure(starts: Iterable[bytes], steps: tuple[_Step, ...]) -> list[bytes]:
-    """`starts` and all that any number of `steps`, in any order, makes of them."""
+    """`starts` and everything that any number of `steps`, in any order, makes of them."""
     seen = dict.fromkeys(starts)
     queue = list(seen)
     for form in queue:
@@ -78,7 +79,7 @@ def _is_utf8(form: bytes) -> bool:
 
 
 def _decode_less_separators(path: bytes) -> bytes:
-    """`path` decoded, but for ``%2F`` and ``%5C`` (Apache's AllowEncodedSlashes NoDecode)."""
+    """`path` decoded, except ``%2F`` and ``%5C`` (Apache's AllowEncodedSlashes NoDecode)."""
     parts = _ESCAPED_SEPARATOR.split(path)
     return b"".join(part if i % 2 else unquote_to_bytes(part) for i, part in enumerate(parts))
 
@@ -114,12 +115,12 @@ def _read_backslash_as_slash(form: bytes) -> bytes:
 
 
 def _cut_parameters(form: bytes) -> bytes:
-    """Tomcat and Jetty cut ``;params`` from each segment before anything else."""
+    """Tomcat and Jetty cut ``;params`` from each segment first."""
     return _PARAMETERS.sub(b"", form) if b";" in form else form
 
 
 def _cut_from_parameters(form: bytes) -> bytes:
-    """Session ids in URLs (``;jsessionid=``) are cut from the first semicolon to the end."""
+    """Servers with session ids in URLs (``;jsessionid=``) cut from the first semicolon on."""
     return form.partition(b";")[0]
 
 
@@ -135,10 +136,10 @@ def _drop_authority(form: bytes) -> bytes:
 
 
 def _drop_authority_behind_any_slashes(form: bytes) -> bytes:
-    """``///host/path`` and ``/\\host/path`` as ``new URL(request.url, base)`` reads them in Node.
+    r"""``///host/path`` and ``/\host/path`` as ``new URL(request.url, base)`` reads them in Node.
 
-    WHATWG URL, "special authority ignore slashes state": any run of two or more slashes and
-    backslashes is passed over, and what stands before the next one is the authority.
+    WHATWG URL, "special authority ignore slashes state": a run of two or more slashes and
+    backslashes is skipped, and what precedes the next one is the authority.
     """
     if form[1:2] not in _SLASH_OR_BACKSLASH:
         return form
@@ -147,7 +148,7 @@ def _drop_authority_behind_any_slashes(form: bytes) -> bytes:
 
 
 def _resolve_dots(form: bytes) -> bytes:
-    """RFC 3986, section 5.2.4."""
+    """Remove dot segments (RFC 3986, section 5.2.4)."""
     if b"/." not in form:
         return form
     kept: list[bytes] = []
@@ -167,23 +168,23 @@ def _cut_at_nul(form: bytes) -> bytes:
 
 
 def _cut_at_query_or_fragment(form: bytes) -> bytes:
-    """``%3F`` and ``%23`` decoded too early (oauth2-proxy's skip rules)."""
+    """Cut at ``%3F`` and ``%23`` that were decoded too early (oauth2-proxy's skip rules)."""
     return _QUERY_OR_FRAGMENT.split(form, maxsplit=1)[0]
 
 
 def _strip_controls(form: bytes) -> bytes:
-    """The WHATWG URL parser drops tabs and line ends; others drop every control."""
+    """The WHATWG URL parser drops tabs and line ends; others drop every control character."""
     return _CONTROL.sub(b"", form)
 
 
 def _trim_spaces(form: bytes) -> bytes:
-    """Spaces around a name do not count for Windows, nor at the end for most URL parsers."""
+    """Windows ignores spaces around a name, and most URL parsers ignore them at the end."""
     if b" " not in form:
         return form
     return b"/".join([segment.strip(b" ") for segment in form.split(b"/")])
 
 
-# What servers do before they decode: Tomcat cuts parameters there, so that "%3B" is data to it.
+# Steps that servers take before decoding.  Tomcat cuts parameters there, so "%3B" is data to it.
 _STEPS_ON_RAW: tuple[_Step, ...] = (
     _read_backslash_as_slash,
     _cut_parameters,

@@ -6,19 +6,19 @@ from gateway.message.target import Target
 
 
 class Request:
-    """The head of one request; the body streams past and is not here.
+    """The head of one request; the body is streamed and not part of it.
 
-    Routing, policy and forwarding all read this one value, so that none of them can decide on
-    something other than what is forwarded.
+    Routing, policy and forwarding all read this one value, so none of them can decide on something
+    other than what is forwarded.
 
     Attributes:
         method: As sent; methods are case-sensitive (RFC 9110, section 9.1).
         host: Lower case, without trailing dot and default port; ``example.com`` or
             ``example.com:8443``.
         public_url: The configured public URL that serves `host` (no trailing slash); the first
-            one where none matches.
-        client: Address of the peer after trusted-proxy resolution, never a bare field value.
-        received_at: Seconds since the epoch when the head was complete.
+            public URL if none does.
+        client: The client's address after trusted proxies are resolved, never a bare field value.
+        received_at: When the head was complete, in seconds since the epoch.
     """
 
     __slots__ = (
@@ -66,18 +66,18 @@ class Request:
 
     @property
     def is_navigation(self) -> bool:
-        """Whether a browser is opening a page, so that a page makes sense as the answer.
+        """Whether a browser is opening a page, so that an answer may be a page.
 
-        Fetch Metadata decides where it is sent.  It is not by older browsers, nor over plain http:
-        there Accept tells, unless a script says that it asks.
+        Sec-Fetch-Mode decides if it is present.  Older browsers do not send it, and no browser does
+        over plain http.  Then Accept decides, unless the request says that a script sent it.
         """
         fields = self.fields
         if fields.has(b"sec-fetch-mode"):
             return fields.only(b"sec-fetch-mode") == b"navigate"
-        # Links and forms know no other methods (HTML, section 4.10.18.6).
+        # Links and forms use no other methods (HTML, section 4.10.18.6).
         if self.method not in ("GET", "HEAD", "POST"):
             return False
-        # Android's WebView sends its app's name in X-Requested-With, with every page.
+        # Android's WebView sends its app's name in X-Requested-With with every page.
         if b"xmlhttprequest" in fields.tokens(b"x-requested-with"):
             return False
         if b"true" in fields.tokens(b"hx-request"):

@@ -1,6 +1,6 @@
-"""The head of an HTTP/1.1 request, read strictly (RFC 9112, sections 2, 3 and 6).
+"""Parses the head of an HTTP/1.1 request strictly (RFC 9112, sections 2, 3 and 6).
 
-Refuses every head that two servers could read apart; see `field_lines` and `framing`.
+Refuses every head that two servers could read differently; see `field_lines` and `framing`.
 """
 
 import re
@@ -11,35 +11,35 @@ from gateway.message.field_lines import HeadError, parse_field_lines
 from gateway.message.fields import Fields, fold
 from gateway.message.framing import UNTIL_CLOSE, framed_length
 
-# No method has lower case, but some apps read "post" as POST (Django, Werkzeug), past any rule that
-# is for POST.
+# Upper case only: no registered method has lower case, and some apps read "post" as POST (Django,
+# Werkzeug), which would evade a rule for POST.
 _METHOD = rb"[!#$%&'*+\-.^_`|~0-9A-Z]{1,64}"
 _REQUEST_LINE = re.compile(rb"(" + _METHOD + rb") ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])")
-# RFC 3986, section 3.2.2, less userinfo; letters beyond ASCII have no place on the wire.
+# RFC 3986, section 3.2.2, without userinfo and percent-encoding; a host on the wire is ASCII.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _METHODS = {m.encode(): m for m in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")}
 # A WSGI or CGI upstream reads "Content_Length" as Content-Length (see `fold`).
 _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"host"})
-# RFC 9110, section 5.3: these may appear once; two of them are two readings.
+# RFC 9110, section 5.3: these may appear once.  Of two, servers may choose differently.
 _ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"upgrade")
-# What flows after these upgrades is a second HTTP that no rule has judged: h2c (RFC 7540, section
-# 3.2) and TLS (RFC 2817), which CUPS takes wherever "TLS/" is in the value.
+# After these upgrades a second HTTP connection flows that no rule would check: h2c (RFC 7540,
+# section 3.2) and TLS (RFC 2817), which CUPS accepts wherever "TLS/" is in the value.
 _SECOND_HTTP = re.compile(rb"h2|http|tls", re.IGNORECASE)
-# A longer block of fields is read anew each time: it is unlikely to come again.
+# Longer blocks of fields are not cached: they are unlikely to repeat.
 REMEMBERED_BYTES = 4096
 _REMEMBERED_LINES, _REMEMBERED_LINE_BYTES = 1024, 256
 _REMEMBERED_BLOCKS, _REMEMBERED_SEEN = 512, 4096
 
 
 class RequestFraming:
-    """The fields of a request, with the host, body and connection they give.  Immutable.
+    """The fields of a request, and what they say of host, body and connection.  Immutable.
 
     Attributes:
-        host: The Host field in lower case, without trailing dot and default port; ``""`` when
-            absent, which only HTTP/1.0 may be.
-        length: Content-Length, 0 when there is no body, or `CHUNKED`.
-        connection: Lower-cased tokens of Connection.
-        upgrade: The protocol asked for, when Connection asks for it too and no body follows; else
+        host: The Host field in lower case, without trailing dot and default port; ``""`` if
+            absent, which only HTTP/1.0 allows.
+        length: Content-Length, 0 if there is no body, or `CHUNKED`.
+        connection: The tokens of Connection in lower case.
+        upgrade: The protocol to upgrade to, if Connection names it and there is no body; else
             ``b""``.
         expects_continue: Whether the client waits for ``100 Continue`` before its body.
     """
@@ -65,7 +65,7 @@ class RequestFraming:
 
 
 class RequestHead:
-    """A request line and the fields below it; `target` is as sent.  Immutable."""
+    """A request line and its fields; `target` is as sent.  Immutable."""
 
     __slots__ = ("framing", "http_1_0", "method", "target")
 
@@ -77,10 +77,10 @@ class RequestHead:
 
 
 def parse_request_head(head: bytes) -> RequestHead:
-    """Read `head`, which ends with the CRLF of its last line (the empty line already cut off).
+    """Parse `head`, which ends with the CRLF of its last line (without the empty line).
 
     Raises:
-        MalformedRequestError: The head is not well-formed, or its framing is in doubt.
+        MalformedRequestError: The head is malformed, or its framing is ambiguous.
     """
     line, _, block = head.partition(b"\r\n")
     method, target, http_1_0 = parse_request_line(line)
@@ -119,21 +119,21 @@ def _read_request_line(line: bytes) -> tuple[str, bytes, bool]:
     return _METHODS.get(method) or method.decode(), target, minor == b"0"
 
 
-# Every beginning of a request line, or of the empty line before one (RFC 9112, section 2.2).
+# Every possible beginning of a request line, or of an empty line before it (RFC 9112, section 2.2).
 _BEGINNING = re.compile(rb"\r|" + _METHOD + rb"(?: .*)?", re.DOTALL)
-# Other protocols that reach a plain port, by their first bytes, and what to do: RFC 8446,
-# section 5.1; RFC 9113, section 3.4; and the two versions of HAProxy's PROXY protocol, of which the
-# second begins with an empty line.
+# First bytes of other protocols that reach a plain port, and what to do: RFC 8446, section 5.1;
+# RFC 9113, section 3.4; and both versions of HAProxy's PROXY protocol, of which the second begins
+# with an empty line.
 _OTHER_PROTOCOLS = (
     (b"\x16", "a TLS handshake on a port without TLS: use http://, or set server.tls"),
-    (b"PRI * HTTP/2", "HTTP/2, which is not spoken here: have the client or proxy use HTTP/1.1"),
-    (b"PROXY ", "the PROXY protocol, which is not read here: turn it off in the proxy"),
-    (b"\r\n\0\r\nQUIT", "the PROXY protocol, which is not read here: turn it off in the proxy"),
+    (b"PRI * HTTP/2", "HTTP/2, which is not supported here: make the client or proxy use HTTP/1.1"),
+    (b"PROXY ", "the PROXY protocol, which is not supported: turn it off in the proxy"),
+    (b"\r\n\0\r\nQUIT", "the PROXY protocol, which is not supported: turn it off in the proxy"),
 )
 
 
 def refuse_other_protocols(sent: bytes) -> None:
-    """Refuse the first bytes of a request's head if no method begins so.
+    """Refuse the first bytes of a head if no request can begin with them.
 
     Raises:
         MalformedRequestError: They do not begin a request; names the protocol if it is known.
@@ -143,10 +143,10 @@ def refuse_other_protocols(sent: bytes) -> None:
 
 
 def glimpse(sent: bytes) -> tuple[str, Fields]:
-    """The method and the fields Accept and Sec-Fetch-* of a head that is refused.
+    """The method and the Accept and Sec-Fetch-* fields of a head that is refused.
 
-    The method is ``""`` for one that few clients send.  Read loosely, so that a refusal can be a
-    page or JSON as the client prefers: use it for nothing else.
+    The method is ``""`` if it is not a common one.  Parsed leniently, only to choose between a page
+    and JSON for the refusal: use it for nothing else.
     """
     lines = sent[:_GLIMPSED_BYTES].partition(b"\r\n\r\n")[0].split(b"\r\n")
     pairs = [line.partition(b":") for line in lines[1:]]
@@ -162,13 +162,13 @@ _GLIMPSED_BYTES = 65536
 
 
 def _line_fault(line: bytes) -> str:
-    """What is wrong with a request line, without quoting it: it may hold a credential."""
+    """What is wrong with a request line, without quoting it: it may contain a credential."""
     for start, what in _OTHER_PROTOCOLS:
         if line.startswith(start):
             return what
     parts = line.split(b" ")
     if re.fullmatch(_METHOD, parts[0]) is None:
-        return "no method"
+        return "no valid method"
     if len(parts) != 3:  # noqa: PLR2004 - RFC 9112, section 3
         return f"{len(parts)} parts between spaces, not 3"
     if parts[2] not in (b"HTTP/1.0", b"HTTP/1.1"):
@@ -179,10 +179,10 @@ def _line_fault(line: bytes) -> str:
 def _read_fields(block: bytes, http_1_0: bool) -> RequestFraming:
     fields = Fields(parse_field_lines(block))
     for name, _ in fields.items:
-        # The name as sent must be the name as folded, or an upstream that folds frames it apart.
+        # The name as sent must equal the folded name, or an upstream that folds frames differently.
         folded = fold(name)
         if folded in _FRAMING and folded != name.lower():
-            raise HeadError(f"{folded.decode()} in another spelling")
+            raise HeadError(f"{folded.decode()} is misspelled")
     values = {name: fields.all(name) for name in _ONCE}
     for name, found in values.items():
         if len(found) > 1:
@@ -200,12 +200,12 @@ def _read_fields(block: bytes, http_1_0: bool) -> RequestFraming:
 
 
 def _upgrade(fields: Fields, length: int, *, http_1_0: bool) -> bytes:
-    """The protocol to ask the upstream for, ``b""`` for none."""
+    """The protocol to ask the upstream for, ``b""`` if none."""
     protocols = fields.tokens(b"upgrade")
-    # RFC 9110, section 7.8: a server ignores it in HTTP/1.0, and where Connection does not name it.
+    # RFC 9110, section 7.8: ignored in HTTP/1.0, and if Connection does not name it.
     if http_1_0 or not protocols or b"upgrade" not in fields.tokens(b"connection"):
         return b""
-    # A server that ends a head at its Upgrade reads the body as the next request (uvicorn with
+    # Some servers end the head at Upgrade and read the body as the next request (uvicorn with
     # httptools; aiohttp, GHSA-mfx4-hv73-q22v).
     if length not in (0, UNTIL_CLOSE):
         return b""
@@ -214,13 +214,13 @@ def _upgrade(fields: Fields, length: int, *, http_1_0: bool) -> bytes:
 
 
 def _remembered_fields(block: bytes, http_1_0: bool) -> RequestFraming:
-    """As `_read_fields`, which is pure, remembered for clients that repeat their fields."""
+    """Call `_read_fields`, with a cache for clients that repeat their fields."""
     key = block, http_1_0
     known = _KNOWN_FIELDS.get(key)
     if known is None:
         known = _read_fields(block, http_1_0)
-        # Only from the second time on: a flood of fields that never repeat must not push out those
-        # that do.
+        # Cached only from the second time on, so that a flood of fields that never repeat cannot
+        # push out those that do.
         seen = hash(key)
         if seen not in _SEEN_ONCE:
             if len(_SEEN_ONCE) >= _REMEMBERED_SEEN:
@@ -243,7 +243,7 @@ def _expects_continue(fields: Fields, http_1_0: bool) -> bool:
         return False
     if [value.lower() for value in expect] != [b"100-continue"]:
         raise HeadError("Expect is not 100-continue")
-    # RFC 9110, section 10.1.1: a server ignores it in HTTP/1.0.
+    # RFC 9110, section 10.1.1: ignored in HTTP/1.0.
     return not http_1_0
 
 
@@ -254,12 +254,12 @@ def _host(values: list[bytes], http_1_0: bool) -> str:
         raise HeadError("no Host field")
     host = canonical_host(values[0])
     if host is None:
-        raise HeadError("Host is no host")
+        raise HeadError("Host is not a valid host")
     return host
 
 
 def canonical_host(value: bytes) -> str | None:
-    """`value` in lower case without trailing dot and default port; None if it is no host."""
+    """`value` in lower case without trailing dot and default port; None if not a valid host."""
     if _HOST.fullmatch(value) is None:
         return None
     host = value.decode().lower()

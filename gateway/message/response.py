@@ -1,4 +1,4 @@
-"""One answer of the gateway's own, before it is written to a connection."""
+"""One of the gateway's own answers, before it is written to a connection."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ FieldList = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """A whole answer.  The server adds Content-Length, Date, X-Request-Id and connection fields.
+    """A complete answer.  The server adds Content-Length, Date, X-Request-Id and Connection.
 
     `fields` are (name, value) pairs; a name may repeat (Set-Cookie).
     """
@@ -17,5 +17,5 @@ class Response:
     body: bytes = b""
 
     def adding(self, *fields: tuple[str, str]) -> "Response":
-        """The same answer with `fields` after its own."""
+        """A copy of the answer with `fields` appended."""
         return Response(self.status, self.fields + fields, self.body)

@@ -1,7 +1,7 @@
-"""The head of an HTTP/1.1 response, read strictly (RFC 9112, sections 2, 4 and 6).
+"""Parses the head of an HTTP/1.1 response strictly (RFC 9112, sections 2, 4 and 6).
 
-One length given more than once has one meaning: it is taken all the same, for old apps, and passed
-on once.
+One exception for old apps: a Content-Length that repeats the same value is accepted, and passed on
+once.
 """
 
 import re
@@ -18,20 +18,20 @@ _REMEMBERED_RESPONSES, _REMEMBERED_RESPONSE_BYTES = 512, 1024
 
 
 class BareLinesError(HeadError):
-    """The first line of the head ends in LF alone; see `gateway.message.response_start`."""
+    """The first line of the head ends in bare LF; see `gateway.message.response_start`."""
 
 
 class ResponseHead:
-    """A status line and the fields below it.  Immutable, but for `derived`.
+    """A status line and its fields.  Immutable, except for `derived`.
 
     Attributes:
         line: The status line.
         lines: The field lines as sent, without their line ends.
         names: The field names, folded, in the same order.
-        length: Content-Length, `CHUNKED`, or `UNTIL_CLOSE`, by the fields alone: the request's
-            method and the status may overrule it (RFC 9112, section 6.3).
-        connection: Lower-cased tokens of Connection.
-        derived: What other stages worked out from this head alone, kept with it; see
+        length: Content-Length, `CHUNKED`, or `UNTIL_CLOSE`, from the fields alone; the request's
+            method and the status may override it (RFC 9112, section 6.3).
+        connection: The tokens of Connection in lower case.
+        derived: A cache for values that other stages compute from this head alone; see
             `Fields.derived`.
     """
 
@@ -66,23 +66,23 @@ class ResponseHead:
         self.derived: dict[object, bytes] = {}
 
     def value(self, name: bytes) -> bytes:
-        """The first value of the field `name` (folded), ``b""`` when absent."""
+        """The first value of the field `name` (folded), ``b""`` if absent."""
         if name not in self.names:
             return b""
         return _value(self.lines[self.names.index(name)])
 
 
 def parse_response_head(head: bytes) -> ResponseHead:
-    """Read the head of an upstream's response (the empty line already cut off).
+    """Parse the head of an upstream's response (without the empty line).
 
     Raises:
-        BareLinesError: Its first line ends in LF alone, so that it may end elsewhere.
-        HeadError: The head is not well-formed, or its framing is in doubt.
+        BareLinesError: Its first line ends in bare LF, so the head may end elsewhere.
+        HeadError: The head is malformed, or its framing is ambiguous.
     """
     known = _KNOWN_RESPONSES.get(head)
     if known is None:
         known = _read_response_head(head)
-        # A head that sets a cookie is for one browser, and does not come again.
+        # A head that sets a cookie is for one browser and does not repeat.
         if len(head) <= _REMEMBERED_RESPONSE_BYTES and b"set-cookie" not in known.names:
             if len(_KNOWN_RESPONSES) >= _REMEMBERED_RESPONSES:
                 _KNOWN_RESPONSES.clear()
@@ -90,7 +90,7 @@ def parse_response_head(head: bytes) -> ResponseHead:
     return known
 
 
-# Within one second, the unit of Date, an app mostly sends the same few heads.  Reading is pure.
+# Within a second, the unit of Date, an app mostly sends the same few heads.
 _KNOWN_RESPONSES: Final[dict[bytes, ResponseHead]] = {}
 
 
@@ -103,7 +103,7 @@ def _read_response_head(head: bytes) -> ResponseHead:
         raise HeadError("not a status line: " + _status_fault(line))
     minor, status = match.groups()
     names, lines = split_fields(block)
-    # An app's answers have the same few lists of names, however their values differ.
+    # An app's answers have few different lists of names, however their values differ.
     shape = _shape(tuple(names))
     http_1_0 = minor == b"0"
     folded = shape.names
@@ -127,11 +127,14 @@ def _one_length(values: list[bytes]) -> bytes:
     """The one length that `values` repeat.
 
     RFC 9112, section 6.3, and RFC 9110, section 8.6: fields and lists that repeat one decimal value
-    may be read as that value, and go on as it alone.
+    may be read as that value, and are forwarded as a single one.
+
+    Raises:
+        HeadError: They give different lengths.
     """
     said = {part.strip(b" \t") for value in values for part in value.split(b",")}
     if len(said) > 1:
-        raise HeadError("Content-Length says more than one length")
+        raise HeadError("different values of Content-Length")
     return said.pop()
 
 
@@ -148,7 +151,7 @@ def _status_fault(line: bytes) -> str:
     if version not in (b"HTTP/1.0", b"HTTP/1.1"):
         return "neither HTTP/1.0 nor HTTP/1.1"
     if re.fullmatch(rb"[1-9][0-9]{2}(?: .*)?", rest, re.DOTALL) is None:
-        return "no status of three digits"
+        return "no three-digit status"
     return "a control character in the reason"
 
 
@@ -158,10 +161,10 @@ _NO_TOKENS: frozenset[bytes] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """The folded names of a response's fields, and the places of those that frame its body.
+    """The folded names of a response's fields, and the positions of those that frame its body.
 
     Attributes:
-        length_at: Where the one Content-Length is, if that alone frames the body; else -1.
+        length_at: Position of Content-Length if it alone frames the body; else -1.
     """
 
     names: tuple[bytes, ...]
@@ -176,9 +179,9 @@ def _shape(names: tuple[bytes, ...]) -> _Shape:
     framing: dict[bytes, list[int]] = {}
     for index, name in enumerate(folded):
         if name in _RESPONSE_FRAMING:
-            # The client, who folds nothing but case, would frame it apart.
+            # The client compares names without folding, so it would frame the body differently.
             if name != names[index].lower():
-                raise HeadError(f"{name.decode()} in another spelling")
+                raise HeadError(f"{name.decode()} is misspelled")
             framing.setdefault(name, []).append(index)
     connection_at = tuple(framing.pop(b"connection", ()))
     lengths = framing.get(b"content-length", [])

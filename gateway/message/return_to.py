@@ -1,25 +1,26 @@
-"""Where to send a browser back to after sign-in: a path on the same host, and nothing else."""
+"""Checks where to send a browser after sign-in: a path on the same host, and nothing else."""
 
 import re
 from urllib.parse import quote, unquote
 
-# Links of Kibana and Grafana, which hold all that is shown, are longer than 2,048 characters.
+# Links of Kibana and Grafana contain their whole state and exceed 2,048 characters.
 MAX_RETURN_TO_CHARS = 4000
 
 # The WHATWG URL parser drops tabs and line ends anywhere, trims controls and spaces at both ends,
-# and reads "\" as "/".  None of these has a place in a path we were asked for, so all are refused
-# rather than imitated.  Characters above ASCII are for the path and query only.
+# and reads "\" as "/".  No honest path contains any of these, so all are refused, not imitated.
+# Characters above ASCII may appear in path and query only.
 _ACCEPTED = re.compile(r"/(?!/)[^\x00-\x20\x7f-\xa0\\]*")
 _PATH_END = re.compile(r"[?#]")
-# Visible ASCII; quote() keeps letters, digits and "_.-~" by itself.
+# Visible ASCII; quote() never escapes letters, digits and "_.-~".
 _KEPT = "!\"#$%&'()*+,/:;<=>?@[]^`{|}"
 
 
 def safe_return_to(value: str) -> str:
     """`value` if a browser would resolve it to a path on the same host, else ``/``.
 
-    The path has no empty and no dot segments, escaped dots included (WHATWG URL reads ``%2e`` as a
-    dot); query and fragment may hold anything visible.  The result is ASCII, ready for Location.
+    The path must have no empty and no dot segments, escaped dots included (WHATWG URL reads ``%2e``
+    as a dot); query and fragment may contain anything visible.  The result is ASCII, ready for
+    Location.
     """
     if len(value) > MAX_RETURN_TO_CHARS or _ACCEPTED.fullmatch(value) is None:
         return "/"
@@ -28,6 +29,6 @@ def safe_return_to(value: str) -> str:
         return "/"
     try:
         location = value if value.isascii() else quote(value, safe=_KEPT)
-    except UnicodeEncodeError:  # A lone surrogate is no character.
+    except UnicodeEncodeError:  # A lone surrogate is not a character.
         return "/"
     return location if len(location) <= MAX_RETURN_TO_CHARS else "/"

@@ -1,6 +1,6 @@
-"""What a person filled in, read from the body of a form so that it can be sent again.
+"""Parses the body of a form, so that it can be sent again after sign-in.
 
-Only what comes out the same again is read; everything else counts as no form.
+Only a form that would be sent again unchanged is parsed; anything else counts as no form.
 """
 
 import re
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 URLENCODED, MULTIPART = "application/x-www-form-urlencoded", "multipart/form-data"
-# More hidden fields than any form has, and few enough for one page.
+# More than any real form has, and few enough for one page.
 _MAX_FIELDS = 1000
 # RFC 2046, section 5.1.1.
 _BOUNDARY = re.compile(r'boundary="?([0-9A-Za-z\'()+_,./:=?-]{1,70})"?')
@@ -23,9 +23,9 @@ class SentForm:
     """The fields of a form in the order sent.
 
     Attributes:
-        media_type: How it was encoded.
+        media_type: The encoding of the form.
         fields: Names and values; a name may repeat.
-        files: Names of fields that held files, and the names of those files.
+        files: Names of file fields, and the names of those files.
     """
 
     media_type: str
@@ -33,12 +33,12 @@ class SentForm:
     files: tuple[tuple[str, str], ...] = ()
 
 
-# What was sent, and is too large or of a kind that is not read.
+# Stands for a body that is too large, or of a kind that is not parsed.
 LOST = SentForm("", ())
 
 
 def read_sent_form(content_type: str, body: bytes) -> SentForm | None:
-    """The form in `body`; None where it is none, or would not come out the same again."""
+    """The form in `body`; None if there is none, or it could not be sent again unchanged."""
     said, _, parameters = content_type.partition(";")
     media_type = said.strip().lower()
     if media_type not in (URLENCODED, MULTIPART):
@@ -47,7 +47,7 @@ def read_sent_form(content_type: str, body: bytes) -> SentForm | None:
         form = _urlencoded(body) if media_type == URLENCODED else _multipart(parameters, body)
     except ValueError:
         return None
-    # A page cannot hold NUL (HTML, section 13.2.5), and no browser sends a field without a name.
+    # A page cannot contain NUL (HTML, section 13.2.5), and browsers send no field without a name.
     whole = all(name and "\0" not in name + value for name, value in form.fields)
     return form if whole and len(form.fields) + len(form.files) <= _MAX_FIELDS else None
 
@@ -69,7 +69,7 @@ def _multipart(parameters: str, body: bytes) -> SentForm:
         raise ValueError("no boundary")
     first, *parts = (b"\r\n" + body).split(b"\r\n--" + found[1].encode())
     if first or not parts or not parts.pop().startswith(b"--"):
-        raise ValueError("not delimited as RFC 2046 says")
+        raise ValueError("not delimited as in RFC 2046")
     fields, files = [], []
     for part in parts:
         name, file_name, value = _part(part)
@@ -82,7 +82,7 @@ def _multipart(parameters: str, body: bytes) -> SentForm:
 
 def _part(part: bytes) -> tuple[str, str | None, str]:
     head, separator, content = part.partition(b"\r\n\r\n")
-    # What comes before the first line end belongs to the delimiter, which has nothing more.
+    # What precedes the first line end belongs to the delimiter line, which must be empty there.
     rest, *lines = head.decode().split("\r\n")
     for line in lines if separator and not rest else ():
         found = _DISPOSITION.fullmatch(line)

@@ -1,7 +1,7 @@
-"""The request target (RFC 9112, section 3.2), read once.
+"""Parses the request target (RFC 9112, section 3.2) once, for all stages.
 
-Routing, policy and forwarding must mean the same resource: `Target.raw` is what goes on, byte for
-byte, and `Target.readings` is every path a server behind might take it for.
+Routing, policy and forwarding must mean the same resource: `Target.raw` is forwarded byte for byte,
+and `Target.readings` lists every path that a server may read it as.
 """
 
 import re
@@ -12,16 +12,16 @@ from urllib.parse import unquote_to_bytes
 from gateway.errors import MalformedRequestError
 from gateway.message.readings import all_readings
 
-# Longer targets are mostly queries that never come again.
+# Longer targets are mostly queries that do not repeat.
 _MAX_REMEMBERED_BYTES = 256
 
-# RFC 3986, section 3.3: pchar less ";" and escapes, in segments that are neither empty nor dots.
+# RFC 3986, section 3.3: pchar without ";" and escapes, in segments that are not empty or dots.
 _SEGMENT = rb"(?!\.{1,2}(?:[/?]|\Z))[A-Za-z0-9._~!$&'()*+,=:@-]+"
 # Visible ASCII without "#": a fragment never belongs on the wire.
 _PLAIN = re.compile(rb"/(?:" + _SEGMENT + rb"(?:/" + _SEGMENT + rb")*/?)?(?:\?[!\"$-~]*)?")
-# Everything else that is origin-form: no control, space or fragment, raw bytes above ASCII.
+# Any other origin-form: no control character, space or fragment; raw bytes above ASCII are allowed.
 _ORIGIN_FORM = re.compile(rb"/[!\"$->@-~\x80-\xff]*(?:\?[!\"$-~\x80-\xff]*)?")
-# What makes a path, decoded once, mean different things to different servers.
+# Parts of a path, decoded once, that servers read differently.
 _UNSETTLED = re.compile(
     rb"[\x00-\x1f\x7f\\;?#]|//|/\.{1,2}(?:/|\Z)|%[0-9A-Fa-f]{2}|%[uU]|/ | /| \Z"
 )
@@ -40,9 +40,9 @@ class Target:
 
     Attributes:
         raw: Path and query as received; forwarded byte for byte.
-        path: The path percent-decoded once; what routes and policies compare.
-        query: The query as received, without ``?``; ``""`` for an empty one or none.
-        readings: Every path a server might take it for, `path` first; one entry where all
+        path: The path percent-decoded once; routes and policies compare this.
+        query: The query as received, without ``?``; ``""`` if empty or absent.
+        readings: Every path that a server may read it as, `path` first; a single one if all
             servers agree.
     """
 
@@ -53,23 +53,23 @@ class Target:
 
     @property
     def is_ambiguous(self) -> bool:
-        """Whether two servers could read the path apart."""
+        """Whether two servers could read the path differently."""
         return len(self.readings) > 1
 
 
 def parse_target(raw: bytes) -> Target:
-    """Read `raw`, the target from the request line.
+    """Parse `raw`, the target of the request line.
 
     Raises:
         MalformedRequestError: `raw` is not origin-form.
-        AmbiguousPathError: Its path has more readings than anybody has use for.
+        AmbiguousPathError: Its path has too many readings, or is too long to list them.
     """
     target = _remembered(raw) if len(raw) <= _MAX_REMEMBERED_BYTES else _parse_clean(raw)
     return _parse_unclean(raw) if target is None else target
 
 
 def _parse_clean(raw: bytes) -> Target | None:
-    """`raw` as a target with one reading, or None where it takes a closer look."""
+    """`raw` as a target with one reading, or None if it needs a closer look."""
     if _PLAIN.fullmatch(raw) is not None:
         path, _, query = raw.decode("ascii").partition("?")
         return Target(raw, path, query, (path,))
@@ -86,14 +86,14 @@ def _parse_clean(raw: bytes) -> Target | None:
     return Target(raw, path, query_bytes.decode("ascii"), (path,))
 
 
-# Only clean targets are remembered, so that the memory stays within a megabyte whatever comes.
+# Only clean targets are cached, which keeps the cache within a megabyte whatever clients send.
 _remembered = lru_cache(maxsize=1024)(_parse_clean)
 
 
 def _parse_unclean(raw: bytes) -> Target:
     path, _, query = raw.partition(b"?")
     if _ORIGIN_FORM.fullmatch(raw) is None:
-        what = "a fragment" if b"#" in raw else "no path, or a character no target has"
+        what = "a fragment" if b"#" in raw else "no path, or a character that is not allowed"
         raise MalformedRequestError(f"not an origin-form target: {what}")
     if _PLAIN.fullmatch(path) is not None:
         readings: tuple[str, ...] = (path.decode("ascii"),)
@@ -105,17 +105,17 @@ def _parse_unclean(raw: bytes) -> Target:
 def split_absolute_form(raw: bytes) -> tuple[str, bytes] | None:
     """The authority (as sent) and the origin-form target of an http(s) absolute-form target.
 
-    None where `raw` is in another form.  The caller compares the authority with the Host field
+    None if `raw` is in another form.  The caller compares the authority with the Host field
     (RFC 9112, section 3.2.2).
 
     Raises:
         MalformedRequestError: The authority is empty, has user information (RFC 9110,
-            section 4.2.4) or a character no host has.
+            section 4.2.4), or a character that is not allowed in a host.
     """
     if _ANY_SCHEME.fullmatch(raw) is None:
         return None
     found = _ABSOLUTE_FORM.fullmatch(raw)
     if found is None:
-        raise MalformedRequestError("bad authority in the target")
+        raise MalformedRequestError("invalid authority in the target")
     authority, rest = found[1], found[2]
     return authority.decode("ascii"), rest if rest.startswith(b"/") else b"/" + rest

@@ -54,15 +54,15 @@ REFUSED = {
         "authority",
     ),
     "another host in the target": (request(f"http://{SECRET.decode()}.test/"), ""),
-    "a method": (b"get-%s / HTTP/1.1\r\n\r\n" % SECRET, "no method"),
+    "a method": (b"get-%s / HTTP/1.1\r\n\r\n" % SECRET, "no valid method"),
     "a version": (b"GET / %s\r\n\r\n" % SECRET, "HTTP/1.1"),
     "no request at all": (SECRET + b"\r\n\r\n", "not a request line"),
     "a query past all readings": (
         request("/" + "/%2e" * 400 + f"?code={SECRET.decode()}"),
         "unclean path",
     ),
-    "a chunk's size": (CODED + SECRET + b"\r\n", "not a chunk size"),
-    "a chunk's extension": (CODED + b"2;a=\x01%s\r\n" % SECRET, "not a chunk size"),
+    "a chunk's size": (CODED + SECRET + b"\r\n", "not a valid chunk size line"),
+    "a chunk's extension": (CODED + b"2;a=\x01%s\r\n" % SECRET, "not a valid chunk size line"),
     "a chunk's end": (CODED + b"2\r\nok" + SECRET, "longer than its size"),
     "a trailer": (CODED + b"0\r\nCookie: %s\x01\r\n\r\n" % SECRET, "(cookie)"),
     "an unknown credential": (head(b"Authorization: Basic %s" % SECRET), "authorization"),
@@ -100,16 +100,16 @@ ANSWERS = {
         "field 1 (set-cookie): the control character 0x01",
     ),
     "no status line": (SECRET + b"\r\n\r\n", "not a status line: neither HTTP/1.0 nor HTTP/1.1"),
-    "no status": (b"HTTP/1.1 %s\r\n\r\n" % SECRET, "no status of three digits"),
+    "no status": (b"HTTP/1.1 %s\r\n\r\n" % SECRET, "no three-digit status"),
     "a reason": (b"HTTP/1.1 200 %s\0\r\n\r\n" % SECRET, "a control character in the reason"),
-    "a length": (ANSWER + b"Content-Length: %s\r\n\r\n" % SECRET, "Content-Length is no number"),
+    "a length": (ANSWER + b"Content-Length: %s\r\n\r\n" % SECRET, "Content-Length is not a number"),
     "two lengths": (
         ANSWER + b"Content-Length: 2\r\nContent-Length: %s\r\n\r\n" % SECRET,
-        "Content-Length says more than one length",
+        "different values of Content-Length",
     ),
     "a chunk's size": (
         ANSWER + b"Transfer-Encoding: chunked\r\n\r\n%s\r\n" % SECRET,
-        "not a chunk size",
+        "not a valid chunk size line",
     ),
     "a line feed in a cookie": (
         ANSWER + b"Server: x\r\nSet-Cookie: %s\nX: y\r\n\r\n" % SECRET,
@@ -121,7 +121,7 @@ ANSWERS = {
     ),
     "a line feed after the status": (
         b"HTTP/1.1 200 OK\nServer: x\nLocation: /%s\r\n\r\n" % SECRET,
-        "field 2 (location): a carriage return, where lines end in LF alone",
+        "field 2 (location): a carriage return, but lines end in LF alone",
     ),
     "a folded line": (ANSWER + b"X: y\r\n %s\r\n\r\n" % SECRET, "field 2: a folded line"),
 }

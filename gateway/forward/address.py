@@ -1,4 +1,4 @@
-"""Where an upstream listens, how long it may take, and TLS towards it."""
+"""The address of an upstream, its timeouts, and TLS towards it."""
 
 import ssl
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where an upstream listens: a socket path, or a host and port, with TLS or without."""
+    """An upstream's address: a Unix socket path, or a host and port; `tls` is None for plain."""
 
     host: str = ""
     port: int = 0
@@ -19,10 +19,13 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds: to connect, to the response's head, without a byte either way, and for a wake.
+    """Timeouts in seconds.
 
     Attributes:
-        wake_s: How long a refused connect is tried again while a scaled-to-zero app boots.
+        connect_s: Until a connection is open.
+        response_s: From the end of the request until the response's head.
+        idle_s: Without a byte in either direction.
+        wake_s: How long a failed connect is retried, while a scaled-to-zero app boots.
     """
 
     connect_s: float
@@ -39,10 +42,10 @@ def tls_context(
     insecure_skip_verify: bool,
     protocols: Sequence[str] = ("http/1.1",),
 ) -> ssl.SSLContext:
-    """The TLS settings towards an upstream; the system's roots unless `ca_file` is given.
+    """TLS settings for an upstream; trusts the system's roots unless `ca_file` is given.
 
     Raises:
-        OSError, ssl.SSLError: A file cannot be read or is not what it should be.
+        OSError, ssl.SSLError: A file cannot be read or has invalid content.
     """
     context = ssl.create_default_context(cafile=ca_file)
     context.set_alpn_protocols(list(protocols))

@@ -1,4 +1,4 @@
-"""What an exchange needs of the connection the request came on."""
+"""The interface of a client connection, as an exchange uses it."""
 
 from typing import Protocol
 
@@ -7,11 +7,11 @@ from gateway.forward.tunnel import Tunnel, TunnelClient
 
 
 class Client(TunnelClient, Protocol):
-    """See the module.
+    """The connection that the request came on.
 
     Attributes:
-        http_1_0: Whether the request was HTTP/1.0, which knows no chunks and no interim answers.
-        connection_line: The Connection field of the response, ``b""`` where none is needed.
+        http_1_0: Whether the request was HTTP/1.0, which has no chunks and no interim responses.
+        connection_line: The Connection field line of the response, ``b""`` if none is needed.
     """
 
     http_1_0: bool
@@ -21,19 +21,19 @@ class Client(TunnelClient, Protocol):
         """See the class."""
 
     def close_after_response(self) -> None:
-        """The connection ends with the response whose head is about to be written."""
+        """Close the connection after the response whose head is about to be written."""
 
     def response_done(self) -> None:
-        """The response is whole."""
+        """The response is complete."""
 
     def response_failed(self, error: GatewayError) -> None:
-        """The response will never be whole."""
+        """The response cannot be completed."""
 
     def response_replaced(self, cookies: list[bytes]) -> None:
-        """The app has answered, set these cookies, and the client gets another answer."""
+        """The app answered and set these cookies, but the client gets `Outbound.instead`."""
 
     def repeat_request(self) -> None:
-        """Nothing of an answer came: send the request once more, on a new connection."""
+        """No byte of an answer arrived: send the request again, on a new connection."""
 
     def tunnel_opened(self, tunnel: Tunnel) -> None:
-        """The exchange is over: from here on, pass bytes through `tunnel` as they come."""
+        """The exchange is over: from now on, pass bytes through `tunnel`."""

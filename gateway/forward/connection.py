@@ -1,4 +1,4 @@
-"""One connection to an upstream, and what uses it."""
+"""One connection to an upstream, and the interface of its user."""
 
 import asyncio
 import os
@@ -7,34 +7,34 @@ from typing import Protocol, cast
 
 
 class Receiver(Protocol):
-    """What uses a connection: told of all that happens on it."""
+    """The user of a connection, an exchange or a tunnel; told of everything that happens on it."""
 
     def upstream_data(self, data: bytes) -> None:
-        """Bytes came."""
+        """Bytes arrived."""
 
     def upstream_eof(self) -> bool:
-        """The upstream will send no more; whether the connection stays open all the same."""
+        """The upstream will send no more; returns whether to keep the connection open."""
 
     def upstream_lost(self, *, clean: bool) -> None:
-        """The connection is gone; `clean` where the upstream closed it, rather than broke it."""
+        """The connection is closed; `clean` if the upstream closed it without an error."""
 
     def upstream_writable(self, *, writable: bool) -> None:
-        """The send buffer is full, or has room again."""
+        """The send buffer is full (`writable` is False), or has room again."""
 
 
 class Pool(Protocol):
-    """What a connection belongs to."""
+    """The owner of connections."""
 
     def forget(self, connection: "Connection", *, busy: bool) -> None:
-        """The connection is gone; `busy` where something used it."""
+        """The connection is closed; `busy` if it was in use."""
 
 
 class Connection(asyncio.Protocol):
-    """One connection to an upstream, kept between exchanges.
+    """One connection to an upstream, kept open between exchanges.
 
     Attributes:
-        receiver: Who is told of what happens; None while the connection is idle.
-        fresh: Whether nothing has been sent on it yet.
+        receiver: The current user, told of all events; None while the connection is idle.
+        fresh: Whether no exchange has been completed on it yet.
         idle_since: Loop time at which it became idle.
     """
 
@@ -56,14 +56,14 @@ class Connection(asyncio.Protocol):
         self._is_tls = transport.get_extra_info("ssl_object") is not None
 
     def data_received(self, data: bytes) -> None:
-        """See asyncio.Protocol.  Bytes nobody asked for end the connection (response splitting)."""
+        """See asyncio.Protocol.  Unrequested bytes end the connection (response splitting)."""
         if self.receiver is None:
             self.transport.abort()
         else:
             self.receiver.upstream_data(data)
 
     def eof_received(self) -> bool:
-        """See asyncio.Protocol.  Only a tunnel goes on with one side closed; it says so itself."""
+        """See asyncio.Protocol.  Only a tunnel goes on after one side has closed."""
         return self.receiver is not None and self.receiver.upstream_eof()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -74,10 +74,11 @@ class Connection(asyncio.Protocol):
             receiver.upstream_lost(clean=exc is None)
 
     def write_on(self, data: bytes) -> None:
-        """Send more of a request whose head is out, to an app that may have closed its side.
+        """Send more of a request whose head was sent, to an app that may have closed its side.
 
-        A write by the loop that fails ends the connection, and drops an answer that has come
-        but was not read yet.  This one is only lost: what the app has sent is still read.
+        If the event loop fails to write, it closes the connection and drops an answer that has
+        arrived but was not read.  A failed write here loses only its own bytes, and the answer is
+        still read.
         """
         transport = self.transport
         # Over TLS only the loop can write.
@@ -87,16 +88,16 @@ class Connection(asyncio.Protocol):
         try:
             sent = os.write(self._fd, data)
         except ConnectionError:
-            # The app has closed its side: no more of this can be sent, nor another request.
+            # The app has closed its side: it takes neither the rest nor another request.
             return
         except OSError:
-            # Such as BlockingIOError; the loop says what else is wrong.
+            # For example BlockingIOError; the loop reports any other error.
             sent = 0
         if sent < len(data):
             transport.write(data[sent:])
 
     def read_on(self, *, writable: bool) -> None:
-        """Read from the app while the client can take more, and pause while it cannot."""
+        """Read from the app while the client can take more; pause otherwise."""
         if self.transport.is_closing():
             return
         if writable:
@@ -105,7 +106,7 @@ class Connection(asyncio.Protocol):
             self.transport.pause_reading()
 
     def is_quiet(self) -> bool:
-        """Whether the app has sent nothing and not closed; the loop may not have noticed yet."""
+        """Whether the app has neither sent nor closed; asks the system, as the loop may lag."""
         look = select.poll()
         look.register(self._fd, select.POLLIN)
         return not look.poll(0)

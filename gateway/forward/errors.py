@@ -1,17 +1,17 @@
-"""How an upstream fails a request."""
+"""Errors of upstreams that fail a request."""
 
 from gateway.errors import GatewayError
 
 
 class UpstreamRefusedError(GatewayError):
-    """The upstream could not be connected to."""
+    """The connection to the upstream failed."""
 
     reason = "upstream-refused"
     status = 502
 
 
 class UpstreamFailedError(GatewayError):
-    """The upstream broke off, or answered with what is no HTTP response."""
+    """The upstream broke off, or its answer is not valid HTTP."""
 
     reason = "upstream-failed"
     status = 502

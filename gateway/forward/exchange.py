@@ -1,10 +1,10 @@
-"""One request to an upstream and its response, streamed both ways with back-pressure.
+"""One request to an upstream and its response, streamed in both directions with back-pressure.
 
     client --send_body--> Exchange --> Connection --> upstream
     client <--write------ Exchange <-- upstream_data
 
-Nothing is gathered: a piece that comes in goes out, and a side that cannot take more stops the
-other side's reading.  ``101 Switching Protocols`` ends the exchange: a Tunnel takes over.
+Nothing is collected: each piece is passed on as it arrives.  If one side cannot take more, the
+other side is not read.  After ``101 Switching Protocols`` a Tunnel takes over.
 """
 
 from gateway.errors import GatewayError
@@ -28,21 +28,21 @@ from gateway.message.framing import CHUNKED, UNTIL_CLOSE
 from gateway.message.response_head import ResponseHead
 from gateway.message.response_start import take_head
 
-# A hint or two are usual; an app that reports progress (102) does so every few seconds.
+# One or two hints are usual; an app that reports progress (102) does so every few seconds.
 _MAX_INTERIM = 100
 _CONTINUE, _OK = 100, 200
 
 
 class Exchange:
-    """See the module.  Times are those of the event loop, in seconds.
+    """One request and its response.  Times are the event loop's, in seconds.
 
     Attributes:
-        status: Of the response passed on; 0 while nothing of it was.
-        sent_at: When the request's head went out; 0 before.
-        active_at: When bytes last moved, either way.
+        status: Status of the response passed on; 0 while nothing of it was.
+        sent_at: When the request's head was sent; 0 before.
+        active_at: When bytes last moved in either direction.
     """
 
-    # Here and not in `__init__`, which runs once a request, as long as nothing changes them.
+    # Class attributes, so that `__init__`, which runs for each request, does not set them.
     status = 0
     sent_at = 0.0
     _buffer = b""
@@ -67,19 +67,19 @@ class Exchange:
 
     @property
     def upstream(self) -> str:
-        """Name of the upstream."""
+        """The upstream's name."""
         return self._outbound.upstream.name
 
-    # The request's way.
+    # Request: from the client to the upstream.
 
     def start(self, connection: Connection, now: float) -> None:
-        """Send the head on `connection`, which already reports to this exchange."""
+        """Send the head on `connection`, whose receiver is already this exchange."""
         self._connection = connection
         self.sent_at = self.active_at = now
         connection.transport.write(self._outbound.head)
 
     def send_body(self, piece: bytes) -> None:
-        """Pass on a piece of the request's body, which is not empty."""
+        """Pass on a piece of the request's body, which must not be empty."""
         self._sent_body = True
         self.active_at = self._ticker.now
         if self._connection is not None:
@@ -87,7 +87,7 @@ class Exchange:
             self._connection.write_on(encode_chunk(piece) if chunked else piece)
 
     def end_body(self, trailers: tuple[Field, ...]) -> None:
-        """The request's body is whole; `trailers` are those that may pass."""
+        """The request's body is complete; `trailers` are those that may be passed on."""
         self._request_done = True
         self.active_at = self._ticker.now
         if self._connection is not None and self._outbound.framing.length == CHUNKED:
@@ -95,18 +95,18 @@ class Exchange:
             self._connection.write_on(encode_end(trailers))
 
     def client_writable(self, *, writable: bool) -> None:
-        """The client's send buffer is full, or has room again."""
+        """The client's send buffer is full (`writable` is False), or has room again."""
         self._client_full = not writable
         if self._connection is not None:
             self._connection.read_on(writable=writable)
 
     def cancel(self) -> None:
-        """The client is gone, or the answer is no longer wanted: stop the upstream's work."""
+        """Close the upstream connection: the client is gone, or the answer is not wanted."""
         connection, self._connection = self._connection, None
         if connection is not None:
             self._outbound.upstream.discard(connection)
 
-    # The response's way.
+    # Response: from the upstream to the client.
 
     def upstream_data(self, data: bytes) -> None:
         """See Receiver."""
@@ -137,7 +137,7 @@ class Exchange:
             self._retried = True
             self._client.repeat_request()
         else:
-            self._fail("the connection was closed")
+            self._fail("the upstream closed the connection")
 
     def upstream_writable(self, *, writable: bool) -> None:
         """See Receiver."""
@@ -148,21 +148,21 @@ class Exchange:
             self._client.pause_reading()
 
     def overdue(self, now: float) -> GatewayError | None:
-        """The time-out that is over at `now`, if one is."""
+        """The timeout that has passed at `now`, or None."""
         upstream = self._outbound.upstream
         quiet_s = now - self.active_at
         if self._connection is None:
             return None
         if not self.status and self._request_done and quiet_s >= upstream.timeouts.response_s:
-            return UpstreamTimeoutError(f"{upstream.name}: no response")
+            return UpstreamTimeoutError(f"{upstream.name}: no response in time")
         if quiet_s >= upstream.timeouts.idle_s:
-            return UpstreamTimeoutError(f"{upstream.name}: nothing moved")
+            return UpstreamTimeoutError(f"{upstream.name}: no data in either direction in time")
         return None
 
     def _may_repeat(self, connection: Connection) -> bool:
-        # A kept connection may be closed by the upstream just as a request is sent on it.  Once
-        # more is safe where no byte of an answer came and no byte of the body was used up: the
-        # method allows it, or the upstream cannot have had the whole request.
+        # The upstream may close a kept connection just as a request is sent on it.  A repeat is
+        # safe if no byte of an answer came, no byte of the body was used, and either the method may
+        # be repeated or the upstream cannot have received the whole request.
         answered = self.status or self._interim or self._buffer
         untouched = not (connection.fresh or answered or self._sent_body)
         whole = self._outbound.framing.length == 0
@@ -189,7 +189,7 @@ class Exchange:
     def _pass_interim(self, head: ResponseHead) -> None:
         self._interim += 1
         if self._interim > _MAX_INTERIM:
-            raise HeadError(f"more than {_MAX_INTERIM} interim answers")
+            raise HeadError(f"more than {_MAX_INTERIM} interim responses")
         if head.status == _CONTINUE:
             self._continued = True
         if b"close" in head.connection:
@@ -204,9 +204,9 @@ class Exchange:
         if outbound.instead is not None:
             self._replace_response(head)
             return
-        # Whether the upstream knows where the next request would begin.  One that was asked for
-        # another protocol may read it in that; one that answers before the body's end, or instead
-        # of 100 (Continue), may take what is left for a request.
+        # In step: the upstream knows where the next request would begin (decision 0009).  After an
+        # Upgrade it may read in another protocol.  If it answers before the body's end, or instead
+        # of 100 (Continue), it may take the rest for a request.
         framing, length, framing_field = outbound.framing, head.length, b""
         in_step = self._request_done and not framing.upgrade
         if framing.expects_continue and not self._continued:
@@ -214,7 +214,7 @@ class Exchange:
         if length < 0 or outbound.method == "HEAD" or head.status in NO_BODY_STATUS:
             has_late_body = head.status in NO_BODY_STATUS and announces_body(head)
             if has_late_body or outbound.method == "HEAD":
-                # A body that must not be there comes late, as the answer to the next request.
+                # Such a body must not be sent; if it comes late, the next request would get it.
                 in_step = False
             head, length, framing_field = reframed(head, outbound.method, http_1_0=client.http_1_0)
         self._chunk_out = framing_field != b"" and length != 0
@@ -225,7 +225,7 @@ class Exchange:
             client.close_after_response()
         start, end = outbound.upstream.rules.start(head, outbound.owned), client.connection_line
         if length == len(rest):
-            # All of it is here, as it mostly is.
+            # The whole body is here, as it mostly is.
             self.status = head.status
             client.write(b"".join((start, outbound.added, framing_field, end, b"\r\n", rest)))
             self._end(b"")
@@ -241,20 +241,20 @@ class Exchange:
 
     def _replace_response(self, head: ResponseHead) -> None:
         cookies = self._outbound.upstream.rules.cookies(head, self._outbound.owned)
-        # No one gets the body, so the connection cannot be kept.
+        # The body is not read, so the connection cannot be kept.
         self.cancel()
         self._client.response_replaced(cookies)
 
     def _pass_body(self, data: bytes, before: bytes, status: int) -> None:
         body = self._body
-        assert body is not None  # noqa: S101 - for the type checker; callers have looked
+        assert body is not None  # noqa: S101 - for the type checker; callers have checked
         pieces, rest = body.feed(data)
         while rest and not body.done:
             more, rest = body.feed(rest)
             pieces += more
         if body.trailers and len(body.trailers) > self._outbound.upstream.max_fields > 0:
             raise HeadError("more trailer fields than the limit")
-        # From here on the client has a part: while it has none, a broken body is still a 502.
+        # From here on the client has part of the response; before, a broken body is still a 502.
         self.status = status
         piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
         if self._chunk_out:
@@ -270,8 +270,8 @@ class Exchange:
         connection, self._connection = self._connection, None
         self._body = None
         if connection is not None:
-            # Bytes after the end belong to no request; a connection that has them is not kept,
-            # nor one that has not taken all of this request.
+            # Not kept: a connection with bytes after the end, which belong to no request, and one
+            # whose app has not taken all of this request.
             if self._keep and not rest and self._request_done and not self._upstream_full:
                 if self._client_full:
                     connection.transport.resume_reading()
@@ -282,9 +282,9 @@ class Exchange:
 
     def _start_tunnel(self, head: ResponseHead, rest: bytes) -> None:
         if not self._outbound.framing.upgrade:
-            raise HeadError("101 Switching Protocols to a request that asked for none")
+            raise HeadError("101 Switching Protocols, but the request asked for no upgrade")
         if not self._request_done:
-            raise HeadError("101 Switching Protocols before the request's end")
+            raise HeadError("101 Switching Protocols before the end of the request")
         outbound = self._outbound
         start = outbound.upstream.rules.switching(head, outbound.owned)
         connection, self._connection = self._connection, None

@@ -1,4 +1,4 @@
-"""One request as it goes to an upstream, with all that its answer needs."""
+"""A request ready to be sent to an upstream, with what its response needs."""
 
 from collections.abc import Callable
 
@@ -10,16 +10,16 @@ from gateway.message.response import Response
 
 
 class Outbound:
-    """See the module.  Only `added` may grow, until the request is sent.
+    """One request to an upstream.  Only `added` may grow, until the request is sent.
 
     Attributes:
-        head: The whole head, empty line included.
+        head: The complete head, including the empty line.
         framing: The body, upgrade and expectation that the client's fields give.
         repeatable: Whether the method may be sent twice (RFC 9110, section 9.2.2).
-        trailers: Those of a trailer section that may pass.
-        owned: The app's cookies of this request; None if they are shared.
-        added: Field lines for the response, for this client alone.
-        instead: What the client gets in place of the app's answer, whatever that is.
+        trailers: Selects the trailer fields that may be passed on.
+        owned: The app's cookies of this request; None if they are not separated by user.
+        added: Field lines to add to the response, for this client alone.
+        instead: The response for the client in place of the app's, whatever that is.
     """
 
     __slots__ = (

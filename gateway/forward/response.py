@@ -1,4 +1,4 @@
-"""What of an upstream's response head reaches the client.  Pure."""
+"""Which parts of an upstream's response head the client gets.  Pure."""
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -19,7 +19,7 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-# Options of Connection that name no field.
+# Connection options that name no field, or only fields that are never forwarded.
 _USUAL_OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade"})
 _FRAMING = frozenset({b"content-length"})
 NO_BODY_STATUS = frozenset({204, 304})
@@ -28,18 +28,18 @@ _NO_CONTENT = 204
 
 
 class AppCookies(Protocol):
-    """Knows whose the cookies are that an app sets in one response."""
+    """Knows which user the cookies belong to that an app sets in one response."""
 
     def from_app(self, raw: bytes) -> tuple[bytes, ...]:
         """The Set-Cookie values that the browser gets for one of the app's."""
 
 
 class ResponseRules:
-    """What one upstream's responses lose and gain.
+    """Removes and adds fields in the responses of one upstream.
 
-    `removed` and `added` are of the configuration; a Set-Cookie that names a cookie of
-    `reserved`, the gateway's own, is dropped, so that no app can plant or end a session; so is
-    one whose name begins with such a name and ``-``.
+    `removed` and `added` come from the configuration.  `reserved` are the gateway's own cookies: a
+    Set-Cookie for one of them, or for such a name followed by ``-``, is dropped, so that no app
+    can set or end a session.
     """
 
     def __init__(
@@ -52,27 +52,27 @@ class ResponseRules:
         self._added = b"".join([b"%b: %b\r\n" % pair for pair in (added or {}).items()])
         self._reserved = frozenset(reserved)
         self._reserved_beginnings = tuple(name + b"-" for name in self._reserved)
-        # An app's answers have the same few lists of names.
+        # An app's responses have few different lists of names.
         self._plan = lru_cache(maxsize=1024)(self._plan_names)
         self._special = HOP_BY_HOP | {fold(n) for n in removed} | {fold(n) for n in added or {}}
 
     def start(self, head: ResponseHead, owned: AppCookies | None) -> bytes:
-        """The status line, and `lines`."""
+        """The status line and the field lines."""
         start = head.derived.get(self)
         if start is None:
             start = b"HTTP/1.1" + head.line[8:] + b"\r\n" + self.lines(head, owned)
-            # Cookies depend on whose they are; all else follows from the head.
+            # Cookies depend on the user; everything else follows from the head.
             if b"set-cookie" not in head.names:
                 head.derived[self] = start
         return start
 
     def switching(self, head: ResponseHead, owned: AppCookies | None) -> bytes:
-        """As `start`, of a 101 (Switching Protocols): Upgrade passes, though it is hop-by-hop."""
+        """As `start`, for 101 (Switching Protocols): passes Upgrade, although it is hop-by-hop."""
         change = b"\r\nConnection: Upgrade\r\nUpgrade: " + head.value(b"upgrade") + b"\r\n"
         return b"HTTP/1.1" + head.line[8:] + change + self.lines(head, owned)
 
     def lines(self, head: ResponseHead, owned: AppCookies | None) -> bytes:
-        """The field lines to pass on, the configured ones added; `owned` marks the cookies."""
+        """The field lines to pass on, plus the configured ones; `owned` marks the cookies."""
         kept, cookies_at = self._plan(head.names)
         lines = head.lines
         options = head.connection
@@ -84,12 +84,12 @@ class ResponseRules:
         return b"\r\n".join(found)
 
     def _plan_names(self, names: tuple[bytes, ...]) -> tuple[tuple[int, ...], bool]:
-        """Where the lines are that pass, and whether a cookie is among them."""
+        """Positions of the lines to pass on, and whether there is a Set-Cookie."""
         kept = tuple(i for i, name in enumerate(names) if name not in self._special)
         return kept, b"set-cookie" in names
 
     def _picked(self, head: ResponseHead, owned: AppCookies | None) -> list[bytes]:
-        # Content-Length frames the answer for the client, whatever Connection says of it.
+        # Content-Length frames the response for the client, so Connection cannot remove it.
         special = self._special.union(map(fold, head.connection)) - _FRAMING
         found = []
         for name, line in zip(head.names, head.lines, strict=True):
@@ -103,7 +103,7 @@ class ResponseRules:
         return found
 
     def cookies(self, head: ResponseHead, owned: AppCookies | None) -> list[bytes]:
-        """The Set-Cookie values to pass on; `owned` marks them."""
+        """The Set-Cookie values to pass on; `owned` marks the cookies."""
         found: list[bytes] = []
         for name, line in zip(head.names, head.lines, strict=True):
             if name == b"set-cookie" and name not in self._special:
@@ -117,20 +117,20 @@ class ResponseRules:
         return (value,) if owned is None else owned.from_app(value)
 
     def trailers(self, fields: tuple[Field, ...]) -> tuple[Field, ...]:
-        """The trailer fields to pass on; framing and cookies have no place among them."""
+        """The trailer fields to pass on; framing and cookies are not allowed there."""
         dropped = self._special | {b"content-length", b"set-cookie", b"trailer"}
         return tuple(pair for pair in fields if fold(pair[0]) not in dropped)
 
     def _is_reserved(self, value: bytes) -> bool:
-        # A browser sends a cookie without a name as its value alone, so that one set by
-        # "=gatepost=x" would come back as ours.
+        # A browser stores "=gatepost=x" as a cookie without a name and sends back only its value,
+        # which then reads as the gateway's cookie.
         pair = value.partition(b";")[0].lstrip(b"= \t")
         name = pair.partition(b"=")[0].rstrip(b" \t")
         return name in self._reserved or name.startswith(self._reserved_beginnings)
 
 
 def reframed(head: ResponseHead, method: str, *, http_1_0: bool) -> tuple[ResponseHead, int, bytes]:
-    """`head` as the client gets it, how its body is delimited, and the Transfer-Encoding line."""
+    """The head for the client, its body's length, and the Transfer-Encoding line (or ``b""``)."""
     length = body_length(head, method)
     if head.status == _NO_CONTENT and announces_body(head):
         return without_framing(head), length, b""
@@ -138,20 +138,20 @@ def reframed(head: ResponseHead, method: str, *, http_1_0: bool) -> tuple[Respon
 
 
 def body_length(head: ResponseHead, method: str) -> int:
-    """How the response's body is delimited (RFC 9112, section 6.3)."""
+    """The length of the response's body (RFC 9112, section 6.3)."""
     return 0 if method == "HEAD" or head.status in NO_BODY_STATUS else head.length
 
 
 def announces_body(head: ResponseHead) -> bool:
-    """Whether the fields say that a body follows, whatever the method and the status."""
+    """Whether the fields announce a body, whatever the method and status."""
     return head.length > 0 or head.length == CHUNKED
 
 
 def without_framing(head: ResponseHead) -> ResponseHead:
-    """`head`, of a status that never has a body, less what announces one.
+    """`head`, whose status never has a body, without the fields that announce one.
 
-    RFC 9110, section 8.6, and RFC 9112, section 6.1: neither Content-Length nor Transfer-Encoding
-    goes with 1xx and 204, or the client waits for what never comes.
+    RFC 9110, section 8.6, and RFC 9112, section 6.1: 1xx and 204 have neither Content-Length nor
+    Transfer-Encoding.  With them, the client would wait for a body that never comes.
     """
     kept = [i for i, name in enumerate(head.names) if name != b"content-length"]
     lines = [head.lines[i] for i in kept]
@@ -160,9 +160,9 @@ def without_framing(head: ResponseHead) -> ResponseHead:
 
 
 def framing_line(head: ResponseHead, length: int, *, http_1_0: bool) -> bytes:
-    """The Transfer-Encoding line towards the client; its Content-Length passes among the fields.
+    """The Transfer-Encoding line for the client; Content-Length is passed with the other fields.
 
-    A body without a length reaches an HTTP/1.1 client in chunks, so that its end is known.
+    An HTTP/1.1 client gets a body without a length in chunks, so that it knows where it ends.
     """
     if http_1_0 or head.length >= 0:
         return b""

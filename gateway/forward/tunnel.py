@@ -1,6 +1,6 @@
-"""A tunnel of raw bytes, which an exchange becomes after ``101 Switching Protocols``.
+"""A tunnel of raw bytes, which replaces an exchange after ``101 Switching Protocols``.
 
-Each side may close its half first.  A side that cannot take more stops the other side's reading.
+Either side may close its half first.  If one side cannot take more, the other is not read.
 """
 
 from typing import Protocol
@@ -10,7 +10,7 @@ from gateway.forward.upstream import Upstream
 
 
 class Ticker(Protocol):
-    """Coarse time: good to about a second, free to read."""
+    """Coarse time that costs nothing to read: the time of the last tick, twice a second."""
 
     now: float
 
@@ -22,23 +22,23 @@ class TunnelClient(Protocol):
         """Send `data` to the client."""
 
     def pause_reading(self) -> None:
-        """Stop taking bytes: the upstream cannot keep up."""
+        """Stop reading from the client: the upstream cannot keep up."""
 
     def resume_reading(self) -> None:
-        """Take bytes again."""
+        """Read from the client again."""
 
     def tunnel_half_closed(self) -> None:
         """The upstream will send no more; the client still may."""
 
     def tunnel_closed(self) -> None:
-        """The upstream's side of the tunnel is gone."""
+        """The upstream's side of the tunnel is closed."""
 
 
 class Tunnel:
-    """See the module.  Times are those of the event loop, in seconds.
+    """One tunnel.  Times are the event loop's, in seconds.
 
     Attributes:
-        active_at: When bytes last moved, either way.
+        active_at: When bytes last moved in either direction.
         heard_at: When the client last sent something; 0 before.
     """
 
@@ -73,7 +73,7 @@ class Tunnel:
             self._connection.write_on(data)
 
     def client_eof(self) -> bool:
-        """The client will send no more; whether the upstream still may."""
+        """The client will send no more; returns whether the upstream still may."""
         connection = self._connection
         if connection is None:
             return False
@@ -86,7 +86,7 @@ class Tunnel:
         return True
 
     def client_writable(self, *, writable: bool) -> None:
-        """The client's send buffer is full, or has room again."""
+        """The client's send buffer is full (`writable` is False), or has room again."""
         if self._connection is not None:
             self._connection.read_on(writable=writable)
 
@@ -97,7 +97,7 @@ class Tunnel:
             self._upstream.discard(connection)
 
     def is_overdue(self, now: float) -> bool:
-        """Whether nothing has moved for as long as the upstream's idle time-out."""
+        """Whether nothing has moved for the upstream's idle timeout."""
         idle_s = self._upstream.timeouts.idle_s
         return self._connection is not None and now - self.active_at >= idle_s
 

@@ -1,4 +1,4 @@
-"""Connections to one upstream: opened, kept, given out again."""
+"""The connections to one upstream: opens, keeps and reuses them."""
 
 import asyncio
 import ssl
@@ -13,14 +13,14 @@ _WAKE_RETRY_S = 0.2
 
 
 class Upstream:
-    """One app, and the connections to it that are open.
+    """One app and the open connections to it.
 
     Attributes:
-        max_fields: Of an answer's head, and of its trailer section; 0 is no limit.
-        busy: How many connections are in use.
+        max_fields: Limit of fields in a response's head, and in its trailers; 0 means no limit.
+        busy: Number of connections in use.
     """
 
-    # An app closes idle connections itself; below this age a kept one is taken to be alive.
+    # Apps close idle connections themselves; a younger one is assumed to be alive.
     _KEEP_S = 55.0
     _KEEP = 128
 
@@ -44,14 +44,14 @@ class Upstream:
 
     @property
     def idle(self) -> int:
-        """How many connections wait for the next request."""
+        """Number of connections that wait for the next request."""
         return len(self._idle)
 
     def take(self, receiver: Receiver, *, look_first: bool) -> Connection | None:
-        """A kept connection, the one used last first; None when a new one must be opened.
+        """A kept connection, the last used first; None if a new one must be opened.
 
-        `look_first` asks the system whether the app has closed it: for a request that could not
-        be sent again.
+        `look_first` asks the system whether the app has closed it, for a request that could not be
+        sent again.
         """
         while self._idle:
             connection = self._idle.pop()
@@ -66,12 +66,12 @@ class Upstream:
         return None
 
     async def connect(self, receiver: Receiver) -> Connection:
-        """A new connection.
+        """Open a new connection.
 
         Raises:
             UpstreamRefusedError: Nothing listens there, or TLS failed.
-            UpstreamFailedError: It closed at once, or spoke before it was asked.
-            UpstreamTimeoutError: No answer within the connect time-out.
+            UpstreamFailedError: The app closed it at once, or sent bytes before a request.
+            UpstreamTimeoutError: The connect timeout passed.
         """
         loop = asyncio.get_running_loop()
         wake_until = loop.time() + self.timeouts.wake_s
@@ -88,7 +88,7 @@ class Upstream:
                 await asyncio.sleep(_WAKE_RETRY_S)
             else:
                 if connection.transport.is_closing():
-                    raise UpstreamFailedError(f"{self.name}: closed before it was asked")
+                    raise UpstreamFailedError(f"{self.name}: closed before a request was sent")
                 connection.receiver = receiver
                 self._all.add(connection)
                 self.busy += 1
@@ -112,7 +112,7 @@ class Upstream:
         return connection
 
     def give_back(self, connection: Connection) -> None:
-        """Keep `connection`, whose exchange ended cleanly, for the next one."""
+        """Keep `connection`, whose exchange ended cleanly, for another exchange."""
         self.busy -= 1
         connection.receiver = None
         connection.fresh = False
@@ -123,27 +123,27 @@ class Upstream:
             self._idle.append(connection)
 
     def discard(self, connection: Connection) -> None:
-        """Close `connection`, which is of no further use."""
+        """Close `connection`, which cannot be reused."""
         if connection.receiver is not None:
             connection.receiver = None
             self.busy -= 1
         connection.transport.abort()
 
     def forget(self, connection: Connection, *, busy: bool) -> None:
-        """Called by the connection itself once it is gone."""
+        """See Pool."""
         self.busy -= busy
         self._all.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
 
     def tick(self, now: float) -> None:
-        """Close connections that have been idle for long; called about once a second."""
+        """Close connections that have been idle too long; called about twice a second."""
         self._ticked_at = now
         while self._idle and now - self._idle[0].idle_since > self._KEEP_S:
             self._idle.pop(0).transport.close()
 
     def retire(self) -> None:
-        """Keep no connection any longer: those in use are closed when they are given back."""
+        """Keep no connections from now on: those in use are closed after their exchange."""
         self._KEEP = 0
         while self._idle:
             self._idle.pop().transport.close()

@@ -1,1 +1,1 @@
-"""Which route a request is for.  Pure."""
+"""Finds the route of a request.  Pure."""

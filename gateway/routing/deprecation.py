@@ -1,4 +1,4 @@
-"""A route on its way out, as its clients are told: RFC 9745 and RFC 8594.  Pure."""
+"""Announces a route's deprecation to clients (RFC 9745, RFC 8594).  Pure."""
 
 import re
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 
     from gateway.settings.schema import DeprecatedSettings
 
-# RFC 9110, section 10.1.5: the first product is the client itself, the most significant.
+# RFC 9110, section 10.1.5: products come in order of significance, so the first is the client.
 _PRODUCT = re.compile(rb"([A-Za-z][A-Za-z0-9._-]{0,31})(?:[/ (].*)?")
 
-# RFC 3986, section 2.2, and the escapes that are there already.
+# RFC 3986, section 2.2, and existing escapes.
 _KEPT = ":/?#[]@!$&'()*+,;=%"
 
 
@@ -25,8 +25,8 @@ class Deprecation:
     """Since when a route is deprecated, and until when it is served; days begin in UTC.
 
     Attributes:
-        sunset: From this day on it is gone; None if that is not known yet.
-        link: Where the change is explained.
+        sunset: The first day on which the route is gone; None if not decided yet.
+        link: A page that explains the change.
     """
 
     since: date
@@ -39,19 +39,19 @@ class Deprecation:
 
     @cached_property
     def fields(self) -> tuple[tuple[str, str], ...]:
-        """The fields of every response."""
+        """The fields to add to every response."""
         found = [("Deprecation", f"@{int(_midnight(self.since).timestamp())}")]
         if self.sunset is not None:
             found.append(("Sunset", format_datetime(_midnight(self.sunset), usegmt=True)))
         if self.link is not None:
-            # RFC 8288, section 3: what stands between the brackets is ASCII, without a bracket.
+            # RFC 8288, section 3: the target is ASCII and contains no angle bracket.
             target = quote(self.link, safe=_KEPT)
             found.append(("Link", f'<{target}>; rel="deprecation"; type="text/html"'))
         return tuple(found)
 
     @cached_property
     def lines(self) -> bytes:
-        """The same as lines of a head."""
+        """The same fields as lines of a head."""
         return "".join(f"{name}: {value}\r\n" for name, value in self.fields).encode()
 
     @cached_property
@@ -60,16 +60,16 @@ class Deprecation:
 
 
 def deprecation_of(settings: "DeprecatedSettings | None") -> Deprecation | None:
-    """What `settings` say, if there are any."""
+    """The deprecation that `settings` describe, or None."""
     if settings is None:
         return None
     return Deprecation(settings.since, settings.sunset, settings.link)
 
 
 def client_name(user_agents: "Sequence[bytes]") -> str:
-    """The program that sent a request, by its User-Agent, without version: ``curl``, ``okhttp``.
+    """The program that sent a request, from its User-Agent, without version: ``curl``, ``okhttp``.
 
-    ``none`` where it does not say, ``other`` where what it says is no product.
+    ``none`` without a User-Agent, ``other`` if it does not begin with a product.
     """
     if not user_agents:
         return "none"

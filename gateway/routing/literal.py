@@ -1,8 +1,8 @@
-"""How much of a regex is plain text, so that the table need not try it on every path."""
+"""The literal prefix of a regex, so that the table does not try the regex on every path."""
 
 import re
 
-# One literal character, escaped or not; nothing that means something else to `re`.
+# One literal character, escaped or not; nothing that has a special meaning in `re`.
 _LITERAL = re.compile(r"[A-Za-z0-9_~!@%&=:,;'\"<>/-]|\\[^A-Za-z0-9]")
 _QUANTIFIERS = ("*", "+", "?", "{")
 
@@ -10,8 +10,8 @@ _QUANTIFIERS = ("*", "+", "?", "{")
 def literal_stem(pattern: str) -> str:
     """The whole leading segments that every path matching `pattern` starts with; ``""`` if none.
 
-    ``/api/v[0-9]+/x`` gives ``/api``.  Errs on the short side: an alternation or anything unusual
-    gives ``""``, which is right for every pattern.
+    ``/api/v[0-9]+/x`` gives ``/api``.  May be shorter than possible: an alternation or anything
+    unusual gives ``""``, which is correct for every pattern.
     """
     if "|" in pattern:
         return ""

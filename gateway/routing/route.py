@@ -1,4 +1,4 @@
-"""One route: what it covers, who may pass, where it goes."""
+"""One route: which requests it covers, who may access it, and its upstream."""
 
 import re
 from collections.abc import Collection
@@ -15,23 +15,23 @@ _RESERVED_BELOW = RESERVED_PREFIX + "/"
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A compiled route; everything in it was checked when the configuration was loaded.
+    """A compiled route; all its parts were checked when the configuration was loaded.
 
     Attributes:
-        index: Place in the file, from 0; -1 for `RESERVED`.
+        index: Position in the file, from 0; -1 for `RESERVED`.
         name: Unique; the label in metrics, audit and `explain`.
         hosts: Lower case, with or without port; empty for every host served.
-        methods: Empty for every method.  HEAD is here wherever GET is: it asks for the same
-            resource without its content (RFC 9110, section 9.3.2).
+        methods: Empty for every method.  Includes HEAD if it includes GET, because HEAD asks for
+            the same resource without its content (RFC 9110, section 9.3.2).
         paths: Exact decoded paths.
-        stems: Prefixes less their trailing slash, so that ``""`` covers everything.
-        regex: Compared with `re.fullmatch` to the decoded path.
-        access: As configured; what it means is authz's business.
-        upstream: Name of the upstream; None where there is none to send to.
+        stems: Prefixes without their trailing slash, so that ``""`` covers everything.
+        regex: Must match the whole decoded path (`re.fullmatch`).
+        access: As configured; `authz` interprets it.
+        upstream: The upstream's name; None if there is none.
         ignores_case: Whether its app reads ``/Admin`` as ``/admin``: the route then covers both.
-        credentials: Kinds of credential looked at; empty for all that are configured.
-        preflight: Whether a CORS preflight goes on without identity (``pass`` or ``refuse``).
-        settings: All that was configured for it; None for `RESERVED` and the default route.
+        credentials: Accepted kinds of credential; empty for all that are configured.
+        preflight: Whether a CORS preflight passes without identity (``pass`` or ``refuse``).
+        settings: The route's settings; None for `RESERVED` and the default route.
     """
 
     index: int
@@ -50,10 +50,10 @@ class Route:
     settings: "RouteSettings | None" = None
 
     def takes(self, method: str, preflight_for: str = "") -> bool:
-        """Whether it is for `method`, or passes preflights for `preflight_for`.
+        """Whether the route covers `method`, or passes preflights for `preflight_for`.
 
-        A route of POST alone that says ``preflight: pass`` must see the OPTIONS request that
-        asks for POST, or no browser would ever send the POST.
+        A route for POST alone with ``preflight: pass`` must cover the OPTIONS request that asks
+        for POST, or no browser would ever send the POST.
         """
         if not self.methods or method in self.methods:
             return True
@@ -64,14 +64,14 @@ RESERVED = Route(index=-1, name="gatepost", stems=(RESERVED_PREFIX,))
 
 
 def is_reserved(path: str) -> bool:
-    """Whether the decoded `path` is the gateway's own and never reaches an upstream."""
+    """Whether the decoded `path` belongs to the gateway and never reaches an upstream."""
     return path.startswith(_RESERVED_BELOW) or path == RESERVED_PREFIX
 
 
 def names_well_known(route: Route) -> bool:
-    """Whether `route` is public, and for what lies under ``/.well-known`` (RFC 8615) in particular.
+    """Whether `route` is public and names ``/.well-known`` (RFC 8615) in its paths.
 
-    There an app's own documents are, and the gateway's give way to them.
+    The documents that an app serves there take precedence over the gateway's own.
     """
     if route.access != "public":
         return False
@@ -94,7 +94,7 @@ def preflight_for(request: "Request") -> str:
 
 
 def stem_of(prefix: str) -> str:
-    """`prefix` less its trailing slash: ``/static/`` covers what ``/static`` does."""
+    """`prefix` without its trailing slash: ``/static/`` covers the same as ``/static``."""
     return prefix.rstrip("/")
 
 
@@ -110,7 +110,7 @@ def compile_route(
     default_upstream: str | None,
     ignoring_case: Collection[str] = (),
 ) -> Route:
-    """The route that `settings` describe; `ignoring_case` names upstreams."""
+    """The route that `settings` describe; `ignoring_case` names upstreams that ignore case."""
     upstream = settings.upstream or default_upstream
     return Route(
         index=index,
@@ -131,7 +131,7 @@ def compile_route(
 
 
 def default_route(upstream: str | None) -> Route:
-    """What stands where no routes are configured: every path needs a signed-in user."""
+    """The route if none are configured: every path needs a signed-in user."""
     return Route(index=0, name="everything", stems=("",), access="signed_in", upstream=upstream)
 
 

@@ -1,8 +1,8 @@
-"""Find the route for a request: the first in the file that covers it.
+"""Finds the route of a request: the first in the file that covers it.
 
-The cost of a match does not grow with the number of routes: by host, then by exact path and by
-each ancestor of the path, routes are looked up, and the lowest place in the file wins.  Only
-regexes that start with the same literal segments are tried one after the other.
+The cost does not grow with the number of routes.  Routes are looked up by host, then by exact path
+and by each ancestor of the path, and the first in the file wins.  Only regexes that start with the
+same literal segments are tried one after the other.
 """
 
 import re
@@ -26,14 +26,14 @@ from gateway.routing.route import (
 if TYPE_CHECKING:
     from gateway.settings.schema import RouteSettings
 
-# A route and, where it is found by regex, what the path must match in full.
+# Index, regex that must match the whole path (None if the lookup suffices), and route.
 _Entry = tuple[int, re.Pattern[str] | None, Route]
 _Bucket = list[_Entry]
 _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 class _Scope:
-    """The routes of one host, or those of every host."""
+    """The routes of one host, or those without a host."""
 
     __slots__ = ("depth", "paths", "stems")
 
@@ -56,7 +56,7 @@ class _Scope:
         self.depth = max(self.depth, stem.count("/"))
 
     def buckets(self, path: str) -> list[_Bucket]:
-        """Every bucket whose routes may cover `path`; each is in file order."""
+        """All buckets whose routes may cover `path`; each is in file order."""
         found = [self.paths.get(path), self.stems.get("")]
         end = 0
         for _ in range(self.depth):
@@ -69,7 +69,7 @@ class _Scope:
 
 
 class _Scopes:
-    """The routes by host."""
+    """Routes by host."""
 
     __slots__ = ("_any_host", "by_host")
 
@@ -83,7 +83,7 @@ class _Scopes:
                 self._any_host.add(route)
 
     def first(self, host: str, method: str, path: str, preflight_for: str) -> Route | None:
-        """The first in the file that covers all four."""
+        """The first route in the file that covers all four."""
         best: Route | None = None
         for scope in self.scopes(host):
             for bucket in scope.buckets(path):
@@ -97,7 +97,7 @@ class _Scopes:
         return best
 
     def scopes(self, host: str) -> list[_Scope]:
-        """Those that may cover a path of `host`."""
+        """The scopes that may cover a path of `host`."""
         scopes = [self._any_host]
         if self.by_host:
             found = (self.by_host.get(host), self.by_host.get(_without_port(host)))
@@ -106,11 +106,11 @@ class _Scopes:
 
 
 class RouteTable:
-    """All routes of one configuration.  Immutable once made.
+    """All routes of one configuration.  Immutable.
 
     Attributes:
-        routes: In file order; a route's `index` is its place here.
-        hosts: Every host a route names.
+        routes: In file order; a route's `index` is its position here.
+        hosts: Every host that a route names.
     """
 
     __slots__ = ("_exact", "_exact_folded", "_folded", "hosts", "routes")
@@ -125,39 +125,43 @@ class RouteTable:
         self.hosts = frozenset(host for route in self.routes for host in route.hosts)
 
     def match(self, host: str, method: str, path: str, preflight_for: str = "") -> Route | None:
-        """The first route for the decoded `path`; `RESERVED` below its prefix; None if none.
+        """The first route for the decoded `path`; `RESERVED` below its prefix; None if no match.
 
-        A route whose host names no port is for every port.  `preflight_for` is the method a CORS
+        A route's host without a port covers every port.  `preflight_for` is the method that a CORS
         preflight asks for.
 
         Raises:
-            AmbiguousPathError: An app that ignores case could mean two routes.
+            AmbiguousPathError: An app that ignores case could match two routes.
         """
         if is_reserved(path):
             return RESERVED
         found = self._exact.first(host, method, path, preflight_for)
         if self._folded is None:
             return found
-        # Some fold letters of ASCII alone, others U+017F to "s" and U+212A to "k" as well.
+        # Some apps fold only ASCII letters; others also fold U+017F to "s" and U+212A to "k".
         other = self._folded.first(host, method, path.casefold(), preflight_for)
         plain = self._folded.first(host, method, path.translate(_LOWER), preflight_for)
         if other is not plain:
-            raise AmbiguousPathError(f"for {_name(other)} or {_name(plain)}, by how case is read")
+            raise AmbiguousPathError(
+                f"route {_name(other)} or {_name(plain)}, depending on how letter case is folded"
+            )
         if other is None or (found is not None and found.index < other.index):
             return found
-        # The app reads the path without case, and so do the rules before it, whichever app they are
-        # for: who guards a path need not name the app behind it.
+        # The app ignores case, so earlier rules must too, even those for another app: a rule that
+        # guards a path need not name the app behind it.
         for spelt in (path.casefold(), path.translate(_LOWER)):
             before = self._exact_folded.first(host, method, spelt, preflight_for)
             if before is not None and before.index < other.index:
-                raise AmbiguousPathError(f"for {_name(before)} or {_name(other)}, by its case")
+                raise AmbiguousPathError(
+                    f"route {_name(before)} or {_name(other)}, depending on letter case"
+                )
         return self.routes[other.index]
 
     def match_readings(self, request: Request) -> Route | None:
-        """The route that every reading of the path lands on; None where none lands on any.
+        """The route that every reading of the path leads to; None if none leads to a route.
 
         Raises:
-            AmbiguousPathError: The readings land on different routes.
+            AmbiguousPathError: The readings lead to different routes.
         """
         asked = preflight_for(request)
         target = request.target
@@ -165,7 +169,9 @@ class RouteTable:
         for reading in target.readings[1:]:
             other = self.match(request.host, request.method, reading, asked)
             if other is not route:
-                raise AmbiguousPathError(f"some readings are for {_name(route)}, {_name(other)}")
+                raise AmbiguousPathError(
+                    f"readings of the path lead to {_name(route)} and to {_name(other)}"
+                )
         return route
 
 
@@ -176,8 +182,8 @@ def build_table(
 ) -> RouteTable:
     """The table of the configured `routes`.
 
-    `default_upstream` is where a route goes that names no upstream; `ignoring_case` are the
-    upstreams whose apps read ``/Admin`` as ``/admin``.
+    `default_upstream` is for routes that name no upstream; `ignoring_case` names upstreams whose
+    apps read ``/Admin`` as ``/admin``.
     """
     if not routes:
         return RouteTable([default_route(default_upstream)])
@@ -188,7 +194,7 @@ def build_table(
 
 
 def _in_one_case(route: Route) -> Route:
-    """`route` as it is compared with paths in lower case."""
+    """`route` in the form that is compared with lower-case paths."""
     regex = None if route.regex is None else re.compile(route.regex.pattern, re.IGNORECASE)
     return replace(
         route,

@@ -1,4 +1,4 @@
-"""How the route of a request was found, told by the very look-up that finds it.  Pure."""
+"""Explains how the route of a request was found, with the same lookup.  Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,11 +12,11 @@ _EVERY: frozenset[str] = frozenset()
 
 @dataclass(frozen=True, slots=True)
 class RouteTrial:
-    """One route, held against a request.
+    """The result of trying one route for a request.
 
     Attributes:
-        covers: The readings of the path that land on it.
-        why_not: Why it covers none of those that are left; ``""`` where it covers one.
+        covers: The readings of the path that lead to it.
+        why_not: Why it covers none of the readings; ``""`` if it covers one.
     """
 
     route: Route
@@ -25,9 +25,9 @@ class RouteTrial:
 
 
 def try_routes(table: RouteTable, request: Request) -> list[RouteTrial]:
-    """Each route in the order it is tried, until every reading of the path has landed on one.
+    """All routes in the order they are tried, until every reading of the path has led to one.
 
-    Below the gateway's own prefix that is `RESERVED` alone.
+    Below the gateway's own prefix, this is only `RESERVED`.
     """
     left: Sequence[str] = request.target.readings
     trials: list[RouteTrial] = []
@@ -47,7 +47,7 @@ def _try(route: Route, request: Request, readings: Sequence[str]) -> RouteTrial:
 
 
 def _why_not(route: Route, request: Request, path: str) -> str:
-    """The first of host, path and method that the route alone is not for."""
+    """The first of host, path and method that the route does not cover."""
     by_host = replace(route, methods=_EVERY, paths=(), stems=("",), regex=None)
     if not _finds(by_host, request, path):
         return f"is for {', '.join(sorted(route.hosts))}, not {request.host}"
@@ -58,7 +58,7 @@ def _why_not(route: Route, request: Request, path: str) -> str:
 
 
 def _finds(route: Route, request: Request, path: str) -> bool:
-    """Whether `path` is found in a table of `route` alone."""
+    """Whether a table with only `route` finds it for `path`."""
     alone = RouteTable([replace(route, index=0)])
     found = alone.match(request.host, request.method, path, preflight_for(request))
     return found is not None and (found is RESERVED) == (route is RESERVED)

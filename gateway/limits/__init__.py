@@ -1,4 +1,4 @@
-"""Rate limits: so many requests in a while, counted by all workers of one machine together."""
+"""Rate limits, counted together by all workers of one machine."""
 
 from gateway.limits.limiter import RateLimiter
 from gateway.limits.table import RateTable, shared_memory

@@ -1,4 +1,4 @@
-"""The rate limit of one route: whose requests are counted together."""
+"""The rate limit of one route, and which requests it counts together."""
 
 from ipaddress import IPv6Address, ip_address
 
@@ -8,31 +8,31 @@ from gateway.message.request import Request
 from gateway.model import Identity
 from gateway.settings.schema import RateLimitSettings
 
-# What one subscriber is given (RFC 6177, section 2): more than one address is not more clients.
+# The prefix that one subscriber gets (RFC 6177, section 2): its addresses are one client.
 _IPV6_PREFIX_BITS = 64
 
 
 class RateLimiter:
-    """See the module."""
+    """Applies the rate limit of one route."""
 
     def __init__(self, table: RateTable, route: str, settings: RateLimitSettings) -> None:
-        """Count in `table`; a limit that is changed, or moved to another route, starts anew."""
+        """Count in `table`; a limit that is changed, or moved to another route, starts at zero."""
         self._table = table
         self._by = settings.by
         self._rate = Rate(settings.requests, settings.per)
         self._prefix = f"{route}\0{settings.requests}\0{settings.per}\0"
 
     def wait_s(self, request: Request, identity: Identity) -> float:
-        """Count `request`; 0 if it may go on, else the seconds after which one may."""
+        """Count `request`; returns 0 if it may go on, else the seconds until one may."""
         whose = self._prefix + whose_request(self._by, request.client, identity)
         return self._table.wait_s(whose.encode("utf-8", "replace"), self._rate, request.received_at)
 
 
 def whose_request(by: str, client: str, identity: Identity) -> str:
-    """What is the same for all requests that count together.
+    """The key under which a request is counted.
 
-    Nobody signed in is told apart by address, whatever `by` says.  An address is the whole of
-    IPv4, and the network of IPv6 that one subscriber has.
+    Anonymous requests are counted by address, whatever `by` says: by the IPv4 address, or by the
+    IPv6 network of one subscriber.
     """
     if by == "ip" or identity.is_anonymous:
         return f"ip\0{_network(client)}"

@@ -1,11 +1,11 @@
-"""What is remembered of the clients of rate-limited routes, in memory that workers share.
+"""State of rate-limited clients, in memory that workers share.
 
-A table of fixed size: whatever clients do, it takes 1 MiB at most.  A client is known by a keyed
-digest, and has one of the eight places of its row; where all are taken, the newcomer gets the
-place of the one whose bucket is fullest, so that what is forgotten first counts least.
+The table has a fixed size of about 1 MiB, whatever clients do.  A keyed digest of the client
+selects a row, which has eight places.  If all are taken, a new client replaces the one whose
+bucket is fullest, so that the least state is lost.
 
-Workers read and write it without a lock.  Two that judge one client in the same microsecond may
-both count from the same state: then one request more passes, which a rate limit can bear.
+Workers read and write without a lock.  Two that count one client in the same microsecond may start
+from the same state and let one more request pass, which a rate limit can tolerate.
 """
 
 import mmap
@@ -25,7 +25,7 @@ _BYTES = _KEY_BYTES + _ROWS * _ROW.size
 
 
 def shared_memory() -> int:
-    """The descriptor of new memory for a `RateTable`, to be handed to other processes."""
+    """The descriptor of new memory for a `RateTable`, to be inherited by other processes."""
     descriptor = os.memfd_create("gatepost-rates")
     os.ftruncate(descriptor, _BYTES)
     os.pwrite(descriptor, secrets.token_bytes(_KEY_BYTES), 0)
@@ -33,20 +33,20 @@ def shared_memory() -> int:
 
 
 class RateTable:
-    """See the module."""
+    """Counts requests by client."""
 
     def __init__(self, descriptor: int | None = None) -> None:
-        """Use the memory that `shared_memory` gave, or some of this process alone."""
+        """Use the memory from `shared_memory`, or memory of this process alone."""
         if descriptor is None:
             self._memory = mmap.mmap(-1, _BYTES)
             self._memory[:_KEY_BYTES] = secrets.token_bytes(_KEY_BYTES)
         else:
             self._memory = mmap.mmap(descriptor, _BYTES)
-        # Without the key nobody can make up clients that share another one's place.
+        # Without the key, no one can choose client names that collide with another client's.
         self._key = bytes(self._memory[:_KEY_BYTES])
 
     def wait_s(self, client: bytes, rate: Rate, now: float) -> float:
-        """Take one request of `client` at `now`; 0 if it is in time, else seconds to wait."""
+        """Take one request of `client` at `now`; returns 0 if in time, else seconds to wait."""
         tag = int.from_bytes(blake2b(client, digest_size=8, key=self._key).digest(), "little")
         row = _KEY_BYTES + tag % _ROWS * _ROW.size
         kept = _ROW.unpack_from(self._memory, row)

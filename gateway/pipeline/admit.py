@@ -1,4 +1,4 @@
-"""Admit a request to its upstream: rate limits, signing out, cookies, the head that is sent."""
+"""Admits a request to its upstream: rate limit, sign-out, cookies, and the head to send."""
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
@@ -26,16 +26,17 @@ _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 
 @dataclass(frozen=True, slots=True)
 class SessionTools:
-    """What can be done with the session a request came with, besides judging it.
+    """Operations on the session of a request, besides judging it.
 
     Attributes:
-        clear: Gives the field that clears the session cookie.
-        end: Ends the session in the store, of any kind; gives the browser's, if it is one.
-        leave: Gives the answer to a browser whose session has ended: on to the provider, if the
-            last argument says so.
-        signed_out: Gives the fields that make a browser forget the user who signed out.
-        peek: Judges the session without counting as a use of it; None if it is not in memory, so
-            that `look_up` must ask the store.
+        clear: Returns the field that clears the session cookie.
+        end: Ends the session, of any kind, in the store; returns it if it is a browser's.
+        leave: Returns the response for a browser whose session has ended; it leads to the provider
+            if the last argument is true.
+        signed_out: Returns the fields that make a browser forget the user who signed out.
+        peek: Judges the session without counting as a use; None if it is not in memory, and
+            `look_up` must ask the store.
+        look_up: As `peek`, but asks the store.
     """
 
     clear: Callable[[Request], tuple[str, str]]
@@ -47,7 +48,7 @@ class SessionTools:
 
 
 class Admitter:
-    """See the module.  Awaitables raise GatewayError where the store cannot answer."""
+    """Admits requests.  Awaitables raise GatewayError if the store cannot answer."""
 
     def __init__(
         self, sessions: SessionTools, origins: Collection[bytes], new_trace: Callable[[], str]
@@ -59,10 +60,10 @@ class Admitter:
     def admit_anonymous(
         self, entry: Entry, plan: RoutePlan, added: FieldList = ()
     ) -> Verdict | Awaitable[Verdict]:
-        """Admit a request without identity: its credentials, if any, are not the gateway's.
+        """Admit a request without identity; its credentials, if any, are not the gateway's.
 
-        A session it came with still decides which of the app's cookies go on, so that a public
-        route does not mix the cookies of two users.
+        A session cookie still decides which of the app's cookies are sent, so that a public route
+        does not mix the cookies of two users.
         """
         to = plan.to
         if to is None or to.owners is None or not entry.request.fields.has(b"cookie"):
@@ -79,8 +80,8 @@ class Admitter:
         try:
             owner = _owner(await self._sessions.look_up(entry.request))
         except GatewayError:
-            # A public route stays public while the store is down; cookies with an owner are held
-            # back, since the owner is unknown.
+            # A public route works while the store is down.  The owner is unknown, so no cookies
+            # that have an owner are sent.
             owner = None
         owned = owners.of(entry.request, owner)
         verdict = self.admit(entry, plan, ANONYMOUS, added, owned)
@@ -94,7 +95,7 @@ class Admitter:
         added: FieldList = (),
         owned: OwnedCookies | None = None,
     ) -> Verdict | Awaitable[Verdict]:
-        """Admit a request of `identity`; the client gets `added` with the answer."""
+        """Admit a request of `identity`; `added` are fields for the response."""
         to, request = plan.to, entry.request
         if to is None:
             raise InternalError("a route without an upstream")
@@ -116,10 +117,10 @@ class Admitter:
         added: FieldList,
         owned: OwnedCookies | None,
     ) -> Verdict:
-        """Sign the user out of the gateway too, then send the app its own request to sign out.
+        """Sign the user out of the gateway, then send the app its sign-out request.
 
-        The app's answer would lead through the provider's live session straight back in, so a
-        browser is sent elsewhere, with the cookies that the app sets.
+        The app's response could lead through the provider's live session straight back in.  So a
+        browser gets the response of `leave` instead, with the cookies that the app sets.
         """
         request, sessions = entry.request, self._sessions
         who = await self._who_signs_out(entry, identity)
@@ -129,17 +130,17 @@ class Admitter:
             if ended is not None and to.logout_then != "app" and request.is_navigation:
                 instead = await sessions.leave(request, ended, to.logout_then == "provider")
             added = (sessions.clear(request), *sessions.signed_out(request, who))
-            # Cookies in the app's answer still belong to the user who signs out, and are cleared
-            # with that user's others.
+            # Cookies in the app's response still belong to the user who signs out, and are cleared
+            # with that user's other cookies.
             owned = None if to.owners is None else to.owners.of(request, who)
         elif owned is None and to.owners is not None:
             owned = to.owners.of(request, identity)
         return self._outbound(entry, to, identity, added, owned, instead)
 
     async def _who_signs_out(self, entry: Entry, identity: Identity) -> Identity:
-        """The identity whose session ends: on a public route, the session cookie's.
+        """The identity whose session ends; on a public route, that of the session cookie.
 
-        Not for a page of another site, which could sign its visitors out.
+        The cookie does not count in a request from another site, which could sign visitors out.
         """
         upgrade = entry.framing is not None and bool(entry.framing.upgrade)
         if not identity.is_anonymous:
@@ -159,7 +160,7 @@ class Admitter:
     ) -> Outbound:
         request, framing = entry.request, entry.framing
         if framing is None:
-            raise InternalError("bytes that are no request were let through")
+            raise InternalError("bytes that are not a request were admitted")
         head = to.head(
             request,
             framing,
@@ -193,7 +194,7 @@ def _hold_back(entry: Entry, wait_s: float, added: FieldList) -> Answer:
 
 
 def _owner(outcome: Outcome) -> Identity | None:
-    """The session's identity: anonymous if there is no session or it is over; None in doubt."""
+    """The session's identity: anonymous if there is no session or it has ended; None if unknown."""
     if isinstance(outcome, Authenticated):
         return outcome.identity
     return None if isinstance(outcome, Rejected) and not outcome.lapsed else ANONYMOUS

@@ -1,4 +1,4 @@
-"""Says with each response of a deprecated route that it is deprecated."""
+"""Adds the deprecation fields to responses of a deprecated route."""
 
 from collections.abc import Awaitable
 
@@ -8,7 +8,7 @@ from gateway.routing.deprecation import Deprecation
 
 
 def announce(deprecation: Deprecation, verdict: Verdict) -> Verdict:
-    """`verdict`, whose response says that the route is deprecated."""
+    """`verdict` with the deprecation fields added to its response."""
     if isinstance(verdict, Answer):
         return Answer(verdict.response.adding(*deprecation.fields))
     if isinstance(verdict, Outbound):

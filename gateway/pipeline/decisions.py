@@ -1,4 +1,4 @@
-"""The decision on a request whose credentials are known: deny, have the sender sign in, admit."""
+"""Decides on a request whose credentials are known: deny it, require sign-in, or admit it."""
 
 import logging
 from collections.abc import Awaitable
@@ -30,7 +30,7 @@ _ALWAYS = Admission(unauthenticated="sign_in")
 
 
 class Decisions:
-    """See the module."""
+    """Makes decisions, and notes them in the request's entry."""
 
     def __init__(
         self,
@@ -40,7 +40,7 @@ class Decisions:
         origins: frozenset[bytes],
         user_header: str = "user",
     ) -> None:
-        """Send an identity's attribute `user_header` to apps as the user."""
+        """Apps get an identity's attribute `user_header` as the user."""
         self._admitter = admitter
         self._sessions = sessions
         self._metrics = metrics
@@ -49,12 +49,12 @@ class Decisions:
         self._user = None if user_header == "user" else attrgetter(user_header)
 
     def unfit(self, entry: Entry, plan: RoutePlan, identity: Identity) -> Deny | None:
-        """Why a good credential, which is noted, may not be used for this request."""
+        """Why a valid credential may not be used for this request, or None; notes its identity."""
         entry.identity = identity
         self.count_authentication(identity.credential, "success")
         user = identity.user if self._user is None else self._user(identity) or ""
         if user not in self._sendable and not self._is_sendable(user):
-            # Told no user, an app would take the person for anonymous.
+            # Without a user field, the app would treat the person as anonymous.
             return Deny("user-unusable")
         if not is_good_for(identity, plan.route):
             return Deny("key-not-for-route")
@@ -76,7 +76,7 @@ class Decisions:
     def reject(
         self, entry: Entry, plan: RoutePlan, outcome: Rejected
     ) -> Verdict | Awaitable[Verdict]:
-        """Refuse a bad credential; one that has only lapsed may sign in again or go on without."""
+        """Refuse a bad credential; if it has only lapsed, ask to sign in or go on without it."""
         request = entry.request
         self.count_authentication(outcome.kind, outcome.reason)
         if outcome.detail:
@@ -106,7 +106,7 @@ class Decisions:
         identity: Identity,
         added: FieldList = (),
     ) -> Verdict | Awaitable[Verdict]:
-        """Decide by the route's rules; the client gets `added` with an answer of the app's."""
+        """Decide by the route's rules; `added` are fields for the app's response."""
         request = entry.request
         decision = decide(plan.access, Facts(request, identity, request.received_at))
         match decision:
@@ -118,7 +118,7 @@ class Decisions:
             case SignIn(reason=reason):
                 entry.decide("sign_in", reason)
                 if plan.access.word == "sign_in":
-                    # It would start the next one on coming back to it.
+                    # Returning to this route would start the next sign-in.
                     return Answer(responses.sign_in(request, _ALWAYS, reason=reason, return_to="/"))
                 refuse = partial(responses.sign_in, request, plan.admission, reason=reason)
                 return sign_in_first(entry, plan.admission, self._origins, refuse)
@@ -130,12 +130,12 @@ class Decisions:
                 return sign_in_first(entry, plan.admission, self._origins, refuse)
 
     def count_authentication(self, credential: str, outcome: str) -> None:
-        """Count one credential that was judged, for the metrics."""
+        """Count one judged credential in the metrics."""
         self._metrics.authentications[credential, outcome] += 1
 
 
 def deny(entry: Entry, decision: Deny, admission: Admission = responses.SESSION_ONLY) -> Answer:
-    """The refusal of a request, for the reason that `decision` gives."""
+    """Refuse a request for the reason that `decision` gives."""
     entry.decide("deny", decision.reason)
     return Answer(
         responses.for_decision(entry.request, decision, admission, identity=entry.identity)

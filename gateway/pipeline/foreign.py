@@ -1,4 +1,4 @@
-"""Credentials that are not the gateway's, on a route that leaves them to the app."""
+"""Requests with credentials that are not the gateway's, on a route that leaves them to the app."""
 
 from collections.abc import Awaitable
 
@@ -17,7 +17,7 @@ from gateway.record.audit import Entry
 
 
 class ForeignCredentials:
-    """See the module."""
+    """Decides on requests with foreign credentials."""
 
     def __init__(self, decisions: Decisions, admitter: Admitter, sessions: SessionTools) -> None:
         self._decisions = decisions
@@ -25,7 +25,7 @@ class ForeignCredentials:
         self._sessions = sessions
 
     def begin(self, entry: Entry, plan: RoutePlan, own: Request) -> Verdict | Awaitable[Verdict]:
-        """Judge `own`, the part of the request that is for the gateway; see `own_part`."""
+        """Judge `own`, the part of the request that `own_part` leaves to the gateway."""
         outcome = judge_all(own, plan.authenticators, plan.guarded)
         if isinstance(outcome, Pending):
             return self._ask(entry, plan, own, outcome)
@@ -38,14 +38,14 @@ class ForeignCredentials:
     def _judge(
         self, entry: Entry, plan: RoutePlan, own: Request, outcome: Outcome
     ) -> Verdict | Awaitable[Verdict]:
-        """Admit the request without identity, unless a credential of the gateway's in it is bad."""
+        """Admit the request without identity, unless it also has a bad credential of ours."""
         request = entry.request
         cleared: FieldList = ()
         if isinstance(outcome, Authenticated):
             unfit = self._decisions.unfit(entry, plan, outcome.identity)
             if unfit is not None:
                 return deny(entry, unfit)
-            # Two identities in one request would be for the app to choose from.
+            # With two identities in one request, the app would have to choose.
             entry.identity = ANONYMOUS
         if isinstance(outcome, Rejected):
             if not outcome.lapsed:
@@ -61,5 +61,5 @@ class ForeignCredentials:
 
 
 def own_part(plan: RoutePlan, request: Request) -> Request | None:
-    """What of `request` is for the gateway to judge; None if all of it is."""
+    """The part of `request` for the gateway to judge; None if that is all of it."""
     return None if plan.foreign is None else plan.foreign.own_part(request, plan.guarded)

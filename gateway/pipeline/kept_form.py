@@ -1,6 +1,7 @@
-"""What becomes of a form that a person sent, where they have to sign in first.
+"""Keeps a submitted form when its sender must sign in first.
 
-It comes back in the page, in hidden fields, and is sent again when the person says so.  The
+The sign-in page contains the form in hidden fields, and the person sends it again from there.  The
+gateway itself stores nothing.
 gateway keeps nothing of it.
 """
 
@@ -21,18 +22,18 @@ MAX_KEPT_BYTES = 65536
 
 
 class Refuse(Protocol):
-    """Makes the answer that has the person sign in."""
+    """Makes the response that asks the person to sign in."""
 
     def __call__(self, *, form: SentForm | None = None) -> Response:
-        """`form` is what was sent and would be lost; None where nothing was."""
+        """`form` is the submitted form that would be lost; None if there is none."""
 
 
 def sign_in_first(
     entry: Entry, admission: Admission, origins: Collection[bytes], refuse: Refuse
 ) -> Answer | Serve:
-    """The answer to a request whose sender has to sign in: its form is kept if it has one.
+    """The answer to a request whose sender must sign in; keeps a submitted form.
 
-    What a page of another site had the browser send is refused: nobody typed it here.
+    A form from a page of another site is refused, because the person did not fill it in here.
     """
     request, framing = entry.request, entry.framing
     if request.method != "POST" or not request.is_navigation:

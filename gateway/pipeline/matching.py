@@ -1,15 +1,15 @@
-"""Finds the route of a request, and remembers it for the next one to the same place."""
+"""Finds the route of a request, and caches it for later requests to the same place."""
 
 from gateway.message.request import Request
 from gateway.routing.route import Route
 from gateway.routing.table import RouteTable
 
-# So that clients who make up paths and hosts cannot fill the memory.
+# Limits of the cache, so that clients who make up paths and hosts cannot fill the memory.
 _REMEMBERED_ROUTES, _REMEMBERED_PATH_CHARS = 4096, 256
 
 
 class Matcher:
-    """Matches requests with the routes of `table`, and remembers what was for `hosts`."""
+    """Finds routes in `table`; caches only results for `hosts`."""
 
     def __init__(self, table: RouteTable, hosts: frozenset[str]) -> None:
         self._table = table
@@ -17,7 +17,7 @@ class Matcher:
         self._routes: dict[tuple[str, str, str], Route | None] = {}
 
     def match(self, request: Request) -> Route | None:
-        """The route of `request`, `RESERVED` for the gateway's own paths; None for none."""
+        """The route of `request`, `RESERVED` for the gateway's own paths, None if no match."""
         if request.method == "OPTIONS" or request.target.is_ambiguous:
             return self._table.match_readings(request)
         key = (request.host, request.method, request.target.path)

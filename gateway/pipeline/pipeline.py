@@ -1,9 +1,9 @@
-"""The one path every request takes, top to bottom.
+"""The one path that every request takes, top to bottom.
 
     read -> match -> authenticate -> authorize -> mutate -> (forward); then the record, always
 
-Each stage takes what the stage above it made; no stage calls another.  Where memory knows all
-that must be known, the whole path runs without waiting.
+Each stage takes the result of the stage above it; no stage calls another.  If everything needed is
+in memory, the whole path runs without waiting.
 """
 
 import logging
@@ -47,18 +47,18 @@ from gateway.routing.table import RouteTable
 
 _log = logging.getLogger(__name__)
 
-# TRACE would read back to a script what it may not see; CONNECT makes a tunnel to anywhere.
+# TRACE would show scripts fields that they may not read; CONNECT would open a tunnel to anywhere.
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """What the pipeline is given besides the configuration.
+    """What the pipeline needs besides the configuration.
 
     Attributes:
         monotonic: Seconds of a clock that never jumps.
-        user_header: Attribute of an identity that apps are told as the user.
-        well_known: What is served outside the gateway's own prefix; None for nothing.
+        user_header: The attribute of an identity that apps get as the user.
+        well_known: Endpoints outside the gateway's own prefix; None if there are none.
     """
 
     endpoints: Endpoints
@@ -73,7 +73,7 @@ class Tools:
 
 
 class Pipeline:
-    """See the module."""
+    """Reads, decides and records requests; see RequestHandler."""
 
     def __init__(
         self,
@@ -109,14 +109,14 @@ class Pipeline:
         """See RequestHandler."""
         try:
             verdict = self._begin(entry)
-        except Exception as error:  # noqa: BLE001 - whatever fails in a decision, it is a deny
+        except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
             return Answer(self._failed(entry, error))
         return verdict if isinstance(verdict, VERDICTS) else self._wait(entry, verdict)
 
     async def _wait(self, entry: Entry, verdict: Awaitable[Verdict]) -> Verdict:
         try:
             return await verdict
-        except Exception as error:  # noqa: BLE001 - whatever fails in a decision, it is a deny
+        except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
             return Answer(self._failed(entry, error))
 
     def _begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
@@ -166,9 +166,9 @@ class Pipeline:
         return announce_later(deprecation, verdict)
 
     def still_allows(self, entry: Entry, now: float) -> bool:
-        """Whether the tunnel that the request of `entry` opened would be let through at `now`.
+        """Whether the tunnel that the request of `entry` opened would still be allowed at `now`.
 
-        By whom it was opened is known: only what follows from it is decided again.
+        The identity is already known, so only the decision that follows from it is repeated.
         """
         request, identity = entry.request, entry.identity
         try:
@@ -187,8 +187,8 @@ class Pipeline:
             if identity.is_anonymous and own_part(plan, request) is not None:
                 return isinstance(decide_foreign(plan.access, Facts(request, identity, now)), Allow)
             return isinstance(decide(plan.access, Facts(request, identity, now)), Allow)
-        except Exception as error:  # noqa: BLE001 - whatever fails in a decision, it is a deny
-            _log.info("%s: closed: %r", request.request_id, error)
+        except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
+            _log.info("%s: closing the tunnel: %r", request.request_id, error)
             return False
 
     def _is_gone(self, plan: RoutePlan, now: float) -> bool:
@@ -210,7 +210,7 @@ class Pipeline:
         return plan.route.preflight == "pass" and is_preflight(request)
 
     async def _ask(self, entry: Entry, plan: RoutePlan, pending: Pending) -> Verdict:
-        """Judge the credentials by what the store or an issuer says."""
+        """Judge the credentials with the answer of the store or an issuer."""
         verdict = self._judge(entry, plan, await pending.ask())
         return verdict if isinstance(verdict, VERDICTS) else await verdict
 
@@ -239,7 +239,7 @@ class Pipeline:
         """See RequestHandler."""
         try:
             return await serve.handler(entry.request, body)
-        except Exception as error:  # noqa: BLE001 - one request's failure ends no other
+        except Exception as error:  # noqa: BLE001 - one failed request must not end others
             return self._failed(entry, error)
 
     def refuse(self, entry: Entry, error: GatewayError) -> Response:
@@ -251,7 +251,7 @@ class Pipeline:
     def _failed(self, entry: Entry, error: Exception) -> Response:
         if isinstance(error, GatewayError):
             return self.refuse(entry, error)
-        _log.error("%s: a defect", entry.request.request_id, exc_info=error)
+        _log.error("%s: unexpected error", entry.request.request_id, exc_info=error)
         return self.refuse(entry, InternalError(repr(error)))
 
     def refuse_early(
@@ -276,7 +276,7 @@ class Pipeline:
         self._tools.audit.write(self._lines.line(entry, status, duration_s))
 
 
-# Endpoints asked by machines, which may know the gateway by another name than browsers do.
+# Endpoints for machines, which may use another host name for the gateway than browsers do.
 _HOSTLESS = tuple(
     f"{RESERVED_PREFIX}/{name}"
     for name in (".well-known/", "auth", "backchannel-logout/", "token", "revoke", "introspect")

@@ -1,4 +1,4 @@
-"""The first stage: from a head on a connection to the one request all other stages read."""
+"""The first stage: turns a head into the one request that all other stages read."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ _NOTHING = Target(b"", "", "", ("",))
 
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """Which hosts are served: host -> public URL, and the first public URL."""
+    """The hosts served: host -> public URL, and the first public URL."""
 
     public_urls: Mapping[str, str]
     first: str
 
 
 class RequestReader:
-    """Reads requests; takes client, host and request id from the fields of trusted proxies only."""
+    """Reads requests; takes client, host and request id only from fields of trusted proxies."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class RequestReader:
         self._monotonic = monotonic
 
     def read(self, head: RequestHead, peer: str, now: float) -> Entry:
-        """The request of `head`, with the entry that records its outcome.
+        """The request of `head`, in the entry that records its outcome.
 
         Raises:
             MalformedRequestError, AmbiguousPathError: The request cannot be routed.
@@ -67,7 +67,7 @@ class RequestReader:
         return Entry(request, framing, peer=peer, trusted=trusted, began_at=self._monotonic())
 
     def nothing(self, peer: str, now: float, sent: bytes) -> Entry:
-        """The entry for the bytes `sent`, which never became a request."""
+        """The entry for the bytes `sent`, which are not a request."""
         method, fields = glimpse(sent)
         request = Request(
             method=method,
@@ -83,12 +83,12 @@ class RequestReader:
 
 
 def _from_absolute_form(host: str, raw: bytes) -> tuple[str, bytes]:
-    """Host and origin-form target of an absolute-form one (RFC 9112, section 3.2.2)."""
+    """Host and origin-form target of an absolute-form target (RFC 9112, section 3.2.2)."""
     found = split_absolute_form(raw)
     if found is None:
-        raise MalformedRequestError("a target in neither origin-form nor absolute-form")
+        raise MalformedRequestError("the target is in neither origin-form nor absolute-form")
     authority, target = found
     named = canonical_host(authority.encode())
     if named is None or (host and named != host):
-        raise MalformedRequestError("the target is for another host than Host")
+        raise MalformedRequestError("the host in the target differs from Host")
     return named, target

@@ -1,4 +1,4 @@
-"""A route and an upstream, compiled: all that the pipeline looks up instead of working out."""
+"""A route and an upstream, compiled to everything that the pipeline looks up."""
 
 from dataclasses import dataclass, replace
 from typing import Self
@@ -29,16 +29,16 @@ _STEADY = "steady"
 
 @dataclass(frozen=True, slots=True)
 class UpstreamPlan:
-    """How requests reach one upstream.
+    """How requests are sent to one upstream.
 
     Attributes:
-        host: The Host it is sent; None for the client's own.
-        owners: None where cookies are shared.
+        host: The Host to send; None for the client's own.
+        owners: Separates the app's cookies by user; None if they are shared.
         fields_by_token: As `fields`, for a request whose Authorization was for the gateway.
         own_cookies: The gateway's cookie names.
         logout_paths: A request to one of these ends the session; see `signs_out`.
         ignores_case: Whether the app reads ``/Logout`` as ``/logout``.
-        logout_then: Where a browser goes then: ``provider``, ``page`` or ``app``.
+        logout_then: Where a browser goes after sign-out: ``provider``, ``page`` or ``app``.
     """
 
     upstream: Upstream
@@ -53,7 +53,7 @@ class UpstreamPlan:
     logout_then: str
 
     def signs_out(self, path: str) -> bool:
-        """Whether the decoded `path` is one of the app's own for signing out."""
+        """Whether the decoded `path` is one of the app's sign-out paths."""
         if self.ignores_case:
             return path.casefold() in self.logout_paths
         return path in self.logout_paths
@@ -69,13 +69,13 @@ class UpstreamPlan:
         trace: bytes,
         by_token: bool = False,
     ) -> bytes:
-        """The head that goes upstream, with the empty line that ends it.
+        """The head to send upstream, including the empty line.
 
-        `identity` and `trace` are field lines; `proxy` is the trusted proxy it came from;
-        `by_token` says that Authorization was for the gateway.
+        `identity` and `trace` are field lines; `proxy` is the trusted proxy that sent the request;
+        `by_token` means that Authorization was for the gateway.
         """
-        # Most of it follows from the client's fields and address, which come again and again;
-        # the last address alone is remembered, for there is no end of them.
+        # Most of the head follows from the client's fields and address, which repeat.  Only the
+        # parts for the last address are cached, because there may be any number of addresses.
         derived = framing.fields.derived
         rules = self.fields_by_token if by_token else self.fields
         key, asked = (rules, _STEADY), (request.client, request.host, proxy)
@@ -97,7 +97,7 @@ class UpstreamPlan:
         proxy: str | None,
         owned: OwnedCookies | None,
     ) -> tuple[bytes, bytes, bool]:
-        """They, and whether they follow from the fields, the client's address and its proxy's."""
+        """The parts, and whether they follow only from the fields, the client and its proxy."""
         sent = framing.fields.all(b"cookie")
         has_owners = any(MARK in field for field in sent)
         tags = owned.tags if has_owners and owned is not None else None
@@ -114,15 +114,15 @@ class UpstreamPlan:
 
 @dataclass(frozen=True, slots=True)
 class RoutePlan:
-    """What is done with a request of one route.
+    """What to do with requests of one route.
 
     Attributes:
-        to: None where the route forwards nothing.
-        authenticators: The kinds of credential it accepts, by what their word counts.
-        guarded: The fields, in lower case, in which no unknown credential may stand.
-        limiter: None where there may be any number of requests.
-        deprecation: None for a route that stays.
-        foreign: Tells the credentials that the app will judge; None where they are refused.
+        to: None if the route forwards nothing.
+        authenticators: For the kinds of credential it accepts, in the order they count.
+        guarded: Names (lower case) of fields in which an unknown credential is refused.
+        limiter: None if there is no rate limit.
+        deprecation: None if the route is not deprecated.
+        foreign: Tells which credentials are left to the app; None if they are refused.
     """
 
     route: Route
@@ -136,6 +136,6 @@ class RoutePlan:
     foreign: Foreign | None = None
 
     def less_authorization(self) -> Self:
-        """The same for a request whose Authorization was for the gateway."""
+        """This plan for a request whose Authorization was for the gateway."""
         to = self.to
         return self if to is None else replace(self, to=replace(to, fields=to.fields_by_token))

@@ -1,4 +1,4 @@
-"""Verdicts: what the pipeline has the server do with a request."""
+"""Verdicts: what the server must do with a request, as the pipeline decides."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -23,43 +23,43 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Serve:
-    """The gateway answers itself, once the body (of 64 KiB at most) is there."""
+    """One of the gateway's endpoints answers, once the body (64 KiB at most) has arrived."""
 
     handler: Handler
 
 
-# An Outbound goes upstream.
+# An Outbound is sent upstream.
 Verdict = Answer | Serve | Outbound
 # For `isinstance`.
 VERDICTS = (Answer, Serve, Outbound)
 
 
 class RequestHandler(Protocol):
-    """The pipeline, as a connection sees it."""
+    """The pipeline, as a connection uses it."""
 
     def read(self, head: RequestHead, peer: str, now: float) -> Entry:
-        """The request of `head`, with the entry that records its outcome.
+        """The request of `head`, in the entry that records its outcome.
 
         Raises:
             GatewayError: The request cannot be routed.
         """
 
     def begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
-        """What to do; awaitable only if a store or provider must be asked.  Never raises."""
+        """Decide; awaitable only if a store or provider must be asked.  Never raises."""
 
     def refuse(self, entry: Entry, error: GatewayError) -> Response:
-        """The answer to a request that failed after it was admitted."""
+        """The response to a request that failed after it was admitted."""
 
     def refuse_early(
         self, error: GatewayError, peer: str, now: float, sent: bytes
     ) -> tuple[Entry, Response]:
-        """The answer to the bytes `sent`, which never became a request."""
+        """The response to the bytes `sent`, which are not a request."""
 
     async def serve(self, entry: Entry, serve: Serve, body: bytes) -> Response:
-        """The answer of one of the gateway's own endpoints.  Never raises."""
+        """The response of one of the gateway's own endpoints.  Never raises."""
 
     def finish(self, entry: Entry, status: int, upstream: str | None, upstream_s: float) -> None:
-        """Record the outcome of the request; `upstream` is None if none was asked.
+        """Record the outcome of the request; `upstream` is None if none was used.
 
         `upstream_s` is how long the upstream took, in seconds.
         """

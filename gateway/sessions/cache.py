@@ -1,4 +1,4 @@
-"""One worker's memory of the sessions it serves."""
+"""One worker's cache of the sessions it serves."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,14 +10,14 @@ from gateway.storage.worker_cache import WorkerCache
 
 @dataclass(slots=True, eq=False)
 class CachedSession:
-    """A session as this worker knows it; the times move while it is cached.
+    """A session in this worker's cache; the times change while it is cached.
 
     Attributes:
-        last_seen_at: When a request last used it here.
-        written_at: The time of last use that the store knows.
+        last_seen_at: When a request last used it on this worker.
+        written_at: The time of last use in the store.
         checked_at, sure_until, due: See Checked.
-        body_digest: Tells whether the store holds other tokens by now.
-        refresh_due_at: When the provider is to be asked about it.
+        body_digest: Digest of the sealed body; differs if the store holds other tokens.
+        refresh_due_at: When to refresh it at the provider.
     """
 
     session: Session
@@ -31,7 +31,7 @@ class CachedSession:
     refresh_due_at: float = float("inf")
 
     def is_live(self, now: float, limits: Limits) -> bool:
-        """Whether the session may still be used at `now`, by what this worker has seen of it."""
+        """Whether the session may still be used at `now`, as far as this worker knows."""
         return limits.allow(self.session.created_at, self.last_seen_at, now)
 
 
@@ -39,7 +39,7 @@ class SessionCache(WorkerCache[CachedSession]):
     """Sessions by digest of their cookie.
 
     Attributes:
-        doubts: How often something kept with the account of a session was called in doubt.
+        doubts: How often sessions had to be read again because account data may have changed.
     """
 
     def __init__(self, max_sessions: int, remember_ended_s: float) -> None:
@@ -47,7 +47,7 @@ class SessionCache(WorkerCache[CachedSession]):
         self.doubts = 0
 
     def doubt(self, session_ids: Iterable[str]) -> None:
-        """Have sessions and their accounts read again before they are used."""
+        """Drop sessions, so that they and their accounts are read again before use."""
         self.doubts += 1
         for session_id in session_ids:
             self.drop(session_id)

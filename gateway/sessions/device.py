@@ -1,6 +1,6 @@
-"""A short name for the device behind a User-Agent, to be recognised by its owner in a list."""
+"""A short name for the device behind a User-Agent, so that its owner recognises it in a list."""
 
-# The first that is found names it: most browsers also name the ones they descend from.
+# The first match wins: most browsers also name the ones they descend from.
 _BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -25,7 +25,7 @@ _MAX_CHARS = 40
 
 
 def device_name(user_agent: str) -> str:
-    """Such as ``Firefox on Linux``; never longer than 40 characters, printable ASCII only."""
+    """For example ``Firefox on Linux``; at most 40 characters, printable ASCII only."""
     browser = next((name for mark, name in _BROWSERS if mark in user_agent), None)
     system = next((name for mark, name in _SYSTEMS if mark in user_agent), None)
     if browser is not None and system is not None:

@@ -1,4 +1,4 @@
-"""Sessions found without their cookies: by whose they are, or by id."""
+"""Finds sessions without their cookies: by owner or by id."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from gateway.storage.store import Clock, Store
 
 
 class Directory:
-    """Looks sessions up by the indexes they lie under; see `gateway.sessions.record`."""
+    """Looks up sessions in their indexes; see `gateway.sessions.record`."""
 
     def __init__(self, terms: Terms, store: Store, clock: Clock) -> None:
         self._terms = terms
@@ -17,7 +17,7 @@ class Directory:
         self._clock = clock
 
     async def list(self, indexes: Iterable[str]) -> list[SessionInfo]:
-        """The live sessions under any of `indexes`, the one used last first."""
+        """The live sessions in any of `indexes`, last used first."""
         now, terms = self._clock(), self._terms
         found = {}
         for index in indexes:
@@ -29,7 +29,7 @@ class Directory:
         return sorted(found.values(), key=lambda info: info.last_seen_at, reverse=True)
 
     async def ids(self, indexes: Iterable[str]) -> tuple[str, ...]:
-        """The ids of the sessions under any of `indexes`, those that cannot be read included."""
+        """The ids of all sessions in any of `indexes`, even those that cannot be read."""
         found: dict[str, None] = {}
         for index in indexes:
             for key, _ in await self._store.find(index):

@@ -1,4 +1,4 @@
-"""Ending sessions: in the store, on this worker, and by message on every other one."""
+"""Ends sessions: in the store, on this worker, and by message on every other worker."""
 
 import logging
 import secrets
@@ -20,11 +20,11 @@ _CHANNEL = "sessions"
 
 _T = TypeVar("_T")
 
-# What stands for a record between two steps of its end; it opens as no session.
+# Replaces a record between the two steps of its end; it cannot be opened as a session.
 _NOTHING = b"\x00"
 _NOTHING_S = 5.0
 
-# That a session was signed out, not just run out, is known for this long.
+# How long the store remembers that a session was signed out and did not just expire.
 _LEFT_KEPT_S = 90 * 86400.0
 
 Cause = Literal["ended", "replaced", "refused"]
@@ -32,14 +32,14 @@ Cause = Literal["ended", "replaced", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """A session that is over, and what is left to do about it.
+    """A session that has ended, with what is needed to clean up after it.
 
     Attributes:
-        info: Whose it was; None when its record could not be read.
-        refresh_token: To be revoked at the provider, where there is one.
-        cause: ``replaced`` when the same browser signed in again: some providers end their own
-            session with the old refresh token, and with it the new one.  ``refused`` when the
-            provider no longer takes the refresh token.
+        info: Describes the session; None if its record could not be read.
+        refresh_token: To be revoked at the provider; None if there is none.
+        cause: ``replaced`` if the same browser signed in again: some providers end their own
+            session with the old refresh token, and with it the new one.  ``refused`` if the
+            provider no longer accepts the refresh token.
     """
 
     session_id: str
@@ -52,10 +52,10 @@ Unregister = Callable[[], None]
 
 
 class Endings:
-    """Takes sessions out of the store and tells those who must know.
+    """Removes sessions from the store and notifies listeners and other workers.
 
     Attributes:
-        news: The messages between workers about sessions.
+        news: Messages between workers about sessions.
     """
 
     def __init__(self, store: Store, cache: SessionCache, contact: Contact, clock: Clock) -> None:
@@ -69,25 +69,25 @@ class Endings:
         self.news = News(store, _CHANNEL, contact, self._heard)
 
     def on_end(self, callback: Callable[[str], None]) -> Unregister:
-        """Call `callback` with the id of each session that ends, on whichever worker.
+        """Call `callback` with the id of each session that ends, on any worker.
 
-        Also of each that `interrupt` is called for on this one.
+        Also with each session that `interrupt` is called for on this worker.
         """
         return _register(self._on_end, callback)
 
     def on_revoke(self, callback: Callable[[Ended], None]) -> Unregister:
-        """Call `callback` with each session that ends, on the one worker that took it out."""
+        """Call `callback` with each session that ends, only on the worker that removed it."""
         return _register(self._on_revoke, callback)
 
     def on_news(self, callback: Callable[[str], None]) -> Unregister:
-        """Call `callback` with the id of each session another worker has changed or ended."""
+        """Call `callback` with the id of each session that another worker changed or ended."""
         return _register(self._on_news, callback)
 
     async def end(self, ids: Iterable[str], sealer: Sealer, cause: Cause) -> list[Ended]:
-        """End the sessions of these ids; those that were still there.
+        """End the sessions with these ids; returns those that still existed.
 
         Raises:
-            StoreUnavailableError: Not all could be ended; other workers hear of those that were.
+            StoreUnavailableError: Some could not be ended; other workers are told of the rest.
         """
         ended = []
         try:
@@ -106,7 +106,7 @@ class Endings:
         return ended
 
     async def had_left(self, session_id: str, began_at: float, now: float) -> bool:
-        """Whether the session was ended by a sign-out, or began too long ago to tell.
+        """Whether the session was signed out, or began too long ago to tell.
 
         Raises:
             StoreUnavailableError: The store could not answer.
@@ -118,7 +118,7 @@ class Endings:
     async def end_as_it_is(
         self, session_id: str, data: bytes, sealer: Sealer, cause: Cause
     ) -> bool:
-        """End the session while its record still is `data`; False when it is another by now."""
+        """End the session if its record is still `data`; False if the record has changed."""
         key = storage_key(session_id)
         if not await self._store.compare_and_swap(key, data, _NOTHING, ttl_s=_NOTHING_S):
             return False
@@ -129,24 +129,24 @@ class Endings:
         return True
 
     def give_up(self, ended: Ended) -> None:
-        """Have a refresh token revoked that came for a session which had ended meanwhile."""
+        """Revoke a refresh token that was issued for a session which has ended meanwhile."""
         _call_all(self._on_revoke, ended)
 
     def forget(self, session_id: str) -> None:
-        """Act on this worker as a session's end demands."""
+        """Drop an ended session from this worker's cache and notify listeners."""
         self._cache.end(session_id, self._clock())
         _call_all(self._on_end, session_id)
 
     def interrupt(self, session_id: str) -> None:
-        """Close what is open for a session that may have ended: the store cannot be asked."""
+        """Close what a session keeps open, because it may have ended and the store is down."""
         _call_all(self._on_end, session_id)
 
     async def tell(self, *, ended: Sequence[str] = (), changed: Sequence[str] = ()) -> None:
-        """Tell the other workers."""
+        """Tell the other workers which sessions ended or changed."""
         await self.news.tell({"worker": self._worker, "ended": ended, "changed": changed})
 
     async def doubt(self, ids: Sequence[str]) -> None:
-        """Have these sessions and their accounts read again, on this worker and the others."""
+        """Make all workers read these sessions and their accounts again."""
         self._cache.doubt(ids)
         await self.news.tell({"worker": self._worker, "ended": (), "changed": (), "account": ids})
 
@@ -189,5 +189,5 @@ def _call_all(callbacks: dict[object, Callable[[_T], None]], argument: _T) -> No
     for callback in tuple(callbacks.values()):
         try:
             callback(argument)
-        except Exception:  # noqa: BLE001 - logged; the session is over for the others too
-            _log.exception("a listener to the end of sessions failed")
+        except Exception:  # noqa: BLE001 - logged; the other listeners must still be told
+            _log.exception("a listener for ended sessions failed")

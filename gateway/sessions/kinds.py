@@ -1,4 +1,4 @@
-"""Sessions of every kind: those of browsers, and those behind the tokens of apps."""
+"""Sessions of both kinds: browser sessions, and the sessions behind apps' tokens."""
 
 from collections.abc import Iterable
 
@@ -10,52 +10,52 @@ from gateway.storage.store import Store
 
 
 def token_store(store: Store) -> Store:
-    """Where the sessions behind tokens are kept: no cookie opens one, and no token a browser's."""
+    """The store for sessions behind tokens; separate, so that no cookie or token opens both."""
     return NamespacedStore(store, "token:")
 
 
 class AllSessions:
-    """Lists and ends sessions of both kinds, as SessionManager does those of one."""
+    """Lists and ends sessions of both kinds, as SessionManager does for one."""
 
     def __init__(self, browsers: SessionManager, apps: SessionManager) -> None:
         self._browsers = browsers
         self._apps = apps
 
     async def list_for(self, user: str) -> list[SessionInfo]:
-        """The live sessions of `user`, the one used last first."""
+        """The live sessions of `user`, last used first."""
         return _last_used_first(
             await self._browsers.list_for(user), await self._apps.list_for(user)
         )
 
     async def list_of(self, issuer: str, subject: str) -> list[SessionInfo]:
-        """The live sessions of the issuer's subject, the one used last first."""
+        """The live sessions of the issuer's subject, last used first."""
         return _last_used_first(
             await self._browsers.list_of(issuer, subject),
             await self._apps.list_of(issuer, subject),
         )
 
     async def list_by_sid(self, issuer: str, provider_sid: str) -> list[SessionInfo]:
-        """The live sessions that the provider's session `provider_sid` gave rise to."""
+        """The live sessions that come from the provider's session `provider_sid`."""
         return _last_used_first(
             await self._browsers.list_by_sid(issuer, provider_sid),
             await self._apps.list_by_sid(issuer, provider_sid),
         )
 
     async def list_all(self) -> list[SessionInfo]:
-        """Every live session, the one used last first."""
+        """All live sessions, last used first."""
         return _last_used_first(await self._browsers.list_all(), await self._apps.list_all())
 
     async def count(self) -> int:
-        """How many sessions the store holds."""
+        """The number of sessions in the store."""
         return await self._browsers.count() + await self._apps.count()
 
     async def end_by_id(self, session_id: str) -> list[Ended]:
-        """End the session of that id, of whichever kind; the caller has checked whose it is."""
+        """End the session with this id, of either kind; the caller has checked its owner."""
         found = (await self._browsers.end_by_id(session_id), await self._apps.end_by_id(session_id))
         return [ended for ended in found if ended is not None]
 
     async def end_these(self, infos: Iterable[SessionInfo]) -> list[Ended]:
-        """End the sessions listed; those that were still there."""
+        """End the given sessions; returns those that still existed."""
         listed = list(infos)
         apps = await self._apps.end_these(it for it in listed if it.kind == TOKEN)
         return [*await self._browsers.end_these(it for it in listed if it.kind != TOKEN), *apps]
@@ -66,7 +66,7 @@ class AllSessions:
         return [*await self._browsers.end_all(issuer, subject), *apps]
 
     async def doubt_account(self, subjects: Iterable[tuple[str, str]]) -> None:
-        """Have what is kept with the account of these (issuer, subject) read again, everywhere."""
+        """Make all workers read the accounts of these (issuer, subject) pairs again."""
         whose = tuple(subjects)
         await self._browsers.doubt_account(whose)
         await self._apps.doubt_account(whose)
@@ -76,7 +76,7 @@ class AllSessions:
         return [*await self._browsers.end_for(user), *await self._apps.end_for(user)]
 
     async def end_every(self) -> list[Ended]:
-        """End every session there is."""
+        """End all sessions."""
         return [*await self._browsers.end_every(), *await self._apps.end_every()]
 
 

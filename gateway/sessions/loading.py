@@ -1,4 +1,4 @@
-"""Reads sessions from the store into a worker's memory, once for all requests that wait."""
+"""Reads sessions from the store into a worker's cache, once for all requests that wait."""
 
 import asyncio
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from gateway.storage.store import Store
 
 
 class Loader:
-    """The part of a session manager that asks the store about a cookie."""
+    """Asks the store about cookies, for a session manager."""
 
     def __init__(
         self,
@@ -31,7 +31,7 @@ class Loader:
         refresher: Refresher,
         touch: Callable[[CachedSession], None],
     ) -> None:
-        """Have `touch` write when a session was used, some time later."""
+        """`touch` schedules a write of the time of last use."""
         self._terms = terms
         self._store = store
         self._cache = cache
@@ -52,7 +52,7 @@ class Loader:
             task = asyncio.get_running_loop().create_task(self._load(digest, ticket, now))
             self._loading[digest] = task
             task.add_done_callback(partial(self._loaded, digest))
-        # One caller's client may go away; the others still want the answer.
+        # Shielded: if the client of one caller disconnects, the others still need the result.
         return await asyncio.shield(task)
 
     async def look_up(self, cookie: str, now: float) -> Session | None:
@@ -69,7 +69,7 @@ class Loader:
             entry = self._keeper.remember(ticket, session, record, now)
         elif entry.body_digest == sha256(record.body).digest():
             self._contact.answered(entry, now)
-        # Another worker may have seen it used since.
+        # Another worker may have seen a later use.
         entry.last_seen_at = max(entry.last_seen_at, session.last_seen_at)
         return session if entry.is_live(now, self._terms.limits) else None
 
@@ -105,13 +105,13 @@ class Loader:
             session = await self._keeper.open(ticket, record)
             if doubts == (self._contact.doubts, self._cache.doubts):
                 return record, session
-            # It may have ended, unheard, after it was read, or its account has changed.
+            # Read again: meanwhile it may have ended without a message, or its account changed.
 
     def _admit(
         self, digest: bytes, ticket: Ticket, session: Session, record: Record, now: float
     ) -> Session | None:
         known = self._cache.get(digest)
-        # Uses this worker has seen may not have been written yet.
+        # This worker may have seen uses that are not written yet.
         seen_at = session.last_seen_at if known is None else known.last_seen_at
         last_seen_at = max(seen_at, session.last_seen_at)
         if not self._terms.limits.allow(session.created_at, last_seen_at, now):
@@ -125,4 +125,4 @@ class Loader:
     def _loaded(self, digest: bytes, task: asyncio.Task[Session | None]) -> None:
         del self._loading[digest]
         if not task.cancelled():
-            task.exception()  # The callers see it, if any still wait.
+            task.exception()  # Marks it as retrieved; the callers get it, if any still wait.

@@ -1,4 +1,4 @@
-"""The life of sessions: from a worker's memory or the store, made, replaced, listed, ended."""
+"""The life cycle of sessions: load, create, replace, list and end them."""
 
 import asyncio
 import secrets
@@ -32,10 +32,10 @@ class SessionManager:
     """All sessions of this gateway, as one worker sees them.
 
     Attributes:
-        limits: How long sessions may live; may be set anew when the configuration changes.
-        sealer: Opens and seals records; may be set anew when the secret is rotated.
-        contact: Says how long sessions that are known here go on while the store is down.
-        refresher: Refreshes the sessions whose access tokens run out.
+        limits: How long sessions may live; replaced when the configuration changes.
+        sealer: Opens and seals records; replaced when the secret is rotated.
+        contact: Decides how long cached sessions may be used while the store is down.
+        refresher: Refreshes sessions whose access tokens expire.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class SessionManager:
         )
 
     def recall(self, cookie: str, now: float) -> Session | None:
-        """The live session of a cookie if this worker knows it; otherwise `load` has to tell.
+        """The live session of a cookie if this worker has it cached; if None, ask `load`.
 
-        Counts as a use at `now`.  Never waits: what the store should learn, and what the provider
-        is to be asked, is left to background tasks.
+        Counts as a use at `now`.  Never waits: background tasks write to the store and ask the
+        provider.
         """
         if len(cookie) != COOKIE_CHARS:
             return None
@@ -97,26 +97,26 @@ class SessionManager:
         return entry.session
 
     async def load(self, cookie: str, now: float) -> Session | None:
-        """The live session of a cookie as the store knows it; None if there is none.
+        """The live session of a cookie according to the store; None if there is none.
 
-        Counts as a use at `now`.  Calls for one cookie at the same time share one read.  Where
-        the access token is over and there is a refresh token, waits for new ones.
+        Counts as a use at `now`.  Concurrent calls for one cookie share one read.  If the access
+        token has expired and there is a refresh token, waits for new tokens.
 
         Raises:
-            StoreUnavailableError: The store could not answer, and this worker does not know
-                the session, or not well enough for the time of grace.
+            StoreUnavailableError: The store could not answer, and this worker has not cached the
+                session, or too long ago for the grace period.
         """
         return await self._loader.load(cookie, now)
 
     def peek(self, cookie: str, now: float) -> Session | None:
-        """As `recall`, but no use of the session: nothing is noted, written or refreshed."""
+        """As `recall`, without counting as a use: nothing is noted, written or refreshed."""
         entry = self._cache.get(cookie_digest(cookie)) if len(cookie) == COOKIE_CHARS else None
         if entry is None or abs(now - entry.checked_at) >= MAX_UNCHECKED_S:
             return None
         return entry.session if entry.is_live(now, self.limits) else None
 
     async def look_up(self, cookie: str, now: float) -> Session | None:
-        """As `load`, but no use of the session: nothing is noted, written or refreshed.
+        """As `load`, without counting as a use: nothing is noted, written or refreshed.
 
         Raises:
             StoreUnavailableError: The store could not answer.
@@ -135,22 +135,21 @@ class SessionManager:
         replaces: str | tuple[str, ...] | None = None,
         client: str | None = None,
     ) -> tuple[str, Session]:
-        """A new session and the value of its cookie.
+        """Create a session; returns the value of its cookie and the session.
 
-        `device` is as `device_name` gives, and `now` in seconds since the epoch.  `replaces` are
-        the session cookies the browser sent: their sessions end, so that an attacker cannot fix
-        the session of another browser.  `client` is the app that will have tokens of it; None
-        for a browser.
+        `device` is as returned by `device_name`; `now` is in seconds since the epoch.  `replaces`
+        are the session cookies that the browser sent: their sessions end, which prevents session
+        fixation.  `client` is the app that will get tokens for it; None for a browser.
 
         Raises:
             AccountDisabledError: The account was disabled meanwhile.
-            StoreUnavailableError: The session could not be kept, or a replaced one not ended.
+            StoreUnavailableError: The session could not be stored, or a replaced one not ended.
         """
         ticket = new_ticket(self._random)
         origin = Origin(ip=ip, device=device, provider_sid=provider_sid, client=client)
         session = new_session(ticket.session_id, identity, tokens, origin, now)
         record = await self._records.add(ticket, session, now)
-        # Read after the session is stored: whoever disables the account meanwhile ends the session.
+        # Read after the session is stored: disabling the account from now on ends the session.
         known = await self._records.with_account(session)
         if known is None:
             await self._endings.end([session.session_id], self.sealer, "ended")
@@ -161,41 +160,41 @@ class SessionManager:
         return ticket.cookie, self._records.remember(ticket, known, record, now).session
 
     async def replace(self, cookie: str, session: Session, successor: Session) -> bool:
-        """Put `successor` in the place of `session`, for the same cookie.
+        """Replace `session` with `successor` for the same cookie.
 
-        False when the session has ended or holds other tokens by now: another change was
-        first, and `load` gives its result.
+        Returns False if the session has ended or has other tokens by now: another change was
+        first, and `load` returns its result.
 
         Raises:
-            StoreUnavailableError: The store could not answer; nothing is known of the change.
+            StoreUnavailableError: The store could not answer; the change may or may not be made.
         """
         return await self._records.replace(cookie, session, successor)
 
     async def list_for(self, user: str) -> list[SessionInfo]:
-        """The live sessions of `user`, the one used last first."""
+        """The live sessions of `user`, last used first."""
         return await self._directory.list(records.user_indexes(self.sealer, user))
 
     async def list_of(self, issuer: str, subject: str) -> list[SessionInfo]:
-        """The live sessions of the issuer's subject, the one used last first."""
+        """The live sessions of the issuer's subject, last used first."""
         return await self._directory.list(records.subject_indexes(self.sealer, issuer, subject))
 
     async def list_by_sid(self, issuer: str, provider_sid: str) -> list[SessionInfo]:
-        """The live sessions that the provider's session `provider_sid` gave rise to."""
+        """The live sessions that come from the provider's session `provider_sid`."""
         return await self._directory.list(records.sid_indexes(self.sealer, issuer, provider_sid))
 
     async def list_all(self) -> list[SessionInfo]:
-        """Every live session, the one used last first."""
+        """All live sessions, last used first."""
         return await self._directory.list((records.EVERY_SESSION,))
 
     async def count(self) -> int:
-        """How many sessions the store holds."""
+        """The number of sessions in the store."""
         return await self._store.count(records.EVERY_SESSION)
 
     async def end(self, which: Session | str) -> Ended | None:
-        """End a session, given itself or its cookie; None when there was none to end.
+        """End a session, given as itself or by its cookie; None if there was none to end.
 
-        This and the other ways of ending hold on every worker within a second, call the
-        listeners of `on_end` there, and those of `on_revoke` here.
+        This and the other ways to end a session take effect on every worker within a second.  They
+        call the listeners of `on_end` on all workers, and those of `on_revoke` on this one.
 
         Raises:
             StoreUnavailableError: The session was not ended.
@@ -205,19 +204,19 @@ class SessionManager:
         ticket = parse_ticket(which)
         if ticket is None:
             return None
-        # An unknown cookie is only looked up: a stranger makes the store write nothing.
+        # An unknown cookie is only looked up, so that strangers cannot make the store write.
         is_known = self._cache.get(cookie_digest(which)) is not None
         if not is_known and await self._store.get(storage_key(ticket.session_id)) is None:
             return None
         return await self.end_by_id(ticket.session_id)
 
     async def end_by_id(self, session_id: str) -> Ended | None:
-        """End the session of that id; the caller has checked whose it is."""
+        """End the session with this id; the caller has checked its owner."""
         ended = await self._endings.end([session_id], self.sealer, "ended")
         return ended[0] if ended else None
 
     async def end_these(self, infos: Iterable[SessionInfo]) -> list[Ended]:
-        """End the sessions listed; those that were still there."""
+        """End the given sessions; returns those that still existed."""
         return await self._endings.end([i.session_id for i in infos], self.sealer, "ended")
 
     async def end_all(self, issuer: str, subject: str) -> list[Ended]:
@@ -225,7 +224,7 @@ class SessionManager:
         return await self._end_under(records.subject_indexes(self.sealer, issuer, subject))
 
     async def doubt_account(self, subjects: Iterable[tuple[str, str]]) -> None:
-        """Have what is kept with the account of these (issuer, subject) read again, everywhere."""
+        """Make all workers read the accounts of these (issuer, subject) pairs again."""
         indexes = [i for it in subjects for i in records.subject_indexes(self.sealer, *it)]
         if ids := await self._directory.ids(indexes):
             await self._endings.doubt(list(ids))
@@ -235,13 +234,13 @@ class SessionManager:
         return await self._end_under(records.user_indexes(self.sealer, user))
 
     async def end_every(self) -> list[Ended]:
-        """End every session there is."""
+        """End all sessions."""
         return await self._end_under((records.EVERY_SESSION,))
 
     async def had_left(self, session_id: str, began_at: float, now: float) -> bool:
-        """Whether the session was ended by a sign-out, here or elsewhere, not just run out.
+        """Whether the session was ended by a sign-out, here or elsewhere, and did not just expire.
 
-        Also True where it began 90 days ago or longer: then it is no longer known.
+        Also True if it began 90 days ago or longer, because then it is no longer known.
 
         Raises:
             StoreUnavailableError: The store could not answer.
@@ -249,46 +248,45 @@ class SessionManager:
         return await self._endings.had_left(session_id, began_at, now)
 
     def on_end(self, callback: Callable[[str], None]) -> Unregister:
-        """Call `callback` with the id of each session that ends, on whichever worker it does."""
+        """Call `callback` with the id of each session that ends, on any worker."""
         return self._endings.on_end(callback)
 
     def on_revoke(self, callback: Callable[[Ended], None]) -> Unregister:
-        """Call `callback` once with each session this worker ends, to revoke its token."""
+        """Call `callback` with each session that this worker ends, to revoke its token."""
         return self._endings.on_revoke(callback)
 
     def read_accounts(self, facts: ReadAccount) -> None:
-        """Judge sessions by what `facts` says is kept with their accounts, from now on."""
+        """Read account data with `facts` and judge sessions by it, from now on."""
         self._records.account_facts = facts
 
     def refresh_with(self, ask: Ask, on_outcome: OnOutcome) -> None:
         """Refresh sessions from now on.
 
-        `ask` asks the provider; `on_outcome` is called with the provider's name, and ``success``
+        `ask` asks the provider.  `on_outcome` is called with the provider's name, and ``success``
         or the reason.
         """
         self.refresher.ask, self.refresher.on_outcome = ask, on_outcome
         self._records.refreshes = True
 
     def watch(self, uses: Callable[[], Mapping[str, float]]) -> None:
-        """Look whether the sessions that `uses` names still live, without any request.
+        """Check the sessions named by `uses` in the background, without requests.
 
-        It says when each was used without any request, in seconds since the epoch; 0 for never.
-
-        Those whose limits have passed are told to the listeners of `on_end`.
+        `uses` returns when each was last used without a request, in seconds since the epoch; 0 for
+        never.  Sessions past their limits are passed to the listeners of `on_end`.
         """
         self._upkeep.watch(uses)
 
     async def start(self) -> None:
-        """Listen to the other workers, and write times of use from now on."""
+        """Listen to the other workers, and start writing times of use."""
         await self._upkeep.task.start()
 
     async def aclose(self) -> None:
-        """Write what is left to write and stop; safe to call twice."""
+        """Write what is pending and stop; safe to call twice."""
         await self.refresher.aclose()
         await self._upkeep.task.aclose()
 
     async def upkeep(self) -> None:
-        """Do now what the background task would do soon."""
+        """Run the background task once, now."""
         await self._upkeep.task.run_once()
 
     async def _end_under(self, indexes: Iterable[str]) -> list[Ended]:

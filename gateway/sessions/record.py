@@ -1,9 +1,9 @@
-"""What the store holds of a session, and who can read which part of it.
+"""The stored form of a session, and which keys open which part of it.
 
-Three parts, sealed apart.  The *body* has identity and tokens and opens only with the cookie's
-key and the server's secret together, so that a copy of the store shows no token.  The *info* is
-what listings need, and the *refresh token* alone is there a second time, so that ending a session
-without its cookie can revoke it: both open with the server's secret.
+It has three parts, sealed separately.  The *body* has identity and tokens, and opens only with the
+cookie's key and the server's secret together, so a copy of the store shows no token.  The *info*
+has what listings need.  The *refresh token* is stored a second time, so that it can be revoked when
+a session ends without its cookie.  Both open with the server's secret alone.
 """
 
 import binascii
@@ -15,7 +15,7 @@ from gateway.sealing.sealer import Sealer, structured
 from gateway.sessions.session import Session, decode_session, encode_session
 from gateway.sessions.ticket import Ticket, storage_key
 
-# The first byte of a record; another one is another format.
+# The first byte of a record is the version of its format.
 _VERSION = b"\x01"
 _LENGTH_BYTES = 4
 _PARTS = 3
@@ -27,15 +27,15 @@ _BODY, _INFO, _REFRESH = "session", "session-info", "session-refresh-token"
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """What is known of a session without its cookie.  Times are seconds since the epoch.
+    """The facts about a session that need no cookie.  Times are seconds since the epoch.
 
     Attributes:
         kind: ``browser`` or ``token``.
-        last_seen_at: May lag behind by a minute.
+        last_seen_at: May lag by up to a minute.
         provider_sid: The provider's ``sid``, if it gave one.
         client: The app's name in the configuration; None for a browser.
-        signed_with: The algorithm of the ID token, which is the one the provider was told to use;
-            None where there is none.
+        signed_with: The algorithm of the ID token, which is the one the provider is configured to
+            use; None if there is no ID token.
     """
 
     session_id: str
@@ -55,19 +55,19 @@ class SessionInfo:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """The three sealed parts as stored; `refresh_token` is empty where there is none."""
+    """The three sealed parts as stored; `refresh_token` is empty if there is none."""
 
     body: bytes
     info: bytes
     refresh_token: bytes
 
     def pack(self) -> bytes:
-        """The bytes the store holds."""
+        """The bytes to store."""
         return _VERSION + structured(self.body, self.info, self.refresh_token)
 
 
 def unpack(data: bytes | None) -> Record | None:
-    """The parts of a stored record; None when there is none, of this version and whole."""
+    """The parts of a stored record; None if absent, incomplete or of another version."""
     if data is None or data[:1] != _VERSION:
         return None
     parts, position = [], 1
@@ -79,7 +79,7 @@ def unpack(data: bytes | None) -> Record | None:
 
 
 def describe(session: Session) -> SessionInfo:
-    """The part of a session that its listing shows."""
+    """The part of a session that listings show."""
     return SessionInfo(
         session_id=session.session_id,
         kind=BROWSER if session.client is None else TOKEN,
@@ -98,7 +98,7 @@ def describe(session: Session) -> SessionInfo:
 
 
 def _algorithm(id_token: str | None) -> str | None:
-    """What the header of an ID token, which was verified before, says it is signed with."""
+    """The algorithm in the header of an ID token that was verified before."""
     header = (id_token or "").partition(".")[0]
     try:
         found = json.loads(urlsafe_b64decode(header + "=" * (-len(header) % 4)))
@@ -109,7 +109,7 @@ def _algorithm(id_token: str | None) -> str | None:
 
 
 def seal_session(sealer: Sealer, ticket: Ticket, session: Session) -> Record:
-    """Seal all of `session` for the holder of `ticket`."""
+    """Seal the whole session for the holder of `ticket`."""
     context = storage_key(session.session_id).encode()
     refresh_token = session.tokens.refresh_token
     return Record(
@@ -122,7 +122,7 @@ def seal_session(sealer: Sealer, ticket: Ticket, session: Session) -> Record:
 
 
 def open_session(sealer: Sealer, ticket: Ticket, record: Record | None) -> Session | None:
-    """The session as last seen; None when there is no record or `ticket` does not open it."""
+    """The session; None if there is no record or `ticket` does not open it."""
     if record is None:
         return None
     context = storage_key(ticket.session_id).encode()
@@ -135,7 +135,7 @@ def open_session(sealer: Sealer, ticket: Ticket, record: Record | None) -> Sessi
 
 
 def open_info(sealer: Sealer, session_id: str, record: Record | None) -> SessionInfo | None:
-    """What is known without the cookie; None when there is no record or it cannot be read."""
+    """The facts that need no cookie; None if there is no record or it cannot be read."""
     if record is None:
         return None
     context = storage_key(session_id).encode()
@@ -149,7 +149,7 @@ def open_info(sealer: Sealer, session_id: str, record: Record | None) -> Session
 
 
 def open_refresh_token(sealer: Sealer, session_id: str, record: Record | None) -> str | None:
-    """The refresh token, to be revoked; None when there is none or it cannot be read."""
+    """The refresh token, for revocation; None if there is none or it cannot be read."""
     if record is None:
         return None
     context = storage_key(session_id).encode()
@@ -158,7 +158,7 @@ def open_refresh_token(sealer: Sealer, session_id: str, record: Record | None) -
 
 
 def touched(sealer: Sealer, info: SessionInfo, record: Record, last_seen_at: float) -> Record:
-    """The record with a new time of last use; the body stays sealed as it is."""
+    """The record with a new time of last use; the sealed body is unchanged."""
     return replace(record, info=_seal_info(sealer, replace(info, last_seen_at=last_seen_at)))
 
 
@@ -168,7 +168,7 @@ def _seal_info(sealer: Sealer, info: SessionInfo) -> bytes:
 
 
 def index_names(sealer: Sealer, info: SessionInfo) -> tuple[str, ...]:
-    """The indexes the record lies under: keyed digests, so that the store tells no names."""
+    """The record's indexes; their names are keyed digests, so the store reveals no user names."""
     names = [EVERY_SESSION, user_indexes(sealer, info.user)[0]]
     names.append(subject_indexes(sealer, info.issuer, info.subject)[0])
     if info.provider_sid is not None:
@@ -181,17 +181,17 @@ EVERY_SESSION = "sessions"
 
 
 def user_indexes(sealer: Sealer, user: str) -> tuple[str, ...]:
-    """Where the sessions of `user` are found: under the newest secret, then under older ones."""
+    """The indexes for the sessions of `user`: under the newest secret, then under older ones."""
     return _indexes(sealer, "user", user)
 
 
 def subject_indexes(sealer: Sealer, issuer: str, subject: str) -> tuple[str, ...]:
-    """Where the sessions of the issuer's `subject` are found, newest secret first."""
+    """The indexes for the sessions of the issuer's `subject`, newest secret first."""
     return _indexes(sealer, "subject", issuer, subject)
 
 
 def sid_indexes(sealer: Sealer, issuer: str, provider_sid: str) -> tuple[str, ...]:
-    """Where the sessions under the provider's `sid` are found, newest secret first."""
+    """The indexes for the sessions under the provider's `sid`, newest secret first."""
     return _indexes(sealer, "sid", issuer, provider_sid)
 
 

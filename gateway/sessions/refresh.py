@@ -1,4 +1,4 @@
-"""When a session is refreshed, what the provider can say to that, and what follows; pure."""
+"""When a session is refreshed, the possible outcomes, and what follows from each.  Pure."""
 
 from dataclasses import dataclass, field, replace
 
@@ -6,13 +6,13 @@ from gateway.model import Identity
 from gateway.sessions.session import ProviderTokens, Session, with_tokens
 
 NEVER = float("inf")
-# Ahead of the access token's end, so that no request has to wait: a minute, or a fifth of a
-# lifetime that is short.
+# Refresh this long before the access token expires, so that no request waits: a minute, or a fifth
+# of a short lifetime.
 _AHEAD_S = 60.0
 _AHEAD_SHARE = 0.2
 # RFC 6749, section 5.1, recommends `expires_in` and does not require it.
 _ASSUMED_LIFETIME_S = 3600.0
-# A provider whose tokens are over at once must not be asked at every request.
+# A provider whose tokens expire at once must not be asked on every request.
 _LEAST_S = 1.0
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 300.0
@@ -20,7 +20,7 @@ _LONGEST_PAUSE_S = 300.0
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """The provider still vouches for the person, and says this of them now."""
+    """The provider confirmed the person, with these facts and tokens."""
 
     identity: Identity
     tokens: ProviderTokens = field(repr=False)
@@ -29,17 +29,17 @@ class Refreshed:
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """The provider vouches no more: the session ends."""
+    """The provider no longer confirms the person: the session ends."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Nothing was learned: the session goes on within its limits, and the provider is asked again.
+    """Nothing was learned: the session goes on within its limits, and the provider is asked later.
 
     Attributes:
-        provider_fails: Whether it would go the same way with other sessions.
+        provider_fails: Whether refreshes of other sessions would fail too.
     """
 
     reason: str
@@ -50,7 +50,7 @@ RefreshOutcome = Refreshed | Over | Later
 
 
 def due_at(tokens: ProviderTokens) -> float:
-    """When the provider is to be asked again; never where there is no refresh token."""
+    """When to ask the provider again; never if there is no refresh token."""
     if tokens.refresh_token is None:
         return NEVER
     issued_at, expires_at = tokens.access_issued_at, tokens.access_expires_at
@@ -64,16 +64,16 @@ def due_at(tokens: ProviderTokens) -> float:
 
 
 def has_lapsed(tokens: ProviderTokens, now: float) -> bool:
-    """Whether the access token is over at `now`; the last instant is already too late."""
+    """Whether the access token has expired at `now`; the last instant is already too late."""
     return tokens.access_expires_at is not None and now >= tokens.access_expires_at
 
 
 def successor(session: Session, outcome: Refreshed, now: float) -> Session:
-    """What `session` becomes by what the provider said at `now`.
+    """`session` with what the provider said at `now`.
 
-    What the answer leaves out stays: no new refresh token, ID token or ``sid`` is normal
-    (RFC 6749, section 6; OpenID Connect Core 1.0, section 12.2).  Who the session belongs to was
-    settled at the sign-in, and stays: a changed `user` counts from the next one on.
+    Values that the provider left out are kept: it is normal to get no new refresh token, ID token
+    or ``sid`` (RFC 6749, section 6; OpenID Connect Core 1.0, section 12.2).  The user and account
+    were settled at sign-in and are kept too: a changed `user` counts from the next sign-in on.
     """
     before, after = session.as_proven, outcome.identity
     identity = replace(
@@ -94,5 +94,5 @@ def successor(session: Session, outcome: Refreshed, now: float) -> Session:
 
 
 def pause_s(failures: int) -> float:
-    """How long to wait after so many failures in a row, the last included."""
+    """How long to wait after this many failures in a row, including the last one."""
     return min(_LONGEST_PAUSE_S, _FIRST_PAUSE_S * 2.0 ** min(failures - 1, 10))

@@ -1,7 +1,7 @@
-"""How long no one is asked for new tokens, after a refresh that failed.
+"""Pauses after failed refreshes.
 
-A provider that failed is let be by this worker, for all its sessions; a session that could not be
-refreshed is let be by every worker, by a mark in the store.
+A provider that failed is not asked by this worker for a while, for any session.  A session that
+could not be refreshed is not tried by any worker for a while, because of a mark in the store.
 """
 
 import json
@@ -21,7 +21,7 @@ class _Trouble:
 
 
 class Pauses:
-    """See the module.  Times are seconds since the epoch."""
+    """Pauses by provider and by session.  Times are seconds since the epoch."""
 
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store = store
@@ -29,28 +29,28 @@ class Pauses:
         self._troubles: dict[str, _Trouble] = {}
 
     def of_provider(self, provider: str) -> float:
-        """Until when `provider` is not asked; 0 where it may be."""
+        """Until when `provider` must not be asked; 0 if it may be."""
         trouble = self._troubles.get(provider)
         return 0.0 if trouble is None else trouble.until
 
     def trying(self, provider: str) -> int:
-        """How often `provider`, which is asked now, has failed so far."""
+        """Note that `provider` is asked now; returns how often in a row it has failed."""
         trouble = self._troubles.get(provider)
         if trouble is None:
             return 0
-        # One tries; the others are put off until it knows.
+        # Only one session tries; the others wait for its result.
         trouble.until = self._clock() + pause_s(trouble.failures)
         return trouble.failures
 
     def tried(self, provider: str, failures: int) -> None:
-        """`provider` has failed for the `failures`th time; 0 where it has not."""
+        """Note that `provider` has now failed `failures` times in a row; 0 means it succeeded."""
         if not failures:
             self._troubles.pop(provider, None)
             return
         self._troubles[provider] = _Trouble(failures, self._clock() + pause_s(failures))
 
     async def of_session(self, session: Session) -> tuple[int, float]:
-        """How often `session` could not be refreshed, and until when that is not tried again.
+        """How often refreshing `session` failed, and until when it must not be tried again.
 
         Raises:
             StoreUnavailableError: The store could not answer.
@@ -59,11 +59,11 @@ class Pauses:
         if mark is None:
             return 0, 0.0
         failures, until = json.loads(mark)
-        # A clock that was set back may not make a pause longer than it was meant to be.
+        # If the clock was set back, a pause must not become longer than intended.
         return failures, min(until, self._clock() + pause_s(failures))
 
     async def pause_session(self, session: Session, failures: int) -> float:
-        """Until when no worker tries it again; longer after each of `failures`.
+        """Pause `session` for all workers, longer after more `failures`; returns until when.
 
         Raises:
             StoreUnavailableError: The store could not answer.

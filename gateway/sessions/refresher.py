@@ -1,8 +1,8 @@
-"""Refreshing sessions: one call to the provider, however many requests, workers and machines.
+"""Refreshes sessions: one call to the provider, however many requests, workers and machines wait.
 
-A lock in the store lets one worker ask.  The worker that gets it reads the record again, since
-another may have been faster; the others wait for the successor only if the access token is over.
-A successor takes the place of exactly the tokens it was made from, so that a holder who is late
+A lock in the store allows one worker to ask.  The worker that gets it reads the record again,
+because another may have been faster.  The others wait for the successor only if the access token
+has expired.  A successor replaces exactly the tokens it was made from, so a late holder of the lock
 overwrites nothing.
 """
 
@@ -31,10 +31,10 @@ from gateway.storage.store import Clock, Lock, Store
 
 _log = logging.getLogger(__name__)
 
-# A provider may take 30 s over one call, and a refresh can be several.
+# One call to a provider may take 30 s, and a refresh can need several calls.
 _ASK_S = 50.0
 LOCK_S = 60.0
-# Those who wait are told by message; this is for messages that come late or not at all.
+# Waiting workers are told by message; they poll in case it comes late or not at all.
 _POLL_S = 0.25
 _POLLS_A_LOCK = 4
 _STORE_RETRY_S = 5.0
@@ -47,26 +47,26 @@ OnOutcome = Callable[[str, str], None]
 
 
 class Keeper(Protocol):
-    """Where sessions are kept, as the refresher needs it."""
+    """Reads, replaces and ends sessions for the refresher."""
 
     async def reread(self, ticket: Ticket) -> CachedSession | None:
-        """The session as the store has it now, remembered by this worker; None if it is over."""
+        """The session as now stored, cached on this worker; None if it has ended."""
 
     async def replace(self, cookie: str, session: Session, successor: Session) -> bool:
-        """Put `successor` in the place of `session`; False when that is not what is there."""
+        """Replace `session` with `successor`; False if the store has something else."""
 
     async def end_refused(self, ticket: Ticket, session: Session, *, revoke: bool) -> bool:
-        """End the session; False when its tokens are others by now."""
+        """End the session; False if it has other tokens by now."""
 
     def give_up(self, session: Session) -> None:
-        """Revoke the tokens of `session`, which ended meanwhile."""
+        """Revoke the tokens of `session`, which has ended meanwhile."""
 
 
 class Refresher:
-    """See the module.
+    """Refreshes the sessions of one worker.
 
     Attributes:
-        ask: Asks the provider; None refreshes nothing.
+        ask: Asks the provider; None if sessions are not refreshed.
         on_outcome: Called with the provider's name, and ``success`` or the reason.
     """
 
@@ -82,18 +82,18 @@ class Refresher:
         self._pauses = Pauses(store, clock)
 
     def ahead(self, entry: CachedSession, now: float) -> bool:
-        """Refresh beside the request; False where the access token is over: then `wait`."""
+        """Refresh in the background; False if the access token has expired: then call `wait`."""
         tokens = entry.session.tokens
         if has_lapsed(tokens, now):
             return False
-        # Requests look again when they would have to wait.
+        # Until the token expires, requests need not start another refresh.
         entry.refresh_due_at = tokens.access_expires_at or float("inf")
         _ = self._start(entry)
         return True
 
     async def wait(self, entry: CachedSession) -> Session | None:
-        """The successor; the session itself where none can be had just now; None if it is over."""
-        # One caller's client may go away; the others still want the answer.
+        """The successor; the session itself if it cannot be refreshed now; None if it has ended."""
+        # Shielded: if the client of one caller disconnects, the others still need the result.
         return await asyncio.shield(self._start(entry))
 
     def tell(self, session_id: str) -> None:
@@ -104,11 +104,11 @@ class Refresher:
 
     @property
     def under_way(self) -> set[asyncio.Task[Any]]:
-        """The refreshes, and the writes of what came of them, that are not done yet."""
+        """Unfinished refreshes, and unfinished writes of their results."""
         return {*self._tasks.values(), *self._writing}
 
     async def aclose(self) -> None:
-        """Wait for what is under way, within seconds: a new refresh token must not get lost."""
+        """Wait some seconds for unfinished work, so that no new refresh token is lost."""
         if tasks := self.under_way:
             _, late = await asyncio.wait(tasks, timeout=_CLOSE_S)
             for task in late:
@@ -132,9 +132,9 @@ class Refresher:
         try:
             return await self._refresh(entry)
         except StoreUnavailableError as error:
-            _log.warning("sessions: a refresh is put off: %s", error)
+            _log.warning("sessions: refresh delayed: %s", error)
             return _put_off(entry, now + _STORE_RETRY_S)
-        except Exception:  # noqa: BLE001 - logged; a session does not end by our own defect
+        except Exception:  # noqa: BLE001 - logged; our own defect must not end a session
             _log.exception("sessions: a refresh failed")
             return _put_off(entry, now + pause_s(1))
         finally:
@@ -156,7 +156,7 @@ class Refresher:
             if lock is not None:
                 return await self._ask(current, lock)
             if not has_lapsed(current.session.tokens, self._clock()):
-                # Another worker is at it, and what there is still holds.
+                # Another worker is refreshing it, and the current access token is still valid.
                 return _put_off(current, current.session.tokens.access_expires_at or float("inf"))
             if loop.time() >= until:
                 return _put_off(current, self._clock() + pause_s(1))
@@ -176,7 +176,7 @@ class Refresher:
             raise
 
     async def _ask(self, entry: CachedSession, lock: Lock) -> Session | None:
-        """Ask the provider, under the lock, and do as it says."""
+        """Ask the provider while holding the lock, and apply its answer."""
         kept = False
         try:
             failures, until = await self._pauses.of_session(entry.session)
@@ -212,15 +212,15 @@ class Refresher:
     async def _succeed(
         self, entry: CachedSession, outcome: Refreshed, lock: Lock
     ) -> tuple[Session | None, bool]:
-        """The successor, and whether it is still to be written, under the lock."""
+        """The successor, and whether it still has to be written, so that the lock stays held."""
         session = entry.session
         after = successor(session, outcome, self._clock())
         after = replace(after, last_seen_at=max(after.last_seen_at, entry.last_seen_at))
         try:
             return await self._replaced(entry, session, after), False
         except StoreUnavailableError:
-            # The old refresh token may be spent: until the store is back only this worker knows
-            # the new one.
+            # The old refresh token may be used up, and until the store is back only this worker
+            # has the new one.
             entry.session = after
             entry.refresh_due_at = self._clock() + pause_s(1)
             task = asyncio.get_running_loop().create_task(self._write(entry, session, lock))
@@ -261,15 +261,15 @@ class Refresher:
         return None if current is None else current.session
 
     async def _pause(self, entry: CachedSession, outcome: Later, failures: int) -> Session:
-        """Keep every worker from asking for a while, longer after each failure."""
+        """Pause this session for all workers, longer after each failure."""
         session = entry.session
-        _log.warning("session %.12s is not refreshed: %s", session.session_id, outcome.reason)
+        _log.warning("session %.12s was not refreshed: %s", session.session_id, outcome.reason)
         return _put_off(entry, await self._pauses.pause_session(session, failures))
 
     async def _unlock(self, lock: Lock | None) -> None:
         if lock is None:
             return
-        with contextlib.suppress(StoreUnavailableError):  # It falls free by itself.
+        with contextlib.suppress(StoreUnavailableError):  # It expires by itself.
             await self._store.unlock(lock)
 
 
@@ -279,4 +279,4 @@ def _put_off(entry: CachedSession, until: float) -> Session:
 
 
 def _ignore(_provider: str, _outcome: str) -> None:
-    """Refreshes are not counted."""
+    """The default: do not count refreshes."""

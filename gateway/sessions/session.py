@@ -1,4 +1,4 @@
-"""The rules of a session and its written form; no clock, no store, no cookie."""
+"""The rules of a session and its serialized form; no clock, no store, no cookie."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -10,14 +10,14 @@ from gateway.model import AccountFacts, Identity
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
 
 VERSION = 1
-# From a version of the written form to the next one.
+# Version of the serialized form -> function that converts it to the next version.
 _MIGRATIONS: Mapping[int, Migration] = {}
 
-# Held once, in Session: not written a second time with the identity.
+# These fields of the identity are derived from the session, so they are not written twice.
 _DERIVED = frozenset(
     {"credential", "session_id", "client", "expires_at", "access_token", "id_token", "secrets"}
 )
-# What is kept with the account is read there.
+# Account data is read from the account.
 _NOT_WRITTEN = frozenset({"identity", "tokens", "account", "proven"})
 _TUPLES = frozenset({"groups", "roles", "amr"})
 _SETS = frozenset({"routes", "scopes", "unreadable"})
@@ -30,7 +30,7 @@ class Limits:
     Attributes:
         idle_s: Seconds without a request before it ends.
         absolute_s: Seconds from sign-in before it ends, however busy.
-        max_per_user: How many one person may have at once; 0 is no limit.
+        max_per_user: Sessions that one person may have at once; 0 means no limit.
     """
 
     idle_s: float
@@ -38,10 +38,10 @@ class Limits:
     max_per_user: int = 0
 
     def allow(self, created_at: float, last_seen_at: float, now: float) -> bool:
-        """Whether a session of these times may still be used; the last instant is too late.
+        """Whether a session with these times may still be used; the last instant is too late.
 
-        A clock that was set back ends no session: a time may lie ahead of `now`.  It may not
-        lie ahead by `idle_s`, or a clock once wrong by years would make a session immortal.
+        If the clock is set back, times may be ahead of `now`, and no session ends.  They may not be
+        ahead by `idle_s` or more, or a clock once wrong by years would make a session immortal.
         """
         idle = now - last_seen_at
         age = now - created_at
@@ -51,10 +51,10 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class ProviderTokens:
-    """What the provider issued; each may be missing.
+    """The tokens that the provider issued; each may be missing.
 
     Attributes:
-        access_expires_at: When the access token lapses, seconds since the epoch.
+        access_expires_at: When the access token expires, in seconds since the epoch.
         access_issued_at: When it was received.
     """
 
@@ -70,12 +70,12 @@ class Session:
     """One signed-in browser, or one app with tokens.  Times are seconds since the epoch.
 
     Attributes:
-        session_id: Digest that names it in the store, in logs and in assertions.
-        identity: Who signed in, complete as requests are judged by it.
-        account: What `identity` has of the account; None where the provider said all of it.
-        proven: `identity` as the provider said, as it is stored; None for `identity` itself.
-        last_seen_at: When a request last used it; may lag behind by a minute.
-        device: Short name made of the User-Agent, or given by the app.
+        session_id: Digest that identifies it in the store, in logs and in assertions.
+        identity: Who signed in, including account data, as requests are judged by it.
+        account: The account data in `identity`; None if all of it comes from the provider.
+        proven: `identity` as the provider stated it, which is stored; None if the same.
+        last_seen_at: When a request last used it; may lag by up to a minute.
+        device: A short name from the User-Agent, or given by the app.
         provider_sid: The provider's ``sid`` (OIDC Back-Channel Logout 1.0, section 2.1).
         client: The app's name in the configuration; None for a browser.
     """
@@ -95,12 +95,12 @@ class Session:
 
     @property
     def as_proven(self) -> Identity:
-        """Who signed in, as the provider said."""
+        """Who signed in, as the provider stated."""
         return self.identity if self.proven is None else self.proven
 
     @property
     def credential(self) -> str:
-        """What proves it, as in `Identity.credential`."""
+        """The kind of credential that proves it, as in `Identity.credential`."""
         return "session" if self.client is None else "token"
 
     def is_live(self, now: float, limits: Limits) -> bool:
@@ -110,12 +110,12 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a session comes from: the device, the provider's session, and the app.
+    """The origin of a session: the device, the provider's session, and the app.
 
     Attributes:
-        device: A short name, as `device_name` gives.
+        device: A short name, as returned by `device_name`.
         provider_sid: The provider's ``sid``, if it gave one.
-        client: The app that will have tokens of it; None for a browser.
+        client: The app that will get tokens for it; None for a browser.
     """
 
     ip: str
@@ -127,7 +127,7 @@ class Origin:
 def new_session(
     session_id: str, identity: Identity, tokens: ProviderTokens, origin: Origin, now: float
 ) -> Session:
-    """The session that begins at `now`, in seconds since the epoch, with its identity bound."""
+    """A session that begins at `now`, in seconds since the epoch, with its identity bound to it."""
     bare = Session(
         session_id=session_id,
         identity=identity,
@@ -143,7 +143,7 @@ def new_session(
 
 
 def with_tokens(session: Session, identity: Identity, tokens: ProviderTokens) -> Session:
-    """The session with what the provider now says; the identity is bound to the session."""
+    """The session with new facts and tokens from the provider; binds the identity to it."""
     bound = replace(
         identity,
         credential=session.credential,
@@ -157,7 +157,7 @@ def with_tokens(session: Session, identity: Identity, tokens: ProviderTokens) ->
 
 
 def with_account(session: Session, facts: AccountFacts | None = None) -> Session:
-    """The session with what is kept with its account, which is as before for None."""
+    """The session with the account data `facts`; with None, the account data is unchanged."""
     facts = session.account if facts is None else facts
     if facts is None:
         return session
@@ -166,10 +166,10 @@ def with_account(session: Session, facts: AccountFacts | None = None) -> Session
 
 
 def encode_session(session: Session) -> bytes:
-    """The written form.
+    """Serialize the session.
 
-    The standard library's JSON, because claims are the provider's: an integer over 64 bits or
-    a lone surrogate, both legal JSON, must not make a sign-in fail.
+    Uses the standard library's JSON, because claims come from the provider: integers over 64 bits
+    and lone surrogates are legal JSON and must not make a sign-in fail.
     """
     identity = {
         name: _plain(value)
@@ -190,7 +190,7 @@ def encode_session(session: Session) -> bytes:
 def decode_session(
     data: bytes, migrations: Mapping[int, Migration] = _MIGRATIONS, version: int = VERSION
 ) -> Session | None:
-    """The session written in `data`; None when that is no record this version can read."""
+    """The session serialized in `data`; None if this version cannot read it."""
     try:
         record = json.loads(data)
         while record["version"] < version:

@@ -1,4 +1,4 @@
-"""Session records between the store and one worker's memory: remembered, replaced, ended."""
+"""Reads, caches, replaces and ends session records, for one worker."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -18,16 +18,16 @@ from gateway.storage.store import Clock, Store
 
 ReadAccount = Callable[[Identity], Awaitable[AccountFacts | None]]
 
-# A swap can be lost to another worker's touch, which changes no token; more than that is odd.
+# A swap can fail because another worker wrote a time of use; failing more often is unexpected.
 _SWAP_ATTEMPTS = 5
 
 
 class SessionRecords:
-    """See the module; the part of a session manager that a refresher works with (Keeper).
+    """The part of a session manager that a refresher works with (see Keeper).
 
     Attributes:
         refreshes: Whether sessions are refreshed at their provider.
-        account_facts: Reads what is kept with an identity's account.
+        account_facts: Reads the account data of an identity.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class SessionRecords:
     def remember(
         self, ticket: Ticket, session: Session, record: Record, now: float
     ) -> CachedSession:
-        """What this worker knows of a session it has just read or written at `now`."""
+        """Cache a session that was read or written at `now`."""
         digest = cookie_digest(ticket.cookie)
         expires_at = int(session.created_at + self._terms.limits.absolute_s)
         body_digest = sha256(record.body).digest()
         known = self._cache.get(digest)
-        # Uses this worker has seen may not have been written yet.
+        # This worker may have seen uses that are not written yet.
         seen_at = session.last_seen_at if known is None else known.last_seen_at
         seen_at = max(seen_at, session.last_seen_at)
         if (
@@ -84,7 +84,7 @@ class SessionRecords:
         return entry
 
     async def add(self, ticket: Ticket, session: Session, now: float) -> Record:
-        """Put a new session, which begins at `now`, into the store.
+        """Store a new session, which begins at `now`.
 
         Raises:
             StoreUnavailableError: The store could not answer.
@@ -121,9 +121,9 @@ class SessionRecords:
         return False
 
     async def open(self, ticket: Ticket, record: Record | None) -> Session | None:
-        """The session in `record` with what is kept with its account.
+        """The session in `record`, with its account data.
 
-        None where `ticket` does not open it, or its account is disabled.
+        None if `ticket` does not open it, or its account is disabled.
 
         Raises:
             StoreUnavailableError: The account cannot be read.
@@ -132,7 +132,7 @@ class SessionRecords:
         return None if session is None else await self.with_account(session)
 
     async def with_account(self, session: Session) -> Session | None:
-        """As `open`, for a session that was read or made."""
+        """As `open`, for a session that was already read or created."""
         if self.account_facts is None:
             return session
         facts = await self.account_facts(session.as_proven)

@@ -1,4 +1,4 @@
-"""The value of the session cookie: which record is meant, and half of the key to it."""
+"""The value of the session cookie: it selects the record and is half of the key to it."""
 
 import base64
 import re
@@ -10,17 +10,17 @@ from gateway.sealing.sealer import RandomBytes
 
 _ID_BYTES = 16
 _KEY_BYTES = 32
-# 48 bytes are 64 characters exactly, so a ticket has one spelling only.
+# 48 bytes are exactly 64 characters, so a ticket has only one spelling.
 COOKIE_CHARS = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """What a browser holds of its session, and nothing else.
+    """Everything that a browser holds of its session.
 
     Attributes:
-        id: Names the record; the store sees only its digest.
-        key: Needed, with the server's secret, to open the record.
+        id: Identifies the record; the store sees only its digest.
+        key: Needed, together with the server's secret, to open the record.
     """
 
     id: bytes = field(repr=False)
@@ -33,7 +33,7 @@ class Ticket:
 
     @property
     def session_id(self) -> str:
-        """Names the session in the store, in logs and in assertions: SHA-256, in hex."""
+        """Identifies the session in the store, in logs and in assertions: SHA-256, in hex."""
         return sha256(self.id).hexdigest()
 
 
@@ -43,7 +43,7 @@ def new_ticket(random: RandomBytes) -> Ticket:
 
 
 def parse_ticket(cookie: str) -> Ticket | None:
-    """The ticket in a cookie's value, or None if that cannot be one of ours; never raises."""
+    """The ticket in a cookie's value, or None if it cannot be a ticket; never raises."""
     if len(cookie) != COOKIE_CHARS or re.fullmatch(r"[A-Za-z0-9_-]+", cookie) is None:
         return None
     both = base64.urlsafe_b64decode(cookie)
@@ -57,6 +57,6 @@ def storage_key(session_id: str) -> str:
 
 @lru_cache(maxsize=4096)
 def cookie_digest(cookie: str) -> bytes:
-    """What a worker remembers a cookie's session by."""
-    # Looking a digest up takes no time that tells how much of a guess was right.
+    """The cache key for a cookie's session."""
+    # A lookup by digest has no timing that reveals how much of a guess was right.
     return sha256(cookie.encode("utf-8", "surrogatepass")).digest()

@@ -1,6 +1,6 @@
-"""Re-checks cached sessions in the background, and writes when they were used.
+"""Background re-check of cached sessions, and writing of their times of use.
 
-`gateway.storage.upkeep` runs this, and `gateway.storage.contact` says when.
+`gateway.storage.upkeep` runs this; `gateway.storage.contact` decides when.
 """
 
 import asyncio
@@ -24,34 +24,34 @@ from gateway.storage.watch import Watch
 
 _log = logging.getLogger(__name__)
 
-# The time of last use is written at most this often, or twenty times in the idle time-out.
+# The time of last use is written at most this often, or twenty times per idle timeout if shorter.
 _TOUCH_S = 60.0
 _TOUCHES_IN_IDLE = 20
 _SHORTEST_ROUND_S = 0.5
 
 
 class Terms(Protocol):
-    """The settings of the moment; they change when the configuration is read again."""
+    """The current settings; they change when the configuration is reloaded."""
 
     limits: Limits
     sealer: Sealer
 
 
 def touch_s(limits: Limits) -> float:
-    """How far the store's time of last use may lag behind, in seconds."""
+    """How far the stored time of last use may lag, in seconds."""
     return min(_TOUCH_S, limits.idle_s / _TOUCHES_IN_IDLE)
 
 
 def round_s(limits: Limits) -> float:
-    """How often the background task looks by itself, in seconds."""
+    """How often the background task runs without being woken, in seconds."""
     return max(_SHORTEST_ROUND_S, min(ROUND_S, touch_s(limits)))
 
 
 def ttl_s(limits: Limits, created_at: float, now: float) -> float:
-    """How long the store keeps a record used at `now`.
+    """How long the store keeps a record that was used at `now`.
 
-    Longer than the idle time-out, because uses are written late; the limits themselves are
-    checked at each use.
+    Longer than the idle timeout, because times of use are written late.  The limits themselves are
+    checked on each use.
     """
     idle_s = limits.idle_s + 2 * touch_s(limits) + MAX_UNCHECKED_S
     return max(1.0, min(idle_s, created_at + limits.absolute_s - now))
@@ -60,7 +60,7 @@ def ttl_s(limits: Limits, created_at: float, now: float) -> float:
 async def swap(
     store: Store, data: bytes | None, sealed: Record, info: SessionInfo, terms: Terms, now: float
 ) -> bool:
-    """Put `sealed` in the place of `data`; False when something else is there by now."""
+    """Replace `data` with `sealed`; False if something else is stored by now."""
     return await store.compare_and_swap(
         storage_key(info.session_id),
         data,
@@ -71,10 +71,10 @@ async def swap(
 
 
 class SessionUpkeep:
-    """Looks after the cached and the watched sessions of a session manager.
+    """Re-checks the cached and watched sessions of a session manager.
 
     Attributes:
-        task: Runs it in the background.
+        task: The background task.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class SessionUpkeep:
         clock: Clock,
         wake: asyncio.Event,
     ) -> None:
-        """Set about what is due whenever `wake` is set."""
+        """Run the background task whenever `wake` is set."""
         self._terms = terms
         self._store = store
         self._cache = cache
@@ -110,9 +110,9 @@ class SessionUpkeep:
         )
 
     def watch(self, uses: Callable[[], Mapping[str, float]]) -> None:
-        """Look whether the sessions that `uses` names still live, without any request.
+        """Check the sessions named by `uses` in the background, without requests.
 
-        `uses` says when each was used, in seconds since the epoch, without any request.
+        `uses` returns when each was last used without a request, in seconds since the epoch.
         """
         self._ask_uses = uses
         self._watch.names = self._read_uses
@@ -122,7 +122,7 @@ class SessionUpkeep:
         return self._uses
 
     async def _look_after(self, entry: CachedSession) -> None:
-        """Learn what became of a cached session, and let the store know when it was used."""
+        """Check whether a cached session still exists, and write when it was last used."""
         session_id, doubts = entry.session.session_id, self._contact.doubts
         data = await self._store.get(storage_key(session_id))
         if not self._cache.holds(entry) or doubts != self._contact.doubts:
@@ -141,7 +141,7 @@ class SessionUpkeep:
     async def _look_at(self, session_id: str) -> float:
         """End a watched session on this worker if it is over, else write when it was used.
 
-        Gives when to look again.
+        Returns when to check again.
         """
         now = self._clock()
         data = await self._store.get(storage_key(session_id))
@@ -158,7 +158,7 @@ class SessionUpkeep:
             try:
                 await self._write_use(seen_at, data, record, info)
             except StoreUnavailableError as error:
-                _log.warning("sessions: a time of use is not written: %s", error)
+                _log.warning("sessions: a time of use was not written: %s", error)
             return min(now + touch_s(limits), seen_at + limits.idle_s)
         return seen_at + limits.idle_s
 
@@ -177,7 +177,7 @@ class SessionUpkeep:
     async def _write_use(
         self, used_at: float, data: bytes, record: Record, info: SessionInfo
     ) -> bool:
-        """Write that a session was used, unless the store knows as much; whether it was written."""
+        """Write a time of use, unless the stored one is recent; returns whether it was written."""
         if abs(used_at - info.last_seen_at) < touch_s(self._terms.limits):
             return False
         sealed = records.touched(self._terms.sealer, info, record, used_at)

@@ -1,13 +1,12 @@
-"""How long a worker may use what it remembers of the store without asking again.
+"""How long a worker may use cached entries of the store without asking it again.
 
-A message ends what is remembered within a second.  Messages may get lost: where the store notices,
-everything is looked up before it is used again.  Where it does not, what is in use is also looked
-up every `CHECK_S` in the background, and what was not for `MAX_UNCHECKED_S` is looked up before it
-is used.
+A message removes a changed entry from the cache within a second.  Messages may be lost.  If the
+store notices the loss, every entry is looked up before it is used again.  In case it does not,
+entries in use are re-checked in the background every `CHECK_S`, and an entry that was not checked
+for `MAX_UNCHECKED_S` is looked up before it is used.
 
-While the store cannot be asked, what is remembered may be used for the time of grace.  That counts
-from when it was last sure: when messages stopped coming, or when the store last answered about it
-if none came then either.
+While the store is down, entries may be used for the grace period.  It counts from when an entry was
+last known to be true: when messages stopped coming, or, if none came, when the store last answered.
 """
 
 import logging
@@ -22,7 +21,7 @@ _log = logging.getLogger(__name__)
 CHECK_S = 30.0
 MAX_UNCHECKED_S = 60.0
 GRACE_S = 60.0
-# While the store is down it is asked about the same thing this often.
+# How often the store is asked about the same entry while it is down.
 RETRY_S = 5.0
 
 _STILL = float("inf")
@@ -30,11 +29,11 @@ _LONG_AGO = float("-inf")
 
 
 class Remembered(Protocol):
-    """What a worker remembers of one value in the store; times in seconds since the epoch.
+    """A cached entry of the store; times in seconds since the epoch.
 
     Attributes:
-        checked_at: It may be used for `MAX_UNCHECKED_S` from here on before the store is asked.
-        sure_until: When it was last sure to be so; infinite while messages would tell otherwise.
+        checked_at: For `MAX_UNCHECKED_S` from here on, it may be used without asking the store.
+        sure_until: When it was last known to be true; infinite while messages report changes.
     """
 
     checked_at: float
@@ -42,16 +41,16 @@ class Remembered(Protocol):
 
 
 class Contact:
-    """Hears what others say of the store's values, and rules on what a worker remembers of them.
+    """Tracks whether messages arrive, and limits how long cached entries may be used.
 
     Attributes:
-        hears: Whether messages come.
-        lost_at: When they stopped, where they do not.
-        doubts: How often all that is remembered was called in doubt.
+        hears: Whether messages arrive.
+        lost_at: When messages stopped, if they do not arrive.
+        doubts: How often messages may have been missed, so that all entries had to be re-checked.
     """
 
     def __init__(self, clock: Clock, wake: Callable[[], None]) -> None:
-        """Call `wake` whenever there may be much to look up."""
+        """Call `wake` whenever many entries may need a look-up."""
         self._grace_s = GRACE_S
         self.hears = False
         self.lost_at = clock()
@@ -62,12 +61,12 @@ class Contact:
         self._on_doubt: list[Callable[[], None]] = []
 
     def set_grace(self, grace_s: float) -> None:
-        """Let what is remembered be used for `grace_s` seconds while the store cannot be asked."""
+        """Allow entries to be used for `grace_s` seconds while the store is down."""
         self._grace_s = grace_s
         self._limit()
 
     def rule_on(self, remembered: Callable[[], Iterable[Remembered]]) -> None:
-        """Rule on all that `remembered` gives, too."""
+        """Apply these rules to all entries that `remembered` returns, too."""
         self._remembered.append(remembered)
 
     def on_doubt(self, callback: Callable[[], None]) -> None:
@@ -78,21 +77,21 @@ class Contact:
         """Call `handler` with each message in `channel` from now on.
 
         Raises:
-            StoreUnavailableError: There is no contact yet.
+            StoreUnavailableError: The store cannot be reached yet.
         """
         unsubscribe = await store.subscribe(channel, handler, self._doubt, self._lose)
         self.hears = True
         return unsubscribe
 
     def answered(self, entry: Remembered, now: float) -> None:
-        """The store said at `now` that `entry` is so."""
+        """Note that the store confirmed `entry` at `now`."""
         entry.sure_until = _STILL if self.hears else now
         entry.checked_at = now if self.hears else self._checked_at(now)
 
     def goes_on(self, entry: Remembered, now: float) -> bool:
-        """Whether `entry` may be used at `now`, though the store could not be asked just now.
+        """Whether `entry` may be used at `now`, although the store just failed to answer.
 
-        Then the store is asked about it again after some seconds.
+        If so, the store is asked about it again after some seconds.
         """
         entry.sure_until = min(entry.sure_until, now)
         left_s = self._grace_s - (now - entry.sure_until)
@@ -110,8 +109,8 @@ class Contact:
         self._wake()
 
     def _doubt(self) -> None:
-        """Have everything looked up before it is used again: some may be over unheard."""
-        _log.info("what is remembered is looked up again: messages may have been missed")
+        """Have every entry looked up before its next use: a message may have been missed."""
+        _log.info("re-checking all cached entries: messages may have been missed")
         self.hears = True
         self.doubts += 1
         for entry in self._all():
@@ -130,5 +129,5 @@ class Contact:
         return chain.from_iterable(remembered() for remembered in self._remembered)
 
     def _checked_at(self, sure_until: float) -> float:
-        """The `checked_at` of what was sure until then, so that it is used for no longer."""
+        """The `checked_at` that ends the use of an entry with the grace period."""
         return sure_until - max(0.0, MAX_UNCHECKED_S - self._grace_s)

@@ -1,4 +1,4 @@
-"""Hearing what other processes publish, over a connection that may be lost and made anew."""
+"""Receives what other processes publish, over a connection that is reopened when it is lost."""
 
 import asyncio
 import logging
@@ -12,37 +12,37 @@ from gateway.storage.subscribers import Subscribers
 
 _log = logging.getLogger(__name__)
 
-# Subscribing waits this long for a connection.
+# How long `subscribe` waits for a connection.
 _PATIENCE_S = 2.0
 _FIRST_DELAY_S = 0.05
 _LONGEST_DELAY_S = 1.0
 
 
 class Subscription(Protocol):
-    """A connection on which messages arrive from the moment it is there."""
+    """A connection on which messages arrive from the moment it is open."""
 
     async def next_message(self) -> bytes:
-        """The next message, as `pack_message` made it.
+        """The next message, as packed by `pack_message`.
 
         Raises:
-            StoreUnavailableError: The connection is lost.
+            StoreUnavailableError: The connection was lost.
         """
 
     async def aclose(self) -> None:
-        """Give the connection up; raises nothing."""
+        """Close the connection; never raises."""
 
 
 def pack_message(channel: str, message: bytes) -> bytes:
-    """One string of both: a server's channel carries those of all channels of the store."""
+    """Pack both into one string: a server's channel carries all channels of the store."""
     name = channel.encode()
     return struct.pack(">H", len(name)) + name + message
 
 
 def unpack_message(packed: bytes) -> tuple[str, bytes]:
-    """What `pack_message` was given.
+    """The inverse of `pack_message`.
 
     Raises:
-        ValueError: It was not made by `pack_message`.
+        ValueError: `packed` was not made by `pack_message`.
     """
     end = 2 + int.from_bytes(packed[:2], "big")
     if len(packed) < end or len(packed) < 2:  # noqa: PLR2004 - the length itself
@@ -51,10 +51,10 @@ def unpack_message(packed: bytes) -> tuple[str, bytes]:
 
 
 class Listener:
-    """Delivers to subscribers the messages of a subscription; opens another when it is lost.
+    """Delivers messages of a subscription to subscribers; opens a new one when it is lost.
 
-    What is published while there is none is not heard; subscribers are told of the loss, and of the
-    gap once there is one again.
+    Messages published in between are not received.  Subscribers are told of the loss, and of the
+    gap once a new subscription is open.
     """
 
     def __init__(self, open_subscription: Callable[[], Awaitable[Subscription]]) -> None:
@@ -71,10 +71,10 @@ class Listener:
         on_gap: OnGap | None = None,
         on_loss: OnLoss | None = None,
     ) -> Unsubscribe:
-        """Add a subscriber, once messages arrive.
+        """Add a subscriber once messages arrive.
 
         Raises:
-            StoreUnavailableError: There was no connection for two seconds.
+            StoreUnavailableError: There was no connection within two seconds.
         """
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._listen())
@@ -100,7 +100,7 @@ class Listener:
                 try:
                     self._is_hearing.set()
                     delay_s = _FIRST_DELAY_S
-                    # Whoever is here at the first time has not subscribed yet.
+                    # On the first connection, callers still wait above and have not subscribed yet.
                     self._subscribers.missed()
                     await self._deliver(subscription)
                 finally:
@@ -109,7 +109,7 @@ class Listener:
                     await subscription.aclose()
             except StoreUnavailableError as error:
                 if str(error) != self._trouble:
-                    _log.warning("messages of other processes are not heard: %s", error)
+                    _log.warning("no messages from other processes: %s", error)
                 self._trouble = str(error)
             await asyncio.sleep(delay_s)
             delay_s = min(2 * delay_s, _LONGEST_DELAY_S)
@@ -120,6 +120,6 @@ class Listener:
             try:
                 channel, message = unpack_message(packed)
             except ValueError:
-                _log.warning("a message of %d bytes is none of ours", len(packed))
+                _log.warning("ignored a message of %d bytes in an unknown format", len(packed))
                 continue
             self._subscribers.deliver(channel, message)

@@ -1,6 +1,6 @@
-"""Where a networked store is: the URL of the `store` setting, read without any driver.
+"""Parses the URL of a networked store from the `store` setting, without any driver.
 
-What is wrong is told in a ValueError whose text never repeats the URL: it may hold a password.
+Errors are ValueErrors whose text never repeats the URL, because it may contain a password.
 """
 
 import re
@@ -16,7 +16,7 @@ _REDIS_OPTIONS = frozenset(
     {"ca_file", "password_file", "prefix", "sentinel", "sentinel_password_file"}
 )
 _POSTGRES_OPTIONS = frozenset({"direct", "password_file", "pgbouncer"})
-# What libpq calls them too (postgresql.org/docs/current/libpq-connect.html), and `search_path`.
+# Options with libpq's names (postgresql.org/docs/current/libpq-connect.html), and `search_path`.
 _POSTGRES_DRIVER_OPTIONS = frozenset(
     {"host", "search_path", "sslcert", "sslkey", "sslmode", "sslrootcert", "target_session_attrs"}
 )
@@ -40,11 +40,11 @@ class RedisLocation:
     """A Redis or Valkey server, or the sentinels that know it.
 
     Attributes:
-        hosts: The server, or the sentinels where `sentinel` names the master they watch.
-        password_file: Read at every connect; "" where the URL has the password, or none.
+        hosts: The server, or the sentinels if `sentinel` names the master they watch.
+        password_file: Read on every connect; "" if the URL has the password, or none.
         ca_file: Certificates to trust, PEM; "" for the system's.
-        sentinel_password_file: For the sentinels themselves; "" where they ask for none.
-        prefix: What the names of all keys begin with, in a Cluster's hash tag.
+        sentinel_password_file: For the sentinels themselves; "" if they need none.
+        prefix: The prefix of all keys, in a Cluster's hash tag.
     """
 
     hosts: tuple[tuple[str, int], ...]
@@ -60,10 +60,10 @@ class RedisLocation:
 
     @classmethod
     def read(cls, text: str) -> "RedisLocation":
-        """Read ``redis[s]://[user:password@]host[:port][,…][/database][?option=value&…]``.
+        """Parse ``redis[s]://[user:password@]host[:port][,…][/database][?option=value&…]``.
 
         Raises:
-            ValueError: It is not that.
+            ValueError: `text` has another form.
         """
         url = _read_url(text, _REDIS_OPTIONS)
         sentinel = url.options.get("sentinel", "")
@@ -99,10 +99,10 @@ class PostgresLocation:
     """A PostgreSQL database.
 
     Attributes:
-        hosts: In the order they are tried; empty where `options` has `host`, a directory.
-        password_file: Read at every connect; "" where the URL has the password, or none.
-        is_pooled: A pooler that gives each transaction another connection stands between.
-        direct: Past the pooler, for LISTEN; None for the way everything goes.
+        hosts: In the order they are tried; empty if `options` has `host`, a directory.
+        password_file: Read on every connect; "" if the URL has the password, or none.
+        is_pooled: Whether a pooler in front may use another connection for each transaction.
+        direct: The server without the pooler, for LISTEN; None to use the same address.
         options: For the driver.
     """
 
@@ -117,10 +117,10 @@ class PostgresLocation:
 
     @classmethod
     def read(cls, text: str) -> "PostgresLocation":
-        """Read ``postgresql://[user[:password]@][host[:port][,…]]/database[?option=value&…]``.
+        """Parse ``postgresql://[user[:password]@][host[:port][,…]]/database[?option=value&…]``.
 
         Raises:
-            ValueError: It is not that.
+            ValueError: `text` has another form.
         """
         url = _read_url(text, _POSTGRES_OPTIONS | _POSTGRES_DRIVER_OPTIONS)
         if bool(url.hosts) == ("host" in url.options):

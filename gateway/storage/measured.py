@@ -1,4 +1,4 @@
-"""A store whose operations are timed."""
+"""A store whose operations are timed for the metrics."""
 
 from collections.abc import Awaitable, Collection
 from time import perf_counter
@@ -10,24 +10,24 @@ T = TypeVar("T")
 
 
 class Timing(Protocol):
-    """Where a duration in seconds is counted."""
+    """Records durations in seconds."""
 
     def observe(self, duration_s: float) -> None:
-        """Count one."""
+        """Record one duration."""
 
 
 class Timings(Protocol):
-    """The timings by store and operation."""
+    """Timings by store and operation."""
 
     def __getitem__(self, key: tuple[str, str], /) -> Timing:
         """The timing of one operation of one store."""
 
 
 class MeasuredStore:
-    """Passes everything on to `store`; see Store."""
+    """Times every operation of `store`; see Store."""
 
     def __init__(self, store: Store, name: str, timings: Timings) -> None:
-        """Use `name`'s scheme as the label."""
+        """Use the scheme of `name` as the label."""
         self._store = store
         self._name = name.partition(":")[0]
         self._timings = timings

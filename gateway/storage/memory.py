@@ -1,4 +1,4 @@
-"""A store in this process only: for one worker, tests and the demonstration."""
+"""A store in this process only: for one worker, tests and the demo."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ class _Entry:
 
 
 class MemoryStore:
-    """Dicts with lifetimes; gone with the process.  See Store for what each method promises."""
+    """Dicts with lifetimes; lost when the process ends.  See Store for its methods."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,4 +1,4 @@
-"""A part of a store: every name in it begins with a word of its own."""
+"""A part of a store, in which every name begins with a prefix."""
 
 from collections.abc import Collection
 
@@ -6,9 +6,9 @@ from gateway.storage.store import Handler, Lock, OnGap, OnLoss, Store, Unsubscri
 
 
 class NamespacedStore:
-    """Passes everything on to `store`, names with `prefix` before them; see Store.
+    """Adds `prefix` to all names and passes every operation on to `store`; see Store.
 
-    Sweeping and closing are of the whole store.
+    `sweep` and `aclose` affect the whole store.
     """
 
     def __init__(self, store: Store, prefix: str) -> None:

@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 class News:
-    """Publishes to one channel and listens to it, as far as the store can be reached."""
+    """Publishes to one channel and listens to it, whenever the store can be reached."""
 
     def __init__(
         self,
@@ -21,7 +21,7 @@ class News:
         contact: Contact,
         receive: Callable[[Mapping[str, object]], None],
     ) -> None:
-        """Call `receive` with each message in `channel`, this worker's own included."""
+        """Call `receive` with each message in `channel`, including this worker's own."""
         self._store = store
         self._channel = channel
         self._contact = contact
@@ -30,21 +30,21 @@ class News:
         self._unsubscribe: Unsubscribe | None = None
 
     async def tell(self, message: Mapping[str, object]) -> None:
-        """Tell the other workers; `upkeep` sends what cannot be sent now.
+        """Tell the other workers; if that fails, `upkeep` sends the message later.
 
-        A worker that hears nothing asks the store anyway, within a minute.
+        A worker that gets no message asks the store within a minute anyway.
         """
         self._unsent.append(json.dumps(message).encode())
         try:
             await self._send()
         except StoreUnavailableError as error:
-            _log.warning("%s: other workers are told later: %s", self._channel, error)
+            _log.warning("%s: will tell other workers later: %s", self._channel, error)
 
     async def upkeep(self) -> None:
-        """Listen to the other workers, if that failed so far, and send what is left to send.
+        """Start listening to the other workers, if that failed before, and send what is pending.
 
         Raises:
-            StoreUnavailableError: There is no contact yet, or not all was sent.
+            StoreUnavailableError: The store cannot be reached, or not everything was sent.
         """
         if self._unsubscribe is None:
             self._unsubscribe = await self._contact.listen(self._store, self._channel, self._heard)

@@ -14,15 +14,15 @@ from gateway.storage.postgres_pool import PostgresPool
 from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, OnLoss, Unsubscribe
 
 _SWEEP_BATCH = 500
-# Long enough for whoever was told of a message to fetch it.
+# Long enough for every listener that was notified of a long message to fetch it.
 _MESSAGES_KEPT_S = 60.0
 
 
 class PostgresStore:
-    """See Store for what each method promises; docs/stores.md tells what the server adds to it."""
+    """See Store for its methods, and docs/stores.md for what the server guarantees."""
 
     def __init__(self, location: PostgresLocation, clock: Clock) -> None:
-        """Connect nowhere yet."""
+        """Create the store without connecting."""
         self._clock = clock
         self._closed = False
         self._location = location
@@ -119,7 +119,7 @@ class PostgresStore:
     async def ping(self) -> None:
         """See Store.ping."""
         async with self._pool.connection("ping") as db:
-            # A standby and a database that is set to read only say so.
+            # True for a standby, and for a database that is set to read only.
             if await db.fetchval("SELECT current_setting('transaction_read_only')") != "off":
                 raise StoreUnavailableError("postgresql: ping: the database is read only")
 
@@ -159,9 +159,9 @@ def _encoded(names: Collection[str]) -> list[bytes]:
 
 
 def build(location: str, _data_dir: Path, clock: Clock) -> PostgresStore:
-    """The store at the URL `location`; it connects when it is used.
+    """The store at the URL `location`; it connects when it is first used.
 
     Raises:
-        ValueError: The URL cannot be used.
+        ValueError: The URL is not valid.
     """
     return PostgresStore(PostgresLocation.read(location), clock)

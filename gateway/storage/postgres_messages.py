@@ -1,4 +1,4 @@
-"""Messages over PostgreSQL's NOTIFY, and over a table where they are too long for it."""
+"""Messages over PostgreSQL's NOTIFY, and over a table if they are too long for it."""
 
 import asyncio
 import secrets
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 # A payload is text shorter than 8000 bytes (postgresql.org/docs/current/sql-notify.html).
 _LONGEST_PAYLOAD = 7999
-# A server that is gone without a word is noticed after this long, and a second more.
+# A server that vanished without closing is noticed after both times together.
 _QUIET_S = 3.0
 _ANSWER_S = 1.0
-# The channel belongs to the whole database, the tables to one schema of it.
+# NOTIFY channels belong to the whole database, but the tables to one schema of it.
 _CHANNEL = "SELECT 'gatepost_' || current_schema()::regnamespace::oid"
 _NOTIFY = f"SELECT pg_notify(({_CHANNEL}), $1)"
 _KEEP = "INSERT INTO gatepost_messages (message, published_at) VALUES ($1, $2) RETURNING id"
@@ -25,7 +25,7 @@ _READ_LONG = "SELECT message FROM gatepost_messages WHERE id = $1"
 
 
 async def notify(pool: PostgresPool, packed: bytes, now: float) -> None:
-    """Tell everyone who listens.
+    """Send a message to everyone who listens.
 
     Raises:
         StoreUnavailableError: The server cannot be asked.
@@ -35,7 +35,7 @@ async def notify(pool: PostgresPool, packed: bytes, now: float) -> None:
         if len(payload) <= _LONGEST_PAYLOAD:
             await db.execute(_NOTIFY, payload)
         else:
-            # Kept for good before anyone hears of it, so that whoever does will find it.
+            # Committed before the notification, so that listeners find it.
             number = await db.fetchval(_KEEP, packed, now)
             await db.execute(_NOTIFY, f"#{number}")
 
@@ -50,14 +50,14 @@ class PostgresSubscription:
         connection.add_termination_listener(self._end)
 
     async def listen(self) -> None:
-        """Listen, and make sure that something is heard.
+        """Listen, and check that messages arrive.
 
         Raises:
-            StoreUnavailableError: Nothing is.
+            StoreUnavailableError: No message arrives.
         """
         channel = await self._connection.fetchval(_CHANNEL)
         await self._connection.add_listener(channel, self._heard)
-        # A pooler in transaction mode takes LISTEN and delivers nothing, without a word.
+        # A pooler in transaction mode accepts LISTEN but silently delivers nothing.
         knock = f"?{secrets.token_hex(8)}"
         async with self._pool.connection("listen") as db:
             await db.execute(_NOTIFY, knock)
@@ -68,8 +68,8 @@ class PostgresSubscription:
                     early.append(payload)
         except TimeoutError:
             raise StoreUnavailableError(
-                "postgresql: listen: nothing is heard "
-                "(through a pooler in transaction mode? give ?direct=host:port)"
+                "postgresql: listen: no messages arrive "
+                "(through a pooler in transaction mode? add ?direct=host:port)"
             ) from None
         for payload in early:
             self._payloads.put_nowait(payload)
@@ -84,7 +84,7 @@ class PostgresSubscription:
                 await self._ask()
                 continue
             if payload is None:
-                raise StoreUnavailableError("postgresql: listen: the connection is lost")
+                raise StoreUnavailableError("postgresql: listen: the connection was lost")
             if (packed := await self._read(payload)) is not None:
                 return packed
 
@@ -94,7 +94,7 @@ class PostgresSubscription:
 
     async def _ask(self) -> None:
         loop = asyncio.get_running_loop()
-        # Not the driver's own time-out: that would ask the server to cancel.
+        # Not the driver's own timeout, which would ask the server to cancel the statement.
         timer = loop.call_later(_ANSWER_S, self._connection.terminate)
         try:
             await self._connection.execute("SELECT 1")
@@ -104,7 +104,7 @@ class PostgresSubscription:
             timer.cancel()
 
     async def _read(self, payload: str) -> bytes | None:
-        """The message, None where it is none or is gone already."""
+        """The message, or None if `payload` is not one or it has already been removed."""
         if payload.startswith("?"):
             return None
         try:
@@ -125,10 +125,10 @@ class PostgresSubscription:
 
 
 async def open_subscription(pool: PostgresPool, location: PostgresLocation) -> PostgresSubscription:
-    """A subscription on a connection of its own.
+    """A subscription on its own connection.
 
     Raises:
-        StoreUnavailableError: The server cannot be reached, or does not let messages through.
+        StoreUnavailableError: The server cannot be reached, or messages do not arrive.
     """
     try:
         subscription = PostgresSubscription(pool, await pool.connect(location.direct))

@@ -1,4 +1,4 @@
-"""A few connections to PostgreSQL, each given up as soon as anything about it is in doubt."""
+"""A few connections to PostgreSQL, each closed as soon as its state is in doubt."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 if TYPE_CHECKING:
     Connection = asyncpg.Connection[asyncpg.Record]
 
-# Whatever the server does, a caller waits no longer; connecting is part of it.
+# The longest that a caller waits, whatever the server does; includes connecting.
 DEADLINE_S = 2.0
 _CONNECT_S = 1.0
 _MIGRATE_S = 300.0
@@ -27,7 +27,7 @@ _MIGRATE_S = 300.0
 _CONNECTIONS = 8
 _PORT = 5432
 
-# What the driver raises where the server cannot be asked or does not answer.
+# What the driver raises if the server cannot be asked or does not answer.
 FAILURES = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -38,11 +38,11 @@ FAILURES = (
 
 
 class PostgresPool:
-    """Hands out connections, at most eight at a time."""
+    """Lends connections, at most eight at a time."""
 
     def __init__(self, location: PostgresLocation) -> None:
         self._location = location
-        # Whichever answered last is tried first.
+        # The host that answered last is tried first.
         self._hosts = list(location.hosts)
         self._idle: list[Connection] = []
         self._slots = asyncio.Semaphore(_CONNECTIONS)
@@ -52,10 +52,10 @@ class PostgresPool:
 
     @asynccontextmanager
     async def connection(self, operation: str) -> AsyncIterator["Connection"]:
-        """A connection to do `operation` with, in two seconds; afterwards it is gone.
+        """Lend a connection for `operation`; it is terminated after two seconds.
 
         Raises:
-            StoreUnavailableError: There is none, or the server failed or did not answer.
+            StoreUnavailableError: There is no connection, or the server failed or did not answer.
         """
         self._check()
         loop = asyncio.get_running_loop()
@@ -68,7 +68,7 @@ class PostgresPool:
         try:
             async with asyncio.timeout_at(deadline):
                 connection = await self._take()
-            # Cancelling a statement would ask the server, the very one that does not answer.
+            # Cancelling a statement would need an answer from the very server that hangs.
             timer = loop.call_at(deadline, connection.terminate)
             try:
                 async with self._transaction(connection):
@@ -76,7 +76,7 @@ class PostgresPool:
             except BaseException as error:
                 connection.terminate()
                 if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
-                    self._terminate()  # It became a standby: look again who is the primary.
+                    self._terminate()  # The server became a standby: find the primary again.
                 raise
             finally:
                 timer.cancel()
@@ -87,11 +87,11 @@ class PostgresPool:
             self._slots.release()
 
     async def connect(self, host: Host | None = None) -> "Connection":
-        """A connection of one's own, at `host` or where the URL says, in a second.
+        """A new connection for the caller, to `host` or as the URL says.
 
         Raises:
-            StoreUnavailableError: The tables are not there.
-            OSError, TimeoutError, PostgresError, InterfaceError: There is none to be had.
+            StoreUnavailableError: The tables do not exist, or have another version.
+            OSError, TimeoutError, PostgresError, InterfaceError: The connection failed.
         """
         await self._prepare()
         connection = await self._open(host)
@@ -104,7 +104,7 @@ class PostgresPool:
         return connection
 
     async def aclose(self) -> None:
-        """Drop every connection nobody uses, and hand out no more; safe to call twice."""
+        """Close all idle connections and lend no more; safe to call twice."""
         self._closed = True
         self._terminate()
         if self._migration is not None:
@@ -120,18 +120,18 @@ class PostgresPool:
         if not self._location.is_pooled:
             yield
             return
-        # Preparing a statement and running it are two messages, which a pooler may otherwise
-        # pass to two servers.
+        # Preparing a statement and running it are two messages.  Without a transaction, a pooler
+        # may pass them to two servers.
         async with connection.transaction():
             yield
 
     async def _prepare(self) -> None:
-        """See that the tables are up to date, once; waiters may give up before that is done."""
+        """Bring the tables up to date, once; waiters may give up before that is done."""
         if self._is_migrated:
             return
         if self._migration is None or self._migration.done():
             self._migration = asyncio.get_running_loop().create_task(self._migrate())
-            # Retrieved here, since there may be no waiter left.
+            # Retrieve the exception here, because there may be no waiter left.
             self._migration.add_done_callback(lambda task: task.cancelled() or task.exception())
         await asyncio.shield(self._migration)
 
@@ -163,7 +163,7 @@ class PostgresPool:
 
     async def _open(self, direct: Host | None = None) -> "Connection":
         hosts: list[Host | None] = [direct] if direct else [*self._hosts] or [None]
-        # One that is gone without a word must leave time to ask the next.
+        # Share the time, so that a host that does not respond leaves time to try the next.
         timeout_s = _CONNECT_S / len(hosts)
         for host in hosts[:-1]:
             try:
@@ -183,14 +183,14 @@ class PostgresPool:
 
 
 def unavailable(operation: str, error: BaseException) -> StoreUnavailableError:
-    """What the store raises where the driver raised `error`."""
-    # Only the first line: a server's detail may repeat a value.
+    """The store's error for `error`, which the driver raised."""
+    # Only the first line: details from the server may repeat a value.
     told = str(error.args[0] if error.args else "").partition("\n")[0] or "no answer in time"
     return StoreUnavailableError(f"postgresql: {operation}: {told}")
 
 
 def _arguments(location: PostgresLocation, host: Host | None, *, is_direct: bool) -> dict[str, Any]:
-    """For the driver; `host` is one of the URL's, or None where a directory has the socket."""
+    """Arguments for the driver; `host` is one of the URL's, or None for a socket directory."""
     options = dict(location.options)
     is_pooled = location.is_pooled and not is_direct
     directory = options.pop("host", None)
@@ -198,14 +198,14 @@ def _arguments(location: PostgresLocation, host: Host | None, *, is_direct: bool
         options.setdefault("target_session_attrs", "read-write")
     settings = {"search_path": path} if (path := options.pop("search_path", None)) else {}
     if not is_pooled:
-        # A pooler refuses what it does not know; without one, no statement outlives its caller.
+        # A pooler refuses settings it does not know.  Without one, limit every statement's time.
         settings |= {
             "application_name": "gatepost",
             "statement_timeout": str(int(DEADLINE_S * 1000)),
             "idle_in_transaction_session_timeout": "5000",
         }
     return {
-        # Nothing but options: names and passwords go where they cannot be misread.
+        # Only options: names and passwords are passed as arguments, where they need no escaping.
         "dsn": f"postgresql:///?{urlencode(options)}" if options else None,
         "host": directory if host is None else host[0],
         "port": _PORT if host is None else host[1] or _PORT,
@@ -220,6 +220,6 @@ def _arguments(location: PostgresLocation, host: Host | None, *, is_direct: bool
 def _password(location: PostgresLocation) -> Any:
     if location.password_file:
         path = Path(location.password_file)
-        # Read at every connect, so that it may be changed under a running gateway.
+        # Read on every connect, so that it can be changed while the gateway runs.
         return lambda: path.read_text(encoding="utf-8").strip()
     return location.password or None

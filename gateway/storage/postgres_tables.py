@@ -1,4 +1,4 @@
-"""The tables in PostgreSQL: made and brought up to date by whichever gateway comes first."""
+"""The tables in PostgreSQL; the gateway that starts first creates or migrates them."""
 
 from typing import TYPE_CHECKING
 
@@ -9,10 +9,11 @@ if TYPE_CHECKING:
 
 VERSION = 2
 
-# Keys are bytes because text cannot hold every character (NUL).  `expires_at` is the first
-# instant that is too late, by the gateway's clock, in seconds since the epoch; infinite where a
-# value lives for ever.  What is sealed does not compress.  The sequence outlives the locks, so
-# that no token is given out twice.  `gatepost_messages` holds only what NOTIFY cannot carry.
+# Keys are bytes because text cannot contain every character (NUL).  `expires_at` is the first
+# instant that is too late, by the gateway's clock, in seconds since the epoch; infinite for values
+# that never expire.  Sealed values do not compress, so their storage is EXTERNAL.  The sequence
+# outlives the locks, so that no token is given out twice.  `gatepost_messages` holds only what is
+# too long for NOTIFY.
 _TABLES = """
 CREATE TABLE gatepost_entries (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -43,9 +44,9 @@ CREATE TABLE gatepost_version (version integer NOT NULL);
 INSERT INTO gatepost_version VALUES (0);
 """
 
-# With the key in it, the primary key of `gatepost_index_entries` gives the order of a page.  A new
-# table takes a fraction of the time of an UPDATE; the lock keeps older gateways from writing to the
-# old one meanwhile.
+# With the key in it, the primary key of `gatepost_index_entries` gives the order of a page.
+# Building a new table takes a fraction of the time of an UPDATE.  The lock keeps older gateways
+# from writing to the old table meanwhile.
 _KEYS_IN_INDEXES = """
 LOCK TABLE gatepost_index_entries;
 CREATE TABLE gatepost_index_entries_2 AS
@@ -59,19 +60,19 @@ ALTER TABLE gatepost_index_entries
 CREATE INDEX gatepost_index_entries_by_entry ON gatepost_index_entries (entry);
 """
 
-# From the version that is the key to the next one.
+# Version -> statements that migrate it to the next version.
 _MIGRATIONS = {0: _TABLES, 1: _KEYS_IN_INDEXES}
 
-# Any number will do, as long as nothing else in the database takes it: "gatepost" in ASCII.
+# Any number that nothing else in the database uses: "gatepost" in ASCII.
 _MIGRATION_LOCK = 0x67617465706F7374
 
 
 async def migrate(connection: "Connection[Record]") -> None:
-    """Make the tables where there are none, and bring them up to date.
+    """Create the tables, or migrate them to the current version.
 
     Raises:
-        PostgresError: That cannot be done.
-        StoreUnavailableError: A newer version made them.
+        PostgresError: The server refused.
+        StoreUnavailableError: A newer version of Gatepost created them.
     """
     # Several gateways may start at once: the first takes the lock, the others find it done.
     async with connection.transaction():
@@ -86,12 +87,12 @@ async def migrate(connection: "Connection[Record]") -> None:
 
 
 async def check(connection: "Connection[Record]") -> None:
-    """Nothing, where the tables are there.
+    """Check that the tables exist and have the current version.
 
-    A running gateway never makes new ones: an empty store would have forgotten every revocation.
+    A running gateway never creates them: in an empty store, every revocation would be forgotten.
 
     Raises:
-        StoreUnavailableError: They are not, or of another version.
+        StoreUnavailableError: They do not exist, or have another version.
     """
     _check_version(await _version(connection), VERSION)
 
@@ -110,4 +111,4 @@ def _check_version(version: int, oldest: int) -> None:
             f"(format {version}, this one knows {VERSION})"
         )
     if version < oldest:
-        raise StoreUnavailableError("postgresql: the tables are not what they were at start")
+        raise StoreUnavailableError("postgresql: the tables have changed since the start")

@@ -1,4 +1,4 @@
-"""The statements of the PostgreSQL store; those that are several need a transaction.
+"""The statements of the PostgreSQL store; functions with several statements use a transaction.
 
 Times are seconds since the epoch; `end` is the first instant that is too late.
 """
@@ -11,14 +11,14 @@ if TYPE_CHECKING:
 
 GET = "SELECT value FROM gatepost_entries WHERE key = $1 AND expires_at > $2"
 TAKE = "DELETE FROM gatepost_entries WHERE key = $1 RETURNING value, expires_at"
-# A subquery for each value and no join, which a generic plan would make of both whole tables: the
-# planner does not know how small the limit is.
+# A subquery for each value instead of a join: the planner does not know how small the limit is, and
+# a generic plan would join both whole tables.
 LISTED = (
     "SELECT key, (SELECT value FROM gatepost_entries WHERE id = entry AND expires_at > $1) AS value"
     " FROM gatepost_index_entries WHERE name = $2 AND key >= $3 ORDER BY key LIMIT $4"
 )
-# All that are listed, less the few that are past their lifetime and not swept: so neither goes
-# through the values.
+# All entries in the index, less the few that have expired and are not swept: this way, neither
+# subquery reads the values.
 COUNT = (
     "SELECT (SELECT count(*) FROM gatepost_index_entries WHERE name = $1) - (SELECT count(*)"
     " FROM gatepost_index_entries JOIN gatepost_entries ON entry = id"
@@ -29,7 +29,7 @@ UNLOCK = "DELETE FROM gatepost_locks WHERE name = $1 AND token = $2 RETURNING ex
 _INSERT = "INSERT INTO gatepost_entries (key, value, expires_at) VALUES ($1, $2, $3)"
 _REPLACE = " DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at"
 _PUT = f"{_INSERT} ON CONFLICT (key) {_REPLACE} RETURNING id"
-# An entry past its lifetime is none; of two that add one at once, the second waits and sees.
+# Replaces an expired entry only; of two concurrent inserts, the second waits and sees the first.
 _PUT_IF_NONE = (
     f"{_INSERT} ON CONFLICT (key) {_REPLACE} WHERE gatepost_entries.expires_at <= $4 RETURNING id"
 )
@@ -47,8 +47,8 @@ _LOCK = (
     " ON CONFLICT (name) DO UPDATE SET expires_at = excluded.expires_at"
     " WHERE gatepost_locks.expires_at <= $3 RETURNING true"
 )
-# A statement of its own, so that the number is drawn while the row is held: whoever takes the
-# lock later has the greater one.
+# A separate statement, so that the token is drawn while the row is locked: a later holder of the
+# lock gets a greater token.
 _DRAW = (
     "UPDATE gatepost_locks SET token = nextval('gatepost_tokens') WHERE name = $1 RETURNING token"
 )
@@ -64,7 +64,7 @@ _SWEEP_MESSAGES = "DELETE FROM gatepost_messages WHERE published_at <= $1"
 async def put(
     db: "Connection[Record]", key: bytes, value: bytes, end: float, indexes: Collection[bytes]
 ) -> None:
-    """Set or replace a value; of its indexes only what differs is written."""
+    """Set or replace a value; writes only the index entries that change."""
     async with db.transaction():
         await _list(db, await db.fetchval(_PUT, key, value, end), key, indexes)
 
@@ -78,7 +78,7 @@ async def swap(
     end: float,
     indexes: Collection[bytes],
 ) -> bool:
-    """Put a value if the one there is `expected`; whether it was."""
+    """Set a value if the current one is `expected`; returns whether it was."""
     async with db.transaction():
         if expected is None:
             entry = await db.fetchval(_PUT_IF_NONE, key, value, end, now)
@@ -90,7 +90,7 @@ async def swap(
 
 
 async def lock(db: "Connection[Record]", name: bytes, now: float, end: float) -> int | None:
-    """Take the lock; its token, or None while another holds it."""
+    """Take the lock; returns its token, or None while another holds it."""
     async with db.transaction():
         if await db.fetchval(_LOCK, name, end, now) is None:
             return None
@@ -99,7 +99,7 @@ async def lock(db: "Connection[Record]", name: bytes, now: float, end: float) ->
 
 
 async def sweep(db: "Connection[Record]", now: float, oldest_message_at: float, limit: int) -> int:
-    """Free at most `limit` values past their lifetime, and old locks and messages; how many."""
+    """Delete up to `limit` expired values, old locks and messages; returns how many values."""
     count: int = await db.fetchval(_SWEEP, now, limit)
     await db.execute(_SWEEP_LOCKS, now)
     await db.execute(_SWEEP_MESSAGES, oldest_message_at)
@@ -109,7 +109,7 @@ async def sweep(db: "Connection[Record]", now: float, oldest_message_at: float, 
 async def _list(
     db: "Connection[Record]", entry: int, key: bytes, indexes: Collection[bytes]
 ) -> None:
-    # Each a statement of its own: it sees what others committed before the entry was ours.
+    # Separate statements: each sees what others committed before this transaction locked the entry.
     names = list(indexes)
     await db.execute(_UNLIST, entry, names)
     if names:

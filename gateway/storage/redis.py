@@ -20,30 +20,30 @@ from gateway.storage.redis_entry import live_value, pack_entry, unpack_entry
 from gateway.storage.redis_subscription import RedisSubscription, open_subscription
 from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, OnLoss, Unsubscribe
 
-# Whatever the server does, a caller waits no longer.
+# The longest that a caller waits, whatever the server does.
 _DEADLINE_S = 2.0
 _CONNECTIONS = 32
-# How much longer than a gateway reads it the server keeps a value: sweeping it in time also
-# takes it out of its indexes, and a gateway's clock may be a little behind another's.
+# How much longer the server keeps a value than gateways read it.  A sweep in time also removes it
+# from its indexes, and one gateway's clock may be a little behind another's.
 _GRACE_S = 300.0
 _FIND_BATCH = 500
 _SWEEP_BATCH = 200
 
 
 class RedisStore:
-    """See Store for what each method promises; docs/stores.md tells what the server adds to it.
+    """See Store for its methods, and docs/stores.md for what the server guarantees.
 
-    Every change is one script, so that no reader and no failure finds half of one.
+    Every change is one script, so that readers and failures never leave half of a change visible.
     """
 
     def __init__(self, location: RedisLocation, clock: Clock) -> None:
-        """Connect nowhere yet."""
+        """Create the store without connecting."""
         self._clock = clock
         self._closed = False
         self._client = RedisClient(location)
         self._slots = asyncio.Semaphore(_CONNECTIONS)
         self._prefix = f"{{{location.prefix}}}:".encode()
-        # Messages know no databases, unlike keys.
+        # Unlike keys, channels are shared by all databases of a server.
         self._channel = f"{{{location.prefix}}}:{location.database}:messages"
         self._listener = Listener(self._open_subscription)
         register = self._client.commands.register_script
@@ -101,14 +101,14 @@ class RedisStore:
     async def count(self, index: str) -> int:
         """See Store.count."""
         async with self._asking("count"):
-            # "(" leaves out the bound itself: the last instant is already too late.
+            # "(" excludes the bound: the last instant is already too late.
             least = b"(" + _number(self._clock())
             count: int = await self._client.commands.zcount(self._name(b"i:", index), least, "+inf")
         return count
 
     async def add_once(self, key: str, *, ttl_s: float | None) -> bool:
         """See Store.add_once."""
-        # SET NX would do for the server's clock; by the gateway's the value there may have ended.
+        # Not SET NX, which goes by the server's clock: a value may have expired by the gateway's.
         return await self.compare_and_swap(key, None, b"", ttl_s=ttl_s)
 
     async def compare_and_swap(
@@ -163,7 +163,7 @@ class RedisStore:
     async def ping(self) -> None:
         """See Store.ping."""
         async with self._asking("ping"):
-            # A write: a replica, and a server without memory or disk, refuse it.
+            # A write, because a replica and a server without memory or disk refuse it.
             await self._client.commands.set(self._name(b"ping"), b"", px=1000)
 
     async def sweep(self, now: float) -> int:
@@ -215,12 +215,12 @@ class RedisStore:
         keys = await self._run("page", self._list, names, [first.encode(), count, 0])
         if keys is None:
             await self._make_order(names)
-            # Whole, even if a gateway of an older version wrote meanwhile and took the mark.
+            # Complete even if an older gateway wrote meanwhile and removed the mark.
             keys = await self._run("page", self._list, names, [first.encode(), count, 1])
         return await self._values("page", index, keys)
 
     async def _make_order(self, names: Sequence[bytes]) -> None:
-        """Make the order of an index; long ones in steps, between which others are answered."""
+        """Build the order of an index, in steps, so that the server answers others in between."""
         cursor, mark = b"0", await self._run("page", self._mark, names, [])
         while mark is not None:
             cursor = await self._run("page", self._order, names, [mark, cursor, _FIND_BATCH])
@@ -230,7 +230,7 @@ class RedisStore:
     async def _values(
         self, operation: str, index: str, keys: Sequence[bytes]
     ) -> list[tuple[str, bytes | None]]:
-        """What is alive of `keys`; those that are not under the index are taken out of it."""
+        """The live values of `keys`; removes keys from the index that do not belong to it."""
         if not keys:
             return []
         async with self._asking(operation):
@@ -282,7 +282,7 @@ class RedisStore:
 
 
 def _number(value: float) -> bytes:
-    """A time for the server, to the last bit."""
+    """A time in seconds for the server, without rounding."""
     return b"+inf" if value == NEVER else repr(float(value)).encode()
 
 
@@ -291,9 +291,9 @@ def _milliseconds(ttl_s: float) -> int:
 
 
 def build(location: str, _data_dir: Path, clock: Clock) -> RedisStore:
-    """The store at the URL `location`; it connects when it is used.
+    """The store at the URL `location`; it connects when it is first used.
 
     Raises:
-        ValueError: The URL cannot be used.
+        ValueError: The URL is not valid.
     """
     return RedisStore(RedisLocation.read(location), clock)

@@ -23,12 +23,12 @@ from gateway.storage.location import RedisLocation
 
 CONNECT_S = 1.0
 ANSWER_S = 1.5
-# Several may have to be asked, one after another.
+# Short, because several sentinels may have to be asked in turn.
 _SENTINEL_S = 0.4
 
 
 class _PasswordFile(CredentialProvider):
-    """Reads the password at every connect, so that it may be changed under a running gateway."""
+    """Reads the password on every connect, so that it can be changed while the gateway runs."""
 
     def __init__(self, user: str, path: str) -> None:
         self._user = user
@@ -46,11 +46,11 @@ class _PasswordFile(CredentialProvider):
 
 
 @contextmanager
-def _departures_kept() -> Iterator[None]:
-    """Raise the cancellation that came meanwhile, where the driver took it for nothing.
+def _cancellations_kept() -> Iterator[None]:
+    """Raise a cancellation that came inside and that the driver lost.
 
-    It sends with `asyncio.wait_for`, which on Python 3.11 loses a cancellation that comes just as
-    it ends; whoever asked would then wait for the next limit, past the store's deadline.
+    The driver sends with `asyncio.wait_for`, which on Python 3.11 loses a cancellation that comes
+    just as it ends.  The caller would then wait for the next limit, past the store's deadline.
     """
     task = asyncio.current_task()
     before = task.cancelling() if task else 0
@@ -62,7 +62,7 @@ def _departures_kept() -> Iterator[None]:
 class _Sender(AbstractConnection):
     async def send_packed_command(self, command: Any, check_health: bool = True) -> None:
         try:
-            with _departures_kept():
+            with _cancellations_kept():
                 await super().send_packed_command(command, check_health)
         except asyncio.CancelledError:
             await self.disconnect(nowait=True)
@@ -87,12 +87,12 @@ class _ManagedTlsConnection(_Sender, SentinelManagedSSLConnection):
 
 class _ManagedPool(SentinelConnectionPool):
     async def get_master_address(self) -> Any:
-        with _departures_kept():
+        with _cancellations_kept():
             return await super().get_master_address()  # type: ignore[no-untyped-call]
 
 
 class RedisClient:
-    """Makes the connections; nothing is connected before it is used.
+    """Opens connections to the server when they are first used.
 
     Attributes:
         commands: Sends commands, each over any connection of a pool.
@@ -101,9 +101,9 @@ class RedisClient:
     def __init__(self, location: RedisLocation) -> None:
         self._sentinel: Sentinel | None = None
         common = {
-            # What fails is told at once: the store decides what may be asked twice.
+            # Report failures at once: the store decides which commands may be repeated.
             "retry": Retry(NoBackoff(), 0),
-            # RESP3, the driver's default, is not known before Redis 6.
+            # RESP3, the driver's default, needs Redis 6.
             "protocol": 2,
             "socket_keepalive": True,
             **_tls(location),
@@ -135,15 +135,15 @@ class RedisClient:
             host, port = location.hosts[0]
             plain = _TlsConnection if location.is_tls else _Connection
             self._pool = ConnectionPool(connection_class=plain, host=host, port=port, **to_server)
-        # Its annotations are for text and bytes and both protocols at once.
+        # Its annotations cover text and bytes and both protocols at once.
         self.commands: Any = Redis(connection_pool=self._pool)
 
     async def connect(self) -> AbstractConnection:
-        """A connection of one's own, to be disconnected by whoever asked.
+        """A new connection, which the caller must disconnect.
 
         Raises:
-            RedisError: There is none to be had.
-            OSError: So too.
+            RedisError: The connection failed.
+            OSError: The connection failed.
         """
         connection: AbstractConnection = self._pool.make_connection()
         try:
@@ -154,7 +154,7 @@ class RedisClient:
         return connection
 
     async def reconnect(self) -> None:
-        """Drop the connections nobody uses now, as after the server became a replica."""
+        """Close idle connections, for example after the server became a replica."""
         await self._pool.disconnect(inuse_connections=False)
 
     async def aclose(self) -> None:
@@ -166,13 +166,13 @@ class RedisClient:
 
 
 def unavailable(operation: str, error: Exception) -> StoreUnavailableError:
-    """What the store raises where the driver raised `error`."""
+    """The store's error for `error`, which the driver raised."""
     # Some servers repeat the arguments of a command they do not know.
     told = str(error).partition(", with args beginning with")[0] or "no answer in time"
     return StoreUnavailableError(f"redis: {operation}: {told}")
 
 
-# What the driver raises where the server cannot be asked or does not answer.
+# What the driver raises if the server cannot be asked or does not answer.
 FAILURES = (RedisError, OSError, TimeoutError)
 
 

@@ -1,7 +1,7 @@
-"""How the Redis store writes an entry: when it ends and where it is listed, then the value.
+"""The format of an entry in Redis: a head with its end and its indexes, then the value.
 
-Big-endian: the end as a double, the length of the whole head in two bytes, then for each index
-the length of its name in two bytes and the name.
+Big-endian: the end as a double, the length of the whole head in two bytes, then for each index the
+length of its name in two bytes and the name.
 """
 
 import struct
@@ -13,7 +13,7 @@ _FIXED = struct.Struct(">dH")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What lies under a key; `end` is the first instant that is too late."""
+    """The entry under a key; `end` is the first instant that is too late."""
 
     end: float
     indexes: frozenset[bytes]
@@ -21,13 +21,13 @@ class Entry:
 
 
 def pack_entry(end: float, indexes: Iterable[bytes], value: bytes) -> bytes:
-    """The bytes the server keeps."""
+    """The bytes to store."""
     names = b"".join(len(name).to_bytes(2, "big") + name for name in indexes)
     return _FIXED.pack(end, _FIXED.size + len(names)) + names + value
 
 
 def live_value(packed: bytes | None, now: float) -> bytes | None:
-    """The value, or None where there is none or it ended."""
+    """The value, or None if there is none or it has expired."""
     if packed is None:
         return None
     end, size = _FIXED.unpack_from(packed)
@@ -35,7 +35,7 @@ def live_value(packed: bytes | None, now: float) -> bytes | None:
 
 
 def unpack_entry(packed: bytes) -> Entry:
-    """All that `pack_entry` was given."""
+    """The inverse of `pack_entry`."""
     end, size = _FIXED.unpack_from(packed)
     indexes, at = set(), _FIXED.size
     while at < size:

@@ -1,29 +1,29 @@
-"""What the Redis store does in one step each, as Lua scripts the server runs.
+"""The operations of the Redis store as Lua scripts, each of which the server runs in one step.
 
-Names, all with one hash tag, so that one script may touch any of them wherever they are kept
-(redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec, "Hash tags"); P is
-``{gatepost}:`` where the URL names no other prefix:
+Names all have one hash tag, so that one script may touch any of them in a cluster
+(redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec, "Hash tags").  P is
+``{gatepost}:`` unless the URL names another prefix:
 
     Pv:KEY    string: the value behind its head, see redis_entry
-    Pi:INDEX  sorted set: the keys under an index, by the end of their lifetime
-    Po:INDEX  sorted set: the same keys in their own order, if the index is read in pages
-    Pends     sorted set: every key whose lifetime ends, by its end
+    Pi:INDEX  sorted set: the keys in an index, by the end of their lifetime
+    Po:INDEX  sorted set: the same keys sorted by name, if the index is read in pages
+    Pends     sorted set: every key with a limited lifetime, by its end
     Pl:NAME   string: TOKEN:END of a lock
     Ptoken    string: the last token given out
 
 An end is the first instant that is too late, by the gateway's clock, in seconds since the epoch.
-The server's own lifetimes are a little longer, and only free what no gateway is there to sweep.
+The server's own lifetimes are a little longer, and only remove what no gateway sweeps.
 
-The order of an index is made when its first page is read, and kept up by each write from then on.
-It is whole while both sets hold the same mark, which no key equals: it is not UTF-8.  Versions that
-do not know the order take the mark out of Pi:INDEX when they write, because its end there is -inf
-and so in the past; then the order is made again.  A key too many in the order does no harm, because
-readers look at its value.
+The order of an index is built when its first page is read, and updated by each write from then on.
+It is complete while both sets contain the same mark, which equals no key because it is not UTF-8.
+Versions that do not know the order remove the mark from Pi:INDEX when they write, because its end
+there is -inf and so in the past; then the order is built again.  An extra key in the order does no
+harm, because readers look at its value.
 """
 
-# `head` reads the end and the indexes of what lies under a name; `forget` takes a key out of
-# them; `prune` frees those that hold marks only; `place` adds a key to a set, and lets the set live
-# as long as the last of its members.
+# `head` reads the end and the indexes of the entry under a name.  `forget` removes a key from its
+# indexes.  `prune` deletes indexes that contain only marks.  `place` adds a key to a set, and makes
+# the set live as long as its longest-lived member.
 _HEAD = """
 local function head(name)
   local fixed = redis.call('GETRANGE', name, 0, 9)
@@ -63,7 +63,7 @@ end
 """
 
 # KEYS: value, ends.  ARGV: prefix, now, key, entry, end, milliseconds to live (0: for ever),
-# what must be there ("any", "none" or "same"), the value expected there, indexes…
+# condition on the current value ("any", "none" or "same"), the expected value, indexes…
 PUT = (
     _HEAD
     + _PLACE
@@ -85,7 +85,7 @@ else
 end
 for i = 9, #ARGV do
   local set, order = prefix .. 'i:' .. ARGV[i], prefix .. 'o:' .. ARGV[i]
-  -- What the server let go of by itself is still listed: each write takes out a few.
+  -- What the server expired by itself is still in the index: each write removes a few.
   local late = redis.call('ZRANGEBYSCORE', set, '(-inf', ARGV[2], 'LIMIT', 0, 8)
   if #late > 0 then
     redis.call('ZREM', set, unpack(late))
@@ -114,7 +114,7 @@ return value
 """
 )
 
-# KEYS: ends.  ARGV: prefix, now, the most keys to free.
+# KEYS: ends.  ARGV: prefix, now, the maximum of keys to delete.
 SWEEP = (
     _HEAD
     + """
@@ -134,7 +134,7 @@ return #late
 )
 
 # KEYS: index, order.  ARGV: prefix, index, keys that were not found…
-# An entry the server gave up to make room leaves its key behind in its indexes.
+# If the server evicts an entry to free memory, its key stays in its indexes.
 TIDY = (
     _HEAD
     + """
@@ -158,8 +158,8 @@ local function follow(set, order)
 end
 """
 
-# KEYS: index, order.  Gives a new mark, or false where nothing is under the index.
-# From now on each write keeps the order up, so that what is added meanwhile is not missed.
+# KEYS: index, order.  Returns a new mark, or false if the index is empty.
+# From now on each write updates the order, so that keys added meanwhile are not missed.
 MARK = (
     _FOLLOW
     + """
@@ -173,9 +173,9 @@ return mark
 """
 )
 
-# KEYS: index, order.  ARGV: mark, cursor, the most keys to add, or a few more.
-# Adds some keys to the order and gives the next cursor.  After the last the order is marked, unless
-# an older version wrote to the index, or another gateway made the order in the meantime.
+# KEYS: index, order.  ARGV: mark, cursor, the number of keys to add (it may add a few more).
+# Adds keys to the order and returns the next cursor.  After the last key it marks the order,
+# unless an older version wrote to the index, or another gateway built the order meanwhile.
 ORDER = (
     _FOLLOW
     + """
@@ -199,8 +199,8 @@ return found[1]
 """
 )
 
-# KEYS: index, order.  ARGV: least key, the most keys, whether an order without mark will do.
-# Gives false where the order must be made first.
+# KEYS: index, order.  ARGV: first key, maximum of keys, whether an order without mark will do.
+# Returns false if the order must be built first.
 LISTED = """
 local mark = redis.call('ZRANGEBYLEX', KEYS[2], '[\\255', '+', 'LIMIT', 0, 1)[1]
 local whole = mark and redis.call('ZSCORE', KEYS[1], mark)
@@ -209,8 +209,8 @@ return redis.call('ZRANGEBYLEX', KEYS[2], '[' .. ARGV[1], '(\\254', 'LIMIT', 0, 
 """
 
 # KEYS: lock, token.  ARGV: now, end, milliseconds to live.
-# A token is also no smaller than the server's time in microseconds, which stays below 2^53: even
-# a server that lost its memory goes on with greater ones.
+# A token is at least the server's time in microseconds, which stays below 2^53, so that even a
+# server that lost its data continues with greater tokens.
 LOCK = """
 local held = redis.call('GET', KEYS[1])
 if held and tonumber(ARGV[1]) < tonumber(string.match(held, ':(.*)$')) then return false end

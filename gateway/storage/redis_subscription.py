@@ -1,4 +1,4 @@
-"""Messages from Redis: one channel of the server carries those of all channels of the store."""
+"""Messages from Redis: one channel of the server carries all channels of the store."""
 
 from contextlib import suppress
 
@@ -7,7 +7,7 @@ from redis.asyncio.connection import AbstractConnection
 from gateway.errors import StoreUnavailableError
 from gateway.storage.redis_client import FAILURES, RedisClient, unavailable
 
-# A server that is gone without a word is noticed after this long, and as long again.
+# A server that vanished without closing is noticed after twice this time.
 _QUIET_S = 3.0
 
 
@@ -43,7 +43,7 @@ class RedisSubscription:
 
 
 async def open_subscription(client: RedisClient, channel: str) -> RedisSubscription:
-    """A subscription at `channel`.
+    """A subscription to `channel`.
 
     Raises:
         StoreUnavailableError: The server cannot be reached.

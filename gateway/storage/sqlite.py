@@ -20,36 +20,36 @@ from gateway.storage.subscribers import Subscribers
 _log = logging.getLogger(__name__)
 
 FILE_NAME = "gatepost.db"
-# Other processes' messages are looked for this often: a read of shared memory, no disk access.
+# How often to look for other processes' messages: it reads shared memory, without disk access.
 _POLL_S = 0.4
-# Reading never waits for writers in WAL mode; this is for the moments a log is recovered.
+# Readers never wait for writers in WAL mode, only while a log is recovered.
 _READ_BUSY_S = 0.25
-# Without a gap between, and also of those that are swept (sqlite.org/autoinc.html).
+# Also counts messages that are swept; numbers have no gaps (sqlite.org/autoinc.html).
 _LAST_MESSAGE = "SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = 'messages'"
-# All that are listed, less the few that are past their lifetime and not swept: so neither goes
-# through the values.  CROSS JOIN keeps that order (sqlite.org/optoverview.html#crossjoin).
+# All entries in the index, less the few that have expired and are not swept: this way, neither
+# subquery reads the values.  CROSS JOIN keeps that order (sqlite.org/optoverview.html#crossjoin).
 _COUNT = (
     "SELECT (SELECT count(*) FROM index_entries WHERE name = ?1) - (SELECT count(*)"
     " FROM entries CROSS JOIN index_entries ON entry = id AND name = ?1 WHERE expires_at <= ?2)"
 )
-# The index gives the order: what comes after the limit is never looked at.
+# The index gives the order, so nothing after the limit is read.
 _LISTED = (
     "SELECT key, (SELECT value FROM entries WHERE id = entry AND expires_at > ?1)"
     " FROM index_entries WHERE name = ?2 AND key >= ?3 ORDER BY key LIMIT ?4"
 )
 _SWEEP_BATCH = 500
-# Long enough for a process that was stopped for a while to hear what it missed.
+# Long enough for a process that was suspended for a while to receive what it missed.
 MESSAGES_KEPT_S = 300.0
 
 
 class SqliteStore:
-    """See Store for what each method promises.
+    """See Store for its methods.
 
-    Reads happen on the event loop's thread (tens of microseconds), writes on a thread of their
-    own, those waiting committed together.  Write-ahead log with ``synchronous=NORMAL``: what was
-    acknowledged survives the death of every process, ``kill -9`` included; after a loss of power
-    the file is whole, but the writes of the last moments, those the system had not flushed, may
-    be missing.  ``synchronous="FULL"`` flushes each commit and keeps those too
+    Reads run on the event loop's thread (tens of microseconds).  Writes run on a separate thread,
+    which commits waiting writes together.  The write-ahead log uses ``synchronous=NORMAL``:
+    acknowledged writes survive the death of every process, including ``kill -9``.  After a power
+    loss the file is intact, but the last writes, which the system had not flushed, may be missing.
+    ``synchronous="FULL"`` flushes each commit and keeps those too
     (sqlite.org/pragma.html#pragma_synchronous).
     """
 
@@ -101,7 +101,7 @@ class SqliteStore:
         """See Store.count."""
         if self._closed:
             raise StoreUnavailableError("sqlite: closed")
-        # Tens of milliseconds for a million: not on the thread that serves requests.
+        # Tens of milliseconds for a million entries: too long for the event loop's thread.
         return await asyncio.to_thread(self._count, index, self._clock())
 
     async def add_once(self, key: str, *, ttl_s: float | None) -> bool:
@@ -183,7 +183,7 @@ class SqliteStore:
 
     async def _listed(self, index: str, first: str, count: int) -> list[tuple[str, bytes | None]]:
         rows = self._read(_LISTED, self._clock(), index, first, count)
-        await asyncio.sleep(0)  # Requests go on between the steps of a long list.
+        await asyncio.sleep(0)  # Let requests run between the steps of a long list.
         return list(rows)
 
     def _count(self, index: str, now: float) -> int:
@@ -214,7 +214,7 @@ class SqliteStore:
         self._disconnect()
         reader = self._file.connect(_READ_BUSY_S, read_only=True)
         if identity != self._identity:
-            # Another file, as after a backup was put back, numbers its messages by itself.
+            # Another file, for example a restored backup, has its own message numbers.
             self._last_message = reader.execute(_LAST_MESSAGE).fetchall()[0][0]
             self._missed = self._identity is not None
         self._reader, self._identity = reader, identity
@@ -235,11 +235,11 @@ class SqliteStore:
                     self._deliver()
                     self._data_version = version
             except StoreUnavailableError as error:
-                # Whoever is told of the loss is told when messages come again, too.
+                # Subscribers that are told of the loss must also be told of the gap.
                 self._missed, self._data_version = True, None
                 if not self._is_lost:
                     self._is_lost = True
-                    _log.warning("messages wait for the store: %s", error)
+                    _log.warning("no messages until the store answers: %s", error)
                     self._subscribers.lost()
 
     def _deliver(self) -> None:
@@ -248,19 +248,19 @@ class SqliteStore:
         rows = self._read(sql, self._last_message)
         before = (rows[0][0] if rows else newest + 1) - 1
         if self._missed or before > self._last_message:
-            # Another file, or this process was stopped for longer than messages are kept.
+            # Another file, or this process was suspended for longer than messages are kept.
             self._missed = self._is_lost = False
             self._last_message = max(before, self._last_message)
             self._subscribers.missed()
         for number, channel, message in rows:
-            # A handler may publish, and so come by here itself.
+            # A handler may publish, which calls this method recursively.
             if number > self._last_message:
                 self._last_message = number
                 self._subscribers.deliver(channel, message)
 
 
 def build(_location: str, data_dir: Path, clock: Clock) -> SqliteStore:
-    """The store in ``gatepost.db`` in `data_dir`; made if it is not there.
+    """The store in ``gatepost.db`` in `data_dir`; creates the file if there is none.
 
     Raises:
         StoreUnavailableError: It cannot be opened; the message says why.

@@ -1,4 +1,4 @@
-"""The SQLite file: where it lies, who may read it, its tables, and whether it is still there."""
+"""The SQLite file: its location, permissions and tables, and whether it was replaced."""
 
 import os
 import sqlite3
@@ -8,8 +8,8 @@ from gateway.errors import StoreUnavailableError
 
 VERSION = 2
 
-# `expires_at` is the first instant that is too late, in seconds since the epoch; infinite where
-# a value lives for ever.  `last_token` outlives the locks, so that no token is given out twice;
+# `expires_at` is the first instant that is too late, in seconds since the epoch; infinite for
+# values that never expire.  `last_token` outlives the locks, so that no token is given out twice;
 # AUTOINCREMENT does the same for messages (sqlite.org/autoinc.html).
 _TABLES = """
 CREATE TABLE entries (
@@ -56,30 +56,30 @@ DROP TABLE index_entries_1;
 CREATE INDEX index_entries_by_entry ON index_entries (entry);
 """
 
-# From the version that is the key to the next one.
+# Version -> statements that migrate it to the next version.
 _MIGRATIONS = {0: _TABLES, 1: _KEYS_IN_INDEXES}
 
-# How long to wait for another process that brings the tables up to date: ten seconds or more where
-# there are a million sessions.
+# How long to wait for another process that migrates the tables: ten seconds or more with a million
+# sessions.
 _MIGRATE_BUSY_S = 60.0
 _WAL_BYTES = 16 * 1024 * 1024
 
 
 class SqliteFile:
-    """Opens connections to one file, and notices when another file or none lies in its place."""
+    """Opens connections to one file, and notices if the file was replaced or removed."""
 
     def __init__(self, path: Path, synchronous: str) -> None:
-        """Make the file and its directory if they are not there, and bring its tables up to date.
+        """Create the file and its directory if needed, and migrate its tables.
 
         Raises:
-            StoreUnavailableError: That cannot be done, or a newer version made the file.
+            StoreUnavailableError: That failed, or a newer version of Gatepost created the file.
         """
         self.path = path
         self._synchronous = synchronous
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Made before SQLite makes it, so that it is never readable by others; the files
-            # beside it (-wal, -shm) get the same mode.
+            # Created before SQLite would, so that others can never read it.  SQLite gives the
+            # files beside it (-wal, -shm) the same mode.
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
                 if os.fstat(descriptor).st_uid == os.geteuid():
@@ -98,11 +98,11 @@ class SqliteFile:
             raise StoreUnavailableError(f"sqlite: {path}: {error}") from error
 
     def connect(self, busy_s: float, *, read_only: bool = False) -> sqlite3.Connection:
-        """A connection for any one thread at a time, which waits `busy_s` for a lock.
+        """A connection for one thread at a time, which waits up to `busy_s` for a lock.
 
         Raises:
-            sqlite3.Error: The file cannot be opened or is none of SQLite's.
-            StoreUnavailableError: Its tables are of another version.
+            sqlite3.Error: The file cannot be opened, or is not an SQLite file.
+            StoreUnavailableError: Its tables have another version.
         """
         connection = self._open(busy_s)
         try:
@@ -115,14 +115,14 @@ class SqliteFile:
         return connection
 
     def identity(self) -> tuple[int, int]:
-        """Tells the file that lies there now from any other.
+        """Identifies the file that is now at the path.
 
-        SQLite goes on reading and writing a file that was deleted or moved away, so whoever
-        holds a connection asks this first.
+        SQLite keeps reading and writing a file that was deleted or moved away, so check this
+        before you use a connection.
 
         Raises:
-            StoreUnavailableError: None lies there.  A running gateway never makes a new one in
-                its place: an empty store would have forgotten every revocation.
+            StoreUnavailableError: There is no file.  A running gateway never creates a new one: in
+                an empty store, every revocation would be forgotten.
         """
         try:
             status = os.stat(self.path)  # noqa: PTH116 - a third of the time of Path.stat
@@ -170,7 +170,9 @@ class SqliteFile:
                 f"(format {version}, this one knows {VERSION})"
             )
         if version < oldest:
-            raise StoreUnavailableError(f"sqlite: {self.path}: is not what it was at start")
+            raise StoreUnavailableError(
+                f"sqlite: {self.path}: the file has changed since the start"
+            )
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -1,4 +1,4 @@
-"""One thread that writes to the SQLite file; what waits is committed together."""
+"""One thread that writes to the SQLite file and commits waiting writes together."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 T = TypeVar("T")
 Write = Callable[[sqlite3.Connection], T]
 
-# A commit costs as much for one write as for many; this bounds how long others wait for one.
+# A commit costs the same for one write as for many; the limit bounds how long the others wait.
 _MAX_BATCH = 256
 # How long to wait for another process's commit.
 _BUSY_S = 5.0
@@ -34,7 +34,7 @@ _Outcome = tuple[_Job, Any, BaseException | None]
 
 
 class SqliteWriter:
-    """Runs writes one after another, each whole or not at all, and answers once committed."""
+    """Runs writes in order, each completely or not at all, and answers after the commit."""
 
     def __init__(self, file: SqliteFile, busy_s: float = _BUSY_S) -> None:
         self._file = file
@@ -43,15 +43,15 @@ class SqliteWriter:
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
         self._closed = False
-        # A daemon: a gateway that dies without closing its store must not hang.
+        # A daemon thread, so that a gateway that dies without closing its store does not hang.
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._thread.start()
 
     async def run(self, write: Write[T]) -> T:
-        """The result of `write`, after it is committed.  Cancelling the wait undoes nothing.
+        """The result of `write`, after the commit.  Cancelling the wait does not undo the write.
 
         Raises:
-            StoreUnavailableError: It was not written.
+            StoreUnavailableError: Nothing was written.
         """
         if self._closed:
             raise StoreUnavailableError("sqlite: closed")
@@ -61,7 +61,7 @@ class SqliteWriter:
         return cast("T", await future)
 
     async def aclose(self) -> None:
-        """Write what is waiting, and end the thread; safe to call twice."""
+        """Finish waiting writes and end the thread; safe to call twice."""
         if not self._closed:
             self._closed = True
             self._jobs.put(None)
@@ -95,11 +95,11 @@ class SqliteWriter:
         try:
             results = [job.write(connection) for job in batch]
             connection.execute("COMMIT")
-        except Exception as error:  # noqa: BLE001 - each caller gets its own below
-            self._disconnect()  # Rolls back, and whatever was wrong with the connection is gone.
+        except Exception as error:  # noqa: BLE001 - each caller gets its own error below
+            self._disconnect()  # Rolls back, and discards a connection that may be broken.
             if len(batch) == 1:
                 return [(batch[0], None, error)]
-            # One write must not fail because of its neighbour.
+            # Run each write alone, so that none fails because of another.
             return [outcome for job in batch for outcome in self._commit([job])]
         return [(job, result, None) for job, result in zip(batch, results, strict=True)]
 
@@ -111,7 +111,7 @@ class SqliteWriter:
             try:
                 loop.call_soon_threadsafe(_settle, answers)
             except RuntimeError:
-                _log.debug("nobody is left to hear what became of %d writes", len(answers))
+                _log.debug("the event loop that waited for %d writes has ended", len(answers))
 
     def _connect(self) -> sqlite3.Connection:
         identity = self._file.identity()

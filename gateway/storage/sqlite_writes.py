@@ -1,4 +1,4 @@
-"""The writes of the SQLite store, each to be run inside a transaction.
+"""The writes of the SQLite store, each of which must run inside a transaction.
 
 Times are seconds since the epoch; `end` is the first instant that is too late.
 """
@@ -16,7 +16,7 @@ ANYTHING_TO_SWEEP = (
 def put(
     db: sqlite3.Connection, key: str, value: bytes, end: float, indexes: Collection[str]
 ) -> None:
-    """Set or replace a value; of its indexes only what differs is written."""
+    """Set or replace a value; writes only the index entries that change."""
     entry = db.execute(
         "INSERT INTO entries (key, value, expires_at) VALUES (?, ?, ?)"
         " ON CONFLICT (key) DO UPDATE SET value = excluded.value, expires_at = excluded.expires_at"
@@ -33,7 +33,7 @@ def put(
 
 
 def take(db: sqlite3.Connection, key: str, now: float) -> bytes | None:
-    """Remove a value; it, unless it was past its lifetime."""
+    """Remove a value; returns it, or None if it had expired."""
     sql = "DELETE FROM entries WHERE key = ? RETURNING value, expires_at"
     rows = db.execute(sql, (key,)).fetchall()
     return rows[0][0] if rows and now < rows[0][1] else None
@@ -48,7 +48,7 @@ def swap(
     end: float,
     indexes: Collection[str],
 ) -> bool:
-    """Put a value if the one there is `expected`; whether it was."""
+    """Set a value if the current one is `expected`; returns whether it was."""
     sql = "SELECT value FROM entries WHERE key = ? AND expires_at > ?"
     row = db.execute(sql, (key, now)).fetchone()
     if (None if row is None else row[0]) != expected:
@@ -58,7 +58,7 @@ def swap(
 
 
 def lock(db: sqlite3.Connection, name: str, now: float, end: float) -> int | None:
-    """Take the lock; its token, or None while another holds it."""
+    """Take the lock; returns its token, or None while another holds it."""
     sql = "SELECT 1 FROM locks WHERE name = ? AND expires_at > ?"
     if db.execute(sql, (name, now)).fetchone() is not None:
         return None
@@ -69,20 +69,20 @@ def lock(db: sqlite3.Connection, name: str, now: float, end: float) -> int | Non
 
 
 def unlock(db: sqlite3.Connection, name: str, token: int, now: float) -> bool:
-    """Give the lock back; whether the holder of `token` still had it."""
+    """Release the lock; returns whether the holder of `token` still had it."""
     sql = "DELETE FROM locks WHERE name = ? AND token = ? RETURNING expires_at"
     rows = db.execute(sql, (name, token)).fetchall()
     return bool(rows) and now < rows[0][0]
 
 
 def publish(db: sqlite3.Connection, channel: str, message: bytes, now: float) -> None:
-    """Leave a message where every process finds it."""
+    """Store a message for every process to read."""
     sql = "INSERT INTO messages (channel, message, published_at) VALUES (?, ?, ?)"
     db.execute(sql, (channel, message, now))
 
 
 def sweep(db: sqlite3.Connection, now: float, oldest_message_at: float, limit: int) -> int:
-    """Free at most `limit` values past their lifetime, and old locks and messages; how many."""
+    """Delete up to `limit` expired values, old locks and messages; returns how many values."""
     deleted = db.execute(
         "DELETE FROM entries WHERE id IN (SELECT id FROM entries WHERE expires_at <= ? LIMIT ?)",
         (now, limit),
@@ -93,4 +93,4 @@ def sweep(db: sqlite3.Connection, now: float, oldest_message_at: float, limit: i
 
 
 def check(db: sqlite3.Connection) -> None:
-    """Nothing; that a transaction could begin is the answer."""
+    """Do nothing: it is enough that a transaction could begin."""

@@ -1,4 +1,4 @@
-"""The stores there are: one line each, and everything that follows from these lines."""
+"""All kinds of store, one line each, and everything that follows from these lines."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,13 +17,13 @@ class Kind:
     """One kind of store.
 
     Attributes:
-        module: Its ``build(location, data_dir, clock)`` makes it.  Imported when it is chosen: the
-            drivers of networked stores are optional and slow to import.
-        read: Reads its URL without any driver, and raises ValueError where that cannot be used;
-            the text never repeats the URL, which may hold a password.  None for a store on this
-            machine, which has no URL.
-        files: The options in the URL that name files.
-        extra: What to install of `gatepost` where the driver is missing.
+        module: Its ``build(location, data_dir, clock)`` makes the store.  Imported only if chosen,
+            because the drivers of networked stores are optional and slow to import.
+        read: Parses its URL without any driver; raises ValueError if the URL is not valid, with a
+            text that never repeats it, because it may contain a password.  None for a store on
+            this machine, which has no URL.
+        files: The URL options that name files.
+        extra: The extra of `gatepost` that installs the driver.
     """
 
     module: str
@@ -45,7 +45,7 @@ _POSTGRES = Kind(
     "postgres",
 )
 
-# By the `store` setting, or by the scheme of its URL.
+# By the value of the `store` setting, or by the scheme of its URL.
 STORES: Mapping[str, Kind] = {
     "sqlite": Kind("gateway.storage.sqlite"),
     "memory": Kind("gateway.storage.memory"),
@@ -56,16 +56,16 @@ STORES: Mapping[str, Kind] = {
 
 
 def is_networked(location: str) -> bool:
-    """Whether the store is a server that gateways on several machines share."""
+    """Whether the store is a server that gateways on several machines can share."""
     scheme, separator, _ = location.partition("://")
     return bool(separator) and scheme in STORES and STORES[scheme].read is not None
 
 
 def check_location(location: str) -> None:
-    """Nothing, where the URL of a networked store can be used.
+    """Check the URL of a networked store.
 
     Raises:
-        ValueError: It cannot; the text says why, without repeating what may be a password.
+        ValueError: It is not valid; the text says why, without repeating it.
     """
     read = STORES[location.partition("://")[0]].read
     if read is not None:
@@ -73,7 +73,7 @@ def check_location(location: str) -> None:
 
 
 def file_options(location: str) -> dict[str, str]:
-    """The options that name files, of the URL of a networked store; none where that is wrong."""
+    """The options that name files in the URL of a networked store; empty if it is not valid."""
     try:
         check_location(location)
     except (KeyError, ValueError):
@@ -84,12 +84,12 @@ def file_options(location: str) -> dict[str, str]:
 
 
 def open_store(location: str, data_dir: Path, clock: Clock) -> Store:
-    """The store the `store` setting names: ``sqlite``, ``memory``, ``scheme://…``.
+    """Open the store that the `store` setting names: ``sqlite``, ``memory``, ``scheme://…``.
 
-    Open it in the process that uses it, never before a fork.
+    Call this in the process that uses the store, never before a fork.
 
     Raises:
-        KeyError: No store of that name is known.
+        KeyError: There is no such kind of store.
         StoreUnavailableError: A local store cannot be opened, or the driver of a networked one
             is not installed; the message says why.
     """

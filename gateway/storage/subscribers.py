@@ -1,4 +1,4 @@
-"""Who listens to which channel, in this process."""
+"""The subscribers of each channel in this process."""
 
 import logging
 from collections.abc import Callable
@@ -24,7 +24,7 @@ class Subscribers:
         on_gap: OnGap | None = None,
         on_loss: OnLoss | None = None,
     ) -> Unsubscribe:
-        """Call all of them from now on; calling the result ends that, and may be repeated."""
+        """Call all of them from now on, until the result is called, which is safe to repeat."""
         handlers = self._handlers.setdefault(channel, {})
         token = object()
         handlers[token] = handler
@@ -41,17 +41,17 @@ class Subscribers:
         return unsubscribe
 
     def deliver(self, channel: str, message: bytes) -> None:
-        """Call the handlers of `channel`; what one raises is logged, the others go on."""
+        """Call the handlers of `channel`; an exception is logged, and the others still run."""
         for handler in tuple(self._handlers.get(channel, {}).values()):
             _call(partial(handler, message))
 
     def lost(self) -> None:
-        """Tell all that messages do not come any more."""
+        """Tell all subscribers that messages have stopped arriving."""
         for on_loss in tuple(self._on_loss.values()):
             _call(on_loss)
 
     def missed(self) -> None:
-        """Tell all that messages may not have come."""
+        """Tell all subscribers that they may have missed messages."""
         for on_gap in tuple(self._on_gap.values()):
             _call(on_gap)
 
@@ -59,5 +59,5 @@ class Subscribers:
 def _call(subscriber: Callable[[], None]) -> None:
     try:
         subscriber()
-    except Exception:  # noqa: BLE001 - logged, with all there is to know
+    except Exception:  # noqa: BLE001 - logged with its traceback
         _log.exception("a subscriber failed")

@@ -1,4 +1,4 @@
-"""Frees what is past its lifetime, now and then; reads never see it anyway."""
+"""Deletes expired values regularly; they are never returned by reads anyway."""
 
 import asyncio
 import logging
@@ -18,4 +18,4 @@ async def sweep_forever(store: Store, clock: Clock, every_s: float = SWEEP_EVERY
         try:
             await store.sweep(clock())
         except StoreUnavailableError as error:
-            _log.warning("expired values are swept later: %s", error)
+            _log.warning("will delete expired values later: %s", error)

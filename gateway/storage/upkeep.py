@@ -1,7 +1,6 @@
-"""Re-checks in the background what a worker remembers of the store.
+"""Background re-check of a worker's cached entries.
 
-When it is looked up again is said in `gateway.storage.contact`.  Requests never wait for the
-background task.
+`gateway.storage.contact` decides when an entry is re-checked.  Requests never wait for this task.
 """
 
 import asyncio
@@ -23,10 +22,10 @@ ROUND_S = 30.0
 
 
 class Checked(Remembered, Protocol):
-    """What the background task looks after.
+    """A cached entry that the background task re-checks.
 
     Attributes:
-        due: Whether the background task will look after it soon.
+        due: Whether the entry is queued for a re-check.
     """
 
     due: bool
@@ -36,7 +35,7 @@ E = TypeVar("E", bound=Checked)
 
 
 class Upkeep(Generic[E]):
-    """The background task of one worker's memory of sessions or keys."""
+    """The background task for one worker's cache of sessions or keys."""
 
     def __init__(
         self,
@@ -50,9 +49,9 @@ class Upkeep(Generic[E]):
         wake: asyncio.Event,
         round_s: Callable[[], float] = lambda: ROUND_S,
     ) -> None:
-        """Set about what is due whenever `wake` is set, and every `round_s()` seconds.
+        """Re-check queued entries whenever `wake` is set, and every `round_s()` seconds.
 
-        `look_after` asks the store about one entry; `what` names the values in the log.
+        `look_after` asks the store about one entry; `what` names the entries in the log.
         """
         self._what = what
         self._cache = cache
@@ -67,14 +66,14 @@ class Upkeep(Generic[E]):
         self._task: asyncio.Task[None] | None = None
 
     def call(self, entry: E) -> None:
-        """Have the background task look after `entry` soon."""
+        """Queue `entry` for a re-check."""
         if not entry.due:
             entry.due = True
             self._due.append(entry)
             self._wake.set()
 
     async def start(self) -> None:
-        """Listen to the other workers, and start the task; a store that is down is no error."""
+        """Listen to the other workers and start the task; does not fail if the store is down."""
         try:
             await self._news.upkeep()
         except StoreUnavailableError as error:
@@ -82,7 +81,7 @@ class Upkeep(Generic[E]):
         self._task = asyncio.get_running_loop().create_task(self._run())
 
     async def aclose(self) -> None:
-        """Write what is left to write and stop; safe to call twice."""
+        """Write what is pending and stop; safe to call twice."""
         task, self._task = self._task, None
         if task is not None:
             task.cancel()
@@ -90,14 +89,14 @@ class Upkeep(Generic[E]):
             try:
                 await self.run_once()
             except StoreUnavailableError as error:
-                _log.warning("%s: the last times of use are not written: %s", self._what, error)
+                _log.warning("%s: the last times of use were not written: %s", self._what, error)
         self._news.close()
 
     async def run_once(self) -> None:
-        """Look after everything that is due.
+        """Re-check everything that is due.
 
         Raises:
-            StoreUnavailableError: What was not looked after is due again at its next use.
+            StoreUnavailableError: Entries that were not re-checked are due again at their next use.
         """
         self._cache.forget_ended(self._clock())
         try:
@@ -116,21 +115,21 @@ class Upkeep(Generic[E]):
 
     async def _run(self) -> None:
         while True:
-            # No message tells when the time of grace is over.
+            # No message tells when the grace period ends, so check more often during an outage.
             round_s = self._round_s()
             round_s = round_s if self._contact.hears else min(RETRY_S, round_s)
             try:
                 async with asyncio.timeout(round_s):
                     await self._wake.wait()
             except TimeoutError:
-                pass  # Lost messages are sent, and tunnels looked at, without any request.
+                pass  # Pending messages are sent and tunnels checked even without requests.
             self._wake.clear()
             try:
                 await self.run_once()
             except StoreUnavailableError as error:
-                _log.warning("%s: upkeep is put off: %s", self._what, error)
+                _log.warning("%s: re-check delayed: %s", self._what, error)
                 await asyncio.sleep(RETRY_S)
                 self._wake.set()
-            except Exception:  # noqa: BLE001 - logged; without this task all would go stale
-                _log.exception("%s: upkeep failed", self._what)
+            except Exception:  # noqa: BLE001 - logged; without this task all entries go stale
+                _log.exception("%s: re-check failed", self._what)
                 await asyncio.sleep(RETRY_S)

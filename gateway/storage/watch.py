@@ -1,8 +1,8 @@
-"""Re-checks values in the store that are in use for long without any request.
+"""Re-checks values in the store that stay in use without any request.
 
-A tunnel makes no request once it is open.  Without this the gateway would not notice that the
-credential it was opened with is over, that the message of its end was lost, or that the store has
-been gone for so long that no request would be let through any more.
+A tunnel makes no requests once it is open.  Without this re-check the gateway would not notice that
+the tunnel's credential has expired, that the message about its end was lost, or that the store has
+been down for so long that new requests would be refused.
 """
 
 from collections.abc import Awaitable, Callable, Iterable
@@ -15,10 +15,10 @@ from gateway.storage.store import Clock
 
 @dataclass(slots=True, eq=False)
 class _Watched:
-    """See Remembered.
+    """A watched value; see Remembered.
 
     Attributes:
-        good_until: When to look again, if not earlier.
+        good_until: When to check again at the latest.
     """
 
     checked_at: float
@@ -27,10 +27,10 @@ class _Watched:
 
 
 class Watch:
-    """Looks at each value once a minute, and after every gap in the messages.
+    """Checks each value once a minute, and after every gap in the messages.
 
     Attributes:
-        names: What is to be looked at just now.
+        names: Returns the values to watch now.
     """
 
     def __init__(
@@ -40,14 +40,14 @@ class Watch:
         look: Callable[[str], Awaitable[float]],
         interrupt: Callable[[str], None],
     ) -> None:
-        """Take what is needed.
+        """Watch nothing until `names` is set.
 
         Args:
-            contact: Of the worker with the store.
+            contact: The worker's contact with the store.
             clock: Seconds since the epoch.
-            look: Asks the store about one value and does what that demands; gives the time until
-                which the value is good, as far as it can tell.
-            interrupt: Stops the use of a value whose time of grace is over.
+            look: Asks the store about one value and acts on the answer; returns until when the
+                value is good, as far as it can tell.
+            interrupt: Stops the use of a value whose grace period is over.
         """
         self.names: Callable[[], Iterable[str]] = tuple
         self._contact = contact
@@ -58,18 +58,18 @@ class Watch:
         contact.rule_on(self._watched.values)
 
     def doubt(self) -> None:
-        """Look at everything again, the next time."""
+        """Check everything again in the next run."""
         for entry in self._watched.values():
             entry.checked_at = float("-inf")
 
     async def run_once(self) -> None:
-        """Look at what is due.
+        """Check what is due.
 
         Raises:
             StoreUnavailableError: The store could not answer.
         """
         names, contact = set(self.names()), self._contact
-        # Who opens something now was let through just now, or in the time of grace.
+        # A newly watched value was confirmed just now, or allowed by the grace period.
         sure_until = self._clock() if contact.hears else contact.lost_at
         for name in self._watched.keys() - names:
             del self._watched[name]
@@ -87,7 +87,7 @@ class Watch:
 
     def _is_due(self, entry: _Watched) -> bool:
         now = self._clock()
-        # A clock that was set back does not put a look off for long.
+        # If the clock was set back, the next check must not be delayed for long.
         return now >= entry.good_until or not 0 <= now - entry.checked_at < MAX_UNCHECKED_S
 
     async def _look_at(self, name: str, entry: _Watched) -> None:

@@ -1,4 +1,4 @@
-"""One worker's memory of values in the store, bounded, and of those that ended lately."""
+"""One worker's cache of values in the store, with a limited size, and of recently ended ones."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
@@ -10,9 +10,9 @@ E = TypeVar("E", bound=Remembered)
 
 
 class WorkerCache(Generic[E]):
-    """Entries by the digest of their credential; the one unused for longest goes first when full.
+    """Entries by the digest of their credential; when full, drops the least recently used.
 
-    Each value also has a name, by which others speak of it: the id of a session or of a key.
+    Each value also has a name, by which messages refer to it: the id of a session or of a key.
     """
 
     def __init__(
@@ -26,19 +26,19 @@ class WorkerCache(Generic[E]):
         self._ended: dict[str, float] = {}
 
     def get(self, digest: bytes) -> E | None:
-        """The entry of the credential with that digest, if it is here."""
+        """The entry of the credential with this digest, or None if it is not cached."""
         entry = self._entries.get(digest)
         if entry is not None:
             self._entries.move_to_end(digest)
         return entry
 
     def of(self, name: str) -> E | None:
-        """The entry of that name, if it is here."""
+        """The entry with this name, or None if it is not cached."""
         digest = self._digests.get(name)
         return None if digest is None else self._entries[digest]
 
     def add(self, digest: bytes, entry: E) -> None:
-        """Remember an entry in place of what was known of its value."""
+        """Cache an entry; replaces an earlier entry of the same value."""
         name = self._name_of(entry)
         self.drop(name)
         while len(self._entries) >= self._max_entries:
@@ -48,36 +48,36 @@ class WorkerCache(Generic[E]):
         self._digests[name] = digest
 
     def drop(self, name: str) -> None:
-        """Forget a value, so that the store is asked about it next."""
+        """Remove an entry, so that the store is asked at its next use."""
         digest = self._digests.pop(name, None)
         if digest is not None:
             del self._entries[digest]
 
     def holds(self, entry: E) -> bool:
-        """Whether `entry` is still what is known of its value."""
+        """Whether `entry` is still the cached entry of its value."""
         return self.of(self._name_of(entry)) is entry
 
     def end(self, name: str, now: float) -> None:
-        """Forget a value for good.
+        """Remove the entry of a value that has ended.
 
-        It is remembered as ended for a while: a read of the store that was under way when it
-        ended must not bring it back.
+        The end is remembered for a while, so that a read of the store that was in progress cannot
+        bring the value back.
         """
         self.drop(name)
         self._ended[name] = now
 
     def has_ended(self, name: str) -> bool:
-        """Whether the value ended lately."""
+        """Whether the value ended recently."""
         return name in self._ended
 
     def forget_ended(self, now: float) -> None:
-        """Forget the endings that no read can be under way from any more."""
+        """Forget ends so old that no read from before them can still be in progress."""
         for name, ended_at in list(self._ended.items()):
             if abs(now - ended_at) >= self._remember_ended_s:
                 del self._ended[name]
 
     def remembered(self) -> Iterable[E]:
-        """Every entry that is here."""
+        """All cached entries."""
         return self._entries.values()
 
     def __len__(self) -> int:

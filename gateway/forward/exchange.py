@@ -195,6 +195,7 @@ class Exchange:
         if b"close" in head.connection:
             self._keep = False
         wanted = self._outbound.framing.expects_continue or head.status != _CONTINUE
+        # RFC 9110, section 15.2: an HTTP/1.0 client must get no interim responses.
         if wanted and not self._client.http_1_0:
             outbound = self._outbound
             self._client.write(outbound.upstream.rules.start(head, outbound.owned) + b"\r\n")
@@ -270,8 +271,7 @@ class Exchange:
         connection, self._connection = self._connection, None
         self._body = None
         if connection is not None:
-            # Not kept: a connection with bytes after the end, which belong to no request, and one
-            # whose app has not taken all of this request.
+            # Not kept if bytes follow the end, or if the app has not taken the whole request.
             if self._keep and not rest and self._request_done and not self._upstream_full:
                 if self._client_full:
                     connection.transport.resume_reading()

@@ -92,6 +92,7 @@ def _too_large(buffer: bytes, max_bytes: int) -> GatewayError:
 
 
 def _refuse_what_never_ends(buffer: bytes) -> None:
+    """Refuse an incomplete head at once if no more bytes can make it valid."""
     refuse_other_protocols(buffer)
     if buffer.count(b"\n") != buffer.count(b"\r\n"):
         raise MalformedRequestError("a line feed without a carriage return")

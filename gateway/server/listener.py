@@ -17,7 +17,7 @@ _BACKLOG = 1024
 
 
 # Mozilla's "intermediate" 5.7 (wiki.mozilla.org/Security/Server_Side_TLS) for TLS 1.2, without DHE,
-# which only clients need that support none of these.  It includes all TLS 1.3 ciphers.
+# needed only by clients that support none of these.  All TLS 1.3 ciphers are in the profile.
 _CIPHERS = ":".join(
     [
         "ECDHE-ECDSA-AES128-GCM-SHA256",

@@ -106,6 +106,7 @@ class RequestSide(AnswerSide):
         try:
             self._begin(head)
         except GatewayError:
+            # The refusal reads the head loosely to choose a page or JSON; see `glimpse`.
             self._buffer = sent
             raise
         return True

@@ -70,6 +70,7 @@ class Pauses:
         """
         until = self._clock() + pause_s(failures)
         mark = json.dumps([failures, until]).encode()
+        # Kept longer than the pause, so that the next failure still counts the earlier ones.
         await self._store.put(_pause_key(session), mark, ttl_s=4 * pause_s(failures))
         return until
 

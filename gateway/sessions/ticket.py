@@ -44,6 +44,7 @@ def new_ticket(random: RandomBytes) -> Ticket:
 
 def parse_ticket(cookie: str) -> Ticket | None:
     """The ticket in a cookie's value, or None if it cannot be a ticket; never raises."""
+    # base64 skips characters outside its alphabet, which would give a ticket several spellings.
     if len(cookie) != COOKIE_CHARS or re.fullmatch(r"[A-Za-z0-9_-]+", cookie) is None:
         return None
     both = base64.urlsafe_b64decode(cookie)

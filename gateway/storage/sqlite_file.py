@@ -131,6 +131,7 @@ class SqliteFile:
         return status.st_dev, status.st_ino
 
     def _open(self, busy_s: float) -> sqlite3.Connection:
+        # mode=rw: a connection never creates the file; see `identity`.
         connection = sqlite3.connect(
             f"{self.path.absolute().as_uri()}?mode=rw",
             uri=True,

@@ -47,7 +47,7 @@ def of_keys(issuer, subject):
 
 
 KEYS_OF_TWO = {
-    "account": lambda *parts: ACCOUNTS._index_key("identity", *parts),
+    "account": lambda *parts: ACCOUNTS.records._key("identity", parts),
     "sessions of a subject": lambda *parts: subject_indexes(SEALER, *parts)[0],
     "sessions of a sid": lambda *parts: sid_indexes(SEALER, *parts)[0],
     "API keys of a subject": of_keys,

@@ -7,6 +7,7 @@ import hmac
 import json
 import logging
 import zlib
+from dataclasses import replace
 
 import pytest
 from aiohttp import web
@@ -285,6 +286,18 @@ async def test_cookies_are_not_kept(raw_upstream, make_hooks):
 
     assert len(upstream.heads) == 2
     assert all(b"cookie" not in head.lower() for head in upstream.heads)
+
+
+async def test_no_credential_of_the_person_goes_along(app, make_hooks):
+    url, calls = await app({})
+    signed_in = replace(ALICE, access_token="at-secret", id_token="it-secret", secrets={"k": "s3c"})
+
+    await make_hooks(url).run(replace(CREATE, identity=signed_in))
+
+    ((_, fields, body),) = calls
+    assert not {name.lower() for name in fields} & {"authorization", "cookie"}
+    sent = str(fields).encode() + body
+    assert not [it for it in (b"at-secret", b"it-secret", b"s3c") if it in sent]
 
 
 async def test_no_proxy_of_the_environment_hears_of_users(app, make_hooks, monkeypatch, free_port):

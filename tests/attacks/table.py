@@ -86,14 +86,7 @@ AUTHORIZATION_SERVER = Feature(
         ("GET", "/_gatepost/.well-known/openid-configuration"),
     ),
 )
-ACCOUNTS = Feature("accounts that are disabled or linked", ({"accounts": {}},))
-HOOKS = Feature(
-    "hooks and pages of others",
-    (
-        {"accounts": {"hooks": [{"http": {"url": "http://a/", "secret": "x" * 32}}]}},
-        {"pages": {"templates": "/x"}},
-    ),
-)
+PAGES = Feature("pages of others", ({"pages": {"templates": "/x"}},))
 TLS_BY_HOST = Feature(
     "TLS settings that differ by host, and client certificates",
     (
@@ -384,8 +377,8 @@ ATTACKS = (
             "tests/e2e/test_tokens.py::test_what_the_provider_says_is_heard_while_the_app_is_used",
             "tests/credentials/test_key_owners.py::test_the_keys_of_an_owner_who_is_gone_are_dead",
             "tests/e2e/test_refresh.py::test_a_grant_that_is_over_ends_the_session_everywhere",
+            "tests/e2e/test_accounts.py::test_a_disabled_account_renews_and_exchanges_nothing",
         ),
-        later=(ACCOUNTS,),
     ),
     Attack(
         27,
@@ -538,8 +531,9 @@ ATTACKS = (
         "no credential goes there",
         tests=(
             "tests/endpoints/test_refreshes.py::test_the_token_of_an_app_that_moved_is_not_sent_to_its_new_provider",
+            "tests/accounts/test_http_hook.py::test_no_credential_of_the_person_goes_along",
         ),
-        later=(HOOKS,),
+        later=(PAGES,),
     ),
     Attack(
         40,

@@ -162,6 +162,29 @@ async def test_a_disabled_account_is_out_everywhere_at_once(world, issuer):
             await until(lambda line=line: is_let_in(other, line, one))
 
 
+async def test_a_disabled_account_renews_and_exchanges_nothing(start_phone):
+    phone, _ = await start_phone()
+    gateway = phone.gateway
+    tokens = await phone.sign_in("ann")
+    given = await phone.provider_tokens("ann")
+    (account,) = command(gateway, "list")
+
+    command(gateway, "disable", account["id"])
+
+    async def is_over():
+        return await phone.status(tokens["access_token"]) == 401
+
+    await until(is_over)
+    status, answer = await phone.refresh(tokens["refresh_token"])
+    assert (status, answer["error"]) == (400, "invalid_grant")
+    status, answer = await phone.exchange(given["id_token"])
+    assert (status, answer["error"], answer["reason"]) == (
+        400,
+        "invalid_request",
+        "account-disabled",
+    )
+
+
 async def is_let_in(gateway, line, public):
     return (await asked(gateway, line, public=public)).status == 200
 

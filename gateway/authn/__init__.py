@@ -1,4 +1,4 @@
-"""Authenticators: one module for each kind in `gateway.kinds`, of the same name."""
+"""Authenticators: one module for each kind in `gateway.kinds`, with the same name."""
 
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
@@ -21,27 +21,27 @@ from gateway.settings.schema import Settings
 
 _MODULES = {word: import_module(f"{__name__}.{word}") for word in KINDS}
 
-# None stands for a kind that the configuration does not take.
+# Each returns None if the configuration does not accept its kind.
 AUTHENTICATORS: Mapping[str, Callable[[Parts], Authenticator | None]] = {
     word: module.build for word, module in _MODULES.items()
 }
-# The field line of a credential of that kind that is nobody's, and of the right form.
+# A well-formed field line for each kind, with a credential that belongs to no one.
 EXAMPLES: Mapping[str, Callable[[Settings], str]] = {
     word: module.example for word, module in _MODULES.items()
 }
 
 
 def own_fields(settings: Settings, kinds: Iterable[Authenticator]) -> frozenset[bytes]:
-    """Folded names of the fields that carry credentials of `kinds`, and never one of an app's.
+    """Folded names of the fields that carry only credentials of `kinds`, never one of the app's.
 
-    Authorization and the field for keys may carry either: there the value decides.
+    Excluded are Authorization and the API key field: they may carry either, so the value decides.
     """
     carrying = (name for kind in kinds for name in kind.fields)
     return frozenset(carrying) - {AUTHORIZATION, fold(API_KEY), fold(key_field(settings))}
 
 
 def guarded_fields(settings: Settings, kinds: Iterable[Authenticator]) -> tuple[bytes, ...]:
-    """Names in lower case of the fields that state a credential."""
+    """Lower-case names of the fields that can carry a credential."""
     names = (*GUARDED, key_field(settings), *sorted(own_fields(settings, kinds)))
     return tuple(dict.fromkeys(names))
 

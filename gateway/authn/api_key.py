@@ -1,4 +1,4 @@
-"""API keys: in a field of their own, as a Bearer token, or as the password of Basic."""
+"""API keys: in their own field, as a Bearer token, or as the password in Basic."""
 
 import base64
 import binascii
@@ -28,29 +28,29 @@ from gateway.settings.schema import ApiKeySettings, Settings
 
 _KIND = "api_key"
 _PREFIX = PREFIX.encode()
-# What begins so is for another authenticator.
+# Values with these prefixes are for the token authenticator.
 _TOKENS = tuple(prefix.encode() for prefix in PREFIXES.values())
-# Longer than any key is, with a user name before it in Basic.
+# Longer than any key, even with a user name before it in Basic.
 _MAX_VALUE_BYTES = 4096
 
 _REPEATED = Rejected("repeated-credential", "several API key fields", status=400, kind=_KIND)
 _MALFORMED = Rejected("malformed-credential", "no API key, or its checksum is wrong", kind=_KIND)
 _UNKNOWN = Rejected("unknown-key", kind=_KIND)
 _EXPIRED = Rejected("key-expired", kind=_KIND)
-# Without a detail: a flood writes no line to the log for each, besides that of the audit.
+# No detail, so that a flood adds no log line per request besides the audit line.
 _THROTTLED = Rejected("credential-throttled", status=429, kind=_KIND)
 
 Found = tuple[ApiKey, ...] | Rejected
 
 
 class ApiKeyAuthenticator:
-    """Looks keys up by their digest; see Authenticator."""
+    """Looks up API keys by their digest; see Authenticator."""
 
     credential = _KIND
     cookies: frozenset[str] = frozenset()
 
     def __init__(self, keys: ApiKeys, settings: ApiKeySettings, issuer: str) -> None:
-        """Take the keys of `keys` and those of the file, for whose users `issuer` vouches."""
+        """Accept the keys in `keys` and those in the file, whose users have the issuer `issuer`."""
         self._keys = keys
         self._header = settings.header.lower().encode()
         self._static = {
@@ -68,7 +68,7 @@ class ApiKeyAuthenticator:
         self.fields = frozenset({fold(self._header)})
 
     def recognises(self, field: bytes, value: bytes) -> bool:
-        """Whether there is a ``gp_`` where a key would be."""
+        """Whether the value holds ``gp_`` in the place of a key."""
         if field == self._header:
             return value.startswith(_PREFIX)
         return field == AUTHORIZATION and _in_authorization(value) is not None
@@ -99,14 +99,14 @@ class ApiKeyAuthenticator:
         return _EXPIRED if _is_over(identity, now) else Authenticated(identity)
 
     def _look_up(self, key: ApiKey, request: Request, *, is_unknown: bool) -> Outcome | Pending:
-        # In a flood each unknown one costs no more than this.
+        # Checked first, so that an unknown key in a flood costs no store lookup.
         if is_unknown and self._keys.wrong.wait_s(request.client, request.received_at):
             return _THROTTLED
         return Pending(partial(self._ask, key, request, counts=is_unknown))
 
     async def _ask(self, key: ApiKey, request: Request, *, counts: bool) -> Outcome:
         now = request.received_at
-        # Counted before the store is asked: many may be on their way at once.
+        # Take the turn before the lookup, because many lookups may run at once.
         if counts and self._keys.wrong.take(request.client, now):
             return _THROTTLED
         with self._keys.wrong.weigh(request.client, counts=counts) as turn:
@@ -117,7 +117,7 @@ class ApiKeyAuthenticator:
         return _EXPIRED if _is_over(entry.identity, now) else Authenticated(entry.identity)
 
     def _presented(self, fields: Fields) -> Found:
-        """The keys in these fields, the one that counts first being first."""
+        """The keys in these fields, in order of precedence."""
         found: Found | None = fields.derived.get(self)
         if found is None:
             found = fields.derived[self] = self._read(fields)
@@ -147,7 +147,7 @@ def _parse(text: bytes) -> ApiKey | None:
 
 
 def _in_authorization(value: bytes) -> bytes | None:
-    """What stands where a key would be in an Authorization value; None where none of ours does.
+    """The API key in an Authorization value, or None if it holds none of ours.
 
     ``Bearer gp_…`` (RFC 6750, section 2.1), or ``Basic`` with any user name and the key as the
     password (RFC 7617, section 2).
@@ -168,7 +168,7 @@ def _in_authorization(value: bytes) -> bytes | None:
 
 
 def build(parts: Parts) -> Authenticator | None:
-    """The authenticator of this configuration's keys; None where it takes none."""
+    """The authenticator for API keys, or None if the configuration accepts none."""
     settings, keys = parts.settings.api_keys, parts.keys
     if settings is None or keys is None:
         return None
@@ -176,11 +176,11 @@ def build(parts: Parts) -> Authenticator | None:
 
 
 def example(settings: Settings) -> str:
-    """The field line of a key that was never given."""
+    """A field line with a key that was never issued."""
     return f"{key_field(settings).decode()}: {new_key(bytes)}"
 
 
 def key_field(settings: Settings) -> bytes:
-    """The field, in lower case, that carries an API key; whether or not any is taken."""
+    """The lower-case name of the field for API keys, whether or not keys are accepted."""
     header = ApiKeySettings().header if settings.api_keys is None else settings.api_keys.header
     return header.lower().encode()

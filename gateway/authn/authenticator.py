@@ -1,4 +1,4 @@
-"""What an authenticator is, the three ways it can answer, and that it must ask first."""
+"""The authenticator protocol: its outcomes, and `Pending` for credentials that need a lookup."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ SESSION_EXPIRED = "session-expired"
 
 @dataclass(slots=True, init=False, unsafe_hash=True)
 class Authenticated:
-    """The credential is good.  Never changed."""
+    """The credential is good.  Never modified."""
 
     identity: Identity
 
@@ -22,20 +22,20 @@ class Authenticated:
 
 @dataclass(frozen=True, slots=True)
 class NotPresented:
-    """This kind of credential is not in the request: the next authenticator may look."""
+    """The request has no credential of this kind, so the next authenticator may look."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The credential is in the request and is bad: nothing weaker is tried in its place.
+    """The request has a credential and it is bad.  No weaker credential is tried instead.
 
     Attributes:
         reason: Public, stable, kebab-case.
-        detail: For the log only.
-        status: 401; 400 where the request contradicts itself, 429 where it was not looked at.
-        lapsed: Whether it was no more than a session that is over, and the only credential: a
-            route with optional access goes on as anonymous, and a navigation signs in again.
-        kind: Of what kind it is, as in `Authenticator.credential`; ``other`` where nobody knows.
+        detail: Only logged.
+        status: 401; 400 if the request contradicts itself; 429 if the credential was not checked.
+        lapsed: Whether it was only an ended session, and no other credential was sent.  Then a
+            route with optional access continues as anonymous, and a navigation signs in again.
+        kind: The kind, as in `Authenticator.credential`; ``other`` if unknown.
     """
 
     reason: str
@@ -46,7 +46,7 @@ class Rejected:
 
     @property
     def clears_cookie(self) -> bool:
-        """Whether the answer makes the browser forget its session cookie."""
+        """Whether the response deletes the browser's session cookie."""
         return self.reason == SESSION_EXPIRED
 
 
@@ -57,22 +57,22 @@ NOT_PRESENTED = NotPresented()
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """Memory cannot tell: a store or an issuer must be asked.
+    """The credential is not in memory: a store or an issuer must be asked.
 
     Attributes:
-        ask: Finishes the judgement from where memory left it; call it once.  Raises
-            StoreUnavailableError where the store could not answer, and ProviderUnavailableError
-            where the issuer's keys or its introspection could not be had.
+        ask: Completes the judgement; call it once.  Raises StoreUnavailableError if the store
+            could not answer, and ProviderUnavailableError if the issuer's keys or its
+            introspection endpoint could not be reached.
     """
 
     ask: Callable[[], Awaitable[Outcome]]
 
 
 class Authenticator(Protocol):
-    """Proves one kind of credential.
+    """Verifies one kind of credential.
 
-    The fields and cookies named here carry it, so the mutate stage strips them without a list
-    of its own, and a credential meant for the gateway never reaches an upstream.
+    `fields` and `cookies` name what carries it.  The mutate stage strips exactly these, so a
+    credential for the gateway never reaches an upstream.
     """
 
     @property
@@ -88,15 +88,15 @@ class Authenticator(Protocol):
         """Names of the cookies that carry it."""
 
     def recognises(self, field: bytes, value: bytes) -> bool:
-        """Whether `value` of the request field `field` (folded) has the shape of this kind.
+        """Whether `value` of the request field `field` (folded) has the form of this kind.
 
-        Good or bad does not matter: one that is recognised is judged by this authenticator,
-        and one that none recognises is not the gateway's.
+        It need not be good.  This authenticator judges a value that it recognises; a value that
+        no authenticator recognises is not the gateway's.
         """
 
     def judge(self, request: Request) -> Outcome | Pending:
-        """Judge the credential by what is in memory, or tell how to go on where that is not enough.
+        """Judge the credential from memory, or return how to continue if memory is not enough.
 
-        `NotPresented` follows from the request's fields and public URL alone: it is remembered
-        with the fields.
+        Return `NotPresented` only because of the request's fields and public URL: that outcome is
+        cached with the fields.
         """

@@ -1,4 +1,4 @@
-"""Access tokens that other parties issue, in ``Authorization: Bearer`` (RFC 6750, section 2.1)."""
+"""Access tokens from external issuers, in ``Authorization: Bearer`` (RFC 6750, section 2.1)."""
 
 import json
 import re
@@ -43,28 +43,28 @@ from gateway.settings.schema import Settings
 _KIND = "bearer"
 # RFC 9110, section 11.2: any case, one space or more; RFC 6750, section 2.1: b64token.
 _BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*)")
-# The gateway's own keys and tokens begin so, and no issuer is asked about one.
+# Prefix of the gateway's own keys and tokens.  They are never sent to an issuer.
 _OWN = PREFIX.encode()
 _MAX_REMEMBERED = 10_000
-# New tokens at once from one address; then one each half a second.  Verifying as many takes less
-# than a tenth of a second.
+# Burst of new tokens from one address, then the rate per second.  Verifying a full burst takes
+# less than a tenth of a second.
 _ALLOWED, _PER_S = 200, 100.0
 _THROTTLED = Rejected("credential-throttled", status=429, kind=_KIND)
 
 
 class Claimant(Protocol):
-    """Who knows which account a user name belongs to."""
+    """Finds the account that a user name belongs to."""
 
     async def enter(self, identity: Identity, *, of_client: bool = False) -> AccountFacts:
-        """What is kept with the account of `identity`, which is a client's or a person's.
+        """The account's facts for `identity`, a person's or, if `of_client`, a client's.
 
         Raises:
-            GatewayError: It may act by no account, or the store cannot answer.
+            GatewayError: It may not use any account, or the store cannot answer.
         """
 
 
 class BearerAuthenticator:
-    """Judges access tokens, and remembers the good ones by digest; see Authenticator."""
+    """Verifies access tokens, and caches the good ones by digest; see Authenticator."""
 
     credential = _KIND
     fields = frozenset({AUTHORIZATION})
@@ -77,26 +77,26 @@ class BearerAuthenticator:
         wrong: Throttle | None = None,
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Take the tokens of `issuers`; those that introspect are asked in this order.
+        """Accept tokens of `issuers`; opaque tokens are introspected in this order.
 
-        `wrong` counts the tokens, by address, that were found to be bad.
+        `wrong` counts bad tokens by client address.
         """
         self._issuers: Mapping[str, BearerIssuer] = {it.issuer: it for it in issuers}
         self._introspecting = tuple(it for it in self._issuers.values() if it.introspects)
         self._accounts = accounts
         self._wrong = Throttle(_ALLOWED, _PER_S) if wrong is None else wrong
         self._remembered: OrderedDict[bytes, tuple[float, Authenticated]] = OrderedDict()
-        # Whose tokens change every few minutes has the same account all day.
+        # Tokens change every few minutes, but the account behind them stays.
         self._accounts_of: TTLCache[tuple[str, str, str, bool], AccountFacts] = TTLCache(
             _MAX_REMEMBERED, REMEMBER_S, timer
         )
         self._doubts = 0
-        # What was made of the field value looked at last: each stage asks about the same one.
+        # Cache for the last field value, because each stage asks about the same one.
         self._digested: tuple[bytes, bytes] = (b"", b"")
         self._read: tuple[bytes, str | None] = (b"", None)
 
     def account_changed(self, account_id: str | None) -> None:
-        """Judge the tokens of an account anew; of all of them for None."""
+        """Drop the cached tokens of an account, or of all for None, so they are judged again."""
         self._doubts += 1
         gone = [
             digest
@@ -110,11 +110,11 @@ class BearerAuthenticator:
                 self._accounts_of.pop(who, None)
 
     def issuer(self, name: str) -> BearerIssuer | None:
-        """The issuer that calls itself `name`."""
+        """The issuer with the ``iss`` value `name`, or None."""
         return self._issuers.get(name)
 
     def recognises(self, field: bytes, value: bytes) -> bool:
-        """Whether `value` is a JWT of one of the issuers, or opaque and one of them is asked."""
+        """Whether `value` is a JWT of a known issuer, or opaque while an issuer introspects."""
         if field != AUTHORIZATION:
             return False
         return self._digest(value) in self._remembered or self._token(value) is not None
@@ -122,8 +122,8 @@ class BearerAuthenticator:
     def judge(self, request: Request) -> Outcome | Pending:
         """See Authenticator.judge.
 
-        Asking raises UserTakenError where the token's user belongs to another account, and
-        UserMissingError where the token does not say who the user is.
+        `Pending.ask` raises UserTakenError if the token's user belongs to another account, and
+        UserMissingError if the token names no user.
         """
         values = request.fields.all(AUTHORIZATION)
         if not values:
@@ -138,18 +138,18 @@ class BearerAuthenticator:
         token = self._token(value)
         if token is None:
             return NOT_PRESENTED
-        # In a flood each unknown one costs no more than this.
+        # Checked first, so that an unknown token in a flood costs no verification.
         if self._wrong.wait_s(request.client, request.received_at):
             return _THROTTLED
         return Pending(partial(self._ask, token, digest, request))
 
     async def _ask(self, token: str, digest: bytes, request: Request) -> Outcome:
         now = request.received_at
-        # A page's first requests come at once, and one of them may have proven it for all.
+        # A page sends its first requests at once, and another one may have verified it already.
         known = self._remembered.get(digest)
         if known is not None and now < known[0]:
             return known[1]
-        # Counted before any work is done: many may be on their way at once.
+        # Take the turn before any work, because many verifications may run at once.
         if self._wrong.take(request.client, now):
             return _THROTTLED
         try:
@@ -157,7 +157,7 @@ class BearerAuthenticator:
         except UnacceptableTokenError as error:
             return Rejected(error.reason, str(error), kind=_KIND)
         except GatewayError:
-            # The token is good, or nobody could tell.
+            # The token is good, or could not be checked, so it does not count as bad.
             self._wrong.give_back(request.client)
             raise
         self._wrong.give_back(request.client)
@@ -182,13 +182,12 @@ class BearerAuthenticator:
                 if error.reason != INACTIVE:
                     raise
                 inactive = error
-        raise inactive or UnacceptableTokenError(INVALID, "nobody is asked about such tokens")
+        raise inactive or UnacceptableTokenError(INVALID, "no issuer introspects such tokens")
 
     async def _claimed(self, proven: Proven) -> Identity:
-        """The identity with its account: a client's is never that of a person.
+        """The identity with its account's facts.  A client never gets a person's account.
 
-        Where clients may choose their ids, one could choose a person's subject (RFC 9068,
-        section 5).
+        Where clients choose their ids, one could choose a person's subject (RFC 9068, section 5).
         """
         identity = proven.identity
         who = identity.issuer, identity.subject, identity.user, proven.is_client
@@ -197,7 +196,7 @@ class BearerAuthenticator:
         doubts = self._doubts
         facts = await self._accounts.enter(identity, of_client=proven.is_client)
         if doubts == self._doubts:
-            # Else the account may have changed after it was read.
+            # Otherwise the account may have changed after it was read.
             self._accounts_of[who] = facts
         return facts.added_to(identity)
 
@@ -214,7 +213,7 @@ class BearerAuthenticator:
         return digest
 
     def _token(self, value: bytes) -> str | None:
-        """The token in `value` that is this authenticator's to judge; None where there is none."""
+        """The token in `value` that this authenticator judges, or None."""
         last, token = self._read
         if value is not last:
             token = self._find_token(value)
@@ -232,12 +231,12 @@ class BearerAuthenticator:
 
 
 def build(parts: Parts) -> Authenticator | None:
-    """The authenticator of the configured issuers; None where none is configured."""
+    """The authenticator for the configured issuers, or None if there are none."""
     return parts.bearer
 
 
 def example(settings: Settings) -> str:
-    """The field line of a token of the first issuer, with a signature that nobody made."""
+    """A field line with a token of the first issuer, with an invalid signature."""
     issuer = next((it.issuer for it in settings.bearer), "")
     parts = ({"alg": "ES256", "typ": "at+jwt"}, {"iss": issuer})
     encoded = (urlsafe_b64encode(json.dumps(part).encode()).rstrip(b"=") for part in parts)

@@ -1,4 +1,4 @@
-"""Several credentials in one request: all are judged, one identity comes out."""
+"""Combines several credentials in one request: all are judged, and one identity results."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ from gateway.authn.unrecognised import API_KEY, AUTHORIZATION, refuse_unrecognis
 from gateway.message.request import Request
 from gateway.model import Identity
 
-# The fields that state a credential; a configured key field is added to these.
+# Fields that can carry a credential; the configured API key field is added to these.
 GUARDED = (AUTHORIZATION, API_KEY)
 
 
@@ -26,13 +26,13 @@ def judge_all(
     authenticators: Sequence[Authenticator],
     guarded: Collection[bytes] = GUARDED,
 ) -> Outcome | Pending:
-    """What the credentials in `request` prove by what is in memory, or how to go on.
+    """Judge the credentials in `request` from memory, or return how to continue.
 
     Args:
         request: The request.
-        authenticators: Those the route accepts, the one whose word counts first being first.
-        guarded: Fields in which an unrecognised credential is refused; none of them where
-            foreign credentials are passed on to the app.
+        authenticators: Those the route accepts, in order of precedence.
+        guarded: Fields in which an unrecognised credential is refused; empty if the route
+            passes foreign credentials on to the app.
     """
     refused = refuse_unrecognised(request, authenticators, guarded)
     if refused is not None:
@@ -54,19 +54,19 @@ def judge_all(
     return found
 
 
-# Authenticators, a public URL, and those of them whose credential is there.
+# The authenticators, the public URL, and the authenticators that found a credential.
 _Kept = tuple[Sequence[Authenticator], str, Sequence[Authenticator]]
 
 
 def _not_absent(
     request: Request, authenticators: Sequence[Authenticator]
 ) -> Sequence[Authenticator]:
-    """Those of `authenticators` that have not said before that such fields have nothing of theirs.
+    """`authenticators` without those known to find no credential in these fields.
 
-    Whether a credential is there, good or bad, follows from the fields and the public URL.
+    Whether a credential is present, good or bad, depends only on the fields and the public URL.
     """
     kept: _Kept | None = request.fields.derived.get(id(authenticators))
-    # They are held, so that their number cannot come to mean others.
+    # The entry keeps the list alive, so that its id() cannot be reused for another list.
     if kept is not None and kept[0] is authenticators and kept[1] == request.public_url:
         return kept[2]
     return authenticators
@@ -78,7 +78,7 @@ def _judge_rest(
     known: list[Outcome],
     outcome: Outcome | Pending,
 ) -> Outcome | Pending:
-    """What `known` outcomes prove together with `outcome` and those of `rest`."""
+    """Combine the `known` outcomes with `outcome` and those of `rest`."""
     for index, authenticator in enumerate(rest):
         if isinstance(outcome, Pending):
             return Pending(partial(_ask_rest, request, rest[index:], known, outcome))
@@ -99,7 +99,7 @@ async def _ask_rest(
 
 
 async def settle(outcome: Outcome | Pending) -> Outcome:
-    """The outcome, once the store or issuer that must be asked has answered; raises as `ask`."""
+    """The final outcome, after asking the store or issuer if needed.  Raises as `Pending.ask`."""
     return await outcome.ask() if isinstance(outcome, Pending) else outcome
 
 
@@ -108,19 +108,19 @@ async def authenticate_all(
     authenticators: Sequence[Authenticator],
     guarded: Collection[bytes] = GUARDED,
 ) -> Outcome:
-    """What the credentials in `request` prove; as `judge_all`, and asks whom it must.
+    """Judge the credentials in `request`, as `judge_all`, and ask stores and issuers as needed.
 
     Raises:
-        StoreUnavailableError: The store could not answer; nothing is known of the credentials.
+        StoreUnavailableError: The store could not answer, so the credentials are unknown.
         ProviderUnavailableError: An issuer could not answer.
     """
     return await settle(judge_all(request, authenticators, guarded))
 
 
 def combine(outcomes: Iterable[Outcome]) -> Outcome:
-    """One outcome of several, the one whose word counts first being first.
+    """Combine several outcomes, in order of precedence, into one.
 
-    Any that is bad is the answer; good ones must be of one account.
+    A bad one is the result.  Good ones must belong to the same account.
     """
     proven: list[Authenticated] = []
     lapsed: Rejected | None = None
@@ -135,7 +135,7 @@ def combine(outcomes: Iterable[Outcome]) -> Outcome:
             case NotPresented():
                 pass
     if lapsed is not None:
-        # Beside a good credential, a session that is over is a bad one like any other.
+        # Together with a good credential, an ended session counts as a plain bad credential.
         return replace(lapsed, lapsed=not proven)
     if not proven:
         return NOT_PRESENTED
@@ -146,7 +146,7 @@ def combine(outcomes: Iterable[Outcome]) -> Outcome:
 
 
 def same_account(one: Identity, other: Identity) -> bool:
-    """Whether two identities are of one account; no two accounts share a `user`."""
+    """Whether two identities belong to one account; no two accounts share a `user`."""
     if one.account_id is not None and other.account_id is not None:
         return one.account_id == other.account_id
     return one.user == other.user

@@ -1,4 +1,4 @@
-"""Whether a page of another origin had the browser send a request with the user's session."""
+"""Cross-site request check for the session cookie."""
 
 from collections.abc import Collection
 
@@ -8,14 +8,13 @@ _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 def is_cross_site(request: Request, origins: Collection[bytes], *, upgrade: bool) -> bool:
-    """Whether an unsafe request, or an upgrade, comes from an origin that is none of `origins`.
+    """Whether an unsafe request, or an upgrade, comes from an origin outside `origins`.
 
-    Fetch Metadata decides where it is sent: a page with ``Referrer-Policy: no-referrer`` says
-    ``Origin: null`` to itself too (Fetch, section 3.2).  ``same-site`` alone is not enough, since
-    neighbours under one domain need not trust each other: then Origin must name one of ours.
-
-    A browser sends the session's cookie with a WebSocket handshake whatever page opens it, and
-    tells that page in Origin (RFC 6455, section 10.2).
+    Fetch Metadata decides if it is sent, because a page with ``Referrer-Policy: no-referrer``
+    sends ``Origin: null`` even to its own origin (Fetch, section 3.2).  ``same-site`` is not
+    enough, because hosts under one domain need not trust each other: Origin must then be ours.
+    A browser sends the session cookie with a WebSocket handshake whatever page opens it, and
+    names that page in Origin (RFC 6455, section 10.2).
     """
     if request.method in _SAFE and not upgrade:
         return False
@@ -23,7 +22,7 @@ def is_cross_site(request: Request, origins: Collection[bytes], *, upgrade: bool
     named = fields.all(b"origin")
     if not fields.has(b"sec-fetch-site"):
         return any(origin not in origins for origin in named)
-    # None where it is repeated: no browser does that.
+    # None if the field is repeated, which no browser does, so it counts as cross-site.
     site = fields.only(b"sec-fetch-site")
     if site in (b"same-origin", b"none"):
         return False

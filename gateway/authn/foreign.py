@@ -1,4 +1,4 @@
-"""Credentials that are not the gateway's, on routes that leave them to the app to judge."""
+"""Credentials that are not the gateway's, on routes that let the app judge them."""
 
 import re
 from collections.abc import Collection, Iterable
@@ -10,15 +10,15 @@ from gateway.message.fields import Fields, fold
 from gateway.message.request import Request
 from gateway.oidc.bearer_issuer import is_jwt, stated_issuer
 
-# What stands between the tokens of a value.  "=" does too: what pads a signature is not signed.
+# Separators between tokens in a value.  "=" is one too, because padding is not signed.
 _BETWEEN = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Foreign:
-    """Tells the credentials of others from those that are the gateway's, in whatever spelling.
+    """Tells foreign credentials from the gateway's own, in every spelling.
 
-    In doubt a credential is the gateway's: one that is read differently here and in the app
-    would otherwise get past the gateway's judgement.
+    In doubt a credential counts as the gateway's.  Otherwise one that the gateway and the app
+    read differently could bypass the gateway's checks.
     """
 
     def __init__(
@@ -29,10 +29,10 @@ class Foreign:
         introspects: bool = False,
         lost: Iterable[bytes] = (),
     ) -> None:
-        """Know `kinds`, all that are configured, and the tokens of `issuers`.
+        """Know `kinds`, which are all configured kinds, and the tokens of `issuers`.
 
-        Where one of them `introspects`, every Bearer token that is no JWT may be its own.  Fields
-        with the names `lost` never reach the app, so that it could judge nothing in them.
+        If an issuer `introspects`, any Bearer token that is not a JWT may be its own.  Fields named
+        in `lost` never reach the app, so the app cannot judge a credential in them.
         """
         self._kinds = tuple(kinds)
         self._issuers = frozenset(issuers)
@@ -40,12 +40,12 @@ class Foreign:
         self._lost = frozenset(map(fold, lost))
 
     def own_part(self, request: Request, guarded: Collection[bytes]) -> Request | None:
-        """`request` without its foreign credentials; None where it has none, or a field repeated.
+        """`request` without its foreign credentials, or None if it has none or repeats a field.
 
-        `guarded` are names in lower case of the fields that state a credential.
+        `guarded` are the lower-case names of the fields that can carry a credential.
         """
         foreign = set()
-        # RFC 9110, section 7.6.1: what Connection names ends here.
+        # RFC 9110, section 7.6.1: fields named in Connection are not forwarded.
         lost = self._lost.union(map(fold, request.fields.tokens(b"connection")))
         for name in guarded:
             values = request.fields.all(name)
@@ -70,13 +70,13 @@ class Foreign:
 
 
 def _is_opaque(value: bytes) -> bool:
-    """Whether an Authorization value may hold a token that only its issuer can read."""
+    """Whether an Authorization value may hold an opaque token, which only its issuer can read."""
     scheme, token = split_scheme(value)
     return scheme in (b"", b"bearer") and not is_jwt(token.decode("latin-1"))
 
 
 def _tokens(value: bytes) -> list[str]:
-    """Whatever in `value` an app may take for a JWT: quoted, cut, after any scheme or in Basic."""
+    """All parts of `value` that an app may take for a JWT: quoted, cut, after a scheme, Basic."""
     scheme, credential = split_scheme(value)
     texts = [value, decode_basic(credential)] if scheme == b"basic" else [value]
     words = [word for text in texts for word in _BETWEEN.split(text.decode("latin-1"))]

@@ -1,4 +1,4 @@
-"""What authenticators are made of; the composition root fills it once."""
+"""Dependencies of the authenticators; the composition root fills them in once."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """Everything a credential kind may need; a new kind adds what it needs here.
+    """Everything a kind of credential may need.  A new kind adds its dependencies here.
 
     Attributes:
-        bearer: Outlives a configuration that names the same issuers, with all that it remembers;
-            None where none is configured.
+        bearer: None if no issuer is configured.  With its cache it outlives a reload that keeps
+            the same issuers.
     """
 
     settings: Settings

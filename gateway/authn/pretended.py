@@ -1,4 +1,4 @@
-"""Credentials that are read as ever, and whose worth is pretended: for a dry run."""
+"""A dry run's authenticators: they read requests as usual, but their lookups are faked."""
 
 from collections.abc import Mapping
 
@@ -7,10 +7,13 @@ from gateway.message.request import Request
 
 
 class PretendedAuthenticator:
-    """Reads requests as `real` does, and looks nothing up that `worth` says; see Authenticator."""
+    """Reads requests as `real` does, but takes looked-up outcomes from `worth`.
+
+    See Authenticator.
+    """
 
     def __init__(self, real: Authenticator, worth: Mapping[str, Outcome]) -> None:
-        """Take what `worth` has for this kind of credential, as of each request, for the truth."""
+        """Use the outcome in `worth` for this kind of credential instead of looking it up."""
         self._real = real
         self._worth = worth
         self.credential = real.credential
@@ -22,7 +25,7 @@ class PretendedAuthenticator:
         return self._real.recognises(field, value)
 
     def judge(self, request: Request) -> Outcome | Pending:
-        """See Authenticator.judge; what the store or an issuer would be asked is pretended."""
+        """See Authenticator.judge; the answer of the store or issuer comes from `worth`."""
         outcome = self._real.judge(request)
         if isinstance(outcome, Pending):
             return self._worth.get(self.credential, outcome)

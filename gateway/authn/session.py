@@ -20,16 +20,16 @@ from gateway.sessions.session import Session
 from gateway.sessions.ticket import COOKIE_CHARS
 from gateway.settings.schema import Settings
 
-# A sibling host can plant cookies of our name beside the real one (RFC 6265, section 8.6), and
-# none of them may lock a user out; nobody has this many without meaning harm.
+# A sibling host can set cookies with our name beside the real one (RFC 6265, section 8.6), and
+# must not lock the user out by that.  More than this many is an attack.
 MAX_VALUES = 4
 
 
 def cookie_name(name: str, public_url: str, domain: str | None) -> str:
-    """The session cookie's name: ``__Host-`` before `name` on https without a domain.
+    """The session cookie's name: `name`, with the prefix ``__Host-`` on https without a domain.
 
-    Browsers take a cookie of that prefix only over https, for one host and every path
-    (RFC 6265bis, section 4.1.3.2), so that no sibling host can plant one.
+    Browsers accept that prefix only over https, for one host and all its paths (RFC 6265bis,
+    section 4.1.3.2), so no sibling host can set such a cookie.
     """
     if domain is None and urlsplit(public_url).scheme == "https":
         return f"__Host-{name}"
@@ -37,7 +37,7 @@ def cookie_name(name: str, public_url: str, domain: str | None) -> str:
 
 
 class SessionAuthenticator:
-    """Looks sessions up by the cookies sent; see Authenticator."""
+    """Looks up sessions by their cookie; see Authenticator."""
 
     credential = "session"
     fields: frozenset[bytes] = frozenset()
@@ -45,9 +45,10 @@ class SessionAuthenticator:
     def __init__(
         self, sessions: SessionManager, name: str, domain: str | None, public_urls: Iterable[str]
     ) -> None:
-        """Look for `name` with the prefix it has on the host asked; `public_urls` are known ones.
+        """Read the cookie `name`, with the prefix it has on the requested host.
 
-        There may be more: a host that only a route names has a public URL that is not listed.
+        `public_urls` are the known ones.  There may be more: a host that only a route names has a
+        public URL that is not listed.
         """
         self._sessions = sessions
         self._name = name
@@ -56,7 +57,7 @@ class SessionAuthenticator:
         self.cookies = frozenset(self._names.values())
 
     def recognises(self, field: bytes, value: bytes) -> bool:
-        """No field carries a session; its cookie is the browser's doing, not the caller's."""
+        """Always False: no field carries a session, and the client does not choose its cookies."""
         return False
 
     def judge(self, request: Request) -> Outcome | Pending:
@@ -88,7 +89,7 @@ class SessionAuthenticator:
         )
 
     def peek(self, request: Request) -> Outcome | None:
-        """As `judge` by memory alone, without counting as a use of the session."""
+        """`judge` from memory alone, or None if that is not enough; not counted as session use."""
         values = self.presented(request)
         if not values:
             return NOT_PRESENTED
@@ -98,7 +99,7 @@ class SessionAuthenticator:
         return None if None in found else _judge(found)
 
     async def look_up(self, request: Request) -> Outcome:
-        """As `judge` by the store, without counting as a use of the session."""
+        """`judge` with a store lookup; not counted as session use."""
         values = self.presented(request)
         if not values:
             return NOT_PRESENTED
@@ -108,7 +109,7 @@ class SessionAuthenticator:
         return _judge([await self._sessions.look_up(value, now) for value in values])
 
     def presented(self, request: Request) -> tuple[str, ...]:
-        """The distinct session cookies sent, in order: what a sign-in replaces, a logout ends."""
+        """The distinct session cookies, in order.  Sign-in replaces them, and logout ends them."""
         name = self._names.get(request.public_url)
         if name is None:
             name = cookie_name(self._name, request.public_url, self._domain)
@@ -132,12 +133,12 @@ def _judge(found: list[Session | None]) -> Outcome:
 
 
 def build(parts: Parts) -> Authenticator | None:
-    """The authenticator of this configuration's sessions; None where no one can sign in."""
+    """The authenticator for sessions, or None if the configuration has no provider."""
     return authenticator_of(parts) if parts.settings.providers else None
 
 
 def authenticator_of(parts: Parts) -> SessionAuthenticator:
-    """What reads session cookies, be they taken or not."""
+    """The reader of session cookies, whether or not they are accepted."""
     cookie = parts.settings.sessions.cookie
     return SessionAuthenticator(
         parts.sessions, cookie.name, cookie.domain, parts.settings.public_url
@@ -145,6 +146,6 @@ def authenticator_of(parts: Parts) -> SessionAuthenticator:
 
 
 def example(settings: Settings) -> str:
-    """The field line of a cookie that was never set, by the names it has on http and on https."""
+    """A field line with a cookie that was never set, under its names for http and https."""
     name, value = settings.sessions.cookie.name, "A" * COOKIE_CHARS
     return f"Cookie: {name}={value}; __Host-{name}={value}"

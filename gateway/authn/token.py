@@ -24,7 +24,7 @@ from gateway.settings.schema import Settings
 _KIND = "token"
 # RFC 9110, section 11.2: any case, one space or more.
 _BEARER = re.compile(rb"[Bb][Ee][Aa][Rr][Ee][Rr] +(gp_[ar]t_.*)", re.DOTALL)
-# Longer than any token is; what is longer is nobody's, and is not remembered.
+# Longer than any token.  A longer value is not ours, and is not cached.
 _MAX_VALUE_BYTES = 256
 
 _REPEATED = Rejected("repeated-credential", "several tokens", status=400, kind=_KIND)
@@ -32,25 +32,25 @@ _MALFORMED = Rejected("malformed-credential", "no token, or its checksum is wron
 _FOR_RENEWAL = Rejected("not-an-access-token", "a refresh token", kind=_KIND)
 _UNKNOWN = Rejected("unknown-token", kind=_KIND)
 _EXPIRED = Rejected("token-expired", kind=_KIND)
-_NO_APP = Rejected("unknown-token", "of an app that is not configured any more", kind=_KIND)
-# Without a detail: a flood writes no line to the log for each, besides that of the audit.
+_NO_APP = Rejected("unknown-token", "its app is no longer configured", kind=_KIND)
+# No detail, so that a flood adds no log line per request besides the audit line.
 _THROTTLED = Rejected("credential-throttled", status=429, kind=_KIND)
 
 
 class TokenAuthenticator:
-    """Looks tokens up by their digest; see Authenticator."""
+    """Looks up tokens by their digest; see Authenticator."""
 
     credential = _KIND
     fields = frozenset({AUTHORIZATION})
     cookies: frozenset[str] = frozenset()
 
     def __init__(self, tokens: TokenFamilies, clients: Collection[str]) -> None:
-        """Take the tokens of the apps that are named `clients`: those of one removed are bad."""
+        """Accept tokens of the apps named in `clients`; those of a removed app are bad."""
         self._tokens = tokens
         self._clients = frozenset(clients)
 
     def recognises(self, field: bytes, value: bytes) -> bool:
-        """Whether there is a ``gp_at_`` or ``gp_rt_`` where a token would be."""
+        """Whether the value holds ``gp_at_`` or ``gp_rt_`` in the place of a token."""
         return field == AUTHORIZATION and _token_in(value) is not NOT_PRESENTED
 
     def judge(self, request: Request) -> Outcome | Pending:
@@ -62,7 +62,7 @@ class TokenAuthenticator:
         if known is not None:
             return self._judge(known, now)
         counts = not self._tokens.remembers(token)
-        # In a flood each unknown one costs no more than this.
+        # Checked first, so that an unknown token in a flood costs no store lookup.
         if counts and self._tokens.wrong.wait_s(request.client, now):
             return _THROTTLED
         return Pending(partial(self._ask, token, request, counts=counts))
@@ -71,7 +71,7 @@ class TokenAuthenticator:
         now = request.received_at
         if self._tokens.is_dead(token):
             return _UNKNOWN
-        # Counted before the store is asked: many may be on their way at once.
+        # Take the turn before the lookup, because many lookups may run at once.
         if counts and self._tokens.wrong.take(request.client, now):
             return _THROTTLED
         with self._tokens.wrong.weigh(request.client, counts=counts) as turn:
@@ -101,7 +101,7 @@ def _token_in(value: bytes) -> GatewayToken | Outcome:
 
 @lru_cache(maxsize=4096)
 def _read(value: bytes) -> GatewayToken | Outcome:
-    """The access token in an Authorization value, or what is to be said instead."""
+    """The access token in an Authorization value, or the outcome to return instead."""
     found = _BEARER.fullmatch(value)
     if found is None:
         return NOT_PRESENTED
@@ -112,7 +112,7 @@ def _read(value: bytes) -> GatewayToken | Outcome:
 
 
 def build(parts: Parts) -> Authenticator | None:
-    """The authenticator of the gateway's tokens; None where the configuration gives none."""
+    """The authenticator for the gateway's tokens, or None if the configuration issues none."""
     settings, tokens = parts.settings.tokens, parts.tokens
     if settings is None or tokens is None:
         return None
@@ -120,5 +120,5 @@ def build(parts: Parts) -> Authenticator | None:
 
 
 def example(_settings: Settings) -> str:
-    """The field line of an access token that was never given."""
+    """A field line with an access token that was never issued."""
     return f"Authorization: Bearer {new_token('access', 'A' * COOKIE_CHARS, bytes)}"

@@ -103,15 +103,15 @@ def test_an_account_is_known_by_its_id_or_its_user(one, other, same):
         ([(b"Authorization", b"Ours x")], ALICE),
         (
             [(b"Authorization", b"Basic Zm9v")],
-            Rejected("unknown-credential", "nobody recognises the b'authorization' field"),
+            Rejected("unknown-credential", "no authenticator recognises b'authorization'"),
         ),
         (
             [(b"AUTHORIZATION", b"")],
-            Rejected("unknown-credential", "nobody recognises the b'authorization' field"),
+            Rejected("unknown-credential", "no authenticator recognises b'authorization'"),
         ),
         (
             [(b"X-API-Key", b"Ours x")],
-            Rejected("unknown-credential", "nobody recognises the b'x-api-key' field"),
+            Rejected("unknown-credential", "no authenticator recognises b'x-api-key'"),
         ),
         (
             [(b"Authorization", b"Ours x"), (b"authorization", b"Ours x")],
@@ -119,7 +119,7 @@ def test_an_account_is_known_by_its_id_or_its_user(one, other, same):
         ),
         (
             [(b"Authorization", b"Ours x"), (b"X-Api-Key", b"y")],
-            Rejected("unknown-credential", "nobody recognises the b'x-api-key' field"),
+            Rejected("unknown-credential", "no authenticator recognises b'x-api-key'"),
         ),
     ],
 )

@@ -1,4 +1,4 @@
-"""Whether a request may pass a route: `decide`.  Default deny; nothing but a met rule allows."""
+"""`decide`: whether a request may pass a route.  Denies unless a rule allows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,17 +31,17 @@ class Item:
     """One item of `allow` or `deny`: all of its conditions must hold.
 
     Attributes:
-        labels: What each condition asks, as written in the file; for people.
+        labels: The text of each condition as in the file, for messages.
     """
 
     conditions: tuple[Condition, ...]
     labels: tuple[str, ...]
 
     def judge(self, facts: Facts) -> list[Result]:
-        """What each condition finds; one `Broken` alone where any of them fails to answer."""
+        """The result of each condition, or a single `Broken` if one of them raises."""
         try:
             return [condition.check(facts) for condition in self.conditions]
-        except Exception as error:  # noqa: BLE001 - whatever goes wrong in a decision is a deny
+        except Exception as error:  # noqa: BLE001 - any failure in a decision is a deny
             return [Broken(f"{type(error).__name__} in {', '.join(self.labels)}")]
 
 
@@ -50,9 +50,9 @@ class Access:
     """A compiled `access`.
 
     Attributes:
-        word: One of the words of the file, or `RULES`.
-        allow: Any is enough; empty where all who are signed in may pass.
-        deny: Any refuses, whatever `allow` says.
+        word: A word from the file, or `RULES`.
+        allow: One match is enough; empty if every signed-in user may pass.
+        deny: One match refuses, whatever `allow` says.
     """
 
     word: str
@@ -61,15 +61,15 @@ class Access:
 
     @property
     def looks_at_credentials(self) -> bool:
-        """Whether a credential is read at all; a bad one is refused wherever it is."""
+        """Whether credentials are read at all.  If so, a bad one is refused."""
         return self.word not in ("public", "denied", "gone")
 
 
 def compile_access(access: "str | AccessRules") -> Access:
-    """The access that the configured word or rules describe.
+    """Compile the configured word or rules.
 
     Raises:
-        ValueError: The word is unknown, or there are no rules in the rules.
+        ValueError: The word is unknown, or the rules are empty.
     """
     if isinstance(access, str):
         if access != "signed_in" and access not in _WORDS:
@@ -81,16 +81,16 @@ def compile_access(access: "str | AccessRules") -> Access:
 
 
 def compile_items(settings: Iterable["ConditionSettings"]) -> tuple[Item, ...]:
-    """The items of `allow` or `deny`.
+    """Compile the items of `allow` or `deny`.
 
     Raises:
-        ValueError: An item has no condition, or a value makes no sense in its condition.
+        ValueError: An item has no condition, or its condition does not accept a value.
     """
     return tuple(_compile_item(item) for item in settings)
 
 
 def decide(access: Access, facts: Facts) -> Decision:
-    """Whether the request may pass.  Never raises: a condition that fails is a deny."""
+    """Whether the request may pass.  Never raises: a condition that fails denies."""
     if access.word in _WORDS:
         return _WORDS[access.word]
     if facts.identity.is_anonymous:
@@ -101,7 +101,7 @@ def decide(access: Access, facts: Facts) -> Decision:
 
 
 def _allows_at_once(access: Access, facts: Facts) -> bool:
-    """Whether `weigh` would allow, as it mostly does; in doubt not, and `weigh` finds out why."""
+    """The fast path: whether `weigh` would allow.  If unsure, False, and `weigh` finds out why."""
     try:
         for item in access.deny:
             refuses = True
@@ -117,16 +117,16 @@ def _allows_at_once(access: Access, facts: Facts) -> bool:
                     allows = False
             if allows:
                 return True
-    except Exception:  # noqa: BLE001 - `weigh` makes a deny of it, and says where it failed
+    except Exception:  # noqa: BLE001 - `weigh` turns it into a deny and says where it failed
         return False
     return not access.allow
 
 
 def weigh(access: Access, facts: Facts, judge: Callable[[Item], Sequence[Result]]) -> Decision:
-    """The decision of rules on somebody who is signed in; `judge` says what an item finds."""
+    """Apply the rules to a signed-in identity; `judge` returns the results of an item."""
     for index, item in enumerate(access.deny):
         results = judge(item)
-        # In doubt a deny holds.
+        # If unsure, deny: only an Unmet condition spares the request.
         if all(not isinstance(result, Unmet) for result in results):
             return _denied_by(results, f"deny[{index}]: " + "; ".join(item.labels))
     if not access.allow:
@@ -143,7 +143,7 @@ def weigh(access: Access, facts: Facts, judge: Callable[[Item], Sequence[Result]
         for failures in failed:
             if (step_up := _step_up(failures)) is not None:
                 return step_up
-    # The first item is the one its writer thought of first.
+    # Report the first item, because its author probably considers it the main one.
     first = failed[0][0]
     return Deny(first.reason, first.detail)
 
@@ -156,7 +156,7 @@ def _denied_by(results: Sequence[Result], where: str) -> Deny:
 
 
 def _step_up(failures: Sequence[_Failure]) -> StepUp | None:
-    """What would make all of `failures` met; None if proving the identity anew would not."""
+    """The step-up that would meet all of `failures`, or None if no new proof would."""
     wanted = [failure.step_up for failure in failures if isinstance(failure, Unmet)]
     known = [step_up for step_up in wanted if step_up is not None]
     if len(known) != len(failures):

@@ -1,10 +1,10 @@
-"""Reading one claim out of what the provider said, and comparing it as text."""
+"""Reads one claim from the provider's claims, and compares it as text."""
 
 import re
 from collections.abc import Mapping, Sequence
 from enum import Enum
 
-# RFC 6901, section 4: an index has no leading zero.  No list needs one of more than nine digits.
+# RFC 6901, section 4: an index has no leading zero.  Nine digits are enough for any list.
 _INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
 
 
@@ -16,9 +16,9 @@ class Missing(Enum):
 
 
 def pointer_tokens(name: str) -> tuple[str, ...]:
-    """The keys `name` leads through: a JSON pointer (RFC 6901) or one plain claim name.
+    """The keys to follow for `name`: a JSON pointer (RFC 6901) or one plain claim name.
 
-    A name that is a URL, as many namespaced claims are, starts with no slash and is plain.
+    A namespaced claim, whose name is a URL, has no leading slash and counts as plain.
     """
     if not name.startswith("/"):
         return (name,)
@@ -27,7 +27,7 @@ def pointer_tokens(name: str) -> tuple[str, ...]:
 
 
 def names_of(name: str) -> frozenset[str]:
-    """Every way `Identity.unreadable` might name the claim `name` or something it lies in."""
+    """All names in `Identity.unreadable` that cover the claim `name` or one that contains it."""
     tokens = pointer_tokens(name)
     escaped = [t.replace("~", "~0").replace("/", "~1") for t in tokens]
     pointers = {"/" + "/".join(escaped[:depth]) for depth in range(1, len(tokens) + 1)}
@@ -35,7 +35,7 @@ def names_of(name: str) -> frozenset[str]:
 
 
 def claim_texts(claims: Mapping[str, object], tokens: tuple[str, ...]) -> list[str] | Missing:
-    """The texts of the claim at `tokens`: one, or those of a list; ``null`` counts as absent."""
+    """The claim at `tokens` as texts: one, or those of a list.  ``null`` counts as absent."""
     value: object = claims
     for token in tokens:
         following = _step(value, token)
@@ -74,7 +74,7 @@ def _texts(value: object) -> list[str] | Missing:
 
 
 def _text(value: object) -> str | None:
-    """One JSON scalar as it is written in the configuration; None for anything else."""
+    """A JSON scalar as it is written in the configuration; None for anything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What a policy condition is, and what conditions share."""
+"""The condition protocol, and what conditions share."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, Self
@@ -8,20 +8,20 @@ from gateway.model import Identity
 
 
 class Condition(Protocol):
-    """One question about the facts."""
+    """A question about the facts."""
 
     @classmethod
     def of(cls, value: Any) -> tuple["Condition", ...]:
-        """The conditions that the configured `value` stands for."""
+        """The conditions for the configured `value`; all of them must hold."""
 
     def check(self, facts: Facts) -> Result:
-        """Answer it."""
+        """Answer the question from `facts`."""
 
 
 def unreadable_fact(identity: Identity, fact: str) -> Unreadable | None:
-    """What a condition on `fact` makes of one that is there and cannot be read; None where it can.
+    """The result for a `fact` that is present but unreadable; None if it can be read.
 
-    In `Identity.unreadable` ``"*"`` stands for every fact.
+    In `Identity.unreadable`, ``"*"`` stands for every fact.
     """
     if identity.unreadable and (fact in identity.unreadable or "*" in identity.unreadable):
         return Unreadable(f"{fact} cannot be read")
@@ -30,7 +30,7 @@ def unreadable_fact(identity: Identity, fact: str) -> Unreadable | None:
 
 @dataclass(frozen=True, slots=True)
 class AnyOf:
-    """What the conditions share that compare one fact with `values`."""
+    """Base of the conditions that compare one fact with `values`."""
 
     values: frozenset[str]
 
@@ -41,5 +41,5 @@ class AnyOf:
 
 
 def listed(values: frozenset[str]) -> str:
-    """The wanted `values` in words, for the details of an `Unmet`."""
+    """The expected `values` as text, for the detail of an `Unmet`."""
     return "any of " + ", ".join(sorted(map(repr, values)))

@@ -1,11 +1,10 @@
-"""The policy conditions by name: one frozen dataclass each, one line each in `CONDITIONS`.
+"""The policy conditions by name: one frozen dataclass and one line in `CONDITIONS` each.
 
-A condition reads `Facts` and nothing else: no I/O, no clock.  If it needs a new fact, the
-authenticate stage gathers it.  Adding a condition is adding a class and its line here, a setting
-of the same name, and rows to the table in ``tests/authz/test_conditions.py``.
-
-`of` takes the value as the settings have it and gives the conditions it stands for, all of which
-must hold: one, but for mappings.
+A condition reads only `Facts`: no I/O, no clock.  If it needs a new fact, the authenticate stage
+gathers it.  To add a condition, add its class, its line here, the setting of the same name, and
+rows to the table in ``tests/authz/test_conditions.py``.
+`of` takes the value from the settings and returns the conditions for it, all of which must hold:
+one, except for mappings.
 """
 
 from gateway.authz.condition import Condition
@@ -23,7 +22,7 @@ from gateway.authz.identity_conditions import (
 from gateway.authz.request_conditions import HeaderIs, IpIn, MethodIs
 from gateway.authz.sign_in_conditions import AcrIs, AmrHas, SignedInWithin
 
-# In the order they are checked, and told, within an item.
+# In the order in which they are checked and reported within an item.
 CONDITIONS: dict[str, type[Condition]] = {
     "user": UserIs,
     "email": EmailIs,

@@ -1,4 +1,4 @@
-"""What the conditions of rules find, each told by itself.  The decision is not made here."""
+"""Reports the result of each condition.  The decision itself is made in `access`."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,14 +9,14 @@ from gateway.authz.facts import Broken, Facts, Met, Result, Unreadable
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What one condition found; None where it is for the app to judge."""
+    """The result of one condition; None if the app judges it."""
 
     label: str
     result: Result | None
 
     @property
     def word(self) -> str:
-        """What came of it: met, unmet, unreadable, failed, or for the app."""
+        """The result in one word: met, unmet, unreadable, failed, or for the app."""
         if self.result is None:
             return "for the app"
         known = {Met: "met", Unreadable: "unreadable", Broken: "failed"}
@@ -31,14 +31,14 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What one item found; `where` is its place in the file, such as ``allow[0]``."""
+    """The results of one item; `where` is its place in the file, such as ``allow[0]``."""
 
     where: str
     findings: tuple[Finding, ...]
 
 
 def findings_of(item: Item, facts: Facts) -> tuple[Finding, ...]:
-    """What the conditions of `item` find, each with its label."""
+    """The results of the conditions of `item`, each with its label."""
     results = item.judge(facts)
     if results and isinstance(results[0], Broken):
         return (Finding("; ".join(item.labels), results[0]),)
@@ -50,7 +50,7 @@ def try_items(
     facts: Facts,
     of_allow: Callable[[Item, Facts], tuple[Finding, ...]] = findings_of,
 ) -> tuple[Trial, ...]:
-    """What each item of `access` finds, in the order they count; none where `access` is a word."""
+    """The results of each item of `access`, in order of evaluation; empty if `access` is a word."""
     deny = [Trial(f"deny[{i}]", findings_of(item, facts)) for i, item in enumerate(access.deny)]
     allow = [Trial(f"allow[{i}]", of_allow(item, facts)) for i, item in enumerate(access.allow)]
     return (*deny, *allow)

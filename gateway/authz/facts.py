@@ -1,4 +1,4 @@
-"""What a policy may know, and what a condition makes of it."""
+"""The input of a policy, and the possible results of a condition."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from gateway.model import Identity, StepUp
 
 
 class Facts:
-    """All a policy may know.  `now` is seconds since the epoch.  Never changed."""
+    """Everything a policy may read.  `now` is seconds since the epoch.  Never modified."""
 
     __slots__ = ("identity", "now", "request")
 
@@ -24,12 +24,12 @@ class Met:
 
 @dataclass(slots=True, init=False, unsafe_hash=True)
 class Unmet:
-    """The condition does not hold, or what it asks about is missing.  Never changed.
+    """The condition does not hold, or its fact is missing.  Never modified.
 
     Attributes:
         reason: Public, stable, kebab-case.
-        detail: For the log and `explain`; quotes what was found.
-        step_up: What to ask the provider for where proving the identity anew would help.
+        detail: For the log and `explain`; quotes the value found.
+        step_up: What to ask the provider for, if a new proof of identity would help.
     """
 
     reason: str
@@ -44,9 +44,9 @@ class Unmet:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """What the condition asks about is there, or should be, and cannot be read.
+    """The condition's fact is present, or should be, but cannot be read.
 
-    It satisfies no `allow` and meets a `deny`.
+    It satisfies no `allow` and meets every `deny`.
     """
 
     detail: str
@@ -55,7 +55,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The condition failed itself; the decision is a deny."""
+    """The condition itself failed; the decision is a deny."""
 
     detail: str
     reason: str = "decision-failed"

@@ -1,7 +1,8 @@
-"""What the rules say of a request whose credential the app will judge: who asks is not known.
+"""Rules for a request with a foreign credential, whose identity only the app can tell.
 
-Refused is what would be refused whoever asked: the conditions of `allow` that are about the
-request itself must hold, and a `deny` that asks about nobody denies.  The rest is the app's.
+It is refused if it would be refused for every identity: conditions of `allow` on the request
+itself must hold, and a `deny` without conditions on the identity applies.  The app decides the
+rest.
 """
 
 from gateway.authz import request_conditions
@@ -20,15 +21,15 @@ _ABOUT_THE_REQUEST = tuple(
 
 
 def decide_foreign(access: Access, facts: Facts) -> Allow | Deny:
-    """Whether a request with a foreign credential may go on, without identity.  Never raises.
+    """Whether a request with a foreign credential may pass, without identity.  Never raises.
 
-    Only where `access` looks at credentials; anywhere else it is a deny.
+    Only for an `access` that looks at credentials; any other is a deny.
     """
     if access.word in ("signed_in", "optional"):
         return _ALLOWED
     if access.word != RULES:
         return Deny("denied")
-    # Nobody's identity is told, so nobody's may count.
+    # No identity is sent to the app, so none may affect the decision.
     facts = Facts(facts.request, ANONYMOUS, facts.now)
     left = {id(item): _less_who(item) for item in access.allow}
     decision = weigh(access, facts, lambda item: left.get(id(item), item).judge(facts))
@@ -38,12 +39,12 @@ def decide_foreign(access: Access, facts: Facts) -> Allow | Deny:
 
 
 def try_foreign(access: Access, facts: Facts) -> tuple[Trial, ...]:
-    """What each item finds of a request with a foreign credential, as `decide_foreign` asks it."""
+    """The results of each item for a request with a foreign credential, as in `decide_foreign`."""
     return try_items(access, Facts(facts.request, ANONYMOUS, facts.now), _findings_less_who)
 
 
 def _less_who(item: Item) -> Item:
-    """`item` without the conditions about who asks; empty, so that it holds, where that is all."""
+    """`item` without conditions on the identity.  If none are left, it is empty and so holds."""
     pairs = zip(item.conditions, item.labels, strict=True)
     kept = [(condition, label) for condition, label in pairs if not _asks_who(condition)]
     return Item(tuple(it for it, _ in kept), tuple(it for _, it in kept))

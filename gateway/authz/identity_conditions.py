@@ -1,4 +1,4 @@
-"""Conditions on who is asking: names, groups, claims, and how they were proven."""
+"""Conditions on the identity: names, groups, claims, and how they were proven."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -13,13 +13,13 @@ from gateway.model import Identity
 
 @dataclass(frozen=True, slots=True)
 class UserIs(AnyOf):
-    """The user, as the app is told it, is one of `values`."""
+    """The user, as sent to the app, is one of `values`."""
 
     def check(self, facts: Facts) -> Result:
         """Names are compared exactly."""
         if facts.identity.user in self.values:
             return MET
-        # Said for almost everybody a `deny` does not name; compiled, a format would be dear.
+        # A `deny` on users builds this for almost every request; f-strings are slow under mypyc.
         return Unmet("user-not-allowed", "user is " + repr(facts.identity.user))
 
 
@@ -34,7 +34,7 @@ class EmailIs:
         """One condition for all values.
 
         Raises:
-            ValueError: A value is no e-mail address.
+            ValueError: A value is not an e-mail address.
         """
         found = [read_mailbox(address) for address in value]
         if None in found:
@@ -42,7 +42,7 @@ class EmailIs:
         return (cls(frozenset(mailbox for mailbox in found if mailbox is not None)),)
 
     def check(self, facts: Facts) -> Result:
-        """An address that is not marked verified is missing; what is no address is unreadable."""
+        """An address not marked verified counts as missing; a malformed one is unreadable."""
         mailbox = _mailbox(facts.identity, "email-not-allowed")
         if not isinstance(mailbox, tuple):
             return mailbox
@@ -62,7 +62,7 @@ class EmailDomainIs:
         """One condition for all values.
 
         Raises:
-            ValueError: A value is no domain.
+            ValueError: A value is not a domain.
         """
         domains = [a_labels(domain.removeprefix("@")) for domain in value]
         if None in domains:
@@ -70,7 +70,7 @@ class EmailDomainIs:
         return (cls(frozenset(domain for domain in domains if domain is not None)),)
 
     def check(self, facts: Facts) -> Result:
-        """A subdomain is another domain; what is no address has none that could be read."""
+        """A subdomain is a different domain; a malformed address is unreadable."""
         mailbox = _mailbox(facts.identity, "email-domain-not-allowed")
         if not isinstance(mailbox, tuple):
             return mailbox
@@ -80,14 +80,14 @@ class EmailDomainIs:
 
 
 def _mailbox(identity: Identity, reason: str) -> tuple[str, str] | Unmet | Unreadable:
-    """The verified e-mail address, or what a condition makes of there being none."""
+    """The verified e-mail address, or the condition's result if there is none."""
     unreadable = unreadable_fact(identity, "email")
     if unreadable is not None:
         return unreadable
     if identity.email is None:
         return Unmet(reason, "no verified e-mail")
     mailbox = read_mailbox(identity.email)
-    return Unreadable(f"no e-mail address: {identity.email!r}") if mailbox is None else mailbox
+    return Unreadable(f"not an e-mail address: {identity.email!r}") if mailbox is None else mailbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +95,13 @@ class InGroup(AnyOf):
     """One of the groups is one of `values`."""
 
     def check(self, facts: Facts) -> Result:
-        """Groups are compared exactly; a list cut short by the provider cannot be read."""
+        """Groups are compared exactly; a list that the provider cut short is unreadable."""
         if (unreadable := unreadable_fact(facts.identity, "groups")) is not None:
             return unreadable
         if not self.values.isdisjoint(facts.identity.groups):
             return MET
         if "groups[]" in facts.identity.unreadable:
-            return Unreadable("some of groups cannot be read")
+            return Unreadable("some groups cannot be read")
         return Unmet("group-missing", listed(self.values))
 
 
@@ -116,7 +116,7 @@ class HasRole(AnyOf):
         if not self.values.isdisjoint(facts.identity.roles):
             return MET
         if "roles[]" in facts.identity.unreadable:
-            return Unreadable("some of roles cannot be read")
+            return Unreadable("some roles cannot be read")
         return Unmet("role-missing", listed(self.values))
 
 
@@ -125,7 +125,7 @@ class HasScope(AnyOf):
     """One of `values` was granted to the credential (RFC 6749, section 3.3)."""
 
     def check(self, facts: Facts) -> Result:
-        """Scopes come with the credential, so that ``"*"`` does not make them unreadable."""
+        """Scopes come with the credential, so ``"*"`` does not make them unreadable."""
         if "scopes" in facts.identity.unreadable:
             return Unreadable("scopes cannot be read")
         if not self.values.isdisjoint(facts.identity.scopes):
@@ -138,7 +138,7 @@ class ClaimIs:
     """The claim at `tokens` is one of `values` as text, or a list that contains one of them.
 
     Attributes:
-        names: Any of these in `Identity.unreadable` makes it unreadable.
+        names: Any of these in `Identity.unreadable` makes the claim unreadable.
     """
 
     name: str
@@ -148,14 +148,14 @@ class ClaimIs:
 
     @classmethod
     def of(cls, value: Mapping[str, tuple[str, ...]]) -> tuple[Self, ...]:
-        """One condition a claim."""
+        """One condition for each claim."""
         return tuple(
             cls(name, pointer_tokens(name), names_of(name), frozenset(values))
             for name, values in value.items()
         )
 
     def check(self, facts: Facts) -> Result:
-        """An object, or a list with one in it, cannot be read as text."""
+        """An object, or a list that contains one, is unreadable."""
         unreadable = facts.identity.unreadable
         if unreadable and not unreadable.isdisjoint(self.names):
             return Unreadable(f"claim {self.name!r} cannot be read")
@@ -171,10 +171,10 @@ class ClaimIs:
 
 @dataclass(frozen=True, slots=True)
 class ProviderIs(AnyOf):
-    """The provider that vouches for the user is one of `values`."""
+    """The provider of the identity is one of `values`."""
 
     def check(self, facts: Facts) -> Result:
-        """By its configured name."""
+        """Compares the provider's name in the configuration."""
         if facts.identity.provider in self.values:
             return MET
         return Unmet("provider-not-allowed", f"provider is {facts.identity.provider!r}")
@@ -185,7 +185,7 @@ class CredentialIs(AnyOf):
     """The identity was proven by one of the kinds `values`."""
 
     def check(self, facts: Facts) -> Result:
-        """Where several were sent, the one that says the scopes."""
+        """If several were sent, only the first in precedence counts."""
         if facts.identity.credential in self.values:
             return MET
         return Unmet("credential-not-allowed", f"credential is {facts.identity.credential!r}")

@@ -15,7 +15,7 @@ class IpIn:
     """The client address, after trusted-proxy resolution, is in one of the networks.
 
     Attributes:
-        networks: (version, network, mask) each, as numbers.
+        networks: (version, network, mask) as numbers, for each network.
     """
 
     networks: tuple[tuple[int, int, int], ...]
@@ -29,7 +29,7 @@ class IpIn:
         """An IPv4 network covers IPv4-mapped IPv6 addresses too."""
         address = parse_address(facts.request.client)
         if address is None:
-            return Unreadable(f"no address: {facts.request.client!r}")
+            return Unreadable(f"not an address: {facts.request.client!r}")
         version, number = address.version, int(address)
         for of_version, network, mask in self.networks:
             if version == of_version and number & mask == network:
@@ -45,11 +45,11 @@ class MethodIs:
 
     @classmethod
     def of(cls, value: tuple[str, ...]) -> tuple[Self, ...]:
-        """One condition for all values; GET stands for HEAD too, as it does in routes."""
+        """One condition for all values; GET includes HEAD, as in routes."""
         return (cls(frozenset((*value, "HEAD") if "GET" in value else value)),)
 
     def check(self, facts: Facts) -> Result:
-        """As sent; fields that override the method are never read."""
+        """The method as sent; fields that override the method are never read."""
         if facts.request.method in self.values:
             return MET
         return Unmet("method-not-allowed", f"method is {facts.request.method!r}")
@@ -57,22 +57,22 @@ class MethodIs:
 
 @dataclass(frozen=True, slots=True)
 class HeaderIs:
-    """The client's own field `name` (lower case) is one of `values`."""
+    """The field `name` (lower case), as sent by the client, is one of `values`."""
 
     name: bytes
     values: frozenset[str]
 
     @classmethod
     def of(cls, value: Mapping[str, tuple[str, ...]]) -> tuple[Self, ...]:
-        """One condition a field."""
+        """One condition for each field."""
         return tuple(
             cls(name.lower().encode("ascii"), frozenset(values)) for name, values in value.items()
         )
 
     def check(self, facts: Facts) -> Result:
-        """A repeated field cannot be read, nor one in another spelling (``X_Name``).
+        """A repeated field is unreadable, and so is one in another spelling (``X_Name``).
 
-        Two servers would take different lines of it, and some know the spellings apart.
+        Servers would read different lines of it, and some treat the spellings as different fields.
         """
         found = facts.request.fields.folded(fold(self.name))
         if not found:
@@ -81,7 +81,7 @@ class HeaderIs:
             return Unreadable(f"field {self.name!r} is repeated")
         name, value = found[0]
         if name.lower() != self.name:
-            return Unreadable(f"field {self.name!r} is spelt in another way")
+            return Unreadable(f"field {self.name!r} has a different spelling")
         try:
             text = value.decode("utf-8")
         except UnicodeDecodeError:

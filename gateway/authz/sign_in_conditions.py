@@ -7,7 +7,7 @@ from gateway.authz.condition import AnyOf, listed, unreadable_fact
 from gateway.authz.facts import MET, Facts, Result, Unmet, Unreadable
 from gateway.model import StepUp
 
-# Clocks of provider and gateway may differ by this much; a later sign-in has not happened.
+# Allowed clock skew between provider and gateway.  A sign-in further in the future is invalid.
 MAX_SKEW_S = 60
 
 
@@ -15,7 +15,7 @@ MAX_SKEW_S = 60
 class AcrIs:
     """The authentication context class (OIDC Core 1.0, section 2) is one of `values`.
 
-    `values` are in the order to ask for them.
+    `values` are in the order in which to request them.
     """
 
     values: tuple[str, ...]
@@ -26,7 +26,7 @@ class AcrIs:
         return (cls(tuple(value)),)
 
     def check(self, facts: Facts) -> Result:
-        """Another class, or none, can be stepped up from."""
+        """A step-up can reach another class."""
         if (unreadable := unreadable_fact(facts.identity, "acr")) is not None:
             return unreadable
         if facts.identity.acr in self.values:
@@ -40,7 +40,7 @@ class AmrHas(AnyOf):
     """One of the authentication methods (RFC 8176) is one of `values`."""
 
     def check(self, facts: Facts) -> Result:
-        """OIDC has no way to ask for a method, only for proving the identity again now."""
+        """OIDC cannot request a method, only a new proof of identity right now."""
         if (unreadable := unreadable_fact(facts.identity, "amr")) is not None:
             return unreadable
         if not self.values.isdisjoint(facts.identity.amr):

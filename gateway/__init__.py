@@ -4,7 +4,7 @@ __version__ = "0.1.0"
 
 
 def build() -> str:
-    """How the request's path runs: "compiled", from extension modules, or "interpreted"."""
+    """How the hot path runs: "compiled", from extension modules, or "interpreted"."""
     from importlib.util import find_spec
 
     head = find_spec("gateway.message.request_head")

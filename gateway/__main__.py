@@ -5,7 +5,7 @@ import sys
 
 def main() -> None:
     """Run the command line."""
-    # The image asks this every few seconds: nothing is imported for it but what it needs.
+    # The image runs this every few seconds, so import only what it needs.
     if sys.argv[1:2] == ["healthcheck"]:
         from gateway.cli.healthcheck import main as healthcheck
 

@@ -6,9 +6,9 @@ from typing import ClassVar
 class GatewayError(Exception):
     """Base class; never raised directly.
 
-    `reason` goes to the client, the audit log and the metrics label, and `fields` into the answer.
-    The exception's message is the detail: it goes to the log only, since it may quote attacker
-    input (always with !r).
+    `reason` goes to the client, the audit log and the metrics label, and `fields` into the
+    response.  The exception's message is the detail: it is only logged, because it may quote
+    attacker input (always with !r).
     """
 
     reason: ClassVar[str]
@@ -17,14 +17,14 @@ class GatewayError(Exception):
 
 
 class MalformedRequestError(GatewayError):
-    """The request is not well-formed HTTP; its framing is in doubt, so its connection closes."""
+    """The request is not well-formed HTTP.  Its framing is in doubt, so the connection closes."""
 
     reason = "malformed-request"
     status = 400
 
 
 class AmbiguousPathError(GatewayError):
-    """Two servers could read the path apart, and the readings land on different routes."""
+    """Servers could read the path differently, and the readings lead to different routes."""
 
     reason = "ambiguous-path"
     status = 400
@@ -45,27 +45,27 @@ class StoreUnavailableError(GatewayError):
 
 
 class AccountError(GatewayError):
-    """Whoever asks has no account to act by; never raised directly."""
+    """The identity has no account that it may use; never raised directly."""
 
 
 class AccountDisabledError(AccountError):
-    """The account may not be used until an operator enables it again."""
+    """The account cannot be used until an operator enables it again."""
 
     reason = "account-disabled"
     status = 403
 
 
 class ProviderUnavailableError(GatewayError):
-    """The OpenID provider could not be reached or did not answer as its protocol says."""
+    """The OpenID provider could not be reached, or its response violated the protocol."""
 
     reason = "provider-unavailable"
     status = 503
 
 
 class HookFailedError(GatewayError):
-    """A hook of `accounts.hooks` could not do its work, so the app does not know the account.
+    """A hook of `accounts.hooks` failed, so the app does not know the account.
 
-    The message names the hook and repeats nothing that a person, a secret or an app has said.
+    The message names the hook and never quotes user data, secrets or the app's response.
     """
 
     reason = "provisioning-failed"
@@ -94,21 +94,21 @@ class RequestTimeoutError(GatewayError):
 
 
 class TooManyConnectionsError(GatewayError):
-    """There are more than `limits.connections` of them already."""
+    """`limits.connections` connections are already open."""
 
     reason = "too-many-connections"
     status = 503
 
 
 class BodyTooLargeError(GatewayError):
-    """The body is longer than `limits.body_bytes`, or than any form of the gateway's own."""
+    """The body exceeds `limits.body_bytes`, or the limit for the gateway's own forms."""
 
     reason = "body-too-large"
     status = 413
 
 
 class InternalError(GatewayError):
-    """A defect of the gateway's; the log has the details."""
+    """A bug in the gateway; the log has the details."""
 
     reason = "internal-error"
     status = 500
@@ -119,7 +119,7 @@ class MethodRefusedError(GatewayError):
 
     reason = "method-refused"
     status = 405
-    # RFC 9110, section 15.5.6: a 405 says what is allowed.  What else an app knows it says itself.
+    # RFC 9110, section 15.5.6: a 405 lists what is allowed.  An app knows its other methods itself.
     fields = (("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),)
 
 
@@ -127,7 +127,7 @@ class SettingsError(Exception):
     """The configuration is wrong; raised at load only, never while a request is in flight.
 
     Attributes:
-        problems: One printable line each: ``file:line:column: path: what is wrong``.
+        problems: One printable line per problem: ``file:line:column: path: what is wrong``.
     """
 
     def __init__(self, problems: list[str]) -> None:

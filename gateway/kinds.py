@@ -1,7 +1,7 @@
-"""The kinds of credential: one line each, and everything that follows from these lines.
+"""The kinds of credential: one line for each.
 
-A kind's authenticator is the module of the same name in `gateway.authn`.  Settings, rules, answers
-and commands look here for what they must know of it, so that none of them lists kinds.
+The authenticator of a kind is the module of the same name in `gateway.authn`.  Settings, rules,
+responses and commands look kinds up here, so that none of them keeps a list.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,16 +13,16 @@ class Kind:
     """One kind of credential.
 
     Attributes:
-        word: Its name: in `credentials`, in `credential` conditions, in the audit log, in metrics,
-            in `Identity.credential`.
-        section: The top-level setting without which none is accepted.
-        schemes: Of ``WWW-Authenticate``, by which clients send it (RFC 9110, section 11.6.1).  A
-            401 names the first; the others too, where a client sent a bad credential.
-        can_step_up: Whether the owner can prove more by proving who they are anew.
+        word: Its name: in `credentials`, in `credential` conditions, in the audit log, in metrics
+            and in `Identity.credential`.
+        section: The top-level setting that enables it.
+        schemes: The ``WWW-Authenticate`` schemes that clients send it with (RFC 9110, section
+            11.6.1).  A 401 names the first, and all of them after a bad credential.
+        can_step_up: Whether its owner can prove more by signing in again.
         is_issued: Whether authorization servers issue it, so that RFC 9728 metadata names them.
-        is_ambient: Whether browsers send it with any request, so that pages of other sites must
-            be kept from using it.
-        needs_provider: Whether it is of no use without a provider.
+        is_ambient: Whether browsers send it with every request.  Such a kind needs protection
+            against requests that other sites cause.
+        needs_provider: Whether it needs a provider.
     """
 
     word: str
@@ -34,12 +34,12 @@ class Kind:
     needs_provider: bool = False
 
 
-# Where a request has several, the first one counts: what a client states in a field goes before
-# the browser's cookie.
+# In order of precedence: a credential that the client sends in a field goes before the cookie
+# that its browser adds.
 _KINDS = (
     Kind("bearer", "bearer", ("bearer",), can_step_up=True, is_issued=True),
     Kind("token", "tokens", ("bearer",), can_step_up=True, is_issued=True, needs_provider=True),
-    # The same key proves the same thing whenever it is sent; there is nobody to ask.
+    # An API key proves the same whenever it is sent, so stepping up cannot help.
     Kind("api_key", "api_keys", ("basic", "bearer")),
     Kind(
         "session",
@@ -53,22 +53,22 @@ _KINDS = (
 
 KINDS: Mapping[str, Kind] = {kind.word: kind for kind in _KINDS}
 
-# The schemes of challenges, in the order in which a 401 names them.
+# Challenge schemes, in the order in which a 401 names them.
 SCHEMES = tuple(dict.fromkeys(scheme for kind in _KINDS for scheme in kind.schemes))
 CAN_STEP_UP = frozenset(kind.word for kind in _KINDS if kind.can_step_up)
 ISSUED = frozenset(kind.word for kind in _KINDS if kind.is_issued)
 AMBIENT = frozenset(kind.word for kind in _KINDS if kind.is_ambient)
-# Those that a client states in a field of the request.
+# The kinds that a client sends on purpose, in a request field.
 STATED = KINDS.keys() - AMBIENT
 
 
 def sent_by(scheme: str) -> frozenset[str]:
-    """The kinds that clients send by `scheme`."""
+    """The kinds that clients send with the scheme `scheme`."""
     return frozenset(kind.word for kind in _KINDS if scheme in kind.schemes)
 
 
 def schemes_of(words: Iterable[str], *, all_of_them: bool = False) -> frozenset[str]:
-    """The schemes that a 401 names for these kinds: the first of each, or all."""
+    """The schemes that a 401 names for these kinds: the first of each kind, or all."""
     kinds = [KINDS[word] for word in words]
     return frozenset(
         scheme for kind in kinds for scheme in kind.schemes[: None if all_of_them else 1]

@@ -1,4 +1,4 @@
-"""The words every stage shares: who is asking, and what was decided.
+"""The types that all stages share: the identity behind a request, and the decision on it.
 
 Nothing here imports another gateway module.
 """
@@ -13,31 +13,31 @@ _NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who is asking, as proven by one credential.  Anonymous is an Identity too, never None.
+    """The identity behind a request, proven by one credential.
 
-    Times are seconds since the epoch.
+    Anonymous is an Identity too, never None.  Times are seconds since the epoch.
 
     Attributes:
-        user: The name the app is told; unique among accounts.
+        user: The name sent to the app; unique among accounts.
         subject: The issuer's stable identifier (OIDC Core 1.0, section 2, ``sub``).
-        issuer: Who vouches for the subject; ``""`` for anonymous.
-        provider: The configured name of the provider; ``""`` where none was involved.
-        credential: How it was proven: ``session``, ``bearer``, ``api_key``, ``token``,
+        issuer: The issuer of `subject`; ``""`` for anonymous.
+        provider: The provider's name in the configuration; ``""`` if none was involved.
+        credential: The kind that proved it: ``session``, ``bearer``, ``api_key``, ``token`` or
             ``anonymous``.
-        email: Only ever an address the provider marked verified (or is trusted to verify).
+        email: Only set to an address that the provider marked verified (or is trusted to verify).
         scopes: OAuth scopes granted to this credential (RFC 6749, section 3.3).
-        claims: What the provider said, ID token and userinfo merged.
+        claims: The provider's claims, ID token and userinfo merged.
         unreadable: Names of facts (``groups``, ``email``, a claim's pointer, ...) that the
-            provider gave in a shape we cannot read, or that userinfo failed to give: these
+            provider sent in a shape we cannot read, or that userinfo failed to return.  These
             satisfy no `allow` and meet every `deny`.  ``"*"`` stands for all claims;
-            ``groups[]`` and ``roles[]`` for more of them than can be read.
+            ``groups[]`` and ``roles[]`` mean that the list has entries we cannot read.
         session_id: Digest that names the session in logs and in the assertion's ``sid``.
-        client: The app's name in the configuration; None for what is no app's token.
+        client: The app's name in the configuration; None if the credential is no app's token.
         key_id: Names the API key in its owner's list; None for any other credential.
-        routes: Names of the routes the credential is good for; None for all.
-        secrets: Kept with the account, by name, for apps that know only their own credentials.
-        authenticated_at: When the person proved who they are (``auth_time``).
-        expires_at: When the proof lapses; None if it does not.
+        routes: Names of the routes that the credential is valid for; None for all.
+        secrets: The account's secrets by name, for apps that accept only their own credentials.
+        authenticated_at: When the user last proved who they are (``auth_time``).
+        expires_at: When the credential expires; None if it does not.
     """
 
     user: str
@@ -67,25 +67,25 @@ class Identity:
     secrets: Mapping[str, str] = field(default_factory=lambda: _NO_SECRETS, repr=False)
 
     def subject_key(self) -> tuple[str, str]:
-        """The issuer and its subject, which name one person or client."""
+        """The issuer and the subject, which together identify one person or client."""
         return self.issuer, self.subject
 
     @property
     def is_anonymous(self) -> bool:
-        """Whether nobody has been proven to be asking."""
+        """Whether no credential proved an identity."""
         return self.credential == "anonymous"
 
 
 @dataclass(frozen=True, slots=True)
 class AccountFacts:
-    """What is kept with an account, beside what a provider says of the person.
+    """What the store keeps with an account, in addition to the provider's claims.
 
     Attributes:
-        user: The person's name; None where the identity's own is the name.
-        external_id: The app's own key of the person.
-        roles: Held besides those the provider gives.
-        secrets: By name.
-        is_disabled: Whether nobody may act by the account.
+        user: The user name; None to use the identity's own.
+        external_id: The app's own key for this user.
+        roles: Roles in addition to those from the provider.
+        secrets: Secrets by name.
+        is_disabled: Whether the account may not be used.
     """
 
     account_id: str
@@ -96,7 +96,7 @@ class AccountFacts:
     is_disabled: bool = False
 
     def added_to(self, identity: Identity) -> Identity:
-        """`identity`, as its provider said, with what the account has."""
+        """`identity`, as its provider described it, with the account's facts added."""
         return replace(
             identity,
             account_id=self.account_id,
@@ -119,7 +119,7 @@ class Allow:
 
 @dataclass(frozen=True, slots=True)
 class Deny:
-    """The request may not go upstream.  `reason` is public; `detail` is for the log."""
+    """The request may not go upstream.  `reason` is public; `detail` is only logged."""
 
     reason: str
     detail: str = ""
@@ -128,18 +128,18 @@ class Deny:
 
 @dataclass(frozen=True, slots=True)
 class SignIn:
-    """Nobody is proven to be asking, and the route wants somebody."""
+    """The request is anonymous, and the route requires an identity."""
 
     reason: str = "sign-in-required"
 
 
 @dataclass(frozen=True, slots=True)
 class StepUp:
-    """The identity would do if it were proven anew: stronger (`acr`, `amr`) or later (`max_age`).
+    """The identity would be allowed after a new proof: a stronger (`acr`, `amr`) or newer one.
 
     Attributes:
-        acr: Values any of which would do; asked for as ``acr_values``.
-        max_age_s: Seconds since sign-in at most; asked for as ``max_age``.
+        acr: Values of which any one is enough; requested as ``acr_values``.
+        max_age_s: Largest age of the sign-in in seconds; requested as ``max_age``.
     """
 
     reason: str

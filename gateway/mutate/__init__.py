@@ -1,1 +1,1 @@
-"""What the upstream is told: stripped fields, signed identity.  Pure."""
+"""Builds the request that goes upstream: strips fields, adds the signed identity.  Pure."""

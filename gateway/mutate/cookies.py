@@ -1,11 +1,11 @@
-"""An app's cookies, each with one owner: how they are marked, read and taken away.  Pure.
+"""An app's cookies, each bound to one owner: marking, reading and expiring them.  Pure.
 
-With ``cookies: isolate`` an HttpOnly cookie of the app's is kept in the browser as
-``name~gp`` and sixteen digits that stand for its owner, an account or nobody: only requests of
-the same owner carry it on, under its own name.  Some apps pin their session to the first
-identity field they see (pgAdmin 4, Buildbot), and would otherwise go on serving alice when bob
-has signed in.  The mark stands behind the name, so that ``__Host-`` and ``__Secure-`` keep
-their meaning (RFC 6265bis, section 4.1.3).
+With ``cookies: isolate`` the browser keeps an app's HttpOnly cookie as ``name~gp`` and sixteen
+hexadecimal digits that identify its owner, an account or an anonymous user.  Only requests of that
+owner carry it to the app, under its own name.  Otherwise apps that pin their session to the first
+identity field they see (pgAdmin 4, Buildbot) would keep serving alice after bob has signed in.
+The mark is a suffix, so that ``__Host-`` and ``__Secure-`` keep their meaning (RFC 6265bis,
+section 4.1.3).
 """
 
 import re
@@ -18,14 +18,14 @@ TAG_CHARS = 16
 _MARKED = re.compile(rb"([^=]*)~gp([0-9a-f]{16})")
 _MAX_AGE = re.compile(rb"-?[0-9]+")
 _NOTE_PARTS = 4
-# What RFC 6265, section 4.1.1 lets into an attribute, and in a name besides "=".
+# Characters that RFC 6265, section 4.1.1 allows in an attribute; a name also excludes "=".
 _CLEAN = re.compile(rb"[^\x00-\x1f\x7f;]*")
 
 Tags = Sequence[bytes]
 
 
 class OwnNames:
-    """The names of the gateway's own cookies: `names`, and whatever begins with one and ``-``."""
+    """Names of the gateway's own cookies: `names`, and each of them followed by ``-`` and more."""
 
     def __init__(self, names: Iterable[bytes]) -> None:
         self._exact = frozenset(names)
@@ -37,33 +37,33 @@ class OwnNames:
 
 
 def pairs_of(fields: Sequence[bytes]) -> list[bytes]:
-    """The cookies in the values of the Cookie fields, ``name=value`` each, in order."""
+    """The ``name=value`` pairs in the values of the Cookie fields, in order."""
     text = fields[0] if len(fields) == 1 else b";".join(fields)
     return [stripped for pair in text.split(b";") if (stripped := pair.strip(b" \t"))]
 
 
 def name_of(pair: bytes) -> bytes:
-    """The name in ``name=value``; all of it where there is no ``=``."""
+    """The name in ``name=value``, or the whole pair if it has no ``=``."""
     return pair.partition(b"=")[0].rstrip(b" \t")
 
 
 def is_marked(name: bytes) -> bool:
-    """Whether a cookie of this name is kept for an owner."""
+    """Whether a cookie of this name is bound to an owner."""
     return _MARKED.fullmatch(name) is not None
 
 
 def marked(name: bytes, tag: bytes) -> bytes:
-    """The name under which the cookie `name` is kept for the owner of `tag`."""
+    """The name under which the browser keeps the cookie `name` for the owner with `tag`."""
     return name + MARK + tag
 
 
 def cookies_to_app(
     fields: Sequence[bytes], own: OwnNames, tags: Callable[[], Tags] | None
 ) -> bytes:
-    """The value of the Cookie field that goes on, ``b""`` for none.
+    """The value of the Cookie field for the app; ``b""`` for none.
 
-    `tags` gives those of who is asking, the newest first, none where that is not known; it is
-    asked only where a cookie is marked.  None stands for an app whose cookies are shared.
+    `tags` returns the tags of the request's owner, newest first, or none if the owner is unknown.
+    It is only called if a cookie is marked.  None stands for an app whose cookies are shared.
     """
     pairs = [pair for pair in pairs_of(fields) if not own.covers(name_of(pair))]
     if not any(MARK in pair for pair in pairs):
@@ -81,7 +81,7 @@ def _given_back(pairs: list[bytes], tags: Tags) -> list[bytes]:
     kept = []
     for pair, mark in found:
         if mark is None:
-            # What the app set HttpOnly is never taken from where a script could have put it.
+            # A script could have set this one, so it never replaces the app's HttpOnly cookie.
             if name_of(pair) not in best:
                 kept.append(pair)
         elif mark[2] in ranks and ranks[mark[2]] == best[mark[1]]:
@@ -92,7 +92,7 @@ def _given_back(pairs: list[bytes], tags: Tags) -> list[bytes]:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where in a browser a cookie is kept besides its name; ``/`` of one host most often."""
+    """Where a browser keeps a cookie, besides its name; mostly ``/`` of one host."""
 
     path: bytes = b"/"
     domain: bytes = b""
@@ -107,8 +107,8 @@ class SetCookie:
     """A Set-Cookie value, read as browsers do (RFC 6265, section 5.2).
 
     Attributes:
-        tail: The attributes as sent, with the ``;`` before them.
-        attributes: By lower-case name; the last of a name counts.
+        tail: The attributes as sent, with the leading ``;``.
+        attributes: By lower-case name; if one is repeated, the last counts.
     """
 
     name: bytes
@@ -118,11 +118,11 @@ class SetCookie:
 
     @property
     def is_http_only(self) -> bool:
-        """Whether scripts are kept from reading it."""
+        """Whether the cookie is hidden from scripts."""
         return b"httponly" in self.attributes
 
     def is_deletion(self, now: float) -> bool:
-        """Whether browsers forget the cookie on reading this."""
+        """Whether browsers delete the cookie when they read this."""
         max_age = self.attributes.get(b"max-age")
         if max_age is not None:
             return max_age.startswith(b"-") or not max_age.strip(b"0")
@@ -130,21 +130,21 @@ class SetCookie:
         return expires is not None and _is_past(expires, now)
 
     def place(self, request_path: bytes) -> Place:
-        """Where browsers keep it, set in answer to a request for `request_path`."""
+        """Where browsers keep the cookie if a response for `request_path` sets it."""
         path = self.attributes.get(b"path", b"")
         if not path.startswith(b"/"):
-            # RFC 6265, section 5.1.4: the folder of the request.
+            # RFC 6265, section 5.1.4: the default is the directory of the request path.
             path = request_path.rpartition(b"/")[0] or b"/"
         domain = self.attributes.get(b"domain", b"").removeprefix(b".")
         return Place(path, domain, b"partitioned" in self.attributes)
 
     def named(self, name: bytes) -> bytes:
-        """The value for the same cookie under another name."""
+        """The Set-Cookie value for the same cookie under another name."""
         return name + b"=" + self.value + self.tail
 
 
 def parse_set_cookie(raw: bytes) -> SetCookie:
-    """Read `raw`; nothing is refused, for browsers refuse next to nothing."""
+    """Read `raw`.  Never fails, because browsers accept almost anything."""
     pair, semicolon, rest = raw.partition(b";")
     name, equals, value = pair.partition(b"=")
     if not equals:
@@ -159,7 +159,7 @@ def parse_set_cookie(raw: bytes) -> SetCookie:
 
 
 def expired(name: bytes, place: Place, *, secure: bool) -> bytes:
-    """The Set-Cookie value that makes browsers forget the cookie `name` of `place`."""
+    """The Set-Cookie value that makes browsers delete the cookie `name` at `place`."""
     parts = [name + b"=", b"Max-Age=0", b"Path=" + place.path]
     if place.domain:
         parts.append(b"Domain=" + place.domain)
@@ -171,14 +171,14 @@ def expired(name: bytes, place: Place, *, secure: bool) -> bytes:
 
 
 def encode_note(name: bytes, place: Place) -> bytes:
-    """A cookie's value that remembers that `name` is kept at `place`."""
+    """A cookie value that records that `name` is kept at `place`."""
     flag = b"1" if place.partitioned else b""
     parts = [urlsafe_b64encode(part) for part in (name, place.path, place.domain, flag)]
     return b".".join(part.rstrip(b"=") for part in parts)
 
 
 def decode_note(value: bytes) -> tuple[bytes, Place] | None:
-    """What `encode_note` was given; None where `value` could not have come of it."""
+    """The arguments of `encode_note`, or None if `value` is not a note."""
     parts = value.split(b".")
     if len(parts) != _NOTE_PARTS:
         return None

@@ -1,4 +1,4 @@
-"""The fields that tell one upstream who is asking, made once for an identity and used again."""
+"""The identity fields for one upstream, built once per identity and reused."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,13 +10,13 @@ Claims = Mapping[str, object]
 Sign = Callable[[Claims], str]
 
 _REMEMBERED = 8192
-# An app takes a moment to look, and its clock need not be the gateway's.
+# An app takes a moment to verify, and its clock may differ from the gateway's.
 _MIN_LIFE_S = 10
 
 
 @dataclass(frozen=True, slots=True)
 class AssertionRules:
-    """What one upstream's assertion says; `ttl_s` is how long it is good for."""
+    """The content of one upstream's assertion; `ttl_s` is its lifetime."""
 
     header: str
     issuer: str
@@ -25,10 +25,10 @@ class AssertionRules:
 
 
 class IdentityFields:
-    """Makes an upstream's identity lines, signed assertion included.
+    """Builds an upstream's identity lines, signed assertion included.
 
-    Signing is the dearest step of a request, so the lines are kept for half the life that their
-    assertion has.
+    Signing is the slowest step of a request, so the lines are reused for half the lifetime of
+    their assertion.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class IdentityFields:
         sign: Sign,
         new_id: Callable[[], str],
     ) -> None:
-        """Fill `of_identity` where somebody is proven to be asking, and `always` everywhere."""
+        """Send `of_identity` if the request has an identity, and `always` for every request."""
         self._always = tuple(always.items())
         self._all = (*of_identity.items(), *self._always)
         self._assertion = assertion
@@ -48,9 +48,9 @@ class IdentityFields:
         self._kept: dict[int, tuple[Identity, float, bytes]] = {}
 
     def lines(self, identity: Identity, now: float) -> bytes:
-        """The field lines for `identity` at `now`; without one, those that are always sent."""
+        """The field lines for `identity` at `now`; for anonymous, those that are always sent."""
         kept = self._kept.get(id(identity))
-        # The identity is held, so that its number cannot come to mean another one.
+        # The entry keeps the identity alive, so that its id() cannot be reused for another one.
         if kept is not None and kept[0] is identity and now < kept[1]:
             return kept[2]
         lines = self._make(identity, now)
@@ -75,10 +75,10 @@ class IdentityFields:
 
 
 def life_s(identity: Identity, ttl_s: int, now: int) -> int:
-    """Seconds that an assertion made at `now` is good for: `ttl_s`, or less where the proof lapses.
+    """Lifetime in seconds of an assertion made at `now`: `ttl_s`, or less if the proof expires.
 
-    But 10 at least, if `ttl_s` allows: a proof that was let in a moment before its end, or a token
-    within the leeway after it, is of no use with an assertion that nobody takes any more.
+    At least 10, if `ttl_s` allows.  A proof accepted just before its end, or a token within the
+    leeway after it, would otherwise come with an assertion that has already expired.
     """
     if identity.expires_at is None:
         return ttl_s
@@ -88,7 +88,7 @@ def life_s(identity: Identity, ttl_s: int, now: int) -> int:
 def assertion_claims(
     identity: Identity, rules: AssertionRules, *, now: int, token_id: str
 ) -> dict[str, object]:
-    """The claims of the assertion (RFC 7519); what is not known of the identity is left out."""
+    """The claims of the assertion (RFC 7519), without those the identity lacks."""
     claims: dict[str, object] = {
         "iss": rules.issuer,
         "aud": rules.audience,

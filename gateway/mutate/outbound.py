@@ -1,4 +1,4 @@
-"""The head that goes upstream: the client's fields less what it may not say, ours added.  Pure."""
+"""The head that goes upstream: the client's fields after removals, and ours.  Pure."""
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -20,11 +20,11 @@ _NEVER_TRAILERS = frozenset({b"authorization", b"trailer"})
 
 
 class FieldRules:
-    """Which of a client's fields go on to one upstream.
+    """Which of a client's fields go to one upstream.
 
-    `removed` are the names the configuration removes or sets, for this or any other upstream;
-    `key_field` is the one that may carry an API key of the gateway's, besides Authorization.
-    `kept` are names of what other proxies say, or their beginnings with ``*``, that pass.
+    `removed` are the names that the configuration removes or sets, for this or any other upstream.
+    `key_field` is the field that may carry one of the gateway's API keys, besides Authorization.
+    `kept` are names of other proxies' fields that pass; with a trailing ``*``, prefixes of names.
     """
 
     __slots__ = ("_credential_fields", "_dropped", "_kept", "_kept_beginnings", "_key_fields")
@@ -35,7 +35,7 @@ class FieldRules:
         key_field: bytes = b"x-api-key",
         kept: Iterable[bytes] = (),
     ) -> None:
-        # As they are read, by the name they have when it is folded.
+        # Folded name -> name as the gateway reads it.
         self._key_fields = {fold(name): name for name in (b"x-api-key", key_field.lower())}
         self._credential_fields = frozenset((*self._key_fields, b"authorization"))
         self._dropped = CONNECTION_NAMES | {fold(name) for name in removed}
@@ -44,7 +44,7 @@ class FieldRules:
         self._kept_beginnings = tuple(fold(it[:-1]) for it in patterns if it.endswith(b"*"))
 
     def lines(self, framing: RequestFraming) -> bytes:
-        """The field lines that pass, as sent and in order; those that frame and Cookie aside."""
+        """The field lines that pass, as sent and in order, without framing fields and Cookie."""
         derived = framing.fields.derived
         lines: bytes | None = derived.get(self)
         if lines is None:
@@ -54,7 +54,7 @@ class FieldRules:
         return lines
 
     def trailers(self, fields: tuple[Field, ...], framing: RequestFraming) -> tuple[Field, ...]:
-        """The trailer fields that pass; credentials have no place there (RFC 9110, 6.5.1)."""
+        """The trailer fields that pass; credentials may not be trailers (RFC 9110, 6.5.1)."""
         hops = _hops(framing)
         passing = [f for f in fields if self._passes(f, hops)]
         return tuple(f for f in passing if self._may_trail(fold(f[0])))
@@ -68,7 +68,7 @@ class FieldRules:
         return b"%b: %b\r\n" % (name, value)
 
     def _announced(self, value: bytes, hops: frozenset[bytes]) -> bytes:
-        """Of the names in a Trailer field those that may come (RFC 9110, section 6.6.2)."""
+        """The names in a Trailer field that may follow (RFC 9110, section 6.6.2)."""
         names = [name.strip(b" \t") for name in value.split(b",")]
         return b", ".join(
             [n for n in names if self._passes((n, b""), hops) and self._may_trail(fold(n))]
@@ -83,7 +83,7 @@ class FieldRules:
             return False
         if folded not in self._credential_fields:
             return True
-        # An app that folds names would read a key that nobody has judged.
+        # An app that folds names would read a key that the gateway has not checked.
         is_alias = name.lower() != self._key_fields.get(folded, folded)
         return not is_alias and not carries_own(value)
 
@@ -97,28 +97,28 @@ class FieldRules:
 
 
 def _hops(framing: RequestFraming) -> frozenset[bytes]:
-    """The folded names of fields that are for this hop alone (RFC 9110, section 7.6.1)."""
+    """Folded names of the hop-by-hop fields (RFC 9110, section 7.6.1)."""
     return frozenset(map(fold, framing.connection)) if framing.connection else framing.connection
 
 
 def steady_start(framing: RequestFraming, *, host: bytes, forwarded: bytes) -> bytes:
-    """What follows the target while a client sends the same fields; `forwarded` are field lines.
+    """The part after the target that stays the same while the client sends the same fields.
 
-    All that the gateway writes stands before what the client sent: some servers read the first
-    fields only (Node keeps 1,000), and a client could push the identity out.
+    `forwarded` are field lines.  The gateway's lines come before the client's, because some
+    servers read only the first fields (Node keeps 1,000) and a client could push the identity out.
     """
     return b"".join((b" HTTP/1.1\r\nHost: ", host, b"\r\n", framing_lines(framing), forwarded))
 
 
 def steady_end(framing: RequestFraming, *, rules: FieldRules, cookies: bytes) -> bytes:
-    """The client's own fields, `cookies` as the value of Cookie (``b""`` for none), and the end."""
+    """The client's fields, the Cookie value `cookies` (``b""`` for none), and the final CRLF."""
     if not cookies:
         return rules.lines(framing) + b"\r\n"
     return b"%bCookie: %b\r\n\r\n" % (rules.lines(framing), cookies)
 
 
 def framing_lines(framing: RequestFraming) -> bytes:
-    """The fields that say where the message ends, and what becomes of its connection."""
+    """The fields for message framing and for the connection."""
     if framing.length == 0:
         line = b"Content-Length: 0\r\n" if framing.fields.has(b"content-length") else b""
     elif framing.length == CHUNKED:
@@ -134,7 +134,7 @@ def framing_lines(framing: RequestFraming) -> bytes:
 
 @lru_cache(maxsize=4096)
 def forwarded_lines(client: str, public_url: str, host: str) -> bytes:
-    """Who asked, for what, as the gateway saw it; what the client said of it is not repeated."""
+    """The client and the URL as the gateway saw them; the client's own claims are dropped."""
     proto, _, authority = public_url.partition("://")
     shown = host or authority
     return (
@@ -146,7 +146,7 @@ def forwarded_lines(client: str, public_url: str, host: str) -> bytes:
 
 
 def forwarded_lines_behind(request: Request, peer: str) -> bytes:
-    """As `forwarded_lines`, for a trusted proxy: its list of hops goes on, the proxy added."""
+    """`forwarded_lines` behind a trusted proxy: keeps its list of hops and adds the proxy."""
     proto, _, authority = request.public_url.partition("://")
     host = request.host or authority
     element = forwarded_element(peer, host=host, proto=proto)
@@ -162,7 +162,7 @@ def forwarded_lines_behind(request: Request, peer: str) -> bytes:
 
 
 def trace_lines(request: Request, new_parent: Callable[[], str], *, trusted: bool) -> bytes:
-    """X-Request-Id and W3C ``traceparent``; a trusted proxy's trace goes on as it came."""
+    """X-Request-Id and W3C ``traceparent``; a trusted proxy's trace passes unchanged."""
     given = traceparent_of(request.fields) if trusted else None
     lines = f"X-Request-Id: {request.request_id}\r\ntraceparent: {given or new_parent()}\r\n"
     if given is None:

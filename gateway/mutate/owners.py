@@ -1,4 +1,4 @@
-"""Whose cookies an app's are: tags that tell nobody, and the cookies of one request."""
+"""The owners of an app's cookies: tags that reveal no identity, and one request's cookies."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from gateway.mutate import cookies
 from gateway.mutate.cookies import EVERYWHERE, MARK, OwnNames, SetCookie, Tags
 from gateway.mutate.jar import NO_JAR, Jar, decode_jar
 
-# RFC 6265bis, section 5.5: browsers keep no cookie for longer.
+# RFC 6265bis, section 5.5: browsers cap cookie lifetimes at this.
 LONGEST_S = 400 * 86400
 _REMEMBERED = 8192
 _NAMES = object()
@@ -21,14 +21,14 @@ Digests = Callable[..., tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class OwnCookies:
-    """The gateway's own cookies, as far as the app's have to do with them.
+    """The gateway's own cookies, as far as they concern the app's.
 
     Attributes:
-        names: All of them.
-        jar: Name of the cookie with the jar.
-        note: What the names of notes begin with.
-        open_jar: The bytes sealed in a jar cookie of that name and value; None if not ours.
-        set_note: The field that sets the note of that name and value.
+        names: Names of all of them.
+        jar: Name of the jar cookie.
+        note: Name prefix of notes.
+        open_jar: Opens a jar cookie given its name and value; None if it is not ours.
+        set_note: The Set-Cookie field for a note with a given name and value.
         notes_at: Where notes are kept.
     """
 
@@ -41,10 +41,10 @@ class OwnCookies:
 
 
 class CookieOwners:
-    """Knows the owners of an app's cookies by tags."""
+    """Identifies the owners of an app's cookies by tags."""
 
     def __init__(self, digests: Digests, own: OwnCookies) -> None:
-        """Use `digests`, keyed ones of a purpose and parts in hexadecimal, newest key first."""
+        """Use `digests`: keyed hex digests of a purpose and parts, newest key first."""
         self.own = own
         self._tags = lru_cache(maxsize=_REMEMBERED)(
             lambda *parts: tuple(
@@ -57,11 +57,11 @@ class CookieOwners:
         self._opened = lru_cache(maxsize=_REMEMBERED)(self._open)
 
     def of(self, request: Request, owner: Identity | None) -> "OwnedCookies":
-        """The cookies of `request`, whose owner, anonymous for nobody, may be unknown (None)."""
+        """The cookies of `request`; `owner` may be anonymous, or None if unknown."""
         return OwnedCookies(self, request, owner)
 
     def keys(self, identity: Identity) -> tuple[str, ...]:
-        """The names of an account in the jar, one for each secret, the newest first."""
+        """The account's keys in the jar, one for each secret, newest first."""
         return self._keys(*_parts(identity))
 
     def tags(self, identity: Identity, request: Request) -> Tags:
@@ -72,7 +72,7 @@ class CookieOwners:
         return self._tags(*_parts(identity), jar.seed, str(jar.generation(self.keys(identity))))
 
     def jar(self, request: Request) -> Jar:
-        """The jar that the browser sent; an empty one where it sent none of ours."""
+        """The jar that the browser sent, or an empty one."""
         derived = request.fields.derived
         found: Jar | None = derived.get(self)
         if found is None:
@@ -85,15 +85,15 @@ class CookieOwners:
             try:
                 return self._opened(name, value)
             except ValueError:
-                continue  # Of another version, or not ours at all: as good as none.
+                continue  # From another version, or not ours: treated as absent.
         return NO_JAR
 
     def _open(self, name: str, value: str) -> Jar:
-        """The jar in a cookie of ours.
+        """The jar in one of our cookies.
 
         Raises:
-            ValueError: It is not.  Raised, since what is raised is not remembered: strangers can
-                make up any number of jars.
+            ValueError: It holds no jar.  Raised because lru_cache keeps no exceptions, and clients
+                can make up any number of jars.
         """
         data = self.own.open_jar(name, value)
         if data is None:
@@ -108,7 +108,7 @@ def _parts(identity: Identity) -> tuple[str, ...]:
 
 
 class OwnedCookies:
-    """The app's cookies of one request and its response.  Nothing is worked out unless asked."""
+    """The app's cookies in one request and its response.  Computed only when needed."""
 
     _tags: Tags | None = None
 
@@ -118,7 +118,7 @@ class OwnedCookies:
         self._owner = owner
 
     def from_app(self, raw: bytes) -> tuple[bytes, ...]:
-        """The Set-Cookie values that the browser gets for one of the app's."""
+        """The Set-Cookie values for the browser in place of one from the app."""
         cookie = cookies.parse_set_cookie(raw)
         if cookie.is_deletion(self._request.received_at):
             return self._deleted(raw, cookie)
@@ -127,14 +127,14 @@ class OwnedCookies:
         return self._readable(raw, cookie)
 
     def tags(self) -> Tags:
-        """Those of the owner; none where the owner is unknown."""
+        """The owner's tags; empty if the owner is unknown."""
         if self._tags is None:
             owner = self._owner
             self._tags = () if owner is None else self._owners.tags(owner, self._request)
         return self._tags
 
     def _deleted(self, raw: bytes, cookie: SetCookie) -> tuple[bytes, ...]:
-        # Apps delete a cookie without repeating its HttpOnly: both kinds go.
+        # Apps may delete a cookie without repeating HttpOnly, so delete both kinds.
         names = [cookies.marked(cookie.name, tag) for tag in self.tags()]
         gone = [name for name in names if name == names[0] or name in self._names_sent()]
         return raw, *(cookie.named(name) for name in gone)
@@ -142,7 +142,8 @@ class OwnedCookies:
     def _http_only(self, cookie: SetCookie) -> tuple[bytes, ...]:
         tags = self.tags()
         if not tags:
-            # Public is public though the store is down, but nobody is given what may be another's.
+            # Public routes work while the store is down, but then the owner is unknown and the
+            # cookie could end up with someone else.
             return ()
         name, *older = [cookies.marked(cookie.name, tag) for tag in tags]
         return cookie.named(name), *self._expired(cookie, (cookie.name, *older))
@@ -157,7 +158,7 @@ class OwnedCookies:
         return *answer, *self._expired(cookie, names)
 
     def _expired(self, cookie: SetCookie, names: Sequence[bytes]) -> list[bytes]:
-        """A cookie is HttpOnly or not: the browser forgets what it has of the other kind."""
+        """Deletes of the cookie's other kind, since a cookie is either HttpOnly or not."""
         place = cookie.place(self._request.target.path.encode())
         sent = self._names_sent()
         return [
@@ -165,7 +166,7 @@ class OwnedCookies:
         ]
 
     def _note(self, cookie: SetCookie) -> tuple[bytes, ...]:
-        """A note where the cookie is not sent with a sign-in or sign-out, to be cleared there."""
+        """A note for a cookie that is not sent at sign-in or sign-out, to clear it there."""
         place = cookie.place(self._request.target.path.encode())
         strict = cookie.attributes.get(b"samesite", b"").lower() == b"strict"
         if place == EVERYWHERE and not strict:
@@ -190,7 +191,7 @@ class OwnedCookies:
 
 
 def readable_sent(request: Request, own: OwnCookies) -> list[tuple[bytes, cookies.Place]]:
-    """The cookies that scripts may read and a request brings, and those it brings notes of."""
+    """The cookies in a request that scripts can read, and those that its notes name."""
     found: dict[tuple[bytes, cookies.Place], None] = {}
     prefix = own.note(request).encode()
     for pair in cookies.pairs_of(request.fields.all(b"cookie")):
@@ -206,7 +207,7 @@ def readable_sent(request: Request, own: OwnCookies) -> list[tuple[bytes, cookie
 
 
 def marked_sent(request: Request, tags: Tags) -> list[bytes]:
-    """Names of the cookies in a request that are marked with one of `tags`."""
+    """Names of the request's cookies that are marked with one of `tags`."""
     endings = tuple(MARK + tag for tag in tags)
     names = map(cookies.name_of, cookies.pairs_of(request.fields.all(b"cookie")))
     return [name for name in dict.fromkeys(names) if name.endswith(endings)]

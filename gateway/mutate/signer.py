@@ -1,4 +1,4 @@
-"""The key that signs assertions: made once, sealed in the store, public at the key set's URL."""
+"""The key that signs assertions: created once, sealed in the store, published as a JWKS."""
 
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
@@ -16,7 +16,7 @@ from gateway.storage.store import Store
 
 _PURPOSE = "assertion-key"
 _STORE_KEY = "assertion-key"
-# On the curve P-256: a coordinate, the private value, one half of a signature.
+# For the curve P-256: a coordinate, the private value, or half of a signature.
 _NUMBER_BYTES = 32
 _COMPACT = (",", ":")
 
@@ -29,7 +29,7 @@ class AssertionSigner:
 
     @cached_property
     def document(self) -> bytes:
-        """The key set (RFC 7517, section 5) without private parts."""
+        """The key set (RFC 7517, section 5) without private keys."""
         public = [{k: v for k, v in key.items() if k != "d"} for key in self._keys]
         return json.dumps({"keys": public}).encode()
 
@@ -46,22 +46,23 @@ class AssertionSigner:
     def sign(self, claims: Mapping[str, object]) -> str:
         """`claims` as a JWT of type ``gatepost+jwt``.
 
-        Put together here (RFC 7515, section 3.1): a library for it is a tenth of the start.
+        Built here (RFC 7515, section 3.1), because importing a library for it takes a tenth of the
+        startup time.
         """
         signed = b"%b.%b" % (self._header, _base64url_json(claims))
-        # RFC 7518, section 3.4: the two numbers one after the other, and not in DER.
+        # RFC 7518, section 3.4: the two numbers concatenated, not DER.
         halves = decode_dss_signature(self._key.sign(signed, ec.ECDSA(SHA256())))
         signature = b"".join([half.to_bytes(_NUMBER_BYTES, "big") for half in halves])
         return (signed + b"." + _base64url(signature)).decode()
 
 
 async def load_signer(store: Store, sealer: Sealer) -> AssertionSigner:
-    """The signer whose keys the store holds; the first process to ask makes one.
+    """The signer with the keys from the store; the first process to call this creates a key.
 
-    The keys are sealed anew under the newest secret, so that older ones can be given up.
+    The keys are resealed under the newest secret, so that older secrets can be removed.
 
     Raises:
-        StoreUnavailableError: The store cannot answer, or holds keys sealed under another secret.
+        StoreUnavailableError: The store cannot answer, or the keys are sealed under another secret.
     """
     for _ in range(3):
         sealed = await store.get(_STORE_KEY)
@@ -71,7 +72,7 @@ async def load_signer(store: Store, sealer: Sealer) -> AssertionSigner:
         anew = sealer.seal(_PURPOSE, json.dumps(keys).encode())
         if await store.compare_and_swap(_STORE_KEY, sealed, anew, ttl_s=None):
             return AssertionSigner(keys)
-    raise StoreUnavailableError("the assertion key was not kept")
+    raise StoreUnavailableError("the assertion key could not be saved")
 
 
 def _open(sealer: Sealer, sealed: bytes) -> list[dict[str, str]]:
@@ -87,7 +88,7 @@ def _new_key() -> dict[str, str]:
     point = numbers.public_numbers
     key = {"crv": "P-256", "kty": "EC", "x": _encoded(point.x), "y": _encoded(point.y)}
     digest = Hash(SHA256())
-    # RFC 7638: the members in this order, without white space.
+    # RFC 7638: these members in this order, without white space.
     digest.update(json.dumps(key, separators=_COMPACT, sort_keys=True).encode())
     thumbprint = _base64url(digest.finalize()).decode()
     about = {"kid": thumbprint[:16], "use": "sig", "alg": "ES256"}
@@ -107,5 +108,5 @@ def _base64url_json(value: Mapping[str, object]) -> bytes:
 
 
 def _base64url(data: bytes) -> bytes:
-    # RFC 7515, section 2: without the padding.
+    # RFC 7515, section 2: without padding.
     return urlsafe_b64encode(data).rstrip(b"=")

@@ -1,4 +1,4 @@
-"""Field values made of what is known of an identity.  Pure."""
+"""Templates for field values, filled from an identity.  Pure."""
 
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ class Template:
     parts: tuple[str | Read, ...]
 
     def fill(self, identity: Identity) -> str | None:
-        """The value for `identity`; None when a part of it is missing or cannot be sent."""
+        """The value for `identity`; None if a part is missing or the value is not sendable."""
         filled = []
         for part in self.parts:
             text = part if isinstance(part, str) else part(identity)
@@ -29,18 +29,18 @@ class Template:
 
 
 def is_sendable(value: str) -> bool:
-    """Whether `value` reaches an app as it is.
+    """Whether `value` reaches an app unchanged.
 
-    A control character never goes out; white space at the ends would be cut off by the reader,
-    so that one name could pass for another.
+    Control characters are never sent.  Readers strip white space at the ends, so one name could
+    pass for another.
     """
     return bool(value) and value == value.strip() and value.isprintable()
 
 
 def compile_template(text: str, user_header: str = "user") -> Template:
-    """Read `text`, whose placeholders were checked when the configuration was loaded.
+    """Compile `text`, whose placeholders were checked when the configuration was loaded.
 
-    ``{user}`` is the attribute `user_header` of an identity.
+    ``{user}`` reads the attribute `user_header` of an identity.
     """
     parts: list[str | Read] = []
     at = 0
@@ -56,12 +56,12 @@ def compile_template(text: str, user_header: str = "user") -> Template:
 
 
 def literal(text: str) -> Template:
-    """`text` as it stands, braces and all."""
+    """`text` without placeholders: braces are literal."""
     return Template((text,))
 
 
 def account_secret(name: str, prefix: str = "") -> Template:
-    """`prefix` and the secret of that name, which is kept with the account."""
+    """`prefix` followed by the account's secret of that name."""
     read: Read = lambda identity: identity.secrets.get(name)  # noqa: E731 - one of many readers
     return Template((prefix, read) if prefix else (read,))
 
@@ -71,7 +71,7 @@ def basic(user: Template, password: Template) -> Template:
 
     def read(identity: Identity) -> str | None:
         name, secret = user.fill(identity), password.fill(identity)
-        # A colon ends the name: the rest of it would be read as the password.
+        # A colon ends the user name: the rest would be read as part of the password.
         if name is None or secret is None or ":" in name:
             return None
         return b64encode(f"{name}:{secret}".encode()).decode()
@@ -88,7 +88,7 @@ def _reader(name: str, argument: str | None) -> Read:
 
 
 def _claim_reader(pointer: str) -> Read:
-    # RFC 6901; a name without a leading slash is one member.
+    # RFC 6901; a name without a leading slash is a single member.
     names = pointer[1:].split("/") if pointer.startswith("/") else [pointer]
     path = [n.replace("~1", "/").replace("~0", "~") for n in names]
 
@@ -116,5 +116,5 @@ def _as_text(value: object) -> str | None:
 
 
 def _joined(values: Sequence[str]) -> str | None:
-    # A comma inside a name would make two of one: such a name is left out.
+    # A comma inside a name would split it into two names, so such a name is left out.
     return ",".join([v for v in values if is_sendable(v) and "," not in v]) or None

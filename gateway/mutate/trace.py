@@ -1,19 +1,19 @@
-"""Names of exchanges: request ids, and the ids of W3C Trace Context."""
+"""Request ids, and ids of W3C Trace Context."""
 
 import itertools
 from collections.abc import Callable
 
 RandomBytes = Callable[[int], bytes]
 
-# W3C Trace Context, section 3.2.2; told as hexadecimal.
+# W3C Trace Context, section 3.2.2; sent as hexadecimal.
 _TRACE_BYTES, _PARENT_BYTES = 16, 8
 _BATCH = 256
-# Of the numbers that are counted in one go, the last first.
+# The last two digits of 256 ids made at once, reversed because they are popped from the end.
 _ENDS = [f"{number:02x}" for number in range(255, -1, -1)]
 
 
 def request_ids(random: RandomBytes) -> Callable[[], str]:
-    """Gives a new id at each call; none twice, in whichever process."""
+    """A function that returns a new id at each call, unique across processes."""
     prefix, numbers = random(8).hex(), itertools.count(1)
     ready: list[str] = []
 
@@ -27,7 +27,7 @@ def request_ids(random: RandomBytes) -> Callable[[], str]:
 
 
 def traceparents(random: RandomBytes) -> Callable[[], str]:
-    """Gives a new ``traceparent`` at each call; random digits are drawn for many at once."""
+    """A function that returns a new ``traceparent`` at each call; draws random bytes in batches."""
 
     def batch() -> list[str]:
         traces = random(_BATCH * _TRACE_BYTES).hex(" ", _TRACE_BYTES).split(" ")

@@ -1,1 +1,1 @@
-"""One event a request, whatever happened: the audit line and the metrics."""
+"""Records one event for each request: the audit line and the metrics."""

@@ -1,6 +1,6 @@
-"""One JSON line a decision: who asked for what, what was decided and why.
+"""One JSON line for each decision: who asked for what, the decision and its reason.
 
-Never in a line: a token, code, cookie, verifier or query string.
+A line never contains a token, code, cookie, verifier or query string.
 """
 
 import queue
@@ -17,25 +17,25 @@ from gateway.message.request import Request
 from gateway.message.request_head import RequestFraming
 from gateway.model import ANONYMOUS, Identity
 
-# What JSON need not escape and readers take for the end of a line, or terminals for a command.
+# JSON need not escape these, but readers take them for line ends, or terminals for commands.
 _BREAKS = re.compile("[\x7f-\x9f\u2028\u2029]")
-# What follows in a path is no part of it to many servers.
+# Many servers do not count what follows these as part of the path.
 _CUT = re.compile("[;?#]")
 _FLUSH_BYTES = 1024 * 1024
-# So that clients who make up paths cannot fill the memory.
+# Limits, so that clients who invent paths cannot fill the memory.
 _REMEMBERED, _REMEMBERED_CHARS = 4096, 256
 
 
 class Entry:
-    """What has been learnt about one request; each stage fills in its part.
+    """What is known about one request so far; each stage fills in its part.
 
     Attributes:
-        framing: As read from the request's fields; None for bytes that never became a request.
-        peer: Address at the other end of the connection.
+        framing: From the request's fields; None if the bytes never became a request.
+        peer: Address of the other end of the connection.
         trusted: Whether `peer` is a trusted proxy.
-        route: Name of the route; None where none matched.
+        route: Name of the route; None if none matched.
         decision: ``allow``, ``deny``, ``sign_in``, ``step_up`` or ``error``.
-        began_at: Monotonic seconds at which the head was complete.
+        began_at: Monotonic seconds when the head was complete.
         recorded: Whether the line has been written.
     """
 
@@ -74,30 +74,30 @@ class Entry:
 
     @property
     def session_id(self) -> str | None:
-        """The session the request came with, if it was proven by one."""
+        """The id of the session that proved the identity, or None."""
         return self.identity.session_id
 
     @property
     def expires_at(self) -> int | None:
-        """When what proved the identity lapses."""
+        """When the proof of the identity expires."""
         return self.identity.expires_at
 
     def decide(self, decision: str, reason: str) -> None:
-        """Note what was decided, and why."""
+        """Set the decision and its reason."""
         self.decision = decision
         self.reason = reason
 
     def note(self, error: GatewayError) -> None:
-        """Note that it failed."""
+        """Record that the request failed with `error`."""
         self.decision = "error"
         self.reason = error.reason
 
 
 class Lines:
-    """Makes the lines.
+    """Formats the lines.
 
-    Of a line only the times, the request's id and the status are always new; the rest is put into
-    JSON once for all requests that have the same.
+    Only the times, the request id and the status are new in each line.  The rest is encoded as
+    JSON once and reused for all requests with the same values.
     """
 
     __slots__ = ("_millisecond", "_names", "_second", "_second_text", "_texts", "_time", "_who")
@@ -116,9 +116,9 @@ class Lines:
         request = entry.request
         path = request.target.path
         before_path, after_path = self._named(entry)
-        # Compiled, a format inside the text would make all of it dear.
+        # A format spec inside the f-string below would slow all of it down under mypyc.
         duration_ms = format(duration_s * 1000, ".3f")
-        # An id is our own, or that of a trusted proxy, and has nothing that JSON would escape.
+        # A request id is ours or from a trusted proxy, and has nothing that JSON would escape.
         return (
             f'{{"time":"{self.time(request.received_at)}","request_id":"{request.request_id}"'
             f"{before_path}{self._texts.get(path) or self._path(path)}"
@@ -152,7 +152,7 @@ class Lines:
         return known
 
     def _path(self, path: str) -> str:
-        """`path` less what may hold a session id or a code: ``;jsessionid=``, ``%3Fcode=``."""
+        """`path` up to what may hold a session id or code: ``;jsessionid=``, ``%3Fcode=``."""
         return self._text(path if _CUT.search(path) is None else _cut(path))
 
     def _text(self, text: str) -> str:
@@ -165,7 +165,7 @@ class Lines:
 
     def _identity(self, identity: Identity) -> str:
         kept = self._who.get(id(identity))
-        # The identity is held, so that its number cannot come to mean another one.
+        # The entry keeps the identity alive, so that its id() cannot be reused for another one.
         if kept is not None and kept[0] is identity:
             return kept[1]
         user, credential = _json(identity.user or None), _json(identity.credential)
@@ -194,19 +194,19 @@ def _json(value: str | None) -> str:
         return "null"
     try:
         text = orjson.dumps(value).decode()
-    except TypeError:  # A lone surrogate, as a name from a provider may have.
+    except TypeError:  # A lone surrogate, as in a name from a provider.
         text = orjson.dumps(value.encode("utf-8", "replace").decode()).decode()
     return text if text.isascii() and text.isprintable() else _BREAKS.sub(_escape, text)
 
 
 class AuditWriter:
-    """Writes lines to a file in a thread of its own: a slow disk or pipe delays no request.
+    """Writes lines to a file in its own thread, so that a slow disk or pipe delays no request.
 
-    Lines reach the file within one call of `flush`; the front calls it about twice a second.
+    Each `flush` passes the lines so far to that thread; the front calls it about twice a second.
     """
 
     def __init__(self, file: str) -> None:
-        """Write to ``stderr``, ``stdout`` or the file of that name, which is appended to.
+        """Write to ``stderr``, ``stdout``, or append to the file of that name.
 
         Raises:
             OSError: The file cannot be opened.
@@ -219,31 +219,31 @@ class AuditWriter:
         self._writer.start()
 
     def write(self, text: bytes) -> None:
-        """Take a line; it is written soon."""
+        """Add a line; the next flush writes it."""
         self._buffer.append(text)
         self._size += len(text)
         if self._size >= _FLUSH_BYTES:
             self.flush()
 
     def flush(self) -> None:
-        """Hand what was taken to the thread."""
+        """Pass the lines so far to the thread."""
         if self._buffer:
             self._queue.put(b"".join(self._buffer))
             self._buffer.clear()
             self._size = 0
 
     def reopen(self, file: str) -> None:
-        """Write to `file` from now on; the same name is opened anew, as after a log's rotation.
+        """Write to `file` from now on; the same name is reopened, as after log rotation.
 
         Raises:
-            OSError: The file cannot be opened; lines go on to where they went.
+            OSError: The file cannot be opened; the old file stays in use.
         """
         opened = _open(file)
         self.flush()
         self._queue.put(opened)
 
     def close(self) -> None:
-        """Write all that was taken, and end the thread."""
+        """Write all remaining lines and end the thread."""
         self.flush()
         self._queue.put(None)
         self._writer.join(timeout=5.0)
@@ -257,7 +257,7 @@ class AuditWriter:
                 self._file.write(text)
                 self._file.flush()
             except OSError as error:
-                # The disk is full or the reader gone: requests go on, and the log says so.
+                # The disk is full or the reader is gone.  Requests continue; stderr gets a line.
                 print(f"audit: {error}", file=sys.stderr)  # noqa: T201 - the log may be the file
         self._let_go()
 
@@ -271,7 +271,7 @@ class AuditWriter:
 
 
 def _open(file: str) -> tuple[IO[bytes], bool]:
-    """The stream of that name, and whether it is ours to close."""
+    """The stream of that name, and whether we must close it."""
     if file == "stderr":
         return sys.stderr.buffer, False
     if file == "stdout":

@@ -1,7 +1,7 @@
-"""Numbers to watch: plain integers on the hot path, read by a collector when they are asked for.
+"""Metrics: plain integers on the hot path, read by a collector at each scrape.
 
-Labels are route names, reason codes, methods and provider names: never a path, a user or a key,
-so that their number is bounded by the configuration.
+Labels are route names, reason codes, methods and provider names, never a path, a user or a key,
+so the configuration bounds the number of time series.
 """
 
 from bisect import bisect_left
@@ -9,14 +9,14 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
 
-# Seconds; the last bucket is everything above.
+# Upper bounds in seconds; one more bucket counts everything above.
 BOUNDS: Final[tuple[float, ...]] = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
 _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE = "none"
-# Names that clients give themselves: beyond as many they are counted as one.
+# Clients choose these names themselves; any beyond this many count as "other".
 _MOST_CLIENTS = 50
 
 
@@ -36,10 +36,10 @@ class Histogram:
 
 
 class Metrics:
-    """All numbers of one worker.
+    """All metrics of one worker.
 
     Attributes:
-        gauges: Name and label values -> a function that gives the value now.
+        gauges: Name and label values -> a function that returns the current value.
     """
 
     def __init__(self) -> None:
@@ -58,15 +58,15 @@ class Metrics:
     def count_request(
         self, route: str, method: str, status: int, decision: str, reason: str, duration_s: float
     ) -> None:
-        """Count one request that was answered."""
+        """Count one answered request."""
         if method not in _METHODS:
-            method = "other"  # A client may make up any number of them.
+            method = "other"  # Clients can invent any number of methods.
         self.requests[route, method, status] += 1
         self.decisions[route, decision, reason] += 1
         self.request_seconds[route].observe(duration_s)
 
     def count_deprecated(self, route: str, client: str) -> None:
-        """Count a request of `client`, which a client may make up, to a deprecated route."""
+        """Count a request to a deprecated route; `client` is a name that the client chose."""
         if client not in self._clients:
             if len(self._clients) < _MOST_CLIENTS:
                 self._clients.add(client)

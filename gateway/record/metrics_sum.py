@@ -1,6 +1,6 @@
-"""The numbers of several workers as one: taken where they are counted, added where they are asked.
+"""Adds up the metrics of several workers.
 
-A snapshot is plain data, so that it can be sent from one process to another.
+A snapshot is plain data, so that one process can send it to another.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -12,8 +12,8 @@ from gateway.record.metrics import COUNTERS, HISTOGRAMS, Histogram, Metrics
 
 Label = str | tuple[object, ...]
 
-# What a gauge of all workers is.  Sessions are in the store, which all of them see; a
-# configuration is taken only if every worker took it; everything else is each worker's own.
+# How to combine a gauge of all workers.  Sessions are in the shared store, so every worker reports
+# the same number; a reload succeeded only if every worker took it; all other gauges add up.
 _COMBINED: Mapping[str, Callable[[Iterable[float]], float]] = {
     "gatepost_sessions_active": max,
     "gatepost_config_last_reload_success": min,
@@ -22,7 +22,7 @@ _COMBINED: Mapping[str, Callable[[Iterable[float]], float]] = {
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """All numbers of one worker at one moment.
+    """All metrics of one worker at one moment.
 
     Attributes:
         counters: Attribute of `Metrics` -> label values -> count.
@@ -36,7 +36,7 @@ class Snapshot:
 
     @classmethod
     def of(cls, metrics: Metrics) -> Self:
-        """What `metrics` say now."""
+        """The current values of `metrics`."""
         return cls(
             {name: dict(getattr(metrics, name)) for name in COUNTERS},
             {
@@ -49,12 +49,12 @@ class Snapshot:
         )
 
     def without_gauges(self) -> "Snapshot":
-        """What stays true after the worker has ended."""
+        """The part that stays valid after the worker has ended."""
         return Snapshot(self.counters, self.histograms)
 
 
 def add(snapshots: Iterable[Snapshot]) -> Metrics:
-    """The numbers of all `snapshots` together."""
+    """The sum of all `snapshots`."""
     total = Metrics()
     gauges: dict[tuple[str, tuple[str, ...]], list[float]] = {}
     for each in snapshots:

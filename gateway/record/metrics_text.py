@@ -1,4 +1,4 @@
-"""The numbers of `metrics` as Prometheus reads them; imported at the first scrape."""
+"""`metrics` in the Prometheus text format; imported at the first scrape."""
 
 from collections.abc import Iterable
 
@@ -15,7 +15,7 @@ from gateway.record.metrics import BOUNDS, COUNTERS, GAUGES, HISTOGRAMS, Histogr
 
 
 def collect(metrics: Metrics) -> Iterable[Metric]:
-    """A family for each name, with or without samples."""
+    """One family for each metric, with or without samples."""
     for attribute, (name, text, labels) in COUNTERS.items():
         counter = CounterMetricFamily(name, text, labels=labels)
         for key, value in list(getattr(metrics, attribute).items()):

@@ -1,1 +1,1 @@
-"""Sealing with keys that derive from the server's secret."""
+"""Sealing with keys derived from the server's secret."""

@@ -1,4 +1,4 @@
-"""Sealing under the server's secret: one key a purpose, with an overlap when it rotates.
+"""Sealing under the server's secret: one key per purpose, with overlap at rotation.
 
 AES-256-GCM (NIST SP 800-38D) under keys derived with HKDF-SHA-256 (RFC 5869).
 """
@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-# NIST SP 800-131A: 112 bits is the least that is acceptable; a 32-byte secret gives 256.
+# NIST SP 800-131A: at least 112 bits are required; a random 32-byte secret gives 256.
 MIN_SECRET_BYTES = 32
 _VERSION = b"\x01"
 _KEY_ID_BYTES = 8
@@ -24,15 +24,15 @@ RandomBytes = Callable[[int], bytes]
 
 
 def structured(*parts: bytes) -> bytes:
-    """The parts, each after its length, so that no two lists of parts give the same bytes."""
+    """Each part with its length before it, so that different lists never give the same bytes."""
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts)
 
 
 class Sealer:
-    """Seals and opens bytes; what is sealed for one purpose and context opens for no other.
+    """Seals and opens bytes; data sealed for one purpose and context opens for no other.
 
-    The newest secret seals, every secret opens.  A key is derived for each purpose and context,
-    so random nonces never see more than one record's worth of messages.
+    The newest secret seals, and every secret opens.  Each purpose and context has its own derived
+    key, so random nonces never cover more than one record's messages.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class Sealer:
     def seal(
         self, purpose: str, data: bytes, *, context: bytes = b"", extra_key: bytes = b""
     ) -> bytes:
-        """Seal `data`; `extra_key`, where given, is needed to open it besides the secret."""
+        """Seal `data`; if `extra_key` is given, opening needs it as well as the secret."""
         nonce = self._random(_NONCE_BYTES)
         key = _derive(self._secrets[self._newest], purpose, context, extra_key)
         bound = _associated(purpose, self._newest, context)
@@ -61,7 +61,7 @@ class Sealer:
     def open_sealed(
         self, purpose: str, sealed: bytes, *, context: bytes = b"", extra_key: bytes = b""
     ) -> bytes | None:
-        """What was sealed, or None if this is not ours, not intact or not for this purpose."""
+        """The sealed data, or None if it is not ours, not intact or not for this purpose."""
         if len(sealed) < _HEAD_BYTES or sealed[:1] != _VERSION:
             return None
         key_id = sealed[1 : 1 + _KEY_ID_BYTES]
@@ -77,15 +77,15 @@ class Sealer:
             return None
 
     def is_newest(self, sealed: bytes) -> bool:
-        """Whether `sealed` needs no older secret than the newest."""
+        """Whether `sealed` is sealed under the newest secret."""
         return sealed[1 : 1 + _KEY_ID_BYTES] == self._newest
 
     def has_secrets_of(self, other: "Sealer") -> bool:
-        """Whether both seal and open the same."""
+        """Whether both have the same secrets in the same order."""
         return list(self._secrets) == list(other._secrets)  # noqa: SLF001 - one of our own kind
 
     def digests(self, purpose: str, *parts: str) -> tuple[str, ...]:
-        """Keyed digests of `parts`, as hex: under the newest secret first, then the others."""
+        """Keyed digests of `parts` as hex, one for each secret, newest first."""
         message = structured(*(part.encode("utf-8", "surrogatepass") for part in parts))
         keys = (_derive(s, "digest", purpose.encode(), b"") for s in self._newest_first())
         return tuple(hmac.digest(key, message, "sha256").hex() for key in keys)
@@ -104,6 +104,6 @@ def _associated(purpose: str, key_id: bytes, context: bytes) -> bytes:
 
 def _derive(secret: bytes, purpose: str, context: bytes, extra_key: bytes) -> bytes:
     info = structured(b"gatepost key", purpose.encode(), context)
-    # Both inputs have full entropy; the salt binds them without either replacing the other.
+    # Both inputs have full entropy; the salt combines them and neither replaces the other.
     salt = sha256(structured(b"gatepost salt", extra_key)).digest()
     return HKDF(algorithm=SHA256(), length=32, salt=salt, info=info).derive(secret)

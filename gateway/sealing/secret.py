@@ -1,4 +1,4 @@
-"""The server's secret: from the settings, or made once in the data directory; never a default."""
+"""The server's secret: from the settings, or created in the data directory; never a default."""
 
 import os
 import secrets
@@ -9,15 +9,15 @@ from gateway.errors import SettingsError, StoreUnavailableError
 from gateway.sealing.sealer import MIN_SECRET_BYTES
 
 _FILE_NAME = "secret"
-# How many secrets a rotation keeps: the new one, and those old sessions are sealed under.
+# Secrets kept at a rotation: the new one, and those that seal existing sessions.
 _KEPT = 3
 
 
 def configured_secrets(values: Sequence[str]) -> tuple[bytes, ...]:
-    """The secrets of the settings, newest first, as bytes.
+    """The secrets from the settings as bytes, newest first.
 
     Raises:
-        SettingsError: There is none, or one is shorter than 32 bytes.
+        SettingsError: There is none, or one has fewer than 32 bytes.
     """
     encoded = tuple(value.encode() for value in values)
     if not encoded or any(len(secret) < MIN_SECRET_BYTES for secret in encoded):
@@ -28,10 +28,10 @@ def configured_secrets(values: Sequence[str]) -> tuple[bytes, ...]:
 def server_secrets(
     values: Sequence[str], data_dir: Path, *, uses_data_dir: bool = True
 ) -> tuple[bytes, ...]:
-    """The secrets of the settings, and after them those kept in `data_dir` from before.
+    """The secrets from the settings, then those already in `data_dir`.
 
-    What was sealed before a secret was given still opens, until somebody removes the file.
-    Without one in the settings, those in `data_dir` are all; the first call ever makes one.
+    Data sealed before a secret was configured still opens, until you remove the file.  If the
+    settings have none, only those in `data_dir` are used, and the first call creates one.
 
     Raises:
         SettingsError: As `configured_secrets` and `kept_secrets`.
@@ -44,9 +44,9 @@ def server_secrets(
 
 
 def sealed_under_another(what: str) -> StoreUnavailableError:
-    """The error where `what` in the store opens under no secret that there is.
+    """The error for `what` in the store if no known secret opens it.
 
-    To make another would lock out every app, key and person: the operator must decide.
+    Replacing it would lock out every app, key and user, so the operator must decide.
     """
     return StoreUnavailableError(
         f"{what} in the store is sealed under another secret: give that secret too, as the last "
@@ -57,12 +57,12 @@ def sealed_under_another(what: str) -> StoreUnavailableError:
 
 
 def kept_secrets(data_dir: Path) -> tuple[bytes, ...]:
-    """The secrets kept in `data_dir`, newest first; the first call ever makes one.
+    """The secrets in `data_dir`, newest first; the first call creates one.
 
-    Several processes may call this at once: all get the same.
+    Several processes may call this at once, and all get the same.
 
     Raises:
-        SettingsError: The file cannot be made or read, or what it holds is no secret.
+        SettingsError: The file cannot be created or read, or its content is not a secret.
     """
     path = data_dir / _FILE_NAME
     try:
@@ -75,7 +75,7 @@ def kept_secrets(data_dir: Path) -> tuple[bytes, ...]:
 
 
 def rotate_kept_secret(data_dir: Path) -> None:
-    """Put a new secret before those kept in `data_dir`; the oldest beyond three is forgotten.
+    """Add a new secret before those in `data_dir`; drop the oldest beyond three.
 
     Raises:
         SettingsError: As `kept_secrets`.
@@ -94,7 +94,7 @@ def _new_secret() -> bytes:
 
 
 def _create(path: Path, secret: bytes) -> None:
-    """Make the file whole or not at all; the one another process made meanwhile stays."""
+    """Create the file atomically; keep the one that another process created meanwhile."""
     temporary = _written(path, secret)
     try:
         os.link(temporary, path)

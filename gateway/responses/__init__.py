@@ -1,4 +1,4 @@
-"""Turns an outcome into a response: a status, a challenge, a redirect or a page."""
+"""Turns outcomes into responses: a status with a challenge, a redirect or a page."""
 
 from gateway.responses.admission import SESSION_ONLY, Admission
 from gateway.responses.bodies import NO_STORE, json_answer, page, redirect

@@ -1,21 +1,21 @@
-"""How a route lets a client prove who it is."""
+"""How clients may authenticate on a route."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """How a route lets a client prove who it is.
+    """How clients may authenticate on a route.
 
     Attributes:
         credentials: The kinds that the route accepts; see `gateway.kinds`.
-        unauthenticated: ``auto`` (navigations are sent to sign in, others refused),
+        unauthenticated: ``auto`` (navigations are sent to sign in, other requests are refused),
             ``sign_in`` (all are sent to sign in) or ``reject`` (all are refused).
-        resource_metadata: URL of the RFC 9728 document that says whose tokens are accepted, or
-            its path on the host that is asked.
-        resources: Paths that have such a document of their own, the longest first.
-        scopes: Those that the route's rules ask for.
-        challenges: The schemes that a 401 names; empty for those of `credentials`.
+        resource_metadata: URL of the RFC 9728 document that names the accepted issuers, or its
+            path on the requested host.
+        resources: Paths that have their own such document, longest first.
+        scopes: The scopes that the route's rules ask for.
+        challenges: The schemes that a 401 names; if empty, those of `credentials`.
     """
 
     credentials: frozenset[str] = frozenset({"session"})

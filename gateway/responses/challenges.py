@@ -13,9 +13,8 @@ def challenges(
 ) -> FieldList:
     """A ``WWW-Authenticate`` field for each scheme the route accepts (RFC 9110, section 11.6.1).
 
-    A 401 must carry a challenge even where only a session will do, so the session has a scheme of
-    its own, which clients that do not know it pass over (RFC 9110, section 11.6.1) and whose
-    parameter says where to go.
+    A 401 must carry a challenge even if the route accepts only sessions, so sessions have their
+    own scheme.  Clients skip schemes they do not know, and its parameter names the sign-in URL.
     """
     error = error or {}
     schemes = admission.challenges or _schemes(request, admission.credentials, told=bool(error))
@@ -23,12 +22,12 @@ def challenges(
 
 
 def _schemes(request: Request, accepted: frozenset[str], *, told: bool) -> tuple[str, ...]:
-    """The schemes of a 401 where the route names none; `told` where a credential was refused."""
-    # A key is taken as a Bearer token too.  Registry clients would take that challenge for the
-    # address of a token server, though, so it is named only to a client that sent a key so.
+    """The schemes of a 401 if the route names none; `told` if a credential was refused."""
+    # Keys are also accepted as Bearer tokens.  Clients of container registries take a Bearer
+    # challenge for a token server's address, so only a client that sent a bad key that way gets it.
     wanted = schemes_of(accepted, all_of_them=told and not _sent_basic(request))
-    # A browser would open a password dialog over the page; DAV clients send a password only when
-    # asked for one (RFC 7617, section 2.1).
+    # Browsers would open a password dialog over the page.  DAV clients, however, send a password
+    # only after a Basic challenge (RFC 7617, section 2.1).
     if _opens_a_dialog(request):
         wanted -= {"basic"}
         wanted = wanted or schemes_of(accepted, all_of_them=True) - {"basic"}
@@ -51,9 +50,9 @@ def _challenge_of(
 
 
 def where_to_go(request: Request, admission: Admission) -> dict[str, str]:
-    """What a token must be good for, and where the document is that says who issues one.
+    """The scope that a token needs, and the URL of the document that names the issuers.
 
-    RFC 6750, section 3; RFC 9728, section 5.1.  Clients of MCP go by both.
+    RFC 6750, section 3; RFC 9728, section 5.1.  MCP clients use both.
     """
     found = {}
     if admission.scopes:
@@ -64,12 +63,12 @@ def where_to_go(request: Request, admission: Admission) -> dict[str, str]:
 
 
 def _resource_metadata(request: Request, admission: Admission) -> str:
-    """The URL of the document that says whose tokens are taken (RFC 9728, section 5.1)."""
+    """The URL of the document that names the accepted issuers (RFC 9728, section 5.1)."""
     where, path = admission.resource_metadata or "", request.target.path
     if not where.startswith("/"):
         return where
     own = (it for it in admission.resources if path == it or path.startswith(it + "/"))
-    # Its place is that of the resource, put behind the well-known one (RFC 9728, section 3.1).
+    # The resource's path follows the well-known path (RFC 9728, section 3.1).
     return request.public_url + where + next(own, "")
 
 
@@ -79,7 +78,7 @@ def _sent_basic(request: Request) -> bool:
 
 
 def _opens_a_dialog(request: Request) -> bool:
-    """Whether a browser would answer a Basic challenge with a dialog nobody asked for."""
+    """Whether a browser would answer a Basic challenge with an unwanted dialog."""
     fields = request.fields
     if fields.has(b"sec-fetch-mode") or fields.has(b"x-requested-with"):
         return True
@@ -87,16 +86,16 @@ def _opens_a_dialog(request: Request) -> bool:
 
 
 def token_error(reason: str) -> dict[str, str]:
-    """The `error` of RFC 6750, section 3.1; the description may hold no quote or backslash."""
+    """The `error` of RFC 6750, section 3.1; the description may have no quote or backslash."""
     return {"error": "invalid_token", "error_description": reason_for(reason, 401).title}
 
 
 def challenge(scheme: str, **parameters: str) -> tuple[str, str]:
-    """One ``WWW-Authenticate`` field; characters that its values cannot carry are left out."""
+    """One ``WWW-Authenticate`` field, without characters that its values cannot carry."""
     quoted = (f'{name}="{_quotable(value)}"' for name, value in parameters.items())
     return "WWW-Authenticate", f"{scheme} {', '.join(quoted)}"
 
 
 def _quotable(value: str) -> str:
-    """What may stand in a quoted-string as it is (RFC 9110, section 5.6.4)."""
+    """The characters of `value` that a quoted-string holds unescaped (RFC 9110, section 5.6.4)."""
     return "".join(c for c in value if " " <= c <= "~" and c not in '"\\')

@@ -1,4 +1,4 @@
-"""Where a browser goes to sign in."""
+"""The URLs that a browser visits to sign in."""
 
 from urllib.parse import quote
 
@@ -6,14 +6,14 @@ from gateway.message.request import Request
 
 SIGN_IN_PATH = "/_gatepost/sign-in"
 LOGIN_PATH = "/_gatepost/login/"
-# Where a sign-in ends that another tab waits for.
+# The last page of a sign-in that another tab waits for.
 SIGNED_IN_PATH = "/_gatepost/signed-in"
-# The `prompt` with which a sign-in is begun as somebody else.
+# The `prompt` value that starts a sign-in as a different user.
 OTHER_ACCOUNT = "select_account"
 
 
 def sign_in_location(request: Request, return_to: str | None = None) -> str:
-    """Where a browser starts to sign in, so that it comes back to what it asked for now."""
+    """The sign-in URL that returns to `return_to`, by default the current request's target."""
     if return_to is None:
         raw = request.target.raw
         return_to_octets = raw if raw.startswith(b"/") else b"/"

@@ -36,10 +36,10 @@ def problem(
 ) -> Response:
     """The gateway's own refusal: a page for a navigation, else a problem document (RFC 9457).
 
-    `detail` is public and about this occurrence, never the message of an exception.  `sign_in`
-    is the path where signing in may help, ``""`` where it cannot; None leaves it to the reason.
-    `form` comes back with the page, so that it can be sent again after a sign-in.  `who` is named
-    on it, for somebody else may be let in.
+    `detail` is public and about this occurrence, never an exception's message.  `sign_in` is the
+    path where signing in may help, or ``""`` if it cannot; None leaves it to the reason.  `form`
+    is kept in the page, so that the user can send it again after a sign-in.  `who` is shown on
+    the page, because another user may have access.
     """
     meaning = reason_for(reason, status)
     if sign_in is None:
@@ -65,7 +65,7 @@ def problem_document(
     """The members of a problem document (RFC 9457, section 3.1); `detail` as in `problem`."""
     meaning = reason_for(reason, status)
     return {
-        # A name, not an address: RFC 9457, section 3.1.1, does not ask that it can be fetched.
+        # A URN, because RFC 9457, section 3.1.1, does not require a URL that can be fetched.
         "type": f"urn:gatepost:reason:{reason}",
         "title": meaning.title,
         "status": status,
@@ -76,7 +76,7 @@ def problem_document(
 
 
 def for_error(request: Request, error: GatewayError, *, fields: FieldList = ()) -> Response:
-    """The answer to an error; its message stays in the log, since it may quote the attacker."""
+    """The response to an error.  Its message is only logged: it may quote attacker input."""
     return problem(request, error.status, error.reason, fields=fields)
 
 
@@ -94,7 +94,7 @@ def _page_values(
     detail: str | None,
     sign_in: str,
 ) -> dict[str, object]:
-    # What failed in the middle of a sign-in is begun anew, not repeated.
+    # A failed sign-in must start again from the beginning, so it offers no retry.
     mid_flow = request.target.path.startswith("/_gatepost/")
     is_post = request.method == "POST"
     if sign_in == SIGN_IN_PATH and not mid_flow:
@@ -110,17 +110,17 @@ def _page_values(
         "public_url": request.public_url,
         "sign_in_url": sign_in,
         "again": reason != "sign-in-required",
-        # A link would ask for the page; what was sent is sent again from the page before.
+        # A link would send GET; to repeat a POST, the user goes back to the previous page.
         "retry": status in _RETRY_STATUSES and not mid_flow and not is_post,
         "home_url": "/",
     }
 
 
 def _account(request: Request, who: Identity | None) -> dict[str, str] | None:
-    """Who is signed in, and where to become somebody else or nobody."""
+    """Who is signed in, with links to switch the account and to sign out."""
     if who is None:
         return None
-    # What a POST carried is gone: its own address may know no GET.
+    # The body of a POST is lost, and its path may not answer GET.
     return_to = None if request.method != "POST" else "/"
     location = sign_in_location(request, return_to)
     return {

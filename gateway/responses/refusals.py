@@ -1,4 +1,4 @@
-"""Decisions that do not let a request upstream, as responses."""
+"""Responses for decisions that refuse a request."""
 
 from http import HTTPStatus
 from urllib.parse import quote, urlencode
@@ -29,10 +29,10 @@ def for_decision(
     form: SentForm | None = None,
     fields: FieldList = (),
 ) -> Response:
-    """The answer to a decision that does not let the request upstream.
+    """The response to a decision that refuses the request.
 
-    `identity` is who was asking, where somebody was: a step-up and a missing scope are told in
-    the words of the credential that was used.  `form` as in `problem`.
+    `identity` is the request's identity, if it has one: a step-up and a missing scope are reported
+    in the form of the credential that was used.  `form` as in `problem`.
     """
     match decision:
         case SignIn(reason=reason):
@@ -44,7 +44,7 @@ def for_decision(
                 # RFC 6750, section 3.1.
                 missing = {"error": "insufficient_scope", **where_to_go(request, admission)}
                 fields = (*fields, challenge("Bearer", **missing))
-            # What comes from another site is refused whoever is signed in.
+            # A cross-site request is refused whoever is signed in, so do not name the user.
             by_session = identity is not None and identity.credential == "session"
             who = identity if by_session and reason != "cross-site" else None
             return problem(request, status, reason, who=who, fields=fields)
@@ -59,9 +59,9 @@ def sign_in(
     form: SentForm | None = None,
     fields: FieldList = (),
 ) -> Response:
-    """The answer where nobody is proven to be asking: go and sign in, or 401 with challenges.
+    """The response to an anonymous request: redirect to sign in, or 401 with challenges.
 
-    `fields` may clear the cookie of a session that has ended; never give it when the store could
+    `fields` may clear the cookie of a session that has ended.  Do not pass it if the store could
     not be asked.  `form` as in `problem`.
     """
     if form is None and _is_sent_to_sign_in(request, admission):
@@ -79,9 +79,9 @@ def rejected(
     form: SentForm | None = None,
     fields: FieldList = (),
 ) -> Response:
-    """401 with a challenge for each way in, or another `status`; never a redirect.
+    """401 with a challenge for each accepted scheme, or another `status`; never a redirect.
 
-    `presented` is the kind of the credential that was there and bad, None where there was none.
+    `presented` is the kind of the bad credential; None if there was none.
     """
     error = {} if presented is None or presented in AMBIENT else token_error(reason)
     accepted = admission.credentials
@@ -99,7 +99,7 @@ def _step_up(
     form: SentForm | None,
     fields: FieldList,
 ) -> Response:
-    """On to the provider for a session, RFC 9470's challenge for everything else."""
+    """Redirect a session to the provider; send anything else the challenge of RFC 9470."""
     wanted: dict[str, str] = {}
     if decision.acr:
         wanted["acr_values"] = " ".join(decision.acr)
@@ -130,7 +130,7 @@ def _is_sent_to_sign_in(request: Request, admission: Admission) -> bool:
         return False
     if admission.unauthenticated == "sign_in":
         return True
-    # What a POST carried would be lost on the way.
+    # A redirect would lose the body of a POST.
     return request.is_navigation and request.method != "POST"
 
 

@@ -1,1 +1,1 @@
-"""Credentials the gateway makes itself: their form, their records, and who remembers them."""
+"""Credentials that the gateway issues: their format, their records and their caches."""

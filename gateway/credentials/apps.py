@@ -1,4 +1,4 @@
-"""The apps that get tokens: what each may trade for them, and how."""
+"""The apps that get tokens: what each may exchange for them, and how."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +14,10 @@ class App:
     """One app.
 
     Attributes:
-        name: In the configuration.
-        provider: Where its users sign in, as asked in the app's own name.
-        subjects: Judges the tokens that it exchanges.
-        redirect_uris: Where its codes are sent to; none where it brings no codes.
+        name: Its name in the configuration.
+        provider: Its users' provider, called with the app's own client id.
+        subjects: Verifies the subject tokens that it exchanges.
+        redirect_uris: Its registered redirect URIs; empty if it exchanges no codes.
     """
 
     name: str
@@ -28,11 +28,11 @@ class App:
 
 @dataclass(frozen=True, slots=True)
 class Apps:
-    """What the endpoints need to give tokens, renew and end them.
+    """What the endpoints need to issue, renew and revoke tokens.
 
     Attributes:
-        known: The apps by each name they may call themselves by: the one they have here, and the
-            one they have at their provider.
+        known: The apps by each of their client ids: their name in the configuration, and their
+            client id at the provider.
     """
 
     known: Mapping[str, App]

@@ -1,28 +1,28 @@
-"""The tokens of one session: which are good, and what a refresh token that comes is.  Pure.
+"""The tokens of one session: which are valid, and what a presented refresh token means.  Pure.
 
-A refresh token is used once: its successor takes its place (RFC 9700, section 4.14.2).  One that
-comes late is either stolen or held by whom it was stolen from, and nobody can tell which: all of
-the family ends.  An answer may get lost on its way to a phone, though, and some apps ask several
-times at once.  So for a short while the same token gives a successor again, and whichever of
-them is used next is the one that stays.
+A refresh token is used once, then its successor replaces it (RFC 9700, section 4.14.2).  If a used
+one comes back, either its sender or the earlier one is a thief, and nobody can tell which, so the
+whole family ends.  But a response may get lost on its way to a phone, and some apps refresh
+several times at once.  So for a short time the same token gives a successor again, and whichever
+successor is used next stays.
 """
 
 import json
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-# As long as a slow network may take, and what Okta and Auth0 offer at most or thereabouts.
+# Covers a slow network; Okta and Auth0 offer about this much at most.
 GRACE_S = 30.0
-# As many as an app asks for at once: one for each request of a screen that found its token over.
-# Whichever of the answers it keeps must be good.
+# The most tokens kept at once.  An app may refresh once for each request of a screen, and whichever
+# response it keeps must be valid.
 MOST = 32
 _VERSION = 1
-# So that a gateway that knows nothing of narrowed tokens takes none of them, not all their scopes.
+# Older versions would grant a narrowed token all scopes, so they must not read the record at all.
 _NARROWED_VERSION = 2
 
 
 class Presented(Enum):
-    """What a refresh token that opens its family is to it."""
+    """What a refresh token is to its family."""
 
     NEXT = "next"
     AGAIN = "again"
@@ -34,11 +34,11 @@ class Family:
     """The digests of a session's tokens.  Times are seconds since the epoch.
 
     Attributes:
-        current: Refresh tokens of which one may be used next.
-        previous: Those before them.
-        rotated_at: When `current` began to take the place of `previous`.
-        access: Access tokens and when each runs out, the oldest first.
-        narrowed: Those of them that have fewer scopes than their session, and which.
+        current: Refresh tokens, of which one may be used next.
+        previous: The refresh tokens before them.
+        rotated_at: When `current` replaced `previous`.
+        access: Access tokens and when each expires, oldest first.
+        narrowed: Access tokens with fewer scopes than their session, and their scopes.
     """
 
     current: tuple[bytes, ...] = field(repr=False)
@@ -48,19 +48,19 @@ class Family:
     narrowed: tuple[tuple[bytes, frozenset[str]], ...] = field(default=(), repr=False)
 
     def expiry(self, digest: bytes) -> float | None:
-        """When the access token of `digest` runs out; None where it is none of these."""
+        """When the access token with `digest` expires; None if the family has no such token."""
         return next((at for known, at in self.access if known == digest), None)
 
     def scopes(self, digest: bytes) -> frozenset[str] | None:
-        """The scopes of the access token of `digest`; None where it has all of its session's."""
+        """The scopes of the access token with `digest`; None if it has all of its session's."""
         return next((scopes for known, scopes in self.narrowed if known == digest), None)
 
 
 def judge(family: Family, digest: bytes, now: float) -> Presented:
-    """What the refresh token of `digest` is at `now`; it is known to have come from `family`."""
+    """What the refresh token with `digest` is at `now`; the caller knows it is of this family."""
     if digest in family.current:
         return Presented.NEXT
-    # A clock that was set back makes no grace longer.
+    # abs(): a clock that was set back must not extend the grace.
     if digest in family.previous and abs(now - family.rotated_at) < GRACE_S:
         return Presented.AGAIN
     return Presented.REUSED
@@ -74,10 +74,10 @@ def rotated(
     now: float,
     scopes: frozenset[str] | None = None,
 ) -> Family:
-    """The family once the `refresh` and `access` tokens were given for the one `presented`.
+    """The family after the `refresh` and `access` tokens were issued for the one `presented`.
 
-    `scopes` are those of the access token alone, where it has not all of its session's: a refresh
-    token keeps what it was granted (RFC 6749, section 6).
+    `scopes` are the access token's, if it has fewer than its session; the refresh token keeps
+    its scopes (RFC 6749, section 6).
     """
     tokens = (*family.access, access)[-MOST:]
     narrowed = family.narrowed if scopes is None else (*family.narrowed, (access[0], scopes))
@@ -89,7 +89,7 @@ def rotated(
 
 
 def encode_family(family: Family) -> bytes:
-    """The written form."""
+    """The serialized form of `family`."""
     narrowed = [[it.hex(), sorted(scopes)] for it, scopes in family.narrowed]
     return json.dumps(
         {
@@ -105,7 +105,7 @@ def encode_family(family: Family) -> bytes:
 
 
 def decode_family(data: bytes) -> Family | None:
-    """The family written in `data`; None when that is none this version can read."""
+    """The family serialized in `data`; None if this version cannot read it."""
     try:
         written = json.loads(data)
         if written["version"] not in (_VERSION, _NARROWED_VERSION):

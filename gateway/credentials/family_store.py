@@ -1,4 +1,4 @@
-"""Families of tokens as the store holds them: sealed, one for each session behind tokens."""
+"""Token families in the store: sealed, one for each session behind tokens."""
 
 from gateway.credentials.family import Family, decode_family, encode_family
 from gateway.sessions.manager import SessionManager
@@ -6,7 +6,7 @@ from gateway.sessions.session import Session
 from gateway.storage.store import Store
 
 _PURPOSE = "token-family"
-# The times of a session's last use are written late.
+# A margin, because the time of a session's last use is written late.
 _LONGER_S = 300.0
 
 
@@ -14,12 +14,12 @@ class FamilyStore:
     """See the module."""
 
     def __init__(self, store: Store, sessions: SessionManager) -> None:
-        """Seal, and keep, as `sessions` are at the moment."""
+        """Use the current sealer and limits of `sessions`."""
         self._store = store
         self._sessions = sessions
 
     async def read(self, session_id: str) -> tuple[Family | None, bytes | None]:
-        """The family of a session, None where it cannot be read; and the bytes it is stored as.
+        """The session's family, None if it cannot be read; and its stored bytes.
 
         Raises:
             StoreUnavailableError: The store could not answer.
@@ -32,14 +32,14 @@ class FamilyStore:
         return (None if opened is None else decode_family(opened)), data
 
     async def swap(self, session: Session, expected: bytes | None, family: Family) -> bool:
-        """Put `family` in the place of `expected`; False when something else is there by now.
+        """Replace `expected` with `family`; False if the store holds something else by now.
 
         Raises:
             StoreUnavailableError: The store could not answer.
         """
         key = _store_key(session.session_id)
         sealer, limits = self._sessions.sealer, self._sessions.limits
-        # As long as the session is good without a use, and a little longer.
+        # As long as the session lives without use, plus a margin.
         return await self._store.compare_and_swap(
             key,
             expected,

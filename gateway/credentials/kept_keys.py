@@ -1,4 +1,4 @@
-"""The key that API keys' records are sealed under, kept in the store itself."""
+"""The key that seals the records of API keys, kept in the store itself."""
 
 import secrets
 
@@ -11,10 +11,10 @@ _KEY = "api-keys-key"
 
 
 async def load_key_sealer(store: Store, sealer: Sealer) -> Sealer:
-    """What seals the records of API keys in `store`; the first process to ask makes it.
+    """The sealer for the API key records in `store`; the first process to call this creates it.
 
-    API keys outlive every secret of the server's, so that the key is their own.  It is sealed
-    anew under the newest secret, so that older ones can be given up.
+    API keys outlive the server's secrets, so their records have a key of their own.  It is
+    resealed under the newest secret, so that older secrets can be removed.
 
     Raises:
         StoreUnavailableError: The store cannot answer, or the key is sealed under another secret.
@@ -31,4 +31,4 @@ async def load_key_sealer(store: Store, sealer: Sealer) -> Sealer:
             key = opened
         if await store.compare_and_swap(_KEY, sealed, sealer.seal(_KEY, key), ttl_s=None):
             return Sealer((key,))
-    raise StoreUnavailableError("the key of the API keys was not kept")
+    raise StoreUnavailableError("the key of the API keys could not be saved")

@@ -1,4 +1,4 @@
-"""One worker's memory of the API keys it serves."""
+"""One worker's cache of API keys."""
 
 from dataclasses import dataclass
 
@@ -12,13 +12,13 @@ TOUCH_S = 60.0
 
 @dataclass(slots=True, eq=False)
 class CachedKey:
-    """A key as this worker knows it; the times move while it is cached.
+    """A cached API key; its times change while it is cached.
 
     Attributes:
-        identity: Who asks with it; the same object, by which others remember things, until there
-            is news of the owner.
+        identity: The identity it proves.  The same object until the owner changes, because others
+            cache by it.
         checked_at, sure_until, due: See Checked.
-        used_at: When a request last used it here; 0 for not yet.
+        used_at: When a request last used it on this worker; 0 if none has.
     """
 
     record: KeyRecord
@@ -29,23 +29,23 @@ class CachedKey:
     due: bool = False
 
     def is_unwritten(self) -> bool:
-        """Whether the store is to learn when it was last used."""
+        """Whether the store should be updated with the time of last use."""
         written_at = self.record.last_used_at
         return written_at is None or abs(self.used_at - written_at) >= TOUCH_S
 
 
 class Stale:
-    """The worker has seen that the key is right, too long ago for it to be good unasked."""
+    """The key is in the cache, but must be checked with the store before it is used again."""
 
 
 STALE = Stale()
 
 
 class KeyCache(WorkerCache[CachedKey]):
-    """Keys by their digest.
+    """Cached API keys by digest.
 
     Attributes:
-        doubts: How often the keys of an account were called in doubt.
+        doubts: Number of times that an account's keys were marked for a new lookup.
     """
 
     def __init__(self, max_keys: int, remember_revoked_s: float) -> None:
@@ -53,7 +53,7 @@ class KeyCache(WorkerCache[CachedKey]):
         self.doubts = 0
 
     def doubt(self, account_id: str) -> None:
-        """Have the keys of an account looked up before they are used again."""
+        """Look up an account's keys again before they are used."""
         self.doubts += 1
         for entry in self.remembered():
             if entry.record.owner.account_id == account_id:

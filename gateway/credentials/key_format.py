@@ -1,8 +1,8 @@
-"""The form of an API key: ``gp_<id>_<secret><checksum>``.  Pure.
+"""The format of an API key: ``gp_<id>_<secret><checksum>``.  Pure.
 
-The id names the key's record, and is no secret.  The secret has 256 bits, so that a plain SHA-256
-of the key is as hard to turn round as the key is to guess.  The checksum tells a key from what
-was cut, mistyped or made up, without a look-up: secret scanners can use it as the gateway does.
+The id names the key's record and is not secret.  The secret has 256 bits, so reversing a plain
+SHA-256 of the key is as hard as guessing the key.  The checksum detects a cut, mistyped or made-up
+key without a lookup, for the gateway and for secret scanners.
 """
 
 import re
@@ -17,7 +17,7 @@ _ID_BYTES = 8
 _SECRET_BYTES = 32
 _DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _PAIRS = tuple(high + low for high in _DIGITS for low in _DIGITS)
-# As many digits as the largest numbers of 32 and of 4 bytes have.
+# The digits of the largest 32-byte and the largest 4-byte number.
 _SECRET_CHARS = 43
 _CHECKSUM_CHARS = 6
 _FORM = re.compile(r"gp_([0-9a-f]{16})_[0-9A-Za-z]{49}")
@@ -26,11 +26,11 @@ _ID = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key whose checksum is right; whether anybody gave it out is not said.
+    """A key with a valid checksum, which may never have been issued.
 
     Attributes:
-        key_id: Names its record; no secret.
-        digest: SHA-256 of the whole key, by which it is known.
+        key_id: Names its record; not secret.
+        digest: SHA-256 of the whole key, which identifies it.
     """
 
     key_id: str
@@ -38,14 +38,14 @@ class ApiKey:
 
 
 def new_key(random: RandomBytes) -> str:
-    """A key nobody has seen."""
+    """A new random key."""
     secret = int.from_bytes(random(_SECRET_BYTES), "big")
     begin = f"{PREFIX}{random(_ID_BYTES).hex()}_{_base62(secret, _SECRET_CHARS)}"
     return begin + checksum(begin)
 
 
 def parse_key(text: str) -> ApiKey | None:
-    """The key written as `text`, or None where that is none of ours; never raises."""
+    """Parse `text` as an API key; None if it is not one.  Never raises."""
     found = _FORM.fullmatch(text)
     if found is None or not is_whole(text):
         return None
@@ -58,7 +58,7 @@ def is_key_id(text: str) -> bool:
 
 
 def is_whole(text: str) -> bool:
-    """Whether `text` ends in the checksum of what is before."""
+    """Whether `text` ends in the checksum of the rest."""
     return checksum(text[:-_CHECKSUM_CHARS]) == text[-_CHECKSUM_CHARS:]
 
 

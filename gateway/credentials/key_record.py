@@ -1,4 +1,4 @@
-"""What the store holds of an API key, and where: its digest, whose it is, what it may do.  Pure."""
+"""The record of an API key in the store: its digest, its owner, what it may do.  Pure."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -16,11 +16,11 @@ EVERY_KEY = "api-keys"
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Whose a key is.
+    """The owner of a key.
 
     Attributes:
-        user: As known when the key was made.
-        account_id: None where the owner is nobody who ever signed in, but a name.
+        user: The user name when the key was created.
+        account_id: None if the owner never signed in and is only a name.
     """
 
     user: str
@@ -30,11 +30,11 @@ class Owner:
 
     @classmethod
     def of(cls, identity: Identity) -> "Owner":
-        """The owner that `identity` is."""
+        """`identity` as an owner."""
         return cls(identity.user, identity.subject, identity.issuer, identity.account_id)
 
     def alone(self) -> Identity:
-        """The owner as no more than a name."""
+        """The identity of an owner without an account."""
         return Identity(self.user, self.subject, self.issuer, "api_key")
 
 
@@ -43,13 +43,13 @@ class KeyRecord:
     """One API key.  Times are whole seconds since the epoch.
 
     Attributes:
-        key_id: Names it everywhere; no secret.
+        key_id: Its public name.
         digest: SHA-256 of the key.
-        name: What its owner calls it.
-        scopes: What it may do, where routes ask for a scope.
+        name: The name its owner chose.
+        scopes: Its scopes, for routes that ask for one.
         routes: Names of the routes it may use; empty for all.
-        expires_at: From this second on it is not taken.
-        last_used_at: May lag behind by a minute; None before the first use was written.
+        expires_at: It is refused from this second on.
+        last_used_at: May lag by a minute; None until the first use is written.
     """
 
     key_id: str
@@ -63,7 +63,7 @@ class KeyRecord:
     last_used_at: int | None = None
 
     def speaks_for(self, owner: Identity) -> Identity:
-        """Who is asking with this key, which is `owner`'s."""
+        """The identity that this key proves, given its owner's."""
         return replace(
             owner,
             credential="api_key",
@@ -75,10 +75,10 @@ class KeyRecord:
 
 
 def encode_record(record: KeyRecord) -> bytes:
-    """The written form.
+    """The serialized form of `record`.
 
-    The standard library's JSON, because a user name is the provider's: a lone surrogate, which is
-    legal JSON, must not make a key fail.
+    Uses the standard library's JSON, because a user name from a provider may hold a lone
+    surrogate, which is legal in JSON and which orjson refuses.
     """
     own = {f.name: getattr(record, f.name) for f in fields(KeyRecord) if f.name != "owner"}
     own["digest"] = record.digest.hex()
@@ -87,7 +87,7 @@ def encode_record(record: KeyRecord) -> bytes:
 
 
 def decode_record(data: bytes) -> KeyRecord | None:
-    """The record written in `data`; None when that is none this version can read."""
+    """The record serialized in `data`; None if this version cannot read it."""
     try:
         whole = json.loads(data)
         if whole["version"] != _VERSION:
@@ -108,17 +108,17 @@ def _owner(written: Mapping[str, Any]) -> Owner:
 
 
 def newest_first(records: Iterable[KeyRecord]) -> list[KeyRecord]:
-    """The records, the one made last first."""
+    """`records`, most recently created first."""
     return sorted(records, key=lambda it: (it.created_at, it.key_id), reverse=True)
 
 
 def store_key(key_id: str) -> str:
-    """The key of the record in the store."""
+    """The record's key in the store."""
     return f"api-key:{key_id}"
 
 
 def owner_indexes(sealer: Sealer, owner: Owner) -> list[str]:
-    """Where an owner's keys are found: by subject, by user name and by account."""
+    """The indexes that list an owner's keys: by subject, by user name and by account."""
     by_subject = sealer.digests("api-key-subject", owner.issuer, owner.subject)[0]
     indexes = [f"api-key-subject:{by_subject}", user_index(sealer, owner.user)]
     if owner.account_id is not None:
@@ -127,10 +127,10 @@ def owner_indexes(sealer: Sealer, owner: Owner) -> list[str]:
 
 
 def account_index(sealer: Sealer, account_id: str) -> str:
-    """Where the keys of an account are found."""
+    """The index that lists an account's keys."""
     return f"api-key-account:{sealer.digests('api-key-account', account_id)[0]}"
 
 
 def user_index(sealer: Sealer, user: str) -> str:
-    """Where the keys of a user name are found, however it is written."""
+    """The index that lists the keys of a user name, in any spelling."""
     return f"api-key-user:{sealer.digests('api-key-user', fold_user(user))[0]}"

@@ -1,4 +1,4 @@
-"""What an owner may ask for in a new API key.  Pure."""
+"""Validates an owner's request for a new API key.  Pure."""
 
 import re
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ _DEFAULT_LIFETIME_S = 90 * 86400.0
 
 
 class KeyRefusedError(GatewayError):
-    """The key that is asked for may not be made; the message is for the person who asks."""
+    """The requested key is not allowed; the message is for the user."""
 
     reason = "invalid-request"
     status = 400
 
 
 class ScopeNotGrantableError(KeyRefusedError):
-    """The key should have a scope that owners may not give."""
+    """The key asks for a scope that owners may not grant."""
 
     reason = "scope-not-grantable"
     status = 403
@@ -28,7 +28,7 @@ class ScopeNotGrantableError(KeyRefusedError):
 
 @dataclass(frozen=True, slots=True)
 class KeyRequest:
-    """A key that may be made."""
+    """A valid request for a key."""
 
     name: str
     scopes: tuple[str, ...]
@@ -38,17 +38,17 @@ class KeyRequest:
 def read_key_request(
     name: object, scopes: object, expires_in: object, rules: ApiKeySettings
 ) -> KeyRequest:
-    """The key that is asked for, if it may be made.
+    """The requested key, if it is allowed.
 
     Args:
         name: Text of at most 100 characters.
-        scopes: A list of scopes, each of `grantable_scopes`; None for none.
+        scopes: A list of scopes from `grantable_scopes`; None for none.
         expires_in: Seconds, or a duration as in the file; None for 90 days, or `max_lifetime`
-            where that is less.
-        rules: What may be.
+            if that is less.
+        rules: The settings that limit keys.
 
     Raises:
-        KeyRefusedError: It may not be.
+        KeyRefusedError: It is not allowed.
     """
     wanted = _scopes(scopes)
     missing = sorted(set(wanted) - set(rules.grantable_scopes))
@@ -58,10 +58,10 @@ def read_key_request(
 
 
 def lifetime(expires_in: object, rules: ApiKeySettings) -> float:
-    """Seconds that a key lives for whom `expires_in` was asked.
+    """The lifetime in seconds for the requested `expires_in`.
 
     Raises:
-        KeyRefusedError: It is no lifetime, or longer than `max_lifetime`.
+        KeyRefusedError: It is not a lifetime, or exceeds `max_lifetime`.
     """
     if expires_in is None:
         return min(_DEFAULT_LIFETIME_S, rules.max_lifetime)
@@ -92,5 +92,5 @@ def _scopes(scopes: object) -> tuple[str, ...]:
     if scopes is None:
         return ()
     if not isinstance(scopes, list | tuple) or not all(isinstance(it, str) for it in scopes):
-        raise KeyRefusedError("scopes must be a list of texts")
+        raise KeyRefusedError("scopes must be a list of strings")
     return tuple(sorted(set(scopes)))

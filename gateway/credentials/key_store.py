@@ -1,7 +1,7 @@
-"""API keys in the store: ``api-key:<id>`` with a sealed record, and who a record speaks for.
+"""API keys in the store: sealed records under ``api-key:<id>``, and the owner's identity.
 
-The key itself is not in it: only its digest.  What a key says of its owner is in the owner's
-account, so that it is as last seen there.
+A record holds the key's digest, never the key.  The owner's facts come from the owner's account,
+so they are as current as the last sign-in.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from gateway.model import Identity
 from gateway.sealing.sealer import Sealer
 from gateway.storage.store import Store
 
-# A key that has run out is shown for as long, so that its owner sees why it is refused.
+# How long an expired key stays listed, so that its owner sees why it is refused.
 _SHOWN_S = 7 * 86400
 _PURPOSE = "api-key"
 
@@ -28,7 +28,7 @@ _PURPOSE = "api-key"
 class KeyStore:
     """Reads and writes records.
 
-    Every method raises StoreUnavailableError where the store cannot answer.
+    Every method raises StoreUnavailableError if the store cannot answer.
     """
 
     def __init__(self, store: Store, sealer: Sealer, accounts: Accounts) -> None:
@@ -37,12 +37,12 @@ class KeyStore:
         self._accounts = accounts
 
     async def get(self, key_id: str) -> tuple[bytes | None, KeyRecord | None]:
-        """What the store has of a key, and the record in it; None for each that is not there."""
+        """The stored bytes of a key, and the record in them; each None if absent."""
         data = await self._store.get(store_key(key_id))
         return data, self._open(key_id, data)
 
     async def find(self, indexes: Iterable[str]) -> list[KeyRecord]:
-        """The keys under any of `indexes`, the newest first."""
+        """The keys in any of `indexes`, newest first."""
         found: dict[str, KeyRecord] = {}
         for index in indexes:
             for key, data in await self._store.find(index):
@@ -52,7 +52,7 @@ class KeyStore:
         return newest_first(found.values())
 
     async def swap(self, record: KeyRecord, expected: bytes | None, now: float) -> bool:
-        """Put `record` in the place of `expected`; False when something else is there by now."""
+        """Replace `expected` with `record`; False if the store holds something else by now."""
         key = store_key(record.key_id)
         return await self._store.compare_and_swap(
             key,
@@ -63,11 +63,11 @@ class KeyStore:
         )
 
     async def delete(self, key_id: str) -> bool:
-        """Delete a key; whether there was one."""
+        """Delete a key; False if there was none."""
         return await self._store.delete(store_key(key_id))
 
     async def identity(self, record: KeyRecord) -> Identity | None:
-        """Who asks with a key: its owner as last seen; None where there is no such owner now."""
+        """The identity that a key proves, as last seen; None if the owner is gone or disabled."""
         owner = record.owner
         if owner.account_id is None:
             return record.speaks_for(owner.alone())

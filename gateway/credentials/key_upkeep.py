@@ -1,7 +1,7 @@
-"""Re-checks cached API keys in the background, and writes when they were used.
+"""Re-checks cached API keys in the background, and writes their times of use.
 
-A message revokes a key on every worker, and another has the keys of an account looked up before
-they are used again.  `gateway.storage.upkeep` runs this, and `gateway.storage.contact` says when.
+Messages between workers revoke a key everywhere, and have an account's keys looked up before they
+are used again.  `gateway.storage.upkeep` runs this; `gateway.storage.contact` decides when.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ _CHANNEL = "api-keys"
 
 
 class KeyUpkeep:
-    """Looks after the cached and the watched keys, and hears which are revoked.
+    """Keeps cached and watched keys current, and receives revocations.
 
     Attributes:
-        task: Runs it in the background.
+        task: The background task.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class KeyUpkeep:
         clock: Clock,
         wake: asyncio.Event,
     ) -> None:
-        """Set about what is due whenever `wake` is set."""
+        """Do what is due whenever `wake` is set."""
         self._keys = keys
         self._cache = cache
         self._contact = contact
@@ -62,7 +62,7 @@ class KeyUpkeep:
 
     @property
     def doubts(self) -> tuple[int, int]:
-        """Changes whenever what was just read may be out of date."""
+        """Changes whenever something just read may be out of date."""
         return self._contact.doubts, self._cache.doubts
 
     def on_revoke(self, callback: Callable[[str], None]) -> None:
@@ -74,17 +74,17 @@ class KeyUpkeep:
         self._on_owner.append(callback)
 
     def watch(self, key_ids: Callable[[], Iterable[str]]) -> None:
-        """Look whether the keys that `key_ids` names are still good, without any request."""
-        # Those of the configuration are not in the store.
+        """Check the keys named by `key_ids` in the background, even without requests."""
+        # Keys from the configuration are not in the store.
         self._watch.names = lambda: filter(is_key_id, key_ids())
 
     async def revoked(self, key_id: str) -> None:
-        """Forget a key that is no longer in the store, here and on the other workers."""
+        """Forget a deleted key, here and on the other workers."""
         self._forget(key_id)
         await self._news.tell({"revoked": key_id})
 
     async def owner_changed(self, account_id: str, _before: Account, after: Account) -> None:
-        """Have the keys of an account looked up again, here and on the other workers."""
+        """Look up an account's keys again, here and on the other workers."""
         is_over = after.is_disabled
         self._doubt_owner(account_id, is_over)
         await self._news.tell({"owner": account_id, "over": is_over})
@@ -100,7 +100,7 @@ class KeyUpkeep:
         for callback in self._on_owner:
             callback(account_id)
         if is_over:
-            # No request has to come for tunnels to be closed.
+            # Close open tunnels now, without waiting for a request.
             self._watch.doubt()
             self._wake.set()
 
@@ -109,7 +109,7 @@ class KeyUpkeep:
             callback(None)
 
     async def _look_after(self, entry: CachedKey) -> None:
-        """Learn what became of a cached key, and let the store know when it was used."""
+        """Re-check a cached key, and write its time of use."""
         key_id, doubts = entry.record.key_id, self.doubts
         data, record = await self._keys.get(key_id)
         identity = None if record is None else await self._keys.identity(record)
@@ -135,7 +135,7 @@ class KeyUpkeep:
                 entry.record = used
 
     async def _look_at(self, key_id: str) -> float:
-        """Close on this worker what a watched key opened if the key is good no more."""
+        """Close what a watched key opened on this worker if the key is no longer valid."""
         data, record = await self._keys.get(key_id)
         if data is None:
             self._forget(key_id)

@@ -1,7 +1,7 @@
-"""API keys over any store: made, remembered, found again, revoked on every worker.
+"""API keys over any store: created, cached, listed, and revoked on every worker.
 
-`gateway.credentials.key_store` has what the store keeps, and `gateway.credentials.key_upkeep` what
-a worker does to keep its memory true.
+`gateway.credentials.key_store` reads and writes the store; `gateway.credentials.key_upkeep` keeps
+the cache current.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ MOST_KEYS = 100
 
 
 class TooManyKeysError(GatewayError):
-    """The owner has as many keys as one may have."""
+    """The owner already has the maximum number of keys."""
 
     reason = "too-many-keys"
     status = 409
@@ -44,8 +44,8 @@ class ApiKeys:
     """See the module.
 
     Attributes:
-        wrong: Counts, by address, the keys that this worker had to ask the store about in vain.
-        contact: Says how long keys that are known here go on while the store is down.
+        wrong: Counts failed lookups of keys on this worker by address.
+        contact: Decides how long cached keys stay valid while the store is down.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class ApiKeys:
         clock: Clock,
         random: RandomBytes = secrets.token_bytes,
     ) -> None:
-        """Use the sealer of `load_key_sealer`; a change in `accounts` has keys looked up again."""
+        """Use the sealer of `load_key_sealer`; a change in `accounts` causes new lookups."""
         self._sealer = sealer
         self._accounts = accounts
         self._random = random
@@ -72,7 +72,7 @@ class ApiKeys:
     # Use.
 
     def recall(self, key: ApiKey, now: float) -> CachedKey | Stale | None:
-        """The key as this worker remembers it, used at `now`; where it does not, ask `load`."""
+        """The cached key, used at `now`; if it is stale or not cached, call `load`."""
         entry = self._cache.get(key.digest)
         if entry is None:
             return None
@@ -85,15 +85,15 @@ class ApiKeys:
         return entry
 
     def remembers(self, key: ApiKey) -> bool:
-        """Whether this worker has seen that the key is right, however long ago."""
+        """Whether the key is in this worker's cache, however old the entry is."""
         return self._cache.get(key.digest) is not None
 
     async def load(self, key: ApiKey, now: float) -> CachedKey | None:
-        """The key as the store knows it, used at `now`; None where there is none.
+        """The key from the store, used at `now`; None if there is none.
 
         Raises:
-            StoreUnavailableError: The store could not answer, and this worker does not know the
-                key, or not well enough for the time of grace.
+            StoreUnavailableError: The store could not answer, and this worker has no entry for the
+                key that is recent enough for the grace period.
         """
         try:
             entry = await self._look_up(key, now)
@@ -112,13 +112,13 @@ class ApiKeys:
         while True:
             doubts = self._upkeep.doubts
             _, record = await self._store.get(key.key_id)
-            # By digest: how much of a guess was right takes no time that could tell.
+            # Constant-time, so that timing does not reveal how much of a guess was right.
             if record is not None and not secrets.compare_digest(record.digest, key.digest):
                 return None
             identity = None if record is None else await self._store.identity(record)
             if doubts == self._upkeep.doubts:
                 break
-            # Something may have changed, unheard, after it was read.
+            # Something may have changed after it was read, so read again.
         if record is None or identity is None or self._cache.has_ended(key.key_id):
             self._cache.drop(key.key_id)
             return None
@@ -138,11 +138,11 @@ class ApiKeys:
         lifetime_s: float,
         now: float,
     ) -> tuple[str, KeyRecord]:
-        """A new key, which cannot be shown again, and its record.
+        """Create a key; returns its text, which is not stored, and its record.
 
         Raises:
-            TooManyKeysError: The owner has 100 already.
-            StoreUnavailableError: The key could not be kept.
+            TooManyKeysError: The owner already has 100.
+            StoreUnavailableError: The key could not be saved.
         """
         held = [it for it in await self.list_of(owner) if it.expires_at > now]
         if len(held) >= MOST_KEYS:
@@ -165,20 +165,20 @@ class ApiKeys:
         return text, record
 
     async def owner(self, user: str) -> Identity | None:
-        """Who has the user name, as last seen; None if no person with it ever signed in."""
+        """The identity with this user name, as last seen; None if nobody with it ever signed in."""
         account_id = await self._accounts.id_of(user)
         account = None if account_id is None else await self._accounts.find(account_id)
         seen = () if account is None else account.seen
-        # An account may have had other names, and more than one who signs in to it.
+        # Several identities may share an account, and their names may have changed.
         ranked = sorted(seen, key=lambda it: fold_user(it.user) == fold_user(user))
         return ranked[-1] if ranked else None
 
     async def list_of(self, owner: Identity) -> list[KeyRecord]:
-        """The keys of the owner's subject, account and user name, the newest first."""
+        """The keys of the owner's subject, account and user name, newest first."""
         return await self._store.find(owner_indexes(self._sealer, Owner.of(owner)))
 
     async def list_for(self, user: str) -> list[KeyRecord]:
-        """The keys of a user name and of the account that has it, the newest first."""
+        """The keys of a user name and of its account, newest first."""
         indexes = [user_index(self._sealer, user)]
         account_id = await self._accounts.id_of(user)
         if account_id is not None:
@@ -186,11 +186,11 @@ class ApiKeys:
         return await self._store.find(indexes)
 
     async def list_all(self) -> list[KeyRecord]:
-        """Every key, the newest first."""
+        """All keys, newest first."""
         return await self._store.find([EVERY_KEY])
 
     async def revoke(self, key_id: str) -> bool:
-        """Take a key away on every worker; whether there was one.  Who asks was checked.
+        """Revoke a key on every worker; False if there was none.  The caller checks permission.
 
         Raises:
             StoreUnavailableError: The key was not revoked.
@@ -201,33 +201,33 @@ class ApiKeys:
         return True
 
     def on_revoke(self, callback: Callable[[str], None]) -> None:
-        """Call `callback` with the id of each key that is over, on whichever worker.
+        """Call `callback` with the id of each key that becomes invalid, on whichever worker.
 
-        Also of each that is watched when the time of grace of a store that is down is over.
+        It is also called for watched keys when the grace period of a store outage ends.
         """
         self._upkeep.on_revoke(callback)
 
     def on_owner_change(self, callback: Callable[[str | None], None]) -> None:
-        """Call `callback` with the id of each account that changes, on whichever worker it does.
+        """Call `callback` with the id of each account that changes, on whichever worker.
 
-        With None where messages may have been missed: any account may have changed.
+        It gets None if messages may have been missed, so that any account may have changed.
         """
         self._upkeep.on_owner_change(callback)
 
     def watch(self, key_ids: Callable[[], Iterable[str]]) -> None:
-        """Look whether the keys that `key_ids` names are still good, without any request."""
+        """Check the keys named by `key_ids` in the background, even without requests."""
         self._upkeep.watch(key_ids)
 
     # The background task.
 
     async def start(self) -> None:
-        """Listen to the other workers, and write times of use from now on."""
+        """Start to listen to the other workers and to write times of use."""
         await self._upkeep.task.start()
 
     async def aclose(self) -> None:
-        """Write what is left to write and stop; safe to call twice."""
+        """Write what is pending and stop; safe to call twice."""
         await self._upkeep.task.aclose()
 
     async def upkeep(self) -> None:
-        """Do now what the background task would do soon."""
+        """Run the background task once, now."""
         await self._upkeep.task.run_once()

@@ -1,4 +1,4 @@
-"""An access token that a worker remembers, and who asks with it."""
+"""A cached access token and the identity it proves."""
 
 from dataclasses import dataclass, field, replace
 
@@ -8,12 +8,12 @@ from gateway.sessions.session import Session
 
 @dataclass(slots=True, eq=False)
 class Known:
-    """An access token that was found to be good.
+    """An access token that was found valid.
 
     Attributes:
-        expires_at: From this second on it is not.
-        identity: Who asks with it; the same object until the session has news.
-        narrowed: Its scopes, where it has not all of its session's.
+        expires_at: It is invalid from this second on.
+        identity: The identity it proves; the same object until the session changes.
+        narrowed: Its scopes, if it has fewer than its session.
     """
 
     ticket: str = field(repr=False)
@@ -26,12 +26,12 @@ class Known:
     def of(
         cls, ticket: str, expires_at: float, session: Session, narrowed: frozenset[str] | None
     ) -> "Known":
-        """What is known of an access token of `session`."""
+        """The entry for an access token of `session`."""
         identity = _identity(session, expires_at, narrowed)
         return cls(ticket, expires_at, session, identity, narrowed)
 
     def follow(self, session: Session) -> None:
-        """Say from now on what `session`, which may be a newer one, says."""
+        """Switch to `session`, which may be a newer version of the same session."""
         if session is not self.session:
             self.session = session
             self.identity = _identity(session, self.expires_at, self.narrowed)

@@ -1,11 +1,11 @@
-"""The tokens a provider answered with, as they are kept with a session."""
+"""Converts a provider's token response into the tokens kept with a session."""
 
 from gateway.oidc.client import TokenAnswer
 from gateway.sessions.session import ProviderTokens
 
 
 def kept_tokens(answer: TokenAnswer) -> ProviderTokens:
-    """What a session keeps of `answer`."""
+    """The part of `answer` that a session keeps."""
     return ProviderTokens(
         access_token=answer.access_token,
         refresh_token=answer.refresh_token,

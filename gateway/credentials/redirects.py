@@ -1,4 +1,4 @@
-"""Whether a redirect URI is one that an app registered.  Pure."""
+"""Compares a redirect URI with those that an app registered.  Pure."""
 
 from collections.abc import Iterable
 from urllib.parse import SplitResult, urlsplit
@@ -7,9 +7,9 @@ from gateway.settings.tokens import is_loopback_redirect
 
 
 def is_registered(uri: str, registered: Iterable[str]) -> bool:
-    """Whether `uri` is one of `registered`: character by character (RFC 9700, section 2.1).
+    """Whether `uri` equals one of `registered`, compared as strings (RFC 9700, section 2.1).
 
-    On a loopback address the port is free: an app takes whichever it gets (RFC 8252, section 7.3).
+    For a loopback address any port matches, because an app takes a free one (RFC 8252, 7.3).
     """
     return any(uri == known or _differs_by_port(uri, known) for known in registered)
 
@@ -23,7 +23,7 @@ def _differs_by_port(uri: str, known: str) -> bool:
         _ = given.port
     except ValueError:
         return False
-    # Written anew, nothing but the port may be another: no user, no other spelling of the host.
+    # Rebuilt from the registered URI with the given port, so nothing but the port can differ.
     return "#" not in uri and uri == _with_port_of(given, wanted)
 
 

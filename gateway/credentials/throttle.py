@@ -1,7 +1,7 @@
-"""How often one address may be wrong.  Pure but for what it remembers.
+"""Limits failed credential lookups per address.  Pure apart from its counters.
 
-What is already known to be right never comes here, so that a flood of guesses from an address that
-many share, a proxy or an office, is slowed down without those who are known there.
+Credentials already known to be good never get here.  So a flood of guesses from a shared address,
+such as a proxy or an office, does not slow down users who are known there.
 """
 
 from collections.abc import Iterator
@@ -13,22 +13,22 @@ from cachetools import LRUCache
 
 from gateway.errors import GatewayError
 
-# What one subscriber is given (RFC 6177, section 2): more than one address is not more clients.
+# One subscriber gets a whole /64 (RFC 6177, section 2), so its addresses count as one client.
 _IPV6_PREFIX_BITS = 64
 _MOST_ADDRESSES = 8192
 
 
 @dataclass(slots=True)
 class Turn:
-    """One try; `is_bad` until something else is known."""
+    """One attempt; it counts as bad until proven otherwise."""
 
     is_bad: bool = True
 
 
 class Throttle:
-    """A bucket for each address: `allowed` tries at once, refilled evenly over `per_s`.
+    """A token bucket for each address: a burst of `allowed`, refilled evenly over `per_s` seconds.
 
-    At most 8,192 addresses are remembered, the one that tried last longest.
+    At most 8,192 addresses are kept; the least recently used one is dropped first.
     """
 
     def __init__(self, allowed: int = 20, per_s: float = 60.0) -> None:
@@ -37,11 +37,11 @@ class Throttle:
         self._full_at: LRUCache[str, float] = LRUCache(_MOST_ADDRESSES)
 
     def wait_s(self, client: str, now: float) -> float:
-        """The seconds that `client` has to wait at `now`, 0 for none; counts nothing."""
+        """Seconds that `client` must wait at `now`, or 0.  Counts nothing."""
         return self._over_s(self._behind_s(_network(client), now))
 
     def take(self, client: str, now: float) -> float:
-        """Count one try of `client` at `now`; 0 where it may, else the seconds to wait."""
+        """Count an attempt of `client` at `now`; 0 if allowed, else the seconds to wait."""
         key = _network(client)
         behind_s = self._behind_s(key, now)
         over_s = self._over_s(behind_s)
@@ -51,7 +51,7 @@ class Throttle:
         return 0.0
 
     def _behind_s(self, key: str, now: float) -> float:
-        # A bucket is never further from full than empty: if it seems so, the clock was set back.
+        # A bucket is at most `per_s` from full; more means that the clock was set back.
         return min(max(self._full_at.get(key, 0.0) - now, 0.0), self._per_s)
 
     def _over_s(self, behind_s: float) -> float:
@@ -60,9 +60,9 @@ class Throttle:
 
     @contextmanager
     def weigh(self, client: str, *, counts: bool) -> Iterator[Turn]:
-        """Keep a `take`, where it `counts`, only if the try turns out to be a bad one.
+        """After a `take` that `counts`, give it back unless the attempt was bad.
 
-        It does not where nobody could tell; a client that leaves before it is known has used it up.
+        It is given back if the lookup fails, and kept if the client disconnects before the result.
         """
         turn = Turn()
         try:
@@ -75,7 +75,7 @@ class Throttle:
                 self.give_back(client)
 
     def give_back(self, client: str) -> None:
-        """Undo one `take`: the try was a good one."""
+        """Undo one `take`, because the attempt was good."""
         key = _network(client)
         if key in self._full_at:
             self._full_at[key] -= self._interval_s

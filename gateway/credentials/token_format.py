@@ -1,8 +1,8 @@
-"""The form of the gateway's own tokens: ``gp_at_…`` gives access, ``gp_rt_…`` renews it.  Pure.
+"""The format of the gateway's own tokens: ``gp_at_…`` for access, ``gp_rt_…`` to refresh.  Pure.
 
-Behind the prefix stand 63 bytes in base64url (RFC 4648, section 5): the ticket of a session, as a
-cookie would hold it, and a nonce, which tells the tokens of one session apart.  63 bytes are 84
-characters exactly, so that a token has one spelling only.  The checksum is that of API keys.
+After the prefix come 63 bytes in base64url (RFC 4648, section 5): the ticket of a session, as in a
+session cookie, and a nonce that tells the tokens of one session apart.  63 bytes are exactly 84
+characters, so a token has only one spelling.  The checksum is that of API keys.
 """
 
 import base64
@@ -26,11 +26,11 @@ _USES: dict[str, Use] = {"at": "access", "rt": "refresh"}
 
 @dataclass(frozen=True, slots=True)
 class GatewayToken:
-    """A token whose checksum is right; whether it was ever given out is not said.
+    """A token with a valid checksum, which may never have been issued.
 
     Attributes:
-        ticket: Of its session.
-        digest: SHA-256 of the whole token, by which it is known.
+        ticket: The ticket of its session.
+        digest: SHA-256 of the whole token, which identifies it.
     """
 
     use: Use
@@ -39,14 +39,14 @@ class GatewayToken:
 
 
 def new_token(use: Use, ticket: str, random: RandomBytes) -> str:
-    """A token of the session of `ticket` that nobody has seen."""
+    """A new random token of the session with `ticket`."""
     nonce = base64.urlsafe_b64encode(random(_NONCE_BYTES)).decode()
     begin = f"{PREFIXES[use]}{ticket}{nonce}"
     return begin + checksum(begin)
 
 
 def parse_token(text: str) -> GatewayToken | None:
-    """The token written as `text`, or None where that is none of ours; never raises."""
+    """Parse `text` as a token; None if it is not one.  Never raises."""
     found = _FORM.fullmatch(text)
     if found is None or not is_whole(text):
         return None

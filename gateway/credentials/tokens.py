@@ -1,9 +1,8 @@
-"""The gateway's own tokens over any store: given, known again, renewed.
+"""The gateway's own tokens over any store: issued, verified, refreshed.
 
-Behind each family of tokens is a session of its own, which ends like any other: by its owner, by
-the provider, by an operator, by its limits.  Beside it the store has ``token-family:<session>``
-with the digests of its tokens.  A token carries the ticket of its session, so that what the store
-holds opens only with one.
+Each family of tokens has a session, which ends like any other: by its owner, its provider, an
+operator or its limits.  ``token-family:<session>`` in the store holds the digests of its tokens.
+A token carries its session's ticket, because the stored session opens only with that.
 """
 
 import logging
@@ -30,20 +29,19 @@ _log = logging.getLogger(__name__)
 
 SCOPE_NOT_GRANTED = "scope-not-granted"
 _MAX_KNOWN = 10_000
-# No token that is bad becomes good; not longer, should the operator put a secret right.
+# A bad token never becomes good, but keep this short in case the operator fixes a secret.
 _DEAD_S = 30.0
-# A swap is lost only to another use of the same family at the same moment, and one always wins.
+# A swap fails only if the same family changes at the same moment, and one of the writers succeeds.
 _SWAP_ATTEMPTS = MOST
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """What an app is given.
+    """The tokens that an app gets.
 
-    Attributes:
-        ticket: Of the session; it is enough to make more tokens.
-        expires_in_s: How long the access token is good, in whole seconds.
-        scopes: What the access token is good for.
+    ticket: The session's ticket, which is enough to make more tokens.
+    expires_in_s: Lifetime of the access token in whole seconds.
+    scopes: The scopes of the access token.
     """
 
     session: Session
@@ -56,7 +54,7 @@ class Issued:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The refresh token is not good.
+    """The refresh token is refused.
 
     Attributes:
         reason: Public.
@@ -69,9 +67,9 @@ class TokenFamilies:
     """See the module.
 
     Attributes:
-        sessions: Those behind the tokens, and no browser's.
-        access_s: How long an access token is good; may be set anew.
-        wrong: Counts, by address, what this worker had to ask the store about in vain.
+        sessions: The sessions behind the tokens, separate from browser sessions.
+        access_s: Lifetime of an access token in seconds; may be changed at run time.
+        wrong: Counts failed lookups of tokens on this worker by address.
     """
 
     def __init__(
@@ -84,7 +82,7 @@ class TokenFamilies:
         timer: Clock = time.monotonic,
         random: RandomBytes = secrets.token_bytes,
     ) -> None:
-        """Keep families in `store`; `timer`, which need not know the date, is for what is bad."""
+        """Keep families in `store`; `timer` is a monotonic clock for the cache of bad tokens."""
         self.sessions = sessions
         self.access_s = access_s
         self.wrong = Throttle()
@@ -97,9 +95,9 @@ class TokenFamilies:
     # Use.
 
     def recall(self, token: GatewayToken, now: float) -> Known | None:
-        """An access token as this worker remembers it, used at `now`; None: ask `load`.
+        """The cached access token, used at `now`; None if `load` must be called.
 
-        It may have run out meanwhile, which is for the caller to see.
+        It may have expired; the caller must check.
         """
         known = self._known.get(token.digest)
         if known is None or now >= known.expires_at:
@@ -111,13 +109,13 @@ class TokenFamilies:
         return known
 
     def remembers(self, token: GatewayToken) -> bool:
-        """Whether this worker has lately seen a good token of the same session."""
+        """Whether this worker has recently seen a good token of the same session."""
         return self.sessions.peek(token.ticket, self._clock()) is not None
 
     def is_dead(self, token: GatewayToken) -> bool:
-        """Whether a token was found to be bad here a moment ago.
+        """Whether the token was found bad here a moment ago.
 
-        An app that goes on asking with one takes no try from others at its address.
+        Then an app that keeps sending it uses up no attempts of other clients at its address.
         """
         return token.digest in self._dead
 
@@ -126,11 +124,11 @@ class TokenFamilies:
         self._dead[token.digest] = None
 
     async def load(self, token: GatewayToken, now: float) -> Known | None:
-        """An access token as the store knows it, used at `now`; None where there is none.
+        """The access token from the store, used at `now`; None if there is none.
 
         Raises:
-            StoreUnavailableError: The store could not answer, and this worker does not know the
-                token.
+            StoreUnavailableError: The store could not answer, and the token is not in this worker's
+                cache.
         """
         session = await self.sessions.load(token.ticket, now)
         if session is None:
@@ -148,7 +146,7 @@ class TokenFamilies:
         return self._remember(token.digest, Known.of(token.ticket, expires_at, session, narrowed))
 
     async def session_of(self, token: GatewayToken, now: float) -> Session | None:
-        """The session of a refresh token that may be used at `now`, which is no use of it."""
+        """The session of a refresh token if it could be used at `now`; does not use it."""
         session = await self.sessions.look_up(token.ticket, now)
         family, _ = (
             (None, None) if session is None else await self._families.read(session.session_id)
@@ -158,7 +156,7 @@ class TokenFamilies:
         return session
 
     def renewable_until(self, session: Session) -> float:
-        """When the refresh tokens of `session` end, in seconds since the epoch, if not used."""
+        """When the refresh tokens of `session` expire if not used, in seconds since the epoch."""
         limits = self.sessions.limits
         return min(session.created_at + limits.absolute_s, session.last_seen_at + limits.idle_s)
 
@@ -175,19 +173,19 @@ class TokenFamilies:
         provider_sid: str | None,
         replaces: str | None = None,
     ) -> Issued:
-        """The first tokens of a new session.
+        """Issue the first tokens of a new session.
 
         Args:
-            identity: Who signed in.
-            provider_tokens: What the provider issued, where it did.
+            identity: The user who signed in.
+            provider_tokens: The provider's tokens, if it issued any.
             client: The app.
             device: A short name for the device.
             ip: The client's address.
-            provider_sid: The provider's ``sid``, if it gave one.
-            replaces: The ticket of a session that ends.
+            provider_sid: The provider's ``sid``, if it sent one.
+            replaces: The ticket of a session that this one replaces.
 
         Raises:
-            StoreUnavailableError: The session could not be kept.
+            StoreUnavailableError: The session could not be saved.
         """
         now = self._clock()
         ticket, session = await self.sessions.create(
@@ -211,9 +209,9 @@ class TokenFamilies:
         now: float,
         scopes: frozenset[str] | None = None,
     ) -> Issued | Refused:
-        """New tokens for a refresh token of `client`.
+        """Issue new tokens for a refresh token of `client`.
 
-        `scopes`, where they are given, are those of the access token; they must have been granted.
+        `scopes` limits the access token; the session must have been granted all of them.
 
         Raises:
             StoreUnavailableError: The store could not answer; the token was not used.
@@ -240,18 +238,18 @@ class TokenFamilies:
             successor = rotated(family, presented, refresh, access, now, narrowed)
             if await self._families.swap(session, data, successor):
                 return issued
-        raise StoreUnavailableError("a family of tokens changes all the time")
+        raise StoreUnavailableError("too many concurrent changes of a token family")
 
     async def _end_reused(self, session: Session) -> Refused:
-        _log.warning("session %.12s is over: a refresh token of it came twice", session.session_id)
+        _log.warning("session %.12s ended: its refresh token was reused", session.session_id)
         await self.end(session)
         return Refused("refresh-token-reused")
 
     async def end(self, session: Session) -> None:
-        """End the session, and with it every token of its family.
+        """End the session and revoke all tokens of its family.
 
         Raises:
-            StoreUnavailableError: It did not end.
+            StoreUnavailableError: The session was not ended.
         """
         await self.sessions.end(session)
         await self._families.delete(session)
@@ -259,8 +257,8 @@ class TokenFamilies:
     def _make(
         self, ticket: str, session: Session, now: float, scopes: frozenset[str] | None = None
     ) -> tuple[Issued, bytes, tuple[bytes, float]]:
-        """New tokens, and the digests that the store is to know them by."""
-        # No token is good for longer than its session.
+        """New tokens, and their digests for the store."""
+        # An access token never outlives its session.
         left_s = session.created_at + self.sessions.limits.absolute_s - now
         lifetime_s = max(1, int(min(self.access_s, left_s)))
         access = new_token("access", ticket, self._random)

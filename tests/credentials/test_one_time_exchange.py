@@ -104,7 +104,7 @@ async def test_coming_again_takes_the_place_of_the_last_and_does_not_begin_anew(
 async def test_with_something_else_than_was_traded_nobody_goes_on(trader, store):
     await trader.bring("code and verifier")
 
-    with pytest.raises(UsedBeforeError, match=r"^traded before, and with something else$"):
+    with pytest.raises(UsedBeforeError, match=r"^exchanged before, with different parameters$"):
         await trader.bring("code and another verifier")
     assert trader.again == []
     assert b"ticket" not in b"".join(store.held.values())

@@ -1,4 +1,4 @@
-"""What an access token must say (RFC 9068, and the looser world), and who it is about; pure."""
+"""Validates an access token's claims (RFC 9068, and providers that deviate); pure."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
@@ -8,7 +8,7 @@ from gateway.oidc.claims import Notice, Person, make_identity
 from gateway.oidc.numbers import finite
 from gateway.oidc.registration import ClaimNames
 
-# As for ID tokens; RFC 9068 names no number, RFC 7519, section 4.1.4, "a few minutes".
+# As for ID tokens.  RFC 9068 gives no number; RFC 7519, section 4.1.4, says "a few minutes".
 LEEWAY_S = 60.0
 MAX_SUBJECT_CHARACTERS = 255
 INVALID = "invalid-token"
@@ -16,17 +16,17 @@ EXPIRED = "token-expired"
 NOT_AN_ACCESS_TOKEN = "not-an-access-token"  # noqa: S105 - a reason
 # RFC 9068, section 2.1; most providers still say JWT, or nothing.
 _HEADER_TYPES = frozenset({"", "jwt", "at+jwt", "application/at+jwt"})
-# What Keycloak and others say in the payload of an access token.
+# Values of `typ` in the payload of access tokens from Keycloak and others.
 _PAYLOAD_TYPES = frozenset({"", "jwt", "bearer", "at+jwt", "access", "access_token"})
-# OpenID Connect Core 1.0, sections 2 and 3.3.2.11, and FAPI's s_hash: an ID token has these.
-# RFC 8417: `events` are of a logout token and its kin.
+# OpenID Connect Core 1.0, sections 2 and 3.3.2.11, and FAPI's s_hash: claims of ID tokens.
+# RFC 8417: `events` marks logout tokens and other security event tokens.
 _OF_OTHER_TOKENS = ("nonce", "at_hash", "c_hash", "s_hash", "events")
-# RFC 7662, section 2.2: of an introspected token, what RFC 6749, section 7.1, calls its type.
+# RFC 7662, section 2.2: an introspected token's `token_type` is that of RFC 6749, section 7.1.
 _TOKEN_TYPES = frozenset({"bearer", "access_token"})
 
 
 class UnacceptableTokenError(Exception):
-    """The token is not good here.
+    """The token is not accepted.
 
     Attributes:
         reason: Public; the message is for the log and may quote the token.
@@ -39,10 +39,10 @@ class UnacceptableTokenError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What tokens of one issuer are held against, and how they are read.
+    """What tokens of one issuer must match, and how to read them.
 
     Attributes:
-        provider: The name of the provider with this issuer; ``""`` where nobody signs in there.
+        provider: The name of the provider with this issuer; ``""`` if there is none.
     """
 
     issuer: str
@@ -54,12 +54,12 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """Whom a good token is about.
+    """The identity that a valid token proves.
 
     Attributes:
-        until: Seconds since the epoch from which on the token must be judged again.
-        is_client: Whether it speaks for a client itself and no person: its subject is the
-            client's id, or it has none (RFC 9068, section 5).
+        until: Seconds since the epoch when the token must be judged again.
+        is_client: Whether it stands for a client, not a person: its subject is the client's id,
+            or it has none (RFC 9068, section 5).
     """
 
     identity: Identity
@@ -70,7 +70,7 @@ class Proven:
 def judge_jwt(
     header: Mapping[str, object], claims: Mapping[str, object], wanted: Wanted, now: float
 ) -> None:
-    """Return if all that a JWT says is as it must be.
+    """Check the header and claims of a JWT; return if all are acceptable.
 
     Raises:
         UnacceptableTokenError: Something is missing or wrong.
@@ -86,7 +86,7 @@ def judge_jwt(
 
 
 def judge_introspected(claims: Mapping[str, object], wanted: Wanted, now: float) -> None:
-    """Return if all that an issuer answered of an active token is as it must be.
+    """Check the introspection response for an active token; return if it is acceptable.
 
     Raises:
         UnacceptableTokenError: Something is missing or wrong.
@@ -96,20 +96,20 @@ def judge_introspected(claims: Mapping[str, object], wanted: Wanted, now: float)
     if claims.get("iss", wanted.issuer) != wanted.issuer:
         raise UnacceptableTokenError(INVALID, f"iss is {claims.get('iss')!r}")
     _judge_audience(claims, wanted.audiences)
-    # RFC 7662, section 2.2: `exp` is optional there, `active` says that it is not over.
+    # RFC 7662, section 2.2: `exp` is optional, because `active` already covers expiry.
     if claims.get("exp") is not None:
         _judge_times(claims, now)
     if not _is_subject(claims.get("sub", claims.get("client_id"))):
-        raise UnacceptableTokenError(INVALID, "neither sub nor client_id is there")
+        raise UnacceptableTokenError(INVALID, "sub and client_id are both missing")
 
 
 def read_token(
     claims: Mapping[str, object], wanted: Wanted, until: float, notice: Notice
 ) -> Proven:
-    """Whom the claims of a token that was judged are about; `notice` as in `make_identity`.
+    """The identity in the claims of a checked token; `notice` as in `make_identity`.
 
     Raises:
-        UserMissingError: No claim says who the user is.
+        UserMissingError: No claim names the user.
     """
     client = claims.get("client_id", claims.get("azp", claims.get("cid")))
     subject = claims.get("sub", client)
@@ -149,10 +149,10 @@ def read_scopes(claims: Mapping[str, object]) -> tuple[frozenset[str], bool]:
 
 
 def read_time(claims: Mapping[str, object], name: str) -> float | None:
-    """The time in the claim `name`, in seconds since the epoch; None where there is none.
+    """The time in the claim `name`, in seconds since the epoch; None if absent.
 
     Raises:
-        UnacceptableTokenError: It is no finite number.
+        UnacceptableTokenError: It is not a finite number.
     """
     value = claims.get(name)
     if value is None:
@@ -170,7 +170,7 @@ def _judge_kind(kind: object, known: Collection[str]) -> None:
 
 def _judge_purpose(claims: Mapping[str, object]) -> None:
     _judge_kind(claims.get("typ", ""), _PAYLOAD_TYPES)
-    # Amazon Cognito and Ory say the use so.
+    # Amazon Cognito and Ory state the use in this claim.
     use = claims.get("token_use", "access")
     if use not in ("access", "access_token"):
         raise UnacceptableTokenError(NOT_AN_ACCESS_TOKEN, f"a token for use as {use!r}")
@@ -178,7 +178,7 @@ def _judge_purpose(claims: Mapping[str, object]) -> None:
         if name in claims:
             raise UnacceptableTokenError(NOT_AN_ACCESS_TOKEN, f"a token with {name}")
     if "cnf" in claims:
-        # RFC 7800: whoever sends it would have to prove that a key is theirs, and Bearer cannot
+        # RFC 7800: the sender would have to prove possession of a key, which Bearer cannot do
         # (RFC 9449, section 7.2; RFC 8705, section 3).
         raise UnacceptableTokenError(INVALID, "the token is bound to a key")
 
@@ -197,7 +197,7 @@ def _judge_audience(claims: Mapping[str, object], audiences: frozenset[str]) -> 
 def _judge_times(claims: Mapping[str, object], now: float) -> None:
     expires_at = read_time(claims, "exp")
     if expires_at is None:
-        raise UnacceptableTokenError(INVALID, "there is no exp")
+        raise UnacceptableTokenError(INVALID, "exp is missing")
     if expires_at + LEEWAY_S <= now:
         raise UnacceptableTokenError(EXPIRED, f"expired {now - expires_at:.0f} s ago")
     for name in ("nbf", "iat"):

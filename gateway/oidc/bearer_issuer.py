@@ -1,4 +1,4 @@
-"""One issuer of access tokens: its keys, its introspection, and what its tokens must say."""
+"""One issuer of access tokens: its keys, its introspection endpoint, and token checks."""
 
 import binascii
 import json
@@ -31,15 +31,15 @@ if TYPE_CHECKING:
     from gateway.settings.bearer import BearerSettings
 
 INACTIVE = "token-inactive"
-# A key that was withdrawn, and an account that changed, are heard of within this time.
+# A withdrawn key or a changed account takes effect within this time.
 REMEMBER_S = 300.0
-# A header is a JSON object: "{" in base64url, and then a quote or white space.
+# A header is a JSON object: "{" in base64url, followed by a quote or white space.
 _JWT = re.compile(r"e[yw][A-Za-z0-9_-]*(?:\.[A-Za-z0-9_-]*){2}")
 
 
 @dataclass(frozen=True, slots=True)
 class Jwt:
-    """A token in the form of a JWT; nothing in it is believed yet."""
+    """A token in the form of a JWT; nothing in it is verified yet."""
 
     text: str
     header: Mapping[str, object]
@@ -47,15 +47,15 @@ class Jwt:
 
 
 def is_jwt(token: str) -> bool:
-    """Whether `token` has the form of a signed JWT (RFC 7515, section 7.1), good or bad.
+    """Whether `token` has the form of a signed JWT (RFC 7515, section 7.1), valid or not.
 
-    One that is encrypted has not: only its issuer can read it.
+    Encrypted tokens do not count, because only their issuer can read them.
     """
     return _JWT.fullmatch(token) is not None
 
 
 def stated_issuer(token: str) -> str | None:
-    """Whom a JWT names as its issuer, nothing being verified; None where that cannot be read."""
+    """The ``iss`` of a JWT, unverified; None if it cannot be read."""
     payload = token.split(".")[1]
     try:
         claims = json.loads(urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
@@ -66,7 +66,7 @@ def stated_issuer(token: str) -> str | None:
 
 
 def read_jwt(token: str) -> Jwt:
-    """What `token` says of itself.
+    """Parse `token` without verifying it.
 
     Raises:
         BadTokenError: It is too large, malformed, or relies on an extension.
@@ -80,7 +80,7 @@ class BearerIssuer:
     def __init__(
         self, settings: "BearerSettings", http: ProviderHttp, clock: Clock, *, provider: str = ""
     ) -> None:
-        """Take the tokens that `settings` describe; `provider` is who signs in with the issuer."""
+        """Accept the tokens that `settings` describe; `provider` names this issuer's provider."""
         self.issuer = settings.issuer
         self._clock = clock
         who = f'provider "{provider}"' if provider else f'issuer "{settings.issuer}"'
@@ -109,8 +109,8 @@ class BearerIssuer:
                 client_secret=asked.client_secret,
                 client_key=asked.client_key,
                 client_auth=asked.client_auth,
-                # Every issuer takes its own name; not every one the token endpoint's here
-                # (RFC 7523, section 3).
+                # Every issuer accepts its own name as the audience, but not all accept the token
+                # endpoint's URL at introspection (RFC 7523, section 3).
                 assertion_audience="issuer",
             )
             self._introspector = Introspector(
@@ -119,11 +119,11 @@ class BearerIssuer:
 
     @property
     def introspects(self) -> bool:
-        """Whether it can be asked about tokens that are no JWT."""
+        """Whether the issuer can be asked about opaque tokens."""
         return self._introspector is not None
 
     async def ask(self, token: str) -> Mapping[str, object] | None:
-        """What the issuer says of `token`; None where it is not active, or is not asked.
+        """The issuer's claims for `token`; None if it is not active, or introspection is off.
 
         Raises:
             ProviderUnavailableError: The issuer cannot be asked.
@@ -131,15 +131,15 @@ class BearerIssuer:
         return None if self._introspector is None else (await self._introspector.ask(token)).claims
 
     async def verify(self, token: Jwt) -> Proven:
-        """Whom `token` is about.
+        """The identity that `token` proves.
 
-        Its claims are judged before its signature, so that no forgery that could not be good
-        anyway costs a verification or has the keys fetched again.
+        Claims are checked before the signature, so that a forgery with bad claims causes neither a
+        verification nor a fetch of keys.
 
         Raises:
-            UnacceptableTokenError: It is not good here.
-            UserMissingError: No claim says who the user is.
-            ProviderUnavailableError: The keys cannot be had.
+            UnacceptableTokenError: It is not accepted.
+            UserMissingError: No claim names the user.
+            ProviderUnavailableError: The keys cannot be fetched.
         """
         now = self._clock()
         judge_jwt(token.header, token.claims, self._wanted, now)
@@ -148,22 +148,22 @@ class BearerIssuer:
         except BadTokenError as error:
             raise UnacceptableTokenError(INVALID, str(error)) from error
         if (signed.header, signed.claims) != (token.header, token.claims):
-            # Never by the letter of the standards; what was verified is what counts.
+            # Both parsers should agree.  If they do not, only what was verified counts.
             judge_jwt(signed.header, signed.claims, self._wanted, now)
         expires_at = read_time(signed.claims, "exp") or 0.0
         until = min(expires_at, now + REMEMBER_S)
         return read_token(signed.claims, self._wanted, until, self._notices)
 
     async def introspect(self, token: str) -> Proven:
-        """Whom `token`, which is no JWT, is about.
+        """The identity that the opaque `token` proves.
 
         Raises:
-            UnacceptableTokenError: It is not good here; `INACTIVE` where the issuer says so.
-            UserMissingError: No claim says who the user is.
+            UnacceptableTokenError: It is not accepted; with `INACTIVE` if it is not active.
+            UserMissingError: No claim names the user.
             ProviderUnavailableError: The issuer cannot be asked.
         """
         if self._introspector is None:
-            raise UnacceptableTokenError(INVALID, f"{self.issuer!r} is not asked about tokens")
+            raise UnacceptableTokenError(INVALID, f"{self.issuer!r} has no introspection")
         answered = await self._introspector.ask(token)
         if answered.claims is None:
             raise UnacceptableTokenError(INACTIVE, f"{self.issuer!r} says it is not active")

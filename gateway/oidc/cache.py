@@ -1,4 +1,4 @@
-"""A provider's documents, kept as long as they allow and fetched once however many ask."""
+"""A provider's documents: cached as long as they allow, and fetched once for all callers."""
 
 import asyncio
 import re
@@ -10,18 +10,18 @@ from gateway.storage.store import Clock
 
 T = TypeVar("T")
 
-# A provider that says "no-cache" must not be asked at every sign-in, and one that says a year
-# must be heard again when it rotates its keys.
+# A provider that sends "no-cache" must not be asked at every sign-in, and one that sends a year
+# must still be asked again when it rotates its keys.
 MIN_FRESH_S = 60.0
 MAX_FRESH_S = 3600.0
 DEFAULT_FRESH_S = 900.0
-# After a failure everybody is told at once for this long, so that a dead provider is not
-# hammered and a crowd does not wait for its time-out one after another.
+# After a failure, callers fail at once for this long.  So a provider that is down is not hammered,
+# and callers do not wait for its time-out one after another.
 RETRY_S = 3.0
 
 
 def freshness_s(cache_control: str) -> float:
-    """Seconds an answer with this Cache-Control may be kept (RFC 9111, section 5.2.2), bounded."""
+    """Seconds that a response may be cached by its Cache-Control (RFC 9111, 5.2.2), bounded."""
     directives = [part.strip().lower() for part in cache_control.split(",")]
     if "no-store" in directives or "no-cache" in directives:
         return MIN_FRESH_S
@@ -33,10 +33,9 @@ def freshness_s(cache_control: str) -> float:
 
 
 class CachedDocument(Generic[T]):
-    """One document: fetched at the first use, refreshed when stale, kept while that fails.
+    """One document: fetched at first use, refreshed when stale, kept while the refresh fails.
 
-    `fetch` gives the document and the seconds it is fresh for; it raises GatewayError where it
-    cannot.
+    `fetch` returns the document and the seconds it stays fresh, or raises GatewayError.
     """
 
     def __init__(
@@ -56,10 +55,10 @@ class CachedDocument(Generic[T]):
         self._failure: GatewayError | None = None
 
     async def get(self) -> T:
-        """The document, no older than it may be unless the provider is down.
+        """The document; stale only while it is being fetched or the provider is down.
 
         Raises:
-            GatewayError: it was never fetched and cannot be now.
+            GatewayError: it was never fetched, and the fetch failed.
         """
         if self._value is not None and (self._clock() < self._fresh_until or self._lock.locked()):
             return self._value
@@ -67,7 +66,7 @@ class CachedDocument(Generic[T]):
             return await self._fetched(forced=False)
 
     async def renewed(self) -> T:
-        """The document, fetched again although it is fresh; the old one where that fails.
+        """Fetch the document again even if it is fresh; the old one if that fails.
 
         Raises:
             GatewayError: there is no old one.
@@ -76,7 +75,7 @@ class CachedDocument(Generic[T]):
             return await self._fetched(forced=True)
 
     async def settled(self) -> None:
-        """Wait for a fetch that is under way; return at once where none is."""
+        """Wait for a fetch in progress; return at once if there is none."""
         if self._lock.locked():
             async with self._lock:
                 pass
@@ -84,7 +83,7 @@ class CachedDocument(Generic[T]):
     async def _fetched(self, *, forced: bool) -> T:
         now = self._clock()
         if self._value is not None and not forced and now < self._fresh_until:
-            return self._value  # somebody else fetched it while this one waited
+            return self._value  # another caller fetched it while this one waited
         if self._failed_at is None or not 0 <= now - self._failed_at < self._retry_s:
             await self._try(now)
         if self._value is not None:

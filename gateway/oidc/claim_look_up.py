@@ -8,18 +8,18 @@ _EACH = "*"
 
 
 class _Absent:
-    """Marks a claim that is not there; null and the empty string count as that."""
+    """Marks an absent claim; null and the empty string count as absent too."""
 
 
 ABSENT = _Absent()
 
 
 def look_up(claims: Mapping[str, object], name: str) -> object:
-    """The claim `name`: a JSON pointer (RFC 6901) where it begins with ``/``, else a plain name.
+    """The claim `name`: a JSON pointer (RFC 6901) if it begins with ``/``, else a plain name.
 
-    A plain name is one member, whatever dots, slashes or colons it holds, so that claims named
-    by URLs can be asked for.  In a pointer ``*`` stands for every item of a list, so that
-    ``/groups/*/id`` is the list of all their ids.
+    A plain name is one member, even with dots, slashes or colons in it, so that it can be a URL.
+    In a pointer, ``*`` stands for every item of a list: ``/groups/*/id`` is the list of all their
+    ids.
     """
     if not name.startswith("/"):
         return claims.get(name, ABSENT)
@@ -37,7 +37,7 @@ def _follow(value: object, tokens: Sequence[str]) -> object:
 
 
 def _flat(values: Iterable[object]) -> list[object]:
-    """`values`, with what is in the lists among them in their place."""
+    """`values` with nested lists flattened by one level."""
     return [it for value in values for it in (value if isinstance(value, list) else [value])]
 
 
@@ -55,12 +55,12 @@ def _is_there(value: object) -> bool:
 
 
 def has_claim(claims: Mapping[str, object], name: str) -> bool:
-    """Whether `name` is there and not null or empty."""
+    """Whether `name` is present and not null or empty."""
     return _is_there(look_up(claims, name))
 
 
 def first_claim(claims: Mapping[str, object], names: Names) -> object:
-    """The first of `names` that is there and not null or empty; `ABSENT` where none is."""
+    """The first of `names` that is present and not null or empty; else `ABSENT`."""
     for name in names:
         value = look_up(claims, name)
         if _is_there(value):

@@ -1,4 +1,4 @@
-"""From what a provider says about a person to an Identity; pure."""
+"""Builds an Identity from a provider's claims; pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ def _unheard(_claim: str, _fault: str) -> None:
 
 
 def merge(id_token: Mapping[str, object], userinfo: Mapping[str, object]) -> dict[str, object]:
-    """The claims of both; what the signed ID token says counts where they differ.
+    """The claims of both; the signed ID token wins where they differ.
 
-    An e-mail and its mark come from one source: the mark of one must not vouch for the address
-    of the other.
+    ``email`` and ``email_verified`` come from the same source, because one source's mark must not
+    verify the other's address.
     """
     merged = {**userinfo, **id_token}
     source: Mapping[str, object] = id_token if has_claim(id_token, "email") else userinfo
@@ -36,12 +36,12 @@ def merge(id_token: Mapping[str, object], userinfo: Mapping[str, object]) -> dic
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """What a sign-in proved, before it is made an Identity.
+    """The claims that a sign-in proved, before they become an Identity.
 
     Attributes:
         id_token: Claims of the verified ID token.
-        userinfo: Claims of userinfo; empty where it was not asked or failed.
-        userinfo_failed: Whether it was needed and could not be had: what is missing is then
+        userinfo: Claims of userinfo; empty if it was not requested or failed.
+        userinfo_failed: Whether it was needed but not available; absent facts then count as
             unreadable.
     """
 
@@ -60,12 +60,12 @@ def make_identity(
     scopes: frozenset[str],
     notice: Notice = _unheard,
 ) -> Identity:
-    """The identity of the session that a sign-in begins.
+    """The identity for the session that a sign-in starts.
 
-    `notice` hears of each claim that cannot be read in whole, and what is wrong.
+    `notice` is called for each claim that cannot be fully read, with what is wrong.
 
     Raises:
-        UserMissingError: no claim says who the user is.
+        UserMissingError: no claim names the user.
     """
     claims = merge(person.id_token, person.userinfo)
     facts = read_facts(claims, names, assume_email_verified=assume_email_verified)
@@ -82,7 +82,7 @@ def make_identity(
         groups=facts.groups,
         roles=facts.roles,
         scopes=scopes,
-        # Only what is signed says how and when the person signed in.
+        # These say how and when the user signed in, so they come only from the signed ID token.
         acr=_text(person.id_token.get("acr")),
         amr=_texts(person.id_token.get("amr")),
         claims=claims,
@@ -93,12 +93,12 @@ def make_identity(
 
 def _user(facts: Facts, names: ClaimNames) -> str:
     if facts.user is None:
-        raise UserMissingError(f"no claim of {names.user!r} is there as text")
+        raise UserMissingError(f"none of the claims {names.user!r} is present as text")
     return facts.user
 
 
 def _unreadable(facts: Facts, person: Person) -> frozenset[str]:
-    """The facts that cannot be read; without userinfo, what is missing may have been there."""
+    """The unreadable facts.  If userinfo failed, absent facts count too: it may have them."""
     missed = facts.missing | {"*"} if person.userinfo_failed else frozenset[str]()
     return facts.unreadable | missed
 
@@ -116,8 +116,8 @@ def _texts(value: object) -> tuple[str, ...]:
 
 
 def _authenticated_at(id_token: Mapping[str, object]) -> int | None:
-    # Without auth_time it is unknown: iat is the time of the token, which a running session gets
-    # without a question.
+    # Without auth_time it is unknown.  iat does not help: a provider with a running session issues
+    # a new token without asking the user anything.
     value = id_token.get("auth_time")
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None

@@ -1,4 +1,4 @@
-"""The calls of the code flow that go straight to the provider, as one client."""
+"""The client's direct calls to the provider in the code flow."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
@@ -22,28 +22,28 @@ from gateway.storage.store import Clock
 
 _OK = 200
 _UNAUTHORIZED = 401
-# RFC 6750, section 3.1: of a token that is not good, or not for this.
+# RFC 6750, section 3.1: the token is invalid, or lacks the scope for this.
 _TOKEN_REFUSED = frozenset({401, 403})
-# Not an answer about the grant: the client was throttled, or the request never got through.
+# These say nothing about the grant: the client was throttled, or the request did not get through.
 _TRY_LATER = frozenset({408, 425, 429})
 _REFUSALS = range(400, 500)
-# The answer to a refresh may hold the only refresh token that is still good: a slow provider is
-# waited for.
+# The response to a refresh may hold the only valid refresh token, so wait longer for a slow
+# provider.
 REFRESH_TIMEOUT_S = 30.0
-# A field of this size is no token; the header it would travel in has an end.
+# Larger than any real token, and about the largest header field that servers accept.
 _JSON, _JWT = "application/json", "application/jwt"
 _MAX_TOKEN_CHARACTERS = 32 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class TokenAnswer:
-    """What the token endpoint gave (RFC 6749, section 5.1).
+    """The response of the token endpoint (RFC 6749, section 5.1).
 
     Attributes:
-        expires_at: When the access token lapses; None where the provider does not say.
-        refresh_token: None is normal: not every provider or client gets one.
-        id_token: As received; present and verified after a sign-in, optional after a refresh.
-        scopes: What was granted; None where it is what was asked for.
+        expires_at: When the access token expires; None if the provider does not say.
+        refresh_token: Often None: not every provider or client gets one.
+        id_token: As received; verified after a sign-in, optional after a refresh.
+        scopes: The granted scopes; None if they are as requested.
     """
 
     access_token: str = field(repr=False)
@@ -54,7 +54,7 @@ class TokenAnswer:
 
 
 def read_tokens(document: Mapping[str, object], now: float) -> TokenAnswer:
-    """The tokens in an answer of the token endpoint that came at `now`.
+    """Parse a response of the token endpoint that arrived at `now`.
 
     Raises:
         TokenTooLargeError: a token is larger than 32 KiB.
@@ -78,31 +78,31 @@ def _token(document: Mapping[str, object], name: str) -> str | None:
     value = document.get(name)
     if value is None or value == "":
         return None
-    # RFC 6749, appendix A.12: visible ASCII.  Anything else would not fit into a field.
+    # RFC 6749, appendix A.12: visible ASCII.  Anything else cannot be sent in a field.
     if not isinstance(value, str):
         raise ProviderUnavailableError(f"the {name} is not text")
     if len(value) > _MAX_TOKEN_CHARACTERS:
         size = f"{len(value)} bytes of at most {_MAX_TOKEN_CHARACTERS}"
         raise TokenTooLargeError(f"the {name} has {size}: have the provider put less into it")
     if not all("\x20" < character < "\x7f" for character in value):
-        raise ProviderUnavailableError(f"the {name} holds what no token may")
+        raise ProviderUnavailableError(f"the {name} has characters that are not allowed in a token")
     return value
 
 
 def _expiry(value: object, now: float) -> float | None:
-    # Some providers quote the number.
+    # Some providers send the number as a string.
     if isinstance(value, str) and value.isascii() and value.isdigit():
         value = int(value[:12])
     seconds = finite(value)
     return None if seconds is None else now + max(0.0, seconds)
 
 
-# Verifies a JWT of the provider and gives its claims.
+# Verifies a JWT from the provider and returns its claims.
 ReadSigned = Callable[[str], Awaitable[Mapping[str, object]]]
 
 
 class ProviderClient:
-    """Asks the token, userinfo and revocation endpoints in the name of one registration."""
+    """Calls the token, userinfo and revocation endpoints as one registered client."""
 
     def __init__(self, registration: Registration, http: ProviderHttp, clock: Clock) -> None:
         self._registration = registration
@@ -134,11 +134,11 @@ class ProviderClient:
         return self._read(answer)
 
     async def refresh(self, metadata: Metadata, refresh_token: str) -> TokenAnswer:
-        """Tokens for `refresh_token` (RFC 6749, section 6); no new refresh token is normal.
+        """Get tokens for `refresh_token` (RFC 6749, section 6), often without a new refresh token.
 
         Raises:
-            RefreshRefusedError: the grant is over (``invalid_grant``).
-            ProviderUnavailableError: anything else; the grant may still be good.
+            RefreshRefusedError: the grant has ended (``invalid_grant``).
+            ProviderUnavailableError: anything else; the grant may still be valid.
         """
         answer = await self._ask_tokens(
             metadata,
@@ -150,7 +150,7 @@ class ProviderClient:
         return self._read(answer)
 
     async def revoke(self, metadata: Metadata, token: str, kind: str) -> None:
-        """Have `token` revoked (RFC 7009); nothing happens where the provider cannot.
+        """Revoke `token` (RFC 7009); does nothing if the provider has no revocation endpoint.
 
         Raises:
             ProviderUnavailableError: the provider did not confirm it.
@@ -167,12 +167,12 @@ class ProviderClient:
     ) -> Mapping[str, object]:
         """The claims about `subject` from userinfo (OpenID Connect Core 1.0, section 5.3).
 
-        `read_signed` gives the claims of an answer that is a JWT.
+        `read_signed` returns the claims if the response is a JWT.
 
         Raises:
-            SubjectMismatchError: they are about somebody else (section 5.3.2).
-            UserinfoRefusedError: the token is not for userinfo.
-            ProviderUnavailableError: there are none that could be read.
+            SubjectMismatchError: they are about another subject (section 5.3.2).
+            UserinfoRefusedError: the token is not accepted for userinfo.
+            ProviderUnavailableError: there is no readable response.
         """
         answer = await self._http.get(endpoint, fields={"Authorization": f"Bearer {access_token}"})
         if answer.status != _OK or answer.media_type not in (_JSON, _JWT):
@@ -187,7 +187,7 @@ class ProviderClient:
         else:
             claims = answer.json_object()
         if claims.get("sub") != subject:
-            raise SubjectMismatchError(f"userinfo speaks of {claims.get('sub')!r}")
+            raise SubjectMismatchError(f"userinfo is about {claims.get('sub')!r}")
         return claims
 
     async def _ask_tokens(
@@ -196,7 +196,7 @@ class ProviderClient:
         parameters: list[tuple[str, str]],
         timeout_s: float | None = None,
     ) -> Answer:
-        # RFC 8707, section 2.2: the resource is named again with every token request.
+        # RFC 8707, section 2.2: every token request must name the resource again.
         resource = self._registration.authorize_params.get("resource", ())
         resources = (resource,) if isinstance(resource, str) else resource
         named = [*parameters, *(("resource", item) for item in resources)]

@@ -1,4 +1,4 @@
-"""How the gateway proves to a provider's endpoints which client it is (RFC 6749, section 2.3)."""
+"""Client authentication at a provider's endpoints (RFC 6749, section 2.3)."""
 
 import secrets
 from base64 import b64encode
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
     from joserfc.jwk import Key
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
-# An assertion is used at once; a copy must not be good for long (RFC 7523, section 3).
+# An assertion is used at once, so a copy should not stay valid for long (RFC 7523, section 3).
 ASSERTION_TTL_S = 60
 _ALGORITHM_OF_CURVE = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA"}
 
 
 @dataclass(frozen=True, slots=True)
 class ClientProof:
-    """What to add to a request: fields of its head, parameters of its form."""
+    """What to add to a request: header fields, and form parameters."""
 
     fields: tuple[tuple[str, str], ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
 
 
 def choose_method(registration: Registration, metadata: Metadata) -> str:
-    """The configured method, or the best that both sides can do.
+    """The configured method, or the best that both sides support.
 
-    Without any word from the provider that is client_secret_basic (RFC 6749, section 2.3.1).
+    If the provider lists none, that is client_secret_basic (RFC 6749, section 2.3.1).
     """
     if registration.client_auth is not None:
         return registration.client_auth
@@ -59,8 +59,8 @@ def prove_client(registration: Registration, metadata: Metadata, now: float) -> 
 
 
 def _basic(registration: Registration, _metadata: Metadata, _now: float) -> ClientProof:
-    # RFC 6749, section 2.3.1: form-encoded before Basic's own encoding, which matters as soon as
-    # the id or the secret holds a ":", "%", "+" or "@".
+    # RFC 6749, section 2.3.1: form-encode first, then apply Basic.  It matters if the id or the
+    # secret contains ":", "%", "+" or "@".
     pair = f"{quote_plus(registration.client_id)}:{quote_plus(registration.client_secret or '')}"
     return ClientProof(fields=(("Authorization", f"Basic {b64encode(pair.encode()).decode()}"),))
 
@@ -81,7 +81,7 @@ def _none(registration: Registration, _metadata: Metadata, _now: float) -> Clien
 def _private_key_jwt(registration: Registration, metadata: Metadata, now: float) -> ClientProof:
     key, kid = _client_key(registration.client_key or "")
     by_issuer = registration.assertion_audience == "issuer"
-    # RFC 7523, section 3: who says it, about whom, to whom, until when, and once.
+    # RFC 7523, section 3: issuer, subject, audience, lifetime, and an id for one-time use.
     claims = {
         "iss": registration.client_id,
         "sub": registration.client_id,

@@ -1,4 +1,4 @@
-"""From the configuration of one provider to its Registration: profile defaults filled in."""
+"""Builds a provider's Registration from its settings and the profile's defaults."""
 
 from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.profiles import PROFILES, Profile
@@ -9,7 +9,7 @@ OFFLINE = "offline_access"
 
 
 def register(name: str, settings: ProviderSettings) -> Registration:
-    """The registration that `settings` describe; what they leave open comes from the profile."""
+    """The registration for `settings`; the profile supplies what they leave out."""
     profile = PROFILES[settings.profile]
     asked = profile.scopes if settings.scopes is None else settings.scopes
     offline = profile.offline_params if OFFLINE in asked else {}

@@ -1,4 +1,4 @@
-"""What a provider publishes about itself (OpenID Connect Discovery 1.0; RFC 8414)."""
+"""A provider's discovery document (OpenID Connect Discovery 1.0; RFC 8414)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -12,19 +12,19 @@ from gateway.storage.store import Clock
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 _OK = 200
-# Nothing is there, or it is elsewhere for good: not a provider that is down for a while.
+# There is nothing, or it moved permanently: not a temporary outage.
 _NOT_HERE = frozenset({301, 308, 404, 410})
 _SERVER_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """The members of a discovery document that the gateway uses; None where not offered.
+    """The members of a discovery document that the gateway uses; None if not offered.
 
     Attributes:
-        token_auth_methods: How a client may authenticate at the token endpoint.
-        answers_with_issuer: Whether every answer carries ``iss`` (RFC 9207, section 3).
-        account_prompt: The ``prompt`` that lets a person take another account.
+        token_auth_methods: How clients may authenticate at the token endpoint.
+        answers_with_issuer: Whether every response carries ``iss`` (RFC 9207, section 3).
+        account_prompt: The ``prompt`` value that lets a user switch accounts.
     """
 
     issuer: str
@@ -48,12 +48,12 @@ def well_known_url(issuer: str) -> str:
 def read_metadata(
     document: Mapping[str, object], issuer: str, aliases: Collection[str] = ()
 ) -> Metadata:
-    """Read a discovery `document` of `issuer`; `aliases` are other spellings it may use.
+    """Parse the discovery `document` of `issuer`, which may call itself one of `aliases`.
 
     Raises:
-        IssuerMisconfiguredError: it names another issuer.  Compared byte for byte (section 4.3):
-            a trailing slash makes another issuer.
-        ProviderUnavailableError: an endpoint is missing, or not a URL that may be called.
+        IssuerMisconfiguredError: it names another issuer.  Compared byte for byte (section 4.3),
+            so a trailing slash makes a difference.
+        ProviderUnavailableError: an endpoint is missing, or its URL may not be called.
     """
     named = document.get("issuer")
     if named != issuer and named not in aliases:
@@ -86,7 +86,7 @@ def read_metadata(
 
 
 def checked_url(value: object, name: str, issuer: str) -> str:
-    """`value`, the endpoint `name` of `issuer`, if it is a URL that may be called.
+    """`value`, the endpoint `name` of `issuer`, checked to be a URL that may be called.
 
     Raises:
         ProviderUnavailableError: it is missing, or not such a URL.
@@ -98,8 +98,8 @@ def checked_url(value: object, name: str, issuer: str) -> str:
         hostname = parts.hostname
     except ValueError as error:
         raise ProviderUnavailableError(f"discovery: {name} is no URL: {value!r}") from error
-    # OpenID Connect Core 1.0, section 3.1.2: TLS, always.  An issuer configured with plain http
-    # (a development provider, a loopback one) has already given that up.
+    # OpenID Connect Core 1.0, section 3.1.2, requires TLS.  An issuer configured with plain http
+    # (for development, or on loopback) has already given that up.
     allowed = ("https", "http") if issuer.startswith("http://") else ("https",)
     if parts.scheme not in allowed or not hostname or parts.fragment or parts.username:
         raise ProviderUnavailableError(f"discovery: {name} may not be called: {value!r}")
@@ -114,20 +114,20 @@ def _names(value: object) -> tuple[str, ...]:
 
 
 async def fetch_document(issuer: str, http: ProviderHttp) -> Answer:
-    """The answer with the discovery document of `issuer`, not read yet.
+    """Fetch the discovery document of `issuer`, without parsing it.
 
     Raises:
-        ProviderUnavailableError: it could not be asked, or answers with something else.
+        ProviderUnavailableError: there is no response, or not a 200.
         IssuerMisconfiguredError: there is no document.
     """
     answer = await http.get(well_known_url(issuer))
-    if answer.status != _OK:  # The one status of section 4.2.
+    if answer.status != _OK:  # The only success status in section 4.2.
         raise _not_found(issuer, answer)
     return answer
 
 
 def _not_found(issuer: str, answer: Answer) -> ProviderUnavailableError:
-    """Why there is no document: the issuer is wrong, or the provider has a bad moment."""
+    """The error for a missing document: a wrong issuer, or a temporary failure."""
     found = f"{answer.url} is {answer.status}"
     if issuer.endswith(WELL_KNOWN) and answer.status < _SERVER_ERROR:
         meant = issuer.removesuffix(WELL_KNOWN)
@@ -141,13 +141,13 @@ def _not_found(issuer: str, answer: Answer) -> ProviderUnavailableError:
 
 
 def _account_prompt(supported: object) -> str:
-    # Many providers that know select_account list nothing; those that do not know it mostly do.
+    # Many providers that support select_account list nothing; most without it list their values.
     knows = not isinstance(supported, list) or "select_account" in supported
     return "select_account" if knows else "login"
 
 
 class Discovery:
-    """The metadata of one issuer, fetched at the first use and kept while the provider is down."""
+    """The metadata of one issuer, fetched at first use and kept while the provider is down."""
 
     def __init__(
         self, issuer: str, http: ProviderHttp, clock: Clock, *, aliases: Collection[str] = ()
@@ -158,11 +158,11 @@ class Discovery:
         self._document = CachedDocument(self._fetch, clock)
 
     async def metadata(self) -> Metadata:
-        """What the provider publishes now.
+        """The provider's current metadata.
 
         Raises:
-            ProviderUnavailableError: it could not be asked, or gives no usable document.
-            IssuerMisconfiguredError: the document is another issuer's, or not there.
+            ProviderUnavailableError: it could not be reached, or sent no usable document.
+            IssuerMisconfiguredError: the document is another issuer's, or missing.
         """
         return await self._document.get()
 

@@ -1,4 +1,4 @@
-"""How a sign-in can fail, each with its own public reason."""
+"""The ways a sign-in can fail, each with its own public reason."""
 
 from gateway.errors import GatewayError, ProviderUnavailableError
 
@@ -8,14 +8,14 @@ class SignInError(GatewayError):
 
 
 class StateMismatchError(SignInError):
-    """The answer carries a `state` that no flow of this browser asked for."""
+    """The response carries a `state` that no flow of this browser has."""
 
     reason = "state-mismatch"
     status = 400
 
 
 class FlowExpiredError(SignInError):
-    """The sign-in was begun too long ago."""
+    """The sign-in was started too long ago."""
 
     reason = "flow-expired"
     status = 400
@@ -29,16 +29,16 @@ class NonceMismatchError(SignInError):
 
 
 class IssuerMismatchError(SignInError):
-    """The answer, or the discovery document, comes from another issuer (RFC 9207)."""
+    """The response, or the discovery document, comes from another issuer (RFC 9207)."""
 
     reason = "issuer-mismatch"
     status = 400
 
 
 class IssuerMisconfiguredError(IssuerMismatchError, ProviderUnavailableError):
-    """What is published at the configured issuer is not that issuer's: `issuer` is wrong.
+    """The document at the configured issuer belongs to another issuer: `issuer` is wrong.
 
-    No sign-in succeeds until the file is put right; sessions go on meanwhile.
+    Sign-ins fail until you correct the file; existing sessions continue.
     """
 
     reason = "issuer-misconfigured"
@@ -46,7 +46,7 @@ class IssuerMisconfiguredError(IssuerMismatchError, ProviderUnavailableError):
 
 
 class TokenTooLargeError(SignInError):
-    """The provider gave a token that is larger than any the gateway keeps."""
+    """The provider sent a token that exceeds the gateway's limit."""
 
     reason = "provider-token-too-large"
     status = 502
@@ -60,14 +60,14 @@ class InvalidIdTokenError(SignInError):
 
 
 class ProviderRefusedError(SignInError):
-    """The provider answered with an error (RFC 6749, section 4.1.2.1)."""
+    """The provider responded with an error (RFC 6749, section 4.1.2.1)."""
 
     reason = "provider-error"
     status = 403
 
 
 class AccessRefusedError(ProviderRefusedError):
-    """The person, or a rule of the provider, said no: ``access_denied``."""
+    """The user, or a rule of the provider, refused access: ``access_denied``."""
 
     reason = "access-refused"
     status = 403
@@ -81,46 +81,46 @@ class CodeRefusedError(SignInError):
 
 
 class ClientRefusedError(SignInError):
-    """The token endpoint does not know this client, or not by this secret."""
+    """The token endpoint does not know this client, or its secret is wrong."""
 
     reason = "client-refused"
     status = 502
 
 
 class UserMissingError(SignInError):
-    """No claim says who the user is."""
+    """No claim names the user."""
 
     reason = "user-missing"
     status = 403
 
 
 class SubjectMismatchError(SignInError):
-    """Userinfo or a later ID token speaks of another subject."""
+    """Userinfo or a later ID token is about another subject."""
 
     reason = "subject-mismatch"
     status = 400
 
 
 class UnknownProviderError(SignInError):
-    """No provider of that name is configured."""
+    """No provider with this name is configured."""
 
     reason = "unknown-provider"
     status = 404
 
 
 class SignInLoopError(SignInError):
-    """Several sign-ins completed within seconds in one browser: its session does not stick."""
+    """Several sign-ins completed within seconds in one browser: its session is not kept."""
 
     reason = "sign-in-loop"
     status = 508
 
 
 class RefreshRefusedError(SignInError):
-    """The provider says the grant is over: ``invalid_grant`` (RFC 6749, section 5.2)."""
+    """The provider says the grant has ended: ``invalid_grant`` (RFC 6749, section 5.2)."""
 
     reason = "refresh-refused"
     status = 401
 
 
 class UserinfoRefusedError(ProviderUnavailableError):
-    """The access token does not open userinfo (RFC 6750, section 3.1); `reason` stays."""
+    """Userinfo refuses the access token (RFC 6750, section 3.1); `reason` is inherited."""

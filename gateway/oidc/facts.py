@@ -1,4 +1,4 @@
-"""What the claims of a provider say about a person, in the gateway's words; pure."""
+"""Reads a user's facts from a provider's claims; pure."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -8,13 +8,13 @@ from gateway.oidc.claim_look_up import ABSENT, first_claim, has_claim, look_up
 from gateway.oidc.numbers import finite
 from gateway.oidc.registration import ClaimNames, Names
 
-# One person is in a few hundred groups at most; a list of a million is not stored.
+# A user has a few hundred groups at most; a list of a million must not be stored.
 MAX_NAMES = 10_000
-# OpenID Connect Core 1.0, section 5.1: `email_verified` speaks of `email`, of no other claim.
+# OpenID Connect Core 1.0, section 5.1: `email_verified` is about `email` and no other claim.
 _VOUCHED = frozenset({"email", "/email"})
 _SHAPES = {
     dict: "an object; name its member, as in /groups/*/id",
-    list: "a list in the list",
+    list: "a list inside the list",
     bool: "true or false",
     type(None): "null",
 }
@@ -22,14 +22,14 @@ _SHAPES = {
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What the claims say, in the gateway's words.
+    """The facts in a user's claims.
 
     Attributes:
-        user: None where no claim says it in a readable way.
-        unreadable: Names of the facts that are there in a shape that cannot be read; ``groups[]``
-            and ``roles[]`` where that is so of some of them only.
-        missing: Names of the facts that are not there.
-        faults: For the log: claims that cannot be read in whole, each with what is wrong.
+        user: None if no readable claim names the user.
+        unreadable: Names of facts that are present but cannot be read; ``groups[]`` and
+            ``roles[]`` if only some of their items cannot be read.
+        missing: Names of facts that are absent.
+        faults: For the log: claims that cannot be fully read, each with what is wrong.
     """
 
     user: str | None
@@ -48,7 +48,7 @@ def read_facts(
     """Read the facts that `names` asks for."""
     reader = _Reader(claims)
     email = reader.email(names, assume=assume_email_verified)
-    # A user named by the e-mail is no better proven than the e-mail.
+    # An unverified e-mail must not name the user either.
     user_names = tuple(
         name for name in names.user if email is not None or name not in {*names.email, *_VOUCHED}
     )
@@ -65,7 +65,7 @@ def read_facts(
 
 
 class _Reader:
-    """Reads facts one by one and notes which could not be."""
+    """Reads facts one by one and records which are missing or unreadable."""
 
     def __init__(self, claims: Mapping[str, object]) -> None:
         self._claims = claims
@@ -106,7 +106,7 @@ class _Reader:
         value = self._find(fact, names)
         if value is ABSENT:
             return ()
-        # The keys of an object: Zitadel's {role: {organisation: domain}}.
+        # An object's keys are the names: Zitadel's {role: {organisation: domain}}.
         items = list(value) if isinstance(value, (list, Mapping)) else _parts(value, split)
         found = tuple(text for item in items if (text := _name(item)) is not None)
         if len(items) <= MAX_NAMES and len(found) == len(items):
@@ -121,7 +121,7 @@ class _Reader:
         if len(items) > MAX_NAMES or not found:
             self.unreadable.add(fact)
             return ()
-        # null is no group; anything else may be one that a rule denies.
+        # null is not a group; any other item could be a group that a rule denies.
         if any(item is not None for item in odd):
             self.unreadable.add(f"{fact}[]")
         return found
@@ -136,30 +136,30 @@ class _Reader:
 
 
 def _parts(value: object, split: str) -> list[object]:
-    """What one claim that is no list says: itself, or its parts where it is text to be split."""
+    """The items of a claim that is not a list: itself, or its parts if it is text to split."""
     if not split or not isinstance(value, str):
         return [value]
     return [part for it in value.split(split) if (part := it.strip())]
 
 
 def _name(item: object) -> str | None:
-    """A group or role as text: some providers number them; None for anything else."""
+    """A group or role as text, or None; some providers use numbers."""
     if isinstance(item, str):
         return item
     return None if finite(item) is None else str(item)
 
 
 def _shape(value: object) -> str:
-    """What a `value` that is no name is, in JSON's words (RFC 8259, section 3); never quotes it."""
+    """The JSON type of a `value` that is not a name (RFC 8259, section 3); never quotes it."""
     if value is ABSENT:
         return "an object without that member"
     return _SHAPES.get(type(value), "a number out of range")
 
 
 def _is_elsewhere(claims: Mapping[str, object], name: str) -> bool:
-    # OpenID Connect Core 1.0, section 5.6.2: the claim exists and another server holds it.  Entra
-    # does so with the groups of people who are in more than 200 ("groups overage"), and says
-    # `hasgroups` where there is not even room for that.
+    # OpenID Connect Core 1.0, section 5.6.2: the claim exists, but another server holds it.  Entra
+    # does this for users in more than 200 groups ("groups overage"), or sends `hasgroups` if even
+    # that does not fit.
     top = name.split("/")[1] if name.startswith("/") else name
     elsewhere = claims.get("_claim_names")
     if isinstance(elsewhere, Mapping) and top in elsewhere:
@@ -174,6 +174,6 @@ def wants_userinfo(
     assume_email_verified: bool,
     wanted: Iterable[str],
 ) -> bool:
-    """Whether the ID token lacks a fact, or one of the `wanted` claims that policies look at."""
+    """Whether the ID token lacks a fact, or one of the `wanted` claims that rules use."""
     facts = read_facts(id_token, names, assume_email_verified=assume_email_verified)
     return bool(facts.missing) or not all(has_claim(id_token, name) for name in wanted)

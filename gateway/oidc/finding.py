@@ -1,10 +1,10 @@
-"""One finding about a provider: how bad it is, what it is about, and what to do."""
+"""One finding about a provider: its severity, its topic, and what to do."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-# note: for information.  warning: sign-ins work, something else may not.  problem: they fail.
+# note: for information.  warning: sign-ins work, something else may not.  problem: sign-ins fail.
 Level = Literal["ok", "note", "warning", "problem"]
 
 # A document may list thousands of names; a line shows the first few.
@@ -18,7 +18,7 @@ class Finding:
 
     Attributes:
         says: What was found; may quote the provider, so it is escaped before it is printed.
-        do: What to do; ``""`` where nothing needs doing.
+        do: What to do; ``""`` if nothing.
     """
 
     level: Level
@@ -28,7 +28,7 @@ class Finding:
 
 
 def names_in(document: Mapping[str, object], member: str) -> tuple[str, ...] | None:
-    """The texts of the list `member`; None where the document has no such list."""
+    """The strings in the list `member`; None if the document has no such list."""
     value = document.get(member)
     if not isinstance(value, list):
         return None
@@ -36,13 +36,13 @@ def names_in(document: Mapping[str, object], member: str) -> tuple[str, ...] | N
 
 
 def shown(names: Collection[str]) -> str:
-    """`names` for a line of text, the first few of them."""
+    """The first few of `names`, for a line of text."""
     listed = ", ".join(quoted(name) for name in list(names)[:_SHOWN]) or "none"
     more = len(names) - _SHOWN
     return f"{listed} and {more} more" if more > 0 else listed
 
 
 def quoted(value: object) -> str:
-    """`value` as text, cut where it is long."""
+    """`value` as text, truncated if long."""
     text = str(value)
     return text if len(text) <= _MAX_CHARACTERS else f"{text[:_MAX_CHARACTERS]}…"

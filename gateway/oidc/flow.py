@@ -1,7 +1,7 @@
-"""One sign-in: what is sent with the browser, and how its return is judged; pure.
+"""One sign-in: its authorization request, and the checks on its callback; pure.
 
-State, nonce and verifier belong to the flow and travel with its own browser; no object of the
-gateway remembers them.
+State, nonce and verifier belong to the flow and stay in its browser, sealed.  The gateway keeps
+no state for it.
 """
 
 import hashlib
@@ -20,9 +20,9 @@ from gateway.oidc.errors import (
     StateMismatchError,
 )
 
-# Long enough for registering an account, finding a second factor and confirming an e-mail.
+# Long enough to register an account, find a second factor and confirm an e-mail.
 FLOW_TTL_S = 1800
-# A clock that was set back, or another machine's that goes behind.
+# Tolerance for a clock that was set back, or another machine's that is behind.
 _AHEAD_S = 60
 _SECRET_BYTES = 32
 _ONCE = ("state", "code", "iss", "error", "error_description")
@@ -47,14 +47,14 @@ RandomBytes = Callable[[int], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A sign-in that was begun.
+    """A sign-in in progress.
 
     Attributes:
-        state: Names the flow; 256 random bits, as are `nonce` and `code_verifier`.
-        redirect_uri: The callback as sent, to be repeated with the code.
-        return_to: Where the person wanted to go; judged before it came here.
-        max_age_s: How long ago the person may have signed in, for a step-up.
-        acr: Authentication contexts any of which was asked for.
+        state: Identifies the flow; 256 random bits, as are `nonce` and `code_verifier`.
+        redirect_uri: The redirect URI as sent, which must be repeated with the code.
+        return_to: Where the user wanted to go; checked by the caller.
+        max_age_s: For a step-up, the largest age of the user's sign-in.
+        acr: The requested authentication contexts, any of which is enough.
     """
 
     provider: str
@@ -68,7 +68,7 @@ class Flow:
     acr: tuple[str, ...] = ()
 
     def is_live(self, now: float) -> bool:
-        """Whether the browser may still come back at `now`; the last instant is too late."""
+        """Whether the callback is still accepted at `now`; exactly at the limit it is not."""
         return -_AHEAD_S <= now - self.started_at < FLOW_TTL_S
 
 
@@ -82,7 +82,7 @@ def new_flow(
     max_age_s: int | None = None,
     acr: tuple[str, ...] = (),
 ) -> Flow:
-    """Begin a sign-in: fresh state, nonce and verifier, nothing taken from the browser."""
+    """Start a sign-in with fresh state, nonce and verifier, and nothing from the browser."""
     return Flow(
         provider=provider,
         state=_secret(random_bytes),
@@ -110,10 +110,10 @@ def encode_flow(flow: Flow) -> bytes:
 
 
 def decode_flow(data: bytes) -> Flow:
-    """The flow that `encode_flow` made into `data`.
+    """Decode what `encode_flow` returned.
 
     Raises:
-        ValueError: another version made it.
+        ValueError: it comes from another version.
     """
     try:
         values = json.loads(data)
@@ -131,7 +131,7 @@ def authorization_parameters(
 ) -> list[tuple[str, str]]:
     """The authorization request (OpenID Connect Core 1.0, section 3.1.2.1; RFC 7636).
 
-    `extra` comes from the configuration; it can add but never replace what the flow relies on.
+    `extra` comes from the configuration.  It can add parameters but not replace the flow's own.
     """
     challenge = _base64url(hashlib.sha256(flow.code_verifier.encode()).digest())
     parameters = [
@@ -166,8 +166,8 @@ def read_parameters(encoded: str) -> dict[str, str]:
     """The parameters of a callback, from a query or a form.
 
     Raises:
-        StateMismatchError: it cannot be read one way only: bad encoding, or one that decides
-            anything given twice (RFC 6749, section 3.1).
+        StateMismatchError: they are ambiguous: bad encoding, or a security-relevant parameter
+            given twice (RFC 6749, section 3.1).
     """
     try:
         pairs = parse_qsl(
@@ -189,11 +189,11 @@ def read_parameters(encoded: str) -> dict[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Callback:
-    """How one provider's answers are judged.
+    """What one provider's callbacks must match.
 
     Attributes:
-        issuers: The values ``iss`` may have (RFC 9207).
-        issuer_required: Whether the provider says that it always gives one.
+        issuers: The values that ``iss`` may have (RFC 9207).
+        issuer_required: Whether the provider's metadata promises ``iss``.
     """
 
     provider: str
@@ -204,11 +204,11 @@ class Callback:
 def judge_callback(
     parameters: Mapping[str, str], flow: Flow, callback: Callback, now: float
 ) -> str:
-    """The code to redeem, once everything that can be checked before has been.
+    """Check the callback and return the code to redeem.
 
     Raises:
-        SignInError: the answer is not for this flow, came too late or from another issuer, or
-            is the provider's refusal.
+        SignInError: the callback is for another flow, too late, from another issuer, or carries
+            the provider's error.
     """
     state = parameters.get("state", "")
     if not hmac.compare_digest(state.encode(), flow.state.encode()):
@@ -218,7 +218,7 @@ def judge_callback(
     if not flow.is_live(now):
         raise FlowExpiredError(f"begun {now - flow.started_at:.0f} s ago")
     issuer = parameters.get("iss")
-    # RFC 9207, section 2.4: the answer of one provider must not be taken to another.
+    # RFC 9207, section 2.4: prevents mix-up, where one provider's code is sent to another.
     if issuer is None and callback.issuer_required:
         raise IssuerMismatchError("the answer lacks iss, which the provider says it gives")
     if issuer is not None and issuer not in callback.issuers:

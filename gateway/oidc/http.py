@@ -12,19 +12,19 @@ from gateway.errors import ProviderUnavailableError
 if TYPE_CHECKING:
     from aiohttp import ClientSession, StreamReader
 
-# Discovery documents and key sets are a few KiB; nothing a provider answers needs more.
+# Discovery documents and key sets are a few KiB; no response needs more than this.
 MAX_BODY_BYTES = 1024 * 1024
-# A person waits for these calls.
+# A user waits for these calls.
 TIMEOUT_S = 10.0
 CONNECT_TIMEOUT_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One whole answer of a provider.
+    """A complete response from a provider.
 
     Attributes:
-        fields: Names in lower case; of a repeated one the last.
+        fields: By lower-case name; if one is repeated, the last counts.
     """
 
     url: str
@@ -34,7 +34,7 @@ class Answer:
 
     @property
     def media_type(self) -> str:
-        """The media type in lower case, without parameters; ``""`` where there is none."""
+        """The media type in lower case, without parameters; ``""`` if there is none."""
         return self.fields.get("content-type", "").partition(";")[0].strip().lower()
 
     def json_object(self) -> dict[str, object]:
@@ -53,9 +53,9 @@ class Answer:
 
 
 class ProviderHttp:
-    """Sends requests to providers; cookies are never kept, redirects never followed.
+    """Sends requests to providers; keeps no cookies and follows no redirects.
 
-    Shared by all providers.  TLS certificates are verified against the system's authorities.
+    All providers share it.  TLS certificates are verified against the system's authorities.
     """
 
     def __init__(
@@ -66,10 +66,10 @@ class ProviderHttp:
         self._session: ClientSession | None = None
 
     async def get(self, url: str, *, fields: Mapping[str, str] | None = None) -> Answer:
-        """The answer to a GET of `url`, whatever its status.
+        """Send a GET to `url` and return the response, whatever its status.
 
         Raises:
-            ProviderUnavailableError: no whole answer came in time, or it is too large.
+            ProviderUnavailableError: no complete response came in time, or it is too large.
         """
         return await self.send("GET", url, fields or {}, None)
 
@@ -81,18 +81,18 @@ class ProviderHttp:
         fields: Mapping[str, str],
         timeout_s: float | None = None,
     ) -> Answer:
-        """The answer to a POST of `form`, already encoded, whatever its status.
+        """Send `form`, already encoded, as a POST and return the response, whatever its status.
 
-        `timeout_s` is for an answer that must not get lost.
+        `timeout_s` replaces the default for a response that must not get lost.
 
         Raises:
-            ProviderUnavailableError: no whole answer came in time, or it is too large.
+            ProviderUnavailableError: no complete response came in time, or it is too large.
         """
         content = {"Content-Type": "application/x-www-form-urlencoded"}
         return await self.send("POST", url, {**content, **fields}, form, timeout_s)
 
     def named(self, who: str) -> "ProviderHttp":
-        """The same, whose failures say `who` it was that could not be asked."""
+        """This client, with errors that begin with `who`, the provider or issuer being called."""
         return _Named(self, who)
 
     async def aclose(self) -> None:
@@ -109,9 +109,9 @@ class ProviderHttp:
         body: bytes | None,
         timeout_s: float | None = None,
     ) -> Answer:
-        """What `get` and `post` come to; they raise what this raises."""
-        # Imported at the first call: a quarter of a second that a gateway serving public routes
-        # and existing sessions need not spend at start.
+        """Send a request; `get` and `post` call this and raise what it raises."""
+        # aiohttp's client is imported at the first call.  That takes a quarter of a second, which
+        # a gateway with only public routes and existing sessions saves at startup.
         import aiohttp
 
         if self._session is None:
@@ -127,7 +127,7 @@ class ProviderHttp:
                 found = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(url, response.status, found, content)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            # A ValueError is a URL or a field that aiohttp will not send.
+            # aiohttp raises ValueError for a URL or field that it will not send.
             raise ProviderUnavailableError(_described(error, f"{method} {url}")) from error
 
     async def _read(self, stream: "StreamReader", url: str) -> bytes:
@@ -144,7 +144,7 @@ class ProviderHttp:
         import aiohttp
 
         return aiohttp.ClientSession(
-            # A jar would send what one user's call was given with another user's.
+            # A cookie jar would mix up cookies from the calls for different users.
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={
                 "Accept": "application/json",
@@ -155,7 +155,7 @@ class ProviderHttp:
 
 
 class _Named(ProviderHttp):
-    """See `ProviderHttp.named`; connections are those of the other."""
+    """See `ProviderHttp.named`; it uses the connections of `http`."""
 
     def __init__(self, http: ProviderHttp, who: str) -> None:
         super().__init__()
@@ -177,18 +177,18 @@ class _Named(ProviderHttp):
 
 
 def _described(error: Exception, call: str) -> str:
-    """What became of `call`, in words that name no class of a library where one is known."""
+    """Describe the failure of `call`, without a library's class names where possible."""
     import aiohttp
 
     match error:
         case aiohttp.ClientConnectorCertificateError():
             cause = error.certificate_error
-            detail = getattr(cause, "verify_message", "") or "it does not hold"
+            detail = getattr(cause, "verify_message", "") or "it is not valid"
             return f"cannot connect to {error.host}:{error.port}: certificate refused: {detail}"
         case aiohttp.ClientConnectorError():
             return f"cannot connect to {error.host}:{error.port}: {_cause(error.os_error)}"
         case TimeoutError():
-            return f"{call}: no whole answer in time"
+            return f"{call}: no complete response in time"
         case aiohttp.ServerDisconnectedError():
             return f"{call}: the connection was closed before an answer"
         case _:
@@ -196,9 +196,9 @@ def _described(error: Exception, call: str) -> str:
 
 
 def _cause(error: OSError) -> str:
-    """Why the operating system, or TLS, gave no connection."""
+    """The reason of the operating system, or TLS, for a failed connection."""
     if isinstance(error, ssl.SSLError):
         return f"TLS: {(error.reason or 'failed').replace('_', ' ').lower()}"
-    # The numbers of name resolution are negative, and strerror is their own.
+    # Name resolution errors have negative numbers and their own strerror.
     text = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return (text or "no address answers").lower()

@@ -1,4 +1,4 @@
-"""What an ID token must say (OpenID Connect Core 1.0, section 3.1.3.7); pure."""
+"""Validates an ID token's claims (OpenID Connect Core 1.0, section 3.1.3.7); pure."""
 
 import hashlib
 import hmac
@@ -14,7 +14,7 @@ from gateway.oidc.errors import (
 from gateway.oidc.numbers import finite
 from gateway.oidc.tokens import SignedToken
 
-# Clocks of well-kept machines differ by less; OpenID Connect Core 1.0 allows "a few minutes".
+# Well-kept clocks differ by less; OpenID Connect Core 1.0 allows "a few minutes".
 LEEWAY_S = 60.0
 # OpenID Connect Core 1.0, section 2: `sub` must not exceed 255 ASCII characters.
 MAX_SUBJECT_CHARACTERS = 255
@@ -25,17 +25,17 @@ _HASHES = {"256": hashlib.sha256, "384": hashlib.sha384, "512": hashlib.sha512}
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What the token is held against.
+    """What an ID token must match.
 
     Attributes:
-        issuers: The configured issuer and the spellings of it that count as the same.
-        clients: Whom the token may be for.
-        nonce: As sent; None where the token answers no sign-in (a refresh).
-        access_token: The one issued beside it, for ``at_hash``.
-        max_age_s: How long before `asked_at` the person may have signed in, where the sign-in
-            asked for that.
-        asked_at: When the sign-in was begun.
-        leeway_s: How far the clocks may differ.
+        issuers: The configured issuer and its accepted spellings.
+        clients: The client ids that the token may be for.
+        nonce: As sent; None if the token does not come from a sign-in (a refresh).
+        access_token: The one issued together with it, for ``at_hash``.
+        max_age_s: The ``max_age`` of the sign-in, if it asked for one: how long before `asked_at`
+            the user may have signed in.
+        asked_at: When the sign-in was started.
+        leeway_s: Tolerated clock skew.
     """
 
     issuers: Collection[str]
@@ -48,10 +48,10 @@ class Expected:
 
 
 def judge_id_token(token: SignedToken, expected: Expected, now: float) -> None:
-    """Return if the claims of a `token`, whose signature holds, are all as they must be.
+    """Check all claims of a `token` with a valid signature; return if they are acceptable.
 
     Raises:
-        IssuerMismatchError: another issuer's.
+        IssuerMismatchError: it is another issuer's.
         NonceMismatchError: it was issued for another sign-in.
         InvalidIdTokenError: anything else is missing or wrong.
     """
@@ -73,13 +73,13 @@ def judge_id_token(token: SignedToken, expected: Expected, now: float) -> None:
 
 
 def judge_userinfo(claims: Mapping[str, object], issuers: Collection[str], client: str) -> None:
-    """Return if the `claims` of signed userinfo are not another issuer's, nor for another client.
+    """Check that signed userinfo is not from another issuer or for another client.
 
-    OpenID Connect Core 1.0, section 5.3.2, has `iss` and `aud` there, and lets both be left out.
+    OpenID Connect Core 1.0, section 5.3.2, recommends `iss` and `aud` but allows leaving them out.
 
     Raises:
-        IssuerMismatchError: another issuer's.
-        InvalidIdTokenError: for another client.
+        IssuerMismatchError: it is another issuer's.
+        InvalidIdTokenError: it is for another client.
     """
     if claims.get("iss") not in (None, *issuers):
         raise IssuerMismatchError("its iss is another issuer")
@@ -88,16 +88,16 @@ def judge_userinfo(claims: Mapping[str, object], issuers: Collection[str], clien
 
 
 def _judge_type(token: SignedToken) -> None:
-    # RFC 8725, section 3.11: a token made for something else is not an ID token, whoever signed
-    # it.  Keycloak says the kind in the payload.
+    # RFC 8725, section 3.11: a token for another purpose is not an ID token, whoever signed it.
+    # Keycloak states the kind in the payload.
     for kind, known in (
         (token.header.get("typ", ""), _HEADER_TYPES),
         (token.claims.get("typ", ""), _PAYLOAD_TYPES),
     ):
         if not isinstance(kind, str) or kind.lower() not in known:
-            raise InvalidIdTokenError(f"a token of type {kind!r} is no ID token")
+            raise InvalidIdTokenError(f"a token of type {kind!r} is not an ID token")
     if "events" in token.claims:
-        raise InvalidIdTokenError("a logout token is no ID token")
+        raise InvalidIdTokenError("a logout token is not an ID token")
 
 
 def _judge_audience(claims: Mapping[str, object], clients: Collection[str]) -> None:
@@ -109,7 +109,7 @@ def _judge_audience(claims: Mapping[str, object], clients: Collection[str]) -> N
         raise InvalidIdTokenError(f"the ID token is for {audience!r}, not for {_named(clients)}")
     party = claims.get("azp")
     # Several audiences without azp are accepted: Zitadel lists every client of the project, and
-    # errata set 2 of the specification leaves azp to agreement.  One that is there must be us.
+    # errata set 2 of the specification leaves azp to agreement.  If present, azp must be us.
     if party is not None and not (isinstance(party, str) and party in clients):
         raise InvalidIdTokenError(f"the ID token was issued to {party!r}, not to {_named(clients)}")
 
@@ -133,9 +133,9 @@ def _judge_times(claims: Mapping[str, object], expected: Expected, now: float) -
         raise InvalidIdTokenError(f"the ID token is not yet valid for {not_before - now:.0f} s")
     if expected.max_age_s is not None:
         signed_in_at = _time(claims, "auth_time")
-        # Section 3.1.2.1: auth_time is required where max_age was asked for.
+        # Section 3.1.2.1: if max_age was requested, auth_time is required.
         if signed_in_at is None or signed_in_at + expected.max_age_s + leeway_s < expected.asked_at:
-            raise InvalidIdTokenError("the provider did not ask the person to sign in again")
+            raise InvalidIdTokenError("the provider did not ask the user to sign in again")
 
 
 def _time(claims: Mapping[str, object], name: str) -> float | None:
@@ -158,7 +158,7 @@ def _judge_access_token_hash(token: SignedToken, access_token: str | None) -> No
 
 def access_token_hash(access_token: str, algorithm: str) -> str:
     """``at_hash`` of `access_token` (OpenID Connect Core 1.0, section 3.1.3.6)."""
-    # EdDSA names no hash; Ed25519 works with SHA-512, which is what providers use.
+    # EdDSA names no hash; Ed25519 uses SHA-512 internally, and so do providers for at_hash.
     digest = _HASHES.get(algorithm[-3:], hashlib.sha512)(access_token.encode()).digest()
     return urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=").decode()
 

@@ -1,4 +1,4 @@
-"""Asking an issuer about a token that says nothing itself (RFC 7662)."""
+"""Token introspection: asks an issuer about an opaque token (RFC 7662)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -16,17 +16,17 @@ from gateway.oidc.registration import Registration
 from gateway.storage.store import Clock
 
 _OK = 200
-# An answer is a few hundred bytes; this many are a few MiB.
+# A response is a few hundred bytes, so this many are a few MiB.
 _MAX_ANSWERS = 4096
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What the issuer said.
+    """The issuer's response.
 
     Attributes:
-        claims: None where the token is not, or no longer, active.
-        until: Until when that may be believed, in seconds since the epoch.
+        claims: None if the token is not active.
+        until: Seconds since the epoch until when the response may be reused.
     """
 
     claims: Mapping[str, object] | None
@@ -34,7 +34,7 @@ class Answered:
 
 
 class Introspector:
-    """Asks one issuer, as one client, and believes the answers for `cache_s` seconds."""
+    """Asks one issuer, as one client, and caches its responses for `cache_s` seconds."""
 
     def __init__(
         self,
@@ -49,15 +49,15 @@ class Introspector:
         self._http = http
         self._clock = clock
         self._cache_s = cache_s
-        # By the clock of the answers: an `exp` is a time since the epoch.
+        # Not a monotonic clock, because `exp` is seconds since the epoch.
         self._answers: TLRUCache[bytes, Answered] = TLRUCache(_MAX_ANSWERS, _until, clock)
         self._asking: dict[bytes, asyncio.Future[Answered]] = {}
 
     async def ask(self, token: str) -> Answered:
-        """What the issuer says of `token`, now or a moment ago.
+        """The issuer's response for `token`, possibly cached.
 
         Raises:
-            GatewayError: It could not be asked.
+            GatewayError: The issuer could not be asked.
         """
         metadata = await self._metadata()
         endpoint = metadata.introspection_endpoint
@@ -80,7 +80,7 @@ class Introspector:
         try:
             answered = await self._ask(metadata, endpoint, token)
         except BaseException as error:
-            # Whoever waits for it hears a failure, also where this request was cancelled.
+            # Other waiters must get an error even if this request was cancelled.
             asking.set_exception(ProviderUnavailableError(str(error) or "introspection ended"))
             asking.exception()
             raise
@@ -98,7 +98,7 @@ class Introspector:
             endpoint, urlencode(form).encode(), fields=dict(proof.fields)
         )
         if answer.status != _OK:
-            # RFC 7662, section 2.3: not about the token, but about us.
+            # RFC 7662, section 2.3: the error concerns our client, not the token.
             raise ProviderUnavailableError(f"{endpoint}: status {answer.status}")
         found = answer.json_object()
         active = found.get("active")
@@ -116,6 +116,6 @@ def _until(_key: bytes, answered: Answered, _now: float) -> float:
 
 
 def _key(issuer: str, endpoint: str, token: str) -> bytes:
-    # Structured: no two lists of parts are written alike.
+    # Hash each part first, so that no two lists of parts give the same key.
     digests = [sha256(part.encode()).digest() for part in (issuer, endpoint, token)]
     return sha256(b"".join(digests)).digest()

@@ -1,4 +1,4 @@
-"""A provider's public keys (RFC 7517): which are fit to verify a signature, and their cache."""
+"""A provider's public keys (RFC 7517): selection of usable keys, and their cache."""
 
 import re
 from base64 import urlsafe_b64decode
@@ -14,15 +14,15 @@ from gateway.storage.store import Clock
 if TYPE_CHECKING:
     from joserfc.jwk import Key
 
-# NIST SP 800-131A forbids less; more than 8,192 bits only costs time to verify.
+# NIST SP 800-131A forbids shorter keys; longer than 8,192 bits only slows down verification.
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 8192
 MIN_RSA_EXPONENT = 3
-# However many tokens with unknown key ids arrive, the provider is asked no more often.
+# Tokens with unknown key ids, however many, cause at most one fetch in this interval.
 UNKNOWN_KEY_INTERVAL_S = 60.0
 MAX_KEYS = 100
 
-# Key type and curve that each algorithm needs (RFC 7518, section 3.1; RFC 8037; RFC 9864).
+# The key type and curve for each algorithm (RFC 7518, section 3.1; RFC 8037; RFC 9864).
 _RSA = ("RSA", "")
 _ED25519 = ("OKP", "Ed25519")
 KEY_OF_ALGORITHM: Mapping[str, tuple[str, str]] = {
@@ -40,17 +40,17 @@ KEY_OF_ALGORITHM: Mapping[str, tuple[str, str]] = {
 }
 ASYMMETRIC = frozenset(KEY_OF_ALGORITHM)
 _SYNONYMS = {"Ed25519": "EdDSA"}
-# Only these members are imported, so that a private part published by mistake is not kept.
+# Only these members are imported, so that a private key published by mistake is not kept.
 _PUBLIC_MEMBERS = {"RSA": ("n", "e"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x")}
 
 
 @dataclass(frozen=True, slots=True)
 class VerificationKey:
-    """One key that may verify signatures.
+    """A key that can verify signatures.
 
     Attributes:
         kind: Key type and curve, as in KEY_OF_ALGORITHM.
-        algorithm: The only algorithm the key is for; None where it does not say.
+        algorithm: The only algorithm that the key is for; None if it does not say.
     """
 
     kid: str | None
@@ -59,7 +59,7 @@ class VerificationKey:
     key: "Key"
 
     def serves(self, algorithm: str) -> bool:
-        """Whether the key is of the type `algorithm` needs and is not meant for another."""
+        """Whether the key has the type for `algorithm` and is not reserved for another."""
         if KEY_OF_ALGORITHM.get(algorithm) != self.kind:
             return False
         return self.algorithm is None or _canonical(self.algorithm) == _canonical(algorithm)
@@ -70,10 +70,10 @@ def _canonical(algorithm: str) -> str:
 
 
 def read_keys(document: Mapping[str, object]) -> tuple[VerificationKey, ...]:
-    """The keys of a JWK set that may verify signatures.
+    """The keys of a JWK set that can verify signatures.
 
-    One by one: a key that is broken, weak, or meant for something else is skipped, and does not
-    spoil the others (RFC 7517, section 5).
+    A key that is broken, weak, or for another purpose is skipped and does not affect the others
+    (RFC 7517, section 5).
     """
     members = document.get("keys")
     if not isinstance(members, list):
@@ -100,13 +100,13 @@ def _read_key(member: object) -> VerificationKey | None:
 
 
 def _imported(kty: str, values: Mapping[str, str]) -> "Key | None":
-    # Imported late: joserfc is not needed until the first token.
+    # joserfc is imported late, because only the first token needs it.
     from joserfc.errors import JoseError
     from joserfc.jwk import JWKRegistry
 
     try:
         key = JWKRegistry.import_key({"kty": kty, **values})
-        # The point or modulus is built at the first use; a bad one must fail here.
+        # joserfc builds the point or modulus at first use; make a bad one fail here.
         _ = key.raw_value
     except (JoseError, ValueError, TypeError, KeyError, OverflowError):
         return None
@@ -149,19 +149,19 @@ def _text(value: object) -> str | None:
 
 
 async def fetch_key_set(url: str, http: ProviderHttp) -> Answer:
-    """The answer with the key set at `url`, not read yet.
+    """Fetch the key set at `url`, without parsing it.
 
     Raises:
-        ProviderUnavailableError: it could not be asked, or answers with something else.
+        ProviderUnavailableError: there is no response, or not a 200.
     """
     answer = await http.get(url)
-    if answer.status != 200:  # noqa: PLR2004 - anything else is no key set
+    if answer.status != 200:  # noqa: PLR2004 - anything else is not a key set
         raise ProviderUnavailableError(f"{answer.url}: status {answer.status}")
     return answer
 
 
 class KeySource:
-    """The keys of one provider: cached, kept while it is down, fetched again for an unknown id."""
+    """The keys of one provider: cached, kept while it is down, refetched for an unknown key id."""
 
     def __init__(
         self,
@@ -179,20 +179,20 @@ class KeySource:
         self._document = CachedDocument(self._fetch, clock)
 
     async def candidates(self, kid: str | None, algorithm: str) -> tuple[VerificationKey, ...]:
-        """The keys that a token with this header may be signed with; none where none fits.
+        """The keys that may have signed a token with this header; empty if none fits.
 
-        Without a key id every fitting key is one; a caller accepts that only where it is alone
+        Without a key id, all fitting keys are returned; the caller must refuse more than one
         (OpenID Connect Core 1.0, section 10.1).
 
         Raises:
-            GatewayError: the keys were never fetched and cannot be now.
+            GatewayError: the keys were never fetched, and the fetch failed.
         """
         found = _matching(await self._document.get(), kid, algorithm)
         if found:
             return found
         if self._may_ask_again():
             return _matching(await self._document.renewed(), kid, algorithm)
-        # The one question may be under way for another token of the same new key.
+        # Another token with the same new key may have started the fetch: wait for it.
         await self._document.settled()
         return _matching(await self._document.get(), kid, algorithm)
 
@@ -208,7 +208,7 @@ class KeySource:
         answer = await fetch_key_set(await self._jwks_uri(), self._http)
         keys = read_keys(answer.json_object())
         if not keys:
-            raise ProviderUnavailableError(f"{answer.url}: no key that could verify a signature")
+            raise ProviderUnavailableError(f"{answer.url}: no key can verify a signature")
         return keys, freshness_s(answer.fields.get("cache-control", ""))
 
 

@@ -1,4 +1,4 @@
-"""What a logout token must say (OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.6)."""
+"""Validates a logout token (OpenID Connect Back-Channel Logout 1.0, sections 2.4 and 2.6)."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from gateway.oidc.tokens import (
 )
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
-# Section 2.4 asks for two minutes at most; a provider that tries again later sends a new token.
+# Section 2.4 recommends two minutes at most; a provider that retries later sends a new token.
 MAX_AGE_S = 3600.0
 _MAX_ID_CHARACTERS = 1024
-# Section 2.4 recommends the explicit type and does not require it; older providers say JWT.
+# Section 2.4 recommends the explicit type without requiring it; older providers send JWT.
 _HEADER_TYPES = frozenset({"", "jwt", "logout+jwt"})
-# Keycloak says the kind in the payload.
+# Keycloak states the kind in the payload.
 _PAYLOAD_TYPES = frozenset({"", "logout"})
 
 
 class InvalidLogoutTokenError(GatewayError):
-    """The logout token cannot be believed, or was used before."""
+    """The logout token is not valid, or was used before."""
 
     reason = "invalid-logout-token"
     status = 400
@@ -35,13 +35,13 @@ class InvalidLogoutTokenError(GatewayError):
 
 @dataclass(frozen=True, slots=True)
 class LogoutToken:
-    """Whose sessions end: those of `sid`, or all of `subject`; one of them is there.
+    """The sessions to end: those with `sid`, or all of `subject`.  At least one is set.
 
     Attributes:
-        clients: Those of ours that it was sent to.
-        token_id: ``jti``: the token is good once.
-        good_until: After this it is refused for its age, so that `token_id` can be forgotten.
-        algorithm: What it is signed with.
+        clients: Our client ids that it was sent to.
+        token_id: ``jti``; each may be used once.
+        good_until: When it becomes too old, so that `token_id` need not be kept any longer.
+        algorithm: Its signature algorithm.
     """
 
     subject: str | None
@@ -60,11 +60,11 @@ async def read_logout_token(
     *,
     clients: Collection[str] = (),
 ) -> LogoutToken:
-    """The content of `token`, signed by the provider for this client, or any of `clients`.
+    """Verify `token`, which must be signed by the provider for this client or one of `clients`.
 
     Raises:
-        InvalidLogoutTokenError: it is not, or anything in it is not as it must be.
-        ProviderUnavailableError: the provider's keys cannot be had.
+        InvalidLogoutTokenError: it is not valid.
+        ProviderUnavailableError: the provider's keys cannot be fetched.
     """
     algorithms = registration.algorithms
     try:
@@ -81,10 +81,10 @@ async def read_logout_token(
 def judge_logout_token(
     token: SignedToken, issuers: Collection[str], clients: frozenset[str], now: float
 ) -> LogoutToken:
-    """The content of a `token` whose signature holds, if all its claims are as they must be.
+    """Check all claims of a `token` with a valid signature, and return its content.
 
     Raises:
-        InvalidLogoutTokenError: one is not.
+        InvalidLogoutTokenError: a claim is not acceptable.
     """
     claims = token.claims
     _judge_kind(token)
@@ -112,23 +112,23 @@ def judge_logout_token(
 
 
 def _judge_kind(token: SignedToken) -> None:
-    # RFC 8725, section 3.11: one kind of token is never taken for another.
+    # RFC 8725, section 3.11: never accept one kind of token as another.
     header, payload = token.header.get("typ", ""), token.claims.get("typ", "")
     if not isinstance(header, str) or _media_type(header) not in _HEADER_TYPES:
-        raise InvalidLogoutTokenError(f"a token of type {header!r} is no logout token")
+        raise InvalidLogoutTokenError(f"a token of type {header!r} is not a logout token")
     if not isinstance(payload, str) or payload.lower() not in _PAYLOAD_TYPES:
-        raise InvalidLogoutTokenError(f"a token of type {payload!r} is no logout token")
+        raise InvalidLogoutTokenError(f"a token of type {payload!r} is not a logout token")
     if "nonce" in token.claims:
-        # Section 2.4: so that no ID token passes for one.
-        raise InvalidLogoutTokenError("a logout token has no nonce")
+        # Section 2.4: forbids nonce, so that no ID token passes as a logout token.
+        raise InvalidLogoutTokenError("a logout token must not have a nonce")
     events = token.claims.get("events")
-    # Other members may be there, and so may members of this one.
+    # Additional members are allowed, here and inside this one.
     if not isinstance(events, Mapping) or not isinstance(events.get(EVENT), Mapping):
-        raise InvalidLogoutTokenError("the token tells of no logout")
+        raise InvalidLogoutTokenError("the token has no back-channel logout event")
 
 
 def _media_type(typ: str) -> str:
-    # RFC 7515, section 4.1.9: "application/" may be left out.
+    # RFC 7515, section 4.1.9: the prefix "application/" is optional.
     return typ.lower().removeprefix("application/")
 
 

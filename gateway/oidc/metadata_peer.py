@@ -1,4 +1,4 @@
-"""What Authlib's validators say of a provider's document: a second opinion, for a report only.
+"""Checks a provider's document with Authlib, as a second opinion in a report.
 
 No sign-in depends on it.  See docs/decisions/0002-dependencies.md.
 """
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from gateway.oidc.finding import Finding, quoted
 
-# What Gatepost itself reads; a fault in anything else cannot harm a sign-in.
+# Members that Gatepost reads; a fault elsewhere cannot break a sign-in.
 _USED = frozenset(
     {
         "issuer",
@@ -29,13 +29,13 @@ _PLAIN_HTTP = 'MUST use "https" scheme'
 
 
 def judge_by_standards(document: Mapping[str, object]) -> Iterator[Finding]:
-    """Each member that OpenID Connect Discovery 1.0, section 3, or RFC 8414, section 2, forbids."""
-    # Imported late: 29 ms that nothing else needs.
+    """The members that violate OpenID Connect Discovery 1.0, section 3, or RFC 8414, section 2."""
+    # Imported late, because it takes 29 ms and only this report needs it.
     from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
     from authlib.oidc.discovery import OpenIDProviderMetadata
 
     metadata = OpenIDProviderMetadata(document)
-    # By member, since validate() stops at the first; the class inherits what it does not list.
+    # Check each member, because validate() stops at the first error.
     members = dict.fromkeys(
         [*OpenIDProviderMetadata.REGISTRY_KEYS, *AuthorizationServerMetadata.REGISTRY_KEYS]
     )
@@ -43,7 +43,7 @@ def judge_by_standards(document: Mapping[str, object]) -> Iterator[Finding]:
     complaints = 0
     for member in members:
         complaint = _complaint(metadata, member)
-        # Said once, of the issuer.
+        # The issuer's own finding already says this.
         if complaint is None or (is_plain and complaint.endswith(_PLAIN_HTTP)):
             continue
         complaints += 1
@@ -64,6 +64,6 @@ def _complaint(metadata: object, member: str) -> str | None:
         text = quoted(error)
         return text if member in text else f'"{member}": {text}'
     except (TypeError, AttributeError, LookupError):
-        # It expects the right types, also of the members that this one is compared with.
+        # Authlib assumes the right types, also for members that it compares this one with.
         return f'"{member}", or a member it depends on, has the wrong type'
     return None

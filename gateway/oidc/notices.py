@@ -1,4 +1,4 @@
-"""Warnings about claims, each once: a provider says the same of thousands of people."""
+"""Logs each warning about claims once, because it recurs for every user of a provider."""
 
 import logging
 
@@ -6,15 +6,15 @@ _log = logging.getLogger(__name__)
 
 
 class Notices:
-    """What was said about the claims of one provider."""
+    """The warnings already logged about one provider's claims."""
 
     def __init__(self, who: str) -> None:
-        """Warn about `who`, the provider as the log names it."""
+        """Warn about `who`, the provider's name in the log."""
         self._who = who
         self._said: set[str] = set()
 
     def __call__(self, claim: str, fault: str) -> None:
-        """Warn the first time that `claim`, as the configuration names it, has a `fault`."""
+        """Warn if this is the first `fault` of `claim`, named as in the configuration."""
         if claim not in self._said:
             self._said.add(claim)
             _log.warning("%s: claim %r: %s", self._who, claim, fault)

@@ -1,12 +1,12 @@
-"""Numbers in what providers say."""
+"""Numbers in providers' JSON."""
 
 import math
 
 
 def finite(value: object) -> float | None:
-    """`value` as a number, such as a time (NumericDate, RFC 7519, section 2); None if it is none.
+    """`value` as a number, such as a NumericDate (RFC 7519, section 2); None if it is not one.
 
-    JSON knows integers of any size, and Python's reader more than JSON: NaN and the infinities.
+    JSON integers have no size limit, and Python's parser also accepts NaN and infinities.
     """
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None

@@ -1,7 +1,6 @@
-"""What differs between providers, as defaults for the configuration: all data, no code.
+"""The differences between providers, as defaults for the configuration: data, no code.
 
-Everything here can be overridden in the file; nothing else in the gateway knows a provider by
-name.
+You can override all of it in the file.  Nothing else in the gateway knows a provider by name.
 """
 
 from collections.abc import Mapping
@@ -17,12 +16,12 @@ class Profile:
     """Defaults for one kind of provider.
 
     Attributes:
-        offline_params: Added to the authorization request where ``offline_access`` is asked for.
-        offline_scope: Whether the provider knows ``offline_access`` at all.
+        offline_params: Added to the authorization request if ``offline_access`` is in the scopes.
+        offline_scope: Whether the provider accepts the scope ``offline_access``.
         issuer_aliases: Spellings of ``iss`` that count as the configured issuer.
-        assertion_audience: What ``aud`` of private_key_jwt must be.
-        access_typ: What every access token says in ``typ``, of its header or payload;
-            ``""`` where they do not say it.
+        assertion_audience: The required ``aud`` of private_key_jwt.
+        access_typ: The ``typ`` of every access token, in its header or payload; ``""`` if they
+            have none.
     """
 
     scopes: Names = _BASIC_SCOPES
@@ -37,14 +36,14 @@ class Profile:
 
 PROFILES: Mapping[str, Profile] = {
     "generic": Profile(claims=ClaimNames(roles=("roles",), groups=("groups",))),
-    # Roles come as {role: {organisation id: domain}}; keys assert to the issuer, not to the
-    # endpoint.
+    # Roles come as {role: {organisation id: domain}}; client assertions must name the issuer as
+    # the audience, not the endpoint.
     "zitadel": Profile(
         scopes=(*_BASIC_SCOPES, "urn:zitadel:iam:org:projects:roles"),
         claims=ClaimNames(roles=("urn:zitadel:iam:org:project:roles",)),
         assertion_audience="issuer",
     ),
-    # A refresh token comes only with consent (as in every node oidc-provider).
+    # Refresh tokens require consent (as in every provider based on node oidc-provider).
     "logto": Profile(
         scopes=(*_BASIC_SCOPES, "roles", "urn:logto:scope:organizations"),
         claims=ClaimNames(name=("name", "username"), roles=("roles",), groups=("organizations",)),
@@ -62,7 +61,7 @@ PROFILES: Mapping[str, Profile] = {
         access_typ="at+jwt",
     ),
     "entra": Profile(claims=ClaimNames(roles=("roles",), groups=("groups",))),
-    # A refresh token is asked for by parameter; the scope is an error there.
+    # Refresh tokens are requested with a parameter; the scope would cause an error.
     "google": Profile(
         issuer_aliases=("accounts.google.com",),
         offline_params={"access_type": "offline", "prompt": "consent"},
@@ -70,8 +69,8 @@ PROFILES: Mapping[str, Profile] = {
     ),
     "auth0": Profile(claims=ClaimNames(name=("name", "nickname"))),
     "okta": Profile(scopes=(*_BASIC_SCOPES, "groups"), claims=ClaimNames(groups=("groups",))),
-    # Userinfo writes the mark of the e-mail as text; a refresh token comes unasked, and the scope
-    # for it is an error.
+    # Userinfo has email_verified as text; refresh tokens come unrequested, and the scope would
+    # cause an error.
     "cognito": Profile(
         claims=ClaimNames(
             name=("name", "preferred_username", "cognito:username"),

@@ -1,6 +1,6 @@
-"""One OpenID provider: what it publishes, what its tokens prove, revoking and signing out there.
+"""One OpenID provider: metadata, token verification, revocation and sign-out.
 
-See `gateway.oidc.sign_in` and `gateway.oidc.refresh` for how its tokens are obtained.
+`gateway.oidc.sign_in` and `gateway.oidc.refresh` obtain its tokens.
 """
 
 import logging
@@ -30,7 +30,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """What a finished sign-in, or a refresh, proved.
+    """The result of a completed sign-in or refresh.
 
     Attributes:
         provider_session: The provider's ``sid`` (OpenID Connect Front-Channel Logout 1.0).
@@ -42,14 +42,14 @@ class SignedIn:
 
 
 class Provider:
-    """Everything the gateway asks of one provider.  Nothing is called before it is needed.
+    """Everything the gateway asks of one provider.  Makes no call before it is needed.
 
     Attributes:
-        registration: How the gateway is known there.
+        registration: The gateway's client registration.
         client: Calls the token, userinfo and revocation endpoints.
         keys: Its public keys.
         clock: Seconds since the epoch.
-        http: How it is asked; failures name the provider.
+        http: The HTTP client; its errors name the provider.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Provider:
         wanted_claims: Iterable[str] = (),
         random_bytes: RandomBytes = secrets.token_bytes,
     ) -> None:
-        """Use `registration`; `wanted_claims` are those that policies and mappings look at."""
+        """Use `registration`; `wanted_claims` are the claims that rules and mappings use."""
         self.registration = registration
         self.clock = clock
         self.random_bytes = random_bytes
@@ -76,12 +76,12 @@ class Provider:
         self.client = ProviderClient(registration, http, clock)
 
     def for_app(self, client_id: str) -> "Provider":
-        """The same provider as asked in the name of an app, which has no secret.
+        """The same provider, called as an app, which is a public client without a secret.
 
-        What it publishes is asked for once for both.
+        Both share the cached metadata and keys.
         """
         other = copy(self)
-        # What the app asked for is its own affair; nothing is taken for granted that is not said.
+        # The app chose its own scopes, so assume none that the provider does not confirm.
         other.registration = replace(
             self.registration,
             client_id=client_id,
@@ -95,29 +95,28 @@ class Provider:
         return other
 
     async def metadata(self) -> Metadata:
-        """What the provider publishes about itself.
+        """The provider's metadata.
 
         Raises:
-            ProviderUnavailableError: it could not be asked.
-            IssuerMismatchError: it calls itself otherwise.
+            ProviderUnavailableError: it could not be reached.
+            IssuerMismatchError: it names another issuer.
         """
         return await self._discovery.metadata()
 
     async def read_id_token(self, id_token: str, clients: Collection[str]) -> Mapping[str, object]:
-        """The claims of an ID token that was issued to any of `clients`, at some sign-in.
+        """The claims of an ID token that was issued to any of `clients`, for whatever sign-in.
 
         Raises:
             SignInError: it is not acceptable.
-            ProviderUnavailableError: the keys cannot be had.
+            ProviderUnavailableError: the keys cannot be fetched.
         """
         expected = Expected(issuers=self.registration.issuers, clients=clients, nonce=None)
         return (await self.verify_id_token(id_token, expected)).claims
 
     async def person(self, claims: Mapping[str, object], access_token: str | None) -> Person:
-        """What is known of whom verified `claims` are about; userinfo where one is missing.
+        """The person that the verified `claims` are about; asks userinfo if a fact is missing.
 
-        Without an access token, and with one that is not for userinfo, what it would say is not
-        known.
+        Without an access token, or with one that userinfo refuses, missing facts are unreadable.
 
         Raises:
             SubjectMismatchError: userinfo is about another subject.
@@ -129,7 +128,7 @@ class Provider:
             return Person(claims, {}, userinfo_failed=True)
 
     async def revoke(self, token: str, kind: str = "refresh_token") -> None:
-        """Have `token` revoked where the provider can (RFC 7009).
+        """Revoke `token` if the provider supports it (RFC 7009).
 
         Raises:
             GatewayError: the provider did not confirm it.
@@ -139,7 +138,7 @@ class Provider:
     async def end_session_url(
         self, id_token_hint: str | None, post_logout_redirect_uri: str, state: str
     ) -> str | None:
-        """Where to send the browser to sign out there too; None where the provider cannot.
+        """The URL that signs the browser out at the provider; None if it has none.
 
         OpenID Connect RP-Initiated Logout 1.0, section 2.
 
@@ -162,11 +161,11 @@ class Provider:
         return (await self.metadata()).jwks_uri
 
     async def verify_id_token(self, id_token: str, expected: Expected) -> SignedToken:
-        """Verify the signature of an ID token, and that it says what is `expected`.
+        """Verify the signature of an ID token, and check its claims against `expected`.
 
         Raises:
             SignInError: it is not acceptable.
-            ProviderUnavailableError: the keys cannot be had.
+            ProviderUnavailableError: the keys cannot be fetched.
         """
         try:
             token = await self._verified(id_token)
@@ -183,7 +182,7 @@ class Provider:
         return await verify(token, self.keys, registration.algorithms)
 
     async def _signed_userinfo(self, token: str) -> Mapping[str, object]:
-        """The claims of a signed userinfo answer (OpenID Connect Core 1.0, section 5.3.2)."""
+        """The claims of a signed userinfo response (OpenID Connect Core 1.0, section 5.3.2)."""
         try:
             claims = (await self._verified(token)).claims
             judge_userinfo(claims, self.registration.issuers, self.registration.client_id)
@@ -197,7 +196,7 @@ class Provider:
         claims: Mapping[str, object],
         access_token: str | None,
     ) -> Person:
-        """Whom a sign-in is about; userinfo is asked where `claims` lack a fact.
+        """The person that `claims` are about; asks userinfo if they lack a fact.
 
         Raises:
             SubjectMismatchError: userinfo is about another subject.
@@ -211,7 +210,7 @@ class Provider:
         try:
             found = await self.userinfo(endpoint, access_token, claims)
         except ProviderUnavailableError:
-            # One failure may be chance.  After two the sign-in fails: facts would be missing.
+            # Retry once.  If that fails too, fail the sign-in, because facts would be missing.
             found = await self.userinfo(endpoint, access_token, claims)
         return Person(claims, found)
 
@@ -227,12 +226,12 @@ class Provider:
     async def userinfo(
         self, endpoint: str, access_token: str, claims: Mapping[str, object]
     ) -> Mapping[str, object]:
-        """What the userinfo `endpoint` says of the subject of `claims`.
+        """The claims from the userinfo `endpoint` about the subject of `claims`.
 
         Raises:
             SubjectMismatchError: it is about another subject.
-            UserinfoRefusedError: the access token is not for it.
-            ProviderUnavailableError: it gave no usable answer.
+            UserinfoRefusedError: it refuses the access token.
+            ProviderUnavailableError: it gave no usable response.
         """
         subject = str(claims["sub"])
         try:
@@ -244,10 +243,10 @@ class Provider:
             raise
 
     def signed_in(self, person: Person, tokens: TokenAnswer) -> SignedIn:
-        """What `tokens` about `person` prove.
+        """The identity, tokens and provider session for `person`.
 
         Raises:
-            UserMissingError: no claim says who the user is.
+            UserMissingError: no claim names the user.
         """
         scopes = frozenset(self.registration.scopes) if tokens.scopes is None else tokens.scopes
         sid = person.id_token.get("sid")
@@ -255,10 +254,10 @@ class Provider:
         return SignedIn(identity, tokens, sid if isinstance(sid, str) else None)
 
     def identify(self, person: Person, scopes: frozenset[str]) -> Identity:
-        """Who `person` is here.
+        """The identity of `person`.
 
         Raises:
-            UserMissingError: no claim says who the user is.
+            UserMissingError: no claim names the user.
         """
         registration = self.registration
         return make_identity(

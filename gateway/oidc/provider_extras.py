@@ -1,4 +1,4 @@
-"""What a provider offers beyond the sign-in itself, against what is configured; pure."""
+"""Checks what a provider offers beyond the sign-in, against the configuration; pure."""
 
 from collections.abc import Collection, Iterator, Mapping
 from email.utils import parsedate_to_datetime
@@ -9,7 +9,7 @@ from gateway.oidc.registration import Registration
 
 Document = Mapping[str, object]
 
-# Tokens are refused a minute outside their time (gateway.oidc.id_token); half of it is close.
+# Tokens are refused a minute outside their time (gateway.oidc.id_token), so warn at half of that.
 CLOCK_WARNING_S = 30.0
 CLOCK_PROBLEM_S = 300.0
 
@@ -21,9 +21,9 @@ def judge_extras(
     backchannel_logout: bool,
     wanted_claims: Collection[str] = (),
 ) -> Iterator[Finding]:
-    """What of `document` decides about scopes, claims, refresh and sign-out.
+    """Findings on scopes, claims, refresh and sign-out in `document`.
 
-    `wanted_claims` are those that rules and header fields use.
+    `wanted_claims` are the claims that rules and header fields use.
     """
     yield from _scopes(document, registration)
     yield from _offline(document, registration)
@@ -38,7 +38,7 @@ def _scopes(document: Document, registration: Registration) -> Iterator[Finding]
         says = f"asked for are {shown(registration.scopes)}; the provider does not list its scopes"
         yield Finding("note", "scopes", says)
         return
-    # A provider need not list all (RFC 8414, section 2), and most refuse what they do not know.
+    # The list may be incomplete (RFC 8414, section 2), but most providers refuse unknown scopes.
     unknown = [it for it in registration.scopes if it not in offered]
     if unknown:
         yield Finding(
@@ -63,7 +63,7 @@ def _offline(document: Document, registration: Registration) -> Iterator[Finding
             "allow refresh tokens at the provider",
         )
     elif asked and not _asks_for_consent(registration):
-        # OpenID Connect Core 1.0, section 11, lets a provider ignore the scope then.
+        # OpenID Connect Core 1.0, section 11: without consent the provider may ignore the scope.
         yield Finding(
             "note",
             "refresh",
@@ -91,7 +91,7 @@ def _userinfo(document: Document) -> Finding:
     if document.get("userinfo_endpoint") is None:
         says = "there is no userinfo_endpoint: every claim must be in the ID token"
         return Finding("note", "userinfo", says)
-    return Finding("ok", "userinfo", "asked where the ID token lacks a claim")
+    return Finding("ok", "userinfo", "asked if the ID token lacks a claim")
 
 
 def _claims(
@@ -122,11 +122,11 @@ def _claims(
             "providers may send more than they list: sign in, and look at /_gatepost/whoami",
         )
     else:
-        yield Finding("ok", "claims", "all that are mapped are in claims_supported")
+        yield Finding("ok", "claims", "all mapped claims are in claims_supported")
 
 
 def _member(name: str) -> str:
-    """The claim that a plain name or a JSON pointer (RFC 6901) begins with."""
+    """The top-level claim of a plain name or a JSON pointer (RFC 6901)."""
     if not name.startswith("/"):
         return name
     return name[1:].partition("/")[0].replace("~1", "/").replace("~0", "~")
@@ -164,9 +164,9 @@ def _sign_out(
 
 
 def judge_clock(date: str, age: str, now: float) -> Finding:
-    """How far the clock of an answer's ``Date`` is from `now`, the middle of the exchange.
+    """The difference between the response's ``Date`` and `now`, the middle of the exchange.
 
-    `age` is the answer's ``Age``: seconds in a cache since (RFC 9111, section 5.1).
+    `age` is the response's ``Age``: seconds it spent in a cache (RFC 9111, section 5.1).
     """
     topic = "clock"
     try:

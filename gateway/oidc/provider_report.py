@@ -1,6 +1,6 @@
-"""Whether the code flow can work with what a provider publishes: document to findings; pure.
+"""Checks whether the code flow works with a provider's metadata; pure.
 
-`gateway.oidc.provider_extras` judges what a sign-in can do without.
+`gateway.oidc.provider_extras` checks what a sign-in can do without.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ _OPTIONAL = (
     "revocation_endpoint",
     "introspection_endpoint",
 )
-# Answers wrapped in a JWT (JARM 1.0, section 2.3).
+# Responses wrapped in a JWT (JARM 1.0, section 2.3).
 _JARM_MODES = frozenset({"jwt", "query.jwt", "fragment.jwt", "form_post.jwt"})
 _ENCRYPTION = (
     "id_token_encryption_alg_values_supported",
@@ -31,7 +31,7 @@ _AT_THE_PROVIDER = "correct it at the provider, in the settings for its public U
 
 
 def judge_document(document: Document, registration: Registration) -> Iterator[Finding]:
-    """What of the discovery `document` lets `registration` sign people in, and what does not."""
+    """Findings on whether the discovery `document` allows sign-ins with `registration`."""
     yield from _issuer(document, registration)
     yield from _endpoints(document, registration)
     yield from _code_flow(document)
@@ -56,7 +56,7 @@ def _issuer(document: Document, registration: Registration) -> Iterator[Finding]
         yield Finding(
             "warning",
             "issuer",
-            "it is plain http: whoever can change the traffic can sign in as anybody",
+            "it is plain http: anyone who can change the traffic can sign in as any user",
             "use https, unless the provider is for development on this machine",
         )
 
@@ -81,7 +81,7 @@ def _endpoints(document: Document, registration: Registration) -> Iterator[Findi
 
 
 def _code_flow(document: Document) -> Iterator[Finding]:
-    # Absent lists have defaults that include these (OpenID Connect Discovery 1.0, section 3).
+    # If absent, the defaults include these (OpenID Connect Discovery 1.0, section 3).
     for member, needed in (
         ("response_types_supported", "code"),
         ("grant_types_supported", "authorization_code"),
@@ -106,7 +106,7 @@ def _code_flow(document: Document) -> Iterator[Finding]:
 
 
 def _demands(document: Document) -> Iterator[Finding]:
-    """What a provider may insist on and Gatepost cannot do."""
+    """Requirements of a provider that Gatepost does not support."""
     for member, what in (
         # RFC 9126, section 5; RFC 9101, section 10.5.
         ("require_pushed_authorization_requests", "pushed authorization requests (PAR, RFC 9126)"),
@@ -134,7 +134,7 @@ def _demands(document: Document) -> Iterator[Finding]:
 def _pkce(document: Document) -> Finding:
     offered = names_in(document, "code_challenge_methods_supported")
     if offered is None:
-        # RFC 8414, section 2: then there is none.  Some support it and do not say so.
+        # RFC 8414, section 2: absent means no PKCE, but some support it without saying so.
         return Finding(
             "warning",
             "PKCE",
@@ -173,7 +173,7 @@ def _algorithms(document: Document, registration: Registration) -> Finding:
 
 
 def judge_client_auth(registration: Registration, metadata: Metadata) -> Finding:
-    """Whether the provider takes the way in which the client of `registration` proves itself."""
+    """Whether the provider accepts the client authentication method of `registration`."""
     topic, offered = "client authentication", metadata.token_auth_methods
     method = choose_method(registration, metadata)
     says = f"{method} for client id {registration.client_id}"
@@ -181,7 +181,7 @@ def judge_client_auth(registration: Registration, metadata: Metadata) -> Finding
         return Finding("ok", topic, says)
     says = f"{says} is not offered, only: {shown(offered)}"
     if method == "none":
-        # Keycloak, for one, takes public clients and does not list this.
+        # Keycloak, for one, accepts public clients without listing this.
         return Finding(
             "warning",
             topic,
@@ -194,7 +194,7 @@ def judge_client_auth(registration: Registration, metadata: Metadata) -> Finding
 def judge_keys(
     key_set: Document, document: Document, registration: Registration
 ) -> Iterator[Finding]:
-    """Whether ID tokens can be verified with the keys of `key_set`, the set of `document`."""
+    """Whether the keys of `key_set`, the set of `document`, can verify ID tokens."""
     published = key_set.get("keys")
     total = len(published) if isinstance(published, list) else 0
     keys = read_keys(key_set)

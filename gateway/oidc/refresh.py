@@ -1,4 +1,4 @@
-"""Refreshes tokens at the provider, and what it says about the person."""
+"""Refreshes tokens at the provider, and updates the user's facts."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,18 +16,18 @@ from gateway.oidc.tokens import peek_claims
 async def refresh(
     provider: Provider, refresh_token: str, previous: Identity, id_token: str | None
 ) -> SignedIn:
-    """New tokens for `refresh_token`, and what the provider now says about the person.
+    """Get new tokens for `refresh_token`, and the user's current facts.
 
-    No new refresh token and no new ID token is normal: the old ones then stay.  `id_token` is
-    the last one there was; its claims stand where the answer has none.  A refresh proves
-    nothing about when and how the person signed in: that stays as in `previous`, and all of
-    `previous` stays where the provider's userinfo cannot be read just now.
+    The response often has no new refresh token or ID token; the old ones then stay valid.
+    `id_token` is the last ID token; its claims are used if the response has none.  A refresh
+    proves nothing about when and how the user signed in, so that stays as in `previous`.  If
+    userinfo cannot be read now, all of `previous` stays.
 
     Raises:
-        RefreshRefusedError: the grant is over; end the session.
-        SubjectMismatchError: the answer is about another subject; end the session.
+        RefreshRefusedError: the grant has ended; end the session.
+        SubjectMismatchError: the response is about another subject; end the session.
         SignInError: the new ID token is not acceptable; end the session.
-        ProviderUnavailableError: no usable answer came; the session may go on.
+        ProviderUnavailableError: no usable response came; the session may continue.
     """
     metadata = await provider.metadata()
     tokens = await provider.client.refresh(metadata, refresh_token)

@@ -1,4 +1,4 @@
-"""What the gateway is to one provider: the configured values over the profile's defaults."""
+"""The gateway's client registration at one provider: settings over the profile's defaults."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,12 +9,12 @@ Parameters = Mapping[str, str | tuple[str, ...]]
 
 @dataclass(frozen=True, slots=True)
 class ClaimNames:
-    """Where each fact is found: plain claim names or JSON pointers, the first present counts.
+    """The claims for each fact: plain names or JSON pointers; the first present one is used.
 
     Attributes:
-        verified_as_text: Whether ``email_verified`` may also be the text ``true``; it is a boolean
-            in OpenID Connect Core 1.0, section 5.1.
-        split: What separates groups, and roles, that come as one text; ``""`` where they do not.
+        verified_as_text: Whether ``email_verified`` may also be the text ``true``; OpenID Connect
+            Core 1.0, section 5.1, has a boolean.
+        split: Separator of groups and roles that come as one text; ``""`` not to split.
     """
 
     user: Names = ("sub",)
@@ -28,17 +28,17 @@ class ClaimNames:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """One client registration at one provider, ready to use.
+    """One client registration at one provider.
 
     Attributes:
         name: The provider's name in the configuration.
-        issuer_aliases: Other spellings of the issuer that the provider puts into ``iss``.
+        issuer_aliases: Other spellings of the issuer that the provider uses in ``iss``.
         client_key: For private_key_jwt: PEM, a JWK, or Zitadel's JSON key file.
-        client_auth: How to authenticate at the token endpoint; None leaves it to discovery.
-        assertion_audience: ``token_endpoint`` or ``issuer``: ``aud`` of private_key_jwt.
-        access_typ: What the provider's access tokens say in ``typ``; ``""`` for anything.
-        algorithms: What ID tokens may be signed with.
-        assume_email_verified: Whether an e-mail counts although nothing marks it verified.
+        client_auth: How to authenticate at the token endpoint; None to choose by discovery.
+        assertion_audience: ``token_endpoint`` or ``issuer``: the ``aud`` of private_key_jwt.
+        access_typ: The ``typ`` of the provider's access tokens; ``""`` for any.
+        algorithms: The accepted signature algorithms of ID tokens.
+        assume_email_verified: Whether to use an e-mail that nothing marks as verified.
     """
 
     name: str
@@ -59,5 +59,5 @@ class Registration:
 
     @property
     def issuers(self) -> frozenset[str]:
-        """Every spelling of the issuer that counts as it."""
+        """All accepted spellings of the issuer."""
         return frozenset((self.issuer, *self.issuer_aliases))

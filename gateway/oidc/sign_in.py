@@ -1,4 +1,4 @@
-"""Signing in at a provider: begin, finish, and redeem the code of an app's own sign-in."""
+"""Sign-in at a provider: start it, finish it, and redeem the code of an app's own flow."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -27,14 +27,14 @@ async def begin_sign_in(
     note: str = "",
     other_account: bool = False,
 ) -> tuple[Flow, str]:
-    """A new flow, to be kept by its browser, and the URL to send that browser to.
+    """Start a flow: the flow, which its browser keeps, and the URL to send the browser to.
 
-    `note` goes with the flow's state, after a full stop, and comes back with it.  With
-    `other_account` the person may take another account than the one the provider knows.
+    `note` is appended to the flow's state after a full stop, and comes back with it.  With
+    `other_account` the user may choose a different account at the provider.
 
     Raises:
         ProviderUnavailableError: the provider cannot be reached.
-        IssuerMismatchError: it is not the one that is configured.
+        IssuerMismatchError: it names another issuer than the configured one.
     """
     metadata = await provider.metadata()
     flow = new_flow(
@@ -59,11 +59,11 @@ async def begin_sign_in(
 
 
 async def finish_sign_in(provider: Provider, flow: Flow, parameters: Mapping[str, str]) -> SignedIn:
-    """Judge the callback's `parameters`, redeem the code, verify and read the answer.
+    """Check the callback's `parameters`, redeem the code, and verify the tokens.
 
     Raises:
-        SignInError: anything is not as it must be; each kind has its own reason.
-        ProviderUnavailableError: the provider gave no usable answer.
+        SignInError: a check fails; each kind has its own reason.
+        ProviderUnavailableError: the provider gave no usable response.
     """
     metadata = await provider.metadata()
     callback = Callback(
@@ -87,10 +87,10 @@ async def finish_sign_in(provider: Provider, flow: Flow, parameters: Mapping[str
 async def redeem_for_app(
     provider: Provider, code: str, *, redirect_uri: str, code_verifier: str
 ) -> SignedIn:
-    """Redeem the code of a flow that an app began, which alone knows the verifier.
+    """Redeem the code of a flow that an app started; only the app knows the verifier.
 
-    The provider compares code, verifier and redirect URI (RFC 7636, section 4.6).  The nonce
-    is the app's own: the ID token comes straight from the provider's token endpoint.
+    The provider checks code, verifier and redirect URI (RFC 7636, section 4.6).  The nonce is
+    not checked, because the ID token comes directly from the provider's token endpoint.
 
     Raises:
         SignInError, ProviderUnavailableError: as `finish_sign_in`.
@@ -117,7 +117,7 @@ async def _redeem(
         metadata, code, redirect_uri=redirect_uri, code_verifier=code_verifier
     )
     if tokens.id_token is None:
-        raise InvalidIdTokenError("the token endpoint gave no ID token: is openid in scopes?")
+        raise InvalidIdTokenError("the token endpoint sent no ID token: is openid in scopes?")
     expected = replace(expected, access_token=tokens.access_token)
     claims = (await provider.verify_id_token(tokens.id_token, expected)).claims
     person = await provider.ask_about(metadata, claims, tokens.access_token)
@@ -125,7 +125,7 @@ async def _redeem(
 
 
 def _with_prompt(asked: Mapping[str, str | tuple[str, ...]], prompt: str) -> str:
-    """The prompts of the configuration and `prompt` (OpenID Connect Core 1.0, section 3.1.2.1)."""
+    """The configured prompts plus `prompt` (OpenID Connect Core 1.0, section 3.1.2.1)."""
     given = asked.get("prompt", "")
     words = given.split() if isinstance(given, str) else given
     return " ".join(dict.fromkeys([*(it for it in words if it != "none"), prompt]))

@@ -1,4 +1,4 @@
-"""What an app brings of its provider's, to be exchanged (RFC 8693, section 2.1)."""
+"""Validates the provider tokens that an app exchanges (RFC 8693, section 2.1)."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -20,15 +20,15 @@ from gateway.oidc.provider import Provider
 from gateway.oidc.tokens import BadTokenError, verify
 from gateway.storage.store import Clock
 
-# Long enough for a phone to get from the browser back to its app and find a network; whoever finds
-# a token in a log or a backup comes later.
+# Long enough for a phone to get from the browser back to its app and find a network.  A token found
+# in a log or a backup is usually older.
 MAX_AGE_S = 300.0
-# To which client a token was issued: OpenID Connect Core 1.0, section 2; RFC 9068, section 2.2,
-# RFC 7662, section 2.2, and Zitadel in every token; Okta; Entra in tokens of its version 1.
+# Claims that name the client a token was issued to: OpenID Connect Core 1.0, section 2; RFC 9068,
+# section 2.2, RFC 7662, section 2.2, and all of Zitadel's tokens; Okta; Entra's version 1 tokens.
 _PARTY_CLAIMS = ("azp", "client_id", "cid", "appid")
 
-# What access tokens say of themselves and ID tokens do not: RFC 9068, sections 2.1 and 2.2, and
-# before it was written Entra and Okta (scp, cid), Cognito (token_use), Keycloak (typ).
+# Claims of access tokens that ID tokens lack: RFC 9068, sections 2.1 and 2.2, and older conventions
+# of Entra and Okta (scp, cid), Cognito (token_use) and Keycloak (typ).
 _ACCESS_CLAIMS = ("scope", "scp", "client_id", "cid", "token_use")
 _ACCESS_TYPES = frozenset({"at+jwt", "application/at+jwt", "bearer", "access", "access_token"})
 
@@ -36,24 +36,24 @@ Introspect = Callable[[str], Awaitable[Mapping[str, object] | None]]
 
 
 class InvalidSubjectTokenError(SignInError):
-    """The token to be exchanged is not acceptable; the message is for the log."""
+    """The subject token is not acceptable; the message is only logged."""
 
     reason = "invalid-subject-token"
     status = 400
 
 
 class SubjectTokenTooOldError(InvalidSubjectTokenError):
-    """The token was issued too long ago to begin a session with."""
+    """The token was issued too long ago to start a session."""
 
     reason = "subject-token-too-old"
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a good token is about.
+    """The identity that a valid subject token proves.
 
     Attributes:
-        provider_sid: The provider's ``sid``, where the token names it.
+        provider_sid: The provider's ``sid``, if the token has one.
         issued_at: Seconds since the epoch.
     """
 
@@ -63,16 +63,16 @@ class Subject:
 
 
 def replay_name(token: str) -> str:
-    """What `token` is remembered by: nobody can spell the same token in another way.
+    """The name that remembers `token` against replay; the same for every spelling of it.
 
-    The signature is left out: one of an elliptic curve can be written in two ways.
+    The signature is left out, because an ECDSA signature has two valid forms.
     """
     signed = token.rpartition(".")[0] if is_jwt(token) else token
     return sha256(signed.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 class SubjectTokens:
-    """Judges the tokens that one app may exchange."""
+    """Validates the tokens that one app may exchange."""
 
     def __init__(
         self,
@@ -81,25 +81,24 @@ class SubjectTokens:
         clock: Clock,
         introspect: Introspect | None = None,
     ) -> None:
-        """Take tokens of `provider` for any of `audiences`.
+        """Accept tokens of `provider` for any of `audiences`.
 
-        `introspect` gives what the provider says of a token that is no JWT, None where it is
-        not active.
+        `introspect` returns the provider's claims for an opaque token, or None if it is not active.
         """
         self._provider = provider
         self._audiences = audiences
-        # A client is no URL, and an API that tokens are for is one (RFC 8707, section 2).
+        # An API's audience is a URL (RFC 8707, section 2), and a client id is not.
         self._resources = frozenset(name for name in audiences if "://" in name)
         self._ours = audiences | {provider.registration.client_id}
         self._clock = clock
         self._introspect = introspect
 
     async def read_id_token(self, token: str) -> Subject:
-        """Whom an ID token is about.
+        """The subject of an ID token.
 
         Raises:
             SignInError: It is not acceptable.
-            ProviderUnavailableError: The provider's keys cannot be had.
+            ProviderUnavailableError: The provider's keys cannot be fetched.
         """
         try:
             claims = await self._provider.read_id_token(token, self._audiences)
@@ -109,7 +108,7 @@ class SubjectTokens:
         return await self._subject(claims, None)
 
     async def read_access_token(self, token: str) -> Subject:
-        """Whom an access token is about.
+        """The subject of an access token.
 
         Raises:
             SignInError: It is not acceptable.
@@ -122,8 +121,8 @@ class SubjectTokens:
         self._judge_party(claims)
         client = claims.get("client_id", claims.get("azp", claims.get("cid")))
         if claims.get("sub", client) == client:
-            # RFC 9068, section 5: a client asks in its own name, and nobody is signed in.
-            raise InvalidSubjectTokenError("the token is about a client and no person")
+            # RFC 9068, section 5: then a client acts for itself, and no user is signed in.
+            raise InvalidSubjectTokenError("the token is about a client, not a person")
         return await self._subject(claims, token)
 
     async def _verified(self, token: str) -> Mapping[str, object]:
@@ -132,7 +131,7 @@ class SubjectTokens:
         if not isinstance(issuer, str) or issuer not in self._provider.registration.issuers:
             raise BadTokenError(f"iss is {issuer!r}")
         wanted, now = self._wanted(issuer), self._clock()
-        # Before the signature: no forgery that could not be good anyway costs a verification.
+        # Before the signature, so that a forgery with bad claims costs no verification.
         judge_jwt(jwt.header, jwt.claims, wanted, now)
         self._judge_type(jwt.header, jwt.claims)
         signed = await verify(token, self._provider.keys, self._provider.registration.algorithms)
@@ -141,11 +140,11 @@ class SubjectTokens:
         return signed.claims
 
     def _judge_type(self, header: Mapping[str, object], claims: Mapping[str, object]) -> None:
-        """Refuse an ID token: whoever has one was told who a person is, not let in anywhere.
+        """Refuse an ID token, which identifies a user but grants no access.
 
-        One without nonce and hashes, such as a refresh gives, is known by what an access token of
-        this provider would say; or else by its audience, a client, and by naming neither scopes
-        nor the client that may use it, as RFC 9068, section 2.2, has it.
+        An ID token without nonce and hashes, as from a refresh, is recognised by its ``typ`` if
+        this provider's access tokens have one.  Otherwise by its audience being a client, and by
+        its naming neither scopes nor a client, which access tokens do (RFC 9068, section 2.2).
         """
         said = {str(it.get("typ", "")).lower() for it in (header, claims)}
         wanted = self._provider.registration.access_typ
@@ -158,11 +157,11 @@ class SubjectTokens:
         is_for_api = any(it in self._resources for it in audiences if isinstance(it, str))
         is_typed = not said.isdisjoint(_ACCESS_TYPES)
         if not (is_for_api or is_typed or any(name in claims for name in _ACCESS_CLAIMS)):
-            raise BadTokenError("it has the shape of an ID token: exchange it as one")
+            raise BadTokenError("it looks like an ID token: exchange it as one")
 
     async def _introspected(self, token: str) -> Mapping[str, object]:
         if self._introspect is None:
-            raise BadTokenError("no JWT, and the provider is not asked about others")
+            raise BadTokenError("it is not a JWT, and introspection is not configured")
         claims = await self._introspect(token)
         if claims is None:
             raise BadTokenError("the provider says that it is not active")
@@ -170,9 +169,9 @@ class SubjectTokens:
         return claims
 
     def _judge_party(self, claims: Mapping[str, object]) -> None:
-        """Refuse what was issued to somebody else's app: an audience may have many clients.
+        """Refuse a token that was issued to another app; several clients may share an audience.
 
-        Or any app could begin sessions of this one with what its users gave it for a while.
+        Otherwise any app could start sessions of this one with its own users' tokens.
         """
         for name in _PARTY_CLAIMS:
             party = claims.get(name)

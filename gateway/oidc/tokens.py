@@ -1,7 +1,6 @@
-"""Signed tokens (RFC 7519): the one module that calls joserfc's `jwt.decode`.
+"""Verifies signed tokens (RFC 7519); the only module that calls joserfc's `jwt.decode`.
 
-It says who signed a token and what it carries; whether the claims are acceptable is judged by
-`id_token` and whoever else asks.
+It checks the signature only.  `id_token` and other callers check the claims.
 """
 
 import binascii
@@ -20,22 +19,22 @@ if TYPE_CHECKING:
     from joserfc.jwk import Key
     from joserfc.jws import JWSRegistry
 
-# A certificate chain in `x5c` is a few KiB; it is ignored, and must not make a token unreadable.
+# A certificate chain in `x5c` is a few KiB.  It is ignored, but must not make a token too large.
 MAX_HEADER_BYTES = 8192
 MAX_TOKEN_BYTES = 64 * 1024
 _SIGNED_PARTS = 3
 _ENCRYPTED_PARTS = 5
-# RFC 7518, section 3.2: a key at least as long as the hash, whoever chose it.
+# RFC 7518, section 3.2: the key must be at least as long as the hash.
 _HMAC_KEY_BYTES = {"HS256": 32, "HS384": 48, "HS512": 64}
 
 
 class BadTokenError(Exception):
-    """The token cannot be believed; the message says why and may quote it."""
+    """The token is not valid; the message says why and may quote it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignedToken:
-    """A token whose signature holds; nothing is said about its claims."""
+    """A token with a valid signature; its claims are not checked yet."""
 
     header: Mapping[str, object]
     claims: Mapping[str, object]
@@ -70,14 +69,14 @@ def read_header(token: str) -> Mapping[str, object]:
 
 
 async def verify(token: str, keys: KeySource, algorithms: Collection[str]) -> SignedToken:
-    """The content of `token`, signed with one of the provider's `keys`.
+    """Verify that `token` is signed with one of the provider's `keys`.
 
-    The keys come from the provider's key set only: `jwk`, `jku`, `x5u` and `x5c` of the header
-    are never looked at.
+    Keys come only from the provider's key set: `jwk`, `jku`, `x5u` and `x5c` in the header are
+    ignored.
 
     Raises:
         BadTokenError: it is not.
-        GatewayError: the keys cannot be had.
+        GatewayError: the keys cannot be fetched.
     """
     header = read_header(token)
     algorithm = _allowed(header, algorithms)
@@ -87,10 +86,10 @@ async def verify(token: str, keys: KeySource, algorithms: Collection[str]) -> Si
 
 
 def verify_with_secret(token: str, secret: str, algorithms: Collection[str]) -> SignedToken:
-    """The content of `token`, authenticated with the client secret (HMAC).
+    """Verify that `token` is authenticated with the client secret (HMAC).
 
     Raises:
-        BadTokenError: it is not, or the secret is shorter than the algorithm asks for.
+        BadTokenError: it is not, or the secret is too short for the algorithm.
     """
     algorithm = _allowed(read_header(token), algorithms)
     key = secret.encode()
@@ -101,7 +100,7 @@ def verify_with_secret(token: str, secret: str, algorithms: Collection[str]) -> 
     try:
         imported = OctKey.import_key(key)
     except ValueError as error:
-        raise BadTokenError("the client secret is no HMAC key") from error
+        raise BadTokenError("the client secret cannot be used as an HMAC key") from error
     return _decoded(token, imported, algorithm)
 
 
@@ -115,10 +114,10 @@ def is_symmetric(token: str) -> bool:
 
 
 def peek_claims(token: str) -> Mapping[str, object]:
-    """The claims of a `token` that was verified before and kept where nobody could change it.
+    """The claims of `token`, without verifying it: it was verified before, or is verified later.
 
     Raises:
-        BadTokenError: it is malformed after all.
+        BadTokenError: it is malformed.
     """
     read_header(token)
     payload = token.split(".")[1]
@@ -148,7 +147,7 @@ def _only(candidates: tuple[VerificationKey, ...], kid: object) -> VerificationK
 
 
 def _decoded(token: str, key: "Key", algorithm: str) -> SignedToken:
-    # Imported late: a tenth of a second that only the first token costs.
+    # joserfc is imported late: a tenth of a second that only the first token needs.
     from joserfc import jwt
     from joserfc.errors import JoseError
 
@@ -175,10 +174,10 @@ def _registry(algorithm: str) -> "JWSRegistry":
         max_header_length = MAX_HEADER_BYTES
 
         def get_alg(self, name: str) -> "JWSAlgModel":
-            # Not the inherited one: it warns at every EdDSA token (RFC 9864 renames it, but
-            # providers still say it), and this list of one was matched against the header.
+            # The inherited method warns at every EdDSA token: RFC 9864 renames it, but
+            # providers still use the old name.  The header's alg was already checked.
             return self.algorithms[name]
 
-    # Unknown header parameters must be ignored (RFC 7515, section 4); the ones that may not be
-    # were refused with `crit`.
+    # Unknown header parameters must be ignored (RFC 7515, section 4); critical ones were refused
+    # because of `crit`.
     return Registry(algorithms=[algorithm], strict_check_header=False)

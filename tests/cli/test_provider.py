@@ -176,7 +176,7 @@ async def test_a_real_provider_fits(run, oidc_provider):
         "keys": "2 usable: rsa-1 (RS256), ec-1 (ES256)",
         "scopes": "openid, email, offline_access",
         "refresh": "offline_access with prompt=consent",
-        "userinfo": "asked where the ID token lacks a claim",
+        "userinfo": "asked if the ID token lacks a claim",
         "sign-out": "goes on to the provider",
         "back-channel logout": "offered and accepted",
         "clock": "within 30 seconds",

@@ -88,7 +88,7 @@ BAD_ITEMS = [
     (["staff", None], frozenset(), "1 of 2 left out: null"),
     ([None, None, "staff"], frozenset(), "2 of 3 left out: null"),
     (["staff", True], {"groups[]"}, "1 of 2 left out: true or false"),
-    (["staff", ["a"]], {"groups[]"}, "1 of 2 left out: a list in the list"),
+    (["staff", ["a"]], {"groups[]"}, "1 of 2 left out: a list inside the list"),
     (["staff", float("inf")], {"groups[]"}, "1 of 2 left out: a number out of range"),
     (
         [{"id": "x"}, "staff"],

@@ -1,4 +1,4 @@
-"""``account``: the page where people see who they are here, their sessions and API keys."""
+"""``account``: the page where users see their identity, sessions and API keys."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -23,7 +23,7 @@ from gateway.settings.scalars import format_duration
 
 ACCOUNT_PATH = "/_gatepost/account"
 
-# What the form offers, in days, as far as `max_lifetime` allows.
+# Lifetimes offered in the form, up to `max_lifetime`.
 _LIFETIMES_S = tuple(days * 86400.0 for days in (30, 7, 90, 180, 365))
 _SCOPE_FIELD = "scope:"
 _KEY_FIELDS = frozenset({"create_key", "key_name", "expires_in"})
@@ -31,7 +31,7 @@ _OTHER_FIELDS = 20
 
 
 class Account:
-    """Handlers of ``account``; it works without scripts, so its buttons are forms."""
+    """Handlers of ``account``.  It works without scripts, so its buttons are forms."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Account:
         keys: OwnKeys | None = None,
         secrets: OwnSecrets | None = None,
     ) -> None:
-        """Show API keys and the secrets of apps where they are given."""
+        """Show the sections for API keys and secrets if `keys` and `secrets` are given."""
         self._secrets = secrets
         self._keys = keys
         self._deps = deps
@@ -49,7 +49,7 @@ class Account:
         self._own = own
 
     async def show(self, request: Request, _body: bytes) -> Response:
-        """The page; who is not signed in signs in first."""
+        """The page; a user without a session signs in first."""
         session = await self._deps.session(request)
         if session is None:
             name = self._deps.cookies.session_name(request)
@@ -81,9 +81,9 @@ class Account:
     async def change(self, request: Request, body: bytes) -> Response:
         """``POST`` of one of the page's forms.
 
-        ``end=ID`` ends a session, ``end=all`` every one; ``revoke_key=ID`` revokes an API key,
-        and ``create_key`` makes one, which the answer shows.  ``secret_name=NAME`` and ``secret``
-        keep a secret that an app is sent.
+        ``end=ID`` ends a session, ``end=all`` all of them.  ``revoke_key=ID`` revokes an API key;
+        ``create_key`` creates one, which the response shows.  ``secret_name=NAME`` and ``secret``
+        set a secret that is sent to an app.
         """
         if not is_same_origin(request):
             return responses.problem(request, 403, "cross-site")
@@ -107,7 +107,7 @@ class Account:
         if which == "all":
             await self._own.end_all(session)
         else:
-            # One that is already over is what was wanted.
+            # If it has already ended, the result is as requested.
             await self._own.end(session, which)
         if which in ("all", session.session_id):
             return await self._logout.leave(request, session)

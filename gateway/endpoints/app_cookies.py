@@ -1,4 +1,4 @@
-"""What becomes of an app's cookies in a browser where somebody signs in or out."""
+"""Puts an app's cookies in order when a user signs in or out in a browser."""
 
 import secrets
 from collections.abc import Callable, Iterable
@@ -25,11 +25,11 @@ _SEED_BYTES = 12
 
 
 class AppCookies:
-    """Keeps the jar of each browser, and takes cookies away where it can.
+    """Maintains the jar of each browser, and expires cookies where it can.
 
     Attributes:
         own: The gateway's own cookies.
-        owners: Knows the owners of the app's.
+        owners: Identifies the owners of the app's cookies.
     """
 
     def __init__(
@@ -39,13 +39,13 @@ class AppCookies:
         names: Iterable[bytes],
         new_seed: Callable[[], str] = lambda: secrets.token_urlsafe(_SEED_BYTES),
     ) -> None:
-        """Use `names`, those of the gateway's own cookies."""
+        """Use `names`, the names of the gateway's own cookies."""
         self._rules = rules
         self._sealer = sealer
         self._new_seed = new_seed
         self.own = OwnCookies(
             names=OwnNames(names),
-            # With the session's domain, if it has one: a sign-out on one host counts on all.
+            # With the session's domain, if any, so that a sign-out on one host counts on all.
             jar=lambda request: f"{rules.session_name(request)}-jar",
             note=lambda request: rules.own_name(request, "at-"),
             open_jar=lambda name, value: open_sealed(sealer, _PURPOSE, name, value),
@@ -55,20 +55,20 @@ class AppCookies:
         self.owners = CookieOwners(sealer.digests, self.own)
 
     def session_before(self, request: Request) -> tuple[str, float] | None:
-        """Id and beginning of the session that the browser's last sign-in began.
+        """Id and start of the session from the browser's last sign-in.
 
-        None where none is known, or somebody signed out in this browser since.
+        None if it is unknown, or a user has signed out in this browser since.
         """
         jar = self.owners.jar(request)
         return (jar.session, float(jar.session_began_at)) if jar.owner and jar.session else None
 
     def signed_in(self, request: Request, session: Session, *, had_left: bool) -> FieldList:
-        """The fields for a browser in which `session` has just begun.
+        """The Set-Cookie fields for a browser in which `session` has just started.
 
         Args:
-            request: What the browser sent.
-            session: Whose identity has just signed in.
-            had_left: Whether the session before was ended by a sign-out somewhere else.
+            request: The browser's request.
+            session: The new session.
+            had_left: Whether the previous session was ended by a sign-out elsewhere.
         """
         jar = self.owners.jar(request)
         keys = self.owners.keys(session.identity)
@@ -84,7 +84,7 @@ class AppCookies:
         )
 
     def signed_out(self, request: Request, identity: Identity | None) -> FieldList:
-        """The fields for a browser whose user signs out; None where the session was over."""
+        """The fields for a browser whose user signs out; `identity` is None without a session."""
         jar = self.owners.jar(request)
         if identity is not None:
             keys = self.owners.keys(identity)
@@ -116,7 +116,7 @@ class AppCookies:
 
 
 def _fields(values: Iterable[bytes]) -> FieldList:
-    """The Set-Cookie fields; names that are no text are a client's invention and stay."""
+    """The Set-Cookie fields; skips names that are not UTF-8, which only a client can have made."""
     found = []
     for value in values:
         try:

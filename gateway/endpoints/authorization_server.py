@@ -1,4 +1,4 @@
-"""What the gateway is as an authorization server (RFC 8414): where apps trade and end tokens."""
+"""The gateway's authorization server metadata (RFC 8414)."""
 
 from gateway import responses
 from gateway.credentials.apps import App, Apps
@@ -7,18 +7,18 @@ from gateway.message.request import Request
 from gateway.message.response import Response
 
 _PREFIX = "/_gatepost"
-# Where section 3.1 puts it for an issuer with a path; OpenID Connect Discovery would have it under
-# the prefix, and there it is too.  No app has this one: it ends in the gateway's own prefix.
+# Where section 3.1 puts it for an issuer with a path; OpenID Connect Discovery puts it under the
+# prefix, and we serve it there too.  It cannot clash with an app, as it ends in our own prefix.
 INSERTED_PATH = f"/.well-known/oauth-authorization-server{_PREFIX}"
 
 
 def issuer_of(request: Request) -> str:
-    """What the gateway calls itself as an authorization server, on the host that is asked."""
+    """The gateway's issuer identifier as an authorization server, on the requested host."""
     return request.public_url + _PREFIX
 
 
 class AuthorizationServer:
-    """Handler of the metadata."""
+    """Handler of the metadata document."""
 
     def __init__(self, apps: Apps, *, introspects: bool) -> None:
         self._apps = {app.name: app for app in apps.known.values()}
@@ -28,7 +28,7 @@ class AuthorizationServer:
         """``GET``: the document.
 
         Raises:
-            GatewayError: The provider that has the authorization endpoint cannot be asked.
+            GatewayError: The provider with the authorization endpoint cannot be reached.
         """
         issuer = issuer_of(request)
         document: dict[str, object] = {
@@ -36,10 +36,10 @@ class AuthorizationServer:
             "token_endpoint": f"{issuer}/token",
             "revocation_endpoint": f"{issuer}/revoke",
             "grant_types_supported": [EXCHANGE, "refresh_token"],
-            # RFC 8414, section 2, requires the list, and clients refuse one that is empty.  Without
-            # an authorization endpoint nothing is asked for by response type: "none", the
-            # registered one that gives neither code nor token (OAuth 2.0 Multiple Response Types,
-            # section 4), promises nothing.  "code" would promise an endpoint that is not there.
+            # RFC 8414, section 2, requires the list, and clients refuse an empty one.  Without an
+            # authorization endpoint there is no response type.  "none", which is registered and
+            # returns neither code nor token (OAuth 2.0 Multiple Response Types, section 4),
+            # promises nothing, while "code" would promise an endpoint that does not exist.
             "response_types_supported": ["none"],
             "token_endpoint_auth_methods_supported": ["none"],
             "revocation_endpoint_auth_methods_supported": ["none"],
@@ -47,7 +47,7 @@ class AuthorizationServer:
         if self._introspects:
             document["introspection_endpoint"] = f"{issuer}/introspect"
         if (only := self._only_provider()) is not None:
-            # An app begins at the provider and comes here with the code.
+            # An app starts at the provider and exchanges the code here.
             metadata = await only.provider.metadata()
             document |= {
                 "authorization_endpoint": metadata.authorization_endpoint,
@@ -58,7 +58,7 @@ class AuthorizationServer:
         return responses.json_answer(request, 200, document)
 
     def _only_provider(self) -> App | None:
-        """An app that brings codes, where all that do have the same provider."""
+        """An app that exchanges codes, if all such apps have the same provider; else None."""
         found = [app for app in self._apps.values() if app.redirect_uris]
         names = {app.provider.registration.name for app in found}
         return found[0] if len(names) == 1 else None

@@ -1,4 +1,4 @@
-"""Where a sign-in ends: the provider's answer at ``callback`` becomes a session."""
+"""``callback``: turns the provider's response into a session."""
 
 from dataclasses import replace
 from urllib.parse import urlencode
@@ -23,18 +23,18 @@ _MAX_FORM_BYTES = 16 * 1024
 
 
 class Callback:
-    """The handler of providers' answers.
+    """Handler of providers' responses.
 
-    Nothing of one sign-in is kept here: its state travels with its own browser.
+    The gateway keeps no state for a sign-in; the flow stays in its browser.
     """
 
     def __init__(self, deps: Deps, sign_in: SignIn) -> None:
-        """Begin anew with `sign_in`, where that helps."""
+        """Use `sign_in` to restart a sign-in and to report failures."""
         self._deps = deps
         self._sign_in = sign_in
 
     async def receive(self, request: Request, provider_name: str, body: bytes) -> Response:
-        """``GET`` or ``POST callback/{provider}``: the provider's answer becomes a session."""
+        """``GET`` or ``POST callback/{provider}``: turn the provider's response into a session."""
         provider = self._deps.providers.get(provider_name)
         if provider is None:
             raise UnknownProviderError(f"no provider {provider_name!r}")
@@ -49,7 +49,7 @@ class Callback:
         flows = kept_flows(request, self._deps.cookies, self._deps.sessions.sealer)
         kept = next((it for it in flows if it.flow.state == state), None)
         if kept is None:
-            unknown = StateMismatchError("this browser has no flow of that state")
+            unknown = StateMismatchError("this browser has no flow with that state")
             uri = redirect_uri(request, provider)
             note = open_note(self._deps.sessions.sealer, uri, sealed)
             is_ours = note is not None and any(it.browser == note.browser for it in flows)
@@ -79,23 +79,23 @@ class Callback:
         *,
         may_retry: bool = False,
     ) -> Response:
-        """The answer to a callback whose flow this browser does not have, or has no more."""
+        """The response to a callback whose flow is not, or no longer, in this browser."""
         return_to = "/" if note is None else safe_return_to(note.return_to)
         if await self._deps.session(request) is not None:
-            # A sign-in in another tab was quicker, a callback is loaded again, or the back button.
+            # Another tab finished first, or the callback was reloaded, or the back button was used.
             return responses.redirect(request, return_to)
         if not may_retry:
             return self._sign_in.failed(request, provider, error)
-        # Nothing of this answer is used.  The provider still knows the person, so nobody notices
-        # another round; it is the last one, since its state comes without a note.
+        # Nothing of this callback is used.  The provider still has the user's session, so another
+        # round goes unnoticed.  It is the last, because a retry's state has no note.
         return await self._sign_in.begin(request, provider, SignInRequest(return_to), is_retry=True)
 
 
 def _as_navigation(request: Request, body: bytes) -> Response:
-    """Have the browser bring a ``form_post`` answer again by GET.
+    """Redirect a ``form_post`` response to GET.
 
-    The provider's form is a POST from another site, so Lax cookies, the flow among them, did not
-    come with it; with the GET they do (OAuth 2.0 Form Post Response Mode, section 2).
+    The provider's form is a cross-site POST, so browsers did not send Lax cookies, such as the
+    flow, with it; with a GET they do (OAuth 2.0 Form Post Response Mode, section 2).
     """
     try:
         text = body[:_MAX_FORM_BYTES].decode("ascii")

@@ -1,4 +1,4 @@
-"""The gateway's own cookies in one browser: their names, and sealed values in them."""
+"""The gateway's own cookies: their names, attributes and sealed values."""
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
@@ -9,22 +9,22 @@ from gateway.message.request import Request
 from gateway.mutate.cookies import pairs_of
 from gateway.sealing.sealer import Sealer
 
-# RFC 6265, section 6.1: browsers keep cookies of at least this size, name and value together.
+# RFC 6265, section 6.1: browsers accept cookies of at least this size, name and value together.
 MAX_COOKIE_BYTES = 4096
 _MAX_READ = 50
 
 
 @dataclass(frozen=True, slots=True)
 class CookieRules:
-    """How cookies are named and marked.
+    """Names and attributes of the gateway's cookies.
 
     Attributes:
-        name: Of the session cookie, without prefix; the others are named after it.
-        domain: Of the session cookie; the others stay with their host.
-        same_site: Of the session cookie.  The others are ``lax``, since the answer of a provider
-            is a navigation that starts at another site, or ``none`` where they are partitioned.
-        session_s: How long a browser keeps the session cookie.
-        partitioned: Whether each site that has the app in a frame gets cookies of its own.
+        name: Name of the session cookie without prefix; the other names derive from it.
+        domain: Domain of the session cookie; the others are for one host.
+        same_site: SameSite of the session cookie.  The others are ``lax``, because a provider's
+            response is a cross-site navigation, or ``none`` if they are partitioned.
+        session_s: How long browsers keep the session cookie.
+        partitioned: Whether each site that embeds the app in a frame gets cookies of its own.
     """
 
     name: str = "gatepost"
@@ -34,17 +34,17 @@ class CookieRules:
     partitioned: bool = False
 
     def session_name(self, request: Request) -> str:
-        """Name of the session cookie on the host that was asked."""
-        # RFC 6265bis, section 4.1.3.2: the prefix keeps sibling hosts from planting one.
+        """Name of the session cookie on the requested host."""
+        # RFC 6265bis, section 4.1.3.2: the prefix keeps sibling hosts from setting the cookie.
         return f"__Host-{self.name}" if is_secure(request) and self.domain is None else self.name
 
     def own_name(self, request: Request, purpose: str) -> str:
-        """Name of another cookie of ours, which never has a domain."""
+        """Name of another of our cookies, which never has a domain."""
         prefix = "__Host-" if is_secure(request) else ""
         return f"{prefix}{self.name}-{purpose}"
 
     def session_cookie(self, request: Request, value: str) -> tuple[str, str]:
-        """The field that gives the browser its session."""
+        """The Set-Cookie field for the session."""
         return set_cookie(
             self.session_name(request),
             value,
@@ -56,7 +56,7 @@ class CookieRules:
         )
 
     def no_session_cookie(self, request: Request) -> tuple[str, str]:
-        """The field that takes the session away from the browser."""
+        """The Set-Cookie field that deletes the session cookie."""
         return clear_cookie(
             self.session_name(request),
             secure=is_secure(request),
@@ -67,7 +67,7 @@ class CookieRules:
     def own_cookie(
         self, request: Request, name: str, value: str, max_age_s: int, domain: str | None = None
     ) -> tuple[str, str]:
-        """The field that sets a cookie of ours other than the session's."""
+        """The Set-Cookie field for another of our cookies."""
         return set_cookie(
             name,
             value,
@@ -79,24 +79,24 @@ class CookieRules:
         )
 
     def no_own_cookie(self, request: Request, name: str) -> tuple[str, str]:
-        """The field that clears a cookie of ours other than the session's."""
+        """The Set-Cookie field that deletes another of our cookies."""
         return clear_cookie(name, secure=is_secure(request), partitioned=self.partitioned)
 
 
 def is_secure(request: Request) -> bool:
-    """Whether the browser talks https to the public URL, so that Secure cookies come back."""
+    """Whether the public URL is https, so that browsers send Secure cookies."""
     return request.public_url.startswith("https://")
 
 
 def names_beginning(request: Request, prefix: str) -> Iterator[str]:
-    """Names of the cookies sent that begin with `prefix`, each once, of the first fifty."""
+    """Distinct names of the request's cookies that begin with `prefix`, fifty at most."""
     yield from dict.fromkeys(name for name, _ in cookies_beginning(request, prefix))
 
 
 def cookies_beginning(request: Request, prefix: str) -> list[tuple[str, str]]:
-    """Names and values of the cookies sent whose names begin with `prefix`, the first fifty.
+    """Names and values of the request's cookies whose names begin with `prefix`, fifty at most.
 
-    Read in one go: a client may send thousands of others.
+    Reads the field in one pass, because a client may send thousands of other cookies.
     """
     wanted = prefix.encode()
     found: dict[tuple[str, str], None] = {}
@@ -109,19 +109,19 @@ def cookies_beginning(request: Request, prefix: str) -> list[tuple[str, str]]:
 
 
 def seal(sealer: Sealer, purpose: str, name: str, data: bytes) -> str:
-    """`data` as the value of the cookie `name`; it opens under no other name and purpose."""
+    """`data` as a value of the cookie `name`; it opens for no other name or purpose."""
     return _written(sealer.seal(purpose, data, context=name.encode()))
 
 
 def open_sealed(sealer: Sealer, purpose: str, name: str, value: str) -> bytes | None:
-    """What `seal` was given, or None where `value` is not its work."""
+    """The data that `seal` was given, or None if `value` is not from it."""
     if len(value) > MAX_COOKIE_BYTES or not value.isascii():
         return None
     try:
         sealed = urlsafe_b64decode(value + "=" * (-len(value) % 4))
     except ValueError:
         return None
-    # What is sealed has one spelling, so that whatever was changed is answered alike.
+    # Only one spelling is valid, so every modified value gets the same response.
     if _written(sealed) != value:
         return None
     return sealer.open_sealed(purpose, sealed, context=name.encode())

@@ -1,4 +1,4 @@
-"""What the endpoints are given: everything that has state or does I/O."""
+"""The endpoints' dependencies: everything that has state or does I/O."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,34 +25,34 @@ Handler = Callable[[Request, bytes], Awaitable[Response]]
 
 
 class TooManySessionCookiesError(GatewayError):
-    """Each could cost a question to the store, as in `SessionAuthenticator`."""
+    """Limits the store lookups that one request can cause, as in `SessionAuthenticator`."""
 
     reason = "repeated-credential"
     status = 400
 
 
 def _ignore(_provider: str, _outcome: str) -> None:
-    """Sign-ins are not counted."""
+    """Do not count sign-ins."""
 
 
 @dataclass(frozen=True, slots=True)
 class Deps:
-    """The parts the endpoints work with.
+    """The dependencies of the endpoints.
 
     Attributes:
-        providers: By their name in the configuration.
-        sessions: Those of browsers.
-        all_sessions: Those of browsers and apps, to be listed and ended.
-        store: For what must happen once.
-        told_of_logouts: The providers whose logout tokens are taken.
-        identify: Who sends a request, by any credential; None where only sessions count.
-        admission: What `identify` takes.
-        key_set: The document of public keys, as JSON.
-        app_cookies: The app's cookies, where any app's are kept apart.
-        accounts: Who keeps accounts; None where every identity stands for itself.
-        keys: The API keys, and what an owner may do with them; None where none is taken.
-        apps: The apps that get tokens; None where there is none.
-        account_secrets: Names of the secrets, kept with accounts, that apps are sent.
+        providers: By name in the configuration.
+        sessions: Browser sessions.
+        all_sessions: Sessions of browsers and apps, to list and end.
+        store: For what may happen only once.
+        told_of_logouts: Names of the providers whose logout tokens are accepted.
+        identify: Authenticates a request by any credential; None if only sessions count.
+        admission: What `identify` accepts.
+        key_set: Returns the public keys as a JSON document.
+        app_cookies: The app's cookies; None if no app's cookies are isolated.
+        accounts: The accounts; None if every identity stands for itself.
+        keys: The API keys and their settings; None if keys are not accepted.
+        apps: The apps that get tokens; None if there are none.
+        account_secrets: Names of the account secrets that are sent to apps.
         on_sign_in: Called after each sign-in with the provider and ``success`` or the reason.
     """
 
@@ -74,14 +74,14 @@ class Deps:
     account_secrets: Sequence[str] = ()
 
     def session_cookies(self, request: Request) -> tuple[str, ...]:
-        """The distinct session cookies that were sent, in order."""
+        """The distinct session cookies of `request`, in order."""
         return tuple(dict.fromkeys(request.cookies(self.cookies.session_name(request))))
 
     async def session(self, request: Request) -> Session | None:
-        """The live session of the browser that sent `request`.
+        """The live session of the browser that sent `request`, or None.
 
         Raises:
-            TooManySessionCookiesError: it sent more than any browser has.
+            TooManySessionCookiesError: it sent more session cookies than any browser has.
             StoreUnavailableError: the store could not answer.
         """
         now, cookies = self.clock(), self.session_cookies(request)

@@ -1,8 +1,8 @@
-"""Sign-ins under way in one browser: a sealed cookie each, at most five, the oldest dropped.
+"""Sign-ins in progress in one browser: a sealed cookie each, at most five, oldest dropped first.
 
-Nothing is kept at the gateway, so unfinished sign-ins cost nothing, and one in each of two tabs
-can be finished in any order.  One that was dropped is begun anew when the browser comes back:
-where it was to end stands in a sealed note that went to the provider with the state.
+The gateway keeps nothing, so unfinished sign-ins cost nothing, and those in two tabs can finish in
+any order.  A dropped one restarts when the browser comes back: the flow's state carries a sealed
+note with its return_to.
 """
 
 import json
@@ -30,10 +30,10 @@ from gateway.sealing.sealer import Sealer
 _log = logging.getLogger(__name__)
 
 MAX_FLOWS = 5
-# Some providers take no more than 2,000 characters of state.
+# Some providers accept no more than 2,000 characters of state.
 _MAX_NOTED_CHARS = 1000
 _BROWSER_BYTES = 12
-# Kept for longer than it is good, so that who comes back late is told why it failed.
+# Kept longer than it is valid, so that a user who comes back late sees why the sign-in failed.
 _KEPT_S = 2 * FLOW_TTL_S
 LOOP_SIGN_INS = 3
 LOOP_S = 30
@@ -41,7 +41,7 @@ _FLOW, _LOOP, _NOTE = "flow", "done", "note"
 
 
 class KeptFlow(NamedTuple):
-    """A flow, the cookie it came in, and the mark of the browser that began it."""
+    """A flow, its cookie's name, and the mark of the browser that started it."""
 
     cookie: str
     flow: Flow
@@ -49,14 +49,14 @@ class KeptFlow(NamedTuple):
 
 
 class Note(NamedTuple):
-    """What goes with a flow's state: the mark of the browser that began it, and the way back."""
+    """Travels with a flow's state: the mark of the browser that started it, and its return_to."""
 
     browser: bytes
     return_to: str
 
 
 def kept_flows(request: Request, rules: CookieRules, sealer: Sealer) -> list[KeptFlow]:
-    """The flows this browser has begun, the oldest first."""
+    """The flows that this browser has started, oldest first."""
     prefix = rules.own_name(request, f"{_FLOW}-")
     found = []
     for name, value in cookies_beginning(request, prefix):
@@ -68,18 +68,18 @@ def kept_flows(request: Request, rules: CookieRules, sealer: Sealer) -> list[Kep
 
 
 def browser_mark(flows: list[KeptFlow]) -> bytes:
-    """The mark of the browser that has begun `flows`, or a new one."""
+    """The mark of the browser that started `flows`, or a new one."""
     return flows[-1].browser if flows else secrets.token_bytes(_BROWSER_BYTES)
 
 
 def keep_flow(
     request: Request, rules: CookieRules, sealer: Sealer, flow: Flow, browser: bytes
 ) -> FieldList:
-    """The fields that keep `flow` with the browser and drop the oldest where it has too many."""
+    """The fields that store `flow` in the browser and drop the oldest beyond the limit."""
     field = _flow_cookie(request, rules, sealer, flow, browser)
     if len(field[1]) > MAX_COOKIE_BYTES:
         chars, request_id = len(flow.return_to), request.request_id
-        _log.warning("%s: return_to of %d characters fits no cookie: / instead", request_id, chars)
+        _log.warning("%s: return_to of %d characters fits no cookie; using /", request_id, chars)
         field = _flow_cookie(request, rules, sealer, replace(flow, return_to="/"), browser)
     readable = [kept.cookie for kept in kept_flows(request, rules, sealer)]
     dropped = readable[: max(0, len(readable) - MAX_FLOWS + 1)]
@@ -91,7 +91,7 @@ def keep_flow(
 def _flow_cookie(
     request: Request, rules: CookieRules, sealer: Sealer, flow: Flow, browser: bytes
 ) -> tuple[str, str]:
-    # Named after its state, so that tabs opened at the same moment do not take each other's.
+    # Named after the state, so that tabs opened at the same moment do not overwrite each other's.
     digest = sha256(flow.state.encode()).hexdigest()[:16]
     name = rules.own_name(request, f"{_FLOW}-{digest}")
     value = seal(sealer, _FLOW, name, _packed(flow, browser))
@@ -99,7 +99,7 @@ def _flow_cookie(
 
 
 def _packed(flow: Flow, browser: bytes) -> bytes:
-    # The way back, which a stranger may choose, is not compressed together with the secrets.
+    # return_to may be chosen by an attacker, so it is not compressed together with the secrets.
     return_to = zlib.compress(flow.return_to.encode(), 9)
     return b"".join((browser, encode_flow(replace(flow, return_to="")), b"\n", return_to))
 
@@ -115,21 +115,21 @@ def _unpacked(cookie: str, data: bytes) -> KeptFlow | None:
 
 
 def seal_note(sealer: Sealer, redirect_uri: str, note: Note) -> str:
-    """`note` for the state of a sign-in that ends at `redirect_uri`; ``""`` if it is too long."""
+    """`note` for the state of a flow with this `redirect_uri`; ``""`` if it is too long."""
     if len(note.return_to) > _MAX_NOTED_CHARS:
         return ""
     return seal(sealer, _NOTE, redirect_uri, note.browser + note.return_to.encode())
 
 
 def open_note(sealer: Sealer, redirect_uri: str, sealed: str) -> Note | None:
-    """What `seal_note` was given; None where `sealed` is not its work."""
+    """The note that `seal_note` was given; None if `sealed` is not from it."""
     data = open_sealed(sealer, _NOTE, redirect_uri, sealed)
     return None if data is None else Note(data[:_BROWSER_BYTES], data[_BROWSER_BYTES:].decode())
 
 
 def drop_flows(request: Request, rules: CookieRules) -> FieldList:
-    """The fields that make the browser forget every sign-in, under way or completed lately."""
-    # Who signs out does not go in circles.
+    """The fields that make the browser forget all sign-ins, in progress or recently completed."""
+    # A user who signs out is not in a sign-in loop, so clear the loop counter too.
     prefixes = (rules.own_name(request, f"{_FLOW}-"), rules.own_name(request, _LOOP))
     names = (name for prefix in prefixes for name in names_beginning(request, prefix))
     return tuple(rules.no_own_cookie(request, name) for name in names)
@@ -138,7 +138,7 @@ def drop_flows(request: Request, rules: CookieRules) -> FieldList:
 def recent_sign_ins(
     request: Request, rules: CookieRules, sealer: Sealer, now: float
 ) -> tuple[float, ...]:
-    """When this browser completed sign-ins in the last thirty seconds."""
+    """Times of the sign-ins that this browser completed in the last thirty seconds."""
     name = rules.own_name(request, _LOOP)
     for value in request.cookies(name):
         data = open_sealed(sealer, _LOOP, name, value)
@@ -148,7 +148,7 @@ def recent_sign_ins(
 
 
 def count_sign_in(request: Request, rules: CookieRules, sealer: Sealer, now: float) -> FieldList:
-    """The field that notes a sign-in completed at `now`."""
+    """The field that records a sign-in completed at `now`."""
     name = rules.own_name(request, _LOOP)
     times = [*recent_sign_ins(request, rules, sealer, now), now][-LOOP_SIGN_INS:]
     return (
@@ -159,5 +159,5 @@ def count_sign_in(request: Request, rules: CookieRules, sealer: Sealer, now: flo
 
 
 def goes_in_circles(request: Request, rules: CookieRules, sealer: Sealer, now: float) -> bool:
-    """Whether three sign-ins were completed within thirty seconds, and yet one more is begun."""
+    """Whether the browser completed three sign-ins within thirty seconds before this one."""
     return len(recent_sign_ins(request, rules, sealer, now)) >= LOOP_SIGN_INS

@@ -1,4 +1,4 @@
-"""``introspect``: what a token or a key of the gateway's is good for (RFC 7662)."""
+"""``introspect``: describes one of the gateway's tokens or keys (RFC 7662)."""
 
 from dataclasses import replace
 
@@ -16,22 +16,22 @@ from gateway.message.response import Response
 from gateway.model import Deny, Identity
 from gateway.responses import Admission
 
-# Section 2.1: the endpoint must know who asks, or anybody could try tokens here.
+# Section 2.1: callers must be authorized, or anyone could test tokens here.
 SCOPE = "introspect"
 _KEYS_ONLY = Admission(frozenset({"api_key"}), scopes=(SCOPE,))
 
 
 class Introspection:
-    """Handler of ``introspect``, for whoever has an API key with the scope ``introspect``."""
+    """Handler of ``introspect``, for holders of an API key with the scope ``introspect``."""
 
     def __init__(self, deps: Deps, apps: Apps | None, keys: ApiKeys) -> None:
-        """Know the tokens of `apps`, where there are any, and the keys in `keys`."""
+        """Describe the tokens of `apps`, if any, and the keys in `keys`."""
         self._deps = deps
         self._apps = apps
         self._keys = keys
 
     async def tell(self, request: Request, body: bytes) -> Response:
-        """``POST`` of a form: 200 with ``active`` and, where it is, what else there is to say."""
+        """``POST`` of a form: 200 with ``active``, and the other members if it is active."""
         outcome = None if self._deps.identify is None else await self._deps.identify(request)
         if isinstance(outcome, Rejected):
             return responses.rejected(
@@ -52,7 +52,7 @@ class Introspection:
         return responses.json_answer(request, 200, answer)
 
     async def _find(self, text: str, now: float) -> tuple[Identity, str | None] | None:
-        """Who is asking with a credential that is good at `now`, and by which app."""
+        """The identity and app of a credential that is valid at `now`, or None."""
         token, key = parse_token(text), parse_key(text)
         if token is not None and self._apps is not None:
             tokens = self._apps.tokens
@@ -66,7 +66,7 @@ class Introspection:
                 known = tokens.recall(token, now) or await tokens.load(token, now)
                 found = None if known is None or now >= known.expires_at else known.identity
             app = None if found is None else self._apps.known.get(found.client or "")
-            # An app that was removed has none that are good.
+            # Tokens of a removed app are not valid.
             if found is None or app is None or app.name != found.client:
                 return None
             return found, app.name
@@ -82,13 +82,13 @@ def _described(
     client: str | None,
     gives_access: bool,
 ) -> dict[str, object]:
-    """The members of section 2.2, and what `claims` of the configuration finds; nothing else."""
+    """The members of section 2.2, and the facts that are configured under `claims`."""
     about = {
         "active": True,
         "scope": " ".join(sorted(identity.scopes)),
         "client_id": client,
         "username": identity.user,
-        # The type of RFC 6749, section 7.1: how a token gives access.
+        # RFC 6749, section 7.1: the type is for access tokens only.
         "token_type": "Bearer" if gives_access else None,
         "exp": identity.expires_at,
         "sub": identity.subject,

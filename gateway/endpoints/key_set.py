@@ -1,4 +1,4 @@
-"""``GET .well-known/jwks.json``: the public keys of the assertion, for apps to keep."""
+"""``GET .well-known/jwks.json``: the assertion's public keys, for apps to cache."""
 
 import re
 from collections.abc import Callable
@@ -7,18 +7,18 @@ from hashlib import sha256
 from gateway.message.request import Request
 from gateway.message.response import Response
 
-# An app that meets an unknown key id asks again; until then it may keep the answer this long.
+# Apps may cache the response this long; on an unknown key id they ask again earlier.
 MAX_AGE_S = 300
 
 
 class KeySetEndpoint:
-    """Handler of the key set; `document` gives its JSON, and a new one after a rotation."""
+    """Handler of the key set; `document` returns its JSON, which changes after a rotation."""
 
     def __init__(self, document: Callable[[], bytes]) -> None:
         self._document = document
 
     async def serve(self, request: Request, _body: bytes) -> Response:
-        """The key set, or 304 where the client has it (RFC 9110, section 13.1.2)."""
+        """The key set, or 304 if the client's copy is current (RFC 9110, section 13.1.2)."""
         body = self._document()
         tag = f'"{sha256(body).hexdigest()[:32]}"'
         fields = (("ETag", tag), ("Cache-Control", f"public, max-age={MAX_AGE_S}"))

@@ -1,4 +1,4 @@
-"""Signing out: ``GET logout`` asks, ``POST logout`` does it, here and at the provider."""
+"""Sign-out: ``GET logout`` asks for confirmation, ``POST logout`` ends the session."""
 
 import logging
 import secrets
@@ -18,13 +18,13 @@ LOGOUT_PATH = "/_gatepost/logout"
 
 
 class Logout:
-    """Handlers of ``logout``, which is also where the provider sends the browser back to."""
+    """Handlers of ``logout``, which is also the provider's post-logout redirect URI."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 
     async def ask(self, request: Request, _body: bytes) -> Response:
-        """The page that asks, or says that nobody is signed in (any more)."""
+        """The confirmation page, or the signed-out page if there is no session."""
         session = await self._deps.session(request)
         if session is None:
             return self._signed_out(request, None)
@@ -39,9 +39,9 @@ class Logout:
         )
 
     async def end(self, request: Request, _body: bytes) -> Response:
-        """End the session, then go on to the provider to end the one there.
+        """End the session, then redirect to the provider to end its session.
 
-        Its refresh token is revoked by whoever listens to the end of sessions.
+        A listener to ended sessions revokes the refresh token.
         """
         if not is_same_origin(request):
             return responses.problem(request, 403, "cross-site")
@@ -52,7 +52,7 @@ class Logout:
         return await self.leave(request, session)
 
     def forget(self, request: Request, session: Session | None) -> FieldList:
-        """The fields for a browser whose `session` has just been ended."""
+        """The fields for a browser whose `session` has just ended."""
         deps = self._deps
         return (
             deps.cookies.no_session_cookie(request),
@@ -63,7 +63,7 @@ class Logout:
     async def leave(
         self, request: Request, session: Session | None, to_provider: bool = True
     ) -> Response:
-        """The answer to a browser whose `session` has just been ended: on to the provider."""
+        """The response after `session` has ended: a redirect to the provider, or a page."""
         fields = self.forget(request, session)
         location = None
         if session is not None and to_provider:
@@ -89,7 +89,7 @@ class Logout:
                 secrets.token_urlsafe(16),
             )
         except GatewayError as error:
-            # The session here has ended all the same, and the page says what is left.
+            # The session here has ended anyway, and the page says that the provider's has not.
             _log.warning("%s: sign-out at %s: %s", request.request_id, session.provider, error)
             return None
 

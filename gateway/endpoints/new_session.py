@@ -1,4 +1,4 @@
-"""The session that a finished sign-in begins, and the response that brings its cookie."""
+"""Starts the session after a sign-in, and sets its cookie."""
 
 import html
 
@@ -22,12 +22,12 @@ async def begin_session(
     return_to: str,
     fields: FieldList = (),
 ) -> Response:
-    """Begin a session for who has signed in, and send the browser on to `return_to`.
+    """Start a session for `signed_in`, and redirect the browser to `return_to`.
 
-    The response has `fields` too.
+    The response also has `fields`.
 
     Raises:
-        StoreUnavailableError: The session could not be kept, or a replaced one not ended.
+        StoreUnavailableError: The session could not be saved, or a replaced one not ended.
     """
     now = deps.clock()
     cookie, session = await deps.sessions.create(
@@ -37,7 +37,7 @@ async def begin_session(
         ip=request.client,
         device=device_name(request.fields.text(b"user-agent")),
         now=now,
-        # The cookies it brought are dropped, so that an attacker cannot fix its session.
+        # Sessions that the browser already had are ended, which prevents session fixation.
         replaces=deps.session_cookies(request)[:MAX_VALUES],
     )
     deps.on_sign_in(signed_in.identity.provider, "success")
@@ -53,7 +53,7 @@ async def begin_session(
 
 
 async def _app_cookies(deps: Deps, request: Request, session: Session, now: float) -> FieldList:
-    """The fields that put the app's cookies in order for who is signed in now."""
+    """The fields that adapt the app's cookies to the user who signed in."""
     app_cookies = deps.app_cookies
     if app_cookies is None:
         return ()
@@ -62,15 +62,15 @@ async def _app_cookies(deps: Deps, request: Request, session: Session, now: floa
         try:
             had_left = await deps.sessions.had_left(*before, now)
         except StoreUnavailableError:
-            had_left = True  # What may be gone is gone.
+            had_left = True  # Unknown, so assume a sign-out and drop the cookies.
     return app_cookies.signed_in(request, session, had_left=had_left)
 
 
 def _from_our_own_page(location: str, fields: FieldList) -> Response:
-    """On to `location` by a page of ours.
+    """Continue to `location` with a page instead of a redirect.
 
-    SameSite=Strict cookies do not go with a redirect whose chain began at the provider; they go
-    with what our own page starts (RFC 6265bis, section 5.2.1).
+    Browsers do not send SameSite=Strict cookies with a redirect chain that began at the provider,
+    but do with a navigation from our own page (RFC 6265bis, section 5.2.1).
     """
     link = html.escape(location, quote=True)
     body = (

@@ -1,4 +1,4 @@
-"""What the OAuth endpoints have in common: strict forms, and refusals in the protocol's words."""
+"""Shared by the OAuth endpoints: strict form parsing, and error responses."""
 
 import base64
 import binascii
@@ -18,14 +18,14 @@ _FORM = b"application/x-www-form-urlencoded"
 
 
 class OAuthError(Exception):
-    """A request that is refused in the words of RFC 6749, section 5.2.
+    """A refused request, with an error code of RFC 6749, section 5.2.
 
     Attributes:
-        error: The word of the protocol.
-        reason: Ours, as in every other refusal.
-        about: For whoever wrote the app: what is wrong; quotes nothing that was sent.
+        error: The protocol's error code.
+        reason: Our reason code, as in every other refusal.
+        about: What is wrong, for the app's developer; never quotes the request.
         detail: For the log.
-        status: 400, or 429 with `fields` that say when to come again.
+        status: 400, or 429 with a Retry-After in `fields`.
     """
 
     def __init__(
@@ -47,10 +47,10 @@ class OAuthError(Exception):
 
 
 def read_oauth_form(request: Request, body: bytes) -> dict[str, str]:
-    """The parameters of a request; empty ones count as not given (RFC 6749, section 3.2).
+    """The parameters of a request; empty ones count as absent (RFC 6749, section 3.2).
 
     Raises:
-        OAuthError: The body is no form, or gives a parameter twice.
+        OAuthError: The body is not a form, or repeats a parameter.
     """
     media_type = (request.fields.only(b"content-type") or b"").partition(b";")[0].strip().lower()
     if media_type != _FORM:
@@ -67,7 +67,7 @@ def required(form: dict[str, str], name: str) -> str:
     """The parameter `name`.
 
     Raises:
-        OAuthError: It is not there.
+        OAuthError: It is missing.
     """
     value = form.get(name)
     if value is None:
@@ -76,10 +76,10 @@ def required(form: dict[str, str], name: str) -> str:
 
 
 def asking_client(request: Request, form: dict[str, str]) -> str | None:
-    """What the client calls itself, in the form or as the user of Basic; None where it does not.
+    """The client id, from the form or as the user name in Basic; None if absent.
 
-    Many libraries send every client id so, with an empty password where there is no secret (RFC
-    6749, section 2.3.1).  With a password it is no app: none has a secret here.
+    Many libraries always send it in Basic, with an empty password if there is no secret (RFC
+    6749, section 2.3.1).  With a password it is ignored, because apps have no secret here.
     """
     if "client_id" in form:
         return form["client_id"]
@@ -95,7 +95,7 @@ def asking_client(request: Request, form: dict[str, str]) -> str | None:
 
 
 def refusal(request: Request, refused: OAuthError) -> Response:
-    """The answer to `refused`: `error` and its description beside our own members.
+    """The response to `refused`: `error` and its description in addition to our own members.
 
     The media type is the protocol's (RFC 6749, section 5.2).
     """
@@ -106,10 +106,10 @@ def refusal(request: Request, refused: OAuthError) -> Response:
 
 
 def take_turn(wrong: Throttle, request: Request) -> None:
-    """Count one try of the client's; who finds it to be a good one gives it back.
+    """Count one attempt of the client; the caller gives it back if it was good.
 
     Raises:
-        OAuthError: It was wrong too often lately.
+        OAuthError: The client had too many bad attempts recently.
     """
     wait_s = wrong.take(request.client, request.received_at)
     if wait_s:

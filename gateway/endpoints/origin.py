@@ -1,13 +1,13 @@
-"""Whether a request that changes something was sent by one of our own pages."""
+"""Same-origin check for requests that change something."""
 
 from gateway.message.request import Request
 
 
 def is_same_origin(request: Request) -> bool:
-    """Whether the browser says that a page of this origin, or the person, sent the request.
+    """Whether the browser says that a page of this origin, or the user, caused the request.
 
-    Fetch Metadata decides where it is sent; older browsers are told by Origin.  A request with
-    neither comes from no browser that would protect its user, so it is not.
+    Fetch Metadata decides if it is sent, otherwise Origin does.  A request with neither does not
+    come from a browser that protects its user, so it is refused.
     """
     if request.fields.has(b"sec-fetch-site"):
         return request.fields.only(b"sec-fetch-site") in (b"same-origin", b"none")

@@ -1,4 +1,4 @@
-"""``api/keys``: people make, see and revoke their own API keys, with a session only."""
+"""``api/keys``: users create, list and revoke their own API keys; requires a session."""
 
 import orjson
 
@@ -19,7 +19,7 @@ LOGIN_PATH = responses.LOGIN_PATH
 
 
 def describe(record: KeyRecord) -> dict[str, object]:
-    """What the owner is told of one key, never the key; times are seconds since the epoch."""
+    """The owner's view of a key, never the key itself; times are seconds since the epoch."""
     return {
         "id": record.key_id,
         "name": record.name,
@@ -32,17 +32,17 @@ def describe(record: KeyRecord) -> dict[str, object]:
 
 
 class SignInTooOldError(KeyRefusedError):
-    """A key outlives the session, so that an unguarded screen must not be enough to make one."""
+    """A key outlives the session, so an unattended screen must not be enough to create one."""
 
     reason = "sign-in-too-old"
     status = 403
 
 
 class OwnKeys:
-    """Handlers of ``api/keys``, and what the account page needs of them.
+    """Handlers of ``api/keys``, also used by the account page.
 
-    Own are the keys of the same subject at the same issuer, and those of the user name, which no
-    other account has.
+    A user's own keys are those of the same subject and issuer, and those of the user name, which
+    is unique among accounts.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class OwnKeys:
         self.rules = rules
 
     async def show(self, request: Request, _body: bytes) -> Response:
-        """``GET``: a list, the one made last first."""
+        """``GET``: the user's keys, newest first."""
         session = await self._deps.session(request)
         if session is None:
             return self._sessions.nobody(request)
@@ -62,7 +62,7 @@ class OwnKeys:
         return responses.json_answer(request, 200, found)
 
     async def make(self, request: Request, body: bytes) -> Response:
-        """``POST`` of ``{name, scopes, expires_in}``: 201 with the key, this once."""
+        """``POST`` of ``{name, scopes, expires_in}``: 201 with the key, which is shown once."""
         if not is_same_origin(request):
             return responses.problem(request, 403, "cross-site")
         session = await self._deps.session(request)
@@ -73,7 +73,7 @@ class OwnKeys:
         except ValueError:
             given = None
         if not isinstance(given, dict) or given.keys() - {"name", "scopes", "expires_in"}:
-            return _refused(request, KeyRefusedError("not {name, scopes, expires_in} as JSON"))
+            return _refused(request, KeyRefusedError("send {name, scopes, expires_in} as JSON"))
         try:
             self.require_fresh(session)
             wanted = read_key_request(
@@ -87,7 +87,7 @@ class OwnKeys:
         return responses.json_answer(request, 201, {**answer, "key": key})
 
     async def revoke_one(self, key_id: str, request: Request, _body: bytes) -> Response:
-        """``DELETE api/keys/{id}``: 204, or 404 where the caller has no such key."""
+        """``DELETE api/keys/{id}``: 204, or 404 if the user has no such key."""
         if not is_same_origin(request):
             return responses.problem(request, 403, "cross-site")
         session = await self._deps.session(request)
@@ -98,25 +98,25 @@ class OwnKeys:
         return Response(204, (responses.NO_STORE,))
 
     async def of(self, who: Identity) -> list[KeyRecord]:
-        """All keys of `who`, the newest first."""
+        """All keys of `who`, newest first."""
         return await self._keys.list_of(who)
 
     def require_fresh(self, session: Session) -> None:
-        """Let a sign-in through that is recent enough.
+        """Require a recent sign-in.
 
         Raises:
-            SignInTooOldError: It is not, or when it was is not known to be.
+            SignInTooOldError: It was too long ago.
         """
         allowed_s = self.rules.fresh_sign_in
-        # A provider that does not tell when the person proved who they are has done so, as far as
-        # anybody knows, when the session began.
+        # If the provider does not send auth_time, use the session's start: the best known time at
+        # which the user proved who they are.
         proven_at = session.identity.authenticated_at
         at = session.created_at if proven_at is None else proven_at
         if allowed_s and abs(self._deps.clock() - at) > allowed_s:
             raise SignInTooOldError("signed in too long ago")
 
     async def create(self, session: Session, wanted: KeyRequest) -> tuple[str, KeyRecord]:
-        """A new key of the session's owner, and its record; `require_fresh` was asked."""
+        """A new key for the session's owner, and its record; call `require_fresh` first."""
         return await self._keys.create(
             session.identity,
             name=wanted.name,
@@ -127,12 +127,12 @@ class OwnKeys:
         )
 
     async def revoke(self, session: Session, key_id: str) -> bool:
-        """Revoke one of the owner's keys; False where there is none of that id."""
+        """Revoke one of the owner's keys; False if there is none with that id."""
         owned = {record.key_id for record in await self.of(session.identity)}
         return key_id in owned and await self._keys.revoke(key_id)
 
     def prove_anew_path(self, session: Session) -> str:
-        """Where a person proves anew who they are."""
+        """The path where the user proves again who they are."""
         return f"{LOGIN_PATH}{session.provider}?max_age={int(self.rules.fresh_sign_in)}"
 
 
@@ -140,5 +140,5 @@ def _refused(
     request: Request, error: KeyRefusedError | TooManyKeysError, sign_in: str = ""
 ) -> Response:
     where = sign_in if isinstance(error, SignInTooOldError) else ""
-    # The message is made of the settings and of the words above, and quotes no secret.
+    # The message has only settings and fixed text, and quotes no secret.
     return responses.problem(request, error.status, error.reason, detail=str(error), sign_in=where)

@@ -1,4 +1,4 @@
-"""The account page's part about secrets that apps are sent: set and removed, never shown."""
+"""The account page's section for secrets that are sent to apps: set or removed, never shown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,17 +13,17 @@ FIELDS = frozenset({"secret_name", "secret"})
 
 
 class BadSecretError(GatewayError):
-    """What was given cannot be kept or sent."""
+    """The secret cannot be stored or sent."""
 
     reason = "invalid-request"
     status = 400
 
 
 class OwnSecrets:
-    """Secrets that the configuration sends to apps, kept with each person's account."""
+    """Secrets that the configuration sends to apps, stored with each user's account."""
 
     def __init__(self, accounts: Accounts, names: Sequence[str]) -> None:
-        """Let people set the secrets that are called `names`."""
+        """Let users set the secrets in `names`."""
         self._accounts = accounts
         self.names = names
 
@@ -33,11 +33,11 @@ class OwnSecrets:
         return [{"name": name, "is_set": name in held} for name in self.names]
 
     async def change(self, session: Session, form: Mapping[str, str]) -> None:
-        """Do as the page's form says: an empty secret removes the one there is.
+        """Apply the page's form; an empty secret removes the existing one.
 
         Raises:
-            BadSecretError: The name is none of those sent to apps, or the secret is not one line.
-            StoreUnavailableError: The secret could not be kept.
+            BadSecretError: No app is sent a secret with this name, or the secret is not one line.
+            StoreUnavailableError: The secret could not be saved.
         """
         name, secret = form.get("secret_name", ""), form.get("secret", "").strip()
         account_id = session.identity.account_id

@@ -1,4 +1,4 @@
-"""``api/sessions``: people see and end their own sessions, with a session only."""
+"""``api/sessions``: users list and end their own sessions; requires a session."""
 
 from collections.abc import Awaitable, Callable
 
@@ -13,7 +13,7 @@ from gateway.sessions.session import Session
 
 
 def describe(info: SessionInfo, current: Session) -> dict[str, object]:
-    """What the owner is told of one session; times are whole seconds since the epoch."""
+    """The owner's view of a session; times are whole seconds since the epoch."""
     is_current = info.session_id == current.session_id
     return {
         "id": info.session_id,
@@ -28,9 +28,9 @@ def describe(info: SessionInfo, current: Session) -> dict[str, object]:
 
 
 class OwnSessions:
-    """Handlers of ``api/sessions``, and what the account page needs of them.
+    """Handlers of ``api/sessions``, also used by the account page.
 
-    Own are the sessions of the same subject at the same issuer: names can be shared.
+    A user's own sessions are those of the same subject and issuer, because names can be shared.
     """
 
     def __init__(self, deps: Deps, logout: Logout) -> None:
@@ -38,7 +38,7 @@ class OwnSessions:
         self._logout = logout
 
     async def show(self, request: Request, _body: bytes) -> Response:
-        """``GET``: a list, the one used last first."""
+        """``GET``: the user's sessions, most recently used first."""
         session = await self._deps.session(request)
         if session is None:
             return self.nobody(request)
@@ -46,7 +46,7 @@ class OwnSessions:
         return responses.json_answer(request, 200, found)
 
     async def end_one(self, session_id: str, request: Request, _body: bytes) -> Response:
-        """``DELETE api/sessions/{id}``: 204, or 404 where the caller has no such session."""
+        """``DELETE api/sessions/{id}``: 204, or 404 if the user has no such session."""
 
         async def end(session: Session) -> Response:
             if not await self.end(session, session_id):
@@ -57,7 +57,7 @@ class OwnSessions:
         return await self._change(request, end)
 
     async def end_every(self, request: Request, _body: bytes) -> Response:
-        """``DELETE api/sessions``: all of them, the caller's own included."""
+        """``DELETE api/sessions``: ends all of them, including the current one."""
 
         async def end(session: Session) -> Response:
             await self.end_all(session)
@@ -66,25 +66,25 @@ class OwnSessions:
         return await self._change(request, end)
 
     async def of(self, session: Session) -> list[SessionInfo]:
-        """All sessions of whoever `session` belongs to."""
+        """All sessions of the owner of `session`."""
         who = session.identity
         return await self._deps.all_sessions.list_of(who.issuer, who.subject)
 
     async def end(self, session: Session, session_id: str) -> bool:
-        """End one of them; False where there is none of that id."""
+        """End one of the owner's sessions; False if there is none with that id."""
         found = [info for info in await self.of(session) if info.session_id == session_id]
         return bool(await self._deps.all_sessions.end_these(found))
 
     async def end_all(self, session: Session) -> None:
-        """End every one of them."""
+        """End all of the owner's sessions."""
         await self._deps.all_sessions.end_all(session.identity.issuer, session.identity.subject)
 
     def cleared(self, request: Request) -> FieldList:
-        """The field for a browser whose session is over."""
+        """The field for a browser whose session has ended."""
         return (self._deps.cookies.no_session_cookie(request),)
 
     def nobody(self, request: Request) -> Response:
-        """The answer where no session lives."""
+        """The response to a request without a live session."""
         if request.cookies(self._deps.cookies.session_name(request)):
             fields = self.cleared(request)
             return responses.rejected(

@@ -1,4 +1,4 @@
-"""The query parameters that start a sign-in, as a stranger may have written them."""
+"""The query parameters that start a sign-in; anyone may have written them."""
 
 import re
 from dataclasses import dataclass
@@ -9,23 +9,23 @@ from gateway.responses import OTHER_ACCOUNT
 
 _MAX_FIELDS = 20
 _MAX_ACR_VALUES = 10
-# Without quotes and backslashes (NQCHAR of RFC 6749, appendix A): JSON doubles them, and ten of the
-# longest values would fit no cookie.
+# Excludes quotes and backslashes (NQCHAR of RFC 6749, appendix A), because JSON escapes them and
+# ten of the longest values would no longer fit into a cookie.
 _ACR_VALUES = re.compile(r"[!#-\[\]-~]{1,200}(?: [!#-\[\]-~]{1,200})*")
-# Coming back to where a sign-in starts or ends would only go round.
+# Returning to the start or end of a sign-in would loop.
 _NO_RETURN = ("/_gatepost/sign-in", "/_gatepost/login/", "/_gatepost/callback/")
 
 
 @dataclass(frozen=True, slots=True)
 class SignInRequest:
-    """What a sign-in is asked to be.
+    """The parameters of a sign-in.
 
     Attributes:
         return_to: A path on the same host.
-        max_age_s: How long ago the person may have proved who they are (step-up).
-        acr: Authentication contexts any of which would do (step-up).
-        other_account: Whether the person wants to sign in with another account.
-        dropped: How many characters another way back had, which is not taken.
+        max_age_s: Largest age of the user's sign-in in seconds (step-up).
+        acr: Authentication contexts of which any is enough (step-up).
+        other_account: Whether the user wants to sign in with another account.
+        dropped: Length of a refused return_to in characters; 0 if none was refused.
     """
 
     return_to: str = "/"
@@ -35,7 +35,7 @@ class SignInRequest:
     dropped: int = 0
 
     def query(self) -> str:
-        """The query that asks for this."""
+        """The query with these parameters."""
         asked = {"return_to": self.return_to}
         if self.max_age_s is not None:
             asked["max_age"] = str(self.max_age_s)
@@ -47,7 +47,7 @@ class SignInRequest:
 
 
 def read_form(text: str) -> dict[str, str]:
-    """The parameters in a query; what is malformed or repeated is not there."""
+    """The parameters in a query, without malformed or repeated ones."""
     try:
         found = parse_qs(
             text,
@@ -62,7 +62,7 @@ def read_form(text: str) -> dict[str, str]:
 
 
 def read_whole_form(body: bytes, max_fields: int = _MAX_FIELDS) -> dict[str, str] | None:
-    """The parameters in a form's body; None where any of it is malformed or repeated."""
+    """The parameters in a form body; None if anything is malformed or repeated."""
     try:
         pairs = parse_qsl(
             body.decode("ascii"),
@@ -78,7 +78,7 @@ def read_whole_form(body: bytes, max_fields: int = _MAX_FIELDS) -> dict[str, str
 
 
 def read_sign_in_request(query: str) -> SignInRequest:
-    """What `query` asks for; what is malformed, repeated or unsafe counts as not given."""
+    """Parse `query`; malformed, repeated or unsafe parameters count as absent."""
     given = read_form(query)
     wanted = given.get("return_to", "/")
     return_to = safe_return_to(wanted)

@@ -1,7 +1,7 @@
-"""``/.well-known/oauth-protected-resource``: whose access tokens are taken here (RFC 9728).
+"""``/.well-known/oauth-protected-resource``: the accepted token issuers (RFC 9728).
 
-A client that knows nothing but the address it was refused at finds its way by this document: an
-MCP client, for one.  It stands outside the gateway's own prefix, where the RFC wants it.
+A client, such as an MCP client, that knows only the URL that refused it finds the issuer with this
+document.  RFC 9728 requires a path outside the gateway's own prefix.
 """
 
 from collections.abc import Callable, Collection, Sequence
@@ -14,8 +14,8 @@ from gateway.message.response import Response
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 _BELOW = WELL_KNOWN + "/"
-# Nothing in it is anybody's own, and clients in browsers are of any origin; the field that an MCP
-# client adds has them ask first (Fetch standard, section 3.2.3).
+# The document is public, and browser clients may have any origin.  MCP clients add a field that
+# causes a preflight (Fetch standard, section 3.2.3).
 _ANYWHERE = (("Access-Control-Allow-Origin", "*"),)
 _PREFLIGHT = (
     *_ANYWHERE,
@@ -25,7 +25,7 @@ _PREFLIGHT = (
 
 
 class ProtectedResource:
-    """The documents; one for the host as a whole, and one for each path below it."""
+    """The documents: one for the host as a whole, and one for each path below it."""
 
     def __init__(
         self,
@@ -33,10 +33,10 @@ class ProtectedResource:
         scopes: Sequence[str],
         accepted: Callable[[str, str], Collection[str]],
     ) -> None:
-        """Name `issuers` of bearer tokens, and the `scopes` that rules ask for.
+        """Name the `issuers` of bearer tokens, and the `scopes` that rules ask for.
 
-        `accepted` gives the kinds of credential that are of use on a host and path; the path
-        ``""`` is any.
+        `accepted` returns the kinds of credential accepted on a host and path; ``""`` as the path
+        means any path.
         """
         self._issuers = tuple(issuers)
         self._document: dict[str, object] = {"bearer_methods_supported": ["header"]}
@@ -45,7 +45,7 @@ class ProtectedResource:
         self._accepted = accepted
 
     def find(self, request: Request) -> Handler | None:
-        """The handler of `request`; None where it asks for no such document."""
+        """The handler of `request`; None if it is for no such document."""
         path = request.target.path
         if path != WELL_KNOWN and not path.startswith(_BELOW):
             return None
@@ -58,7 +58,7 @@ class ProtectedResource:
         return self._tell if request.method in ("GET", "HEAD") else None
 
     async def _tell(self, request: Request, _body: bytes) -> Response:
-        # As it was asked for, so that it is the same to the client (RFC 9728, section 3.3).
+        # As requested, so that the client sees its own resource URL (RFC 9728, section 3.3).
         sent = request.target.raw.partition(b"?")[0].decode("ascii", "replace")
         resource = request.public_url + _resource(sent)
         servers = self._servers(request)
@@ -66,7 +66,7 @@ class ProtectedResource:
         return responses.json_answer(request, 200, document, fields=_ANYWHERE)
 
     def _servers(self, request: Request) -> list[str]:
-        """Who issues the tokens that are taken where `request` asks about; none where none are."""
+        """Issuers of tokens accepted at the resource that `request` asks about; may be empty."""
         kinds = self._accepted(request.host, _resource(request.target.path))
         issuers = self._issuers if "bearer" in kinds else ()
         own = (issuer_of(request),) if "token" in kinds else ()
@@ -77,6 +77,6 @@ class ProtectedResource:
 
 
 def _resource(path: str) -> str:
-    """The path of the resource that the document at `path` is about; ``""`` for the host's own."""
+    """The resource path for the document at `path`; ``""`` for the host as a whole."""
     resource = path.removeprefix(WELL_KNOWN)
     return "" if resource == "/" else resource

@@ -1,4 +1,4 @@
-"""Signing out that starts at the provider: back-channel and front-channel logout."""
+"""Sign-out started by the provider: back-channel and front-channel logout."""
 
 import contextlib
 import logging
@@ -30,12 +30,12 @@ class ProviderLogout:
         self._logout = logout
 
     async def back_channel(self, name: str, request: Request, body: bytes) -> Response:
-        """``POST``: the provider itself says whose sessions are over.
+        """``POST``: the provider sends a logout token that names the sessions to end.
 
         OpenID Connect Back-Channel Logout 1.0, sections 2.5 to 2.8.
         """
         if name not in self._deps.told_of_logouts:
-            raise UnknownProviderError(f"no logout tokens are taken for {name!r}")
+            raise UnknownProviderError(f"no logout tokens are accepted for {name!r}")
         provider = self._provider(name)
         try:
             found = await read_logout_token(
@@ -54,10 +54,10 @@ class ProviderLogout:
         return Response(200, (responses.NO_STORE,))
 
     async def front_channel(self, name: str, request: Request, _body: bytes) -> Response:
-        """``GET``: the provider has the browser say, in a frame, which session is over.
+        """``GET``: the provider's page loads this in a frame to end a session.
 
-        OpenID Connect Front-Channel Logout 1.0, section 2.  Issuer and session id are asked for
-        always: without them any page could sign anybody out.
+        OpenID Connect Front-Channel Logout 1.0, section 2.  Issuer and session id are required,
+        because otherwise any page could sign users out.
         """
         provider = self._provider(name)
         asked = read_form(request.target.query)
@@ -80,7 +80,7 @@ class ProviderLogout:
         return provider
 
     async def _once(self, provider: Provider, token: LogoutToken) -> int:
-        """End what `token` names, unless the token was used before; how many that were."""
+        """End the sessions that `token` names, unless it was used before; returns their number."""
         store = self._deps.store
         named = _signed_alike(await self._named(provider, token), token)
         key = once_key(provider.registration.issuer, token.token_id)
@@ -90,7 +90,7 @@ class ProviderLogout:
         try:
             return len(await self._deps.all_sessions.end_these(named))
         except GatewayError:
-            # It has not done its work: the provider may send it again.
+            # The sessions may not have ended, so let the provider send the token again.
             await store.delete(key)
             raise
 
@@ -107,8 +107,8 @@ class ProviderLogout:
         ]
         if token.sid is None:
             return of_subject
-        # A session whose ID token named no session of the provider's may be the one that is over,
-        # where it is of the client that is told.
+        # A session without a provider sid may be the one to end, if it belongs to the client that
+        # the token is for.
         apps, own = self._apps_of(provider), provider.registration.client_id
         return [
             *(info for info in under_sid if info.subject == token.subject),
@@ -120,7 +120,7 @@ class ProviderLogout:
         ]
 
     def _apps_of(self, provider: Provider) -> dict[str, str]:
-        """The apps whose users sign in at `provider`, by name, and what they are called there."""
+        """The apps whose users sign in at `provider`: name -> client id there."""
         apps = () if self._deps.apps is None else self._deps.apps.known.values()
         found = {app.name: app.provider.registration for app in apps}
         name = provider.registration.name
@@ -133,18 +133,18 @@ class ProviderLogout:
 
 
 def once_key(issuer: str, token_id: str) -> str:
-    """Where the store remembers that the issuer's logout token `token_id` was used."""
+    """The key in the store that marks the issuer's logout token `token_id` as used."""
     named = structured(issuer.encode(), token_id.encode("utf-8", "surrogatepass"))
     return f"logout-token:{sha256(named).hexdigest()}"
 
 
 def _signed_alike(named: list[SessionInfo], token: LogoutToken) -> list[SessionInfo]:
-    """Those of the sessions `named` whose ID token is signed with the algorithm of `token`.
+    """The sessions in `named` whose ID token has the signature algorithm of `token`.
 
-    Section 2.6: a logout token is verified as an ID token is, algorithm included.
+    Section 2.6: a logout token is verified like an ID token, including the algorithm.
 
     Raises:
-        InvalidLogoutTokenError: There are sessions, and none of them is such a one.
+        InvalidLogoutTokenError: There are sessions, but none with that algorithm.
     """
     alike = [info for info in named if info.signed_with in (None, token.algorithm)]
     if named and not alike:
@@ -165,9 +165,9 @@ def _sent_token(request: Request, body: bytes) -> str:
 
 
 async def _origins(provider: Provider) -> set[str]:
-    """Where the provider's sign-out page may be that holds the frame."""
+    """Possible origins of the provider's sign-out page, which embeds the frame."""
     pages = {provider.registration.issuer}
-    with contextlib.suppress(GatewayError):  # The issuer's own origin will have to do.
+    with contextlib.suppress(GatewayError):  # Then only the issuer's own origin is allowed.
         pages.add((await provider.metadata()).end_session_endpoint or "")
     parts = [urlsplit(page) for page in pages if page]
     return {f"{part.scheme}://{part.netloc}" for part in parts}

@@ -1,4 +1,4 @@
-"""``revoke``: whoever has a token or a key of the gateway's may end it (RFC 7009)."""
+"""``revoke``: ends a token or key of the gateway; possession is enough (RFC 7009)."""
 
 from gateway import responses
 from gateway.credentials.apps import Apps
@@ -21,12 +21,12 @@ class Revocation:
     """Handler of ``revoke``."""
 
     def __init__(self, apps: Apps | None, keys: ApiKeys | None) -> None:
-        """End the tokens of `apps` and the keys in `keys`, where there are any."""
+        """Revoke the tokens of `apps` and the keys in `keys`, if any."""
         self._apps = apps
         self._keys = keys
 
     async def revoke(self, request: Request, body: bytes) -> Response:
-        """``POST`` of a form: 200, also where there was nothing to end (section 2.2)."""
+        """``POST`` of a form: 200, even if there was nothing to revoke (section 2.2)."""
         try:
             form = read_oauth_form(request, body)
             text = required(form, "token")
@@ -42,7 +42,7 @@ class Revocation:
     async def _end(
         self, request: Request, client: str | None, apps: Apps, token: GatewayToken
     ) -> None:
-        """End the token's session: either token of a family ends all of it (section 2.1)."""
+        """End the token's session: either token of a family ends the whole family (section 2.1)."""
         counts = not apps.tokens.remembers(token)
         if counts:
             take_turn(apps.tokens.wrong, request)

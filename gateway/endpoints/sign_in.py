@@ -1,4 +1,4 @@
-"""Where a sign-in begins: ``sign-in``, ``login``, and the pages around them."""
+"""Starts a sign-in: ``sign-in``, ``login``, and the pages around them."""
 
 import logging
 
@@ -27,16 +27,16 @@ _SCRIPT_PATH = "/_gatepost/keep-fragment.js"
 
 
 class SignIn:
-    """Handlers of everything between "who are you" and the provider.
+    """Handlers for the steps before the provider.
 
-    Nothing of one sign-in is kept here: its state travels with its own browser.
+    The gateway keeps no state for a sign-in; the flow stays in its browser.
     """
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 
     async def choose(self, request: Request, _body: bytes) -> Response:
-        """``GET sign-in``: the choice of providers, or straight on where there is only one."""
+        """``GET sign-in``: the choice of providers, or a redirect if there is only one."""
         asked = _asked(request)
         providers = self._deps.providers
         if len(providers) == 1:
@@ -59,7 +59,7 @@ class SignIn:
         )
 
     async def script(self, request: Request, _body: bytes) -> Response:
-        """``GET keep-fragment.js``: the one script of the gateway's pages."""
+        """``GET keep-fragment.js``: the only script on the gateway's pages."""
         fields = (
             ("Content-Type", "text/javascript; charset=utf-8"),
             ("Cache-Control", "public, max-age=3600"),
@@ -69,7 +69,7 @@ class SignIn:
         return Response(200, fields, b"" if request.method == "HEAD" else fragment_script())
 
     async def arrived(self, request: Request, _body: bytes) -> Response:
-        """``GET signed-in``: the end of a sign-in that another tab waits for."""
+        """``GET signed-in``: the last page of a sign-in that another tab waits for."""
         session = await self._deps.session(request)
         if session is None:
             location = responses.sign_in_location(request, responses.SIGNED_IN_PATH)
@@ -80,7 +80,7 @@ class SignIn:
         )
 
     async def login(self, request: Request, provider_name: str) -> Response:
-        """``GET login/{provider}``: on to the provider, with a new flow."""
+        """``GET login/{provider}``: redirect to the provider with a new flow."""
         provider = self._deps.providers.get(provider_name)
         if provider is None:
             raise UnknownProviderError(f"no provider {provider_name!r}")
@@ -89,7 +89,7 @@ class SignIn:
     async def begin(
         self, request: Request, provider: Provider, asked: SignInRequest, *, is_retry: bool = False
     ) -> Response:
-        """On to `provider`, with a new flow; the state of a retry comes without a note."""
+        """Redirect to `provider` with a new flow; the state of a retry has no note."""
         deps = self._deps
         name = provider.registration.name
         sealer = deps.sessions.sealer
@@ -127,7 +127,7 @@ class SignIn:
         return_to: str = "/",
         fields: FieldList = (),
     ) -> Response:
-        """The answer to a sign-in that came to nothing, which is logged and counted."""
+        """Log and count a failed sign-in, and return its response."""
         name = provider.registration.name
         _log.warning("%s: sign-in at %s: %s: %s", request.request_id, name, error.reason, error)
         self._deps.on_sign_in(name, error.reason)
@@ -144,7 +144,7 @@ def _asked(request: Request) -> SignInRequest:
     asked = read_sign_in_request(request.target.query)
     if asked.dropped:
         _log.warning(
-            "%s: return_to of %d characters is too long or no path of this host: / instead",
+            "%s: return_to of %d characters is too long or not a path on this host; using /",
             request.request_id,
             asked.dropped,
         )
@@ -152,5 +152,5 @@ def _asked(request: Request) -> SignInRequest:
 
 
 def redirect_uri(request: Request, provider: Provider) -> str:
-    """Where `provider` sends the browser back to."""
+    """The redirect URI for `provider`."""
     return f"{request.public_url}/_gatepost/callback/{provider.registration.name}"

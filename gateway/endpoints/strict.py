@@ -1,7 +1,7 @@
-"""What a call that changes something may bring: nothing that it would not understand.
+"""Refuses unexpected input to calls that change something.
 
-Whoever asks to end the session ``?id=7`` must not be told that all have ended.  The endpoints of
-OAuth and OpenID Connect are not called so: they have to ignore what they do not know (RFC 6749,
+A call to end the session ``?id=7`` must not report success after ending all of them.  The OAuth
+and OpenID Connect endpoints are exempt, because they must ignore unknown parameters (RFC 6749,
 sections 3.1, 3.2 and 4.1.2).
 """
 
@@ -14,20 +14,20 @@ from gateway.message.response import Response
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
-# What comes is not looked at, as the token that an app puts in all its forms.
+# The body is ignored, for example a CSRF token that an app puts in all its forms.
 ANYTHING = "*/*"
 
 NamedHandler = Callable[[str, Request, bytes], Awaitable[Response]]
 
 
 def media_type(request: Request) -> str:
-    """The type of the body in lower case, without parameters; ``""`` where none or two are said."""
+    """The body's media type in lower case, without parameters; ``""`` if absent or repeated."""
     value = request.fields.only(b"content-type") or b""
     return value.partition(b";")[0].strip(b" \t").lower().decode("latin-1")
 
 
 def strict(handler: Handler, takes: str = "") -> Handler:
-    """`handler`, called without a query only, and with a body of the type `takes` if with any."""
+    """`handler` that refuses a query, and a body unless it has the media type `takes`."""
 
     async def call(request: Request, body: bytes) -> Response:
         return _refusal(request, body, takes) or await handler(request, body)
@@ -36,7 +36,7 @@ def strict(handler: Handler, takes: str = "") -> Handler:
 
 
 def strict_named(handler: NamedHandler) -> NamedHandler:
-    """`handler`, called without a query and without a body only."""
+    """`handler` that refuses a query or a body."""
 
     async def call(name: str, request: Request, body: bytes) -> Response:
         return _refusal(request, body, "") or await handler(name, request, body)

@@ -1,4 +1,4 @@
-"""Which of the gateway's own endpoints answers a request."""
+"""Finds the gateway's own endpoint for a request."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -32,18 +32,18 @@ NamedMethods = Mapping[str, NamedHandler]
 
 
 class Endpoints:
-    """Everything under ``/_gatepost``; nothing there ever reaches an upstream.
+    """Everything under ``/_gatepost``; nothing there reaches an upstream.
 
-    Raises nothing that a client can cause: a GatewayError becomes its answer here.
+    A GatewayError becomes its response here, so clients cannot cause an exception.
     """
 
     def __init__(self, exact: Mapping[str, Methods], named: Mapping[str, NamedMethods]) -> None:
-        """Use `exact` paths, and `named` ones whose last segment is handed to the handler."""
+        """Use `exact` paths, and `named` ones whose last segment is passed to the handler."""
         self._exact = exact
         self._named = named
 
     def find(self, method: str, path: str) -> Handler:
-        """The handler for `path`; where there is none, one that answers 404 or 405."""
+        """The handler for `path`; if there is none, one that responds 404 or 405."""
         methods = self._exact.get(path)
         if methods is None:
             folder, _, name = path.rpartition("/")
@@ -128,7 +128,7 @@ def _of_sign_in(deps: Deps) -> tuple[Mapping[str, Methods], Mapping[str, NamedMe
     }
     return exact, {
         f"{PREFIX}/login": {"GET": login, "HEAD": login},
-        # Not HEAD: a code is good once, and whoever only looks must not use it up.
+        # Not HEAD: a code works once, and a mere check of the link must not use it up.
         f"{PREFIX}/callback": {"GET": receive, "POST": receive},
     }
 

@@ -1,4 +1,4 @@
-"""``token``: an external identity becomes the gateway's own API session, and goes on as one."""
+"""``token``: exchanges an external identity for the gateway's own tokens, and refreshes them."""
 
 import re
 from collections.abc import Awaitable, Callable
@@ -28,13 +28,13 @@ from gateway.oidc.sign_in import redeem_for_app
 from gateway.oidc.subject_token import MAX_AGE_S, Subject, replay_name
 from gateway.sessions import ProviderTokens, device_name
 
-# RFC 8693, section 3, and the grant's own name, section 2.1.
+# RFC 8693, section 2.1.
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 _ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name
 _ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - a name
 # RFC 7636, section 4.1.
 _VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
-# RFC 6749, section 4.1.2: a code lives for ten minutes at most.
+# RFC 6749, section 4.1.2: a code should live for ten minutes at most.
 _CODE_S = 600.0
 _MAX_DEVICE_CHARS = 60
 _SERVER_ERROR = 500
@@ -45,8 +45,8 @@ _Grant = Callable[[Request, dict[str, str], App], Awaitable[Issued]]
 class TokenEndpoint:
     """Handler of ``token`` (RFC 6749, section 3.2; RFC 8693).
 
-    The apps are public clients: what they bring is all that proves anything, so that every grant
-    is throttled by address until it turns out to be good.
+    The apps are public clients, so what they send is the only proof.  Every grant therefore
+    counts against the client's address until it turns out to be good.
     """
 
     def __init__(self, deps: Deps, apps: Apps) -> None:
@@ -59,7 +59,7 @@ class TokenEndpoint:
         }
 
     async def grant(self, request: Request, body: bytes) -> Response:
-        """``POST`` of a form: 200 with tokens, or the protocol's refusal."""
+        """``POST`` of a form: 200 with tokens, or an OAuth error."""
         try:
             form = read_oauth_form(request, body)
             take = self._grant_for(required(form, "grant_type"))
@@ -103,7 +103,7 @@ class TokenEndpoint:
                 keep_s=subject.issued_at + 2 * MAX_AGE_S - self._deps.clock(),
             )
 
-        # RFC 8693, section 2.2.2: whatever is wrong with the subject token is invalid_request.
+        # RFC 8693, section 2.2.2: any problem with the subject token is invalid_request.
         return await self._throttled(request, app, trade, "invalid_request")
 
     # RFC 6749, section 4.1.3.
@@ -112,13 +112,13 @@ class TokenEndpoint:
         code, uri = required(form, "code"), required(form, "redirect_uri")
         verifier = required(form, "code_verifier")
         if not is_registered(uri, app.redirect_uris):
-            # Without its query: an app that sends the whole callback sends the code in it.
+            # Without the query: an app that sends the whole callback URL has the code in it.
             detail = f"{app.name} has not registered {uri.partition('?')[0][:200]!r}"
             raise OAuthError("invalid_grant", "unknown-redirect-uri", detail=detail)
         if _VERIFIER.fullmatch(verifier) is None:
             about = "code_verifier must be 43 to 128 letters, digits and -._~"
             raise OAuthError("invalid_request", about=about)
-        # By the code alone, which the provider takes once whatever comes with it.
+        # Keyed by the code alone, because the provider accepts a code only once.
         brought = Brought(app.name, "code", code, (code, uri, verifier))
 
         async def first() -> Issued:
@@ -159,7 +159,7 @@ class TokenEndpoint:
             raise OAuthError("invalid_grant", issued.reason)
         return issued
 
-    # What grants have in common.
+    # Shared by all grants.
 
     async def _begin(
         self,
@@ -204,7 +204,7 @@ class TokenEndpoint:
     async def _throttled(
         self, request: Request, app: App, trade: Callable[[], Awaitable[Issued]], error: str
     ) -> Issued:
-        """What `trade` gives; a refusal counts against the address, and is `error`."""
+        """Run `trade`; a refusal counts against the client's address and is reported as `error`."""
         take_turn(self._apps.tokens.wrong, request)
         provider = app.provider.registration.name
         try:
@@ -212,12 +212,12 @@ class TokenEndpoint:
         except GatewayError as refused:
             self._deps.on_sign_in(provider, refused.reason)
             if refused.status >= _SERVER_ERROR:
-                # Whether what was brought is good is unknown.
+                # It is unknown whether the credential is good.
                 self._apps.tokens.wrong.give_back(request.client)
                 raise
             raise OAuthError(error, refused.reason, detail=str(refused)) from refused
         except OAuthError:
-            # What was brought is good; only more was asked for than it gives.
+            # The credential is good; the request only asked for too much.
             self._apps.tokens.wrong.give_back(request.client)
             raise
         self._apps.tokens.wrong.give_back(request.client)
@@ -235,19 +235,19 @@ def _reader(app: App, kind: str) -> Callable[[str], Awaitable[Subject]]:
 
 
 def _judge_request(request: Request, form: dict[str, str]) -> None:
-    """Refuse what an exchange may ask for and this one cannot give (RFC 8693, section 2.1)."""
+    """Refuse what RFC 8693, section 2.1, allows in a request but we do not support."""
     if "actor_token" in form:
-        raise OAuthError("invalid_request", about="actor_token: nobody acts for another here")
+        raise OAuthError("invalid_request", about="actor_token: delegation is not supported")
     if form.get("requested_token_type", _ACCESS_TOKEN) != _ACCESS_TOKEN:
         raise OAuthError("invalid_request", about=f"only {_ACCESS_TOKEN} can be requested")
     for name in ("resource", "audience"):
         if form.get(name, request.public_url).rstrip("/") != request.public_url:
-            about = f"{name}: tokens are for {request.public_url} alone"
+            about = f"{name}: tokens are only for {request.public_url}"
             raise OAuthError("invalid_target", about=about)
 
 
 def _narrowed(identity: Identity, form: dict[str, str]) -> Identity:
-    """`identity` with the scopes that were asked for, which it must have."""
+    """`identity` with the requested scopes, all of which it must have."""
     if "scope" not in form:
         return identity
     wanted = frozenset(form["scope"].split())
@@ -257,7 +257,7 @@ def _narrowed(identity: Identity, form: dict[str, str]) -> Identity:
 
 
 def _device(request: Request, form: dict[str, str]) -> str:
-    """What the owner will know the device by: the app may say, and the User-Agent does else."""
+    """A name for the device: the app's choice, or else from the User-Agent."""
     told = form.get("device_name", "").strip()
     if 0 < len(told) <= _MAX_DEVICE_CHARS and told.isprintable():
         return told
@@ -266,7 +266,7 @@ def _device(request: Request, form: dict[str, str]) -> str:
 
 
 def _answer(issued: Issued, grant_type: str) -> dict[str, object]:
-    """RFC 6749, section 5.1; RFC 8693, section 2.2.1."""
+    """The token response (RFC 6749, section 5.1; RFC 8693, section 2.2.1)."""
     answer: dict[str, object] = {
         "access_token": issued.access_token,
         "token_type": "Bearer",

@@ -1,4 +1,4 @@
-"""What stands under ``/.well-known`` and so outside the gateway's own prefix."""
+"""The gateway's documents under ``/.well-known``, outside its own prefix."""
 
 from gateway.endpoints.authorization_server import INSERTED_PATH, AuthorizationServer
 from gateway.endpoints.deps import Handler
@@ -9,7 +9,7 @@ PREFIX = "/.well-known/"
 
 
 class WellKnown:
-    """The documents there are; what is not among them is the app's."""
+    """The gateway's documents; other paths belong to the app."""
 
     def __init__(
         self, resource: ProtectedResource | None, server: AuthorizationServer | None
@@ -18,7 +18,7 @@ class WellKnown:
         self._server = server
 
     def find(self, request: Request) -> Handler | None:
-        """The handler of `request`, for a path under `PREFIX`; None where there is no document."""
+        """The handler of `request`, for a path under `PREFIX`; None if it has no document."""
         path = request.target.path
         if path == INSERTED_PATH and not request.target.is_ambiguous:
             is_read = request.method in ("GET", "HEAD")

@@ -1,4 +1,4 @@
-"""``GET whoami``: who the gateway thinks is asking."""
+"""``GET whoami``: the request's identity."""
 
 from gateway import responses
 from gateway.authn import Authenticated, NotPresented, Outcome, Rejected
@@ -9,7 +9,7 @@ from gateway.model import Identity
 
 
 def describe(identity: Identity) -> dict[str, object]:
-    """What ``whoami`` says of `identity`; never a token."""
+    """The JSON of ``whoami`` for `identity`; never a token."""
     return {
         "user": identity.user,
         "subject": identity.subject,
@@ -35,7 +35,7 @@ class Whoami:
         self._deps = deps
 
     async def tell(self, request: Request, _body: bytes) -> Response:
-        """The identity as JSON; 401 when nobody is signed in."""
+        """The identity as JSON, or 401 if the request is anonymous."""
         outcome, admission = await self._outcome(request), self._deps.admission
         if isinstance(outcome, Authenticated):
             return responses.json_answer(request, 200, describe(outcome.identity))

@@ -1,4 +1,4 @@
-"""Pages for people: templates, the little CSS they need, and every reason in words."""
+"""Pages for people: templates, their CSS, and the text of every reason."""
 
 from gateway.pages.template import fragment_script, page_fields, render
 

@@ -1,4 +1,4 @@
-"""How one reason is told to whoever meets it."""
+"""The text of one reason."""
 
 from dataclasses import dataclass
 
@@ -9,11 +9,11 @@ class Reason:
 
     Attributes:
         status: The HTTP status it goes with, unless the outcome names another.
-        title: A few words, no full stop; the same at every occurrence (RFC 9457, section 3.1.3).
+        title: A few words, no full stop; always the same (RFC 9457, section 3.1.3).
         explanation: One plain sentence: what happened.
         advice: One or two plain sentences: what to do about it.
-        sign_in: Whether signing in (again) may help, so that the answer says where.
-        retry_after_s: Seconds after which trying again makes sense (RFC 9110, section 10.2.3).
+        sign_in: Whether signing in (again) may help, so that the response links to it.
+        retry_after_s: Seconds until a retry makes sense (RFC 9110, section 10.2.3).
     """
 
     status: int

@@ -1,7 +1,7 @@
-"""What every reason means: one table feeds pages, problem documents and `docs/reasons.md`.
+"""All reasons: one table feeds pages, problem documents and `docs/reasons.md`.
 
-A reason is the stable, public, kebab-case word for why a request ended (`GatewayError.reason`,
-`Deny.reason` and so on).  A new one is one entry in one of the tables joined here.
+A reason is the stable, public, kebab-case code for why a request ended (`GatewayError.reason`,
+`Deny.reason` and so on).  To add one, add an entry to one of the tables joined here.
 """
 
 from collections.abc import Iterator, Mapping
@@ -35,7 +35,7 @@ _STATUSES = frozenset(int(status) for status in HTTPStatus)
 
 
 def reason_for(name: str, status: int) -> Reason:
-    """The meaning of `name`; one nobody described is told by what its `status` means."""
+    """The meaning of `name`; for an unlisted reason, the meaning of its `status`."""
     known = REASONS.get(name)
     if known is not None:
         return known
@@ -49,7 +49,7 @@ def reason_for(name: str, status: int) -> Reason:
 
 
 def reasons_document() -> str:
-    """All reasons as Markdown, one table a section: the text of `docs/reasons.md`."""
+    """All reasons as Markdown, one table for each section: the text of `docs/reasons.md`."""
     return "\n".join(_document_lines())
 
 

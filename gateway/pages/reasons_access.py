@@ -1,4 +1,4 @@
-"""Reasons of authentication and of the access rules."""
+"""Reasons from authentication and access rules."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

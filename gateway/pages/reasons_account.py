@@ -1,4 +1,4 @@
-"""Reasons of accounts, sessions and keys."""
+"""Reasons from accounts, sessions and keys."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

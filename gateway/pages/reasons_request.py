@@ -1,4 +1,4 @@
-"""Reasons that lie with the message, the route or the app behind it."""
+"""Reasons from the request, the route or the app."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

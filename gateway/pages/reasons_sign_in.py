@@ -1,4 +1,4 @@
-"""Reasons for which a sign-in at a provider does not end in a session."""
+"""Reasons why a sign-in at a provider fails."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,4 +1,4 @@
-"""Reasons of the gateway's own tokens: why an app was given none."""
+"""Reasons why an app gets no tokens."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

@@ -1,8 +1,8 @@
-"""Templates to bytes, and the fields that keep a page from being misused.
+"""Renders pages, and sets the response fields that protect them.
 
-A page works without scripts, loads nothing but the one script that makes the choice of a provider
-keep a fragment, and carries its one style sheet inline, so that it
-shows while everything behind the gateway is down.
+A page works without scripts and has its style sheet inline, so that it works while everything
+behind the gateway is down.  Only the choice of providers loads a script, which keeps the URL's
+fragment.
 """
 
 from __future__ import annotations
@@ -19,11 +19,10 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 
-# Chromium applies form-action to every redirect that follows a form, too (w3c/webappsec-csp
-# issue 8).  Signing in ends at the app, signing out at the provider and wherever that goes on to,
-# a form that was kept wherever the app sends its sender: origins no list here could name, so
-# these pages have no form-action.  Nothing on them is markup
-# of anybody else, which is what form-action would guard against.
+# Chromium applies form-action to the redirects after a form too (w3c/webappsec-csp issue 8).
+# Signing in ends at the app, signing out at the provider or beyond, and a kept form wherever the
+# app redirects to.  No list could name these origins, so these pages have no form-action.  It would
+# guard against injected markup, and the pages contain none.
 _FORMS_LEAD_AWAY = frozenset(
     {
         "sign-in",
@@ -52,7 +51,7 @@ def render(name: str, /, **values: object) -> bytes:
 
 @cache
 def page_fields(name: str) -> tuple[tuple[str, str], ...]:
-    """The response fields that go with the page `name`: its type, and what it may not do."""
+    """The response fields for the page `name`: its media type, and its restrictions."""
     form_action = "" if name in _FORMS_LEAD_AWAY else " form-action 'self';"
     script = " script-src 'self';" if name in _WITH_SCRIPT else ""
     return (
@@ -63,8 +62,8 @@ def page_fields(name: str) -> tuple[tuple[str, str], ...]:
             " base-uri 'none'; frame-ancestors 'none'",
         ),
         ("X-Content-Type-Options", "nosniff"),
-        # A form sent from a page without a referrer policy of same-origin would say
-        # "Origin: null" (Fetch, section 3.2), and our own POSTs are checked by their origin.
+        # With a stricter policy, a form would send "Origin: null" (Fetch, section 3.2), and our
+        # own POSTs are checked by their origin.
         ("Referrer-Policy", "same-origin"),
         ("X-Frame-Options", "DENY"),
     )
@@ -72,7 +71,7 @@ def page_fields(name: str) -> tuple[tuple[str, str], ...]:
 
 @cache
 def _environment() -> Environment:
-    # Imported at the first page: serving needs no templates (see docs/decisions).
+    # Jinja is imported at the first page, because most requests need no template.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
@@ -84,14 +83,14 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
-    # Ours, read from the package, and hashed into the policy byte for byte.
+    # Safe: read from our package.  Must stay unescaped, because the CSP has its hash.
     environment.globals["style"] = Markup(_style())  # noqa: S704
     environment.filters["prose"] = _prose
     return environment
 
 
 def _prose(text: str) -> Markup:
-    """`text` with what stands between backticks set as code."""
+    """`text` as HTML, with text in backticks as code."""
     from markupsafe import Markup, escape
 
     parts = (
@@ -103,7 +102,7 @@ def _prose(text: str) -> Markup:
 
 @cache
 def fragment_script() -> bytes:
-    """The script that keeps a fragment over the choice of a provider."""
+    """The script that keeps the URL's fragment while the user chooses a provider."""
     return (_HERE / "keep-fragment.js").read_bytes()
 
 

@@ -1,4 +1,4 @@
-"""Who may pass a route: `access`, its `allow` and `deny` lists, and their conditions."""
+"""A route's `access`: keywords, `allow` and `deny` lists, and their conditions."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
@@ -61,13 +61,12 @@ ClaimName = Annotated[Text, AfterValidator(_claim_name)]
 class ConditionSettings(Section):
     """Facts that must all hold; of several values for one fact, any is enough.
 
-    A fact that is None is not asked about; at least one is given.
+    A fact that is None is not checked; at least one is given.
 
     Attributes:
         email: In lower case, as is `email_domain`.
-        max_age: Seconds since the user proved who they are, at most.
-        claim: Name or JSON pointer -> values; numbers and truths are as written in the file.
-        header: Field name -> values.
+        max_age: Maximum seconds since the user proved who they are.
+        claim: Name or JSON pointer -> values; numbers and booleans as written in the file.
     """
 
     user: Texts | None = Field(None, description="User name, as sent to the app.")
@@ -112,11 +111,11 @@ Conditions = Annotated[tuple[ConditionSettings, ...], OneOrMany()]
 
 
 class AccessRules(Section):
-    """Who may pass: met by any of `allow` (all who are signed in if empty) and none of `deny`.
+    """Who may pass: any item of `allow` (every signed-in user if empty) and none of `deny`.
 
     Attributes:
-        allow: Empty only when the file gives none.
-        deny: Wins over `allow`.
+        allow: Empty only if the file gives none.
+        deny: Takes precedence over `allow`.
     """
 
     allow: Conditions = Field(

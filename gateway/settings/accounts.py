@@ -1,4 +1,4 @@
-"""Accounts: who gets one, what apps get as the user, and the hooks that tell an app of it."""
+"""Accounts: who gets one, the user name sent to apps, and hooks that notify an app."""
 
 import ipaddress
 import re
@@ -24,7 +24,7 @@ from gateway.settings.scalars import (
 
 HookEventName = Literal["create", "update", "sign_in"]
 
-# What a statement may name; gateway.accounts.sql_hook gives each its value.
+# Parameters of a statement; gateway.accounts.sql_hook supplies their values.
 PARAMETERS = (
     "event",
     "account_id",
@@ -38,14 +38,14 @@ PARAMETERS = (
     "external_id",
     "claims",
 )
-# What SQLAlchemy's text() takes for a parameter, in string literals too: a test holds the two
-# together.  `::` is a cast, and `\:` a colon.
+# The syntax of SQLAlchemy's text() for a parameter, also inside string literals; a test keeps the
+# two in step.  `::` is a cast, and `\:` is a literal colon.
 PARAMETER = re.compile(r"(?<![:\w\x5c]):(\w+)(?![:\w])")
-# SQLAlchemy 2.0 takes the last letter off the name of such a parameter, 2.1 sends it as it is.
+# SQLAlchemy 2.0 drops the last letter of such a parameter's name; 2.1 leaves the parameter as text.
 _CAST = re.compile(r"(?<![:\w\x5c]):(\w+):(?::(\w+))?")
 
-_SHORTEST_SECRET = 32  # Bytes: as many as HMAC-SHA256 gives (RFC 2104, section 3).
-_LONGEST_TIMEOUT_S = 60.0  # Somebody waits for their first page.
+_SHORTEST_SECRET = 32  # Bytes: the output size of HMAC-SHA256 (RFC 2104, section 3).
+_LONGEST_TIMEOUT_S = 60.0  # A user waits for their first page.
 
 
 def _hook_url(value: object) -> str:
@@ -67,7 +67,7 @@ def _timeout(seconds: float) -> float:
 
 
 def _dsn(text: str) -> str:
-    # The message repeats nothing of it: there is a password in it.
+    # The message does not repeat the URL, because it contains a password.
     if re.fullmatch(r"[a-z][a-z0-9_]*(\+[a-z][a-z0-9_]*)?://\S*", text) is None:
         raise wrong("must be an SQLAlchemy URL, such as postgresql://user:password@host/database")
     return text
@@ -96,11 +96,11 @@ HookTimeout = Annotated[Duration, AfterValidator(_timeout)]
 
 
 class HttpHookSettings(Section):
-    """A call that tells an app of an account.
+    """A call that notifies an app of an account.
 
     Attributes:
-        secret: The secret itself, also where the file named `secret_file`.
-        timeout: Seconds for all tries together.
+        secret: The secret itself, even if it comes from `secret_file`.
+        timeout: Seconds for all attempts together.
     """
 
     url: HookUrl = Field(description="Where the event is sent with POST.")
@@ -123,8 +123,8 @@ class SqlHookSettings(Section):
     """A statement that writes an account into an app's database.
 
     Attributes:
-        dsn: The URL itself, also where the file named `dsn_file`.
-        timeout: Seconds for all tries together.
+        dsn: The URL itself, even if it comes from `dsn_file`.
+        timeout: Seconds for all attempts together.
     """
 
     dsn: Annotated[SecretText, AfterValidator(_dsn)] | None = Field(
@@ -164,7 +164,7 @@ class HookSettings(Section):
 
 
 class AccountSettings(Section):
-    """Who gets an account, and what else learns of it."""
+    """Who gets an account, and how apps learn of it."""
 
     provision: Literal["on_first_sign_in", "invited"] = Field(
         "on_first_sign_in",
@@ -194,10 +194,10 @@ def may_be_read_on_the_way(url: str) -> bool:
     try:
         return not ipaddress.ip_address(host).is_private
     except ValueError:
-        # A name without a dot is a container or a machine of the same network.
+        # A name without a dot is a container or machine in the same network.
         return "." in host
 
 
 def has_password(dsn: str) -> bool:
-    """Whether `dsn` says a password."""
+    """Whether `dsn` contains a password."""
     return re.search(r"://[^/?#@]*:[^/?#]+@|[?&]password=", dsn) is not None

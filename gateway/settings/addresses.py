@@ -1,4 +1,4 @@
-"""Where to listen and connect, and what URLs, hosts and networks may look like."""
+"""Parses listen addresses, URLs, hosts and networks."""
 
 import ipaddress
 import re
@@ -18,7 +18,7 @@ _LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes on Linux, the last one NU
 
 
 def parse_network(value: object) -> Network:
-    """An address or network in CIDR form; bits beyond the mask are refused, not dropped."""
+    """Parse an address or a network in CIDR form; bits beyond the mask are an error."""
     if isinstance(value, ipaddress.IPv4Network | ipaddress.IPv6Network):
         return value
     text = as_text(value, "an address or network")
@@ -45,7 +45,7 @@ def is_address(host: str) -> bool:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether `host`, a name or a literal address without brackets, is this machine's own."""
+    """Whether `host`, a name or an address without brackets, is on the loopback interface."""
     if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, section 6.3.
         return True
     try:
@@ -76,7 +76,7 @@ def split_host_port(text: str) -> tuple[str, int | None] | None:
 
 
 def _split_url(text: str) -> SplitResult:
-    # urlsplit drops tabs and line breaks without a word.
+    # urlsplit silently drops tabs and line breaks.
     if not text.isprintable() or " " in text:
         raise wrong(f"{quote(text)} must be a URL without spaces and controls")
     try:
@@ -86,7 +86,7 @@ def _split_url(text: str) -> SplitResult:
 
 
 def parse_origin(value: object) -> str:
-    """Scheme, host and port of an http(s) URL, in the form a browser's Origin has."""
+    """Scheme, host and port of an http(s) URL, in the form of a browser's Origin."""
     text = as_text(value, "a URL")
     parts = _split_url(text)
     if parts.scheme not in _DEFAULT_PORTS:
@@ -116,7 +116,7 @@ def parse_web_url(value: object) -> str:
 
 
 def parse_listen(value: object) -> Address:
-    """`host:port`, `[v6]:port`, `:port` (all addresses) or `unix:/path`, `?mode=0660` after it."""
+    """`host:port`, `[v6]:port`, `:port` (all addresses), or `unix:/path` with `?mode=0660`."""
     if isinstance(value, Address):
         return value
     text = as_text(value, "an address")
@@ -137,7 +137,7 @@ def _socket_path(text: str) -> str:
 
 
 def _socket_mode(text: str) -> int:
-    # Those who connect must be able to write (unix(7)), the gateway's own user among them.
+    # Connecting requires write permission (unix(7)), for the gateway's own user too.
     found = re.fullmatch(r"[^?]*\?mode=0?([2367][0-7]{2})", text)
     if found is None:
         raise wrong(f"{quote(text)} must be unix:/, a path and its permissions, such as ?mode=0660")
@@ -145,7 +145,7 @@ def _socket_mode(text: str) -> int:
 
 
 def listen_text(address: Address) -> str:
-    """What `parse_listen` reads as `address`."""
+    """The text that `parse_listen` reads as `address`."""
     return str(address) if address.mode is None else f"{address}?mode={address.mode:04o}"
 
 
@@ -160,7 +160,7 @@ def parse_upstream_url(value: object) -> str:
 
 
 def upstream_address(url: str) -> tuple[bool, Address]:
-    """Whether to speak TLS, and where to, for a `url` that `parse_upstream_url` gave."""
+    """Whether to use TLS, and the address, for a `url` from `parse_upstream_url`."""
     if url.startswith("unix:"):
         return False, Address("", 0, url.removeprefix("unix:"))
     scheme, _, authority = url.partition("://")
@@ -169,7 +169,7 @@ def upstream_address(url: str) -> tuple[bool, Address]:
 
 
 def parse_host(value: object) -> str:
-    """A host as it is compared with the request's: lower case, no default port."""
+    """A host in the form compared with the request's: lower case, without a default port."""
     text = as_text(value, "a host")
     where = split_host_port(text)
     if where is None:

@@ -1,4 +1,4 @@
-"""API keys: where they are taken, what an owner may give one, and those of the file."""
+"""API keys: their field, the limits for owners, and keys in the file."""
 
 import re
 from datetime import UTC, date, datetime
@@ -10,7 +10,7 @@ from gateway.settings.headers import fold_name
 from gateway.settings.routes import Day
 from gateway.settings.scalars import Duration, FieldName, OneOrMany, Section, Text, quote, wrong
 
-# Fields that mean something else to the gateway or to HTTP.
+# Fields with another meaning to the gateway or to HTTP.
 _TAKEN = frozenset(
     {
         "authorization",
@@ -54,10 +54,10 @@ Scopes = Annotated[tuple[ScopeText, ...], OneOrMany(empty=True)]
 
 
 class StaticKeySettings(Section):
-    """A key of the file, by its digest: it needs no store, and goes with the file.
+    """A key in the file, by digest.  It needs no store, and is removed with its entry.
 
     Attributes:
-        expires: From the first second of this day (UTC) on the key is not taken.
+        expires: The key is refused from the first second of this day (UTC).
     """
 
     name: Text = Field(description="Purpose of the key; unique.")
@@ -70,7 +70,7 @@ class StaticKeySettings(Section):
 
     @property
     def expires_at(self) -> int | None:
-        """Seconds since the epoch at which it runs out."""
+        """When it expires, in seconds since the epoch."""
         return None if self.expires is None else midnight(self.expires)
 
 

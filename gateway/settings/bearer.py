@@ -1,4 +1,4 @@
-"""Bearer: access tokens that other parties issue, and how they are judged."""
+"""Bearer: access tokens of external issuers, and how they are verified."""
 
 from typing import Annotated, Literal, Self
 
@@ -15,9 +15,9 @@ from gateway.settings.scalars import (
     wrong,
 )
 
-# Every asymmetric algorithm there is; a test holds this and gateway.oidc.keys together.  None and
-# the HMACs are left out: a key that is published signs nothing, and one that is shared proves
-# nothing (RFC 8725, section 3.1).
+# All asymmetric algorithms; a test keeps this and gateway.oidc.keys in step.  "none" is left out
+# because it proves nothing, and HMAC because a published key can be no secret and a shared one
+# proves no issuer (RFC 8725, section 3.1).
 Algorithm = Literal[
     "RS256",
     "RS384",
@@ -31,7 +31,7 @@ Algorithm = Literal[
     "EdDSA",
     "Ed25519",
 ]
-# RFC 7662, section 4: the longer an answer is believed, the later a revoked token stops working.
+# RFC 7662, section 4: the longer a response is cached, the later a revoked token stops working.
 MAX_CACHE_S = 300.0
 
 
@@ -42,11 +42,11 @@ def _seconds(value: float) -> float:
 
 
 class IntrospectionSettings(Section):
-    """How tokens that say nothing themselves are asked about (RFC 7662).
+    """How to ask the issuer about opaque tokens (RFC 7662).
 
     Attributes:
-        client_secret: The secret itself, also where the file named `client_secret_file`.
-        client_key: A private key, PEM or JWK, likewise.
+        client_secret: The secret itself, even if it comes from `client_secret_file`.
+        client_key: A private key, PEM or JWK, even if it comes from `client_key_file`.
         cache: Seconds.
     """
 
@@ -71,7 +71,8 @@ class IntrospectionSettings(Section):
     @model_validator(mode="after")
     def _can_prove_itself(self) -> Self:
         has_secret, has_key = self.client_secret is not None, self.client_key is not None
-        # RFC 7662, section 2.1: the endpoint must ask who asks, or anybody could try tokens there.
+        # RFC 7662, section 2.1: the endpoint must require authorization; else anyone could test
+        # tokens.
         if has_secret == has_key:
             raise wrong("set either client_secret_file or client_key_file")
         if self.client_auth is not None and has_key != (self.client_auth == "private_key_jwt"):
@@ -81,10 +82,10 @@ class IntrospectionSettings(Section):
 
 
 class BearerSettings(Section):
-    """One issuer whose access tokens are taken.
+    """One issuer whose access tokens are accepted.
 
     Attributes:
-        issuer: Exactly as written: a trailing slash counts.
+        issuer: Exactly as written: a trailing slash matters.
     """
 
     issuer: Issuer = Field(description="Issuer URL, exactly as in its tokens.")

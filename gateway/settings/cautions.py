@@ -1,4 +1,4 @@
-"""Settings that work and may still hurt: what `gatepost check` warns about."""
+"""Risky but valid settings, which `gatepost check` warns about."""
 
 import re
 from collections.abc import Iterator
@@ -17,15 +17,15 @@ from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote
 from gateway.settings.schema import Settings
 
-# The conditions that hold whoever asks.
+# Conditions that do not depend on the identity.
 _ABOUT_THE_REQUEST = frozenset({"ip", "method", "header"})
-# What a provider says of its users, so that another's may say the same.
+# Facts that come from a provider, so another provider may state the same.
 _OF_THE_USER = ("user", "email", "email_domain", "group", "role", "claim")
 _SEVERAL = 2
 
 
 def cautions(settings: Settings, document: Document) -> list[Problem]:
-    """Every warning `settings` deserve; `document` says where a value was written."""
+    """All warnings for `settings`; `document` knows where each value was written."""
     return [
         *_public_url(settings),
         *_secrets(settings, document),
@@ -174,7 +174,7 @@ def _routes(settings: Settings) -> Iterator[Problem]:
 
 
 def _any_word(settings: Settings, route: RouteSettings, path: Path) -> Iterator[Problem]:
-    """Conditions that each of several providers can meet by its word alone."""
+    """Rules that several providers' users can meet, because they name no provider."""
     if isinstance(route.access, str) or len(settings.providers) < _SEVERAL:
         return
     known = ", ".join(settings.providers)
@@ -227,7 +227,7 @@ def _asks_about_the_user(route: RouteSettings) -> bool:
 
 
 def _kept_from_app(settings: Settings, route: RouteSettings) -> Iterator[str]:
-    """The fields with credentials that the file keeps clients from sending to the app."""
+    """The credential fields that the configuration keeps from reaching the app."""
     kept: set[str] = set()
     for name, upstream in settings.upstreams.items():
         headers = upstream.identity.headers
@@ -242,6 +242,6 @@ def _kept_from_app(settings: Settings, route: RouteSettings) -> Iterator[str]:
 
 
 def _plain_prefix(route: RouteSettings) -> str | None:
-    """The prefix that `route` could have instead of its regular expression."""
+    """The prefix that is equivalent to the route's regular expression, or None."""
     found = re.fullmatch(r"((?:/[A-Za-z0-9_-]+)+)\(/\.\*\)\?", route.regex or "")
     return found[1] if found else None

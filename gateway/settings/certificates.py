@@ -1,6 +1,6 @@
-"""Certificates and keys that the configuration names, tried as they will be used.
+"""Loads the certificates and keys that the configuration names, to find errors at startup.
 
-OpenSSL says little about a file that it cannot use, and says it late.
+OpenSSL reports an unusable file late and with little detail.
 """
 
 import ssl
@@ -10,16 +10,16 @@ _NO_CERTIFICATE = "contains no readable certificate (PEM)"
 _NO_KEY = "contains no readable private key (PEM)"
 _ENCRYPTED = "is encrypted: use a key without a passphrase"
 _NOT_ITS_KEY = frozenset({"KEY_TYPE_MISMATCH", "KEY_VALUES_MISMATCH", "NO_CERTIFICATE_ASSIGNED"})
-# OpenSSL's security level refuses what is too short or signed with what is broken.
+# OpenSSL's security level refuses short keys and broken signature algorithms.
 _TOO_WEAK = frozenset({"CA_KEY_TOO_SMALL", "CA_MD_TOO_WEAK", "EE_KEY_TOO_SMALL"})
 
 
 class _EncryptedError(Exception):
-    """OpenSSL wants a passphrase, and would ask for it at the terminal."""
+    """OpenSSL needs a passphrase, and would prompt for it on the terminal."""
 
 
 def certificates_problem(file: str) -> str:
-    """Why `file` gives no certificates; ``""`` where it does."""
+    """Why `file` has no usable certificates; ``""`` if it has."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         context.load_verify_locations(file)
@@ -29,7 +29,7 @@ def certificates_problem(file: str) -> str:
 
 
 def pair_problems(cert_file: str, key_file: str) -> Iterator[tuple[str, str]]:
-    """Why a key cannot be used with its certificate: the setting at fault, and what is wrong."""
+    """Why a key does not work with its certificate: the setting to fix, and the problem."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert_file, key_file, _no_passphrase)
     except _EncryptedError:

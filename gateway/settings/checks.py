@@ -1,4 +1,4 @@
-"""What no single setting can know: names that must exist, routes that hide one another."""
+"""Checks across settings: references to names, and routes that hide one another."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from gateway.storage.stores import is_networked
 
 @dataclass(frozen=True, slots=True)
 class RouteDraft:
-    """What of a route could be read; None stands for what could not, or is not given."""
+    """The readable part of a route; None for what is missing or could not be read."""
 
     name: str | None
     upstream: str | None
@@ -31,13 +31,13 @@ class RouteDraft:
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What of a configuration could be read; None stands for what could not.
+    """The readable part of a configuration; None for what could not be read.
 
     Attributes:
         public_url: Empty if it could not be read.
-        has_secret: Whether the secret is given, right or wrong.
-        sections: The settings of the top level that are given, right or wrong.
-        routes: None if the file gives none.
+        has_secret: Whether a secret is given, valid or not.
+        sections: The top-level settings that are given, valid or not.
+        routes: None if the file has none.
     """
 
     public_url: tuple[str, ...]
@@ -54,7 +54,7 @@ class Draft:
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
-        """The draft of a configuration that could be read as a whole."""
+        """The draft of a configuration without errors."""
         given = "routes" in settings.model_fields_set
         return cls(
             public_url=settings.public_url,
@@ -75,13 +75,13 @@ class Draft:
         )
 
     def takes(self, kind: Kind) -> bool:
-        """Whether there is what credentials of `kind` are judged by; an empty list is nothing."""
+        """Whether the settings for credentials of `kind` are given; an empty list is not."""
         lists = {"providers": self.providers, "bearer": self.bearer}
         return bool(lists.get(kind.section, kind.section in self.sections))
 
 
 def check(draft: Draft) -> list[Problem]:
-    """Everything wrong across the settings of `draft`."""
+    """All problems across the settings of `draft`."""
     return [
         *_providers(draft),
         *_server(draft),
@@ -128,7 +128,7 @@ def _cookie(draft: Draft) -> Iterator[Problem]:
             yield Problem(
                 (*path, "domain"), f"public_url {origin} is not under {quote(cookie.domain)}"
             )
-        # Browsers take SameSite=None only together with Secure (RFC 6265bis, section 5.7).
+        # Browsers require Secure for SameSite=None (RFC 6265bis, section 5.7).
         if cookie.same_site == "none" and origin.startswith("http:"):
             yield Problem((*path, "same_site"), f"none needs https, and public_url has {origin}")
         elif cookie.partitioned and origin.startswith("http:"):
@@ -137,7 +137,7 @@ def _cookie(draft: Draft) -> Iterator[Problem]:
 
 def _store(draft: Draft) -> Iterator[Problem]:
     if draft.store is not None and is_networked(draft.store) and not draft.has_secret:
-        # One made in data_dir would be another on every machine.
+        # A secret generated in data_dir would differ between machines.
         message = (
             'a shared store needs "secret", the same on every machine (openssl rand -base64 32)'
         )
@@ -234,8 +234,8 @@ def _route_credentials(draft: Draft, route: RouteSettings, path: Path) -> Iterat
 
 def _route_challenges(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:
     if route.passes_foreign:
-        return  # The app may take what the gateway does not.
-    # A 401 must name a scheme, so the browser's may stand even where nobody can sign in.
+        return  # The app may accept what the gateway does not.
+    # A 401 must name a scheme, so the browser's is allowed even if nobody can sign in.
     taken = {
         word for word in route.credentials or KINDS if word in AMBIENT or draft.takes(KINDS[word])
     }

@@ -1,4 +1,4 @@
-"""The private key with which the gateway proves to a provider that it is its client (RFC 7523)."""
+"""The private key of private_key_jwt, with which the gateway authenticates (RFC 7523)."""
 
 import json
 from typing import TYPE_CHECKING
@@ -13,17 +13,17 @@ _CURVES = frozenset({"P-256", "P-384", "P-521", "Ed25519"})
 
 
 def read_client_key(text: str) -> tuple["Key", str | None]:
-    """The private key in `text` and its id: PEM, a JWK, or Zitadel's ``{"keyId", "key"}``.
+    """Read a private key and its id from `text`: PEM, a JWK, or Zitadel's ``{"keyId", "key"}``.
 
     Raises:
-        ValueError: It is none of these; the text says why, and nothing of what it holds.
+        ValueError: It is none of these; the message says why and quotes none of it.
     """
     from joserfc.errors import JoseError
 
     try:
         key, kid = _read(text)
     except (JoseError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        # What cryptography raises where there is no passphrase.
+        # cryptography says "encrypted" if a passphrase is missing.
         raise ValueError(_ENCRYPTED if "encrypted" in str(error) else _NO_KEY) from None
     curve = key.get("crv")
     if not key.is_private or (key.key_type != "RSA" and curve not in _CURVES):

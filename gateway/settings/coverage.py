@@ -1,4 +1,4 @@
-"""What routes cover together: which can never match, and what none of them covers."""
+"""Coverage of routes: those that can never match, and requests that none matches."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ _META = re.compile(r"[.^$*+?{}\[\]\\|()]")
 
 @dataclass(frozen=True, slots=True)
 class _Atom:
-    """One way a route matches.
+    """One way in which a route matches.
 
     Attributes:
         text: The path, prefix or regular expression.
-        host: None for every host, as `method` for every method.
+        host: None for every host; so is `method` for every method.
     """
 
     kind: Literal["path", "prefix", "regex"]
@@ -29,9 +29,9 @@ class _Atom:
 
 
 def shadowed_by(route: RouteSettings, earlier: list[RouteSettings]) -> list[RouteSettings]:
-    """The routes of `earlier` that leave nothing for `route`; none if something is left.
+    """The routes in `earlier` that together hide `route`; empty if it can match.
 
-    Sound, not complete: what a regular expression covers is known in plain cases only.
+    Sound, not complete: regular expressions are understood only in simple cases.
     """
     covering = [(atom, before) for before in earlier for atom in _atoms(before)]
     found: dict[str, RouteSettings] = {}
@@ -73,7 +73,7 @@ def _prefix_covers(prefix: str, atom: _Atom) -> bool:
 
 
 def _literal_start(regex: str) -> str:
-    """What every path `regex` matches begins with, as far as is plain to see."""
+    """The literal text that every match of `regex` begins with, where that is easy to tell."""
     if "|" in regex:
         return ""
     found = _META.search(regex)
@@ -84,16 +84,16 @@ def _literal_start(regex: str) -> str:
 
 
 def uncovered(routes: Sequence[RouteSettings], hosts: Sequence[str]) -> dict[str, str]:
-    """What no route of `routes` covers, in words, by host; hosts where nothing is left are not in.
+    """For each host, a description of what `routes` do not cover; fully covered hosts are absent.
 
-    Sound, not complete: paths are tried, which are made of the words in regular expressions.
+    Sound, not complete: tries sample paths, made of the words in regular expressions.
     """
     atoms = [atom for route in routes for atom in _atoms(route)]
     words = {word for it in atoms if it.kind == "regex" for word in _WORD.findall(it.text)}
     tried = [_UNLIKELY, f"{_UNLIKELY}/x.y", "/", *sorted(f"/{word}" for word in words)]
     found = {}
     for host in hosts:
-        # A route whose host names no port is for every port.
+        # A route host without a port covers every port.
         names = (None, host, re.sub(r":[0-9]+$", "", host))
         left = _left([it for it in atoms if it.host in names], tried)
         if left:
@@ -102,7 +102,7 @@ def uncovered(routes: Sequence[RouteSettings], hosts: Sequence[str]) -> dict[str
 
 
 def _left(atoms: Sequence[_Atom], tried: Sequence[str]) -> str:
-    """What `atoms` leave of one host; "" for nothing."""
+    """A description of what `atoms` do not cover on one host; ``""`` for nothing."""
     methods = {path: {it.method for it in atoms if _takes(it, path)} for path in tried}
     if not methods[_UNLIKELY]:
         covered = list(dict.fromkeys(it.text for it in atoms))

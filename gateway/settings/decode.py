@@ -1,4 +1,4 @@
-"""From a document to `Settings`, or to every problem it has, in words a user can act on."""
+"""Turns a document into `Settings`, or into a list of problems that a user can act on."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -20,10 +20,10 @@ from gateway.settings.shape import model_at
 from gateway.settings.tokens import TokenSettings
 from gateway.settings.upstreams import UpstreamSettings
 
-# Tags of the unions in the schema; they are no keys of the file.
+# Tags of unions in the schema, which are not keys in the file.
 _TAGS = frozenset({"|rules", "|word", "|preset", "|mapping", "[key]"})
 
-# What pydantic calls a mistake, and what the user is told.
+# pydantic's error types, and the words for them in messages.
 _WANTED = {
     "dict_type": "a mapping",
     "mapping_type": "a mapping",
@@ -33,7 +33,7 @@ _WANTED = {
     "tuple_type": "a list",
 }
 
-# Settings of a later version; to call them unknown would send people looking for a typing error.
+# Settings of a later version.  "Unknown setting" would make users look for a typo.
 _LATER = frozenset(
     {
         ("forward_auth",),
@@ -44,7 +44,7 @@ _LATER = frozenset(
 
 
 def decode(document: Document) -> Settings | None:
-    """The settings, or None where `document.problems` says what is wrong."""
+    """The settings, or None if `document.problems` has errors."""
     settings: Settings | None = None
     try:
         settings = Settings.model_validate(document.data)
@@ -62,7 +62,7 @@ def decode(document: Document) -> Settings | None:
 
 
 def _salvage(data: Mapping[str, Data]) -> Draft:
-    """What of `data` is right by itself, so that the checks across it still run."""
+    """The parts of `data` that are valid by themselves, so that cross-checks still run."""
 
     def one(model: type[Any], value: Data) -> Any:
         try:
@@ -108,7 +108,7 @@ def _text(value: Data, name: str) -> str | None:
 
 
 def _problems(document: Document, error: ValidationError) -> list[Problem]:
-    """One problem a mistake, in the order of the file."""
+    """One problem for each mistake, in the order of the file."""
     details = error.errors(include_url=False)
     renamed = _misspelt(details)
     found = [_problem(document, detail) for detail in details if _path(detail) not in renamed]
@@ -116,7 +116,7 @@ def _problems(document: Document, error: ValidationError) -> list[Problem]:
 
 
 def _misspelt(details: Sequence[ErrorDetails]) -> set[Path]:
-    """Missing settings that stand there under a misspelt name, which is reported already."""
+    """Missing settings that are present under a misspelt name, which is already reported."""
     paths = [_path(detail) for detail in details if detail["type"] == "extra_forbidden"]
     return {
         missing
@@ -131,7 +131,7 @@ def _misspelt(details: Sequence[ErrorDetails]) -> set[Path]:
 
 
 def _path(detail: ErrorDetails) -> Path:
-    """Where the mistake is; a key nobody knows may be called what a tag is called."""
+    """The path of the mistake; an unknown key may have the same name as a tag."""
     loc = detail["loc"]
     last = loc[-1:] if detail["type"] == "extra_forbidden" else ()
     return (*(part for part in loc[: len(loc) - len(last)] if part not in _TAGS), *last)
@@ -144,7 +144,7 @@ def _problem(document: Document, detail: ErrorDetails) -> Problem:
     if kind == "extra_forbidden":
         return _unknown(document, path)
     mark = document.marks.get(path)
-    # pydantic ends the place of a mistake in a key itself so.
+    # pydantic marks a mistake in a key itself with this last element.
     of_key = detail["loc"][-1:] == ("[key]",) and mark is not None
     return Problem(path, _message(path, kind, given, detail), mark.key if of_key and mark else "")
 
@@ -190,7 +190,7 @@ def _unknown(document: Document, path: Path) -> Problem:
 
 
 def _unknown_variable(base: Path, path: Path, known: Sequence[str]) -> str:
-    """The message for a variable of which the part at the end of `path` is no setting."""
+    """The message for a variable whose part at the end of `path` is not a setting."""
     import difflib  # Only a wrong variable pays for it.
 
     near = difflib.get_close_matches(str(path[-1]), known, n=1, cutoff=0.6)
@@ -210,6 +210,6 @@ def _is_later(path: Path) -> bool:
 
 
 def _names(path: Path) -> list[str]:
-    """The settings there are at `path`."""
+    """The names of the settings at `path`."""
     model = model_at(path)
     return [] if model is None else list(model.model_fields)

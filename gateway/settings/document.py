@@ -1,4 +1,4 @@
-"""Settings as plain data that remembers where each value was written, and what is wrong with it."""
+"""Settings as plain data, with the source position of each value and the problems found."""
 
 import re
 from collections.abc import Iterable
@@ -15,9 +15,10 @@ class Mark:
     """Where a value was written.
 
     Attributes:
-        value: Place of the value, printable: ``gatepost.yaml:12:5``.
-        key: Place of its key, of the value itself in a list.
-        base: What the place stands for already: () in a file, a variable's path for a variable.
+        value: Position of the value, printable: ``gatepost.yaml:12:5``.
+        key: Position of its key; in a list, of the value itself.
+        base: The path that the position already implies: () in a file, a variable's path for a
+            variable.
         variable: The environment variable's name; ``""`` in a file.
     """
 
@@ -29,12 +30,12 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong, or a warning.
+    """One error or warning.
 
     Attributes:
-        path: The value it is about.
-        message: What is wrong, in words that need no path.
-        place: Where, if not where the value at `path` was written.
+        path: The path of the value it is about.
+        message: What is wrong, without the path.
+        place: The position, if it is not that of the value at `path`.
     """
 
     path: Path
@@ -44,16 +45,16 @@ class Problem:
 
 @dataclass(slots=True)
 class Document:
-    """Data under construction: a file first, then what the environment lays over it.
+    """Configuration data being assembled: first the file, then the environment over it.
 
     Attributes:
-        source: Named where nothing better is known.
+        source: Name of the source, for problems without a better position.
         data: The root mapping.
         marks: Path -> where it was written.
-        problems: What was wrong so far.
-        broken: Paths whose values are not known, so nothing more is said about them.
-        unsure: Paths of mappings that lack a value, so they may seem inconsistent.
-        filled: Paths whose values hold one of the environment's.
+        problems: The problems found so far.
+        broken: Paths whose values are unknown, so that nothing more is reported about them.
+        unsure: Paths of mappings that lack a value, so that they may seem inconsistent.
+        filled: Paths whose values contain a value from the environment.
     """
 
     source: str
@@ -65,21 +66,21 @@ class Document:
     filled: set[Path] = field(default_factory=set)
 
     def spoil(self, path: Path, message: str, place: str = "") -> None:
-        """Note a problem that leaves the value at `path` unknown."""
+        """Add a problem that makes the value at `path` unknown."""
         self.problems.append(Problem(path, message, place))
         self.broken.add(path)
 
     def forget(self, path: Path) -> None:
-        """Drop what is known of the value at `path`, since another takes its place."""
+        """Drop marks and problems of the value at `path`, because it is replaced."""
         for known in [known for known in self.marks if known[: len(path)] == path]:
             del self.marks[known]
         self.broken = {it for it in self.broken if it[: len(path)] != path}
         self.problems = [it for it in self.problems if it.path[: len(path)] != path]
 
     def nearest(self, path: Path) -> Path:
-        """The longest beginning of `path` that was written somewhere.
+        """The longest prefix of `path` that has a position.
 
-        One value may stand for a list, so that its number appears in `path` only.
+        A single value may stand for a list, and then its index appears only in `path`.
         """
         found: Path = ()
         for part in path:
@@ -90,7 +91,7 @@ class Document:
         return found
 
     def is_broken(self, path: Path) -> bool:
-        """Whether `path` lies at or under a value that is not known."""
+        """Whether `path` is at or under a value that is unknown."""
         return path in self.unsure or any(
             path[:length] in self.broken for length in range(len(path) + 1)
         )
@@ -101,14 +102,14 @@ class Document:
         mark = self.marks.get(path)
         if mark is None:
             return printable(f"{problem.place or self.source}: {problem.message}")
-        # A list or mapping is found by its key, a scalar by itself.
+        # A list or mapping is located by its key, a scalar by itself.
         compound = isinstance(value_at(self.data, path), dict | list)
         place = problem.place or (mark.key if compound else mark.value)
         dotted = "" if mark.variable and len(path) <= len(mark.base) else dotted_path(path)
         return printable(": ".join(part for part in (place, dotted, problem.message) if part))
 
     def lines(self, problems: Iterable[Problem]) -> list[str]:
-        """A line for each of `problems`, in the order of the file, none twice."""
+        """One line for each of `problems`, in the order of the file, without duplicates."""
         return sorted(dict.fromkeys(map(self.describe, problems)), key=_file_order)
 
 
@@ -131,7 +132,7 @@ def dotted_path(path: Path) -> str:
 
 
 def value_at(data: Data, path: Path) -> Data:
-    """The value at `path`; None where there is none."""
+    """The value at `path`, or None."""
     for part in path:
         if isinstance(data, dict) and isinstance(part, str):
             data = data.get(part)

@@ -1,4 +1,4 @@
-"""Settings from environment variables, laid over what the file says."""
+"""Settings from environment variables, which override the file."""
 
 import re
 from collections.abc import Mapping
@@ -11,18 +11,18 @@ from gateway.settings.yaml_reader import read_value
 
 PREFIX = "GATEPOST_"
 CONFIG = "GATEPOST_CONFIG"
-# Without the prefix too, since one variable may be for the app and its gateway.
+# Also read without the prefix, so that an app and its gateway can share one variable.
 _BARE_MODE = "AUTH_MODE"
 
-# A provider or upstream that only the environment names.
+# Names for a provider and an upstream that come only from the environment.
 _ONLY_PROVIDER = "oidc"
 _ONLY_UPSTREAM = "app"
 
-# What YAML flow begins with, by the origin of the form it is read as.
+# The first character of YAML flow for each type of setting.
 _BEGINS = {tuple: "[", Mapping: "{"}
 
-# Kubernetes and Docker describe a service called "gatepost" to its neighbours in variables of
-# these names (Kubernetes, "Accessing the Service"); none of them is ours.
+# For a service called "gatepost", Kubernetes and Docker set variables with these names
+# (Kubernetes, "Accessing the Service").  They are not ours.
 _SERVICE = re.compile(
     r"GATEPOST_(?:[A-Z0-9_]+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_[A-Z0-9_]+)?"
     r"|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
@@ -31,10 +31,10 @@ _SERVICE_PORT = re.compile(r"GATEPOST_(?:[A-Z0-9_]+_)?PORT")
 
 
 def overlay(document: Document, environ: Mapping[str, str]) -> None:
-    """Put every setting of `environ` in its place in `document`.
+    """Apply all settings in `environ` to `document`.
 
-    A variable's value is the text itself, with its quotes and blanks; it is YAML flow where the
-    setting takes a list or a mapping and it begins like one, or a number or a switch.
+    A variable's value is literal text, including quotes and blanks.  It is YAML flow only if the
+    setting accepts a list or mapping and the value begins like one, or is a number or a switch.
     """
     bare = environ.get(_BARE_MODE)
     if bare is not None:
@@ -72,7 +72,7 @@ def _counterpart(path: Path) -> Path:
 
 
 def _path_of(document: Document, name: str) -> Path | None:
-    """Where the variable `name` belongs; None, and a problem, if nowhere."""
+    """The path that the variable `name` sets; None, with a problem, if there is none."""
     parts = name.removeprefix(PREFIX).lower().split("__")
     if not all(parts) or name != name.upper():
         _refuse(document, (name,), name, "unknown variable (write GATEPOST_SERVER__LISTEN)")
@@ -87,7 +87,7 @@ def _path_of(document: Document, name: str) -> Path | None:
 
 
 def _only(document: Document, section: str, default: str, name: str) -> Path | None:
-    """The one entry of `section` that a variable without a name means."""
+    """The entry of `section` that a variable without an entry's name refers to."""
     there = document.data.get(section)
     names = list(there) if isinstance(there, dict) else []
     if default in names or not names:
@@ -100,7 +100,7 @@ def _only(document: Document, section: str, default: str, name: str) -> Path | N
 
 
 def _spelt(document: Document, path: Path) -> Path:
-    """`path` with names as the file spells them: a variable's name knows no case and no hyphen."""
+    """`path` with the file's spelling: variable names have no lower case and no hyphen."""
     spelt: Path = ()
     for part in path:
         there = value_at(document.data, spelt)
@@ -111,7 +111,7 @@ def _spelt(document: Document, path: Path) -> Path:
 
 
 def variable_for(path: Path) -> str:
-    """The variable that sets the value at `path`."""
+    """The name of the variable that sets the value at `path`."""
     if path[:2] == ("providers", _ONLY_PROVIDER):
         return f"{PREFIX}OIDC_" + "__".join(str(part).upper() for part in path[2:])
     if path[:2] == ("upstreams", _ONLY_UPSTREAM):
@@ -133,7 +133,7 @@ def _put(document: Document, path: Path, name: str, text: str) -> None:
     for length, part in enumerate(path[:-1], start=1):
         inner = target.get(str(part))
         if isinstance(inner, str) and path[:length][0] == "upstreams":
-            inner = {"url": inner}  # The short form, which the variable adds to.
+            inner = {"url": inner}  # The short form; the variable adds to it.
             target[str(part)] = inner
         elif inner is None:
             inner = target[str(part)] = {}
@@ -143,7 +143,7 @@ def _put(document: Document, path: Path, name: str, text: str) -> None:
             _refuse(document, path, name, message)
             return
         target = inner
-    # An `x` and its `x_file` are one setting: the variable replaces either.
+    # `x` and `x_file` are the same setting, so the variable replaces either.
     target.pop(str(_counterpart(path)[-1]), None)
     target[str(path[-1])] = value
 
@@ -160,15 +160,15 @@ def _read(document: Document, path: Path, name: str, text: str) -> Data:
 
 
 def _flow_begins(path: Path) -> str:
-    """The characters that YAML flow begins with where the setting at `path` takes any."""
+    """The first characters of YAML flow that the setting at `path` accepts."""
     forms = forms_at(path)
     found = "".join(_BEGINS.get(get_origin(form), "") for form in forms)
     if any(isinstance(form, type) and issubclass(form, Section) for form in forms):
         found += "{"
-    # An unknown setting is an error, whose message may name what is in it.
+    # For an unknown setting, parse anyway, so that the error can name its content.
     return found + "\"'" if _is_number(path) else found if forms else "[{"
 
 
 def _is_number(path: Path) -> bool:
-    """Whether a number or a switch stands at `path`, where blanks and quotes mean nothing."""
+    """Whether the value at `path` is a number or switch, in which blanks and quotes are ignored."""
     return any(form in (int, float, bool) for form in forms_at(path))

@@ -1,4 +1,4 @@
-"""Files the configuration names: secrets are read here, certificates and keys only tried."""
+"""Files that the configuration names: reads secrets, and tries certificates and keys."""
 
 import os
 import stat
@@ -10,7 +10,7 @@ from gateway.settings.sql_drivers import driver_problem
 from gateway.storage.stores import file_options
 
 _HEADERS = ("upstreams", "*", "request_headers", "set", "*")
-# Settings `x` that may be given as `x_file`, by the section they stand in.
+# Settings `x` that may be given as `x_file`, with their section.
 _SECRETS = (
     ((), "secret"),
     (("providers", "*"), "client_secret"),
@@ -23,7 +23,7 @@ _SECRETS = (
 )
 _CERTIFICATES = (("server", "tls"), ("upstreams", "*", "tls"))
 _PEM_FILES = ("ca_file", "cert_file", "key_file")
-# What these are called in the URL of a store, whose driver reads them at every connect.
+# Their names in a store's URL; the store's driver reads the files at every connect.
 _STORE_PEM_FILES = {
     "ca_file": "ca_file",
     "sslrootcert": "ca_file",
@@ -32,16 +32,16 @@ _STORE_PEM_FILES = {
 }
 
 _LARGEST = 1024 * 1024
-# Stands for what is in a file that was not read; as long as a secret must be.
+# Stands for the content of a file that was not read; long enough for a secret.
 _UNREAD = "what is in a file that was not read"
 _UNREAD_DSN = "unread://"
 
 
 def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem, ...]]:
-    """Put the content of every secret file in its setting.
+    """Put the content of every secret file into its setting.
 
     Returns:
-        Every file the configuration depends on, and warnings about files all may read.
+        Every file that the configuration depends on, and warnings about world-readable files.
     """
     files: list[FilePath] = []
     warnings: list[Problem] = []
@@ -67,15 +67,15 @@ def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem,
 
 
 def leave_unread(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem, ...]]:
-    """Put something in the place of what every file holds, and read none; as `read_files`.
+    """Like `read_files`, but read no file and put placeholders for their content.
 
-    What the rules say of a request depends on none, and whoever asks need not be allowed to.
+    The rules depend on no secret, and the caller may lack permission to read the files.
     """
     for path, section in _secret_sections(document):
         name = str(path[-1])
         if section.pop(f"{name}_file", None) is not None:
             section.setdefault(name, _UNREAD_DSN if name == "dsn" else _UNREAD)
-    # The environment of the service may hold it.
+    # The secret may be in the environment of the service, which this process lacks.
     document.data.setdefault("secret", _UNREAD)
     for _, section in _sections(document.data, (), _HEADERS):
         if section.pop("file", None) is not None:
@@ -105,7 +105,7 @@ def _read_secret(
     contents = [_read(document, where, file, files, warnings) for where, file in _each(at, named)]
     found: list[Data] = [content for content in contents if content is not None]
     if not found or len(found) < len(contents):
-        # Without its secret the whole section would be called inconsistent.
+        # Without its secret, the whole section would be reported as inconsistent.
         document.broken.add(path)
         document.unsure.add(path[:-1])
     else:
@@ -184,7 +184,7 @@ def _try_store(document: Document) -> None:
 
 
 def _pem_problems(files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    """What is wrong with files by their names in `_PEM_FILES`."""
+    """Problems of files, by their names in `_PEM_FILES`."""
     if not files:
         return
     from gateway.settings import certificates  # OpenSSL is slow to load.
@@ -216,7 +216,7 @@ def _read(
     files: list[FilePath],
     warnings: list[Problem],
 ) -> str | None:
-    """The text in the file `named`, without the line break at its end; None if it has none."""
+    """The text in the file `named`, without the final line break; None on a problem."""
     if not named or document.is_broken(path):
         return None
     files.append(FilePath(named))
@@ -231,14 +231,14 @@ def _read(
 
 
 class _UnreadableError(Exception):
-    """The file holds no text; the message says why."""
+    """The file has no usable text; the message says why."""
 
 
 def _read_text(named: str) -> tuple[str, int]:
-    """The text in the file `named`, without the line break at its end, and the file's mode.
+    """The text in the file `named`, without the final line break, and the file's mode.
 
     Raises:
-        _UnreadableError: There is none but blanks.
+        _UnreadableError: It cannot be read, is not UTF-8, or is blank.
     """
     try:
         with FilePath(named).open("rb") as file:
@@ -256,9 +256,9 @@ def _read_text(named: str) -> tuple[str, int]:
 
 
 def _is_ours(path: FilePath) -> bool:
-    """Whether somebody chose the file's mode.
+    """Whether the operator chose the file's mode.
 
-    Docker and Kubernetes mount secrets world-readable into containers of one user: under
-    /run/secrets, and by way of a link called ``..data``.
+    Docker and Kubernetes mount secrets world-readable into single-user containers: under
+    /run/secrets, or through a link called ``..data``.
     """
     return "/run/secrets/" not in str(path) and "..data" not in str(path.resolve())

@@ -1,4 +1,4 @@
-"""An upstream's ``request_headers`` and ``response_headers``, and which names they may have."""
+"""An upstream's ``request_headers`` and ``response_headers``, and the allowed field names."""
 
 import re
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from gateway.settings.scalars import (
 from gateway.settings.templates import PLACEHOLDER, template_problem
 
 # RFC 9110, section 7.6.1, and RFC 9112, section 6: these belong to one connection or frame the
-# message.  Host and Cookie carry what routing and sessions were decided on.
+# message.  Routing is decided on Host, and sessions on Cookie.
 _FRAMING = frozenset(
     {
         "connection",
@@ -46,12 +46,12 @@ RESERVED = _FRAMING | {"host", "cookie", "expect"}
 
 
 def fold_name(name: str) -> str:
-    """A field name as the laxest upstream compares it."""
+    """A field name as the most lenient upstream compares it."""
     return re.sub(r"[^0-9a-z]", "-", name.lower())
 
 
 def check_names(names: Mapping[str, Any], reserved: frozenset[str]) -> None:
-    """Refuse names that are `reserved`, in any spelling, or that apps take for one field.
+    """Refuse names that are `reserved`, in any spelling, or that apps treat as one field.
 
     Raises:
         PydanticCustomError: Two of `names` fold to one, or one of them is reserved.
@@ -81,10 +81,10 @@ AccountSecret = Annotated[
 
 
 class BasicSettings(Section):
-    """User name and password for an app that only knows HTTP Basic (RFC 7617).
+    """User name and password for an app that accepts only HTTP Basic (RFC 7617).
 
     Attributes:
-        password: The password itself, also where the file named `password_file`.
+        password: The password itself, even if it comes from `password_file`.
     """
 
     user: str = Field("{user}", description="User name, with placeholders such as {user}.")
@@ -104,7 +104,7 @@ class BasicSettings(Section):
         if problem is not None:
             raise wrong(problem)
         if ":" in PLACEHOLDER.sub("", self.user):
-            # RFC 7617, section 2: what follows the first colon is the password.
+            # RFC 7617, section 2: the password begins after the first colon.
             raise wrong("user must not contain a colon")
         return self
 
@@ -113,9 +113,9 @@ class HeaderValueSettings(Section):
     """The value of one field set on requests.
 
     Attributes:
-        value: The template, or what the file held, which is never a template.
-        file: The file the value was read from; None for a template.
-        account_secret: Name of the secret kept with the account; None where it is none.
+        value: The template, or the file's content, which is never a template.
+        file: The file with the value; None for a template.
+        account_secret: Name of a secret kept with the account; None for any other value.
     """
 
     value: str = Field("", description="Text, with placeholders such as {user}.")
@@ -128,7 +128,7 @@ class HeaderValueSettings(Section):
 
     @property
     def is_template(self) -> bool:
-        """Whether the placeholders in `value` are to be filled in."""
+        """Whether `value` has placeholders to fill in."""
         return bool(self.value) and self.file is None
 
     @model_validator(mode="before")

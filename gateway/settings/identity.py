@@ -1,4 +1,4 @@
-"""An upstream's ``identity``: the fields and the assertion that tell the app who is asking."""
+"""An upstream's ``identity``: the fields and the assertion that carry the identity."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
@@ -23,10 +23,10 @@ _LONGEST_TTL_S = 600
 
 
 class AssertionSettings(Section):
-    """The signed statement of who is asking.
+    """The signed assertion of the identity.
 
     Attributes:
-        audience: The upstream's name where the file gives none; filled in by `Settings`.
+        audience: The upstream's name if the file has none; filled in by `Settings`.
         ttl: Seconds, 1 to 600.
     """
 
@@ -84,7 +84,7 @@ class IdentitySettings(Section):
 
     Attributes:
         headers: A preset's name, or field name -> template.
-        assertion: None where it is turned off.
+        assertion: None if it is turned off.
     """
 
     headers: IdentityHeaders = Field(

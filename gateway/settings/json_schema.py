@@ -1,4 +1,4 @@
-"""The configuration's JSON Schema, as editors use it."""
+"""The configuration's JSON Schema, for editors."""
 
 from typing import Any
 
@@ -10,14 +10,14 @@ def json_schema() -> dict[str, Any]:
     schema = Settings.model_json_schema()
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
     schema["title"] = "Gatepost configuration"
-    # Environment variables may give what the file leaves out.
+    # The environment may supply what the file leaves out.
     schema.pop("required", None)
     _tidy(schema)
     return schema
 
 
 def _tidy(node: Any) -> None:
-    """Leave what an editor shows: no titles made of names, of a docstring its first line."""
+    """Remove generated titles, and keep only the first line of docstrings, for editors."""
     if isinstance(node, list):
         for item in node:
             _tidy(item)

@@ -1,4 +1,4 @@
-"""Reading the configuration: the file, then the environment over it, then the secrets' files."""
+"""Loads the configuration: first the file, then the environment, then secret files."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ DEFAULT_FILE = Path("gatepost.yaml")
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """A configuration that can be used.
+    """A valid configuration.
 
     Attributes:
         settings: The configuration.
-        path: The file it came from; None if it is from the environment alone.
-        files: Every file it depends on, `path` first: a change of one is a change of it.
-        warnings: Printable lines about settings that work and may hurt.
-        notes: Printable lines about what the configuration leaves to something else.
+        path: The file it came from; None if it comes only from the environment.
+        files: Every file it depends on, `path` first; a change to one requires a reload.
+        warnings: Printable lines about risky settings.
+        notes: Printable lines about what must be set up outside the gateway.
     """
 
     settings: Settings
@@ -39,12 +39,12 @@ class Loaded:
 
     @property
     def source(self) -> str:
-        """What to call the configuration in a message."""
+        """The configuration's name in messages."""
         return "environment" if self.path is None else str(self.path)
 
 
 def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """The file to read: `path`, else what GATEPOST_CONFIG names, else ./gatepost.yaml if there."""
+    """The file to read: `path`, else that in GATEPOST_CONFIG, else ./gatepost.yaml if it exists."""
     if path is not None:
         return path
     if environ.get(CONFIG):
@@ -53,12 +53,12 @@ def find_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
 
 
 def load(path: Path | None, environ: Mapping[str, str], *, reads_secrets: bool = True) -> Loaded:
-    """Read the configuration as a whole; unless it `reads_secrets`, the file alone.
+    """Read the whole configuration; without `reads_secrets`, no secret file.
 
-    Without its secrets it says all that it says of requests, and cannot be served by.
+    Without its secrets the configuration can explain decisions, but cannot be served.
 
     Raises:
-        SettingsError: Something is wrong; `problems` has a line for each mistake.
+        SettingsError: There are mistakes; `problems` has a line for each.
     """
     file = find_file(path, environ)
     document = Document("environment") if file is None else _read(file, environ)
@@ -97,7 +97,7 @@ def _read(file: Path, environ: Mapping[str, str]) -> Document:
         reason = error.strerror if isinstance(error, OSError) else "not a file name"
         raise SettingsError([printable(f"{file}: cannot be read: {reason}")]) from error
     document = read_document(text, str(file), environ)
-    if () in document.broken:  # Not YAML: whatever else there is to say would be guessed.
+    if () in document.broken:  # Not YAML, so any further message would be a guess.
         raise SettingsError(document.lines(document.problems))
     resolve_files(document, file.parent)
     return document

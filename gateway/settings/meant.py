@@ -1,7 +1,7 @@
-"""What people write who come from another proxy, and the form that was meant.
+"""Detects syntax from other proxies, and suggests what was meant.
 
-Each function takes one text of the file, which is right as it stands, and gives the warning for a
-glob, an anchor, a wildcard or a list that Gatepost compares literally; None for all others.
+Each function takes one text from the file, which is valid as it stands, and returns a warning for
+a glob, an anchor, a wildcard or a list that Gatepost compares literally; None otherwise.
 """
 
 import re
@@ -9,7 +9,7 @@ import re
 from gateway.settings.scalars import quote
 from gateway.settings.templates import PLACEHOLDERS
 
-# What a path of a real app hardly has: a glob, a class, an alternative, an anchor, a placeholder.
+# Rare in real paths: a glob, a class, an alternative, an anchor, a placeholder.
 _PATTERN = re.compile(
     r"[*|^]|\.\+|\$$|\[[^\]]*-[^\]]*\]|\(\?|/:[A-Za-z_]\w*(?=/|$)|/<[^/>]+>(?=/|$)|\{[^/}]*\}"
 )
@@ -17,7 +17,7 @@ _REGEX = re.compile(r"\.[*+]|[|^(]|\$$|\[")
 _ENDS_OPEN = re.compile(r"(.*?)(?:/\*{1,2}|/\.[*+])\$?")
 _PLACEHOLDER = re.compile(r"\*\*|\*|(?<=/):\w+|<[^/>]+>|\{[^/}]*\}")
 
-# A regex that begins so begins with a character that is no slash.
+# The start of a regex whose first character is not a slash.
 _NO_SLASH = re.compile(r"(?:[A-Za-z0-9_~!@%&=:,;'\"<> -]|\\[^A-Za-z0-9/])(?![*?{])")
 _OPEN_END = re.compile(r"(?:\.|\\S|\[\^[^\]/]*\])[*+]\??[)?$]*$")
 _PLAIN = re.compile(r"(?:/(?:[A-Za-z0-9_~-]|\\?\.|\\-)+)+")
@@ -30,17 +30,17 @@ _PLACEHOLDER_OF_OURS = re.compile(r"\{(?:" + "|".join(PLACEHOLDERS) + r"|claim:[
 
 
 def path_meant(text: str) -> str | None:
-    """For a whole path."""
+    """For a complete path."""
     return _path(text, "path")
 
 
 def prefix_meant(text: str) -> str | None:
-    """For a prefix, which covers what lies below it without a word."""
+    """For a prefix, which also covers everything below it."""
     return _path(text, "prefix")
 
 
 def paths_only_meant(text: str) -> str | None:
-    """For a path where there is neither a prefix nor a regular expression to write instead."""
+    """For a path in a setting that accepts neither a prefix nor a regular expression."""
     if _path(text, "path") is None:
         return None
     return f"{quote(text)} is compared literally: list each path"
@@ -74,7 +74,7 @@ def _pattern_meant(text: str, kind: str) -> str:
 
 
 def _glob_as_regex(glob: str) -> str:
-    """`glob` as a regular expression: ``*`` and ``{id}`` stand for one segment."""
+    """`glob` as a regular expression; ``*`` and ``{id}`` match one segment."""
     regex, end = "", 0
     for found in _PLACEHOLDER.finditer(glob):
         regex += re.escape(glob[end : found.start()])
@@ -84,7 +84,7 @@ def _glob_as_regex(glob: str) -> str:
 
 
 def regex_meant(text: str) -> str | None:
-    """For a regular expression, which has to match the whole decoded path."""
+    """For a regular expression, which must match the whole decoded path."""
     flags, inner = re.fullmatch(r"((?:~\*?\s*|\(\?[a-zA-Z]+\))*)(.*)", text, re.DOTALL).groups()  # type: ignore[union-attr]
     starts = inner.startswith(("^", r"\A"))
     inner = inner.removeprefix("^").removeprefix(r"\A")
@@ -114,7 +114,7 @@ def regex_meant(text: str) -> str | None:
 
 
 def _regex_or_prefix(regex: str, flags: str = "") -> str:
-    """The shortest way to write `regex` and all that lies below it."""
+    """The shortest way to write `regex` and all paths below it."""
     stem = re.sub(r"/\??$", "", _OR_BELOW.sub("", regex))
     if not flags and (stem == "" or _PLAIN.fullmatch(stem)):
         return f"prefix: {stem.replace(chr(92), '') or '/'}"
@@ -132,7 +132,7 @@ def method_meant(text: str) -> str | None:
 
 
 def field_name_meant(text: str) -> str | None:
-    """For the name of a field that is set, removed or asked about."""
+    """For the name of a field in a header setting or a condition."""
     if "*" in text:
         return (
             f"{quote(text)} is read as one field name: wildcards are not supported, list the fields"
@@ -150,7 +150,7 @@ def claim_name_meant(text: str) -> str | None:
 
 
 def value_meant(text: str) -> str | None:
-    """For a name or value that is compared with what a credential says."""
+    """For a name or value that is compared with a fact of the credential."""
     if "*" in text:
         return f"{quote(text)} is compared literally: wildcards are not supported"
     if text.startswith("^") or text.endswith("$"):
@@ -167,14 +167,14 @@ def name_meant(text: str) -> str | None:
         return (
             f"{quote(text)} is read as one name: is {fact[1]}: a prefix? write {fact[1]}: {fact[2]}"
         )
-    # The name of a directory's group has commas: cn=admins,ou=groups.
+    # Names of directory groups have commas: cn=admins,ou=groups.
     if "," in text and "=" not in text:
         return f"{quote(text)} is read as one name: write [{', '.join(re.split(r', *', text))}]"
     return None
 
 
 def scope_meant(text: str) -> str | None:
-    """For a scope, which holds neither spaces nor commas (RFC 6749, section 3.3)."""
+    """For a scope, which contains neither spaces nor commas (RFC 6749, section 3.3)."""
     several = re.split(r"[\s,]+", text)
     if len(several) > 1:
         return f"{quote(text)} is read as one scope: write [{', '.join(several)}]"
@@ -192,7 +192,7 @@ def email_meant(text: str) -> str | None:
 
 
 def issuer_meant(text: str) -> str | None:
-    """For an issuer, where people copy the address of its metadata."""
+    """For an issuer, where users may paste its metadata URL."""
     found = re.fullmatch(
         r"(.+?)/\.well-known/(?:openid-configuration|oauth-authorization-server)/?", text
     )
@@ -200,7 +200,7 @@ def issuer_meant(text: str) -> str | None:
 
 
 def template_meant(text: str) -> str | None:
-    """For the value of a field on requests, with {user} and the like."""
+    """For the value of a request field, which may have placeholders such as {user}."""
     found = _FOREIGN_VALUE.search(text)
     if found is None:
         return None
@@ -208,7 +208,7 @@ def template_meant(text: str) -> str | None:
 
 
 def literal_meant(text: str) -> str | None:
-    """For the value of a field on responses."""
+    """For the value of a response field."""
     found = _FOREIGN_VALUE.search(text) or _PLACEHOLDER_OF_OURS.search(text)
     return (
         None
@@ -218,7 +218,7 @@ def literal_meant(text: str) -> str | None:
 
 
 def file_meant(text: str) -> str | None:
-    """For the path of a file or directory that is made where it is not there."""
+    """For the path of a file or directory that is created if missing."""
     if text == "-":
         return "is a file named -: write stdout or stderr"
     if text.startswith("~"):

@@ -1,4 +1,4 @@
-"""What a configuration leaves to what stands in front of the gateway."""
+"""Notes about what a configuration expects from a proxy in front of the gateway."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ from gateway.settings.schema import Settings
 
 
 def notes(settings: Settings) -> Iterator[str]:
-    """Lines to read once, about what is right as it stands where the rest of the site is."""
+    """Notes about settings that are correct if the rest of the site is set up for them."""
     server = settings.server
     secure = [url for url in settings.public_url if url.startswith("https:")]
     if secure and server.tls is None:

@@ -1,6 +1,6 @@
-"""Which settings are compared literally where other proxies take a pattern: warn of patterns there.
+"""Warns about patterns in settings that Gatepost compares literally and other proxies do not.
 
-Every setting that takes free text is in `MEANT`, or in a test's list of those that need none.
+Every setting with free text is in `MEANT`, or in a test's list of those that need no check.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ from gateway.settings.document import Path, Problem
 from gateway.settings.scalars import Section
 from gateway.settings.schema import Settings
 
-# Stand in a pattern for every item of a list or value of a mapping, and for every key.
+# In a pattern: every item of a list or value of a mapping, and every key.
 _EACH, _KEYS = "*", "keys"
 
 _FACTS: Mapping[tuple[str, ...], Callable[[str], str | None]] = {
@@ -65,7 +65,7 @@ MEANT: Mapping[tuple[str, ...], Callable[[str], str | None]] = {
 
 
 def other_proxies_forms(settings: Settings) -> Iterator[Problem]:
-    """A warning for every text that means something else here than it does elsewhere."""
+    """A warning for each text that other proxies would read differently."""
     for pattern, judge in MEANT.items():
         for path, text in _texts(settings, (), pattern):
             message = judge(text)
@@ -74,7 +74,7 @@ def other_proxies_forms(settings: Settings) -> Iterator[Problem]:
 
 
 def _texts(value: object, path: Path, pattern: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
-    """Every text of `value` that `pattern` names."""
+    """Every text in `value` that matches `pattern`."""
     if not pattern:
         if value is not None and not isinstance(value, bool | int | float):
             yield path, str(value)

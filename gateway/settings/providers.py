@@ -1,4 +1,4 @@
-"""Providers: the OpenID providers users sign in with."""
+"""Providers: the OpenID providers where users sign in."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -18,7 +18,7 @@ from gateway.settings.scalars import (
     wrong,
 )
 
-# Names of gateway.oidc's profiles; a test holds the two together.
+# Names of gateway.oidc's profiles; a test keeps the two in step.
 Profile = Literal[
     "generic",
     "zitadel",
@@ -35,7 +35,7 @@ Profile = Literal[
 ]
 ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 
-# What the flow itself sends (RFC 6749, section 4.1.1; RFC 7636; OIDC Core 1.0, section 3.1.2.1).
+# Set by the flow itself (RFC 6749, section 4.1.1; RFC 7636; OIDC Core 1.0, section 3.1.2.1).
 _FLOW_PARAMETERS = frozenset(
     {
         "client_id",
@@ -54,7 +54,7 @@ _FLOW_PARAMETERS = frozenset(
 
 
 def _parse_issuer(value: object) -> str:
-    """Kept as written, since OIDC Core 1.0, section 3.1.3.7, compares it exactly."""
+    """Kept as written, because OIDC Core 1.0, section 3.1.3.7, requires an exact comparison."""
     text = parse_web_url(value)
     if "?" in text:
         raise wrong(f"{quote(text)} must not have a query")
@@ -77,9 +77,9 @@ def _not_of_the_flow(parameters: Mapping[str, str]) -> Mapping[str, str]:
 
 
 class ClaimSettings(Section):
-    """Where to find each fact: names or JSON pointers, the first present counts.
+    """The claim for each fact: names or JSON pointers; the first present one is used.
 
-    None stands for the default of the provider's profile.
+    None means the default of the provider's profile.
     """
 
     user: Names | None = Field(None, description="User name for the app.")
@@ -97,12 +97,12 @@ class ClaimSettings(Section):
 
 
 class ProviderSettings(Section):
-    """One OpenID provider.  None stands for the default of its profile or what discovery offers.
+    """One OpenID provider.  None means the default of its profile, or of discovery.
 
     Attributes:
-        issuer: Exactly as written: a trailing slash counts.
-        client_secret: The secret itself, also where the file named `client_secret_file`.
-        client_key: A private key, PEM or JWK, likewise.
+        issuer: Exactly as written: a trailing slash matters.
+        client_secret: The secret itself, even if it comes from `client_secret_file`.
+        client_key: A private key, PEM or JWK, even if it comes from `client_key_file`.
     """
 
     issuer: Issuer = Field(description="Issuer URL, exactly as the provider writes it.")

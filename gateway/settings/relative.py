@@ -1,4 +1,4 @@
-"""Relative paths of the file, which are relative to the file and not to where it is read from."""
+"""Resolves relative paths in the file against the file's own directory."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _WORDS_OF_AUDIT = ("stderr", "stdout")
 
 
 def resolve_files(document: Document, directory: FilePath) -> None:
-    """Put `directory`, that of the file in `document`, before every relative path in it."""
+    """Prepend `directory`, which has the file, to every relative path in `document`."""
     for pattern in settings_of(FilePath):
         for path, text in list(_texts(document.data, (), pattern)):
             _put(document, path, _below(directory, text))
@@ -35,7 +35,7 @@ def _store_below(directory: FilePath, location: str) -> str:
 
 
 def _below(directory: FilePath, text: str) -> str:
-    # An absolute one stays as it is; a wrong one is left for its reader.
+    # Absolute paths stay as they are; invalid ones are reported later.
     return str(directory / text) if text and "\0" not in text else text
 
 
@@ -47,7 +47,7 @@ def _put(document: Document, path: Path, text: str) -> None:
 
 
 def _texts(data: Data, path: Path, pattern: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
-    """Every text of `data` that `pattern` names; one that stands for a list of one, too."""
+    """Every text in `data` that matches `pattern`, including a single value for a list."""
     if isinstance(data, str) and pattern in ((), ("*",)):
         yield path, data
     elif isinstance(data, list) and pattern[:1] == ("*",):

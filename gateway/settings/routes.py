@@ -1,4 +1,4 @@
-"""Routes: which requests an entry covers, and what is asked of them."""
+"""Routes: which requests each covers, and what it requires."""
 
 import re
 from datetime import date
@@ -26,7 +26,7 @@ _OWN = f"paths under {OWN_PREFIX} cannot be routed: the gateway answers them its
 
 
 def _path(text: str) -> str:
-    """A path as it reads once decoded, with nothing two servers could read apart."""
+    """A decoded path, without anything that servers could read differently."""
     if not text.startswith("/"):
         raise wrong(f"{quote(text)} must start with /")
     if not text.isprintable() or "\\" in text:
@@ -88,7 +88,7 @@ else:
 
 
 class RateLimitSettings(Section):
-    """So many requests in a while.
+    """A maximum number of requests in a time span.
 
     Attributes:
         per: Seconds.
@@ -106,7 +106,7 @@ class RateLimitSettings(Section):
 
 
 class DeprecatedSettings(Section):
-    """A route on its way out (RFC 9745, RFC 8594)."""
+    """A deprecated route (RFC 9745, RFC 8594)."""
 
     since: Day = Field(description="Deprecated from this day on.")
     sunset: Day | None = Field(None, description="Gone from this day on: 410.")
@@ -120,15 +120,15 @@ class DeprecatedSettings(Section):
 
 
 class RouteSettings(Section):
-    """One route; the first that covers a request decides it.
+    """One route; the first route that matches a request decides it.
 
     Exactly one of `path`, `prefix`, `regex` is given; the other tuples are empty.
 
     Attributes:
-        host: Hosts covered, lower case, default ports dropped; empty means every host served.
-        methods: Methods covered, upper case; empty means all.
-        upstream: Name of the upstream; None only where the route forwards nothing.
-        credentials: Kinds of credential taken; empty means all that are configured.
+        host: Hosts to match, lower case, default ports dropped; empty means every served host.
+        methods: Methods to match, upper case; empty means all.
+        upstream: Name of the upstream; None only if the route forwards nothing.
+        credentials: Accepted kinds of credential; empty means all that are configured.
         challenges: Schemes that a 401 names; empty means those of the credentials.
     """
 
@@ -183,17 +183,17 @@ class RouteSettings(Section):
 
     @property
     def asks_for_credentials(self) -> bool:
-        """Whether any credential is read on this route."""
+        """Whether credentials are read on this route."""
         return self.access not in ("public", "sign_in", "denied", "gone")
 
     @property
     def passes_foreign(self) -> bool:
-        """Whether a credential that is not the gateway's goes on for the app to judge."""
+        """Whether foreign credentials are forwarded for the app to judge."""
         return self.foreign_credentials == "pass" and self.asks_for_credentials
 
     @property
     def forwards(self) -> bool:
-        """Whether any request of this route may reach an upstream."""
+        """Whether requests of this route may reach an upstream."""
         return self.access not in ("sign_in", "denied", "gone")
 
     @model_validator(mode="after")

@@ -1,8 +1,8 @@
-"""What one value of the configuration may look like, and how it is read.
+"""Types for single values of the configuration, and their parsers.
 
-The file hands every plain scalar over as the text that was written, so these types alone decide
-what `no`, `010` or `1:30` mean; values of Python's own types are taken as they are.  A reader
-raises `wrong(...)`, whose message is printed to the user as it stands.
+Plain scalars arrive as the text in the file, so only these types decide what `no`, `010` or `1:30`
+mean; values of Python types are accepted as they are.  A parser raises `wrong(...)`, whose message
+is shown to the user unchanged.
 """
 
 import json
@@ -31,14 +31,14 @@ EMPTY = "is empty: set a value or omit it"
 TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _UNITS_S = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 _UNITS_BYTES = {"": 1, "B": 1, "KiB": 1024, "MiB": 1024**2, "GiB": 1024**3}
-_SHOWN = 60  # Characters of a value a message repeats.
-_LONGEST_NUMBER = 12  # Characters; beyond it nobody means a duration.
+_SHOWN = 60  # Characters of a value shown in a message.
+_LONGEST_NUMBER = 12  # Characters; no sensible duration is longer.
 _YES = frozenset({"true", "yes", "on"})
 _NO = frozenset({"false", "no", "off"})
 
 
 class Section(BaseModel):
-    """A mapping of the configuration; unknown keys are refused, values never change."""
+    """A mapping in the configuration; unknown keys are refused, values never change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
@@ -57,7 +57,7 @@ class Address:
         host: Name or literal address without brackets; ``""`` for a Unix socket.
         port: 1 to 65535; 0 for a Unix socket.
         path: Path of the Unix socket; ``""`` for TCP.
-        mode: Permissions of the Unix socket to listen on; None for those that the umask leaves.
+        mode: Permissions of the Unix socket to listen on; None to leave them to the umask.
     """
 
     host: str
@@ -66,36 +66,36 @@ class Address:
     mode: int | None = None
 
     def __str__(self) -> str:
-        """Where it is, for messages and for those who connect."""
+        """The address, for messages and for clients."""
         return f"unix:{self.path}" if self.path else join_host_port(self.host, self.port)
 
 
 def wrong(message: str) -> PydanticCustomError:
-    """An error whose text reaches the user unchanged; never put a secret in it."""
+    """An error whose message is shown to the user unchanged; never put a secret in it."""
     return PydanticCustomError("wrong", "{message}", {"message": message})
 
 
 def quote(text: str) -> str:
-    """Show `text` in double quotes on one line, cut after 60 characters."""
+    """`text` in double quotes on one line, truncated after 60 characters."""
     shown = text if len(text) <= _SHOWN else text[: _SHOWN - 1] + "…"
     quoted = json.dumps(shown, ensure_ascii=False)
     return printable(quoted)
 
 
 def printable(text: str) -> str:
-    """`text` on one line, with escapes for what a terminal would not show."""
+    """`text` on one line, with unprintable characters escaped."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() else f"\\u{ord(c):04x}" for c in text)
 
 
 def listed(values: Iterable[str]) -> str:
-    """The values one could have written, for the end of a message."""
+    """The allowed values, for the end of a message."""
     return ", ".join(values)
 
 
 def as_text(value: object, what: str) -> str:
-    """`value` if it is text; `what` says in the message what was wanted."""
+    """`value` if it is text; otherwise an error that says `what` was expected."""
     if isinstance(value, str):
         return value
     if value is None:
@@ -104,7 +104,7 @@ def as_text(value: object, what: str) -> str:
 
 
 def format_duration(seconds: float) -> str:
-    """The shortest way to write `seconds`."""
+    """`seconds` in the shortest form."""
     for unit in ("d", "h", "m", "s"):
         if seconds >= _UNITS_S[unit] and seconds % _UNITS_S[unit] == 0:
             return f"{seconds / _UNITS_S[unit]:g}{unit}"
@@ -112,7 +112,7 @@ def format_duration(seconds: float) -> str:
 
 
 def kind_of(value: object) -> str:
-    """What a value is called in a message."""
+    """The type of a value, for messages."""
     if isinstance(value, dict):
         return "a mapping"
     if isinstance(value, list | tuple):
@@ -145,7 +145,7 @@ def parse_size(value: object) -> int:
 
 
 def parse_count(value: object) -> int:
-    """A whole number; a leading zero is refused, since YAML 1.1 would read it as octal."""
+    """A whole number without a leading zero, which YAML 1.1 would read as octal."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     text = as_text(value, "a whole number")
@@ -155,7 +155,7 @@ def parse_count(value: object) -> int:
 
 
 def parse_flag(value: object) -> bool:
-    """True or false, in the spellings people use in YAML."""
+    """True or false, in YAML's spellings."""
     if isinstance(value, bool):
         return value
     text = as_text(value, "true or false")
@@ -191,7 +191,7 @@ def _words(text: str) -> str:
 
 
 def _secret_words(text: str) -> str:
-    """Like `_words`, and never repeats the text."""
+    """`_words` with an error that never repeats the text."""
     if not text.strip():
         raise wrong(EMPTY)
     if not text.isprintable():
@@ -213,7 +213,7 @@ def unknown_message(
 ) -> str:
     """`unknown condition "grup" (did you mean "group"?)`.
 
-    Where nothing known is like it, the names in `free` are listed: all of `known` if not given.
+    If no known name is similar, it lists those in `free`, by default all of `known`.
     """
     import difflib  # Only a wrong file pays for it.
 
@@ -228,10 +228,10 @@ def unknown_message(
 
 
 class OneOrMany:
-    """Marks a tuple that may be written as one value or as a list.
+    """Marks a tuple that may be written as a single value or a list.
 
     Attributes:
-        empty: Whether an empty list is taken too.
+        empty: Whether an empty list is allowed.
     """
 
     def __init__(self, *, empty: bool = False) -> None:
@@ -256,7 +256,7 @@ class OneOrMany:
         return {"anyOf": [many["items"], many]}
 
 
-# An editor reads `client_id: 4711` as a number, the gateway as the text it is.
+# Editors read `client_id: 4711` as a number, but the gateway reads it as text.
 _TEXT_SCHEMA = {"type": ["string", "number", "boolean"]}
 
 Text = Annotated[str, AfterValidator(_words), WithJsonSchema(_TEXT_SCHEMA)]

@@ -1,7 +1,7 @@
-"""The whole configuration as values: `Settings` and what it is made of.
+"""The schema of the whole configuration: `Settings` and its parts.
 
-Attribute names are the names in the file; durations are seconds, sizes bytes, lists tuples,
-secrets the secret itself.  Nothing here reads a file, the environment or the clock.
+Attributes have the names in the file.  Durations are seconds, sizes are bytes, lists are tuples,
+and secrets are the secrets themselves.  Nothing here reads files, the environment or the clock.
 """
 
 import re
@@ -86,7 +86,7 @@ __all__ = [
     "UpstreamSettings",
     "UpstreamTlsSettings",
 ]
-_SHORTEST_SECRET = 32  # Bytes: as many as the keys derived from it.
+_SHORTEST_SECRET = 32  # Bytes: the size of the keys derived from it.
 _LATER_MODES = ("standalone", "hybrid")
 
 
@@ -106,7 +106,7 @@ _Sized = TypeVar("_Sized", bound=Sized)
 
 
 def _not_empty(entries: _Sized) -> _Sized:
-    # pydantic's own min_length counts valid entries only: a second line about one mistake.
+    # pydantic's min_length counts only valid entries, and would report one mistake twice.
     if not len(entries):
         raise wrong("needs at least one entry")
     return entries
@@ -138,8 +138,8 @@ class Settings(Section):
 
     Attributes:
         public_url: Origins without trailing slash; the first is the assertion's issuer.
-        secret: Newest first; empty where one is to be made in `data_dir`.
-        routes: Never empty: without any in the file every path needs a signed-in user.
+        secret: Newest first; empty if it is to be generated in `data_dir`.
+        routes: Never empty: without any in the file, all paths require a signed-in user.
     """
 
     auth_mode: Annotated[Literal["oidc-only"], BeforeValidator(_mode)] = Field(
@@ -197,7 +197,7 @@ class Settings(Section):
 
     @model_validator(mode="after")
     def _fill_in_names(self) -> Self:
-        """Give routes the only upstream there is, and assertions their audience."""
+        """Give routes the only upstream, if there is one, and assertions their audience."""
         only = next(iter(self.upstreams)) if len(self.upstreams) == 1 else None
         routes = tuple(
             route.model_copy(update={"upstream": only})
@@ -206,7 +206,7 @@ class Settings(Section):
             for route in self.routes
         )
         upstreams = {name: _with_audience(name, it) for name, it in self.upstreams.items()}
-        # The instance is not handed out yet; afterwards nothing changes it.
+        # Safe on a frozen model, because nobody has this instance yet.
         self.__dict__.update(routes=routes, upstreams=upstreams)
         return self
 

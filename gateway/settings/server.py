@@ -1,4 +1,4 @@
-"""The section ``server``: listeners, workers, TLS, and what one client may take."""
+"""The section ``server``: listeners, workers, TLS, and limits for clients."""
 
 from typing import Annotated, Literal
 
@@ -33,12 +33,12 @@ def _workers(value: object) -> int | str:
 
 
 def _tls_version(value: object) -> object:
-    # YAML reads 1.2 without quotes as a number.
+    # YAML reads an unquoted 1.2 as a number.
     return str(value) if isinstance(value, float) else value
 
 
 class ServerTlsSettings(Section):
-    """Certificate and key the gateway shows to clients, PEM, and what it speaks."""
+    """The gateway's certificate and key for clients, PEM, and its TLS versions."""
 
     cert_file: FileName = Field(description="Certificate chain, PEM.")
     key_file: FileName = Field(description="Private key, PEM.")
@@ -48,7 +48,7 @@ class ServerTlsSettings(Section):
 
 
 class LimitSettings(Section):
-    """What one client may take; 0 is no limit."""
+    """Limits for each client; 0 is no limit."""
 
     head_bytes: Size = Field(
         32 * 1024, description="Maximum size of request line and fields together."
@@ -66,11 +66,11 @@ class LimitSettings(Section):
 
 
 class ServerSettings(Section):
-    """Where the gateway listens, and what it takes from clients.
+    """Where the gateway listens, and its limits for clients.
 
     Attributes:
-        workers: Processes; `auto` is one a core.
-        drain_timeout: Seconds that requests may still take after SIGTERM.
+        workers: Processes; `auto` is one for each core.
+        drain_timeout: Seconds for requests in progress after SIGTERM.
     """
 
     listen: Annotated[tuple[Listen, ...], OneOrMany()] = Field(

@@ -1,4 +1,4 @@
-"""The section ``sessions``: how long they live, and their cookie."""
+"""The section ``sessions``: their lifetime and their cookie."""
 
 import re
 from typing import Annotated, Literal, Self
@@ -27,8 +27,7 @@ class CookieSettings(Section):
     """The session cookie.
 
     Attributes:
-        name: Without prefix: `__Host-` is added on https where there is no domain.
-        domain: Lower case, no leading dot.
+        name: Without prefix; `__Host-` is added on https without a domain.
     """
 
     name: Annotated[Text, AfterValidator(_cookie_name)] = Field(
@@ -46,13 +45,13 @@ class CookieSettings(Section):
 
     @property
     def same_site_sent(self) -> str:
-        """What browsers are told: ``lax`` and ``strict`` cookies do not go with frames."""
+        """The SameSite to send; ``lax`` and ``strict`` cookies do not reach frames."""
         is_given = "same_site" in self.model_fields_set
         return "none" if self.partitioned and not is_given else self.same_site
 
 
 class SessionSettings(Section):
-    """How long a signed-in browser stays signed in, and how many may be; seconds."""
+    """How long a browser stays signed in, and the number of sessions; times are seconds."""
 
     idle_timeout: Duration = Field(
         8 * 3600.0, description="Ends a session after this time without a request."

@@ -1,4 +1,4 @@
-"""What the schema takes at a path of the file."""
+"""Looks up the schema at a path of the file."""
 
 import types
 from collections.abc import Iterator, Mapping
@@ -11,7 +11,7 @@ from gateway.settings.schema import Settings
 
 
 def forms_at(path: Path) -> list[Any]:
-    """The forms the value at `path` may have; none where there is no such setting."""
+    """The types that the value at `path` may have; empty if there is no such setting."""
     found: list[Any] = [Settings]
     for part in path:
         found = [inner for form in found for inner in _inside(form, part)]
@@ -19,14 +19,14 @@ def forms_at(path: Path) -> list[Any]:
 
 
 def model_at(path: Path) -> type[Section] | None:
-    """The model that reads the mapping at `path`."""
+    """The model for the mapping at `path`."""
     models = [it for it in forms_at(path) if isinstance(it, type) and issubclass(it, Section)]
     return models[0] if models else None
 
 
 @cache
 def settings_of(kind: type) -> frozenset[tuple[str, ...]]:
-    """Every setting whose value is a `kind`; * stands for an item, and for a name of the file."""
+    """Paths of all settings of type `kind`; * stands for any list item or name."""
     return frozenset(_settings_of(kind, Settings, ()))
 
 
@@ -43,7 +43,7 @@ def _settings_of(kind: type, form: Any, path: tuple[str, ...]) -> Iterator[tuple
 
 
 def forms_of(annotation: Any) -> list[Any]:
-    """`annotation` without `Annotated`, and each member of a union by itself."""
+    """`annotation` without `Annotated`, with a union split into its members."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return forms_of(get_args(annotation)[0])
@@ -53,7 +53,7 @@ def forms_of(annotation: Any) -> list[Any]:
 
 
 def _inside(form: Any, part: str | int) -> list[Any]:
-    """The forms the member `part` of a value of `form` may have."""
+    """The types that the member `part` of a value of `form` may have."""
     if isinstance(form, type) and issubclass(form, Section):
         info = form.model_fields.get(str(part))
         return [] if info is None else forms_of(info.annotation)

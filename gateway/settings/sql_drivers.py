@@ -1,9 +1,9 @@
-"""Which package speaks to the database of a DSN, and whether it is installed."""
+"""Finds the database driver for a DSN, and checks that it is installed."""
 
 import re
 from importlib.util import find_spec
 
-# Where the URL names no driver: the package, which speaks asyncio, and the extra that has it.
+# Dialect -> the asyncio driver to use if the URL names none, and the extra that installs it.
 DRIVERS = {
     "postgresql": ("asyncpg", "postgres"),
     "postgres": ("asyncpg", "postgres"),
@@ -15,7 +15,7 @@ _EXTRAS = dict(DRIVERS.values())
 
 
 def driver_problem(dsn: str) -> str | None:
-    """What is missing to open `dsn`, an SQLAlchemy URL; None if nothing is, or it is no URL."""
+    """The packages missing for `dsn`, an SQLAlchemy URL; None if none, or if it is not one."""
     found = re.fullmatch(r"([a-z0-9_]+)(?:\+([a-z0-9_]+))?://.*", dsn)
     if found is None:
         return None

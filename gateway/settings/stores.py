@@ -1,17 +1,17 @@
-"""What the `store` setting may be: a store of this machine's, or the URL of a shared one."""
+"""The setting `store`: a store on this machine, or the URL of a shared one."""
 
 import re
 
 from gateway.settings.scalars import as_text, unknown_message, wrong
 from gateway.storage.stores import STORES, check_location, is_networked
 
-# A store on this machine is named by its word, a networked one by its URL.
+# A store on this machine is given by name, a networked one by URL.
 _WORDS = tuple(name for name in STORES if not is_networked(f"{name}://"))
 KNOWN = tuple(name if name in _WORDS else f"{name}://" for name in STORES)
 
 
 def parse_store(value: object) -> str:
-    """A store that can be opened, as far as its name tells; no message repeats a password."""
+    """A store that can probably be opened, judged by its name; messages never show a password."""
     text = as_text(value, f"{', '.join(_WORDS)} or a URL")
     if text in _WORDS:
         return text

@@ -1,8 +1,8 @@
-"""Values the gateway fills in for the app: `{user}`, `{claim:/path}` and their like."""
+"""Templates: values such as `{user}` and `{claim:/path}` that the gateway fills in."""
 
 import re
 
-# Names a template may use; `{claim:/path}` besides.
+# Allowed placeholders; `{claim:/path}` is another.
 PLACEHOLDERS = (
     "user",
     "email",

@@ -1,4 +1,4 @@
-"""Tokens: how an external identity becomes the gateway's own API session, and for which apps."""
+"""Tokens: the apps that exchange an external identity for the gateway's own tokens."""
 
 import re
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from pydantic import AfterValidator, Field, model_validator
 
 from gateway.settings.scalars import Duration, OneOrMany, Section, Text, quote, wrong
 
-# RFC 8252, section 7.3: the literal addresses, of which nobody else can take hold by a name.
+# RFC 8252, section 7.3: literal addresses, because a name could resolve to another machine.
 _LOOPBACKS = frozenset({"127.0.0.1", "::1"})
-# What a browser would run or open itself; no app is behind it.
+# Schemes that browsers handle themselves, so they never lead to an app.
 _NO_APPS = frozenset(
     {"about", "blob", "data", "file", "ftp", "javascript", "vbscript", "ws", "wss"}
 )
@@ -20,12 +20,12 @@ _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 
 
 def is_loopback_redirect(parts: SplitResult) -> bool:
-    """Whether an address is that of an app listening on its own machine (RFC 8252, section 7.3)."""
+    """Whether the URL is that of an app listening on its own machine (RFC 8252, section 7.3)."""
     return parts.scheme == "http" and parts.hostname in _LOOPBACKS
 
 
 def _redirect_uri(text: str) -> str:
-    """One address exactly, as RFC 9700, section 2.1, asks."""
+    """An exact redirect URI, as RFC 9700, section 2.1, requires."""
     if "*" in text:
         raise wrong(f"{quote(text)} has a wildcard: write each redirect URI exactly")
     if re.fullmatch(r"[!-~]+", text) is None or "\\" in text:
@@ -55,11 +55,11 @@ RedirectUri = Annotated[Text, AfterValidator(_redirect_uri)]
 
 
 class ClientSettings(Section):
-    """One app whose users get tokens of the gateway.
+    """One app whose users get the gateway's tokens.
 
     Attributes:
-        client_id: Its id at the provider; None for the name it has here.
-        audiences: Empty for the client id alone.
+        client_id: Its client id at the provider; None if that is its name here.
+        audiences: Empty for only the client id.
     """
 
     provider: Text = Field(description="The provider where the app's users sign in.")
@@ -84,7 +84,7 @@ def _client_name(text: str) -> str:
 
 
 class TokenSettings(Section):
-    """The gateway's own tokens, for apps that are no browser; times are seconds."""
+    """The gateway's own tokens, for apps that are not browsers; times are seconds."""
 
     access_ttl: Duration = Field(15 * 60.0, description="Lifetime of an access token.")
     refresh_ttl: Duration = Field(
@@ -105,7 +105,7 @@ class TokenSettings(Section):
             raise wrong("clients needs at least one entry")
         owners: dict[str, str] = {}
         for name, client in self.clients.items():
-            # Apps call themselves by either name, so that neither may be another app's.
+            # Apps may use either name, so neither may belong to another app.
             for known in {name, client.client_id or name}:
                 if owners.setdefault(known, name) != name:
                     raise wrong(f"clients {owners[known]} and {name} are both known as {known}")

@@ -1,4 +1,4 @@
-"""Upstreams: where requests go on to, and how."""
+"""Upstreams: where to forward requests, and how."""
 
 import re
 from typing import Annotated, Any, Literal, Self
@@ -34,7 +34,7 @@ class TimeoutSettings(Section):
 
 
 class UpstreamTlsSettings(Section):
-    """How the app's certificate is checked, and which one is shown to it."""
+    """How to verify the app's certificate, and the client certificate to present."""
 
     ca_file: FileName | None = Field(None, description="Certificate authorities to trust, PEM.")
     cert_file: FileName | None = Field(None, description="The gateway's client certificate, PEM.")
@@ -70,8 +70,8 @@ class UpstreamSettings(Section):
     Attributes:
         url: `http://host[:port]`, `https://host[:port]` or `unix:/path`.
         host: `preserve`, `upstream`, or the literal Host to send.
-        path_case: Whether the app tells the case of letters in a path apart.
-        wake_timeout: Seconds during which a refused connect is tried again.
+        path_case: Whether the app's paths are case-sensitive.
+        wake_timeout: Seconds to retry a refused connection.
     """
 
     url: UpstreamUrl = Field(description="http://…, https://… or unix:/path.")
@@ -116,7 +116,7 @@ class UpstreamSettings(Section):
 
     @property
     def address(self) -> tuple[bool, Address]:
-        """Whether to speak TLS, and where to connect."""
+        """Whether to use TLS, and where to connect."""
         return upstream_address(self.url)
 
     @model_validator(mode="before")

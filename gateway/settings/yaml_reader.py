@@ -1,7 +1,7 @@
 """Reads YAML into a document.
 
-Scalars stay the text in the file, so that the field they end up in decides what they mean; a
-quoted one is never null.  `${NAME}` and `${NAME:-default}` are filled in here.
+Scalars stay text, so that their setting decides what they mean; a quoted one is never null.
+`${NAME}` and `${NAME:-default}` are filled in here.
 """
 
 import re
@@ -13,7 +13,7 @@ import yaml
 from gateway.settings.document import Data, Document, Mark, Path, Problem
 from gateway.settings.scalars import quote
 
-# A configuration is hundreds of values; aliases can make billions of a few lines.
+# A configuration has hundreds of values, but aliases can turn a few lines into billions.
 _MOST_VALUES = 50_000
 _DEEPEST = 40
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
@@ -25,7 +25,7 @@ _VARIABLE = re.compile(r"\$(\$)?\{(?:([A-Za-z_][A-Za-z0-9_]*)(:-([^}]*))?\})?")
 
 
 def read_document(text: str, source: str, environ: Mapping[str, str]) -> Document:
-    """Read a whole file; what is wrong with it is in the document's `problems`."""
+    """Read a whole file; errors go to the document's `problems`."""
     document = Document(source)
     document.marks[()] = Mark(f"{source}:1:1", f"{source}:1:1")
     data = _Reader(document, environ).read(text)
@@ -37,14 +37,14 @@ def read_document(text: str, source: str, environ: Mapping[str, str]) -> Documen
 
 
 def read_value(text: str, document: Document, path: Path, variable: str) -> Data:
-    """Read the YAML of an environment variable that is to stand at `path`."""
+    """Read the YAML of an environment variable for the setting at `path`."""
     place = f"environment: {variable}"
     document.marks[path] = Mark(place, place, path, variable)
     return _Reader(document, None, path, variable).read(text)
 
 
 class _Position(Protocol):
-    """What both of PyYAML's marks have; both count from 0."""
+    """The common part of PyYAML's two mark types; both count from 0."""
 
     @property
     def line(self) -> int: ...
@@ -53,7 +53,7 @@ class _Position(Protocol):
 
 
 class _RefusedError(Exception):
-    """The text is not worth reading on."""
+    """Reading stops here with an error."""
 
     def __init__(self, message: str, place: str) -> None:
         super().__init__(message)
@@ -61,7 +61,7 @@ class _RefusedError(Exception):
 
 
 class _Reader:
-    """Turns nodes into data, marking each on the way."""
+    """Converts YAML nodes to data, and records their positions."""
 
     def __init__(
         self,
@@ -77,7 +77,7 @@ class _Reader:
         self._values = 0
 
     def read(self, text: str) -> Data:
-        """The data of `text`; None, and a problem, where it is not YAML we take."""
+        """The data of `text`; None, with a problem, if it is not acceptable YAML."""
         try:
             self._refuse_depth(text)
             node = yaml.CSafeLoader(text).get_single_node()
@@ -94,7 +94,7 @@ class _Reader:
         return None
 
     def _refuse_depth(self, text: str) -> None:
-        """Refuse what would overflow the stack of the composer, which recurses in C."""
+        """Refuse deep nesting, because the composer recurses in C and would overflow the stack."""
         depth = 0
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
             if isinstance(event, yaml.CollectionStartEvent):
@@ -194,7 +194,7 @@ class _Reader:
 
 
 def _filled(found: re.Match[str], environ: Mapping[str, str], wrong: list[str]) -> str:
-    """What stands for one `${…}`; what is wrong with it is added to `wrong`."""
+    """The value of one `${…}`; errors are added to `wrong`."""
     escaped, name, default, fallback = found.groups()
     if escaped:
         return found[0][1:]

@@ -1,1 +1,1 @@
-"""Settings become a running gateway, and a running gateway takes new settings."""
+"""Builds a running gateway from settings, and applies new settings to it."""

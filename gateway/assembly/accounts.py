@@ -1,4 +1,4 @@
-"""Accounts as the configuration wants them, and what their changes mean for sessions."""
+"""Applies account settings, and the effects of account changes on sessions."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from gateway.storage.store import Clock
 
 
 class AccountPolicy:
-    """Has accounts follow the configuration of the moment."""
+    """Keeps accounts in line with the current configuration."""
 
     def __init__(self, accounts: Accounts, clock: Clock) -> None:
         self._accounts = accounts
@@ -23,7 +23,7 @@ class AccountPolicy:
         self._closing = BackgroundTasks()
 
     def hooks_of(self, settings: AccountSettings) -> Hooks | None:
-        """The hooks of `settings`: those in use where they are the same.
+        """The hooks of `settings`; reuses the current ones if the settings are the same.
 
         Raises:
             SettingsError: A package that a hook needs is not installed.
@@ -33,7 +33,7 @@ class AccountPolicy:
         return Hooks(settings.hooks, self._clock) if settings.hooks else None
 
     def follow(self, settings: AccountSettings, hooks: Hooks | None) -> None:
-        """Have accounts made as `settings` say, and apps told of them by `hooks`."""
+        """Apply `settings` to new accounts, and notify apps with `hooks`."""
         before, self._hooks, self._settings = self._hooks, hooks, settings
         self._accounts.rules = Rules(
             only_invited=settings.provision == "invited",
@@ -46,21 +46,21 @@ class AccountPolicy:
             self._closing.start(before.close())
 
     async def aclose(self) -> None:
-        """Close the connections of the hooks."""
+        """Close the hooks' connections."""
         await self._closing.aclose()
         if self._hooks is not None:
             await self._hooks.close()
 
 
 def connect_sessions(accounts: Accounts, sessions: AllSessions) -> None:
-    """Have `sessions` follow every change that this process makes to `accounts`."""
+    """Apply every change that this process makes to `accounts` to `sessions`."""
 
     async def changed(_account_id: str, before: Account, after: Account) -> None:
         if after.is_disabled and not before.is_disabled:
             await _end(sessions, after.subjects)
             return
         if after.merged_into is None:
-            # Who acts by the account no more.
+            # These subjects no longer belong to the account.
             await _end(sessions, set(before.subjects) - set(after.subjects))
         if _kept(before) != _kept(after):
             await sessions.doubt_account({*before.subjects, *after.subjects})

@@ -1,4 +1,4 @@
-"""Settings -> the apps that get tokens.  Opens nothing and connects to nothing."""
+"""Builds the apps that get tokens from settings.  Opens nothing and connects to nothing."""
 
 from collections.abc import Mapping
 
@@ -15,12 +15,12 @@ from gateway.storage.store import Clock
 
 
 def token_settings(settings: Settings) -> TokenSettings:
-    """The lifetimes of tokens; the defaults where no app gets any."""
+    """The token settings, or the defaults if no app gets tokens."""
     return settings.tokens or TokenSettings.model_construct(clients={})
 
 
 def token_limits(settings: Settings) -> Limits:
-    """How long the sessions behind tokens may live."""
+    """The lifetime limits of the sessions behind tokens."""
     tokens = token_settings(settings)
     return Limits(idle_s=tokens.refresh_ttl, absolute_s=tokens.absolute_ttl)
 
@@ -50,7 +50,7 @@ def _app(
     bearer: BearerAuthenticator | None,
     clock: Clock,
 ) -> App:
-    # Who may be asked about access tokens that come as bearers may be asked about these.
+    # If the issuer introspects bearer tokens, it introspects subject tokens too.
     issuer = None if bearer is None else bearer.issuer(provider.registration.issuer)
     ask = issuer.ask if issuer is not None and issuer.introspects else None
     audiences = frozenset(client.audiences or (client.client_id or name,))
@@ -58,7 +58,7 @@ def _app(
 
 
 def authorization_server(settings: Settings, apps: Apps | None) -> AuthorizationServer | None:
-    """What tells apps where tokens are given; None where there are no apps."""
+    """The authorization server's metadata endpoint; None if there are no apps."""
     if apps is None:
         return None
     return AuthorizationServer(apps, introspects=settings.api_keys is not None)

@@ -1,10 +1,10 @@
-"""Tasks that run beside the requests, and end with the gateway."""
+"""Background tasks, which end with the gateway."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
-# While the gateway shuts down it waits no longer than this for stores and providers.
+# At shutdown, wait no longer than this for stores and providers.
 CLOSE_S = 5.0
 
 
@@ -21,7 +21,7 @@ class BackgroundTasks:
         task.add_done_callback(self._tasks.discard)
 
     async def aclose(self) -> None:
-        """Finish what is under way, within seconds."""
+        """Wait a few seconds for running tasks, then cancel the rest."""
         if self._tasks:
             _, late = await asyncio.wait(self._tasks, timeout=CLOSE_S)
             for task in late:

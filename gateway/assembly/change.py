@@ -1,4 +1,4 @@
-"""From one configuration to the next: all that can fail first, then what takes effect."""
+"""Changes the configuration: first everything that can fail, then what takes effect."""
 
 import ssl
 from collections.abc import Sequence
@@ -30,12 +30,12 @@ from gateway.storage.store import Clock
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """All that serves by new settings.
+    """Everything needed to serve new settings.
 
     Attributes:
-        config: With the bearer authenticator in use, where tokens are judged as before: it
-            remembers them.
-        chain: The certificate to show; None where the gateway does not terminate TLS.
+        config: Keeps the current bearer authenticator, and so its cache, if the issuers' settings
+            are the same.
+        chain: The certificate chain; None if the gateway does not terminate TLS.
     """
 
     config: Configuration
@@ -45,7 +45,7 @@ class Change:
     chain: ssl.SSLContext | None
 
     def take_effect(self, lasting: Lasting, policy: AccountPolicy) -> None:
-        """Have what lasts go by the new settings; nothing of this fails."""
+        """Apply the new settings to `lasting` and `policy`; this cannot fail."""
         config, settings = self.config, self.config.settings
         for known, new in ((lasting.providers, config.providers), (lasting.apps, config.by_app)):
             known.clear()
@@ -66,19 +66,19 @@ async def prepare(
     bearer: BearerAuthenticator | None,
     clock: Clock,
 ) -> Change:
-    """Make what serves by `new` in place of `old`; `bearer` is the one in use.
+    """Build everything for `new`, which replaces `old`; `bearer` is the current authenticator.
 
     Raises:
         SettingsError, GatewayError, OSError: Nothing was changed.
     """
     sealer = sealer_of(new)
     if not sealer.has_secrets_of(lasting.sessions.sealer):
-        # What lasts is sealed anew, or the older secrets could never be given up.
+        # Reseal stored keys under the new secret, so that older secrets can be removed.
         await load_signer(lasting.store, sealer)
         await load_accounts(lasting.store, sealer)
         await load_key_sealer(lasting.store, sealer)
     providers = _kept_providers(new, old, lasting, clock)
-    # What is remembered of tokens is good as long as they would be judged alike.
+    # Cached tokens stay valid only if the issuers' settings are the same.
     if issuers_of(old) != issuers_of(new):
         bearer = bearer_of(new, lasting.http, lasting.accounts, clock)
     config = Configuration(new, providers, app_providers(new, providers), sealer, bearer)
@@ -91,7 +91,7 @@ async def prepare(
 def _kept_providers(
     new: Settings, old: Settings, lasting: Lasting, clock: Clock
 ) -> dict[str, Provider]:
-    """The providers of `new`; one that is configured as before is kept."""
+    """The providers of `new`; those with unchanged settings are kept."""
     found = providers_of(new, lasting.http, clock)
     if wanted_claims(old) != wanted_claims(new):
         return found
@@ -100,6 +100,6 @@ def _kept_providers(
 
 
 def set_grace(lasting: Lasting, settings: Settings) -> None:
-    """Have what is known here go on as long as `settings` say while the store is down."""
+    """Set how long cached sessions, tokens and keys stay valid while the store is down."""
     for kept in (lasting.sessions, lasting.tokens.sessions, lasting.keys):
         kept.contact.set_grace(settings.sessions.store_grace)

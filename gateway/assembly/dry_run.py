@@ -1,7 +1,7 @@
-"""Decides made-up requests by the pipeline of a configuration, and forwards none.
+"""Decides made-up requests with a configuration's pipeline, and forwards none.
 
-It is the pipeline that serves, made of the same parts, over an empty store in memory; no provider
-is asked.  What a credential proves is pretended; all else is read and decided as ever.
+Uses the real pipeline over an empty store in memory, and calls no provider.  Only the outcome of a
+credential is faked; everything else is read and decided as usual.
 """
 
 import secrets
@@ -38,12 +38,12 @@ class Asked:
     """A made-up request.
 
     Attributes:
-        head: As a client sends it, with the empty line that ends it.
+        head: As a client sends it, including the final empty line.
         peer: The address it comes from.
-        at: When it comes, in seconds since the epoch.
-        identity: Whom its credential of the kind `identity.credential` proves; None if the store
-            knows none of its credentials.
-        times: How often it comes at once; the last time is what counts.
+        at: When it arrives, in seconds since the epoch.
+        identity: What a credential of kind `identity.credential` proves; None if the store
+            knows none of the request's credentials.
+        times: How often it is sent at the same moment; only the last one is returned.
     """
 
     head: bytes
@@ -55,7 +55,7 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """What became of it: the record, as the audit has it, and what would be done."""
+    """The outcome of a request: its audit record, and what the pipeline would do."""
 
     entry: Entry
     verdict: Verdict
@@ -65,13 +65,13 @@ class DryRun:
     """See the module; `open_dry_run` makes one."""
 
     def __init__(self, pipeline: Pipeline, limits: ClientLimits, worth: dict[str, Outcome]) -> None:
-        """Let `pipeline` find in `worth` what each kind of credential proves."""
+        """Let `pipeline` look up the outcome of each kind of credential in `worth`."""
         self._pipeline = pipeline
         self._limits = limits
         self._worth = worth
 
     async def decide(self, asked: Asked) -> Decided:
-        """What becomes of the request."""
+        """The outcome of the request."""
         self._worth.clear()
         if asked.identity is not None:
             self._worth[asked.identity.credential] = Authenticated(asked.identity)

@@ -1,4 +1,4 @@
-"""The hosts that are served, and what one client may take."""
+"""The served hosts, and the limits for clients."""
 
 from urllib.parse import urlsplit
 
@@ -8,24 +8,24 @@ from gateway.settings.schema import Settings
 
 
 def hosts_of(settings: Settings) -> Hosts:
-    """The hosts that are served, and the public URL of each."""
+    """The served hosts, and the public URL of each."""
     public_urls = {_host_of(url): url for url in settings.public_url}
     for route in settings.routes:
         for host in route.host:
-            # A host that only a route names is reached the same way as the first public URL.
+            # A host that only a route names has the scheme of the first public URL.
             scheme = settings.public_url[0].partition("://")[0]
             public_urls.setdefault(host, f"{scheme}://{host}")
     return Hosts(public_urls, settings.public_url[0])
 
 
 def _host_of(url: str) -> str:
-    # As `canonical_host` reads a Host field: a default port is dropped whatever the scheme.
+    # As `canonical_host` reads Host: a default port is dropped, whatever the scheme.
     authority = urlsplit(url).netloc
     return authority.removesuffix(":80").removesuffix(":443")
 
 
 def client_limits(settings: Settings) -> ClientLimits:
-    """What one client may take."""
+    """The limits for each client."""
     limits = settings.server.limits
     return ClientLimits(
         head_bytes=limits.head_bytes,

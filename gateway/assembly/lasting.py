@@ -1,4 +1,4 @@
-"""What outlives a configuration: the store and what is kept in it, providers, numbers."""
+"""What outlives a configuration: the store and its contents, providers, metrics."""
 
 from dataclasses import dataclass
 
@@ -27,10 +27,10 @@ class Lasting:
     """What outlives a configuration.
 
     Attributes:
-        sessions: Those of browsers.
-        tokens: With the sessions behind them, whether or not any are given just now.
-        providers: Those of the configuration that is served; changed in place.
-        apps: The providers as each app's name stands for them; changed in place.
+        sessions: Browser sessions.
+        tokens: The gateway's tokens with their sessions, even if no app gets tokens now.
+        providers: Those of the current configuration; changed in place.
+        apps: The provider of each app, called as the app, by app name; changed in place.
     """
 
     clock: Clock
@@ -58,7 +58,7 @@ async def load_lasting(
     rates: RateTable,
     clock: Clock,
 ) -> Lasting:
-    """What the store holds, in use by `settings`; no background task runs yet.
+    """Load what the store holds for `settings`; starts no background task.
 
     Raises:
         StoreUnavailableError: The store cannot be read.
@@ -84,20 +84,20 @@ async def load_lasting(
 
 
 def sealer_of(settings: Settings) -> Sealer:
-    """Seals under the secret of `settings`, or under the one kept in the data directory.
+    """The sealer for the secrets of `settings`, or for the one in the data directory.
 
-    The one that was kept there before `settings` gave one opens too.
+    Also opens what was sealed under the data directory's secret before `settings` had one.
 
     Raises:
-        SettingsError: The secret cannot be had.
+        SettingsError: The secret cannot be read or created.
     """
-    # Nothing of a shared store was ever sealed under what lies on one machine.
+    # The data directory is on one machine, so its secret never sealed anything in a shared store.
     own = not is_networked(settings.store)
     return Sealer(server_secrets(settings.secret, settings.data_dir, uses_data_dir=own))
 
 
 def limits_of(settings: Settings) -> Limits:
-    """How long sessions may live, and how many there may be."""
+    """The limits on sessions: their lifetime and their number."""
     return Limits(
         idle_s=settings.sessions.idle_timeout,
         absolute_s=settings.sessions.absolute_timeout,

@@ -1,4 +1,4 @@
-"""The providers and issuers that are asked about credentials, and for which claims."""
+"""Builds providers and token issuers, and collects the claims that rules need."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ from gateway.storage.store import Clock
 
 
 def providers_of(settings: Settings, http: ProviderHttp, clock: Clock) -> dict[str, Provider]:
-    """The providers by name; none of them is asked anything yet."""
+    """The providers by name; makes no call yet."""
     wanted = wanted_claims(settings)
     return {
         name: Provider(register(name, it), http, clock, wanted_claims=wanted)
@@ -24,7 +24,7 @@ def providers_of(settings: Settings, http: ProviderHttp, clock: Clock) -> dict[s
 
 
 def app_providers(settings: Settings, providers: Mapping[str, Provider]) -> dict[str, Provider]:
-    """The provider of each app, as asked in the app's name."""
+    """The provider of each app, called as the app."""
     if settings.tokens is None:
         return {}
     return {
@@ -34,7 +34,7 @@ def app_providers(settings: Settings, providers: Mapping[str, Provider]) -> dict
 
 
 def wanted_claims(settings: Settings) -> tuple[str, ...]:
-    """Claims that policies and fields look at, so that userinfo is asked where one is missing."""
+    """Claims that rules and fields use, so that userinfo is called if one is missing."""
     wanted: set[str] = set()
     for upstream in settings.upstreams.values():
         texts = [*identity_mapping(upstream).values()]
@@ -51,14 +51,14 @@ def wanted_claims(settings: Settings) -> tuple[str, ...]:
 
 
 def issuers_of(settings: Settings) -> tuple[object, ...]:
-    """What decides how access tokens are judged, and whom they are about."""
+    """The settings that decide how access tokens are verified and whose identity they give."""
     return settings.bearer, {name: it.issuer for name, it in settings.providers.items()}
 
 
 def bearer_of(
     settings: Settings, http: ProviderHttp, accounts: Accounts, clock: Clock
 ) -> BearerAuthenticator | None:
-    """What judges access tokens; none of the issuers is asked anything yet."""
+    """The authenticator for access tokens, or None; makes no call yet."""
     if not settings.bearer:
         return None
     named = {it.issuer: name for name, it in settings.providers.items()}

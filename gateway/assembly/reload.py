@@ -1,7 +1,7 @@
-"""When the configuration is read again, and what becomes of it.
+"""Reloads the configuration.
 
-A file is read once it has changed and then stood still, so that one that is being written is not
-read half.  What cannot be read, or cannot be used, is reported and changes nothing.
+A file is read once it has changed and then stayed unchanged for a moment, so that a half-written
+file is not read.  A configuration with errors is reported and changes nothing.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ Stamp = tuple[tuple[int, ...], ...]
 
 
 class Watch:
-    """Tells when one of some files has changed and then stood still for a second."""
+    """Reports when one of some files has changed and then stayed unchanged for a second."""
 
     def __init__(self, files: Iterable[Path]) -> None:
-        """Watch `files` as they are now."""
+        """Watch `files`, starting from their current state."""
         self._files = tuple(files)
         self._since = 0.0
         self.restart()
 
     def restart(self) -> None:
-        """Watch them as they are now: a change so far is not told."""
+        """Start again from the files' current state, without reporting earlier changes."""
         self._read = self._seen = stamp(self._files)
 
     def look(self, now: float) -> bool:
-        """Whether to read them again at `now`, in seconds of any clock; once for each change."""
+        """Whether to read them now; True once per change.  `now` is in seconds of any clock."""
         found = stamp(self._files)
         if found != self._seen:
             self._seen, self._since = found, now
@@ -46,7 +46,7 @@ class Watch:
 
 
 def stamp(files: Iterable[Path]) -> Stamp:
-    """What is another value after one of `files`, or what a link leads to, has changed."""
+    """A value that changes if one of `files`, or the target of a link, changes."""
     return tuple(map(_stamp, files))
 
 
@@ -59,7 +59,7 @@ def _stamp(file: Path) -> tuple[int, ...]:
 
 
 def needs_restart(old: Settings, new: Settings) -> list[str]:
-    """The settings whose change has no effect before the next start."""
+    """The changed settings that need a restart."""
     before, after = old.server, new.server
     changed = {
         "server.listen": before.listen != after.listen,
@@ -73,9 +73,9 @@ def needs_restart(old: Settings, new: Settings) -> list[str]:
 
 
 def as_started(old: Settings, new: Settings) -> Settings:
-    """`new`, but for what takes effect with the next start only: that is as in `old`.
+    """`new`, with the settings that need a restart as in `old`.
 
-    So a worker that is started later serves where the others do.
+    So a worker that starts later listens where the others do.
     """
     before = old.server
     fixed: dict[str, object] = {
@@ -90,10 +90,10 @@ def as_started(old: Settings, new: Settings) -> Settings:
 
 
 class Reloader:
-    """Reads the configuration when asked to, and when its files have changed.
+    """Reloads the configuration on request, and when its files have changed.
 
     Attributes:
-        succeeded: Whether the one read last was taken.
+        succeeded: Whether the last reload succeeded.
     """
 
     def __init__(
@@ -103,9 +103,10 @@ class Reloader:
         take: Callable[[Settings], Awaitable[None]],
         told: Callable[[bool], None] = lambda succeeded: None,
     ) -> None:
-        """Start from `loaded`; `read` gives the next one, which `take` puts in its place.
+        """Start from `loaded`; `read` loads the next configuration, and `take` applies it.
 
-        `read` raises a SettingsError, and `take` what cannot be served; `told` hears the outcome.
+        `read` raises SettingsError, and `take` raises if it cannot be served.  `told` gets the
+        outcome of each reload.
         """
         self._started_with = loaded.settings
         self._read = read
@@ -116,11 +117,11 @@ class Reloader:
         self._wanted = asyncio.Event()
 
     def request(self) -> None:
-        """Read it soon, changed or not."""
+        """Reload soon, even if no file has changed."""
         self._wanted.set()
 
     async def run(self) -> None:
-        """Watch until cancelled."""
+        """Watch the files until cancelled."""
         now = asyncio.get_running_loop().time
         while True:
             try:
@@ -133,15 +134,15 @@ class Reloader:
             self._told(await self.reload())
 
     def is_due(self, now: float) -> bool:
-        """Whether a file has changed since it was read last, and stood still; see Watch.look."""
+        """Whether a file has changed since the last read and is now stable; see Watch.look."""
         return self._watch.look(now)
 
     async def reload(self) -> bool:
-        """Read it now; whether it was taken."""
-        # Before reading: what changes meanwhile is read again.
+        """Reload now; returns whether it succeeded."""
+        # Restart the watch before reading, so that a change during the read causes another.
         self._watch.restart()
         try:
-            # Parsing takes tens of milliseconds: not on the loop that proxies.
+            # In a thread, because parsing takes tens of milliseconds and would stall the proxy.
             loaded = await asyncio.to_thread(self._read)
             if loaded.files != self._files:
                 self._files, self._watch = loaded.files, Watch(loaded.files)
@@ -151,14 +152,14 @@ class Reloader:
                 _log.error("%s", problem)
         except (GatewayError, OSError) as error:
             _log.error("%s", error)
-        except Exception:  # noqa: BLE001 - a file never ends a gateway that runs
+        except Exception:  # noqa: BLE001 - a bad file must not end a running gateway
             _log.exception("the configuration cannot be used")
         else:
             for warning in loaded.warnings:
                 _log.warning("%s", warning)
             for name in needs_restart(self._started_with, loaded.settings):
-                _log.warning("%s has changed: that needs a restart", name)
-            _log.info("the configuration was read again")
+                _log.warning("%s has changed: this needs a restart", name)
+            _log.info("the configuration was reloaded")
             return True
-        _log.error("the configuration is not taken: the last good one stays")
+        _log.error("the configuration was not reloaded: the last valid one stays in effect")
         return False

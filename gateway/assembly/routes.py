@@ -1,4 +1,4 @@
-"""The routes: what is done with the requests of each, and whose access tokens are taken where."""
+"""Builds the plan of each route, and the metadata of protected resources."""
 
 from collections.abc import Collection, Mapping
 
@@ -25,7 +25,7 @@ def route_plans(
     authenticators: Mapping[str, Authenticator],
     rates: RateTable,
 ) -> dict[int, RoutePlan]:
-    """What is done with the requests of each route, by the route's index."""
+    """The plan of each route, by the route's index."""
     guarded = guarded_fields(settings, authenticators.values())
     resources = _own_resources(settings)
     foreign = _foreign_of(settings, authenticators)
@@ -40,7 +40,7 @@ def route_plans(
 def _foreign_of(
     settings: Settings, authenticators: Mapping[str, Authenticator]
 ) -> dict[str, Foreign]:
-    """What tells the credentials that an app will judge, by the name of its upstream."""
+    """The detector of foreign credentials for each upstream, by its name."""
     return {
         name: Foreign(
             authenticators.values(),
@@ -65,7 +65,7 @@ def _route_plan(
 ) -> RoutePlan:
     accepted = route.credentials or tuple(authenticators)
     access = route.access
-    assert isinstance(access, str | AccessRules)  # noqa: S101 - the schema has seen to it
+    assert isinstance(access, str | AccessRules)  # noqa: S101 - the schema ensures it
     return RoutePlan(
         route=route,
         access=compile_access(access),
@@ -94,7 +94,7 @@ def _foreign(route: Route, foreign: Mapping[str, Foreign]) -> Foreign | None:
 
 
 def scopes_of(access: str | AccessRules) -> tuple[str, ...]:
-    """The scopes that the rules of a route ask for."""
+    """The scopes that a route's rules ask for."""
     if isinstance(access, str):
         return ()
     named = (scope for condition in access.allow for scope in condition.scope or ())
@@ -102,7 +102,7 @@ def scopes_of(access: str | AccessRules) -> tuple[str, ...]:
 
 
 def _own_resources(settings: Settings) -> tuple[str, ...]:
-    """The paths here that tokens are issued for: an audience may be a URL of ours (RFC 8707)."""
+    """Our paths that tokens are issued for: an audience may be one of our URLs (RFC 8707)."""
     urls = hosts_of(settings).public_urls.values()
     audiences = {it.rstrip("/") for bearer in settings.bearer for it in bearer.audiences}
     paths = {it.removeprefix(url) for it in audiences for url in urls if it.startswith(url + "/")}
@@ -112,7 +112,7 @@ def _own_resources(settings: Settings) -> tuple[str, ...]:
 def protected_resource(
     settings: Settings, plans: Mapping[int, RoutePlan]
 ) -> ProtectedResource | None:
-    """The metadata of where access tokens are accepted, and from which issuers; None if nowhere."""
+    """The metadata of the routes that accept issued tokens; None if none does."""
     taking = [it for it in plans.values() if _takes_tokens(it)]
     if not taking:
         return None
@@ -126,7 +126,7 @@ def protected_resource(
 
 
 def metadata_path(accepted: Collection[str]) -> str | None:
-    """Where the document is that says who issues the tokens `accepted`; None where none is."""
+    """The path of the metadata that names the issuers of the `accepted` kinds, or None."""
     return None if ISSUED.isdisjoint(accepted) else WELL_KNOWN
 
 
@@ -136,7 +136,7 @@ def _takes_tokens(plan: RoutePlan) -> bool:
 
 
 def _is_at(route: Route, host: str, path: str) -> bool:
-    """Whether `route` is on `host`, and covers `path` where that is not empty."""
+    """Whether `route` is on `host` and matches `path`; an empty path matches."""
     if route.hosts and not route.hosts & {host, host.rpartition(":")[0]}:
         return False
     if not path or path in route.paths or any(covers(stem, path) for stem in route.stems):

@@ -1,4 +1,4 @@
-"""Settings and what outlives them -> the pipeline that serves by them."""
+"""Builds the pipeline from settings and from what outlives them."""
 
 import os
 import time
@@ -47,17 +47,17 @@ from gateway.sessions.session import Session
 from gateway.settings.schema import Settings
 from gateway.storage.store import Clock
 
-clock: Clock = time.time  # noqa: TID251 - here the clock is chosen
+clock: Clock = time.time  # noqa: TID251 - the only place that chooses the clock
 
 
 @dataclass(frozen=True, slots=True)
 class Configuration:
-    """Settings, and what is made of them before anything serves.
+    """Settings, and what is built from them before serving.
 
     Attributes:
-        providers: By their name.
-        by_app: The provider of each app, as asked in the app's name.
-        bearer: Judges access tokens; None where no issuer is configured.
+        providers: By name.
+        by_app: The provider of each app, called as the app.
+        bearer: The authenticator for access tokens; None if no issuer is configured.
     """
 
     settings: Settings
@@ -72,9 +72,9 @@ def pipeline_of(
     lasting: Lasting,
     judge: Callable[[Authenticator], Authenticator] = lambda real: real,
 ) -> tuple[Pipeline, list[Upstream]]:
-    """What serves by `config`, and the upstreams it forwards to.
+    """The pipeline for `config`, and the upstreams it forwards to.
 
-    `judge` puts another in the place of each authenticator of a request's credentials.
+    `judge` may replace the authenticator of each kind of credential.
     """
     settings = config.settings
     apps = _apps(config, lasting)
@@ -87,7 +87,7 @@ def pipeline_of(
     )
     built = {kind: it for kind, build in AUTHENTICATORS.items() if (it := build(parts)) is not None}
     authenticators = {kind: judge(it) for kind, it in built.items()}
-    # Cookies are taken from browsers even where no session is.
+    # Logout and cookie handling read session cookies even if no sessions are accepted.
     found = built.get("session")
     browser = found if isinstance(found, SessionAuthenticator) else authenticator_of(parts)
     rules, own_names = _cookie_rules(settings), _own_cookies(settings, built.values())
@@ -140,7 +140,7 @@ def _deps(
     app_cookies: AppCookies,
     apps: Apps | None,
 ) -> Deps:
-    """The parts the endpoints work with."""
+    """The endpoints' dependencies."""
     settings = config.settings
     isolates = any(it.cookies == "isolate" for it in settings.upstreams.values())
     return Deps(
@@ -178,7 +178,7 @@ def _tools(
     plans: Mapping[int, RoutePlan],
     browser: SessionAuthenticator,
 ) -> Tools:
-    """What the pipeline works with, besides routes."""
+    """The pipeline's dependencies, apart from the routes."""
     app_cookies = deps.app_cookies
     return Tools(
         endpoints=build_endpoints(deps),
@@ -203,7 +203,7 @@ def _tools(
 
 
 def count_outcome(counts: dict[tuple[str, str], int], provider: str, outcome: str) -> None:
-    """Count one more `outcome` of `provider`."""
+    """Count one `outcome` of `provider`."""
     counts[provider, outcome] += 1
 
 
@@ -222,5 +222,5 @@ def _end_session(
 
 
 def _nothing_left(_request: Request, _identity: Identity) -> FieldList:
-    """Where every app shares its cookies, none of them is taken from a browser."""
+    """If all apps share their cookies, a sign-out removes none of them."""
     return ()

@@ -1,4 +1,4 @@
-"""What a provider says when a session is refreshed, in the words the sessions know."""
+"""Refreshes sessions at their provider, and translates the outcome for the sessions."""
 
 import logging
 from collections.abc import Mapping
@@ -19,28 +19,28 @@ _log = logging.getLogger(__name__)
 
 
 class Refreshes:
-    """Asks the provider of a session (`SessionManager.refresh_with`)."""
+    """Calls the provider of a session (`SessionManager.refresh_with`)."""
 
     def __init__(self, providers: Mapping[str, Provider], accounts: Accounts | None = None) -> None:
-        """Use `providers`, by the name of the app where the session is one's.
+        """Use `providers`, by app name for an app's session.
 
-        They are looked up anew at each call, so that a reload may change them.  `accounts` are
-        told what is heard; None for the sessions of apps, which may ask for less than the gateway.
+        They are looked up at each call, so that a reload can change them.  `accounts` learns of
+        changes; None for apps' sessions, whose scopes may be fewer than the gateway's.
         """
         self._providers = providers
         self._accounts = accounts
         self._telling = BackgroundTasks()
 
     async def ask(self, session: Session) -> RefreshOutcome:
-        """What the provider now says of the person.
+        """The provider's current facts about the user.
 
-        Only ``invalid_grant`` and another person end a session.  What cannot be reached, read or
-        verified says nothing about the person: keys may just be changing at the provider.
+        Only ``invalid_grant`` and a different subject end a session.  Any other failure says
+        nothing about the user: the provider may just be rotating its keys, for example.
         """
         provider = self._providers.get(session.client or session.provider)
         token = session.tokens.refresh_token
         if provider is None or token is None or provider.registration.name != session.provider:
-            # An app may have moved to another provider, whom this one's token is none of.
+            # The app may have moved to another provider, which must not get this token.
             return Later("unknown-provider", provider_fails=False)
         try:
             found = await refresh(provider, token, session.as_proven, session.tokens.id_token)
@@ -50,17 +50,17 @@ class Refreshes:
             _log.warning("refresh at %s: %s: %s", session.provider, error.reason, error)
             fails = isinstance(error, ProviderUnavailableError)
             return Later(error.reason, provider_fails=fails)
-        # Where userinfo failed, what was known before comes back: perhaps no longer the newest.
+        # If userinfo failed, the previous facts come back, which may be out of date.
         if self._accounts is not None and found.identity is not session.as_proven:
             account_id = session.identity.account_id
-            # Not awaited: a new refresh token is stored at once.
+            # Not awaited, because the new refresh token must be stored at once.
             self._telling.start(
                 _tell(self._accounts, replace(found.identity, account_id=account_id))
             )
         return Refreshed(found.identity, kept_tokens(found.tokens), found.provider_session)
 
     async def aclose(self) -> None:
-        """Finish what is under way, within seconds."""
+        """Wait a few seconds for running tasks."""
         await self._telling.aclose()
 
 
@@ -68,4 +68,4 @@ async def _tell(accounts: Accounts, identity: Identity) -> None:
     try:
         await accounts.refreshed(identity)
     except GatewayError as error:
-        _log.warning("an account is told at its next refresh: %s", error)
+        _log.warning("an account is updated only at its next refresh: %s", error)

@@ -1,4 +1,4 @@
-"""Refresh tokens of ended sessions are revoked at their provider, in the background."""
+"""Revokes the refresh tokens of ended sessions at their provider, in the background."""
 
 import logging
 from collections.abc import Mapping
@@ -12,33 +12,34 @@ _log = logging.getLogger(__name__)
 
 
 class Revocations:
-    """Listens to the end of sessions (`SessionManager.on_revoke`)."""
+    """Revokes tokens when sessions end (`SessionManager.on_revoke`)."""
 
     def __init__(self, providers: Mapping[str, Provider]) -> None:
-        """Use `providers`, by the name of the app where the session is one's.
+        """Use `providers`, by app name for an app's session.
 
-        They are looked up anew at each call, so that a reload may change them.
+        They are looked up at each call, so that a reload can change them.
         """
         self._providers = providers
         self._tasks = BackgroundTasks()
 
     def session_ended(self, ended: Ended) -> None:
-        """Revoke its refresh token, which would outlive the provider's own logout.
+        """Revoke the session's refresh token, which the provider's own logout may not revoke.
 
-        Not where the same browser signed in again: some providers keep one grant for both, and
-        revoking the old token would end the new session's.  Nor where the provider itself says
+        Not if the same browser signed in again: some providers keep one grant for both, and
+        revoking the old token would end the new session's grant.  Not if the provider itself
+        refused the token either.
         that the token is no longer good.
         """
         if ended.refresh_token is None or ended.info is None or ended.cause != "ended":
             return
         provider = self._providers.get(ended.info.client or ended.info.provider)
         if provider is None or provider.registration.name != ended.info.provider:
-            # An app that has moved to another provider: this one's token is not for that.
+            # The app has moved to another provider, which must not get this token.
             return
         self._tasks.start(_revoke(provider, ended.refresh_token))
 
     async def aclose(self) -> None:
-        """Finish what is under way, within seconds."""
+        """Wait a few seconds for running tasks."""
         await self._tasks.aclose()
 
 

@@ -1,4 +1,4 @@
-"""The upstreams: how each is reached, and what is done with requests on the way there."""
+"""Builds the upstreams, and how requests change on the way to each."""
 
 import ssl
 from collections.abc import Collection, Iterable, Mapping
@@ -27,7 +27,7 @@ from gateway.settings.schema import Settings, UpstreamSettings
 
 
 def upstreams_of(settings: Settings, own_cookies: Iterable[bytes]) -> dict[str, Upstream]:
-    """The upstreams by name, none of them connected.
+    """The upstreams by name, not yet connected.
 
     Raises:
         OSError, ssl.SSLError: A certificate file cannot be used.
@@ -84,7 +84,7 @@ def upstream_plans(
     owners: CookieOwners,
     own_fields: Collection[bytes],
 ) -> dict[str, UpstreamPlan]:
-    """What is done with requests on the way to each upstream, by its name."""
+    """How requests change on the way to each upstream, by its name."""
     return {
         name: _upstream_plan(settings, name, upstreams[name], removed, own_cookies, sign, owners)
         for name, removed in removed_fields(settings, own_fields).items()
@@ -147,7 +147,7 @@ def _host_sent(settings: UpstreamSettings) -> bytes | None:
 
 
 def _identity_templates(settings: UpstreamSettings, user_header: str) -> dict[str, Template]:
-    """What the app is told of an identity; `request_headers.set` goes before it."""
+    """The identity fields for the app; `request_headers.set` takes precedence."""
     set_names = {fold_name(name) for name in settings.request_headers.set}
     mapping = identity_mapping(settings).items()
     return {
@@ -158,7 +158,7 @@ def _identity_templates(settings: UpstreamSettings, user_header: str) -> dict[st
 
 
 def _set_templates(settings: UpstreamSettings, user_header: str) -> dict[str, Template]:
-    """What the app is told on every request."""
+    """The fields set on every request."""
     return {
         name: _set_template(value, user_header)
         for name, value in settings.request_headers.set.items()
@@ -180,7 +180,7 @@ def _set_template(value: HeaderValueSettings, user_header: str) -> Template:
 
 
 def account_secrets(settings: Settings) -> tuple[str, ...]:
-    """Names of the secrets, kept with accounts, that some upstream is sent; sorted."""
+    """Names of the account secrets that some upstream is sent; sorted."""
     names = set()
     for of in settings.upstreams.values():
         for value in of.request_headers.set.values():
@@ -190,7 +190,7 @@ def account_secrets(settings: Settings) -> tuple[str, ...]:
 
 
 def identity_mapping(settings: UpstreamSettings) -> Mapping[str, str]:
-    """Field names and templates of the identity an upstream is told."""
+    """Field names and templates of the identity for an upstream."""
     headers = settings.identity.headers
     return PRESETS[headers] if isinstance(headers, str) else headers
 
@@ -198,9 +198,9 @@ def identity_mapping(settings: UpstreamSettings) -> Mapping[str, str]:
 def removed_fields(
     settings: Settings, own_fields: Collection[bytes]
 ) -> dict[str, frozenset[bytes]]:
-    """The field names, by the upstream's name, that no client may send to it.
+    """For each upstream, by name, the fields that no client may send to it.
 
-    `own_fields` carry credentials of the gateway's and nothing else.
+    `own_fields` are the fields that carry only the gateway's credentials.
     """
     configured = _configured_names(settings).union(own_fields)
     return {
@@ -210,7 +210,7 @@ def removed_fields(
 
 
 def _configured_names(settings: Settings) -> frozenset[bytes]:
-    """Every field name any upstream is told something in: none of them passes from a client."""
+    """All field names that the gateway sets for any upstream; clients may send none of them."""
     names: set[str] = set()
     for upstream in settings.upstreams.values():
         names.update(identity_mapping(upstream), upstream.request_headers.set)

@@ -1,4 +1,4 @@
-"""The composition root: Settings -> a running gateway.  Opens, reloads and closes what lasts."""
+"""The composition root: builds, reloads and closes a running gateway."""
 
 import asyncio
 import contextlib
@@ -40,12 +40,11 @@ _log = logging.getLogger(__name__)
 class Gateway:
     """One worker.  `start` opens everything, `stop` closes it in reverse order.
 
-    Attributes:
-        lasting: What outlives a configuration; None until it is open.
-        front: The public listeners' connections; None until they are open.
-        port: Of the first public listener; 0 for a Unix socket.
-        admin_port: 0 where a supervisor answers there.
-        reload_succeeded: Whether the configuration that was read last is the one served.
+    lasting: What outlives a configuration; None until it is open.
+    front: The connections of the public listeners; None until they are open.
+    port: Of the first public listener; 0 for a Unix socket.
+    admin_port: 0 if a supervisor has the admin listener.
+    reload_succeeded: Whether the last reload succeeded.
     """
 
     def __init__(self, settings: Settings, place: Place = ALONE, clock: Clock = clock) -> None:
@@ -69,7 +68,7 @@ class Gateway:
 
         Raises:
             StoreUnavailableError: The store cannot be opened.
-            SettingsError: The secret cannot be had.
+            SettingsError: The secret cannot be read or created.
             OSError: An address is taken, or a file cannot be read.
         """
         try:
@@ -86,7 +85,7 @@ class Gateway:
         policy = self._account_policy = AccountPolicy(lasting.accounts, self._clock)
         self._closing.push_async_callback(policy.aclose)
         policy.follow(settings.accounts, policy.hooks_of(settings.accounts))
-        # Another one may be there after a reload.
+        # Via self, because a reload may replace the bearer authenticator.
         lasting.keys.on_owner_change(self._account_changed)
         self._bearer = bearer_of(settings, lasting.http, lasting.accounts, self._clock)
         pipeline, upstreams = pipeline_of(
@@ -122,7 +121,7 @@ class Gateway:
         return await load_lasting(settings, sealer, store, http, metrics, audit, rates, self._clock)
 
     def _connect_sessions(self, lasting: Lasting) -> None:
-        """Have sessions refreshed at their providers, and their refresh tokens revoked there."""
+        """Refresh sessions at their providers, and revoke their refresh tokens there."""
         counts = lasting.metrics.session_refreshes
         for sessions, providers, accounts in (
             (lasting.sessions, lasting.providers, lasting.accounts),
@@ -169,7 +168,7 @@ class Gateway:
                 self._closing.callback(Path(address.path).unlink, missing_ok=True)
             self._closing.callback(opened.close)
         self.port = port_of(self._servers[0])
-        # Last: a load balancer that sees a healthy gateway sends requests.
+        # Last, because load balancers send requests as soon as the health check succeeds.
         if not place.supervised:
             with listening("server.admin_listen", server.admin_listen):
                 self._admin = await serve_admin(self._answers(), server.admin_listen, self._clock)
@@ -183,7 +182,7 @@ class Gateway:
         )
 
     async def obstacle(self) -> str:
-        """The reason why the gateway cannot serve, ``""`` where it can."""
+        """The reason why the gateway cannot serve; ``""`` if it can."""
         if self.front is None or self.lasting is None or self.front.draining:
             return "shutting-down"
         try:
@@ -193,7 +192,7 @@ class Gateway:
         return ""
 
     async def numbers(self) -> Snapshot:
-        """All numbers to watch, as of now."""
+        """A snapshot of all metrics."""
         lasting, front = self.lasting, self.front
         if lasting is None or front is None:
             return Snapshot()
@@ -201,7 +200,7 @@ class Gateway:
         try:
             held = await AllSessions(lasting.sessions, lasting.tokens.sessions).count()
         except StoreUnavailableError:
-            # Other numbers show that the store fails; this one is left out.
+            # Other metrics show that the store fails, so leave this one out.
             gauges.pop(("gatepost_sessions_active", ()), None)
         else:
             gauges["gatepost_sessions_active", ()] = lambda: held
@@ -215,14 +214,14 @@ class Gateway:
         """All metrics, in the text format of Prometheus."""
         from gateway.record.metrics_text import exposition  # With prometheus_client: not to start.
 
-        # Tens of milliseconds: not on the loop that proxies.
+        # In a thread, because it takes tens of milliseconds and would stall the proxy.
         return await asyncio.to_thread(exposition, add([await self.numbers()]))
 
     async def reload(self, settings: Settings) -> None:
-        """Serve by `settings` from now on, as far as that goes without a restart.
+        """Apply `settings`, except those that need a restart.
 
-        Connections stay; requests under way end under the old configuration, and tunnels that
-        the new one refuses are closed.
+        Connections stay open.  Requests in progress finish under the old configuration; tunnels
+        that the new one refuses are closed.
 
         Raises:
             SettingsError, GatewayError, OSError: Nothing was changed.
@@ -233,7 +232,7 @@ class Gateway:
         assert policy is not None  # noqa: S101
         change = await prepare(settings, self._settings, lasting, policy, self._bearer, self._clock)
         lasting.audit.reopen(settings.audit.file)
-        # From here on nothing fails.
+        # Nothing below can fail, so a reload applies completely or not at all.
         self._settings, self._bearer = settings, change.config.bearer
         change.take_effect(lasting, policy)
         if self._tls is not None and change.chain is not None:
@@ -249,10 +248,10 @@ class Gateway:
             )
         )
         if closed:
-            _log.info("%d tunnels are closed: the new configuration refuses them", closed)
+            _log.info("closed %d tunnels that the new configuration refuses", closed)
 
     async def stop(self) -> None:
-        """Take no more connections, let requests end within the drain time-out, close."""
+        """Accept no more connections, wait for requests within the drain timeout, then close."""
         for server in self._servers:
             server.close()
         if self.front is not None:
@@ -261,7 +260,7 @@ class Gateway:
 
 
 def _connect_tunnels(lasting: Lasting, front: Front) -> None:
-    """Close tunnels when what opened them is over, and look whether it is."""
+    """Close tunnels when their session or key ends, and check for that in the background."""
     for sessions, credential in (
         (lasting.sessions, "session"),
         (lasting.tokens.sessions, "token"),

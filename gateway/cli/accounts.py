@@ -303,7 +303,7 @@ def _check_roles(roles: tuple[str, ...]) -> None:
     for role in roles:
         _check_line("a role", role)
         if "," in role:
-            # Apps read the list of roles as separated by commas.
+            # Apps split the list of roles at commas.
             raise click.UsageError(f"a role must not contain a comma: {role!r}")
 
 

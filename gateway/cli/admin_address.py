@@ -1,11 +1,10 @@
-"""Where a running gateway answers `/healthz`, left for `gatepost healthcheck` to find.
+"""Records where a running gateway answers `/healthz`, for `gatepost healthcheck`.
 
-The address may stand in a file that is slow to read, and may by now be another than the one of
-the gateway that runs.  So that gateway leaves it in two places that are known without reading
-anything: in `data_dir`, for a container, whose image names it in the environment; and in a
-directory of the user's own, under the path of the configuration file.
-
-Kept to the standard library's small modules: a health check imports it.
+The file with the address may be slow to read, or may have changed since the gateway started.  So
+the gateway records its address in two places that can be found without reading anything: in
+`data_dir`, for containers, whose image names it in the environment; and in a directory of the
+user's own, under the path of the configuration file.
+Uses only small modules of the standard library, because a health check imports this.
 """
 
 import os
@@ -20,9 +19,9 @@ _LONGEST = 200
 
 
 def leave(address: str, data_dir: str, config: str | None) -> list[str]:
-    """Leave `address` for a health check; the files, to be removed at the end.
+    """Record `address` for a health check; returns the files, to be removed at the end.
 
-    Nothing depends on it: a place that cannot be written to is passed over.
+    Nothing depends on it, so a place that cannot be written is skipped.
     """
     places = [_in(data_dir)]
     directory = _own_directory()
@@ -32,7 +31,7 @@ def leave(address: str, data_dir: str, config: str | None) -> list[str]:
 
 
 def remove(places: list[str]) -> None:
-    """Remove what `leave` left."""
+    """Remove the files that `leave` wrote."""
     for place in places:
         try:
             os.unlink(place)  # noqa: PTH108
@@ -41,16 +40,16 @@ def remove(places: list[str]) -> None:
 
 
 def find(environ: Mapping[str, str]) -> str | None:
-    """The address that was left by the gateway this environment would start; None if none was."""
+    """The address recorded by the gateway that this environment would start, or None."""
     config = environ.get("GATEPOST_CONFIG") or _DEFAULT_FILE
     places = [*_of_data_dir(environ), *_of_file(config)]
-    # Without a file, and with one that does not say otherwise.
+    # The default data directory, unless the environment names another.
     places += [] if environ.get("GATEPOST_DATA_DIR") else [_in(_DEFAULT_DATA_DIR)]
     return _first(places)
 
 
 def find_of(config: str, environ: Mapping[str, str]) -> str | None:
-    """The address that was left by the gateway of the file `config`; None if none was."""
+    """The address recorded by the gateway of the file `config`, or None."""
     return _first([*_of_data_dir(environ), *_of_file(config)])
 
 
@@ -83,15 +82,15 @@ def _in(data_dir: str) -> str:
 
 
 def _own_directory() -> str:
-    # systemd and most desktops give every user one (XDG Base Directory Specification).
+    # systemd and most desktops set this for every user (XDG Base Directory Specification).
     given = os.environ.get("XDG_RUNTIME_DIR")
     if given:
         return os.path.join(given, "gatepost")  # noqa: PTH118
-    return f"/tmp/gatepost-{os.getuid()}"  # noqa: S108 - used only where it is one's own
+    return f"/tmp/gatepost-{os.getuid()}"  # noqa: S108 - its owner and mode are checked
 
 
 def _is_own(directory: str, *, make: bool) -> bool:
-    """Whether nobody else could have written what is in `directory`."""
+    """Whether only this user can write to `directory`, so that its content can be trusted."""
     try:
         if make:
             os.makedirs(directory, mode=0o700, exist_ok=True)  # noqa: PTH103
@@ -104,7 +103,7 @@ def _is_own(directory: str, *, make: bool) -> bool:
 def _place(directory: str, config: str) -> str:
     path = os.path.realpath(config).encode()
     name = hexlify(path).decode()
-    # A file name is at most 255 bytes; the end of a path tells more than its start.
+    # A file name has 255 bytes at most; the end of a path is more specific than its start.
     return os.path.join(directory, name[-_LONGEST:])  # noqa: PTH118
 
 

@@ -1,4 +1,4 @@
-"""`gatepost check`: every error of a configuration at once, and warnings for risky settings."""
+"""`gatepost check`: prints all errors of a configuration, and warnings for risky settings."""
 
 import json
 import os
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.settings.load import Loaded
     from gateway.settings.schema import Settings
 
-# A configuration with warnings starts; one with errors, which exits 2, does not.
+# A configuration with warnings can be served; one with errors cannot, and exits with 2.
 _STRICT_STATUS = 1
 
 

@@ -1,4 +1,4 @@
-"""The command ``gatepost``: each subcommand's module is imported when it is called."""
+"""The command ``gatepost``: imports a subcommand's module only when it is called."""
 
 from collections.abc import Mapping
 from importlib import import_module

@@ -1,4 +1,4 @@
-"""`gatepost demo`: see it work, with nothing to set up."""
+"""`gatepost demo`: try Gatepost without any setup."""
 
 import asyncio
 
@@ -15,7 +15,7 @@ import click
 )
 def demo_command(port: int) -> None:
     """Run a development provider, a small app and the gateway in front of it."""
-    # Late, because it needs aiohttp's server and the templates.
+    # Imported late, because it needs aiohttp's server and the templates.
     from gateway.demo.run import DemoError, run
 
     try:

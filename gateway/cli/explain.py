@@ -1,4 +1,4 @@
-"""`gatepost explain`: what the policy says of a request, and why."""
+"""`gatepost explain`: what happens to a request, and why."""
 
 import asyncio
 import json

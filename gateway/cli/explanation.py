@@ -1,4 +1,4 @@
-"""What became of a request in a dry run, told: the routes tried, the conditions, the decision."""
+"""Explains the outcome of a dry run: the routes tried, the conditions, the decision."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,20 +20,20 @@ from gateway.routing.trial import RouteTrial, try_routes
 from gateway.settings.scalars import format_duration, printable
 from gateway.settings.schema import AccessRules, RouteSettings, Settings
 
-# The fields of an answer that say what the client is to do.
+# Response fields that tell the client what to do.
 _TOLD_FIELDS = ("Location", "Retry-After")
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What became of a request, and why.
+    """What happens to a request, and why.
 
     Attributes:
-        decided: By the pipeline; all else says how it came to that.
-        readings: Every way in which servers read its path, the first being ours.
-        routes: Those tried.
-        route: The one that decided; None where there is none.
-        items: What the rules of `route` found; empty where they were not asked.
+        decided: The pipeline's outcome; the rest explains it.
+        readings: All ways in which servers read the path; ours is the first.
+        routes: The routes tried.
+        route: The route that decided; None if none did.
+        items: The results of the rules of `route`; empty if they were not evaluated.
     """
 
     decided: Decided
@@ -44,12 +44,12 @@ class Explanation:
 
     @property
     def decision(self) -> str:
-        """``allow``, ``deny``, ``sign_in`` or ``step_up``: what fails is not let through."""
+        """``allow``, ``deny``, ``sign_in`` or ``step_up``; an error counts as ``deny``."""
         decision = self.decided.entry.decision
         return "deny" if decision == "error" else decision
 
     def lines(self) -> Iterator[str]:
-        """For people; the last line is the decision, and what clients write makes no other."""
+        """For people.  The last line is the decision; escapes keep the request from forging one."""
         return map(printable, self._lines())
 
     def _lines(self) -> Iterator[str]:
@@ -95,7 +95,7 @@ class Explanation:
         return f"matches as {', '.join(map(repr, trial.covers))}"
 
     def _outcome(self) -> Iterator[tuple[str, str]]:
-        """What is done, and why where that is not to let it through."""
+        """What the gateway does, and why if it does not forward the request."""
         verdict = self.decided.verdict
         if isinstance(verdict, Outbound):
             yield "goes_to", verdict.upstream.name
@@ -113,15 +113,15 @@ class Explanation:
 async def explain(
     settings: Settings, dry_run: DryRun, pretence: Pretence, now: float
 ) -> Explanation:
-    """What becomes of the request of `pretence`, at `now` unless it says when, and why.
+    """Explain the request of `pretence`, sent at `now` unless it names a time.
 
     Raises:
-        click.UsageError: An option makes no sense.
+        click.UsageError: An option is not valid.
     """
     decided = await dry_run.decide(asked_of(settings, pretence, now))
     request, name = decided.entry.request, decided.entry.route
     if decided.entry.framing is None:
-        # Of what cannot be read as a request, nothing is asked.
+        # The bytes are not a readable request, so no route applies.
         return Explanation(decided, (), (), None, ())
     table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
     tried = tuple(try_routes(table, request))
@@ -132,12 +132,12 @@ async def explain(
 
 
 def _items(route: Route, decided: Decided, pretence: Pretence) -> tuple[Trial, ...]:
-    """What the rules of `route` find of whom the pipeline took the request to come from.
+    """The results of the rules of `route` for the identity that the pipeline found.
 
-    Nothing where the credential was refused: then they are not asked.
+    Empty if the credential was refused, because then the rules are not evaluated.
     """
     entry, access = decided.entry, route.access
-    assert isinstance(access, str | AccessRules)  # noqa: S101 - the schema has seen to it
+    assert isinstance(access, str | AccessRules)  # noqa: S101 - the schema ensures it
     facts = Facts(entry.request, entry.identity, entry.request.received_at)
     passes = route.settings is not None and route.settings.passes_foreign
     if passes and (pretence.kind == FOREIGN or entry.reason == FOREIGN_CREDENTIAL):
@@ -148,7 +148,7 @@ def _items(route: Route, decided: Decided, pretence: Pretence) -> tuple[Trial, .
 
 
 def _settings_of(route: Route) -> Iterator[tuple[str, str]]:
-    """What the file says of a route that it covers, in its words."""
+    """The settings of a matching route, as in the file."""
     settings = route.settings
     if settings is not None:
         yield from _restrictions(settings)

@@ -1,14 +1,14 @@
-"""When Python looks for garbage in cycles, which stops the process."""
+"""Controls Python's cyclic garbage collector, which pauses the process."""
 
 import gc
 
 
 def leave_while_starting() -> None:
-    """Not while all is imported and built: that stays, and would be looked through many times."""
+    """Turn it off during startup, where it would scan long-lived objects again and again."""
     gc.disable()
 
 
 def collect_from_now_on() -> None:
-    """Only among what comes from now on: looking through all there is would take some 50 ms."""
+    """Turn it on for new objects only; scanning those from startup would take some 50 ms."""
     gc.freeze()
     gc.enable()

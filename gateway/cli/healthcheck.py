@@ -1,6 +1,6 @@
-"""`gatepost healthcheck`: asks /healthz of a running gateway; for the image, which has no curl.
+"""`gatepost healthcheck`: calls /healthz of a running gateway; the image has no curl.
 
-Kept to the standard library's small modules, so that it starts in milliseconds.
+Uses only small modules of the standard library, so that it starts in milliseconds.
 """
 
 import os
@@ -28,7 +28,7 @@ _LAST_PORT = 65535
 
 
 def main(arguments: list[str]) -> int:
-    """Ask the gateway at the address given; the exit status."""
+    """Check the gateway at the given address; returns the exit status."""
     if arguments[:1] in (["-h"], ["--help"]):
         sys.stdout.write(_USAGE)
         return 0
@@ -54,12 +54,12 @@ def _failed(address: str, why: str) -> int:
 
 
 def _reason(error: OSError | ValueError) -> str:
-    """Why there was no answer, without the number of the error."""
+    """The reason of a failure, without the error number."""
     return (isinstance(error, OSError) and error.strerror) or str(error)
 
 
 def _read(arguments: list[str]) -> tuple[str, str] | None:
-    """The file and the address that are given, "" where not; None for anything else."""
+    """The file and address from the arguments, ``""`` if absent; None if they are not valid."""
     config = address = ""
     left = list(arguments)
     while left:
@@ -77,10 +77,10 @@ def _read(arguments: list[str]) -> tuple[str, str] | None:
 
 
 def _found(config: str) -> str:
-    """Where the gateway of `config` answers, of this environment's file where that is "".
+    """The address of the gateway of `config`, or of this environment's file if it is ``""``.
 
     Raises:
-        ValueError: The file is read for it, and is wrong.
+        ValueError: The file had to be read, and has errors.
     """
     given = os.environ.get("GATEPOST_SERVER__ADMIN_LISTEN", "").strip()
     if given or not config:
@@ -89,7 +89,7 @@ def _found(config: str) -> str:
 
 
 def _configured(config: str) -> str:
-    # It has left nothing: slow, and right.
+    # The gateway recorded nothing, so read the file: slow but correct.
     from pathlib import Path
 
     from gateway.errors import SettingsError
@@ -118,6 +118,6 @@ def _connect(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
     if not (port.isascii() and port.isdecimal() and int(port) <= _LAST_PORT):
         raise ValueError("not HOST:PORT")
-    # Listening on every address is not an address to connect to.
+    # A wildcard address is not one to connect to, so use loopback.
     host = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "[::]": "::1"}.get(host, host)  # noqa: S104
     return socket.create_connection((host.strip("[]"), int(port)), _TIMEOUT_S)

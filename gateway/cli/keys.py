@@ -1,4 +1,4 @@
-"""`gatepost keys`: make, list and revoke API keys in the store that the gateway uses."""
+"""`gatepost keys`: create, list and revoke API keys in the gateway's store."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -83,7 +83,7 @@ def _wanted(
     routes: tuple[str, ...],
     expires_in: str | None,
 ) -> "KeyRequest":
-    """The key that is asked for; exits where it cannot be had."""
+    """The requested key; exits if it is not allowed."""
     from gateway.credentials.key_request import read_key_request
     from gateway.settings.api_keys import ApiKeySettings
 
@@ -170,7 +170,7 @@ def _tell_static(user: str, name: str, scopes: Sequence[str], lifetime_s: float)
     from gateway.credentials.key_format import new_key
 
     key = new_key(secrets.token_bytes)
-    # A key of the file runs out at the start of a day.
+    # A key in the file expires at the start of a day, so round up.
     expires = datetime.fromtimestamp(clock() + lifetime_s + 86_399, UTC).date()
     entry = {
         "name": name,
@@ -180,7 +180,7 @@ def _tell_static(user: str, name: str, scopes: Sequence[str], lifetime_s: float)
         "expires": expires.isoformat(),
     }
     click.echo(key)
-    # JSON is YAML too.
+    # The entry is JSON, which is also YAML.
     click.echo("# for api_keys.static:", err=True)
     click.echo(f"- {json.dumps(entry)}", err=True)
 

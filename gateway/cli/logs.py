@@ -1,10 +1,10 @@
-"""What the gateway says to its operator, on standard error."""
+"""The gateway's log, on standard error."""
 
 import logging
 
 
 def log_to_stderr() -> None:
-    """Show what the gateway says, and of others only warnings."""
+    """Log the gateway's messages, and only warnings from libraries."""
     handler = logging.StreamHandler()
     handler.setFormatter(_OneLine("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
@@ -12,7 +12,7 @@ def log_to_stderr() -> None:
 
 
 class _OneLine(logging.Formatter):
-    """Keeps a message on its line: what it quotes may be anybody's, and may not forge another."""
+    """Escapes line breaks, because a message may quote attacker input that forges a line."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - logging's own name
         text = super().formatMessage(record)

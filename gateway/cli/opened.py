@@ -1,4 +1,4 @@
-"""Opens what the gateway keeps in its store, for a command; the gateway may be running."""
+"""Opens the gateway's store for a command; the gateway may be running."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What is kept in the store.  A change of an account reaches its sessions and keys."""
+    """The store's contents.  A change to an account also affects its sessions and keys."""
 
     accounts: "Accounts"
     keys: "ApiKeys"
@@ -32,7 +32,7 @@ class Kept:
 
 
 def load_settings(config: Path | None) -> "Settings":
-    """The settings of the configuration; prints every error and exits where it has any."""
+    """Load the settings; on errors, print them all and exit."""
     from gateway.settings.load import load
 
     try:
@@ -42,7 +42,7 @@ def load_settings(config: Path | None) -> "Settings":
 
 
 def with_kept(settings: "Settings", use: Callable[[Kept], Awaitable[_T]]) -> _T:
-    """What `use` returns; prints the error and exits where that cannot be done."""
+    """The result of `use`; on an error, print it and exit."""
 
     async def run() -> _T:
         async with _opened(settings) as kept:
@@ -73,14 +73,14 @@ def _require_store(settings: "Settings") -> None:
 
     if settings.store == "memory":
         raise SettingsError(["store: memory is inside the gateway's process and cannot be opened"])
-    # Asking must not make a data directory that then belongs to whoever asked.
+    # Do not create a data directory, because it would belong to the user of the command.
     if settings.store == "sqlite" and not (settings.data_dir / FILE_NAME).exists():
         raise SettingsError([f"data_dir: {settings.data_dir} contains no store"])
 
 
 @asynccontextmanager
 async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
-    """Refresh tokens of sessions that were ended are revoked before it is over."""
+    """Open the store.  On exit, wait until refresh tokens of ended sessions are revoked."""
     from gateway.accounts.manager import load_accounts
     from gateway.assembly.accounts import connect_sessions
     from gateway.assembly.lasting import limits_of, sealer_of, tokens_of
@@ -101,7 +101,7 @@ async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
         sealer = sealer_of(settings)
         browsers = SessionManager(store, sealer, limits_of(settings), clock=clock)
         apps = tokens_of(settings, store, sealer, clock).sessions
-        # An app of the same name as a provider is asked in its own name.
+        # Apps have their own mapping, because an app may have the name of a provider.
         providers = providers_of(settings, http, clock)
         revocations = (Revocations(providers), Revocations(app_providers(settings, providers)))
         for sessions, revoked in zip((browsers, apps), revocations, strict=True):

@@ -1,4 +1,4 @@
-"""What `gatepost explain` was told, as the request that a client would send."""
+"""Turns the options of `gatepost explain` into the request that a client would send."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,11 +22,11 @@ _OF_THE_APP = "Authorization: Foreign of-the-app"
 
 @dataclass(frozen=True, slots=True)
 class Pretence:
-    """The options of the command, as they were written; None or empty where they were not.
+    """The options of the command as given; None or empty if absent.
 
     Attributes:
-        bad: The credential proves nobody.
-        after: How many requests like it came at the same moment before it.
+        bad: The credential is not valid.
+        after: Number of similar requests at the same moment before it.
     """
 
     method: str
@@ -52,17 +52,17 @@ class Pretence:
 
     @property
     def kind(self) -> str | None:
-        """The kind of credential in the request; None where there is none."""
+        """The kind of credential in the request; None if there is none."""
         if self.credential is None and (self.user is not None or self.bad):
             return "session"
         return self.credential
 
 
 def asked_of(settings: Settings, pretence: Pretence, now: float) -> Asked:
-    """The request that `pretence` is about, at `now` unless it says when.
+    """The request that `pretence` describes, sent at `now` unless it names a time.
 
     Raises:
-        UsageError: An option makes no sense.
+        UsageError: An option is not valid.
     """
     _check(settings, pretence)
     kind, user = pretence.kind, pretence.user
@@ -80,7 +80,7 @@ def asked_of(settings: Settings, pretence: Pretence, now: float) -> Asked:
 
 
 def _facts_given(pretence: Pretence) -> list[str]:
-    """The options given that say something of a user."""
+    """The given options that describe a user."""
     given = {
         "--email": pretence.email,
         "--group": pretence.groups,
@@ -131,7 +131,7 @@ def _head(settings: Settings, pretence: Pretence) -> bytes:
 
 
 def _identity(settings: Settings, pretence: Pretence, kind: str, user: str, at: float) -> Identity:
-    """Whom the credential proves, with what one of its kind says."""
+    """The identity that the credential proves, with the facts that its kind carries."""
     provider = _provider(settings, kind) if pretence.provider is None else pretence.provider
     age_s = _age_s(pretence, kind)
     whole = Identity(
@@ -160,7 +160,7 @@ def _identity(settings: Settings, pretence: Pretence, kind: str, user: str, at: 
 
 
 def _age_s(pretence: Pretence, kind: str) -> float | None:
-    """How long ago the user signed in: just now for what begins with a sign-in."""
+    """Seconds since the user signed in; 0 by default, except for bearer, where it is unknown."""
     if pretence.auth_age is None:
         return None if kind == "bearer" else 0.0
     try:
@@ -170,7 +170,7 @@ def _age_s(pretence: Pretence, kind: str) -> float | None:
 
 
 def _provider(settings: Settings, kind: str) -> str:
-    """The provider that the user is of, where nothing else is said."""
+    """The user's provider if no option names one."""
     if kind != "bearer":
         return next(iter(settings.providers), "")
     named = {it.issuer: name for name, it in settings.providers.items()}
@@ -182,7 +182,7 @@ def _issuer(settings: Settings) -> str:
 
 
 def _claims(texts: tuple[str, ...]) -> Mapping[str, object]:
-    """Claims of ``NAME=VALUE``: a name may be a JSON pointer, and one given twice is a list."""
+    """Claims from ``NAME=VALUE``; a name may be a JSON pointer, and a repeated one gives a list."""
     values: dict[tuple[str, ...], list[str]] = {}
     for text in texts:
         name, equals, value = text.partition("=")
@@ -209,7 +209,7 @@ def _address(text: str) -> str:
 
 
 def _time(text: str) -> float:
-    """Seconds since the epoch of a day or time (ISO 8601), in UTC where it does not say."""
+    """Seconds since the epoch for a date or time (ISO 8601), in UTC unless it names a zone."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:

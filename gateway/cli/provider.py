@@ -1,4 +1,4 @@
-"""`gatepost provider`: what providers publish, against what the configuration expects of them."""
+"""`gatepost provider`: compares what a provider publishes with the configuration."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What was found about one provider, and what to register there."""
+    """The findings on one provider, and what to register there."""
 
     name: str
     issuer: str
@@ -32,7 +32,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing was found that breaks sign-ins."""
+        """Whether no finding breaks sign-ins."""
         return all(it.level != "problem" for it in self.findings)
 
     def lines(self) -> Iterator[str]:

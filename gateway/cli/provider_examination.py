@@ -1,4 +1,4 @@
-"""Asking a provider for its documents as `serve` does, and having them judged."""
+"""Fetches a provider's documents as `serve` does, and judges them."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class Expected:
     """What the configuration expects of a provider, apart from the registration.
 
     Attributes:
-        claims: Those that rules and header fields use.
-        apps: How each app that takes codes is known at the provider.
+        claims: The claims that rules and header fields use.
+        apps: The client registration of each app that exchanges codes.
     """
 
     backchannel_logout: bool
@@ -30,7 +30,7 @@ class Expected:
 
 
 async def examine(provider: Provider, expected: Expected) -> tuple[Finding, ...]:
-    """Everything found about `provider`, in the order in which to read it."""
+    """All findings on `provider`, in reading order."""
     registration, asked_at = provider.registration, provider.clock()
     try:
         answer = await fetch_document(registration.issuer, provider.http)
@@ -56,7 +56,7 @@ async def examine(provider: Provider, expected: Expected) -> tuple[Finding, ...]
 async def _with_metadata(
     document: Mapping[str, object], provider: Provider, expected: Expected
 ) -> tuple[Finding, ...]:
-    """What needs a document that `serve` would read: the client's authentication, the keys."""
+    """Findings that need a valid document: client authentication and keys."""
     registration = provider.registration
     try:
         metadata = read_metadata(document, registration.issuer, registration.issuer_aliases)
@@ -82,10 +82,10 @@ def _clients(
 
 def _not_had(topic: str, error: GatewayError, provider: Provider) -> Finding:
     name = provider.registration.name
-    # The line stands under the provider's name.
+    # The report already names the provider.
     says = str(error).removeprefix(f'provider "{name}": ')
     if isinstance(error, IssuerMisconfiguredError):
         do = f"set providers.{name}.issuer to the provider's issuer, exactly as it writes it"
     else:
-        do = "see that this machine reaches that address, and that the provider answers there"
+        do = "make sure that this machine can reach that address and the provider responds there"
     return Finding("problem", topic, says, do)

@@ -1,4 +1,4 @@
-"""What to register at each provider, as its pages ask for it."""
+"""What to register at each provider, in the terms of its admin pages."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,10 +10,10 @@ _OWN = "/_gatepost"
 
 @dataclass(frozen=True, slots=True)
 class AppRegistration:
-    """An app that signs in at the provider itself and brings the code to the gateway.
+    """An app that signs in at the provider itself and exchanges the code at the gateway.
 
     Attributes:
-        client_id: Its own at the provider, of a public client.
+        client_id: The id of its own, public client at the provider.
     """
 
     name: str
@@ -23,15 +23,15 @@ class AppRegistration:
 
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """The addresses of the gateway that one provider has to know.
+    """The gateway's URLs to register at one provider.
 
     Attributes:
         redirect_uris: Where it sends browsers with a code.
-        post_logout_redirect_uris: Where it sends them after a sign-out
+        post_logout_redirect_uris: Where it sends browsers after a sign-out
             (OpenID Connect RP-Initiated Logout 1.0, section 3.1).
-        backchannel_logout_uri: Where it says itself that a session is over; None where it need
-            not (OpenID Connect Back-Channel Logout 1.0, section 2.2).
-        apps: Each is a client of its own there.
+        backchannel_logout_uri: Where it sends logout tokens; None if they are not accepted
+            (OpenID Connect Back-Channel Logout 1.0, section 2.2).
+        apps: Each is a separate client there.
     """
 
     provider: str
@@ -42,7 +42,7 @@ class Registration:
     apps: tuple[AppRegistration, ...]
 
     def lines(self) -> Iterator[str]:
-        """The same for people."""
+        """The registration as text."""
         yield f"register at {self.provider}:"
         yield from (f"  redirect URI: {uri}" for uri in self.redirect_uris)
         yield from (f"  post-logout redirect URI: {uri}" for uri in self.post_logout_redirect_uris)
@@ -55,7 +55,7 @@ class Registration:
 
 
 def registrations(settings: Settings) -> list[Registration]:
-    """What to register at every provider of `settings`, in the order of the file."""
+    """What to register at each provider in `settings`, in the order of the file."""
     return [
         Registration(
             name,
@@ -72,7 +72,7 @@ def registrations(settings: Settings) -> list[Registration]:
 
 
 def _apps(settings: Settings, provider: str) -> tuple[AppRegistration, ...]:
-    """The apps that take codes of `provider`; without a redirect URI an app takes none."""
+    """The apps that exchange codes of `provider`; this requires a redirect URI."""
     clients = {} if settings.tokens is None else settings.tokens.clients
     return tuple(
         AppRegistration(name, client.client_id or name, client.redirect_uris)

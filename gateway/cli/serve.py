@@ -61,7 +61,7 @@ def serve_command(config: Path | None) -> None:
 
 def _count(settings: "Settings") -> int:
     workers = settings.server.workers
-    # Those this process may use, which may be fewer than there are.
+    # The CPUs that this process may use, which may be fewer than the machine has.
     return len(os.sched_getaffinity(0)) if workers == "auto" else workers
 
 
@@ -96,7 +96,7 @@ async def _many(loaded: "Loaded", read: "Callable[[], Loaded]", workers: int) ->
     from gateway.assembly.reload import Reloader
     from gateway.server.supervisor import Supervisor
 
-    # The supervisor needs nothing else of `app`, where the clock is chosen for everything else.
+    # Chosen here too, because importing assembly.serving would load all of the gateway.
     clock = time.time  # noqa: TID251
     supervisor = Supervisor(loaded.settings, workers, clock)
     failed = await supervisor.start()
@@ -123,7 +123,7 @@ _WRONG_SETTINGS = 2
 async def _until_stopped(
     loaded: "Loaded", reloader: "Reloader", stop: Callable[[], Coroutine[Any, Any, None]]
 ) -> None:
-    """Reload when told to, until told to stop."""
+    """Reload on request, until told to stop."""
     loop = asyncio.get_running_loop()
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

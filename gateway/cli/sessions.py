@@ -1,4 +1,4 @@
-"""`gatepost sessions`: list and end sessions in the store that the gateway uses."""
+"""`gatepost sessions`: list and end sessions in the gateway's store."""
 
 import json
 import re
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gateway.sessions import Ended, SessionInfo
     from gateway.sessions.kinds import AllSessions
 
-# As many characters of an id as the list shows; fewer might name another session tomorrow.
+# The characters of an id that the list shows; fewer could become ambiguous.
 _SHORT_ID = 16
 _WHOLE_ID = 64
 _COLUMNS = ("ID", "USER", "KIND", "PROVIDER", "DEVICE", "ADDRESS", "SIGNED IN", "LAST USED")

@@ -1,4 +1,4 @@
-"""Prints lists for people."""
+"""Prints tables."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
@@ -7,7 +7,7 @@ import click
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    """Print `rows` in columns of even width, under their names."""
+    """Print `rows` in aligned columns under their headings."""
     whole = [columns, *([printable(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in whole) for column in range(len(columns))]
     for row in whole:
@@ -16,10 +16,10 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 
 
 def printable(text: str) -> str:
-    """`text` without what moves the cursor: a name may be anybody's."""
+    """`text` without control characters, because names may contain attacker input."""
     return "".join(c if c.isprintable() else "?" for c in text)
 
 
 def shown_time(at: float | None) -> str:
-    """A time in seconds since the epoch, in UTC; ``-`` where there is none."""
+    """A time in seconds since the epoch as UTC text; ``-`` for None."""
     return "-" if at is None else datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

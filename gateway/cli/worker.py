@@ -1,6 +1,6 @@
-"""One of several workers, as the supervisor of `gatepost serve` starts it; see WORKER.
+"""One of several workers, started by the supervisor of `gatepost serve`; see WORKER.
 
-No part of the command line: what that imports, a worker would have to wait for.
+Separate from the command line, so that a worker need not import it.
 """
 
 import asyncio
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 
 
 def run_worker(descriptor: int) -> int:
-    """Do what the supervisor at the other end of `descriptor` says; the exit status."""
+    """Obey the supervisor at the other end of `descriptor`; returns the exit status."""
     import uvloop
 
     log_to_stderr()
     garbage.leave_while_starting()
-    # The supervisor is told of these, and says what to do.
+    # The supervisor handles these signals, and sends commands.
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     end = socket.socket(fileno=descriptor)
     end.setblocking(False)
-    # Of the sockets that are inherited, none goes on to what a hook may start.
+    # Processes that a hook starts must not inherit this socket.
     end.set_inheritable(False)
     return uvloop.run(_work(end))
 
@@ -65,14 +65,14 @@ async def _attempt(work: Coroutine[Any, Any, None]) -> Failed | None:
 
 
 async def _serve(gateway: "Gateway", channel: Channel) -> None:
-    """Serve until SIGTERM, or until the supervisor is gone."""
+    """Serve until SIGTERM, or until the supervisor has exited."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
     answering = loop.create_task(_answer(gateway, channel))
     answering.add_done_callback(lambda _: stop.set())
     await stop.wait()
-    # Until all is drained, the supervisor may ask for numbers.
+    # The supervisor may ask for metrics until draining ends.
     await gateway.stop()
     answering.cancel()
     await asyncio.wait([answering])

@@ -30,13 +30,13 @@ def change(gateway, **settings):
 
 
 async def taken(gateway, times=1):
-    await until(lambda: gateway.log().count("was read again") >= times)
+    await until(lambda: gateway.log().count("was reloaded") >= times)
 
 
 async def hang_up(gateway, **settings):
     """Change the file and say so."""
     change(gateway, **settings)
-    before = gateway.log().count("was read again")
+    before = gateway.log().count("was reloaded")
     gateway.process.send_signal(signal.SIGHUP)
     await taken(gateway, before + 1)
 
@@ -155,8 +155,8 @@ async def test_what_needs_a_restart_is_said_and_left(raw_upstream, gateway_proce
 
     await hang_up(gateway, server={**before, **listen}, store="memory", routes=[DENIED])
 
-    assert "server.listen has changed: that needs a restart" in gateway.log()
-    assert "store has changed: that needs a restart" in gateway.log()
+    assert "server.listen has changed: this needs a restart" in gateway.log()
+    assert "store has changed: this needs a restart" in gateway.log()
     assert "server.admin_listen has changed" not in gateway.log()
     assert (await ask(gateway)).status == 403
 

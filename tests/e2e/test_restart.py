@@ -116,7 +116,7 @@ async def test_a_secret_is_rotated_without_a_restart(start, restart, secrets):
         gateway.process.send_signal(signal.SIGHUP)
 
         async def was_read():
-            return gateway.log().count("was read again") >= times
+            return gateway.log().count("was reloaded") >= times
 
         await until(was_read)
 

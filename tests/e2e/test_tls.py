@@ -107,7 +107,7 @@ async def test_a_new_certificate_is_shown_and_old_connections_stay(
     second = authority.issue("second", NAME, key_type=key_type)
     key.write_bytes(second.key.read_bytes())
     cert.write_bytes(second.cert.read_bytes())
-    await until(lambda: "was read again" in gateway.log())
+    await until(lambda: "was reloaded" in gateway.log())
 
     new = await connect(gateway, tls=authority.client_context(), name=NAME)
     assert shown(new) == second.serial

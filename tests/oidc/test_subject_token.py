@@ -77,7 +77,7 @@ async def test_an_access_token_of_the_same_project_is_no_id_token_of_the_app(sub
 async def test_a_client_is_nobody_who_could_be_signed_in(subjects, claims, about):
     introspected = claims(client_id="ios", **about)
 
-    with pytest.raises(InvalidSubjectTokenError, match="no person"):
+    with pytest.raises(InvalidSubjectTokenError, match="not a person"):
         await subjects(introspected).read_access_token(ACCESS_TOKEN)
 
 

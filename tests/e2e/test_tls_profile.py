@@ -156,7 +156,7 @@ async def test_the_oldest_version_can_be_changed_while_it_runs(terminating, auth
     settings = yaml.safe_load(gateway.config_path.read_text())
     settings["server"]["tls"]["min_version"] = "1.3"
     gateway.config_path.write_text(dump(settings))
-    await until(lambda: "was read again" in gateway.log())
+    await until(lambda: "was reloaded" in gateway.log())
 
     assert await asyncio.to_thread(agreed, gateway, offering(authority, "1.2")) is None
     assert await asyncio.to_thread(agreed, gateway, offering(authority, "1.3")) is not None

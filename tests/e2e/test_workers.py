@@ -183,7 +183,7 @@ async def test_all_workers_count_one_rate_and_reload_together(raw_upstream, gate
     settings["routes"] = [{**PUBLIC, "access": "denied"}]
     gateway.config_path.write_text(dump(settings))
     gateway.process.send_signal(signal.SIGHUP)
-    await until(lambda: "was read again" in gateway.log())
+    await until(lambda: "was reloaded" in gateway.log())
     assert {(await ask(gateway)).status for _ in range(10)} == {403}
 
     gateway.config_path.write_text("nonsense: 1\n")

@@ -1,7 +1,7 @@
-"""The small app of the demo: it knows nothing of sign-in and only reads fields.
+"""The demo's small app, which knows nothing of sign-in and only reads header fields.
 
-It verifies nothing, since only the gateway can reach it.  A real app that can be reached another
-way checks the assertion against the gateway's key set.
+It verifies nothing, because only the gateway can reach it.  A real app that can be reached in
+other ways verifies the assertion with the gateway's key set.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _MAX_ECHO_BYTES = 64 * 1024 * 1024
 
 
 def application() -> web.Application:
-    """The app."""
+    """The app with all its routes."""
     app = web.Application(client_max_size=_MAX_ECHO_BYTES)
     app.add_routes(
         [
@@ -40,23 +40,23 @@ def application() -> web.Application:
 
 
 async def home(request: web.Request) -> web.Response:
-    """Who the gateway says is asking."""
+    """Shows the identity from the gateway."""
     return _hello(request, "")
 
 
 async def administration(request: web.Request) -> web.Response:
-    """A page that the gateway lets administrators see; the app itself does not look."""
+    """A page for administrators.  The gateway checks that; the app does not."""
     return _hello(request, "This is the administration page: the gateway lets in group admins.")
 
 
 async def public(request: web.Request) -> web.Response:
-    """A page for everybody; no identity arrives here, whoever is signed in."""
+    """A page for everyone.  The app gets no identity here, even if the user is signed in."""
     values = {"has_identity": "Remote-User" in request.headers}
     return page("demo-public", values, site=SITE)
 
 
 async def headers(request: web.Request) -> web.Response:
-    """Every field that arrived, in order, as JSON."""
+    """All received fields, in order, as JSON."""
     received = [
         [name.decode("latin-1"), value.decode("utf-8", "replace")]
         for name, value in request.raw_headers
@@ -65,7 +65,7 @@ async def headers(request: web.Request) -> web.Response:
 
 
 async def echo(request: web.Request) -> web.Response:
-    """The body as it came; method, target and length in fields."""
+    """Returns the body unchanged, with method, target and length in fields."""
     body = await request.read()
     answer = {
         "X-Echo-Method": request.method,
@@ -76,7 +76,7 @@ async def echo(request: web.Request) -> web.Response:
 
 
 async def stream(request: web.Request) -> web.StreamResponse:
-    """Server-sent events, one a second; the first at once; ``?ticks=`` says how many."""
+    """Server-sent events, one per second, the first at once; ``?ticks=`` limits their number."""
     wanted = request.query.get("ticks", "")
     ticks = range(int(wanted)) if wanted.isascii() and wanted.isdecimal() else count()
     response = web.StreamResponse(
@@ -91,7 +91,7 @@ async def stream(request: web.Request) -> web.StreamResponse:
 
 
 async def websocket(request: web.Request) -> web.WebSocketResponse:
-    """Every message back to its sender."""
+    """Sends every message back."""
     socket = web.WebSocketResponse()
     await socket.prepare(request)
     async for message in socket:
@@ -115,7 +115,7 @@ def _hello(request: web.Request, note: str) -> web.Response:
 
 
 def decoded_claims(assertion: str) -> str:
-    """The claims of a JWT as indented JSON, unverified; "" where there are none to read."""
+    """The claims of a JWT as indented JSON, unverified; "" if they cannot be read."""
     parts = assertion.split(".")
     if len(parts) != len(("header", "claims", "signature")):
         return ""

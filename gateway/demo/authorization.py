@@ -12,16 +12,16 @@ PROMPTS = frozenset({"none", "login", "consent", "select_account"})
 
 
 class UntrustedRequestError(Exception):
-    """Client or redirect URI are wrong, so the error may not be sent to that URI."""
+    """The client or redirect URI is wrong, so the error must not be sent to that URI."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthorizationRequest:
-    """A request whose client and redirect URI belong together and which asks for a code.
+    """A request for a code, with a redirect URI that the client has registered.
 
     Attributes:
-        max_age_s: Seconds since sign-in at most, None for any.
-        acr_values: Wanted context classes, the dearest first.
+        max_age_s: Largest age of the sign-in in seconds; None for any.
+        acr_values: Requested context classes, in order of preference.
     """
 
     client: Client
@@ -37,7 +37,7 @@ class AuthorizationRequest:
     login_hint: str
 
     def needs_sign_in(self, login: Login | None, now: float) -> bool:
-        """Whether `login` will not do."""
+        """Whether the user must sign in, because `login` is missing or not enough."""
         if login is None or self.prompts & {"login", "select_account"}:
             return True
         if self.max_age_s is not None and now - login.auth_time >= self.max_age_s:
@@ -46,15 +46,15 @@ class AuthorizationRequest:
 
 
 def find_client(clients: Mapping[str, Client], parameters: Mapping[str, str]) -> tuple[Client, str]:
-    """The client and the redirect URI, which must be registered to the letter.
+    """The client and the redirect URI, which must be registered exactly.
 
     Raises:
-        UntrustedRequestError: One of them is wrong; nothing may be sent to the URI.
+        UntrustedRequestError: One of them is wrong; send nothing to the URI.
     """
     client = clients.get(parameters.get("client_id", ""))
     if client is None:
         raise UntrustedRequestError(f"No client is called {parameters.get('client_id', '')!r}.")
-    # RFC 9700, section 2.1: exact string matching, nothing cleverer.
+    # RFC 9700, section 2.1: exact string matching.
     redirect_uri = parameters.get("redirect_uri", "")
     if redirect_uri not in client.redirect_uris:
         raise UntrustedRequestError(f"{redirect_uri!r} is not a redirect URI of this client.")
@@ -64,10 +64,10 @@ def find_client(clients: Mapping[str, Client], parameters: Mapping[str, str]) ->
 def read_request(
     client: Client, redirect_uri: str, parameters: Mapping[str, str]
 ) -> AuthorizationRequest:
-    """The rest of the request.
+    """Parse the rest of the request.
 
     Raises:
-        OAuthError: It is not one this provider serves; goes to the redirect URI.
+        OAuthError: This provider does not support it; send the error to the redirect URI.
     """
     for name in ("request", "request_uri", "registration"):
         if name in parameters:

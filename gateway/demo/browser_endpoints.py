@@ -1,4 +1,4 @@
-"""The provider's endpoints that a person's browser visits."""
+"""The provider's endpoints for browsers."""
 
 from collections.abc import Callable, Coroutine
 from urllib.parse import urlencode
@@ -32,11 +32,11 @@ class BrowserEndpoints:
         return await self._with_request(request, self._authorize)
 
     async def sign_in(self, request: web.Request) -> web.Response:
-        """What the sign-in form posts to; the authorization request is in the query."""
+        """The target of the sign-in form; the authorization request is in the query."""
         return await self._with_request(request, self._sign_in)
 
     async def consent(self, request: web.Request) -> web.Response:
-        """What the consent form posts to; the authorization request is in the query."""
+        """The target of the consent form; the authorization request is in the query."""
         return await self._with_request(request, self._consent)
 
     async def end_session(self, request: web.Request) -> web.Response:
@@ -90,7 +90,7 @@ class BrowserEndpoints:
         login = self._state.login_of(request)
         if login is None or wanted.needs_sign_in(login, self._state.clock()):
             if "none" in wanted.prompts:
-                raise OAuthError("login_required", "nobody suitable is signed in")
+                raise OAuthError("login_required", "no suitable user is signed in")
             values = {
                 "people": PEOPLE,
                 "client_id": wanted.client.client_id,
@@ -141,7 +141,7 @@ class BrowserEndpoints:
     ) -> web.Response:
         login = self._state.login_of(request)
         if login is None or parameters.get("answer") != "yes":
-            raise OAuthError("access_denied", "the person said no")
+            raise OAuthError("access_denied", "the user refused consent")
         return self._issue(wanted, login)
 
     def _issue(self, wanted: AuthorizationRequest, login: Login) -> web.Response:
@@ -155,7 +155,7 @@ class BrowserEndpoints:
     def _answer(
         self, redirect_uri: str, mode: str, state: str | None, answer: dict[str, str]
     ) -> web.Response:
-        # RFC 9207: the issuer goes with answers and errors alike.
+        # RFC 9207: both codes and errors carry the issuer.
         answer = {**answer, "iss": self._state.issuer}
         if state is not None:
             answer["state"] = state
@@ -166,7 +166,7 @@ class BrowserEndpoints:
     def _logout_client(self, parameters: dict[str, str]) -> Client | None:
         client_id = parameters.get("client_id")
         if "id_token_hint" in parameters:
-            # An expired ID token is still a good hint (section 2 of the specification).
+            # An expired ID token is still a valid hint (section 2 of the specification).
             claims = self._state.keys.read(parameters["id_token_hint"]) or {}
             if client_id is not None and claims.get("aud") != client_id:
                 return None
@@ -181,7 +181,7 @@ class BrowserEndpoints:
                 await self._post_logout_token(client, login)
 
     async def _post_logout_token(self, client: Client, login: Login) -> None:
-        """Tell a client (OIDC Back-Channel Logout 1.0); one that does not answer is passed by."""
+        """Send a client a logout token (OIDC Back-Channel Logout 1.0); ignore failures."""
         now = int(self._state.clock())
         claims = {
             "iss": self._state.issuer,
@@ -214,7 +214,7 @@ _Step = Callable[
 def _redirect(target: str, parameters: dict[str, str]) -> web.Response:
     joint = "&" if "?" in target else "?"
     location = f"{target}{joint}{urlencode(parameters)}" if parameters else target
-    # 303, so that the form of the sign-in page is not sent on (RFC 9700, section 4.12).
+    # 303, so that the browser does not resend the sign-in form (RFC 9700, section 4.12).
     return web.Response(status=303, headers={"Location": location, "Cache-Control": "no-store"})
 
 

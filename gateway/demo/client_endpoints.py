@@ -1,4 +1,4 @@
-"""The provider's endpoints that clients call themselves."""
+"""The provider's endpoints for clients."""
 
 import secrets
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _ID_TOKEN_TTL_S = 300
 
 
 class ClientEndpoints:
-    """Token, userinfo, keys, revocation, introspection."""
+    """Token, userinfo, key set, revocation and introspection endpoints."""
 
     def __init__(self, state: State) -> None:
         self._state = state
@@ -28,7 +28,7 @@ class ClientEndpoints:
             return _error(error)
 
     async def userinfo(self, request: web.Request) -> web.Response:
-        """Claims about whoever the access token is for (OIDC Core 1.0, section 5.3)."""
+        """Claims about the access token's user (OIDC Core 1.0, section 5.3)."""
         scheme, _, value = request.headers.get("Authorization", "").partition(" ")
         token = self._state.grants.live_access(value, self._state.clock())
         if scheme.lower() != "bearer" or token is None:
@@ -43,7 +43,7 @@ class ClientEndpoints:
         return web.json_response(self._state.keys.public(), headers=headers)
 
     async def revoke(self, request: web.Request) -> web.Response:
-        """RFC 7009; an unknown token is no error (section 2.2)."""
+        """RFC 7009; an unknown token is not an error (section 2.2)."""
         try:
             form, client = await self._authenticated(request)
         except OAuthError as error:
@@ -63,7 +63,7 @@ class ClientEndpoints:
 
     async def _authenticated(self, request: web.Request) -> tuple[dict[str, str], Client]:
         if request.query_string:
-            # RFC 6749, section 2.3.1: never in the target, which gets logged.
+            # RFC 6749, section 2.3.1: credentials must not be in the target, which is often logged.
             raise OAuthError("invalid_request", "parameters belong in the body")
         form = await parameters_of(request)
         authorization = request.headers.get("Authorization")
@@ -76,16 +76,16 @@ class ClientEndpoints:
             case "refresh_token":
                 return self._refresh(form, client)
             case other:
-                raise OAuthError("unsupported_grant_type", f"{other!r} is not served")
+                raise OAuthError("unsupported_grant_type", f"{other!r} is not supported")
 
     def _redeem_code(self, form: Mapping[str, str], client: Client) -> dict[str, object]:
         now = self._state.clock()
         record = self._state.grants.redeem_code(form.get("code", ""), client, now)
         if form.get("redirect_uri") != record.redirect_uri:
-            raise OAuthError("invalid_grant", "redirect_uri is not the one of the request")
+            raise OAuthError("invalid_grant", "redirect_uri differs from that of the request")
         challenge = s256_challenge(form.get("code_verifier", ""))
         if not secrets.compare_digest(challenge, record.challenge):
-            raise OAuthError("invalid_grant", "code_verifier does not fit the challenge")
+            raise OAuthError("invalid_grant", "code_verifier does not match the challenge")
         return self._tokens(record.grant, record.grant.scopes, record.grant.nonce)
 
     def _refresh(self, form: Mapping[str, str], client: Client) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""The provider's clients, and how they prove who they are at the token endpoint."""
+"""The provider's clients, and their authentication at the token endpoint."""
 
 import base64
 import binascii
@@ -9,11 +9,11 @@ from urllib.parse import unquote_plus
 
 
 class OAuthError(Exception):
-    """A refusal with one of the error codes of RFC 6749 or OIDC Core; `str()` is for people.
+    """An error with a code from RFC 6749 or OIDC Core; `str()` is the description.
 
     Attributes:
         code: The value of ``error``.
-        status: The status where it is answered directly, not by a redirect.
+        status: The HTTP status, unless the error is sent by a redirect.
     """
 
     def __init__(self, code: str, description: str, status: int = 400) -> None:
@@ -24,14 +24,14 @@ class OAuthError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """One registered client, in the words of RFC 7591 and the OIDC logout specifications.
+    """A registered client, in the terms of RFC 7591 and the OIDC logout specifications.
 
     Attributes:
         client_secret: None for a public client.
         id_token_signed_response_alg: ``RS256`` or ``ES256``.
-        claims_in_id_token: Whether the ID token tells what userinfo tells.
+        claims_in_id_token: Whether the ID token has the same claims as userinfo.
         opaque_access_tokens: Whether access tokens are opaque instead of RFC 9068 JWTs.
-        backchannel_logout_uri: Where a logout token is posted to, ``""`` for nowhere.
+        backchannel_logout_uri: Where to send logout tokens; ``""`` to send none.
     """
 
     client_id: str
@@ -48,7 +48,7 @@ class Client:
         """A client from decoded JSON.
 
         Raises:
-            TypeError: A member is unknown or required and missing.
+            TypeError: A member is unknown, or a required one is missing.
         """
         values = {
             name: tuple(value) if isinstance(value, list) else value
@@ -60,16 +60,16 @@ class Client:
 def authenticate(
     clients: Mapping[str, Client], authorization: str | None, form: Mapping[str, str]
 ) -> Client:
-    """The client that asks: `client_secret_basic`, `client_secret_post` or `none`.
+    """Authenticate the client by `client_secret_basic`, `client_secret_post` or `none`.
 
     Raises:
-        OAuthError: ``invalid_client``, or ``invalid_request`` where two methods are mixed.
+        OAuthError: ``invalid_client``, or ``invalid_request`` if two methods are mixed.
     """
     secret: str | None
     if authorization is not None:
         client_id, secret = _basic(authorization)
         if "client_secret" in form:
-            # RFC 6749, section 2.3: no more than one method in a request.
+            # RFC 6749, section 2.3: only one method in each request.
             raise OAuthError("invalid_request", "the client authenticated in two ways")
         if form.get("client_id", client_id) != client_id:
             raise OAuthError("invalid_request", "client_id and Authorization differ")
@@ -95,5 +95,5 @@ def _basic(authorization: str) -> tuple[str, str]:
     except (binascii.Error, UnicodeDecodeError) as error:
         raise OAuthError("invalid_client", "Authorization cannot be decoded", 401) from error
     client_id, _, secret = decoded.partition(":")
-    # RFC 6749, section 2.3.1: both halves are form-encoded before Basic joins them.
+    # RFC 6749, section 2.3.1: form-encode both parts first, then apply Basic.
     return unquote_plus(client_id), unquote_plus(secret)

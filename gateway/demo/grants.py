@@ -1,4 +1,4 @@
-"""What the provider remembers: who is signed in at it, and what it has given to clients."""
+"""The provider's records: who is signed in, and what it has issued to clients."""
 
 import secrets
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Login:
 
 @dataclass(slots=True)
 class Grant:
-    """What one sign-in at one client allows; everything issued under it ends with it."""
+    """What one sign-in at one client allows; revoking it ends everything issued under it."""
 
     client: Client
     login: Login
@@ -45,7 +45,7 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """An access or refresh token in circulation."""
+    """An access or refresh token that was issued."""
 
     grant: Grant
     expires_at: float
@@ -62,13 +62,13 @@ class Grants:
     refresh: dict[str, Token] = field(default_factory=dict)
 
     def add_code(self, grant: Grant, redirect_uri: str, challenge: str, now: float) -> str:
-        """A new code, good once within a minute."""
+        """A new code, valid once within a minute."""
         code = secrets.token_urlsafe(24)
         self.codes[code] = Code(grant, redirect_uri, challenge, now + CODE_TTL_S)
         return code
 
     def redeem_code(self, code: str, client: Client, now: float) -> Code:
-        """The code's record, which is spent by this; a second attempt revokes its whole grant.
+        """Redeem a code and return its record; redeeming it twice revokes its whole grant.
 
         Raises:
             OAuthError: ``invalid_grant``: unknown, used, expired, or another client's.
@@ -83,7 +83,7 @@ class Grants:
         return record
 
     def add_access(self, value: str, grant: Grant, scopes: frozenset[str], now: float) -> None:
-        """Remember an access token."""
+        """Record an access token."""
         self.access[value] = Token(grant, now + ACCESS_TTL_S, scopes)
 
     def add_refresh(self, grant: Grant, now: float) -> str:
@@ -93,10 +93,10 @@ class Grants:
         return value
 
     def rotate_refresh(self, value: str, client: Client, now: float) -> Grant:
-        """The grant behind a refresh token, which is spent by this (RFC 9700, section 4.14.2).
+        """Use up a refresh token and return its grant (RFC 9700, section 4.14.2).
 
         Raises:
-            OAuthError: ``invalid_grant``: unknown, used (ends the grant), expired or revoked.
+            OAuthError: ``invalid_grant``: unknown, used (revokes the grant), expired or revoked.
         """
         self._refuse_spent(value)
         token = self.refresh.get(value)
@@ -109,15 +109,15 @@ class Grants:
         return token.grant
 
     def live_access(self, value: str, now: float) -> Token | None:
-        """The access token's record while it is good."""
+        """The access token's record while it is valid, else None."""
         return _live(self.access.get(value), now)
 
     def live_refresh(self, value: str, now: float) -> Token | None:
-        """The refresh token's record while it is good."""
+        """The refresh token's record while it is valid, else None."""
         return _live(self.refresh.get(value), now)
 
     def revoke(self, value: str, client: Client) -> None:
-        """End a token: with a refresh token its grant, with an access token only itself."""
+        """Revoke a token; a refresh token's whole grant, but only the access token itself."""
         token = self.refresh.get(value)
         if token is not None and token.grant.client == client:
             token.grant.is_revoked = True
@@ -129,7 +129,7 @@ class Grants:
         grant = self.spent.get(value)
         if grant is not None:
             grant.is_revoked = True
-            raise OAuthError("invalid_grant", "it was used before; the whole grant is revoked")
+            raise OAuthError("invalid_grant", "it was already used; the whole grant is revoked")
 
 
 def _live(token: Token | None, now: float) -> Token | None:

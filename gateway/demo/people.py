@@ -1,4 +1,4 @@
-"""The people who live at the development provider."""
+"""The users of the development provider."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody who may sign in without a password.
+    """A user who can sign in without a password.
 
     Attributes:
         subject: The stable ``sub`` (OIDC Core 1.0, section 2).
@@ -22,7 +22,7 @@ class Person:
     email_verified: bool = True
 
     def claims(self, scopes: frozenset[str]) -> dict[str, object]:
-        """What `scopes` give out about the person (OIDC Core 1.0, section 5.4)."""
+        """The user's claims that `scopes` give access to (OIDC Core 1.0, section 5.4)."""
         found: dict[str, object] = {"sub": self.subject}
         if "profile" in scopes:
             found["name"] = self.name
@@ -30,7 +30,7 @@ class Person:
         if "email" in scopes:
             found["email"] = self.email
             found["email_verified"] = self.email_verified
-        # No standard scope gives groups; like many providers, this one adds them to profile.
+        # No standard scope covers groups; like many providers, this one adds them to profile.
         if scopes & {"profile", "groups"}:
             found["groups"] = list(self.groups)
         if scopes & {"profile", "roles"}:
@@ -70,7 +70,7 @@ PEOPLE = (
 
 
 def person_named(text: str) -> Person | None:
-    """The sample person called `text`, or one made up for it; None where it names nobody."""
+    """The sample user `text`, or a new one with that name; None if it has no usable name."""
     name = " ".join(text.split())[:60]
     username = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     if not username:

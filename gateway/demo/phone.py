@@ -1,7 +1,7 @@
-"""The phone of the demo: an app that signs in with the system's browser (RFC 8252).
+"""The demo's phone: an app that signs in with the system's browser (RFC 8252).
 
-It plays a desktop app on a loopback address.  The provider sends it a code; the gateway gives it
-tokens for that, which it shows, since this is a demo.
+It behaves like a desktop app on a loopback address.  The provider sends it a code, and the gateway
+exchanges that for tokens.  The app shows them, because this is a demo.
 """
 
 import base64
@@ -23,7 +23,7 @@ _OK = 200
 
 
 class Phone:
-    """One app of one person; what it knows is gone with the demo."""
+    """One user's app; it keeps its tokens only while the demo runs."""
 
     def __init__(self, own_url: str, issuer: str, gateway_url: str) -> None:
         self._callback = own_url + CALLBACK_PATH
@@ -34,7 +34,7 @@ class Phone:
         self._tokens: dict[str, object] = {}
 
     def application(self) -> web.Application:
-        """The app's pages, which on a phone would be its own."""
+        """The app's pages, which a real phone app would draw itself."""
         app = web.Application()
         app.add_routes(
             [
@@ -48,11 +48,11 @@ class Phone:
         return app
 
     async def home(self, _request: web.Request) -> web.Response:
-        """What the app has, and what the backend says to it."""
+        """Shows the app's tokens, and the backend's response to them."""
         return await self._page("")
 
     async def sign_in(self, _request: web.Request) -> web.Response:
-        """Open the system's browser at the provider, with a challenge (RFC 7636)."""
+        """Redirect the system's browser to the provider, with a PKCE challenge (RFC 7636)."""
         self._verifier, self._state = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
         digest = hashlib.sha256(self._verifier.encode()).digest()
         asked = {
@@ -68,9 +68,9 @@ class Phone:
         raise web.HTTPFound(f"{self._authorize_url}?{urlencode(asked)}")
 
     async def callback(self, request: web.Request) -> web.Response:
-        """The provider's answer: the code, which goes to the gateway with its verifier."""
+        """Handle the provider's response: send the code and the verifier to the gateway."""
         if request.query.get("state") != self._state or "code" not in request.query:
-            return await self._page("The provider's answer is none to this sign-in.")
+            return await self._page("The provider's response is not for this sign-in.")
         self._state = ""
         return await self._grant(
             {
@@ -83,12 +83,12 @@ class Phone:
         )
 
     async def renew(self, _request: web.Request) -> web.Response:
-        """New tokens for the refresh token, which is good once."""
+        """Refresh the tokens; a refresh token works once."""
         token = str(self._tokens.get("refresh_token", ""))
         return await self._grant({"grant_type": "refresh_token", "refresh_token": token})
 
     async def sign_out(self, _request: web.Request) -> web.Response:
-        """End the session, and forget the tokens."""
+        """Revoke the session, and forget the tokens."""
         token = str(self._tokens.get("refresh_token", ""))
         self._tokens = {}
         await self._post("revoke", {"token": token})
@@ -97,7 +97,7 @@ class Phone:
     async def _grant(self, form: dict[str, str]) -> web.Response:
         status, answer = await self._post("token", form)
         if status != _OK:
-            # An app whose session is over shows its sign-in.
+            # The session has ended, so the page shows the sign-in.
             self._tokens = {}
             return await self._page(f"The gateway says: {answer.get('error_description')}")
         self._tokens = answer
@@ -125,7 +125,7 @@ class Phone:
         return page("demo-phone", values, site=SITE)
 
     async def _hear(self, token: str) -> str:
-        """What the backend, behind the gateway, gets with the app's token."""
+        """The fields that the backend behind the gateway gets with the app's token."""
         url, fields = f"{self._gateway_url}/headers", {"Authorization": f"Bearer {token}"}
         async with (
             aiohttp.ClientSession() as session,

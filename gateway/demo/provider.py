@@ -1,6 +1,6 @@
 """A development OpenID provider: standards-conforming, in memory, and without passwords.
 
-Anybody may sign in as anybody, so it binds to loopback only.  For tests, as a process of its own:
+Anyone can sign in as any user, so it binds to loopback only.  To run it as a separate process:
 ``python -m gateway.demo.provider --port 0 --client '{"client_id": …, "redirect_uris": […]}'``
 prints one line of JSON with the issuer when it is ready.
 """
@@ -28,11 +28,11 @@ METADATA_PATH = "/.well-known/openid-configuration"
 
 
 class NotLoopbackError(ValueError):
-    """The provider was asked to listen where others could reach it."""
+    """The listen address is reachable from other machines."""
 
 
 class Provider:
-    """The provider on one listening socket."""
+    """The provider, listening on one socket."""
 
     def __init__(self, state: State, runner: web.AppRunner) -> None:
         self.state = state
@@ -47,7 +47,7 @@ class Provider:
     async def start(
         cls, clients: Iterable[Client], clock: Clock, *, host: str = "127.0.0.1", port: int = 0
     ) -> "Provider":
-        """Listen on `host` and `port` (0 for any free one).
+        """Listen on `host` and `port` (0 for any free port).
 
         Raises:
             NotLoopbackError: `host` is not a loopback address.
@@ -56,7 +56,7 @@ class Provider:
         listener = _listen(host, port)
         name = f"[{host}]" if ":" in host else host
         issuer = f"http://{name}:{listener.getsockname()[1]}"
-        # RSA keys take a moment to make.
+        # In a thread, because generating RSA keys takes a moment.
         by_id = {client.client_id: client for client in clients}
         state = await asyncio.to_thread(State, issuer, by_id, clock)
         runner = web.AppRunner(application(state), access_log=None)
@@ -141,7 +141,7 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 async def _run(host: str, port: int, clients: list[Client]) -> None:
-    # A process of its own chooses its own clock, as assembly/serving.py does for the gateway.
+    # A separate process chooses its own clock, as assembly/serving.py does for the gateway.
     provider = await Provider.start(clients, time.time, host=host, port=port)  # noqa: TID251
     print(json.dumps({"issuer": provider.issuer}), flush=True)  # noqa: T201
     stopped = asyncio.Event()
@@ -153,7 +153,7 @@ async def _run(host: str, port: int, clients: list[Client]) -> None:
 
 
 def main() -> None:
-    """Run the provider until it is told to stop."""
+    """Run the provider until SIGINT or SIGTERM."""
     parser = argparse.ArgumentParser(prog="gateway.demo.provider", description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="a loopback address")
     parser.add_argument("--port", type=int, default=0)

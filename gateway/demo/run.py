@@ -28,14 +28,14 @@ _STOP_S = 10
 
 
 class DemoError(Exception):
-    """The demo cannot run; the message says why, in one line."""
+    """The demo cannot run; the message is one line and says why."""
 
 
 async def run(port: int, tell: Callable[[str], None]) -> None:
-    """Run the demo until SIGINT or SIGTERM; `tell` prints what to open and what to ask.
+    """Run the demo until SIGINT or SIGTERM; `tell` prints the guide.
 
     Raises:
-        DemoError: A port is taken, or the gateway ended by itself.
+        DemoError: A port is taken, or the gateway exited.
     """
     port = _free_port(port)
     stopped = asyncio.Event()
@@ -47,7 +47,7 @@ async def run(port: int, tell: Callable[[str], None]) -> None:
         upstream = await stack.enter_async_context(_serving(app.application(), 0))
         client, phone_port = _client(port), _free_port(0)
         phone_url = f"http://{HOST}:{phone_port}"
-        # assembly/serving.py does not compose the demo, so it chooses its own clock.
+        # The demo is outside assembly/serving.py, so it chooses its own clock.
         provider = await Provider.start([client, _phone_client(phone_url)], time.time)  # noqa: TID251
         stack.push_async_callback(provider.aclose)
         admin_port = _free_port(0)
@@ -69,7 +69,7 @@ async def run(port: int, tell: Callable[[str], None]) -> None:
 def configuration(
     port: int, admin_port: int, upstream: str, issuer: str, client: Client, directory: Path
 ) -> dict[str, object]:
-    """The file the demo's gateway is run with, as somebody would write it."""
+    """The demo gateway's configuration file, as an operator would write it."""
     return {
         "public_url": f"http://localhost:{port}",
         "server": {"listen": f"{HOST}:{port}", "admin_listen": f"{HOST}:{admin_port}"},
@@ -91,7 +91,7 @@ def configuration(
             "clients": {
                 phone.CLIENT_ID: {
                     "provider": "development",
-                    # RFC 8252, section 7.3: on a loopback address any port.
+                    # RFC 8252, section 7.3: for a loopback address any port matches.
                     "redirect_uris": [f"http://{HOST}{phone.CALLBACK_PATH}"],
                 }
             }
@@ -105,7 +105,7 @@ def configuration(
 
 
 def guide(port: int, admin_port: int, issuer: str, phone_url: str, config_path: Path) -> str:
-    """What to do with the demo."""
+    """The instructions to print."""
     url = f"http://localhost:{port}"
     return f"""\
 Gatepost demo. It ends with Ctrl-C and leaves nothing behind.
@@ -132,7 +132,7 @@ The configuration is {config_path}
 
 @asynccontextmanager
 async def _serving(application: web.Application, port: int) -> AsyncIterator[str]:
-    """`application` on a port, 0 for any that is free; its URL."""
+    """Serve `application` on `port` (0 for any free port); yields its URL."""
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1)
     await runner.setup()
     try:
@@ -145,11 +145,11 @@ async def _serving(application: web.Application, port: int) -> AsyncIterator[str
 
 @asynccontextmanager
 async def _gateway(config_path: Path, port: int) -> AsyncIterator[asyncio.subprocess.Process]:
-    """`gatepost serve` with that file, as a process of its own, so that it is the real thing."""
+    """`gatepost serve` with that file in a separate process, so that it is the real thing."""
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "gateway.demo.tied", "serve", "-c", str(config_path)),
         stdin=asyncio.subprocess.PIPE,
-        # Ctrl-C goes to the whole group in the foreground, and the gateway is to end last.
+        # Ctrl-C reaches the whole foreground process group, but the gateway must end last.
         start_new_session=True,
     )
     try:
@@ -184,7 +184,7 @@ async def _listening(process: asyncio.subprocess.Process, port: int) -> None:
 
 
 async def _either(*waiting: Coroutine[None, None, object]) -> None:
-    """Until the first of `waiting` is done; the others are given up."""
+    """Wait until one of `waiting` is done, and cancel the others."""
     tasks = [asyncio.Task(coroutine) for coroutine in waiting]
     await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in tasks:
@@ -208,10 +208,10 @@ def _phone_client(phone_url: str) -> Client:
 
 
 def _free_port(port: int) -> int:
-    """`port`, or any where it is 0, if nothing listens there.
+    """`port`, or a free one if it is 0.
 
     Raises:
-        DemoError: It is taken, or may not be used.
+        DemoError: The port is taken, or not allowed.
     """
     try:
         with closing(socket.create_server((HOST, port))) as probe:

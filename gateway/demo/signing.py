@@ -1,4 +1,4 @@
-"""The provider's keys, made at start, and the JWTs it signs with them."""
+"""The provider's keys, generated at startup, and the JWTs signed with them."""
 
 import base64
 import hashlib
@@ -12,7 +12,7 @@ ALGORITHMS = ("RS256", "ES256")
 
 
 class Keys:
-    """One RSA and one P-256 key, which live as long as the process."""
+    """One RSA key and one P-256 key, which exist only as long as the process."""
 
     def __init__(self) -> None:
         rsa = RSAKey.generate_key(
@@ -25,7 +25,7 @@ class Keys:
         self._set = KeySet([rsa, ec])
 
     def public(self) -> dict[str, object]:
-        """The JWK Set (RFC 7517, section 5) without private parts."""
+        """The JWK Set (RFC 7517, section 5) without private keys."""
         return dict(self._set.as_dict(private=False))
 
     def sign(self, claims: Mapping[str, object], algorithm: str, typ: str = "JWT") -> str:
@@ -35,7 +35,7 @@ class Keys:
         return jwt.encode(header, dict(claims), key)
 
     def read(self, token: str) -> dict[str, object] | None:
-        """The claims of a JWT of ours, expired or not; None where the signature is not ours."""
+        """The claims of a JWT signed with these keys, expired or not; otherwise None."""
         try:
             return dict(jwt.decode(token, self._set, algorithms=list(ALGORITHMS)).claims)
         except (JoseError, ValueError):
@@ -43,12 +43,12 @@ class Keys:
 
 
 def half_hash(value: str) -> str:
-    """The `at_hash` or `c_hash` of `value` (OIDC Core 1.0, section 3.1.3.6), SHA-256 based."""
+    """The `at_hash` or `c_hash` of `value` (OIDC Core 1.0, section 3.1.3.6), with SHA-256."""
     digest = hashlib.sha256(value.encode()).digest()
     return base64.urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
 
 
 def s256_challenge(verifier: str) -> str:
-    """The code challenge that fits `verifier` (RFC 7636, section 4.2)."""
+    """The S256 code challenge for `verifier` (RFC 7636, section 4.2)."""
     digest = hashlib.sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()

@@ -1,4 +1,4 @@
-"""Everything the development provider knows while it runs."""
+"""The state of the development provider."""
 
 import secrets
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ LOGIN_COOKIE = "development_provider"
 
 @dataclass(slots=True)
 class State:
-    """The provider's memory; it starts empty and goes with the process.
+    """The provider's state, in memory only.
 
     Attributes:
         issuer: Its own URL, without a trailing slash.
@@ -34,11 +34,11 @@ class State:
     clients_of: dict[str, set[str]] = field(default_factory=dict)
 
     def login_of(self, request: web.Request) -> Login | None:
-        """Who is signed in in this browser."""
+        """The login of this browser, or None."""
         return self.logins.get(request.cookies.get(LOGIN_COOKIE, ""))
 
     def sign_in(self, response: web.Response, person: Person, acr: str | None) -> Login:
-        """Sign `person` in, under a new session in every case."""
+        """Sign `person` in, always with a new session."""
         amr = ("pwd", "otp") if acr else ("pwd",)
         login = Login(secrets.token_urlsafe(12), person, int(self.clock()), acr, amr)
         key = secrets.token_urlsafe(24)
@@ -48,7 +48,7 @@ class State:
 
 
 async def parameters_of(request: web.Request) -> dict[str, str]:
-    """The parameters of the query and of a form body, each given once.
+    """The parameters of the query and of a form body, each of which may occur only once.
 
     Raises:
         OAuthError: ``invalid_request``: one is repeated (RFC 6749, section 3.1) or is not text.
@@ -74,7 +74,7 @@ def page(
     *,
     site: str = "Development provider",
 ) -> web.Response:
-    """One of our pages as an aiohttp answer; `site` is who speaks."""
+    """One of our pages as an aiohttp response; `site` is the name shown on it."""
     body = render(name, site=site, **values)
     return web.Response(
         body=body, status=status, headers=[*page_fields(name), ("Cache-Control", "no-store")]
@@ -84,7 +84,7 @@ def page(
 def json_answer(
     value: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> web.Response:
-    """JSON that may not be stored (RFC 6749, section 5.1)."""
+    """JSON that must not be stored (RFC 6749, section 5.1)."""
     return web.json_response(
         value, status=status, headers={"Cache-Control": "no-store", **(headers or {})}
     )

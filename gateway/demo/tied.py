@@ -1,7 +1,7 @@
-"""`gatepost` that ends with the process at the other end of its standard input.
+"""`gatepost` that exits when the process at the other end of its standard input does.
 
-Even a demo that is killed leaves no gateway behind: the end of the pipe is noticed, on every
-system, without anything that the demo would have to do.
+So even a demo that is killed leaves no gateway running: every system closes the pipe, without any
+action by the demo.
 """
 
 import os

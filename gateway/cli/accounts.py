@@ -23,7 +23,7 @@ _MAX_SECRET = 8192
 
 account_argument = click.argument("account", metavar="ACCOUNT")
 role_option = click.option(
-    "--role", "roles", multiple=True, help="A role to keep with the account; may be repeated."
+    "--role", "roles", multiple=True, help="A role of the account; may be repeated."
 )
 
 
@@ -32,7 +32,7 @@ def accounts_command() -> None:
     """List, link, invite and disable accounts.
 
     ACCOUNT is the id of an account or its user name.  Works on the store of the configuration,
-    while the gateway runs as well: a running gateway knows of a change within two seconds.
+    even while the gateway runs: it applies a change within two seconds.
 
     Example: gatepost accounts link --issuer https://id.example.com --subject 1234 --account alice
     """
@@ -69,7 +69,7 @@ def list_command(
 @account_argument
 @json_option
 def show_command(config: Path | None, account: str, as_json: bool) -> None:
-    """Show an account: who signs in to it, and what is kept with it.
+    """Show an account: its identities, and the data kept with it.
 
     Secrets are shown by name only.
     """
@@ -83,7 +83,7 @@ def show_command(config: Path | None, account: str, as_json: bool) -> None:
 def disable_command(config: Path | None, account: str, as_json: bool) -> None:
     """Sign an account out everywhere and refuse it from now on.
 
-    Its sessions, tokens, API keys and tunnels are over within two seconds.
+    Its sessions, tokens, API keys and tunnels end within two seconds.
     """
     _tell(_with_desk(config, lambda desk: desk.set_disabled(account, True)), as_json)
 
@@ -100,9 +100,9 @@ def enable_command(config: Path | None, account: str, as_json: bool) -> None:
 @accounts_command.command("link")
 @config_option
 @click.option("--issuer", required=True, help="Issuer of the provider, as in the configuration.")
-@click.option("--subject", required=True, help="What the provider calls the person (sub).")
-@click.option("--account", help="The account to join.  [default: its own, made where needed]")
-@click.option("--external-id", help="The key that the app knows the person by.")
+@click.option("--subject", required=True, help="The user's subject at the provider (sub).")
+@click.option("--account", help="The account to join.  [default: its own, created if needed]")
+@click.option("--external-id", help="The app's own key for the user.")
 @role_option
 @json_option
 def link_command(
@@ -114,7 +114,7 @@ def link_command(
     roles: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Let an identity sign in to an account, which it need not have done before.
+    """Let an identity sign in to an account, even if it has never signed in.
 
     Example: gatepost accounts link --issuer https://id.example.com --subject 1234 --external-id 17
     """
@@ -132,10 +132,10 @@ def link_command(
 @accounts_command.command("unlink")
 @config_option
 @click.option("--issuer", required=True, help="Issuer of the provider.")
-@click.option("--subject", required=True, help="What the provider calls the person (sub).")
+@click.option("--subject", required=True, help="The user's subject at the provider (sub).")
 @json_option
 def unlink_command(config: Path | None, issuer: str, subject: str, as_json: bool) -> None:
-    """Take an identity from its account and end its sessions.
+    """Remove an identity from its account and end its sessions.
 
     The next time it signs in, it gets an account of its own.
     """
@@ -146,7 +146,7 @@ def unlink_command(config: Path | None, issuer: str, subject: str, as_json: bool
 @config_option
 @click.option("--email", required=True, help="Address that the provider must have verified.")
 @click.option("--account", help="The account to join.  [default: a new one]")
-@click.option("--issuer", default="", help="Only where this issuer vouches for the address.")
+@click.option("--issuer", default="", help="Only if this issuer has verified the address.")
 @role_option
 @json_option
 def invite_command(
@@ -157,7 +157,7 @@ def invite_command(
     roles: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Let whoever signs in with a verified e-mail address join an account, once.
+    """Let the user with this verified e-mail address join an account, once.
 
     Example: gatepost accounts invite --email alice@example.com --role editor
     """
@@ -168,7 +168,7 @@ def invite_command(
     found = _with_desk(config, lambda desk: desk.invite(email, account, issuer, roles))
     _tell(found, as_json)
     if not as_json:
-        click.echo(f"# send the person to {load_settings(config).public_url[0]}/", err=True)
+        click.echo(f"# send the user to {load_settings(config).public_url[0]}/", err=True)
 
 
 @accounts_command.command("set-roles")
@@ -179,7 +179,7 @@ def invite_command(
 def set_roles_command(
     config: Path | None, account: str, roles: tuple[str, ...], as_json: bool
 ) -> None:
-    """Keep exactly these roles with an account, beside those of its provider.
+    """Give an account exactly these roles, in addition to those from its provider.
 
     Example: gatepost accounts set-roles alice doctor
     """
@@ -196,9 +196,10 @@ def set_roles_command(
 def set_secret_command(
     config: Path | None, account: str, name: str, remove: bool, as_json: bool
 ) -> None:
-    """Keep a secret with an account, read from standard input.
+    """Store a secret with an account, read from standard input.
 
-    An app that only knows its own credentials gets it by `account_secret` in `request_headers`.
+    An app that accepts only its own credentials gets it through `account_secret` in
+    `request_headers`.
 
     Example: gatepost accounts set-secret alice notes-key < key.txt
     """
@@ -213,9 +214,9 @@ def set_secret_command(
 @click.argument("target", metavar="INTO")
 @json_option
 def merge_command(config: Path | None, source: str, target: str, as_json: bool) -> None:
-    """Join ACCOUNT to INTO, which has everything of both afterwards.
+    """Merge ACCOUNT into INTO, which then has everything of both.
 
-    The person goes by the user name of INTO.  This cannot be undone.
+    The user name is that of INTO.  This cannot be undone.
     """
     _tell(_with_desk(config, lambda desk: desk.merge(source, target)), as_json)
 
@@ -225,9 +226,9 @@ def merge_command(config: Path | None, source: str, target: str, as_json: bool) 
 @click.argument("user")
 @json_option
 def release_name_command(config: Path | None, user: str, as_json: bool) -> None:
-    """Take a user name from its account, so that another person can have it.
+    """Remove a user name from its account, so that another user can have it.
 
-    The app may still have data under that name: look there first.
+    The app may still have data under that name: check there first.
     """
     _tell(_with_desk(config, lambda desk: desk.release_name(user)), as_json)
 
@@ -241,17 +242,19 @@ def release_name_command(config: Path | None, user: str, as_json: bool) -> None:
     type=click.Choice(["email", "subject"]),
     default="email",
     show_default=True,
-    help="How people are known at the new issuer: by verified e-mail address, at their next"
+    help="How users are matched at the new issuer: by verified e-mail address, at their next"
     " sign-in, or by the same subject.",
 )
-@click.option("--apply", "applies", is_flag=True, help="Do it.  Without this, only list.")
+@click.option(
+    "--apply", "applies", is_flag=True, help="Make the changes.  Without this, only list them."
+)
 @json_option
 def move_issuer_command(
     config: Path | None, old: str, new: str, by: str, applies: bool, as_json: bool
 ) -> None:
-    """Have the people of issuer OLD keep their accounts at issuer NEW.
+    """Let the users of issuer OLD keep their accounts at issuer NEW.
 
-    Lists what would happen; with --apply it does.  Can be done again, and changes nothing twice.
+    Lists what would change; --apply makes the changes.  It is safe to repeat.
 
     Example: gatepost accounts move-issuer https://old.example.com https://new.example.com
     """

@@ -81,7 +81,7 @@ if TYPE_CHECKING:
 def explain_command(config: Path | None, as_json: bool, **options: Any) -> None:
     """Show what happens to a request: each route tried, each condition met or not.
 
-    Runs the request through the code that serves, and sends nothing on.  Reads no provider, store
+    Runs the request through the code that serves, and forwards nothing.  Reads no provider, store
     or secret: the options describe the credential, and are trusted.
 
     \b

@@ -61,7 +61,7 @@ def provider_command(config: Path | None, name: str | None, as_json: bool) -> No
     """Ask a provider what it offers, and show what does not fit the configuration.
 
     Fetches the discovery document and the keys, as `gatepost serve` does.  Sends no secret and
-    signs nobody in.  Without NAME, asks every provider in turn.
+    starts no sign-in.  Without NAME, asks every provider in turn.
 
     Each line is ok, a note, a warning, or a problem that breaks sign-ins, with what to do.
     At the end: what to register at the provider.

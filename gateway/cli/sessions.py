@@ -26,8 +26,8 @@ _COLUMNS = ("ID", "USER", "KIND", "PROVIDER", "DEVICE", "ADDRESS", "SIGNED IN", 
 def sessions_command() -> None:
     """List and end the sessions of signed-in browsers and apps.
 
-    Works on the store of the configuration, while the gateway runs as well: a running gateway
-    knows within two seconds that a session has ended.
+    Works on the store of the configuration, even while the gateway runs: it applies a change
+    within two seconds.
     """
 
 

@@ -165,7 +165,7 @@ class ApiKeys:
         return text, record
 
     async def owner(self, user: str) -> Identity | None:
-        """The identity with this user name, as last seen; None if nobody with it ever signed in."""
+        """The identity with this user name, as last seen; None if it never signed in."""
         account_id = await self._accounts.id_of(user)
         account = None if account_id is None else await self._accounts.find(account_id)
         seen = () if account is None else account.seen

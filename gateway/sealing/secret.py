@@ -52,7 +52,7 @@ def sealed_under_another(what: str) -> StoreUnavailableError:
         f"{what} in the store is sealed under another secret: give that secret too, as the last "
         "of the list in secret or secret_file. If it is lost, so are all sessions, API keys, "
         "tokens and accounts in this store, and the key that apps check assertions by. To start "
-        "anew, stop the gateway and empty the store (for sqlite move gatepost.db* out of data_dir)"
+        "over, stop the gateway and empty the store (for sqlite move gatepost.db* out of data_dir)"
     )
 
 

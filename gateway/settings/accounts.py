@@ -168,8 +168,8 @@ class AccountSettings(Section):
 
     provision: Literal["on_first_sign_in", "invited"] = Field(
         "on_first_sign_in",
-        description="on_first_sign_in: whoever signs in gets an account; invited: only linked or"
-        " invited identities.",
+        description="on_first_sign_in: everyone who signs in gets an account; invited: only"
+        " linked or invited identities.",
     )
     link_by_verified_email: Flag = Field(
         False,

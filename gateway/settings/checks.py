@@ -235,7 +235,7 @@ def _route_credentials(draft: Draft, route: RouteSettings, path: Path) -> Iterat
 def _route_challenges(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:
     if route.passes_foreign:
         return  # The app may accept what the gateway does not.
-    # A 401 must name a scheme, so the browser's is allowed even if nobody can sign in.
+    # A 401 must name a scheme, so the browser's is allowed even without a way to sign in.
     taken = {
         word for word in route.credentials or KINDS if word in AMBIENT or draft.takes(KINDS[word])
     }

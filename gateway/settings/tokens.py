@@ -72,7 +72,7 @@ class ClientSettings(Section):
     redirect_uris: Annotated[tuple[RedirectUri, ...], OneOrMany(empty=True)] = Field(
         (),
         description="Where the provider sends the app's code, each exactly; a loopback address may"
-        " have any port. Without one no code is taken.",
+        " have any port. Without one, no code is accepted.",
     )
 
 

@@ -170,4 +170,4 @@ async def test_a_secret_that_is_lost_says_what_goes_with_it(start, secrets):
     assert failed.returncode == 1
     assert "is sealed under another secret: give that secret too, as the last" in failed.stderr
     assert "If it is lost, so are all sessions, API keys, tokens and accounts" in failed.stderr
-    assert "To start anew, stop the gateway and empty the store" in failed.stderr
+    assert "To start over, stop the gateway and empty the store" in failed.stderr

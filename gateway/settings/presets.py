@@ -1,7 +1,7 @@
-"""The named answers to "which fields does the app read": `upstreams.NAME.identity.headers`.
+"""Presets for `upstreams.NAME.identity.headers`: the fields that common apps read.
 
-An app's preset sends what that app's documentation says it reads, and nothing else: an app that is
-told less leaks less.  `docs/apps/` has a page for each, with the app's own settings.
+An app's preset sends exactly what the app's documentation says it reads, because what an app does
+not get, it cannot leak.  `docs/apps/` has a page for each, with the app's own settings.
 """
 
 from collections.abc import Mapping

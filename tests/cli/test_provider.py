@@ -412,9 +412,9 @@ async def test_a_gigabyte_is_not_read(run, start_broken):
 @pytest.mark.parametrize(
     ("response", "says", "do"),
     [
-        ({"text": "<html>"}, "the answer is not JSON", "the provider answers there"),
-        ({"text": "[]"}, "the answer is not a JSON object", "the provider answers there"),
-        ({"status": 500}, f"{DISCOVERY} is 500", "the provider answers there"),
+        ({"text": "<html>"}, "the answer is not JSON", "the provider responds there"),
+        ({"text": "[]"}, "the answer is not a JSON object", "the provider responds there"),
+        ({"status": 500}, f"{DISCOVERY} is 500", "the provider responds there"),
         ({"status": 404}, f"{DISCOVERY} is 404", "set providers.idp.issuer"),
         (
             {"status": 301, "headers": {"Location": "https://id.example.com/x"}},
@@ -424,7 +424,7 @@ async def test_a_gigabyte_is_not_read(run, start_broken):
         (
             {"status": 302, "headers": {"Location": "https://id.example.com/x"}},
             f"{DISCOVERY} is 302, found at 'https://id.example.com/x'",
-            "the provider answers there",
+            "the provider responds there",
         ),
     ],
 )

@@ -26,6 +26,7 @@ MODULES: tuple[str, ...] = (
     "authz/identity_conditions",
     "authz/request_conditions",
     "authz/sign_in_conditions",
+    "bounded",
     "credentials/key_cache",
     "credentials/key_format",
     "credentials/keys",

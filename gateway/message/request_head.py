@@ -6,6 +6,7 @@ Refuses every head that two servers could read differently; see `field_lines` an
 import re
 from typing import Final
 
+from gateway.bounded import remember
 from gateway.errors import MalformedRequestError
 from gateway.message.field_lines import HeadError, parse_field_lines
 from gateway.message.fields import Fields, fold
@@ -102,9 +103,7 @@ def parse_request_line(line: bytes) -> tuple[str, bytes, bool]:
     if known is None:
         known = _read_request_line(line)
         if len(line) <= _REMEMBERED_LINE_BYTES:
-            if len(_KNOWN_LINES) >= _REMEMBERED_LINES:
-                _KNOWN_LINES.clear()
-            _KNOWN_LINES[line] = known
+            remember(_KNOWN_LINES, line, known, _REMEMBERED_LINES)
     return known
 
 
@@ -223,18 +222,14 @@ def _remembered_fields(block: bytes, http_1_0: bool) -> RequestFraming:
         # push out those that do.
         seen = hash(key)
         if seen not in _SEEN_ONCE:
-            if len(_SEEN_ONCE) >= _REMEMBERED_SEEN:
-                _SEEN_ONCE.clear()
-            _SEEN_ONCE.add(seen)
+            remember(_SEEN_ONCE, seen, None, _REMEMBERED_SEEN)
         else:
-            if len(_KNOWN_FIELDS) >= _REMEMBERED_BLOCKS:
-                _KNOWN_FIELDS.clear()
-            _KNOWN_FIELDS[key] = known
+            remember(_KNOWN_FIELDS, key, known, _REMEMBERED_BLOCKS)
     return known
 
 
 _KNOWN_FIELDS: Final[dict[tuple[bytes, bool], RequestFraming]] = {}
-_SEEN_ONCE: Final[set[int]] = set()
+_SEEN_ONCE: Final[dict[int, None]] = {}
 
 
 def _expects_continue(fields: Fields, http_1_0: bool) -> bool:

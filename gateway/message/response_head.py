@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
+from gateway.bounded import remember
 from gateway.message.field_lines import HeadError, split_fields
 from gateway.message.fields import fold
 from gateway.message.framing import LENGTH, UNTIL_CLOSE, framed_length
@@ -84,9 +85,7 @@ def parse_response_head(head: bytes) -> ResponseHead:
         known = _read_response_head(head)
         # A head that sets a cookie is for one browser and does not repeat.
         if len(head) <= _REMEMBERED_RESPONSE_BYTES and b"set-cookie" not in known.names:
-            if len(_KNOWN_RESPONSES) >= _REMEMBERED_RESPONSES:
-                _KNOWN_RESPONSES.clear()
-            _KNOWN_RESPONSES[head] = known
+            remember(_KNOWN_RESPONSES, head, known, _REMEMBERED_RESPONSES)
     return known
 
 

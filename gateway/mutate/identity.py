@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from gateway.bounded import remember
 from gateway.model import Identity
 from gateway.mutate.templates import Template
 
@@ -54,11 +55,10 @@ class IdentityFields:
         if kept is not None and kept[0] is identity and now < kept[1]:
             return kept[2]
         lines = self._make(identity, now)
-        if len(self._kept) >= _REMEMBERED:
-            self._kept.clear()
         rules, made_at = self._assertion, int(now)
         half_life_s = life_s(identity, rules.ttl_s, made_at) / 2 if rules else 300.0
-        self._kept[id(identity)] = (identity, made_at + half_life_s, lines)
+        kept = identity, made_at + half_life_s, lines
+        remember(self._kept, id(identity), kept, _REMEMBERED)
         return lines
 
     def _make(self, identity: Identity, now: float) -> bytes:

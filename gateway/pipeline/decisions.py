@@ -10,6 +10,7 @@ from gateway.authn import Rejected
 from gateway.authn.cross_site import is_cross_site
 from gateway.authz.access import decide
 from gateway.authz.facts import Facts
+from gateway.bounded import remember
 from gateway.kinds import AMBIENT
 from gateway.message.response import FieldList
 from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
@@ -45,7 +46,7 @@ class Decisions:
         self._sessions = sessions
         self._metrics = metrics
         self._origins = origins
-        self._sendable: set[str] = set()
+        self._sendable: dict[str, None] = {}
         self._user = None if user_header == "user" else attrgetter(user_header)
 
     def unfit(self, entry: Entry, plan: RoutePlan, identity: Identity) -> Deny | None:
@@ -68,9 +69,7 @@ class Decisions:
     def _is_sendable(self, user: str) -> bool:
         if not is_sendable(user):
             return False
-        if len(self._sendable) >= _REMEMBERED_USERS:
-            self._sendable.clear()
-        self._sendable.add(user)
+        remember(self._sendable, user, None, _REMEMBERED_USERS)
         return True
 
     def reject(

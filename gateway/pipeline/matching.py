@@ -1,5 +1,6 @@
 """Finds the route of a request, and caches it for later requests to the same place."""
 
+from gateway.bounded import remember
 from gateway.message.request import Request
 from gateway.routing.route import Route
 from gateway.routing.table import RouteTable
@@ -26,7 +27,5 @@ class Matcher:
         except KeyError:
             route = self._table.match_readings(request)
             if request.host in self._hosts and len(key[2]) <= _REMEMBERED_PATH_CHARS:
-                if len(self._routes) >= _REMEMBERED_ROUTES:
-                    self._routes.clear()
-                self._routes[key] = route
+                remember(self._routes, key, route, _REMEMBERED_ROUTES)
             return route

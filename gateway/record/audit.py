@@ -8,10 +8,11 @@ import re
 import sys
 import threading
 from datetime import UTC, datetime
-from typing import IO, Any
+from typing import IO
 
 import orjson
 
+from gateway.bounded import remember
 from gateway.errors import GatewayError
 from gateway.message.request import Request
 from gateway.message.request_head import RequestFraming
@@ -148,7 +149,7 @@ class Lines:
                 f',"route":{route},"method":{method},"path":',
                 f',"decision":{decision},"reason":{reason}',
             )
-            _remember(self._names, key, known)
+            remember(self._names, key, known, _REMEMBERED)
         return known
 
     def _path(self, path: str) -> str:
@@ -160,7 +161,7 @@ class Lines:
         if known is None:
             known = _json(text)
             if len(text) <= _REMEMBERED_CHARS:
-                _remember(self._texts, text, known)
+                remember(self._texts, text, known, _REMEMBERED)
         return known
 
     def _identity(self, identity: Identity) -> str:
@@ -171,7 +172,7 @@ class Lines:
         user, credential = _json(identity.user or None), _json(identity.credential)
         session = _json(identity.session_id)
         text = f',"user":{user},"credential":{credential},"session":{session},"ip":'
-        _remember(self._who, id(identity), (identity, text))
+        remember(self._who, id(identity), (identity, text), _REMEMBERED)
         return text
 
 
@@ -181,12 +182,6 @@ def _cut(path: str) -> str:
 
 def _escape(found: re.Match[str]) -> str:
     return f"\\u{ord(found[0]):04x}"
-
-
-def _remember(known: dict[Any, Any], key: object, value: object) -> None:
-    if len(known) >= _REMEMBERED:
-        known.clear()
-    known[key] = value
 
 
 def _json(value: str | None) -> str:

@@ -4,11 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from gateway.accounts.account import Account, Invitation, Subject, merged
-from gateway.accounts.errors import (
-    NoSuchAccountError,
-    SubjectTakenError,
-    UserTakenError,
-)
+from gateway.accounts.errors import NoSuchAccountError, SubjectTakenError, UserTakenError
 from gateway.accounts.manager import Accounts
 from gateway.accounts.owner import fold_email
 from gateway.model import Identity
@@ -113,11 +109,8 @@ class AccountDesk:
         added = tuple(roles)
 
         def linked(it: Account) -> Account:
-            return replace(
-                it,
-                subjects=tuple(dict.fromkeys((*it.subjects, subject))),
-                roles=tuple(dict.fromkeys((*it.roles, *added))),
-            )
+            subjects = tuple(dict.fromkeys((*it.subjects, subject)))
+            return replace(it, subjects=subjects, roles=tuple(dict.fromkeys((*it.roles, *added))))
 
         return await self._change(account_id, linked)
 

@@ -65,14 +65,9 @@ class SessionManager:
         self._records = SessionRecords(self, store, self._cache, self.contact, self._endings, clock)
         self.refresher = Refresher(self._records, store, clock)
         self._endings.on_news(self.refresher.tell)
+        touch = self._upkeep.task.call
         self._loader = Loader(
-            self,
-            store,
-            self._cache,
-            self.contact,
-            self._records,
-            self.refresher,
-            self._upkeep.task.call,
+            self, store, self._cache, self.contact, self._records, self.refresher, touch
         )
 
     def recall(self, cookie: str, now: float) -> Session | None:

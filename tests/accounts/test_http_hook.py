@@ -17,6 +17,7 @@ from gateway.errors import HookFailedError
 from gateway.model import Identity
 from gateway.settings.accounts import HookSettings
 from tests.fixtures.certificates import Authority
+from tests.patience import until
 
 SECRET = "k" * 32
 NOW = 1_750_000_000.9
@@ -351,8 +352,7 @@ async def test_a_hook_runs_on_its_own_events_only(app, make_hooks):
 async def test_whoever_is_cancelled_lets_go(app, make_hooks):
     url, calls = await app(never)
     running = asyncio.get_running_loop().create_task(make_hooks(url).run(CREATE))
-    while not calls:
-        await asyncio.sleep(0.01)
+    await until(lambda: calls)
     running.cancel()
 
     with pytest.raises(asyncio.CancelledError):

@@ -72,6 +72,7 @@ async def test_an_order_that_was_left_half_made_is_made_again(store, raw, prefix
     keys = [f"{number:04}" for number in range(600)]
     for key in keys:
         await put_as_older_version(raw, prefix, key, "i", clock.now)
+    # Half made, as by a process that ended: no call of the store's stops there.
     names = store._orders("i")
     mark = await store._mark(keys=names)
     assert await store._order(keys=names, args=[mark, 0, 10]) != b"0"
@@ -85,6 +86,7 @@ async def test_an_order_is_not_whole_if_an_older_version_wrote_while_it_was_made
 ):
     for number in range(600):
         await put_as_older_version(raw, prefix, f"{number:04}", "i", clock.now)
+    # Half made, as by a process that ended: no call of the store's stops there.
     names = store._orders("i")
     mark = await store._mark(keys=names)
     cursor = await store._order(keys=names, args=[mark, 0, 10])

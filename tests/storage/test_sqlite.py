@@ -415,6 +415,7 @@ async def test_a_page_takes_as_many_steps_among_many_as_among_few(store, path, c
             )
         await store.get("warm")
         steps = []
+        # SQLite tells its steps to nobody but who holds the connection.
         store._reader.set_progress_handler(lambda steps=steps: steps.append(1), 1)
         page = await store.page(str(many), after=f"{many}-00499", limit=100)
         store._reader.set_progress_handler(None, 0)

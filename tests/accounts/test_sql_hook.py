@@ -368,7 +368,9 @@ async def test_a_locked_file_is_waited_for(tmp_path, make_hooks, caplog):
     statement = "INSERT INTO seen VALUES (:name)"
 
     hooks = make_hooks(f"{database.dsn}?timeout=0.05", statement, timeout="500ms")
-    assert "SQLITE_BUSY), after " in await failure(hooks, caplog)
+    # By how busy the machine is: the deadline may pass within a try.
+    why = await failure(hooks, caplog)
+    assert "SQLITE_BUSY), after " in why or why.startswith("no answer in time, after ")
     running = asyncio.get_running_loop().create_task(
         make_hooks(database.dsn, statement, timeout="20s").run(CREATE)
     )

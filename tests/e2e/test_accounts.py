@@ -16,6 +16,7 @@ from tests.e2e.people import Browser
 from tests.e2e.raw import ask, connect
 from tests.fixtures.gateway import clean_environment
 from tests.fixtures.network import take_free_port
+from tests.fixtures.oidc import sign_in_at_oidc_provider
 from tests.patience import soon, until
 
 GATEPOST = [sys.executable, "-m", "gateway"]
@@ -480,3 +481,36 @@ async def test_a_pod_makes_its_users_in_the_apps_database(
         assert whoami["external_id"] == "1"
         # The second pod, on another machine, shares the session.
         assert (await asked(other, cookie_of(alice), public=one)).status == 200
+
+
+async def test_a_ward_moves_its_web_app_and_its_phones_to_one_account(start_phone):
+    """People the app has known for years; passwords are no longer posted to it."""
+    old = {
+        "name": "old-login",
+        "path": "/api/login",
+        "methods": ["POST"],
+        "access": "gone",
+        "deprecated": {"since": "2026-06-01", "sunset": "2026-09-01"},
+    }
+    settings = {"routes": [old, DOCTORS, SIGNED_IN], "accounts": {"user_header": "external_id"}}
+    phone, _ = await start_phone(settings, app=echo)
+    gateway = phone.gateway
+    for subject, external_id, role in (("dana", "17", "doctor"), ("nick", "18", "nurse")):
+        about = ["--issuer", phone.provider.issuer, "--subject", subject]
+        command(gateway, "link", *about, "--external-id", external_id, "--role", role)
+
+    for user, external_id, status in (("dana", "17", 200), ("nick", "18", 403)):
+        async with Browser(gateway.base_url, "id", sign_in_at_oidc_provider) as browser:
+            assert (await browser.sign_in(user))[0] == 302
+            tokens = await phone.sign_in(user)
+            on_the_phone = await phone.whoami(tokens["access_token"])
+            in_the_browser = await browser.whoami()
+            lines = cookie_of(browser), f"Authorization: Bearer {tokens['access_token']}"
+            for line in lines:
+                assert told(await asked(gateway, line))["remote-user"] == external_id
+                assert (await asked(gateway, line, "/ward")).status == status
+        assert on_the_phone["account_id"] == in_the_browser["account_id"]
+        assert on_the_phone["external_id"] == in_the_browser["external_id"] == external_id
+    async with phone.session.post(f"{gateway.base_url}/api/login", data={"p": "x"}) as response:
+        assert response.status == 410
+    assert {it["external_id"] for it in command(gateway, "list")} == {"17", "18"}

@@ -41,8 +41,8 @@ def keys_of(pages):
 
 
 async def put_many(store, keys, index, ttl_s=None):
-    for at in range(0, len(keys), 100):
-        some = keys[at : at + 100]
+    for at in range(0, len(keys), 20):
+        some = keys[at : at + 20]
         await asyncio.gather(
             *(store.put(k, k.encode(), ttl_s=ttl_s, indexes={index}) for k in some)
         )

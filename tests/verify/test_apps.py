@@ -8,8 +8,8 @@ import aiohttp
 import pytest
 
 from gateway.credentials.key_format import new_key
-from tests.patience import until
 from tests.fixtures.network import take_free_port
+from tests.patience import until
 from tests.verify.apps import COMMANDS, get, identity_in, ports_of, running
 from tests.verify.assertions import AUDIENCE, claims_of, forgeries, keys_of, rotate, signed
 

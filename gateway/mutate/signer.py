@@ -66,7 +66,7 @@ async def load_signer(store: Store, sealer: Sealer) -> AssertionSigner:
     """
     for _ in range(3):
         sealed = await store.get(_STORE_KEY)
-        keys = [_new_key()] if sealed is None else _open(sealer, sealed)
+        keys = [new_signing_key()] if sealed is None else _open(sealer, sealed)
         if sealed is not None and sealer.is_newest(sealed):
             return AssertionSigner(keys)
         anew = sealer.seal(_PURPOSE, json.dumps(keys).encode())
@@ -83,7 +83,8 @@ def _open(sealer: Sealer, sealed: bytes) -> list[dict[str, str]]:
     return keys
 
 
-def _new_key() -> dict[str, str]:
+def new_signing_key() -> dict[str, str]:
+    """A private P-256 key as a JWK, named by its thumbprint (RFC 7638)."""
     numbers = ec.generate_private_key(ec.SECP256R1()).private_numbers()
     point = numbers.public_numbers
     key = {"crv": "P-256", "kty": "EC", "x": _encoded(point.x), "y": _encoded(point.y)}

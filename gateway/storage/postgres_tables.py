@@ -61,7 +61,7 @@ CREATE INDEX gatepost_index_entries_by_entry ON gatepost_index_entries (entry);
 """
 
 # Version -> statements that migrate it to the next version.
-_MIGRATIONS = {0: _TABLES, 1: _KEYS_IN_INDEXES}
+MIGRATIONS = {0: _TABLES, 1: _KEYS_IN_INDEXES}
 
 # Any number that nothing else in the database uses: "gatepost" in ASCII.
 _MIGRATION_LOCK = 0x67617465706F7374
@@ -81,7 +81,7 @@ async def migrate(connection: "Connection[Record]") -> None:
         version = await _version(connection)
         _check_version(version, 0)
         for step in range(version, VERSION):
-            await connection.execute(_MIGRATIONS[step])
+            await connection.execute(MIGRATIONS[step])
         if version < VERSION:
             await connection.execute("UPDATE gatepost_version SET version = $1", VERSION)
 

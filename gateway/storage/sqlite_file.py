@@ -57,7 +57,7 @@ CREATE INDEX index_entries_by_entry ON index_entries (entry);
 """
 
 # Version -> statements that migrate it to the next version.
-_MIGRATIONS = {0: _TABLES, 1: _KEYS_IN_INDEXES}
+MIGRATIONS = {0: _TABLES, 1: _KEYS_IN_INDEXES}
 
 # How long to wait for another process that migrates the tables: ten seconds or more with a million
 # sessions.
@@ -156,7 +156,7 @@ class SqliteFile:
             version = _version(connection)
             self._check_version(version, 0)
             for step in range(version, VERSION):
-                for statement in _MIGRATIONS[step].split(";\n"):
+                for statement in MIGRATIONS[step].split(";\n"):
                     connection.execute(statement)
             connection.execute(f"PRAGMA user_version = {VERSION}")
             connection.execute("COMMIT")

@@ -67,25 +67,16 @@ def run(tmp_path):
 class Broken:
     """A provider whose answers a test replaces, by path."""
 
-    def __init__(self, context):
+    def __init__(self):
         self.answers = {}
-        self._context = context
-        self._runner = None
         self.issuer = ""
         self.asked = []
 
-    async def start(self):
+    async def start(self, aiohttp_server, context):
         app = web.Application()
         app.router.add_get("/{path:.*}", self._answer)
-        self._runner = web.AppRunner(app, shutdown_timeout=0.1)
-        await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=self._context)
-        await site.start()
-        port = site._server.sockets[0].getsockname()[1]
-        self.issuer = f"{'http' if self._context is None else 'https'}://127.0.0.1:{port}"
-
-    async def stop(self):
-        await self._runner.cleanup()
+        server = await aiohttp_server(app, ssl=context, shutdown_timeout=0.1)
+        self.issuer = str(server.make_url("")).rstrip("/")
 
     def document(self, **changes):
         right = {
@@ -116,17 +107,13 @@ class Broken:
 
 
 @pytest.fixture
-async def start_broken():
-    started = []
-
+def start_broken(aiohttp_server):
     async def start(context=None):
-        started.append(Broken(context))
-        await started[-1].start()
-        return started[-1]
+        broken = Broken()
+        await broken.start(aiohttp_server, context)
+        return broken
 
-    yield start
-    for broken in started:
-        await broken.stop()
+    return start
 
 
 def client(issuer, **changes):

@@ -14,7 +14,7 @@ import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.storage import open_store
-from gateway.storage.postgres_tables import _MIGRATIONS, VERSION
+from gateway.storage.postgres_tables import MIGRATIONS, VERSION
 from gateway.storage.postgres_writes import LISTED
 from tests.fixtures.network import take_free_port
 from tests.fixtures.postgres import PASSWORD, PASSWORD_IN_URL, USER
@@ -66,7 +66,7 @@ async def test_tables_of_the_first_version_are_brought_up_to_date(
 ):
     postgres_server.sql(
         f"""SET search_path = {schema};
-        {_MIGRATIONS[0]}
+        {MIGRATIONS[0]}
         UPDATE gatepost_version SET version = 1;
         INSERT INTO gatepost_entries (key, value, expires_at)
             VALUES ('b', '1', {clock.now + 10}), ('a', '2', 'infinity'), ('c', '3', 0);

@@ -14,7 +14,7 @@ import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.storage.sqlite import SqliteStore
-from gateway.storage.sqlite_file import _MIGRATIONS, VERSION
+from gateway.storage.sqlite_file import MIGRATIONS, VERSION
 from tests.patience import PATIENCE_S
 
 ROOT = Path(__file__).parents[2]
@@ -428,7 +428,7 @@ async def test_a_page_takes_as_many_steps_among_many_as_among_few(store, path, c
 async def test_a_file_of_the_first_version_is_brought_up_to_date(path, clock):
     path.parent.mkdir()
     with closing(sqlite3.connect(path)) as old, old:
-        old.executescript(_MIGRATIONS[0])
+        old.executescript(MIGRATIONS[0])
         old.execute("PRAGMA user_version = 1")
         old.executemany(
             "INSERT INTO entries VALUES (?, ?, ?, ?)",

@@ -11,7 +11,7 @@ from joserfc import jwt
 from joserfc.jwk import ECKey
 
 from gateway.assembly.serving import clock
-from gateway.mutate.signer import _new_key, load_signer
+from gateway.mutate.signer import load_signer, new_signing_key
 from gateway.sealing.sealer import Sealer
 from gateway.storage import open_store
 from tests.fixtures.gateway import SECRET
@@ -31,7 +31,7 @@ async def keys_of(data_dir: Path) -> list[Jwk]:
 
 async def rotate(data_dir: Path) -> list[Jwk]:
     """Give the gateway, which must not run, a new key to sign with beside the old ones."""
-    keys = [_new_key(), *await keys_of(data_dir)]
+    keys = [new_signing_key(), *await keys_of(data_dir)]
     store = open_store("sqlite", data_dir, clock)
     try:
         sealed = Sealer((SECRET.encode(),)).seal("assertion-key", json.dumps(keys).encode())
@@ -73,7 +73,7 @@ def signed(key: Jwk, claims: dict[str, Any], **header: str) -> str:
 def forgeries(key: Jwk, issuer: str) -> dict[str, list[str]]:
     """What must be refused, by name: the values of the field."""
     good = claims_of(issuer)
-    stranger = {**_new_key(), "kid": key["kid"]}
+    stranger = {**new_signing_key(), "kid": key["kid"]}
     now = int(clock())
     head, payload, signature = signed(key, good).split(".")
     root = _part({**good, "user": "root"})

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from gateway.mutate.signer import _new_key
+from gateway.mutate.signer import new_signing_key
 
 
 @dataclass
@@ -54,7 +54,7 @@ def monotonic() -> Monotonic:
 @pytest.fixture
 def key_set() -> Iterator[KeySetServer]:
     """A key set with one key."""
-    served = KeySetServer([_new_key()])
+    served = KeySetServer([new_signing_key()])
     served.hold.set()
 
     class Handler(BaseHTTPRequestHandler):

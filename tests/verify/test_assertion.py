@@ -9,14 +9,14 @@ from joserfc.jwk import ECKey
 
 from gateway.model import Identity as GatewayIdentity
 from gateway.mutate.identity import AssertionRules, assertion_claims
-from gateway.mutate.signer import AssertionSigner, _new_key
+from gateway.mutate.signer import AssertionSigner, new_signing_key
 from gateway.verify.assertion import Expected, InvalidAssertionError, key_id, read_assertion
 from tests.verify.assertions import AUDIENCE, claims_of, forgeries, signed
 
 ISSUER = "https://notes.example.com"
 NOW = 1_800_000_000
 LEEWAY_S = 10
-KEY = _new_key()
+KEY = new_signing_key()
 EXPECTED = Expected(ISSUER, AUDIENCE, LEEWAY_S)
 
 

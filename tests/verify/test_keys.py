@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from gateway.mutate.signer import _new_key
+from gateway.mutate.signer import new_signing_key
 from gateway.verify.keys import MAX_AGE_S, MIN_INTERVAL_S, Keys, KeysUnavailableError, read_keys
 from tests.fixtures.network import take_free_port
 from tests.patience import PATIENCE_S
@@ -54,7 +54,7 @@ def test_made_up_key_ids_cause_one_fetch_in_an_interval(keys, key_set, monotonic
 
 
 def test_a_new_key_is_fetched_when_it_is_first_seen_and_the_old_one_stays(keys, key_set, monotonic):
-    old, new = key_set.keys[0], _new_key()
+    old, new = key_set.keys[0], new_signing_key()
     look_up(keys, old["kid"])
     monotonic.now += MIN_INTERVAL_S
     key_set.keys.insert(0, new)
@@ -67,7 +67,7 @@ def test_a_new_key_is_fetched_when_it_is_first_seen_and_the_old_one_stays(keys, 
 def test_a_key_that_was_given_up_is_not_trusted_for_longer_than_the_set_may_be_kept(
     keys, key_set, monotonic
 ):
-    old, new = key_set.keys[0], _new_key()
+    old, new = key_set.keys[0], new_signing_key()
     look_up(keys, old["kid"])
     key_set.keys[:] = [new]
 
@@ -172,7 +172,7 @@ def as_json(*members):
 
 
 def public(**changes):
-    return {k: v for k, v in {**_new_key(), **changes}.items() if k != "d" and v is not None}
+    return {k: v for k, v in {**new_signing_key(), **changes}.items() if k != "d" and v is not None}
 
 
 def test_other_keys_in_the_set_are_skipped():
@@ -198,6 +198,6 @@ def test_other_keys_in_the_set_are_skipped():
 
 
 def test_a_private_part_that_was_published_is_not_kept():
-    key = _new_key()
+    key = new_signing_key()
 
     assert not read_keys(as_json(key))[key["kid"]].is_private

@@ -7,7 +7,7 @@ from wsgiref.validate import validator
 
 import pytest
 
-from gateway.mutate.signer import _new_key
+from gateway.mutate.signer import new_signing_key
 from gateway.verify import (
     AsgiMiddleware,
     Identity,
@@ -211,7 +211,7 @@ async def test_the_event_loop_goes_on_while_keys_are_fetched_and_all_wait_for_on
 ):
     asgi = Asgi(verifier)
     key_set.hold.clear()
-    made_up = signed({**_new_key(), "kid": "made-up"}, claims_of(ISSUER))
+    made_up = signed({**new_signing_key(), "kid": "made-up"}, claims_of(ISSUER))
 
     waiting = [asyncio.ensure_future(asgi.ask(sent)) for sent in [good, made_up] * 20]  # noqa: TID251 - held
     while key_set.fetched == 0:
@@ -244,7 +244,7 @@ def test_one_middleware_serves_one_event_loop_after_another(verifier, key_set, m
     asgi = Asgi(verifier)
 
     for _ in range(2):
-        key_set.keys.insert(0, _new_key())
+        key_set.keys.insert(0, new_signing_key())
         monotonic.now += MIN_INTERVAL_S
         sent = signed(key_set.keys[0], claims_of(ISSUER))
         assert asyncio.run(asgi.ask(sent)) == [{"type": "app.answered"}]

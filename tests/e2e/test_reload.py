@@ -65,7 +65,7 @@ async def test_a_bad_file_is_reported_whole_and_the_last_good_one_stays(
     gateway = gateway_process(behind(await raw_upstream(OK)))
 
     change(gateway, routes=[{**PUBLIC, "acess": "x"}, {"name": "b", "path": 7}], extra=1)
-    await until(lambda: "not taken" in gateway.log())
+    await until(lambda: "was not reloaded" in gateway.log())
 
     log = gateway.log()
     assert re.search(r"gatepost\.yaml:[0-9]+:[0-9]+: .*acess", log)
@@ -219,7 +219,7 @@ async def test_without_a_secret_or_authorities_the_last_good_configuration_stays
         files[file].unlink()
     else:
         files[file].write_text(content)
-    await until(lambda: "not taken" in gateway.log())
+    await until(lambda: "was not reloaded" in gateway.log())
 
     place = rf"gatepost\.yaml:[0-9]+:[0-9]+: {re.escape(setting)}: .*'{files[file]}'"
     assert re.search(place, gateway.log())

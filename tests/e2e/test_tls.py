@@ -121,7 +121,7 @@ async def test_a_key_of_another_certificate_is_reported_and_not_taken(terminatin
     gateway, first, (_, key) = terminating
 
     key.write_bytes(authority.issue("other", NAME).key.read_bytes())
-    await until(lambda: "not taken" in gateway.log())
+    await until(lambda: "was not reloaded" in gateway.log())
 
     client = await connect(gateway, tls=authority.client_context(), name=NAME)
     assert shown(client) == first.serial
@@ -136,7 +136,7 @@ async def test_a_file_that_holds_nothing_is_reported_with_its_place_and_not_take
     gateway, first, files = terminating
 
     files[which].write_text(content)
-    await until(lambda: "not taken" in gateway.log())
+    await until(lambda: "was not reloaded" in gateway.log())
 
     assert re.search(
         rf"gatepost\.yaml:[0-9:]+: server\.tls\.{setting}: .* contains no", gateway.log()

@@ -188,7 +188,7 @@ async def test_all_workers_count_one_rate_and_reload_together(raw_upstream, gate
 
     gateway.config_path.write_text("nonsense: 1\n")
     os.kill(workers(gateway)[0], signal.SIGKILL)
-    await until(lambda: "not taken" in gateway.log())
+    await until(lambda: "was not reloaded" in gateway.log())
     await until(lambda: is_ready(gateway))
     assert {(await ask(gateway)).status for _ in range(10)} == {403}
     assert counted(gateway.metrics(), "gatepost_config_last_reload_success") == 0

@@ -85,7 +85,7 @@ class AccountFacts:
         external_id: The app's own key for this user.
         roles: Roles in addition to those from the provider.
         secrets: Secrets by name.
-        is_disabled: Whether the account may not be used.
+        is_refused: Whether the identity may not act by the account.
     """
 
     account_id: str
@@ -93,7 +93,7 @@ class AccountFacts:
     external_id: str | None = None
     roles: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=lambda: _NO_SECRETS, repr=False)
-    is_disabled: bool = False
+    is_refused: bool = False
 
     def added_to(self, identity: Identity) -> Identity:
         """`identity`, as its provider described it, with the account's facts added."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any
 
-from gateway.accounts.owner import fold_email
+from gateway.accounts.owner import fold_email, fold_user
 from gateway.model import AccountFacts, Identity
 
 # What is kept of an identity; the rest is about one sign-in.
@@ -34,6 +34,8 @@ _OF_TOKENS = frozenset(
         *("aio", "rh", "uti", "updated_at"),
     }
 )
+# A provider may change a name at each sign-in.
+_MOST_NAMES = 100
 _NO_SECRETS: Mapping[str, str] = MappingProxyType({})
 
 Subject = tuple[str, str]
@@ -50,6 +52,12 @@ class Invitation:
 
     email: str
     issuer: str = ""
+
+    def is_for(self, identity: Identity) -> bool:
+        """Whether `identity` has the address, verified, and comes from the right issuer."""
+        if not identity.email or self.issuer not in ("", identity.issuer):
+            return False
+        return fold_email(identity.email) == self.email
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,10 @@ class Account:
             self.merged_into,
         )
 
+    def took(self, before: "Account") -> bool:
+        """Whether it has lost somebody who acted by it, or a name, since `before`."""
+        return bool({*before.subjects, *before.names} - {*self.subjects, *self.names})
+
     def as_seen(self, issuer: str, subject: str) -> Identity | None:
         """What was said last of the issuer's subject; None where it signs in here no more."""
         return next((it for it in self.seen if (it.issuer, it.subject) == (issuer, subject)), None)
@@ -114,12 +126,34 @@ class Account:
         account, key = self, identity.subject_key()
         if key not in self.subjects:
             # An invitation is good once.
-            email = fold_email(identity.email or "")
-            left = tuple(it for it in self.invitations if it.email != email)
+            left = tuple(it for it in self.invitations if not it.is_for(identity))
             account = replace(account, subjects=(*self.subjects, key), invitations=left)
         if self.is_named_by(identity) and identity.user not in self.names:
-            account = replace(account, names=(*self.names, identity.user))
+            # Each stays the account's; the oldest are only not listed any more.
+            names = (*self.names, identity.user)[-_MOST_NAMES:]
+            account = replace(account, names=names)
         return account
+
+    def invites(self, identity: Identity) -> bool:
+        """Whether an invitation is for `identity`."""
+        return any(it.is_for(identity) for it in self.invitations)
+
+    def without(self, subject: Subject) -> "Account":
+        """The account once the (issuer, subject) acts by it no more."""
+        return replace(
+            self,
+            subjects=tuple(it for it in self.subjects if it != subject),
+            seen=tuple(it for it in self.seen if it.subject_key() != subject),
+        )
+
+    def without_name(self, user: str) -> "Account":
+        """The account once the user name, in whatever spelling, is its no more."""
+        gone = fold_user(user)
+        return replace(self, names=tuple(it for it in self.names if fold_user(it) != gone))
+
+    def has_name(self, user: str) -> bool:
+        """Whether the user name is the account's, in whatever spelling."""
+        return fold_user(user) in map(fold_user, self.names)
 
     def signed_in(self, identity: Identity) -> "Account":
         """The account once `identity` signed in; the same object where that is no news."""
@@ -140,15 +174,23 @@ class Account:
         return _told(self, known, replace(_newer(known, identity), user=known.user))
 
     def facts(self, account_id: str, identity: Identity) -> AccountFacts:
-        """What is kept with the account, whose id it is, for `identity`, which acts by it."""
+        """What is kept with the account, whose id it is, for `identity`, which acts by it.
+
+        It is refused where it acts by the account no more, or goes by a name that was released:
+        another person may have that one by now.
+        """
+        # Another identity of the same person goes by the person's name.
+        user = None if self.is_named_by(identity) else self.user
+        is_its_own = identity.subject_key() in self.subjects
         return AccountFacts(
             account_id,
-            # Another identity of the same person goes by the person's name.
-            user=None if self.is_named_by(identity) else self.user,
+            user=user,
             external_id=self.external_id,
             roles=self.roles,
             secrets=self.secrets,
-            is_disabled=self.is_disabled,
+            is_refused=self.is_disabled
+            or not is_its_own
+            or not self.has_name(user or identity.user),
         )
 
 
@@ -169,10 +211,11 @@ def plain_facts(identity: Identity) -> dict[str, Any]:
 
 def merged(account: Account, other: Account) -> Account:
     """`account` with all of `other`; its own come first where both have one."""
+    known = {it.subject_key() for it in account.seen}
     return replace(
         account,
         subjects=tuple(dict.fromkeys((*account.subjects, *other.subjects))),
-        seen=(*account.seen, *other.seen),
+        seen=(*account.seen, *(it for it in other.seen if it.subject_key() not in known)),
         names=tuple(dict.fromkeys((*account.names, *other.names))),
         external_id=account.external_id or other.external_id,
         roles=tuple(dict.fromkeys((*account.roles, *other.roles))),

@@ -2,11 +2,17 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from gateway.accounts.account import Account, Invitation, Subject, merged
-from gateway.accounts.errors import NoSuchAccountError, SubjectTakenError, UserTakenError
+from gateway.accounts.errors import (
+    ExternalIdTakenError,
+    NoSuchAccountError,
+    SubjectTakenError,
+    UserTakenError,
+)
 from gateway.accounts.manager import Accounts
-from gateway.accounts.owner import fold_email
+from gateway.accounts.owner import fold_email, fold_user
 from gateway.model import Identity
 
 _PAGE = 500
@@ -88,24 +94,20 @@ class AccountDesk:
             SubjectTakenError: It acts by another account, which `merge` can join to this one.
             ExternalIdTakenError: The external id is another account's.
         """
-        owner = await self._records.owner("identity", *subject)
-        if owner is not None:
-            owner, known = await self._records.follow(owner)
-            if known is None:
-                # Its first sign-in was broken off.
-                await self._put(owner, subject)
-        if name is not None:
-            account_id = (await self.find(name)).account_id
-        else:
-            account_id = owner or await self._accounts.make(Account(subjects=(subject,)))
+        owner = await self._owner(subject)
+        account_id = owner if name is None else (await self.find(name)).account_id
+        if owner not in (None, account_id):
+            raise _taken(subject, str(owner), str(account_id))
         if external_id is not None:
-            await self._accounts.set_external_id(account_id, external_id)
+            await self._check_external_id(external_id, account_id)
+        if account_id is None:
+            account_id = await self._accounts.make(Account(subjects=(subject,)))
+        # First the identity: an id must not go to an account that the subject does not act by.
         kept = await self._records.keep("identity", subject, account_id)
         if (await self._records.follow(kept))[0] != account_id:
-            raise SubjectTakenError(
-                f"{subject[1]!r} of {subject[0]} acts by account {kept}: "
-                f"`gatepost accounts merge {kept} {account_id}` makes one account of both"
-            )
+            raise _taken(subject, kept, account_id)
+        if external_id is not None:
+            await self._accounts.set_external_id(account_id, external_id)
         added = tuple(roles)
 
         def linked(it: Account) -> Account:
@@ -119,15 +121,12 @@ class AccountDesk:
         owner = await self._records.owner("identity", *subject)
         if owner is None:
             raise NoSuchAccountError(f"{subject[1]!r} of {subject[0]} acts by no account")
-        found = await self._change(
-            owner,
-            lambda it: replace(
-                it,
-                subjects=tuple(s for s in it.subjects if s != subject),
-                seen=tuple(s for s in it.seen if s.subject_key() != subject),
-            ),
-        )
+        # First of all: a sign-in that is under way must not bring it back.
         await self._records.release("identity", *subject)
+        before = await self.find(owner)
+        found = await self._change(before.account_id, lambda it: it.without(subject))
+        gone = replace(before.account, subjects=(*before.account.subjects, subject))
+        await self._accounts.tell(before.account_id, gone, found.account)
         return found
 
     async def invite(
@@ -139,6 +138,10 @@ class AccountDesk:
     ) -> Found:
         """Let whoever has the verified address join the account `name`, or a new one for None."""
         invitation = Invitation(fold_email(email), issuer)
+        if name is None:
+            # Invited twice is invited once: of two accounts none could be chosen.
+            inviting = await self._records.inviting(email)
+            name = next((i for i, it in inviting if invitation in it.invitations), None)
         if name is None:
             account = Account(invitations=(invitation,), roles=tuple(roles))
             account_id = await self._accounts.make(account)
@@ -160,20 +163,32 @@ class AccountDesk:
             SubjectTakenError: Both are the same account already.
             ExternalIdTakenError: Both have an external id.
         """
+        # One at a time: two accounts that are joined to each other at once would both be gone.
+        async with self._records.locked("merge"):
+            return await self._merge(source, target)
+
+    async def _merge(self, source: str, target: str) -> Found:
         gone, kept = await self.find(source), await self.find(target)
         if gone.account_id == kept.account_id:
             raise SubjectTakenError(f"{source!r} and {target!r} are one account")
-        if gone.account.external_id and kept.account.external_id:
-            raise SubjectTakenError(
-                f"both have an external id ({gone.account.external_id!r} and "
-                f"{kept.account.external_id!r}): the app knows two users, which you must join there"
+        ids = {it for it in (gone.account.external_id, kept.account.external_id) if it}
+        if len(ids) > 1:
+            raise ExternalIdTakenError(
+                f"the accounts have different external ids ({', '.join(map(repr, ids))}): the app "
+                "knows two users, which you must join there"
             )
-        # First the account that stays: a crash in between loses nobody, and it can be done again.
-        await self._change(kept.account_id, lambda it: merged(it, gone.account))
-        await self._accounts.change(
-            gone.account_id, lambda it: replace(Account(), merged_into=kept.account_id)
-        )
-        return await self.find(kept.account_id)
+        while True:
+            sealed, account = await self._records.get(gone.account_id)
+            if account is None or account.merged_into is not None:
+                return await self.find(kept.account_id)
+            # First the account that stays: a crash in between loses nobody, and the command can
+            # be given again.
+            await self._change(kept.account_id, partial(merged, other=account))
+            emptied = Account(merged_into=kept.account_id)
+            # A change meanwhile, such as disabling it, is not lost: it is joined once more.
+            if await self._records.swap(gone.account_id, sealed, emptied):
+                await self._accounts.tell(gone.account_id, account, emptied)
+                return await self.find(kept.account_id)
 
     async def release_name(self, user: str) -> Found:
         """Take a user name from its account, so that the next who brings it can have it.
@@ -185,14 +200,13 @@ class AccountDesk:
         if account_id is None:
             raise NoSuchAccountError(f"the user name {user!r} is nobody's")
         account_id, account = await self._records.follow(account_id)
-        if account is not None and account.user == user and not account.is_disabled:
+        now = None if account is None or account.user is None else fold_user(account.user)
+        if account is not None and now == fold_user(user) and not account.is_disabled:
             raise UserTakenError(
                 f"{user!r} is what account {account_id} is called now: disable it first, "
                 "or have its name changed at the provider"
             )
-        found = await self._change(
-            account_id, lambda it: replace(it, names=tuple(n for n in it.names if n != user))
-        )
+        found = await self._change(account_id, lambda it: it.without_name(user))
         await self._records.release("user", user)
         return found
 
@@ -208,10 +222,34 @@ class AccountDesk:
         changed = await self._accounts.change(found.account_id, change)
         if changed is None:
             raise NoSuchAccountError(f"account {found.account_id} is gone")
+        # Where nothing changed too: the command before this one may have been broken off.
+        await self._accounts.tell(found.account_id, found.account, changed)
         return Found(found.account_id, changed)
 
-    async def _put(self, account_id: str, subject: Subject) -> None:
-        await self._records.swap(account_id, None, Account(subjects=(subject,)))
+    async def _owner(self, subject: Subject) -> str | None:
+        owner = await self._records.owner("identity", *subject)
+        if owner is None:
+            return None
+        account_id, account = await self._records.follow(owner)
+        if account is None:
+            # Its first sign-in was broken off.
+            await self._records.swap(account_id, None, Account(subjects=(subject,)))
+        return account_id
+
+    async def _check_external_id(self, external_id: str, account_id: str | None) -> None:
+        owner = await self._records.owner("external", external_id)
+        if owner is None:
+            return
+        owner, account = await self._records.follow(owner)
+        if owner != account_id and account is not None and account.external_id == external_id:
+            raise ExternalIdTakenError(f"external id {external_id!r} is that of account {owner}")
+
+
+def _taken(subject: Subject, owner: str, wanted: str) -> SubjectTakenError:
+    return SubjectTakenError(
+        f"{subject[1]!r} of {subject[0]} acts by account {owner}: "
+        f"`gatepost accounts merge {owner} {wanted}` makes one account of both"
+    )
 
 
 def describe(found: Found) -> dict[str, object]:

@@ -163,13 +163,20 @@ def read_roles(values: list[object]) -> tuple[str, ...]:
     Raises:
         AnswerError: One is no text, or cannot be sent in a field.
     """
-    if not all(_is_sendable(it) for it in values):
+    # Apps read the list as separated by commas.
+    if not all(_is_sendable(it) and "," not in str(it) for it in values):
         raise AnswerError(
-            "roles in the answer must be a list of printable texts of at most"
+            "roles in the answer must be a list of printable texts without commas, of at most"
             f" {_LONGEST} characters"
         )
     return tuple(dict.fromkeys(map(str, values)))
 
 
 def _is_sendable(text: object) -> bool:
-    return isinstance(text, str) and 0 < len(text) <= _LONGEST and text.isprintable()
+    # White space at the ends would be cut off by whoever reads the field.
+    return (
+        isinstance(text, str)
+        and 0 < len(text) <= _LONGEST
+        and text.isprintable()
+        and text == text.strip()
+    )

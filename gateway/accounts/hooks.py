@@ -23,6 +23,10 @@ class Hook(Protocol):
     def name(self) -> str:
         """What it is called in the log."""
 
+    @property
+    def timeout_s(self) -> float:
+        """How long it may take, in seconds."""
+
     async def run(self, event: HookEvent) -> HookAnswer:
         """Do it; raises HookFailedError where it cannot be done."""
 
@@ -40,6 +44,10 @@ class Hooks:
     def has(self, event: str) -> bool:
         """Whether any hook runs on `event`."""
         return any(event in on for on, _ in self._hooks)
+
+    def longest_s(self, event: str) -> float:
+        """How long the hooks for `event` may take together."""
+        return sum(it.timeout_s for on, it in self._hooks if event in on)
 
     async def run(self, event: HookEvent) -> HookAnswer:
         """Run each hook that is for `event`, one after the other; what a later one answers counts.

@@ -50,6 +50,11 @@ class HttpHook:
         self._session: ClientSession | None = None
 
     @property
+    def timeout_s(self) -> float:
+        """How long all its tries may take, in seconds."""
+        return self._settings.timeout
+
+    @property
     def name(self) -> str:
         """What it is called in the log: without a query, which may hold a secret."""
         parts = urlsplit(self._settings.url)

@@ -3,21 +3,18 @@
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Protocol
 
 from gateway.accounts.account import Account
+from gateway.accounts.entrance import Entrance, Rules
 from gateway.accounts.errors import (
-    EmailAmbiguousError,
     ExternalIdTakenError,
-    NotInvitedError,
     UnreadableError,
-    UserTakenError,
 )
-from gateway.accounts.owner import fold_email
-from gateway.accounts.records import AccountRecords, Kind
-from gateway.errors import AccountDisabledError, StoreUnavailableError
+from gateway.accounts.records import AccountRecords
+from gateway.errors import StoreUnavailableError
 from gateway.model import AccountFacts, Identity
 from gateway.sealing.sealer import MIN_SECRET_BYTES, Sealer
 from gateway.sealing.secret import sealed_under_another
@@ -38,19 +35,6 @@ def _now() -> float:
 Change = Callable[[Account], Account]
 # Told of an account that changed: its id, what it was and what it is.
 OnChange = Callable[[str, Account, Account], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """Who gets an account.
-
-    Attributes:
-        only_invited: Only who is linked or invited.
-        links_by_email: Who brings the verified address of an account joins it.
-    """
-
-    only_invited: bool = False
-    links_by_email: bool = False
 
 
 class Provisioning(Protocol):
@@ -96,8 +80,9 @@ class Accounts:
         self.records = AccountRecords(store, key)
         self.rules = Rules()
         self.provisioning: Provisioning | None = None
-        self._new_id = new_id
-        self._clock = clock
+        self.new_id = new_id
+        self.clock = clock
+        self._entrance = Entrance(self)
         self._on_change: list[OnChange] = []
 
     def on_change(self, callback: OnChange) -> None:
@@ -136,7 +121,7 @@ class Accounts:
         Raises:
             GatewayError: As `claim`.
         """
-        claimed, _ = await self._enter(identity, of_client=False, signs_in=True)
+        claimed, _ = await self._entrance.enter(identity, of_client=False, signs_in=True)
         return claimed
 
     async def refreshed(self, identity: Identity) -> None:
@@ -164,7 +149,7 @@ class Accounts:
             EmailAmbiguousError: It would join more than one account.
             HookFailedError: The app could not be told of the account.
         """
-        claimed, _ = await self._enter(identity, of_client=of_client, signs_in=False)
+        claimed, _ = await self._entrance.enter(identity, of_client=of_client, signs_in=False)
         return claimed
 
     async def enter(self, identity: Identity, *, of_client: bool = False) -> AccountFacts:
@@ -173,7 +158,7 @@ class Accounts:
         Raises:
             GatewayError: As `claim`.
         """
-        claimed, account = await self._enter(identity, of_client=of_client, signs_in=False)
+        claimed, account = await self._entrance.enter(identity, of_client=of_client, signs_in=False)
         return account.facts(claimed.account_id or "", claimed)
 
     async def change(self, account_id: str, change: Change) -> Account | None:
@@ -186,15 +171,15 @@ class Accounts:
             if changed == known and not self.records.is_outdated(account_id, sealed):
                 return known
             if await self.records.swap(account_id, sealed, changed):
-                if changed.shown != known.shown or set(known.subjects) - set(changed.subjects):
-                    await self._tell(account_id, known, changed)
+                if changed.shown != known.shown or changed.took(known):
+                    await self.tell(account_id, known, changed)
                 return changed
         raise StoreUnavailableError("an account's record changes all the time")
 
     async def make(self, account: Account) -> str:
         """Store a new account; its id."""
-        account_id = self._new_id()
-        made = replace(account, created_at=int(self._clock()))
+        account_id = self.new_id()
+        made = replace(account, created_at=int(self.clock()))
         if not await self.records.swap(account_id, None, made):
             raise StoreUnavailableError("there is an account of a new account's id")
         return account_id
@@ -209,100 +194,20 @@ class Accounts:
         Raises:
             ExternalIdTakenError: It is another account's: both would be one user of the app.
         """
-        owner = await self.records.keep("external", (external_id,), account_id)
-        if (await self.records.follow(owner))[0] != account_id:
-            raise ExternalIdTakenError(f"external id {external_id!r} of account {owner}")
-        before: list[str] = []
+        async with self.records.locked("external", external_id):
+            owner = await self.records.keep("external", (external_id,), account_id)
+            owner, account = await self.records.follow(owner)
+            if owner != account_id:
+                # Nobody's, where its account has been given another one since.
+                if account is not None and account.external_id == external_id:
+                    raise ExternalIdTakenError(f"external id {external_id!r} of account {owner}")
+                await self.records.take_over("external", (external_id,), account_id)
+            await self.change(account_id, lambda it: replace(it, external_id=external_id))
 
-        def give(known: Account) -> Account:
-            before[:] = [known.external_id] if known.external_id else []
-            return replace(known, external_id=external_id)
-
-        await self.change(account_id, give)
-        for old in before:
-            if old != external_id:
-                await self.records.release("external", old)
-
-    async def _tell(self, account_id: str, before: Account, after: Account) -> None:
+    async def tell(self, account_id: str, before: Account, after: Account) -> None:
+        """Tell all who must know that the account changed; does no harm if they know already."""
         for callback in self._on_change:
             await callback(account_id, before, after)
-
-    # Coming in.
-
-    async def _enter(
-        self, identity: Identity, *, of_client: bool, signs_in: bool
-    ) -> tuple[Identity, Account]:
-        kind: Kind = "client" if of_client else "identity"
-        account_id = await self._resolved(kind, identity.issuer, identity.subject)
-        if account_id is None:
-            account_id = await self._admit(identity, kind)
-        _, account = await self.records.get(account_id)
-        if account is None:
-            account = await self._first_record(account_id, of_client=of_client)
-        if account.is_disabled:
-            raise AccountDisabledError(f"account {account_id}")
-        if account.is_named_by(identity):
-            # Another identity of a person goes by the person's name, and needs none of its own.
-            await self._keep_name(identity, account_id)
-        named = identity.user if account.is_named_by(identity) else account.user or identity.user
-        claimed = replace(identity, account_id=account_id, user=named)
-        if self.provisioning is not None and not of_client:
-            await self.provisioning.entering(account_id, account, claimed, signs_in=signs_in)
-        entered = await self.change(
-            account_id, lambda it: it.signed_in(claimed) if signs_in else it.entered(claimed)
-        )
-        if entered is None or entered.is_disabled:
-            raise AccountDisabledError(f"account {account_id}")
-        return claimed, entered
-
-    async def _resolved(self, kind: Kind, *parts: str) -> str | None:
-        account_id = await self.records.owner(kind, *parts)
-        return None if account_id is None else (await self.records.follow(account_id))[0]
-
-    async def _keep_name(self, identity: Identity, account_id: str) -> None:
-        owner = await self.records.keep("user", (identity.user,), account_id)
-        # Somebody may have been faster: then the name is theirs.
-        if owner != account_id and (await self.records.follow(owner))[0] != account_id:
-            raise UserTakenError(f"user {identity.user!r} of {identity.issuer!r}")
-
-    async def _admit(self, identity: Identity, kind: Kind) -> str:
-        """The account that an identity which is new here joins, or its own."""
-        if kind == "identity":
-            joined = await self._joined(identity)
-            if joined is not None:
-                return await self.records.keep(kind, identity.subject_key(), joined)
-        if self.rules.only_invited:
-            raise NotInvitedError(f"user {identity.user!r} of {identity.issuer!r}")
-        if await self.records.owner("user", identity.user) is not None:
-            # Checked before anything is stored.
-            raise UserTakenError(f"user {identity.user!r} of {identity.issuer!r}")
-        return await self.records.keep(kind, identity.subject_key(), self._new_id())
-
-    async def _joined(self, identity: Identity) -> str | None:
-        """The one account that invites the identity, or has its verified address."""
-        # Only ever a verified one, see Identity.
-        email = identity.email
-        if not email:
-            return None
-        found = {
-            account_id
-            for account_id, account in await self.records.inviting(email)
-            for it in account.invitations
-            if it.email == fold_email(email) and it.issuer in ("", identity.issuer)
-        }
-        if not found and self.rules.links_by_email:
-            found = {account_id for account_id, _ in await self.records.with_email(email)}
-        if len(found) > 1:
-            raise EmailAmbiguousError(f"accounts {', '.join(sorted(found))} have {email!r}")
-        return found.pop() if found else None
-
-    async def _first_record(self, account_id: str, *, of_client: bool) -> Account:
-        account = Account(created_at=int(self._clock()), is_client=of_client)
-        await self.records.swap(account_id, None, account)
-        _, account_now = await self.records.get(account_id)
-        if account_now is None:
-            raise StoreUnavailableError("an account's record came and went")
-        return account_now
 
 
 async def load_accounts(store: Store, sealer: Sealer, clock: Clock = _now) -> Accounts:

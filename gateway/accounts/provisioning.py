@@ -15,8 +15,8 @@ from gateway.model import Identity
 
 _log = logging.getLogger(__name__)
 
-# Every hook has a minute at most, and a worker that is killed must not keep the others waiting.
-_LOCK_S = 65.0
+# Longer than the hooks together may take, and not much: others wait for a worker that is killed.
+_LONGER_S = 5.0
 _WAIT_S = 60.0
 _POLL_S = 0.1
 
@@ -55,7 +55,9 @@ class HookProvisioning:
         records = self._accounts.records
         waited_s = 0.0
         while True:
-            lock = await records.lock("provision", account_id, ttl_s=_LOCK_S)
+            lock = await records.lock(
+                "provision", account_id, ttl_s=self._hooks.longest_s("create") + _LONGER_S
+            )
             if lock is not None:
                 break
             if await self._is_provisioned(account_id):
@@ -90,7 +92,7 @@ class HookProvisioning:
                 await self._accounts.set_external_id(account_id, answer.external_id)
             except ExternalIdTakenError as error:
                 # Both persons would be one user of the app.
-                _log.error("account %s: a hook answered an id that is taken: %s", account_id, error)
+                _log.error("account %s: a hook answered the external id of another", account_id)
                 raise HookFailedError(f"account {account_id}: the external id is taken") from error
         if answer.roles is not None:
             roles = answer.roles

@@ -6,8 +6,10 @@ keyed digests and values are sealed, so that a copy of the store tells no name. 
 accounts' own, kept in the store under the server's secret: accounts outlive every secret.
 """
 
+import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Literal
 
 from gateway.accounts.account import Account, Subject
@@ -24,7 +26,9 @@ _RECORD, _ACCOUNT = "account", "account-seen"
 # The index of all accounts.
 EVERY_ACCOUNT = "accounts"
 # An account that was merged leads on to another, which may have been merged too.
-_MOST_MERGES = 8
+_MOST_MERGES = 100
+# Held for some reads and writes.
+_LOCK_S, _LOCK_POLL_S, _LOCK_TRIES = 20.0, 0.05, 500
 
 Kind = Literal["identity", "client", "user", "external"]
 
@@ -124,6 +128,31 @@ class AccountRecords:
     async def release(self, kind: Kind, *parts: str) -> bool:
         """Have `parts` belong to nobody; whether they belonged to somebody."""
         return await self._store.delete(self._key(kind, parts))
+
+    async def take_over(self, kind: Kind, parts: tuple[str, ...], account_id: str) -> None:
+        """Give `parts`, which are nobody's, to the account; the caller holds the lock."""
+        key = self._key(kind, parts)
+        sealed = self._sealer.seal(_RECORD, encode_record(account_id), context=key.encode())
+        await self._store.put(key, sealed, ttl_s=None)
+
+    @asynccontextmanager
+    async def locked(self, what: str, *parts: str) -> AsyncIterator[None]:
+        """Hold the lock about `parts`, waiting for whoever holds it.
+
+        Raises:
+            StoreUnavailableError: It is held all the time.
+        """
+        for _ in range(_LOCK_TRIES):
+            lock = await self.lock(what, *parts, ttl_s=_LOCK_S)
+            if lock is not None:
+                break
+            await asyncio.sleep(_LOCK_POLL_S)
+        else:
+            raise StoreUnavailableError(f"another process is changing the same {what}")
+        try:
+            yield
+        finally:
+            await self.unlock(lock)
 
     async def lock(self, what: str, *parts: str, ttl_s: float) -> Lock | None:
         """Take a lock about `parts`; None while another holds it."""

@@ -44,6 +44,11 @@ class SqlHook:
         self._engine: AsyncEngine | None = None
 
     @property
+    def timeout_s(self) -> float:
+        """How long all its tries may take, in seconds."""
+        return self._settings.timeout
+
+    @property
     def name(self) -> str:
         """What it is called in the log: the kind of database and no more."""
         return f"SQL on {_dialect(self._settings.dsn or '')}"

@@ -3,8 +3,9 @@
 from collections.abc import Iterable
 
 from gateway.accounts.account import Account, Subject
+from gateway.accounts.entrance import Rules
 from gateway.accounts.hooks import Hooks
-from gateway.accounts.manager import Accounts, Rules
+from gateway.accounts.manager import Accounts
 from gateway.accounts.provisioning import HookProvisioning
 from gateway.assembly.background import BackgroundTasks
 from gateway.sessions.kinds import AllSessions
@@ -56,13 +57,16 @@ def connect_sessions(accounts: Accounts, sessions: AllSessions) -> None:
     """Apply every change that this process makes to `accounts` to `sessions`."""
 
     async def changed(_account_id: str, before: Account, after: Account) -> None:
-        if after.is_disabled and not before.is_disabled:
-            await _end(sessions, after.subjects)
+        if after.is_client or before.is_client:
+            # A person with the same subject at the issuer may have sessions; a client has none.
+            return
+        if after.is_disabled:
+            await _end(sessions, {*before.subjects, *after.subjects})
             return
         if after.merged_into is None:
-            # These subjects no longer belong to the account.
+            # Identities that no longer belong to the account.
             await _end(sessions, set(before.subjects) - set(after.subjects))
-        if _kept(before) != _kept(after):
+        if _kept(before) != _kept(after) or after.took(before):
             await sessions.doubt_account({*before.subjects, *after.subjects})
 
     accounts.on_change(changed)

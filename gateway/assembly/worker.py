@@ -136,9 +136,11 @@ class Gateway:
 
         connect_sessions(lasting.accounts, AllSessions(lasting.sessions, lasting.tokens.sessions))
 
-    def _account_changed(self, account_id: str | None) -> None:
+    def _account_changed(self, account_id: str | None, is_over: bool) -> None:
         if self._bearer is not None:
             self._bearer.account_changed(account_id)
+        if is_over and account_id is not None and self.front is not None:
+            self.front.tunnels.end_bearers(account_id)
 
     async def _start_upkeep(self, lasting: Lasting) -> None:
         """Start the background tasks of sessions, keys and store."""

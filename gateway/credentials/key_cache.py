@@ -52,11 +52,12 @@ class KeyCache(WorkerCache[CachedKey]):
         super().__init__(max_keys, remember_revoked_s, _key_id)
         self.doubts = 0
 
-    def doubt(self, account_id: str) -> None:
+    def doubt(self, account_id: str, *, nameless: bool = False) -> None:
         """Look up an account's keys again before they are used."""
         self.doubts += 1
         for entry in self.remembered():
-            if entry.record.owner.account_id == account_id:
+            owner = entry.record.owner.account_id
+            if owner == account_id or (nameless and owner is None):
                 entry.checked_at = float("-inf")
 
 

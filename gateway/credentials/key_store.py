@@ -70,12 +70,22 @@ class KeyStore:
         """The identity that a key proves, as last seen; None if the owner is gone or disabled."""
         owner = record.owner
         if owner.account_id is None:
-            return record.speaks_for(owner.alone())
+            return await self._of_name(record)
         account_id, account = await self._accounts.locate(owner.account_id)
         seen = None if account is None else account.as_seen(owner.issuer, owner.subject)
-        if account is None or seen is None or account.is_disabled:
+        if account is None or seen is None:
             return None
-        return record.speaks_for(account.facts(account_id, seen).added_to(seen))
+        facts = account.facts(account_id, seen)
+        return None if facts.is_refused else record.speaks_for(facts.added_to(seen))
+
+    async def _of_name(self, record: KeyRecord) -> Identity | None:
+        """The owner as no more than a name, which may be that of a disabled account by now."""
+        owner = record.owner
+        account_id = await self._accounts.id_of(owner.user)
+        account = None if account_id is None else await self._accounts.find(account_id)
+        if account_id is not None and (account is None or account.is_disabled):
+            return None
+        return record.speaks_for(owner.alone())
 
     def _open(self, key_id: str, data: bytes | None) -> KeyRecord | None:
         if data is None:

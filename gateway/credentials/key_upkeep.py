@@ -45,7 +45,7 @@ class KeyUpkeep:
         self._clock = clock
         self._wake = wake
         self._on_revoke: list[Callable[[str], None]] = []
-        self._on_owner: list[Callable[[str | None], None]] = []
+        self._on_owner: list[Callable[[str | None, bool], None]] = []
         contact.on_doubt(self._doubt_owners)
         self._news = News(store, _CHANNEL, contact, self._heard)
         self._watch = Watch(contact, clock, self._look_at, self._interrupt)
@@ -69,7 +69,7 @@ class KeyUpkeep:
         """See ApiKeys.on_revoke."""
         self._on_revoke.append(callback)
 
-    def on_owner_change(self, callback: Callable[[str | None], None]) -> None:
+    def on_owner_change(self, callback: Callable[[str | None, bool], None]) -> None:
         """See ApiKeys.on_owner_change."""
         self._on_owner.append(callback)
 
@@ -83,9 +83,9 @@ class KeyUpkeep:
         self._forget(key_id)
         await self._news.tell({"revoked": key_id})
 
-    async def owner_changed(self, account_id: str, _before: Account, after: Account) -> None:
+    async def owner_changed(self, account_id: str, before: Account, after: Account) -> None:
         """Look up an account's keys again, here and on the other workers."""
-        is_over = after.is_disabled
+        is_over = after.is_disabled or after.took(before)
         self._doubt_owner(account_id, is_over)
         await self._news.tell({"owner": account_id, "over": is_over})
 
@@ -96,9 +96,10 @@ class KeyUpkeep:
             self._forget(news["revoked"])
 
     def _doubt_owner(self, account_id: str, is_over: bool) -> None:
-        self._cache.doubt(account_id)
+        # A key made for a name alone may be that of an account that has the name by now.
+        self._cache.doubt(account_id, nameless=is_over)
         for callback in self._on_owner:
-            callback(account_id)
+            callback(account_id, is_over)
         if is_over:
             # Close open tunnels now, without waiting for a request.
             self._watch.doubt()
@@ -106,7 +107,7 @@ class KeyUpkeep:
 
     def _doubt_owners(self) -> None:
         for callback in self._on_owner:
-            callback(None)
+            callback(None, False)
 
     async def _look_after(self, entry: CachedKey) -> None:
         """Re-check a cached key, and write its time of use."""

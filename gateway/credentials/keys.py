@@ -207,10 +207,11 @@ class ApiKeys:
         """
         self._upkeep.on_revoke(callback)
 
-    def on_owner_change(self, callback: Callable[[str | None], None]) -> None:
+    def on_owner_change(self, callback: Callable[[str | None, bool], None]) -> None:
         """Call `callback` with the id of each account that changes, on whichever worker.
 
-        It gets None if messages may have been missed, so that any account may have changed.
+        Also with whether somebody may act by it no more.  The id is None if messages may have been
+        missed, so that any account may have changed.
         """
         self._upkeep.on_owner_change(callback)
 

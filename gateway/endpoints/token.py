@@ -190,7 +190,7 @@ class TokenEndpoint:
             if session is None:
                 return None
             return await tokens.issue(
-                _narrowed(session.identity, form),
+                _narrowed(session.as_proven, form),
                 session.tokens,
                 client=app.name,
                 device=_device(request, form),

@@ -59,6 +59,13 @@ class Tunnels:
             if entry.identity.key_id == key_id:
                 tunnel.abort()
 
+    def end_bearers(self, account_id: str) -> None:
+        """Close every tunnel opened with another issuer's token for the account."""
+        for tunnel, entry in list(self._open.items()):
+            who = entry.identity
+            if who.credential == "bearer" and who.account_id == account_id:
+                tunnel.abort()
+
     def end_session(self, session_id: str) -> None:
         """Close every tunnel of a session that has ended."""
         for tunnel, entry in list(self._open.items()):

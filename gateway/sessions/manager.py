@@ -144,14 +144,14 @@ class SessionManager:
         origin = Origin(ip=ip, device=device, provider_sid=provider_sid, client=client)
         session = new_session(ticket.session_id, identity, tokens, origin, now)
         record = await self._records.add(ticket, session, now)
+        await self._end_replaced((replaces,) if isinstance(replaces, str) else replaces or ())
+        if self.limits.max_per_user:
+            await self._end_the_oldest(session)
         # Read after the session is stored: disabling the account from now on ends the session.
         known = await self._records.with_account(session)
         if known is None:
             await self._endings.end([session.session_id], self.sealer, "ended")
             raise AccountDisabledError(f"account {identity.account_id}")
-        await self._end_replaced((replaces,) if isinstance(replaces, str) else replaces or ())
-        if self.limits.max_per_user:
-            await self._end_the_oldest(session)
         return ticket.cookie, self._records.remember(ticket, known, record, now).session
 
     async def replace(self, cookie: str, session: Session, successor: Session) -> bool:
@@ -253,6 +253,7 @@ class SessionManager:
     def read_accounts(self, facts: ReadAccount) -> None:
         """Read account data with `facts` and judge sessions by it, from now on."""
         self._records.account_facts = facts
+        self._upkeep.is_as_before = self._records.is_as_before
 
     def refresh_with(self, ask: Ask, on_outcome: OnOutcome) -> None:
         """Refresh sessions from now on.

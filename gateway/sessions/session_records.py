@@ -115,7 +115,12 @@ class SessionRecords:
             sealed = records.seal_session(self._terms.sealer, ticket, kept)
             info = records.describe(kept)
             if await swap(self._store, data, sealed, info, self._terms, now):
-                self.remember(ticket, kept, sealed, now)
+                # What is kept with the account may have changed since the session was read.
+                known = await self.with_account(kept)
+                if known is None:
+                    self._endings.forget(kept.session_id)
+                else:
+                    self.remember(ticket, known, sealed, now)
                 await self._endings.tell(changed=[kept.session_id])
                 return True
         return False
@@ -135,10 +140,25 @@ class SessionRecords:
         """As `open`, for a session that was already read or created."""
         if self.account_facts is None:
             return session
-        facts = await self.account_facts(session.as_proven)
-        if facts is not None and facts.is_disabled:
+        while True:
+            doubts = self._cache.doubts
+            facts = await self.account_facts(session.as_proven)
+            if doubts == self._cache.doubts:
+                break
+            # The account may have changed after it was read.
+        if facts is not None and facts.is_refused:
             return None
         return with_account(session, facts)
+
+    async def is_as_before(self, session: Session) -> bool:
+        """Whether the account of a cached session is still as it was read.
+
+        Raises:
+            StoreUnavailableError: The account cannot be read.
+        """
+        if self.account_facts is None:
+            return True
+        return await self.account_facts(session.as_proven) == session.account
 
     async def reread(self, ticket: Ticket) -> CachedSession | None:
         """See Keeper.reread."""

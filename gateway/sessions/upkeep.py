@@ -5,7 +5,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from hashlib import sha256
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from gateway.sessions import record as records
 from gateway.sessions.cache import CachedSession, SessionCache
 from gateway.sessions.endings import Endings
 from gateway.sessions.record import Record, SessionInfo
-from gateway.sessions.session import Limits
+from gateway.sessions.session import Limits, Session
 from gateway.sessions.ticket import storage_key
 from gateway.storage.contact import MAX_UNCHECKED_S, Contact
 from gateway.storage.store import Clock, Store
@@ -70,10 +70,15 @@ async def swap(
     )
 
 
+async def _always(_session: Session) -> bool:
+    return True
+
+
 class SessionUpkeep:
     """Re-checks the cached and watched sessions of a session manager.
 
     Attributes:
+        is_as_before: Whether the account of a cached session is still as it was read.
         task: The background task.
     """
 
@@ -95,6 +100,7 @@ class SessionUpkeep:
         self._endings = endings
         self._clock = clock
         self._watch = Watch(contact, clock, self._look_at, endings.interrupt)
+        self.is_as_before: Callable[[Session], Awaitable[bool]] = _always
         self._ask_uses: Callable[[], Mapping[str, float]] = dict
         self._uses: Mapping[str, float] = {}
         self.task = Upkeep(
@@ -133,6 +139,10 @@ class SessionUpkeep:
             self._endings.forget(session_id)
         elif record is None or info is None or sha256(record.body).digest() != entry.body_digest:
             self._cache.drop(session_id)
+        elif not await self.is_as_before(entry.session):
+            # The message about its account was lost.
+            self._cache.drop(session_id)
+            self._endings.interrupt(session_id)
         else:
             self._contact.answered(entry, self._clock())
             entry.written_at = info.last_seen_at

@@ -17,7 +17,7 @@ from gateway.accounts.errors import (
 )
 from gateway.accounts.manager import Accounts, Rules
 from gateway.accounts.moving import move_issuer
-from gateway.errors import AccountDisabledError
+from gateway.errors import AccountDisabledError, StoreUnavailableError
 from gateway.model import Identity
 from gateway.storage import open_store
 
@@ -242,7 +242,7 @@ async def test_a_disabled_account_is_refused_whoever_acts_by_it(accounts, desk):
             await accounts.sign_in(identity)
         with pytest.raises(AccountDisabledError):
             await accounts.enter(replace(identity, credential="bearer"))
-    assert (await accounts.facts(alice)).is_disabled
+    assert (await accounts.facts(alice)).is_refused
     await desk.set_disabled("alice", False)
     assert (await enter(accounts, AT_TWO)).user == "alice"
 
@@ -329,3 +329,172 @@ async def test_changes_at_once_lose_nothing(accounts, desk):
     account = (await desk.find("alice")).account
     assert len(account.secrets) == 8
     assert len(account.subjects) == 9
+
+
+# What was found by attacking it.
+
+
+async def test_a_refused_link_gives_nobody_an_external_id(accounts, desk):
+    await enter(accounts, ALICE)
+    await enter(accounts, replace(ALICE, subject="s2", user="bob", email=None))
+    await desk.link((ONE, "s2"), external_id="99")
+
+    with pytest.raises(SubjectTakenError):
+        await desk.link((ONE, "s1"), "bob", external_id="17")
+    assert (await desk.find("bob")).account.external_id == "99"
+
+    before = len(await desk.every())
+    for _ in range(2):
+        with pytest.raises(ExternalIdTakenError):
+            await desk.link((TWO, "new"), external_id="99")
+    assert len(await desk.every()) == before
+
+
+async def test_an_external_id_that_was_reserved_and_never_given_is_free(accounts, desk):
+    await accounts.records.keep("external", ("17",), "an account that never was")
+
+    assert (await desk.link((ONE, "s1"), external_id="17")).account.external_id == "17"
+
+
+async def test_of_two_who_want_one_external_id_one_gets_it(accounts, desk):
+    for subject in ("s1", "s2"):
+        await desk.link((ONE, subject))
+
+    wanted = [desk.link((ONE, subject), external_id="17") for subject in ("s1", "s2")]
+    outcomes = await asyncio.gather(*wanted, return_exceptions=True)
+
+    assert [isinstance(it, ExternalIdTakenError) for it in outcomes].count(True) == 1
+    assert [it.account.external_id for it in await desk.every()].count("17") == 1
+
+
+async def test_a_name_is_released_in_every_spelling_and_nobody_acts_by_it_any_more(accounts, desk):
+    alice = await enter(accounts, ALICE)
+    with pytest.raises(UserTakenError):
+        await desk.release_name("ALICE")
+    # A session of before she was renamed at the provider.
+    await enter(accounts, replace(ALICE, user="alice2"))
+    assert not (await accounts.facts(alice)).is_refused
+
+    await desk.release_name("ALICE")
+
+    assert (await accounts.facts(alice)).is_refused
+    stranger = await enter(accounts, replace(ALICE, subject="s2", email=None))
+    assert stranger.account_id != alice.account_id
+
+
+async def test_an_unlinked_identity_acts_by_the_account_no_more(accounts, desk):
+    await enter(accounts, ALICE)
+    await desk.link((TWO, "9"), "alice")
+    second = await enter(accounts, AT_TWO)
+
+    await desk.unlink((TWO, "9"))
+
+    assert (await accounts.facts(second)).is_refused
+
+
+@pytest.mark.parametrize("at", range(1, 8))
+async def test_an_identity_that_is_unlinked_while_it_signs_in_is_not_brought_back(
+    accounts, desk, store, at
+):
+    await enter(accounts, ALICE)
+    await desk.link((TWO, "9"), "alice")
+    get, reads = store.get, []
+
+    async def unlinked_meanwhile(key):
+        found = await get(key)
+        reads.append(key)
+        if len(reads) == at:
+            store.get = get
+            await desk.unlink((TWO, "9"))
+        return found
+
+    store.get = unlinked_meanwhile
+    try:
+        claimed = await accounts.sign_in(AT_TWO)
+    except StoreUnavailableError:
+        claimed = None
+    store.get = get
+
+    alice = await desk.find("alice")
+    if claimed is not None and claimed.account_id == alice.account_id:
+        assert (await accounts.facts(claimed)).is_refused or at > len(reads)
+    if len(reads) >= at:
+        assert (TWO, "9") not in alice.account.subjects
+
+
+async def test_accounts_that_are_merged_both_ways_at_once_are_one(accounts, desk):
+    await enter(accounts, ALICE)
+    await enter(accounts, AT_TWO)
+
+    outcomes = await asyncio.gather(
+        desk.merge("alice", "alice@two"), desk.merge("alice@two", "alice"), return_exceptions=True
+    )
+
+    assert [isinstance(it, SubjectTakenError) for it in outcomes].count(True) == 1
+    (kept,) = await desk.every()
+    assert set(kept.account.subjects) == {(ONE, "s1"), (TWO, "9")}
+
+
+async def test_a_merge_can_be_repeated_and_loses_no_disable(accounts, desk, store):
+    await enter(accounts, ALICE)
+    other = await enter(accounts, AT_TWO)
+    await desk.link((TWO, "9"), external_id="17")
+    swap, calls = store.compare_and_swap, []
+
+    async def disabled_meanwhile(*args, **how):
+        calls.append(args)
+        done = await swap(*args, **how)
+        if len(calls) == 1:
+            store.compare_and_swap = swap
+            await desk.set_disabled(other.account_id, True)
+        return done
+
+    store.compare_and_swap = disabled_meanwhile
+    kept = await desk.merge(other.account_id, "alice")
+
+    assert kept.account.is_disabled
+    assert kept.account.external_id == "17"
+    assert len(kept.account.seen) == 2
+
+
+async def test_one_invitation_lets_one_in_and_twice_is_once(accounts, desk):
+    accounts.rules = Rules(only_invited=True)
+    first = await desk.invite("alice@example.com")
+    assert (await desk.invite("Alice@example.com")).account_id == first.account_id
+    await desk.invite("alice@example.com", first.account_id, issuer=TWO)
+    third = replace(ALICE, subject="s9", user="third")
+
+    outcomes = await asyncio.gather(
+        accounts.sign_in(ALICE), accounts.sign_in(third), return_exceptions=True
+    )
+
+    assert [isinstance(it, NotInvitedError) for it in outcomes].count(True) == 1
+    # That of another issuer is still good.
+    assert (await accounts.sign_in(AT_TWO)).account_id == first.account_id
+
+
+async def test_first_requests_at_once_do_not_take_the_name_from_each_other(accounts):
+    comers = [accounts.enter(replace(ALICE, credential="bearer")) for _ in range(60)]
+
+    assert len({it.account_id for it in await asyncio.gather(*comers)}) == 1
+
+
+async def test_a_command_that_is_repeated_tells_again(accounts, desk):
+    await enter(accounts, ALICE)
+    await desk.set_disabled("alice", True)
+    told = []
+
+    async def note(account_id, before, after):
+        told.append(after.is_disabled)
+
+    accounts.on_change(note)
+    await desk.set_disabled("alice", True)
+
+    assert told == [True]
+
+
+async def test_a_provider_that_changes_the_name_each_time_makes_no_endless_record(accounts, desk):
+    for number in range(150):
+        await enter(accounts, replace(ALICE, user=f"alice{number}"))
+
+    assert len((await desk.find("alice149")).account.names) == 100

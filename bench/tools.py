@@ -33,7 +33,7 @@ from gateway.credentials.keys import ApiKeys  # noqa: E402
 from gateway.credentials.tokens import TokenFamilies  # noqa: E402
 from gateway.model import Identity  # noqa: E402
 from gateway.sessions import Limits, ProviderTokens, Sealer, SessionManager  # noqa: E402
-from gateway.sessions.kinds import token_store  # noqa: E402
+from gateway.sessions.all_sessions import token_store  # noqa: E402
 from gateway.storage.sqlite import SqliteStore  # noqa: E402
 
 SECRET = "a-secret-only-for-measuring-0123456789"

@@ -8,7 +8,7 @@ from gateway.accounts.hooks import Hooks
 from gateway.accounts.manager import Accounts
 from gateway.accounts.provisioning import HookProvisioning
 from gateway.assembly.background import BackgroundTasks
-from gateway.sessions.kinds import AllSessions
+from gateway.sessions.all_sessions import AllSessions
 from gateway.settings.accounts import AccountSettings
 from gateway.storage.store import Clock
 

@@ -16,7 +16,7 @@ from gateway.record.audit import AuditWriter
 from gateway.record.metrics import Metrics
 from gateway.sealing.secret import server_secrets
 from gateway.sessions import Limits, Sealer, SessionManager
-from gateway.sessions.kinds import token_store
+from gateway.sessions.all_sessions import token_store
 from gateway.settings.schema import Settings
 from gateway.storage.store import Clock, Store
 from gateway.storage.stores import is_networked

@@ -42,7 +42,7 @@ from gateway.pipeline.route_plan import RoutePlan
 from gateway.responses import Admission
 from gateway.routing.table import build_table
 from gateway.sessions import Sealer
-from gateway.sessions.kinds import AllSessions
+from gateway.sessions.all_sessions import AllSessions
 from gateway.sessions.session import Session
 from gateway.settings.schema import Settings
 from gateway.storage.store import Clock

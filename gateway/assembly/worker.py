@@ -27,7 +27,7 @@ from gateway.server.front import Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
 from gateway.server.place import ALONE, Place
 from gateway.sessions import Sealer
-from gateway.sessions.kinds import AllSessions
+from gateway.sessions.all_sessions import AllSessions
 from gateway.settings.schema import Settings
 from gateway.storage import open_store
 from gateway.storage.measured import MeasuredStore

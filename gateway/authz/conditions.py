@@ -1,8 +1,8 @@
 """The policy conditions by name: one frozen dataclass and one line in `CONDITIONS` each.
 
-A condition reads only `Facts`: no I/O, no clock.  If it needs a new fact, the authenticate stage
-gathers it.  To add a condition, add its class, its line here, the setting of the same name, and
-rows to the table in ``tests/authz/test_conditions.py``.
+A condition reads only `Facts`, and does no I/O: the time is `facts.now`.  A new fact is a new field
+of `Facts`, which ``pipeline/decisions.py`` fills, or of the identity, which ``authn`` makes.
+docs/contributing.md says what to add for a new condition.
 `of` takes the value from the settings and returns the conditions for it, all of which must hold:
 one, except for mappings.
 """

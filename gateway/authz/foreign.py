@@ -5,19 +5,17 @@ itself must hold, and a `deny` without conditions on the identity applies.  The 
 rest.
 """
 
-from gateway.authz import request_conditions
 from gateway.authz.access import RULES, Access, Item, weigh
 from gateway.authz.condition import Condition
 from gateway.authz.conditions import CONDITIONS
 from gateway.authz.explain import Finding, Trial, findings_of, try_items
 from gateway.authz.facts import Facts
 from gateway.model import ANONYMOUS, Allow, Deny
+from gateway.settings.access import ABOUT_THE_REQUEST
 
 FOREIGN_CREDENTIAL = "foreign-credential"
 _ALLOWED = Allow(FOREIGN_CREDENTIAL)
-_ABOUT_THE_REQUEST = tuple(
-    kind for kind in CONDITIONS.values() if kind.__module__ == request_conditions.__name__
-)
+_ABOUT_THE_REQUEST = tuple(CONDITIONS[name] for name in sorted(ABOUT_THE_REQUEST))
 
 
 def decide_foreign(access: Access, facts: Facts) -> Allow | Deny:

@@ -16,7 +16,7 @@ from gateway.errors import GatewayError, SettingsError
 if TYPE_CHECKING:
     from gateway.accounts.manager import Accounts
     from gateway.credentials.keys import ApiKeys
-    from gateway.sessions.kinds import AllSessions
+    from gateway.sessions.all_sessions import AllSessions
     from gateway.settings.schema import Settings
 
 _T = TypeVar("_T")
@@ -91,7 +91,7 @@ async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
     from gateway.credentials.keys import ApiKeys
     from gateway.oidc.http import ProviderHttp
     from gateway.sessions import SessionManager
-    from gateway.sessions.kinds import AllSessions
+    from gateway.sessions.all_sessions import AllSessions
     from gateway.storage import open_store
 
     _require_store(settings)

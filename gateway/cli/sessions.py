@@ -14,7 +14,7 @@ from gateway.cli.table import print_table, shown_time
 
 if TYPE_CHECKING:
     from gateway.sessions import Ended, SessionInfo
-    from gateway.sessions.kinds import AllSessions
+    from gateway.sessions.all_sessions import AllSessions
 
 # The characters of an id that the list shows; fewer could become ambiguous.
 _SHORT_ID = 16

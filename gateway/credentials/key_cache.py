@@ -17,13 +17,13 @@ class CachedKey:
     Attributes:
         identity: The identity it proves.  The same object until the owner changes, because others
             cache by it.
-        checked_at, sure_until, due: See Checked.
+        trusted_from, sure_until, due: See Checked.
         used_at: When a request last used it on this worker; 0 if none has.
     """
 
     record: KeyRecord
     identity: Identity
-    checked_at: float
+    trusted_from: float
     sure_until: float
     used_at: float = 0.0
     due: bool = False
@@ -58,7 +58,7 @@ class KeyCache(WorkerCache[CachedKey]):
         for entry in self.remembered():
             owner = entry.record.owner.account_id
             if owner == account_id or (nameless and owner is None):
-                entry.checked_at = float("-inf")
+                entry.trusted_from = float("-inf")
 
 
 def _key_id(entry: CachedKey) -> str:

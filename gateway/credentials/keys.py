@@ -76,7 +76,7 @@ class ApiKeys:
         entry = self._cache.get(key.digest)
         if entry is None:
             return None
-        unchecked_s = abs(now - entry.checked_at)
+        unchecked_s = abs(now - entry.trusted_from)
         if unchecked_s >= MAX_UNCHECKED_S:
             return STALE
         entry.used_at = now
@@ -99,7 +99,7 @@ class ApiKeys:
             entry = await self._look_up(key, now)
         except StoreUnavailableError:
             known = self._cache.get(key.digest)
-            if known is None or not self.contact.goes_on(known, now):
+            if known is None or not self.contact.grant_grace(known, now):
                 raise
             return known
         if entry is not None:
@@ -122,7 +122,7 @@ class ApiKeys:
         if record is None or identity is None or self._cache.has_ended(key.key_id):
             self._cache.drop(key.key_id)
             return None
-        entry = CachedKey(record, identity, checked_at=now, sure_until=now, used_at=now)
+        entry = CachedKey(record, identity, trusted_from=now, sure_until=now, used_at=now)
         self.contact.answered(entry, now)
         return entry
 

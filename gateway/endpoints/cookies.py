@@ -4,6 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gateway.authn.session import cookie_name
 from gateway.message.cookies import clear_cookie, set_cookie
 from gateway.message.request import Request
 from gateway.mutate.cookies import pairs_of
@@ -35,8 +36,7 @@ class CookieRules:
 
     def session_name(self, request: Request) -> str:
         """Name of the session cookie on the requested host."""
-        # RFC 6265bis, section 4.1.3.2: the prefix keeps sibling hosts from setting the cookie.
-        return f"__Host-{self.name}" if is_secure(request) and self.domain is None else self.name
+        return cookie_name(self.name, request.public_url, self.domain)
 
     def own_name(self, request: Request, purpose: str) -> str:
         """Name of another of our cookies, which never has a domain."""

@@ -15,7 +15,7 @@ from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.oidc.provider import Provider
 from gateway.responses import SESSION_ONLY, Admission
-from gateway.sessions.kinds import AllSessions
+from gateway.sessions.all_sessions import AllSessions
 from gateway.sessions.manager import SessionManager
 from gateway.sessions.session import Session
 from gateway.settings.api_keys import ApiKeySettings

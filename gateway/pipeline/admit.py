@@ -142,10 +142,9 @@ class Admitter:
 
         The cookie does not count in a request from another site, which could sign visitors out.
         """
-        upgrade = entry.framing is not None and bool(entry.framing.upgrade)
         if not identity.is_anonymous:
             return identity
-        if is_cross_site(entry.request, self._origins, upgrade=upgrade):
+        if is_cross_site(entry.request, self._origins, upgrade=entry.asks_for_upgrade):
             return identity
         return _owner(await self._sessions.look_up(entry.request)) or ANONYMOUS
 

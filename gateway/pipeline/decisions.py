@@ -59,9 +59,8 @@ class Decisions:
             return Deny("user-unusable")
         if not is_good_for(identity, plan.route):
             return Deny("key-not-for-route")
-        upgrade = entry.framing is not None and bool(entry.framing.upgrade)
         if identity.credential in AMBIENT and is_cross_site(
-            entry.request, self._origins, upgrade=upgrade
+            entry.request, self._origins, upgrade=entry.asks_for_upgrade
         ):
             return Deny("cross-site")
         return None

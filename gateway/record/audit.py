@@ -83,6 +83,11 @@ class Entry:
         """When the proof of the identity expires."""
         return self.identity.expires_at
 
+    @property
+    def asks_for_upgrade(self) -> bool:
+        """Whether the request asks for another protocol, such as WebSocket."""
+        return self.framing is not None and bool(self.framing.upgrade)
+
     def decide(self, decision: str, reason: str) -> None:
         """Set the decision and its reason."""
         self.decision = decision

@@ -15,7 +15,7 @@ class CachedSession:
     Attributes:
         last_seen_at: When a request last used it on this worker.
         written_at: The time of last use in the store.
-        checked_at, sure_until, due: See Checked.
+        trusted_from, sure_until, due: See Checked.
         body_digest: Digest of the sealed body; differs if the store holds other tokens.
         refresh_due_at: When to refresh it at the provider.
     """
@@ -24,7 +24,7 @@ class CachedSession:
     ticket: Ticket
     last_seen_at: float
     written_at: float
-    checked_at: float
+    trusted_from: float
     sure_until: float
     body_digest: bytes
     due: bool = False

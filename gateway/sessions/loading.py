@@ -8,10 +8,10 @@ from hashlib import sha256
 from gateway.errors import StoreUnavailableError
 from gateway.sessions import record as records
 from gateway.sessions.cache import CachedSession, SessionCache
+from gateway.sessions.keeper import SessionKeeper
 from gateway.sessions.record import Record
 from gateway.sessions.refresher import Refresher
 from gateway.sessions.session import Session
-from gateway.sessions.session_records import SessionRecords
 from gateway.sessions.ticket import Ticket, cookie_digest, parse_ticket, storage_key
 from gateway.sessions.upkeep import Terms, touch_s
 from gateway.storage.contact import Contact
@@ -27,7 +27,7 @@ class Loader:
         store: Store,
         cache: SessionCache,
         contact: Contact,
-        keeper: SessionRecords,
+        keeper: SessionKeeper,
         refresher: Refresher,
         touch: Callable[[CachedSession], None],
     ) -> None:
@@ -82,7 +82,7 @@ class Loader:
             if (
                 known is None
                 or not known.is_live(now, self._terms.limits)
-                or not self._contact.goes_on(known, now)
+                or not self._contact.grant_grace(known, now)
             ):
                 raise
             known.last_seen_at = now

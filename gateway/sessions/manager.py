@@ -11,11 +11,11 @@ from gateway.sessions import record as records
 from gateway.sessions.cache import SessionCache
 from gateway.sessions.directory import Directory
 from gateway.sessions.endings import Ended, Endings, Unregister
+from gateway.sessions.keeper import ReadAccount, SessionKeeper
 from gateway.sessions.loading import Loader
 from gateway.sessions.record import SessionInfo
 from gateway.sessions.refresher import Ask, OnOutcome, Refresher
 from gateway.sessions.session import Limits, Origin, ProviderTokens, Session, new_session
-from gateway.sessions.session_records import ReadAccount, SessionRecords
 from gateway.sessions.ticket import (
     COOKIE_CHARS,
     cookie_digest,
@@ -62,12 +62,12 @@ class SessionManager:
             self, store, self._cache, self.contact, self._endings, clock, wake
         )
         self._directory = Directory(self, store, clock)
-        self._records = SessionRecords(self, store, self._cache, self.contact, self._endings, clock)
-        self.refresher = Refresher(self._records, store, clock)
+        self._keeper = SessionKeeper(self, store, self._cache, self.contact, self._endings, clock)
+        self.refresher = Refresher(self._keeper, store, clock)
         self._endings.on_news(self.refresher.tell)
         touch = self._upkeep.task.call
         self._loader = Loader(
-            self, store, self._cache, self.contact, self._records, self.refresher, touch
+            self, store, self._cache, self.contact, self._keeper, self.refresher, touch
         )
 
     def recall(self, cookie: str, now: float) -> Session | None:
@@ -81,7 +81,7 @@ class SessionManager:
         entry = self._cache.get(cookie_digest(cookie))
         if entry is None:
             return None
-        unchecked_s = abs(now - entry.checked_at)
+        unchecked_s = abs(now - entry.trusted_from)
         if unchecked_s >= MAX_UNCHECKED_S or not entry.is_live(now, self.limits):
             return None
         if now >= entry.refresh_due_at and not self.refresher.ahead(entry, now):
@@ -106,7 +106,7 @@ class SessionManager:
     def peek(self, cookie: str, now: float) -> Session | None:
         """As `recall`, without counting as a use: nothing is noted, written or refreshed."""
         entry = self._cache.get(cookie_digest(cookie)) if len(cookie) == COOKIE_CHARS else None
-        if entry is None or abs(now - entry.checked_at) >= MAX_UNCHECKED_S:
+        if entry is None or abs(now - entry.trusted_from) >= MAX_UNCHECKED_S:
             return None
         return entry.session if entry.is_live(now, self.limits) else None
 
@@ -143,16 +143,16 @@ class SessionManager:
         ticket = new_ticket(self._random)
         origin = Origin(ip=ip, device=device, provider_sid=provider_sid, client=client)
         session = new_session(ticket.session_id, identity, tokens, origin, now)
-        record = await self._records.add(ticket, session, now)
+        record = await self._keeper.add(ticket, session, now)
         await self._end_replaced((replaces,) if isinstance(replaces, str) else replaces or ())
         if self.limits.max_per_user:
             await self._end_the_oldest(session)
         # Read after the session is stored: disabling the account from now on ends the session.
-        known = await self._records.with_account(session)
+        known = await self._keeper.with_account(session)
         if known is None:
             await self._endings.end([session.session_id], self.sealer, "ended")
             raise AccountDisabledError(f"account {identity.account_id}")
-        return ticket.cookie, self._records.remember(ticket, known, record, now).session
+        return ticket.cookie, self._keeper.remember(ticket, known, record, now).session
 
     async def replace(self, cookie: str, session: Session, successor: Session) -> bool:
         """Replace `session` with `successor` for the same cookie.
@@ -163,7 +163,7 @@ class SessionManager:
         Raises:
             StoreUnavailableError: The store could not answer; the change may or may not be made.
         """
-        return await self._records.replace(cookie, session, successor)
+        return await self._keeper.replace(cookie, session, successor)
 
     async def list_for(self, user: str) -> list[SessionInfo]:
         """The live sessions of `user`, last used first."""
@@ -252,8 +252,8 @@ class SessionManager:
 
     def read_accounts(self, facts: ReadAccount) -> None:
         """Read account data with `facts` and judge sessions by it, from now on."""
-        self._records.account_facts = facts
-        self._upkeep.is_as_before = self._records.is_as_before
+        self._keeper.account_facts = facts
+        self._upkeep.is_as_before = self._keeper.is_as_before
 
     def refresh_with(self, ask: Ask, on_outcome: OnOutcome) -> None:
         """Refresh sessions from now on.
@@ -262,7 +262,7 @@ class SessionManager:
         or the reason.
         """
         self.refresher.ask, self.refresher.on_outcome = ask, on_outcome
-        self._records.refreshes = True
+        self._keeper.refreshes = True
 
     def watch(self, uses: Callable[[], Mapping[str, float]]) -> None:
         """Check the sessions named by `uses` in the background, without requests.

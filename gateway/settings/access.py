@@ -107,6 +107,9 @@ class ConditionSettings(Section):
         return value
 
 
+# The conditions that do not depend on the identity.  They apply to foreign credentials too.
+ABOUT_THE_REQUEST = frozenset({"ip", "method", "header"})
+
 Conditions = Annotated[tuple[ConditionSettings, ...], OneOrMany()]
 
 

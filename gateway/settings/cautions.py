@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from gateway.settings.access import ConditionSettings
+from gateway.settings.access import ABOUT_THE_REQUEST, ConditionSettings
 from gateway.settings.accounts import has_password, may_be_read_on_the_way
 from gateway.settings.addresses import is_loopback, parse_host
 from gateway.settings.api_keys import ApiKeySettings
@@ -17,8 +17,6 @@ from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote
 from gateway.settings.schema import Settings
 
-# Conditions that do not depend on the identity.
-_ABOUT_THE_REQUEST = frozenset({"ip", "method", "header"})
 # Facts that come from a provider, so another provider may state the same.
 _OF_THE_USER = ("user", "email", "email_domain", "group", "role", "claim")
 _SEVERAL = 2
@@ -222,7 +220,7 @@ def _asks_about_the_user(route: RouteSettings) -> bool:
     if isinstance(route.access, str):
         return False
     items = (*route.access.allow, *route.access.deny)
-    names = ConditionSettings.model_fields.keys() - _ABOUT_THE_REQUEST
+    names = ConditionSettings.model_fields.keys() - ABOUT_THE_REQUEST
     return any(getattr(item, name) is not None for item in items for name in names)
 
 

@@ -32,11 +32,12 @@ class Remembered(Protocol):
     """A cached entry of the store; times in seconds since the epoch.
 
     Attributes:
-        checked_at: For `MAX_UNCHECKED_S` from here on, it may be used without asking the store.
+        trusted_from: For `MAX_UNCHECKED_S` from here on, it may be used without asking the store.
+            Usually when it was last checked; earlier to have it looked up sooner.
         sure_until: When it was last known to be true; infinite while messages report changes.
     """
 
-    checked_at: float
+    trusted_from: float
     sure_until: float
 
 
@@ -86,18 +87,19 @@ class Contact:
     def answered(self, entry: Remembered, now: float) -> None:
         """Note that the store confirmed `entry` at `now`."""
         entry.sure_until = _STILL if self.hears else now
-        entry.checked_at = now if self.hears else self._checked_at(now)
+        entry.trusted_from = now if self.hears else self._trusted_from(now)
 
-    def goes_on(self, entry: Remembered, now: float) -> bool:
-        """Whether `entry` may be used at `now`, although the store just failed to answer.
+    def grant_grace(self, entry: Remembered, now: float) -> bool:
+        """Let `entry` be used for some more seconds, although the store just failed to answer.
 
-        If so, the store is asked about it again after some seconds.
+        Returns whether it may be; not once its grace period is over.  The store is then asked
+        about it again.
         """
         entry.sure_until = min(entry.sure_until, now)
         left_s = self._grace_s - (now - entry.sure_until)
         if left_s <= 0:
             return False
-        entry.checked_at = now - MAX_UNCHECKED_S + min(RETRY_S, left_s)
+        entry.trusted_from = now - MAX_UNCHECKED_S + min(RETRY_S, left_s)
         return True
 
     def _lose(self) -> None:
@@ -115,19 +117,19 @@ class Contact:
         self.doubts += 1
         for entry in self._all():
             if entry.sure_until == _STILL:
-                entry.sure_until = entry.checked_at
-            entry.checked_at = _LONG_AGO
+                entry.sure_until = entry.trusted_from
+            entry.trusted_from = _LONG_AGO
         for callback in self._on_doubt:
             callback()
         self._wake()
 
     def _limit(self) -> None:
         for entry in self._all():
-            entry.checked_at = min(entry.checked_at, self._checked_at(entry.sure_until))
+            entry.trusted_from = min(entry.trusted_from, self._trusted_from(entry.sure_until))
 
     def _all(self) -> Iterable[Remembered]:
         return chain.from_iterable(remembered() for remembered in self._remembered)
 
-    def _checked_at(self, sure_until: float) -> float:
-        """The `checked_at` that ends the use of an entry with the grace period."""
+    def _trusted_from(self, sure_until: float) -> float:
+        """The `trusted_from` that ends the use of an entry with the grace period."""
         return sure_until - max(0.0, MAX_UNCHECKED_S - self._grace_s)

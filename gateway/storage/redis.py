@@ -25,7 +25,7 @@ _DEADLINE_S = 2.0
 _CONNECTIONS = 32
 # How much longer the server keeps a value than gateways read it.  A sweep in time also removes it
 # from its indexes, and one gateway's clock may be a little behind another's.
-_GRACE_S = 300.0
+_KEPT_LONGER_S = 300.0
 _FIND_BATCH = 500
 _SWEEP_BATCH = 200
 
@@ -287,7 +287,7 @@ def _number(value: float) -> bytes:
 
 
 def _milliseconds(ttl_s: float) -> int:
-    return int((ttl_s + _GRACE_S) * 1000)
+    return int((ttl_s + _KEPT_LONGER_S) * 1000)
 
 
 def build(location: str, _data_dir: Path, clock: Clock) -> RedisStore:

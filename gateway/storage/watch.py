@@ -21,7 +21,7 @@ class _Watched:
         good_until: When to check again at the latest.
     """
 
-    checked_at: float
+    trusted_from: float
     sure_until: float
     good_until: float = float("inf")
 
@@ -60,7 +60,7 @@ class Watch:
     def doubt(self) -> None:
         """Check everything again in the next run."""
         for entry in self._watched.values():
-            entry.checked_at = float("-inf")
+            entry.trusted_from = float("-inf")
 
     async def run_once(self) -> None:
         """Check what is due.
@@ -74,21 +74,21 @@ class Watch:
         for name in self._watched.keys() - names:
             del self._watched[name]
         for name in names - self._watched.keys():
-            self._watched[name] = _Watched(checked_at=float("-inf"), sure_until=sure_until)
+            self._watched[name] = _Watched(trusted_from=float("-inf"), sure_until=sure_until)
         try:
             for name, entry in list(self._watched.items()):
                 if self._is_due(entry):
                     await self._look_at(name, entry)
         except StoreUnavailableError:
             for name, entry in list(self._watched.items()):
-                if not contact.goes_on(entry, self._clock()):
+                if not contact.grant_grace(entry, self._clock()):
                     self._interrupt(name)
             raise
 
     def _is_due(self, entry: _Watched) -> bool:
         now = self._clock()
         # If the clock was set back, the next check must not be delayed for long.
-        return now >= entry.good_until or not 0 <= now - entry.checked_at < MAX_UNCHECKED_S
+        return now >= entry.good_until or not 0 <= now - entry.trusted_from < MAX_UNCHECKED_S
 
     async def _look_at(self, name: str, entry: _Watched) -> None:
         doubts, now = self._contact.doubts, self._clock()

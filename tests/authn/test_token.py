@@ -10,7 +10,7 @@ from gateway.authn.token import TokenAuthenticator
 from gateway.credentials.token_format import GatewayToken
 from gateway.credentials.tokens import TokenFamilies
 from gateway.sessions import Sealer
-from gateway.sessions.kinds import token_store
+from gateway.sessions.all_sessions import token_store
 from tests.builders import make_request, make_sessions
 from tests.fixtures.clock import NOW, Clock
 

@@ -9,11 +9,13 @@ from ipaddress import ip_network
 import pytest
 
 from gateway.authz.conditions import CONDITIONS
+from gateway.authz.facts import MET as FOUND
 from gateway.authz.facts import Met, Unmet, Unreadable
 from gateway.authz.identity_conditions import EmailDomainIs, EmailIs
+from gateway.authz.request_conditions import IpIn
 from gateway.authz.sign_in_conditions import MAX_SKEW_S
 from gateway.model import ANONYMOUS
-from gateway.settings.access import ConditionSettings
+from gateway.settings.access import ABOUT_THE_REQUEST, ConditionSettings
 
 NOW = 1_800_000_000
 MET, UNMET, MISSING, UNREADABLE = "met", "unmet", "missing", "unreadable"
@@ -207,6 +209,25 @@ def test_every_condition_is_in_the_table_in_every_way():
 
 def test_every_setting_has_its_condition():
     assert set(ConditionSettings.model_fields) == set(CONDITIONS)
+
+
+def test_what_anonymous_can_meet_is_listed_as_about_the_request(make_facts):
+    # Found by what conditions do: one that is not listed would not protect against foreign
+    # credentials, and one wrongly listed would refuse all of them.
+    met = set()
+    for name, setting, known, kind in TABLE:
+        settings = ConditionSettings.model_validate({name: setting})
+        (condition,) = CONDITIONS[name].of(getattr(settings, name))
+        if kind == MET and condition.check(make_facts(**known | {"identity": ANONYMOUS})) is FOUND:
+            met.add(name)
+
+    assert met == ABOUT_THE_REQUEST
+
+
+def test_conditions_on_the_request_have_their_module():
+    classes = {kind for kind in CONDITIONS.values() if kind.__module__ == IpIn.__module__}
+
+    assert classes == {CONDITIONS[name] for name in ABOUT_THE_REQUEST}
 
 
 @pytest.mark.parametrize("name", sorted(CONDITIONS))

@@ -8,7 +8,7 @@ from gateway.credentials.token_format import parse_token
 from gateway.credentials.tokens import Refused, TokenFamilies
 from gateway.errors import StoreUnavailableError
 from gateway.sessions import Limits, ProviderTokens, Sealer, SessionManager
-from gateway.sessions.kinds import token_store
+from gateway.sessions.all_sessions import token_store
 from tests.credentials.conftest import ALICE, SECRET
 
 

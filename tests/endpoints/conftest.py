@@ -24,7 +24,7 @@ from gateway.record.metrics import Metrics
 from gateway.routing.table import RouteTable
 from gateway.server.front import ClientLimits, Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
-from gateway.sessions.kinds import AllSessions
+from gateway.sessions.all_sessions import AllSessions
 from gateway.settings.schema import Address, ServerTlsSettings
 from tests.builders import make_request
 from tests.fixtures.certificates import Authority

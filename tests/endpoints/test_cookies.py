@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.authn.session import cookie_name
+from gateway.authn.session import SessionAuthenticator
 from gateway.endpoints.cookies import (
     CookieRules,
     cookies_beginning,
@@ -19,9 +19,10 @@ from tests.builders import make_request
 def test_the_session_cookie_is_the_one_that_authentication_reads(public_url, domain):
     rules = CookieRules(name="gp", domain=domain)
 
-    found = rules.session_name(make_request(public_url=public_url))
+    name = rules.session_name(make_request(public_url=public_url))
+    request = make_request(public_url=public_url, cookie=f"{name}=x; gpx=y")
 
-    assert found == cookie_name("gp", public_url, domain)
+    assert SessionAuthenticator(None, "gp", domain, [public_url]).presented(request) == ("x",)
 
 
 @pytest.mark.parametrize(

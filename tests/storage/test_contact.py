@@ -13,12 +13,12 @@ from tests.fixtures.memory import CountedStore
 
 @dataclass
 class Entry:
-    checked_at: float = NOW
+    trusted_from: float = NOW
     sure_until: float = NOW
 
     def is_usable(self, now: float) -> bool:
         """Whether it is used at `now` without a look-up."""
-        return abs(now - self.checked_at) < MAX_UNCHECKED_S
+        return abs(now - self.trusted_from) < MAX_UNCHECKED_S
 
 
 @pytest.fixture
@@ -70,14 +70,14 @@ async def test_the_time_of_grace_counts_from_the_loss(contact, entry, store, clo
     clock.now += 1000  # Nobody asked for it meanwhile.
     store.lose_contact()
 
-    assert contact.goes_on(entry, clock.now + grace_s - 0.1)
-    assert not contact.goes_on(entry, clock.now + grace_s)
+    assert contact.grant_grace(entry, clock.now + grace_s - 0.1)
+    assert not contact.grant_grace(entry, clock.now + grace_s)
 
 
 async def test_the_store_is_tried_again_after_some_seconds(contact, entry, store):
     contact.set_grace(600)
     store.lose_contact()
-    assert contact.goes_on(entry, NOW + 100)
+    assert contact.grant_grace(entry, NOW + 100)
 
     assert entry.is_usable(NOW + 100 + RETRY_S - 0.1)
     assert not entry.is_usable(NOW + 100 + RETRY_S)
@@ -86,11 +86,11 @@ async def test_the_store_is_tried_again_after_some_seconds(contact, entry, store
 async def test_a_time_of_grace_that_is_cut_short_counts_at_once(contact, entry, store):
     contact.set_grace(600)
     store.lose_contact()
-    assert contact.goes_on(entry, NOW + 30)
+    assert contact.grant_grace(entry, NOW + 30)
     contact.set_grace(10)
 
     assert not entry.is_usable(NOW + 31)
-    assert not contact.goes_on(entry, NOW + 31)
+    assert not contact.grant_grace(entry, NOW + 31)
 
 
 async def test_after_a_gap_it_is_looked_up_and_was_sure_when_it_was_checked(contact, entry, store):
@@ -98,15 +98,15 @@ async def test_after_a_gap_it_is_looked_up_and_was_sure_when_it_was_checked(cont
 
     assert contact.doubts == 1
     assert not entry.is_usable(NOW)
-    assert contact.goes_on(entry, NOW + 59.9)
-    assert not contact.goes_on(entry, NOW + 60)
+    assert contact.grant_grace(entry, NOW + 59.9)
+    assert not contact.grant_grace(entry, NOW + 60)
 
 
 async def test_a_clock_set_back_gives_no_endless_time(contact, entry, store):
     store.lose_contact()
 
-    assert contact.goes_on(entry, NOW - 3600)
-    assert not contact.goes_on(entry, NOW - 3600 + 60)
+    assert contact.grant_grace(entry, NOW - 3600)
+    assert not contact.grant_grace(entry, NOW - 3600 + 60)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from gateway.storage.worker_cache import WorkerCache
 @dataclass(eq=False)
 class Entry:
     name: str
-    checked_at: float = 1.0
+    trusted_from: float = 1.0
     sure_until: float = 1.0
 
 

@@ -22,7 +22,7 @@ ReadAccount = Callable[[Identity], Awaitable[AccountFacts | None]]
 _SWAP_ATTEMPTS = 5
 
 
-class SessionRecords:
+class SessionKeeper:
     """The part of a session manager that a refresher works with (see Keeper).
 
     Attributes:
@@ -73,7 +73,7 @@ class SessionRecords:
             ticket=ticket,
             last_seen_at=seen_at,
             written_at=session.last_seen_at,
-            checked_at=now,
+            trusted_from=now,
             sure_until=now,
             body_digest=body_digest,
             refresh_due_at=due_at(session.tokens) if self.refreshes else NEVER,

@@ -9,11 +9,21 @@ from gateway.endpoints.flows import Note, kept_flows, open_note
 from gateway.endpoints.new_session import begin_session
 from gateway.endpoints.parameters import SignInRequest
 from gateway.endpoints.sign_in import SignIn, redirect_uri
-from gateway.errors import AccountError, ProviderUnavailableError
+from gateway.errors import (
+    AccountError,
+    HookFailedError,
+    ProviderUnavailableError,
+    StoreUnavailableError,
+)
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.message.return_to import safe_return_to
-from gateway.oidc.errors import SignInError, StateMismatchError, UnknownProviderError
+from gateway.oidc.errors import (
+    SignInError,
+    SignInUnfinishedError,
+    StateMismatchError,
+    UnknownProviderError,
+)
 from gateway.oidc.flow import read_parameters
 from gateway.oidc.provider import Provider, SignedIn
 from gateway.oidc.sign_in import finish_sign_in
@@ -56,13 +66,18 @@ class Callback:
             may_retry = is_ours and "error" not in parameters
             return await self._without_flow(request, provider, unknown, note, may_retry=may_retry)
         cleared = self._deps.cookies.no_own_cookie(request, kept.cookie)
+        return_to, fields = kept.flow.return_to, (cleared,)
         try:
             signed_in = await self._with_account(
                 await finish_sign_in(provider, kept.flow, parameters)
             )
-        except (SignInError, AccountError, ProviderUnavailableError) as error:
-            return self._sign_in.failed(request, provider, error, kept.flow.return_to, (cleared,))
-        return await begin_session(self._deps, request, signed_in, kept.flow.return_to, (cleared,))
+            return await begin_session(self._deps, request, signed_in, return_to, fields)
+        except StoreUnavailableError as error:
+            # The provider takes a code only once, so reloading the callback cannot help.
+            lost = SignInUnfinishedError(str(error))
+            return self._sign_in.failed(request, provider, lost, return_to, fields)
+        except (SignInError, AccountError, ProviderUnavailableError, HookFailedError) as error:
+            return self._sign_in.failed(request, provider, error, return_to, fields)
 
     async def _with_account(self, signed_in: SignedIn) -> SignedIn:
         accounts = self._deps.accounts

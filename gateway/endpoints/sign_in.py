@@ -13,7 +13,7 @@ from gateway.endpoints.flows import (
     seal_note,
 )
 from gateway.endpoints.parameters import SignInRequest, read_sign_in_request
-from gateway.errors import AccountError, ProviderUnavailableError
+from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.oidc.errors import SignInError, SignInLoopError, UnknownProviderError
@@ -123,7 +123,7 @@ class SignIn:
         self,
         request: Request,
         provider: Provider,
-        error: SignInError | AccountError | ProviderUnavailableError,
+        error: GatewayError,
         return_to: str = "/",
         fields: FieldList = (),
     ) -> Response:

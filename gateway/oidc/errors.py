@@ -115,6 +115,13 @@ class SignInLoopError(SignInError):
     status = 508
 
 
+class SignInUnfinishedError(SignInError):
+    """The provider signed the user in, but the store failed before there was a session."""
+
+    reason = "sign-in-unfinished"
+    status = 503
+
+
 class RefreshRefusedError(SignInError):
     """The provider says the grant has ended: ``invalid_grant`` (RFC 6749, section 5.2)."""
 

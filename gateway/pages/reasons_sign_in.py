@@ -89,6 +89,13 @@ SIGN_IN: Mapping[str, Reason] = MappingProxyType(
             sign_in=True,
             retry_after_s=10,
         ),
+        "sign-in-unfinished": _failed(
+            "Your sign-in was not completed",
+            "The provider signed you in, but the gateway could not save your session.",
+            "Start it again in a moment. If it keeps failing, send the request id to the operator"
+            " of this site.",
+            503,
+        ),
         "sign-in-loop": Reason(
             508,
             "The sign-in is looping",

@@ -115,6 +115,23 @@ async def test_whoever_is_known_goes_on_for_the_time_of_grace_only(start, server
     await until(all_go_on)
 
 
+async def test_a_sign_in_meanwhile_is_told_to_start_again(start, server):
+    gateway, *_ = await start("0s")
+    server.kill()
+
+    async with Browser(gateway.base_url) as browser:
+        status, page = await browser.sign_in("bob")
+        left = [name for name in browser.cookies() if "-flow-" in name]
+    counted = (await admin(gateway, "/metrics")).body.decode()
+
+    assert (status, left) == (503, [])
+    assert "Your sign-in was not completed" in page
+    assert "/_gatepost/sign-in?return_to=/home" in page
+    (line,) = [it for it in counted.splitlines() if "sign-in-unfinished" in it]
+    assert line.startswith("gatepost_sign_ins_total{")
+    assert line.endswith("} 1.0")
+
+
 async def test_a_long_time_of_grace_lasts_until_it_is_taken_back(start, server):
     gateway, *proofs = await start("1h")
     tunnels = [await tunnel(gateway, proof) for proof in proofs]

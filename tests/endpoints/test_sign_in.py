@@ -56,6 +56,31 @@ async def test_what_a_provider_adds_to_its_answer_is_ignored(browser, hostile):
     assert (response.status, location(response)) == (302, "/a?b=c")
 
 
+async def test_a_sign_in_that_the_store_cannot_keep_starts_again(
+    browser, hostile, store, sign_ins, caplog
+):
+    at_provider = await begin(browser)
+    store.down = True
+
+    response = await come_back(browser, hostile, at_provider)
+
+    page = response.body.decode()
+    assert response.status == 503
+    assert "Your sign-in was not completed" in page
+    assert "Start it again in a moment" in page
+    assert "You do not need to sign in again" not in page
+    assert 'href="/_gatepost/sign-in?return_to=/a%3Fb%3Dc"' in page
+    assert browser.flow_cookies() == []
+    assert SESSION not in browser.cookies
+    assert sign_ins == [("hostile", "sign-in-unfinished")]
+    assert "sign-in at hostile: sign-in-unfinished: told to fail" in caplog.text
+
+    store.down = False
+    response = await sign_in(browser, hostile)
+    assert (response.status, location(response)) == (302, "/a?b=c")
+    assert sign_ins[1:] == [("hostile", "success")]
+
+
 async def test_the_cookies_are_kept_from_scripts_and_other_hosts(browser, hostile):
     await sign_in(browser, hostile)
 

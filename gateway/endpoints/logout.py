@@ -49,7 +49,8 @@ class Logout:
         session = await deps.session(request)
         for cookie in deps.session_cookies(request):
             await deps.sessions.end(cookie)
-        return await self.leave(request, session)
+        response = await self.leave(request, session)
+        return response if session is None else response.about(session.identity)
 
     def forget(self, request: Request, session: Session | None) -> FieldList:
         """The fields for a browser whose `session` has just ended."""

@@ -48,8 +48,10 @@ async def begin_session(
         *await _app_cookies(deps, request, session, now),
     )
     if deps.cookies.same_site == "strict":
-        return _from_our_own_page(return_to, fields)
-    return responses.redirect(request, return_to, fields=fields)
+        response = _from_our_own_page(return_to, fields)
+    else:
+        response = responses.redirect(request, return_to, fields=fields)
+    return response.about(session.identity)
 
 
 async def _app_cookies(deps: Deps, request: Request, session: Session, now: float) -> FieldList:

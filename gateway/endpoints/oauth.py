@@ -102,7 +102,8 @@ def refusal(request: Request, refused: OAuthError) -> Response:
     ours = responses.problem_document(request, refused.status, refused.reason, refused.about)
     _log.info("%s: %s: %s", request.request_id, refused.reason, refused)
     document = {"error": refused.error, "error_description": ours["detail"], **ours}
-    return responses.json_answer(request, refused.status, document, fields=refused.fields)
+    answer = responses.json_answer(request, refused.status, document, fields=refused.fields)
+    return answer.because(refused.reason)
 
 
 def take_turn(wrong: Throttle, request: Request) -> None:

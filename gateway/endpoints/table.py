@@ -1,6 +1,7 @@
 """Finds the gateway's own endpoint for a request."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 
 from gateway import responses
@@ -22,10 +23,26 @@ from gateway.endpoints.token import TokenEndpoint
 from gateway.endpoints.whoami import Whoami
 from gateway.errors import GatewayError
 from gateway.message.request import Request
-from gateway.message.response import Response
+from gateway.message.response import FieldList, Response
 
 PREFIX = "/_gatepost"
 _KEYS = f"{PREFIX}/api/keys"
+
+
+@dataclass(frozen=True, slots=True)
+class NoEndpoint:
+    """Why no endpoint takes a request."""
+
+    status: int
+    reason: str
+    fields: FieldList = ()
+
+    def answer(self, request: Request) -> Response:
+        """The response that says so."""
+        return responses.problem(request, self.status, self.reason, fields=self.fields)
+
+
+_UNKNOWN = NoEndpoint(404, "no-route")
 
 Methods = Mapping[str, Handler]
 NamedMethods = Mapping[str, NamedHandler]
@@ -42,18 +59,19 @@ class Endpoints:
         self._exact = exact
         self._named = named
 
-    def find(self, method: str, path: str) -> Handler:
-        """The handler for `path`; if there is none, one that responds 404 or 405."""
+    def find(self, method: str, path: str) -> Handler | NoEndpoint:
+        """The handler for `path`."""
         methods = self._exact.get(path)
         if methods is None:
             folder, _, name = path.rpartition("/")
             named = self._named.get(folder) if name else None
             if named is None:
-                return _not_found
+                return _UNKNOWN
             methods = {key: partial(handler, name) for key, handler in named.items()}
         handler = methods.get(method)
         if handler is None:
-            return partial(_wrong_method, ", ".join(sorted(methods)))
+            allowed = ", ".join(sorted(methods))
+            return NoEndpoint(405, "method-not-allowed", (("Allow", allowed),))
         return partial(_guarded, handler)
 
 
@@ -62,14 +80,6 @@ async def _guarded(handler: Handler, request: Request, body: bytes) -> Response:
         return await handler(request, body)
     except GatewayError as error:
         return responses.for_error(request, error)
-
-
-async def _not_found(request: Request, _body: bytes) -> Response:
-    return responses.problem(request, 404, "no-route")
-
-
-async def _wrong_method(allowed: str, request: Request, _body: bytes) -> Response:
-    return responses.problem(request, 405, "method-not-allowed", fields=(("Allow", allowed),))
 
 
 def build_endpoints(deps: Deps) -> Endpoints:

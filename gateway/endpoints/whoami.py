@@ -38,7 +38,8 @@ class Whoami:
         """The identity as JSON, or 401 if the request is anonymous."""
         outcome, admission = await self._outcome(request), self._deps.admission
         if isinstance(outcome, Authenticated):
-            return responses.json_answer(request, 200, describe(outcome.identity))
+            told = responses.json_answer(request, 200, describe(outcome.identity))
+            return told.about(outcome.identity)
         if isinstance(outcome, Rejected) and not outcome.clears_cookie:
             return responses.rejected(
                 request, outcome.reason, admission, presented=outcome.kind, status=outcome.status

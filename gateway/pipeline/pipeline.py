@@ -22,7 +22,7 @@ from gateway.authn import (
 from gateway.authz.access import decide
 from gateway.authz.facts import Facts
 from gateway.authz.foreign import decide_foreign
-from gateway.endpoints.table import Endpoints
+from gateway.endpoints.table import Endpoints, NoEndpoint
 from gateway.endpoints.well_known import PREFIX as WELL_KNOWN
 from gateway.endpoints.well_known import WellKnown
 from gateway.errors import GatewayError, InternalError, MethodRefusedError, UnknownHostError
@@ -199,7 +199,12 @@ class Pipeline:
         known = request.host in self._hosts
         if not known and not request.target.path.startswith(_HOSTLESS):
             raise UnknownHostError(repr(request.host))
-        return self._serve(entry, self._tools.endpoints.find(request.method, request.target.path))
+        found = self._tools.endpoints.find(request.method, request.target.path)
+        if isinstance(found, NoEndpoint):
+            entry.route = RESERVED.name
+            entry.decide("deny", found.reason)
+            return Answer(found.answer(request))
+        return self._serve(entry, found)
 
     def _serve(self, entry: Entry, handler: Handler) -> Serve:
         entry.route = RESERVED.name
@@ -238,9 +243,15 @@ class Pipeline:
     async def serve(self, entry: Entry, serve: Serve, body: bytes) -> Response:
         """See RequestHandler."""
         try:
-            return await serve.handler(entry.request, body)
+            # From memory only, and before the endpoint may end the session.
+            outcome = self._tools.sessions.peek(entry.request)
+            if isinstance(outcome, Authenticated):
+                entry.identity = outcome.identity
+            response = await serve.handler(entry.request, body)
         except Exception as error:  # noqa: BLE001 - one failed request must not end others
             return self._failed(entry, error)
+        entry.note_answer(response)
+        return response
 
     def refuse(self, entry: Entry, error: GatewayError) -> Response:
         """See RequestHandler."""

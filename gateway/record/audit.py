@@ -16,6 +16,7 @@ from gateway.bounded import remember
 from gateway.errors import GatewayError
 from gateway.message.request import Request
 from gateway.message.request_head import RequestFraming
+from gateway.message.response import Response
 from gateway.model import ANONYMOUS, Identity
 
 # JSON need not escape these, but readers take them for line ends, or terminals for commands.
@@ -25,6 +26,7 @@ _CUT = re.compile("[;?#]")
 _FLUSH_BYTES = 1024 * 1024
 # Limits, so that clients who invent paths cannot fill the memory.
 _REMEMBERED, _REMEMBERED_CHARS = 4096, 256
+_REFUSED, _FAILED = 400, 500
 
 
 class Entry:
@@ -92,6 +94,14 @@ class Entry:
         """Set the decision and its reason."""
         self.decision = decision
         self.reason = reason
+
+    def note_answer(self, response: Response) -> None:
+        """Record what an endpoint answered, and whom it found."""
+        if response.identity is not None:
+            self.identity = response.identity
+        if response.status >= _REFUSED:
+            self.decision = "error" if response.status >= _FAILED else "deny"
+            self.reason = response.reason or self.reason
 
     def note(self, error: GatewayError) -> None:
         """Record that the request failed with `error`."""

@@ -48,15 +48,17 @@ def problem(
     if request.is_navigation:
         values = _page_values(request, status, reason, meaning, detail, sign_in)
         if form is not None:
-            return page(request, status, "kept-form", fields=fields, **values, form=form)
+            kept = page(request, status, "kept-form", fields=fields, **values, form=form)
+            return kept.because(reason)
         name = "sign-in-loop" if reason == "sign-in-loop" else "problem"
-        return page(request, status, name, fields=fields, **values, account=_account(request, who))
+        account = _account(request, who)
+        return page(request, status, name, fields=fields, **values, account=account).because(reason)
     document = problem_document(request, status, reason, detail)
     if sign_in:
         document["sign_in"] = request.public_url + sign_in
     return json_answer(
         request, status, document, media_type="application/problem+json", fields=fields
-    )
+    ).because(reason)
 
 
 def problem_document(

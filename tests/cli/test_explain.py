@@ -95,6 +95,8 @@ def config(tmp_path: Path) -> str:
         ("GET /setup --credential foreign", "decision: deny reason: denied route: setup"),
         ("GET /static --credential foreign", "decision: allow reason: public route: assets"),
         ("GET /_gatepost/whoami", "decision: allow reason: endpoint route: gatepost"),
+        ("GET /_gatepost/x", "decision: deny reason: no-route route: gatepost"),
+        ("POST /_gatepost/whoami", "decision: deny reason: method-not-allowed route: gatepost"),
         ("GET /static/../setup", "decision: deny reason: ambiguous-path route: -"),
         # What comes before any route.
         ("TRACE /static", "decision: deny reason: method-refused route: -"),

@@ -11,7 +11,7 @@ import pytest
 from gateway.assembly.token_revocation import Revocations
 from gateway.endpoints.cookies import CookieRules
 from gateway.endpoints.deps import Deps
-from gateway.endpoints.table import build_endpoints
+from gateway.endpoints.table import NoEndpoint, build_endpoints
 from gateway.message.response import Response
 from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.provider import Provider
@@ -76,6 +76,8 @@ class Browser:
             at=self.clock(),
         )
         handler = self.endpoints.find(method, request.target.path)
+        if isinstance(handler, NoEndpoint):
+            return handler.answer(request)
         return await handler(request, body)
 
     async def get(self, target, **how):
@@ -156,7 +158,8 @@ class WireBrowser(Browser):
         # No route: nothing but the endpoints is asked for.
         unused = SessionTools(
             clear=self.rules.no_session_cookie,
-            **dict.fromkeys(("end", "leave", "signed_out", "peek", "look_up")),
+            peek=lambda request: None,
+            **dict.fromkeys(("end", "leave", "signed_out", "look_up")),
         )
         tools = Tools(
             endpoints=self.endpoints,

@@ -8,9 +8,11 @@ import aiohttp
 import pytest
 
 from gateway.errors import StoreUnavailableError
+from gateway.message.response import Response
 from gateway.model import Identity
 from gateway.record.audit import AuditWriter, Entry, Lines
 from tests.builders import make_identity, make_request
+from tests.e2e.people import Browser
 from tests.fixtures.demo import sign_in_at_demo_provider
 from tests.fixtures.network import take_free_port
 
@@ -193,6 +195,59 @@ async def test_no_secret_of_a_sign_in_is_ever_logged(gateway_process, demo_provi
     assert len(secrets) >= 5
     secrets |= {"of-the-app-123", "of-somebody-456", "Z" * 64}
     assert [secret for secret in secrets if secret in gateway.log()] == []
+
+
+async def test_endpoints_say_what_came_of_it_and_for_whom(
+    gateway_process, demo_provider, raw_upstream
+):
+    upstream = await raw_upstream(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    address = f"127.0.0.1:{take_free_port()}"
+    redirect_uri = f"http://{address}/_gatepost/callback/oidc"
+    provider = demo_provider({"client_id": "notes", "redirect_uris": [redirect_uri]})
+    gateway = gateway_process(
+        {
+            "server": {"listen": address},
+            "upstreams": {"app": upstream.url},
+            "providers": {"oidc": {"issuer": provider.issuer, "client_id": "notes"}},
+        },
+    )
+    async with Browser(gateway.base_url) as browser:
+        await browser.whoami()
+        for name in ("nothing", "callback/oidc?state=x&code=y"):
+            async with browser.session.get(f"{gateway.base_url}/_gatepost/{name}"):
+                pass
+        assert (await browser.sign_in("alice"))[0] == 302
+        await browser.whoami()
+        await browser.sign_out()
+    provider.stop()
+    async with Browser(gateway.base_url) as late:
+        url = f"{gateway.base_url}/_gatepost/logout"
+        async with late.session.post(url, headers={"Origin": "http://evil.test"}):
+            pass
+    gateway.wait_for_audit(path="/_gatepost/logout", status=403)
+
+    told = [(it["path"], it["status"], it["decision"], it["reason"], it["user"])
+            for it in gateway.audit() if it["route"] == "gatepost"]  # fmt: skip
+    callback = "/_gatepost/callback/oidc"
+    assert told == [
+        ("/_gatepost/whoami", 401, "deny", "sign-in-required", None),
+        ("/_gatepost/nothing", 404, "deny", "no-route", None),
+        (callback, 400, "deny", "state-mismatch", None),
+        ("/_gatepost/login/oidc", 302, "allow", "endpoint", None),
+        (callback, 302, "allow", "endpoint", "user-alice"),
+        ("/_gatepost/whoami", 200, "allow", "endpoint", "user-alice"),
+        ("/_gatepost/logout", 303, "allow", "endpoint", "user-alice"),
+        ("/_gatepost/logout", 403, "deny", "cross-site", None),
+    ]
+
+
+def test_what_fails_in_an_endpoint_is_an_error_with_its_reason():
+    entry = make_entry()
+    entry.decide("allow", "endpoint")
+    entry.note_answer(Response(503, reason="store-unavailable"))
+
+    record = record_of(entry, 503)
+    assert (record["decision"], record["reason"]) == ("error", "store-unavailable")
 
 
 def test_one_line_does_not_look_like_the_one_before():

@@ -3,8 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from gateway.assembly.hosts import hosts_of
-from gateway.assembly.upstreams import removed_fields
-from gateway.authn import Authenticator, guarded_fields, own_fields
+from gateway.authn import Authenticator, guarded_fields
 from gateway.authn.foreign import Foreign
 from gateway.authz.access import compile_access
 from gateway.endpoints.protected_resource import WELL_KNOWN, ProtectedResource
@@ -28,7 +27,7 @@ def route_plans(
     """The plan of each route, by the route's index."""
     guarded = guarded_fields(settings, authenticators.values())
     resources = _own_resources(settings)
-    foreign = _foreign_of(settings, authenticators)
+    foreign = _foreign_of(settings, authenticators, upstreams, guarded)
     return {
         route.index: _route_plan(
             route, upstreams, authenticators, rates, guarded, resources, foreign
@@ -38,7 +37,10 @@ def route_plans(
 
 
 def _foreign_of(
-    settings: Settings, authenticators: Mapping[str, Authenticator]
+    settings: Settings,
+    authenticators: Mapping[str, Authenticator],
+    upstreams: Mapping[str, UpstreamPlan],
+    guarded: Collection[bytes],
 ) -> dict[str, Foreign]:
     """The detector of foreign credentials for each upstream, by its name."""
     return {
@@ -46,11 +48,9 @@ def _foreign_of(
             authenticators.values(),
             [it.issuer for it in settings.bearer],
             introspects=any(it.introspection is not None for it in settings.bearer),
-            lost=lost,
+            lost=[field for field in guarded if not plan.fields.reaches_app(field)],
         )
-        for name, lost in removed_fields(
-            settings, own_fields(settings, authenticators.values())
-        ).items()
+        for name, plan in upstreams.items()
     }
 
 

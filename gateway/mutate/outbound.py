@@ -59,6 +59,10 @@ class FieldRules:
         passing = [f for f in fields if self._passes(f, hops)]
         return tuple(f for f in passing if self._may_trail(fold(f[0])))
 
+    def reaches_app(self, name: bytes) -> bool:
+        """Whether a client's field of this name can reach the app."""
+        return self._passes((name, b""), frozenset())
+
     def _line(self, field: Field, hops: frozenset[bytes]) -> bytes:
         name, value = field
         if name.lower() == b"trailer":

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+from gateway.message.names import is_identity_name
 from gateway.settings.access import ABOUT_THE_REQUEST, ConditionSettings
 from gateway.settings.accounts import has_password, may_be_read_on_the_way
 from gateway.settings.addresses import is_loopback, parse_host
@@ -208,6 +209,10 @@ def _foreign(settings: Settings, route: RouteSettings, path: Path) -> Iterator[P
         yield Problem(path, f"{message} every remaining path: the app must refuse it everywhere")
     for field in _kept_from_app(settings, route):
         yield Problem(path, f"{field} never reaches the app, because upstreams sets or removes it")
+    key_field = ApiKeySettings().header if settings.api_keys is None else settings.api_keys.header
+    if _is_always_removed(settings, route, key_field):
+        message = f"the app's own keys in {key_field} are refused, because the gateway always"
+        yield Problem(path, f"{message} removes that field: give api_keys.header another name")
     if _asks_about_the_user(route):
         message = "access conditions on the user do not apply to foreign credentials: the app must"
         yield Problem(path, message)
@@ -237,6 +242,21 @@ def _kept_from_app(settings: Settings, route: RouteSettings) -> Iterator[str]:
     for field in dict.fromkeys(("Authorization", "X-API-Key", keys.header)):
         if fold_name(field) in folded:
             yield field
+
+
+def _is_always_removed(settings: Settings, route: RouteSettings, field: str) -> bool:
+    """Whether apps may read an identity from `field`, so that a client's own never reaches them."""
+    folded = fold_name(field)
+    names = settings.upstreams if route.upstream is None else (route.upstream,)
+    kept = [pattern for name in names for pattern in settings.upstreams[name].request_fields_kept]
+    return is_identity_name(folded.encode()) and not any(_fits(folded, it) for it in kept)
+
+
+def _fits(folded: str, pattern: str) -> bool:
+    """Whether the folded name is one of those that an item of `request_fields_kept` stands for."""
+    if pattern.endswith("*"):
+        return folded.startswith(fold_name(pattern[:-1]))
+    return folded == fold_name(pattern)
 
 
 def _plain_prefix(route: RouteSettings) -> str | None:

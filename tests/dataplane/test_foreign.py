@@ -385,3 +385,11 @@ async def test_a_deprecated_route_still_says_so(decided):
     answer = await running.ask(request("/api", FOREIGN))
     assert answer.status == 200
     assert answer.all(b"sunset")
+
+
+async def test_a_key_of_the_apps_own_in_a_field_that_never_reaches_it_is_refused(decided):
+    ask, app, _ = await decided(api_keys={**static(), "header": "X-Auth-Token"})
+
+    assert await ask("/api", "X-Auth-Token: of-the-app") == (401, "deny", "unknown-credential")
+    assert (await ask("/api", f"X-Auth-Token: {KEY}"))[:2] == (200, "allow")
+    assert len(app.heads) == 1

@@ -446,6 +446,18 @@ def test_the_file_is_the_one_asked_for():
             "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}, REST]",
             "4:70: routes[0].foreign_credentials: Authorization never reaches the app",
         ),
+        (
+            ("", ""),
+            "api_keys: {header: X-Auth-Token}\n"
+            "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}, REST]",
+            "5:70: routes[0].foreign_credentials: the app's own keys in X-Auth-Token are refused",
+        ),
+        (
+            ('"http://app:1"', '{url: "https://a", request_fields_kept: CF-Access-*}'),
+            "server: {trusted_proxies: 10.0.0.0/8}\napi_keys: {header: cf_access_token}\n"
+            "routes: [{name: r, path: /a, access: signed_in, foreign_credentials: pass}, REST]",
+            None,
+        ),
     ],
 )
 def test_risky_settings_are_warned_about(changed, added, expected):

@@ -16,6 +16,13 @@ class Address:
     tls: ssl.SSLContext | None = None
     server_name: str | None = None
 
+    def __str__(self) -> str:
+        """As in the configuration."""
+        if self.path:
+            return f"unix:{self.path}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'http' if self.tls is None else 'https'}://{host}:{self.port}"
+
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:

@@ -1,15 +1,21 @@
 """The connections to one upstream: opens, keeps and reuses them."""
 
 import asyncio
+import logging
 import ssl
 from collections.abc import Callable
 
+from gateway.errors import GatewayError
 from gateway.forward.address import Address, Timeouts
 from gateway.forward.connection import Connection, Receiver
 from gateway.forward.errors import UpstreamFailedError, UpstreamRefusedError, UpstreamTimeoutError
 from gateway.forward.response import ResponseRules
 
+_log = logging.getLogger(__name__)
+
 _WAKE_RETRY_S = 0.2
+# Every request to an app that is down fails in the same way.
+_QUIET_S = 60.0
 
 
 class Upstream:
@@ -39,6 +45,8 @@ class Upstream:
         self.max_fields = max_fields
         self.busy = 0
         self._ticked_at = 0.0
+        self._quiet_until = 0.0
+        self._unsaid = 0
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
 
@@ -66,13 +74,30 @@ class Upstream:
         return None
 
     async def connect(self, receiver: Receiver) -> Connection:
-        """Open a new connection.
+        """Open a new connection.  A failure is logged, at most once a minute.
 
         Raises:
             UpstreamRefusedError: Nothing listens there, or TLS failed.
             UpstreamFailedError: The app closed it at once, or sent bytes before a request.
             UpstreamTimeoutError: The connect timeout passed.
         """
+        try:
+            return await self._connect(receiver)
+        except GatewayError as error:
+            self._warn(error)
+            raise
+
+    def _warn(self, error: GatewayError) -> None:
+        now = asyncio.get_running_loop().time()
+        if now < self._quiet_until:
+            self._unsaid += 1
+            return
+        more = f" ({self._unsaid} more since the last warning)" if self._unsaid else ""
+        detail = str(error).removeprefix(f"{self.name}: ")
+        _log.warning("upstream %s at %s: %s%s", self.name, self.address, detail, more)
+        self._quiet_until, self._unsaid = now + _QUIET_S, 0
+
+    async def _connect(self, receiver: Receiver) -> Connection:
         loop = asyncio.get_running_loop()
         wake_until = loop.time() + self.timeouts.wake_s
         while True:
@@ -81,7 +106,8 @@ class Upstream:
                     connection = await self._open(loop)
             except TimeoutError as error:
                 if loop.time() >= wake_until:
-                    raise UpstreamTimeoutError(f"{self.name}: connect") from error
+                    detail = f"no connection within {self.timeouts.connect_s:g} s"
+                    raise UpstreamTimeoutError(f"{self.name}: {detail}") from error
             except (OSError, ssl.SSLError) as error:
                 if loop.time() >= wake_until or isinstance(error, ssl.SSLError):
                     raise UpstreamRefusedError(f"{self.name}: {error}") from error

@@ -1,9 +1,11 @@
 """Either side may die, hang or dawdle at any point: the other hears of it, memory stays flat."""
 
 import asyncio
+import ssl
 
 import pytest
 
+from gateway.forward.address import Address
 from tests.dataplane.harness import BrokenBodyError, request
 from tests.fixtures.network import take_free_port
 from tests.patience import PATIENCE_S, soon, until, until_still
@@ -32,14 +34,30 @@ def hears_the_end(answer: bytes = b""):
     return handle, asked, left
 
 
-async def test_an_upstream_that_refuses_is_502(gateway):
-    running = await gateway(f"http://127.0.0.1:{take_free_port()}")
+async def test_an_upstream_that_refuses_is_502_and_warned_about_once(gateway, caplog):
+    url = f"http://127.0.0.1:{take_free_port()}"
+    running = await gateway(url)
     client = await running.client()
 
     for _ in range(2):
         answer = await client.ask(GET)
         assert answer.status == 502
         assert b"upstream-refused" in answer.body
+    (warning,) = [it for it in caplog.records if it.name == "gateway.forward.upstream"]
+    assert warning.levelname == "WARNING"
+    assert warning.getMessage().startswith(f"upstream app at {url}: [Errno 111]")
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        (Address("app.test", 80), "http://app.test:80"),
+        (Address("::1", 443, tls=ssl.create_default_context()), "https://[::1]:443"),
+        (Address(path="/run/app.sock"), "unix:/run/app.sock"),
+    ],
+)
+def test_an_address_is_told_as_it_is_configured(address, text):
+    assert str(address) == text
 
 
 async def test_an_upstream_that_does_not_answer_is_504(raw_upstream, gateway):

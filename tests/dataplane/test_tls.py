@@ -111,12 +111,15 @@ async def test_messages_pass_and_connections_are_kept(secure):
     assert b"\r\nX-Forwarded-Proto: https\r\n" in seen[0]
 
 
-async def test_a_certificate_nobody_vouches_for_is_502(secure):
+async def test_a_certificate_nobody_vouches_for_is_502(secure, caplog):
     async def handle(reader, writer):
         raise AssertionError("was asked")
 
     client = await (await secure(handle, trusted=False))()
     assert (await client.ask(request("/"))).status == 502
+    (warning,) = [it for it in caplog.records if it.name == "gateway.forward.upstream"]
+    assert "at https://" in warning.getMessage()
+    assert "CERTIFICATE_VERIFY_FAILED" in warning.getMessage()
 
 
 async def test_a_refused_request_is_answered_before_the_close(secure):

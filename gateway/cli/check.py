@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,10 +26,12 @@ _STRICT_STATUS = 1
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def check_command(config: Path | None, strict: bool, as_json: bool) -> None:
     """Check the configuration: print every error, exit 2 if there is one."""
+    from gateway.settings.data_dir import data_dir_warning
     from gateway.settings.load import load
 
     try:
         loaded = load(config, os.environ)
+        warning = data_dir_warning(loaded.settings)
     except SettingsError as error:
         if as_json:
             click.echo(json.dumps({"ok": False, "errors": error.problems, "warnings": []}))
@@ -37,6 +39,8 @@ def check_command(config: Path | None, strict: bool, as_json: bool) -> None:
             for problem in error.problems:
                 click.echo(problem, err=True)
         sys.exit(2)
+    if warning is not None:
+        loaded = replace(loaded, warnings=(*loaded.warnings, warning))
     failed = strict and bool(loaded.warnings)
     if as_json:
         _print_json(loaded, failed=failed)

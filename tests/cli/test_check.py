@@ -1,15 +1,21 @@
 """`gatepost check` as it is run."""
 
 import json
+import os
 import textwrap
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from gateway.cli.check import check_command
+from gateway.settings.data_dir import data_dir_warning
+from gateway.settings.schema import Settings
 
 DOCS = Path(__file__).parents[2] / "docs"
+BARE = {"public_url": "https://a.example.com", "upstreams": {"app": "http://app:1"}}
+SHARED = {"store": "redis://cache", "secret": "x" * 32}
 NO_LOGOUT = "backchannel_logout: no}, idp:"
 RIGHT = """\
 public_url: https://a.example.com
@@ -64,6 +70,51 @@ def test_strict_makes_warnings_fail(run):
     result = run(risky, "--strict", "--json")
     assert (result.exit_code, json.loads(result.stdout)["ok"]) == (1, False)
     assert run("foo: 1\n", "--strict").exit_code == 2
+
+
+@contextmanager
+def nobody():
+    """The effective user who owns nothing, because root may write everywhere."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("below", ["", "new/data"])
+def test_a_data_dir_that_cannot_be_written_is_warned_about(tmp_path, below):
+    kept = tmp_path / "kept"
+    kept.mkdir(mode=0o500)
+    settings = Settings(**BARE, data_dir=kept / below)
+
+    with nobody():
+        warning = data_dir_warning(settings)
+        elsewhere = data_dir_warning(Settings(**BARE, data_dir=kept, **SHARED))
+
+    assert warning.startswith(f"data_dir: {kept / below} cannot be written by this user (uid ")
+    assert elsewhere is None
+
+
+@pytest.mark.parametrize("below", ["", "data"])
+def test_a_data_dir_that_can_be_no_directory_is_an_error(run, tmp_path, below):
+    (tmp_path / "file").touch()
+    result = run(f"{RIGHT}data_dir: file/{below}\n")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("data_dir: file")
+    assert result.stderr.endswith("is not a directory\n")
+
+
+def test_a_warning_about_the_data_dir_is_one_of_all(run, monkeypatch):
+    # The system's answer stands in, because root may write everywhere.
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+
+    assert "warning: data_dir: " in run(RIGHT).stderr
+    assert run(RIGHT, "--strict").exit_code == 1
 
 
 def test_every_error_is_printed_and_the_status_is_2(run):

@@ -423,3 +423,15 @@ def test_no_tool_that_is_missing_skips_a_test():
             continue
         assert "importorskip" not in text, path
         assert re.search(r'/ "shared" / "data"', text), path
+
+
+def test_the_layers_in_the_documentation_are_those_that_are_checked():
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    (layers,) = [it["layers"] for it in contracts["contracts"] if it["id"] == "layers"]
+    (told,) = re.findall(
+        r"^```text\n(.+?)^```", (ROOT / "docs" / "contributing.md").read_text(), re.M | re.S
+    )
+
+    assert [line.split() for line in told.splitlines()] == [
+        line.split(" | ") for line in layers if line != "__main__"
+    ]

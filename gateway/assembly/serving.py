@@ -10,7 +10,12 @@ from gateway.assembly.apps import apps_of, authorization_server
 from gateway.assembly.hosts import hosts_of
 from gateway.assembly.lasting import Lasting
 from gateway.assembly.routes import metadata_path, protected_resource, route_plans
-from gateway.assembly.upstreams import account_secrets, upstream_plans, upstreams_of
+from gateway.assembly.upstreams import (
+    account_secrets,
+    told_fields,
+    upstream_plans,
+    upstreams_of,
+)
 from gateway.authn import (
     AUTHENTICATORS,
     Authenticator,
@@ -37,6 +42,7 @@ from gateway.model import Identity
 from gateway.mutate.trace import request_ids, traceparents
 from gateway.oidc.provider import Provider
 from gateway.pipeline.admit import SessionTools
+from gateway.pipeline.forward_auth import ForwardAuth
 from gateway.pipeline.pipeline import Pipeline, Tools
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.responses import Admission
@@ -191,6 +197,9 @@ def _tools(
         well_known=WellKnown(
             protected_resource(settings, plans), authorization_server(settings, deps.apps)
         ),
+        forward_auth=None
+        if settings.forward_auth is None
+        else ForwardAuth(settings.forward_auth.dialect, told_fields(settings)),
         sessions=SessionTools(
             clear=deps.cookies.no_session_cookie,
             end=_end_session(deps, lasting.tokens, browser),

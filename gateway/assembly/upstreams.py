@@ -209,6 +209,11 @@ def removed_fields(
     }
 
 
+def told_fields(settings: Settings) -> tuple[str, ...]:
+    """Names of all fields that the gateway sets for any upstream, in order of name."""
+    return tuple(sorted({name.decode() for name in _configured_names(settings)}))
+
+
 def _configured_names(settings: Settings) -> frozenset[bytes]:
     """All field names that the gateway sets for any upstream; clients may send none of them."""
     names: set[str] = set()

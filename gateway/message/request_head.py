@@ -15,6 +15,7 @@ from gateway.message.framing import UNTIL_CLOSE, framed_length
 # Upper case only: no registered method has lower case, and some apps read "post" as POST (Django,
 # Werkzeug), which would evade a rule for POST.
 _METHOD = rb"[!#$%&'*+\-.^_`|~0-9A-Z]{1,64}"
+METHOD = re.compile(_METHOD)
 _REQUEST_LINE = re.compile(rb"(" + _METHOD + rb") ([\x21-\x7e\x80-\xff]+) HTTP/1\.([01])")
 # RFC 3986, section 3.2.2, without userinfo and percent-encoding; a host on the wire is ASCII.
 _HOST = re.compile(rb"(?:[A-Za-z0-9._~-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
@@ -166,7 +167,7 @@ def _line_fault(line: bytes) -> str:
         if line.startswith(start):
             return what
     parts = line.split(b" ")
-    if re.fullmatch(_METHOD, parts[0]) is None:
+    if METHOD.fullmatch(parts[0]) is None:
         return "no valid method"
     if len(parts) != 3:  # noqa: PLR2004 - RFC 9112, section 3
         return f"{len(parts)} parts between spaces, not 3"

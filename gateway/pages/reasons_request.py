@@ -51,6 +51,12 @@ REQUESTS: Mapping[str, Reason] = MappingProxyType(
             "This gateway does not serve the requested host.",
             "Check the address. The gateway serves the hosts in `public_url` and `routes[].host`.",
         ),
+        "untrusted-proxy": Reason(
+            403,
+            "Untrusted proxy",
+            "This address may not ask whether a request is allowed.",
+            "Add the address of the proxy in front to `server.trusted_proxies`.",
+        ),
         "no-route": Reason(
             404,
             "Nothing here",

@@ -15,6 +15,7 @@ from gateway.message.response import FieldList, Response
 from gateway.model import ANONYMOUS, Deny, Identity
 from gateway.mutate import outbound
 from gateway.mutate.owners import CookieOwners, OwnedCookies
+from gateway.pipeline.forward_auth import go_ahead
 from gateway.pipeline.route_plan import RoutePlan, UpstreamPlan
 from gateway.pipeline.verdict import Answer, Verdict
 from gateway.record.audit import Entry
@@ -51,8 +52,14 @@ class Admitter:
     """Admits requests.  Awaitables raise GatewayError if the store cannot answer."""
 
     def __init__(
-        self, sessions: SessionTools, origins: Collection[bytes], new_trace: Callable[[], str]
+        self,
+        sessions: SessionTools,
+        origins: Collection[bytes],
+        new_trace: Callable[[], str],
+        told: Collection[str] = (),
     ) -> None:
+        """`told` are the fields of every answer that lets a proxy forward the request itself."""
+        self._told = told
         self._sessions = sessions
         self._origins = origins
         self._new_trace = new_trace
@@ -127,7 +134,10 @@ class Admitter:
         instead: Response | None = None
         if not who.is_anonymous:
             ended = await sessions.end(request, who)
-            if ended is not None and to.logout_then != "app" and request.is_navigation:
+            leaves = ended is not None and to.logout_then != "app" and request.is_navigation
+            # A proxy that only asks sends either the request or our response: the app's sign-out
+            # counts more, because its session would outlive ours.
+            if leaves and not entry.is_question:
                 instead = await sessions.leave(request, ended, to.logout_then == "provider")
             added = (sessions.clear(request), *sessions.signed_out(request, who))
             # Cookies in the app's response still belong to the user who signs out, and are cleared
@@ -156,8 +166,11 @@ class Admitter:
         added: FieldList,
         owned: OwnedCookies | None,
         instead: Response | None = None,
-    ) -> Outbound:
+    ) -> Answer | Outbound:
         request, framing = entry.request, entry.framing
+        if entry.is_question:
+            lines = to.identity.lines(identity, request.received_at)
+            return Answer(go_ahead(lines, self._told, added))
         if framing is None:
             raise InternalError("bytes that are not a request were admitted")
         head = to.head(

@@ -27,6 +27,7 @@ from gateway.endpoints.well_known import PREFIX as WELL_KNOWN
 from gateway.endpoints.well_known import WellKnown
 from gateway.errors import GatewayError, InternalError, MethodRefusedError, UnknownHostError
 from gateway.message import forwarded
+from gateway.message.original import is_question
 from gateway.message.request import Request
 from gateway.message.request_head import RequestHead
 from gateway.message.response import Response
@@ -35,6 +36,7 @@ from gateway.pipeline.admit import Admitter, SessionTools
 from gateway.pipeline.announcement import announce, announce_later
 from gateway.pipeline.decisions import Decisions, deny, is_good_for
 from gateway.pipeline.foreign import ForeignCredentials, own_part
+from gateway.pipeline.forward_auth import AskedByGetError, ForwardAuth
 from gateway.pipeline.matching import Matcher
 from gateway.pipeline.read import Hosts, RequestReader
 from gateway.pipeline.route_plan import RoutePlan
@@ -47,6 +49,8 @@ from gateway.routing.table import RouteTable
 
 _log = logging.getLogger(__name__)
 
+Begin = Callable[[Entry], Verdict | Awaitable[Verdict]]
+
 # TRACE would show scripts fields that they may not read; CONNECT would open a tunnel to anywhere.
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
 
@@ -58,6 +62,7 @@ class Tools:
     Attributes:
         monotonic: Seconds of a clock that never jumps.
         user_header: The attribute of an identity that apps get as the user.
+        forward_auth: How proxies ask; None if they may not.
         well_known: Endpoints outside the gateway's own prefix; None if there are none.
     """
 
@@ -70,6 +75,7 @@ class Tools:
     monotonic: Callable[[], float]
     well_known: WellKnown | None = None
     user_header: str = "user"
+    forward_auth: ForwardAuth | None = None
 
 
 class Pipeline:
@@ -90,7 +96,9 @@ class Pipeline:
         self._tools = tools
         self._well_known = tools.well_known
         self._reader = RequestReader(hosts, trusted, tools.new_request_id, tools.monotonic)
-        self._admitter = Admitter(tools.sessions, origins, tools.new_trace)
+        self._asking = asking = tools.forward_auth
+        told = () if asking is None else asking.told
+        self._admitter = Admitter(tools.sessions, origins, tools.new_trace, told)
         self._decisions = Decisions(
             self._admitter, tools.sessions, tools.metrics, origins, tools.user_header
         )
@@ -107,8 +115,17 @@ class Pipeline:
 
     def begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
         """See RequestHandler."""
+        asking = self._asking
+        if asking is None or not is_question(entry.request.target.raw, asking.dialect):
+            return self._decide(entry, self._begin)
+        verdict = self._decide(entry, self._begin_original)
+        if isinstance(verdict, VERDICTS):
+            return asking.reply(entry.request, verdict)
+        return asking.reply_later(entry.request, verdict)
+
+    def _decide(self, entry: Entry, begin: Begin) -> Verdict | Awaitable[Verdict]:
         try:
-            verdict = self._begin(entry)
+            verdict = begin(entry)
         except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
             return Answer(self._failed(entry, error))
         return verdict if isinstance(verdict, VERDICTS) else self._wait(entry, verdict)
@@ -139,6 +156,23 @@ class Pipeline:
         if plan.deprecation is not None:
             return self._begin_deprecated(entry, plan, plan.deprecation)
         return self._enter(entry, plan)
+
+    def _begin_original(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
+        """Decide on the request that a proxy asks about, and will forward itself."""
+        asking, asked = self._asking, entry.request
+        entry.route = RESERVED.name
+        if asking is None or not entry.trusted:
+            return deny(entry, Deny("untrusted-proxy"))
+        if asked.method != "GET" and asking.dialect != "envoy":
+            raise AskedByGetError(asked.method)
+        self._reader.reread(entry, asking.dialect)
+        entry.route = None
+        verdict = self._begin(entry)
+        if not isinstance(verdict, Serve):
+            return verdict
+        # No app has these paths; the proxy must send them to the gateway itself.
+        entry.route = None
+        return deny(entry, Deny("no-route", status=404))
 
     def _enter(self, entry: Entry, plan: RoutePlan) -> Verdict | Awaitable[Verdict]:
         request = entry.request

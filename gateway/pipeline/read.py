@@ -3,10 +3,17 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from gateway.errors import MalformedRequestError
+from gateway.errors import InternalError, MalformedRequestError
 from gateway.message import forwarded
+from gateway.message.framing import CHUNKED
+from gateway.message.original import original_of
 from gateway.message.request import Request
-from gateway.message.request_head import RequestHead, canonical_host, glimpse
+from gateway.message.request_head import (
+    RequestFraming,
+    RequestHead,
+    canonical_host,
+    glimpse,
+)
 from gateway.message.target import Target, parse_target, split_absolute_form
 from gateway.record.audit import Entry
 
@@ -65,6 +72,37 @@ class RequestReader:
             http_1_0=head.http_1_0,
         )
         return Entry(request, framing, peer=peer, trusted=trusted, began_at=self._monotonic())
+
+    def reread(self, entry: Entry, dialect: str) -> None:
+        """Make the original request, which a trusted proxy asks about, that of `entry`.
+
+        Raises:
+            MalformedRequestError, AmbiguousPathError: The question is malformed or ambiguous.
+        """
+        asked, framing = entry.request, entry.framing
+        if framing is None:
+            raise InternalError("bytes that are not a request were taken for a question")
+        original = original_of(asked.method, asked.target.raw, framing, dialect)
+        entry.is_question = True
+        entry.framing = RequestFraming(
+            original.fields,
+            original.host,
+            # A body stays with the proxy, so nobody here knows its length.
+            CHUNKED,
+            frozenset(),
+            original.upgrade,
+            expects_continue=False,
+        )
+        entry.request = Request(
+            method=original.method,
+            target=original.target,
+            fields=original.fields,
+            host=original.host,
+            public_url=self._public_urls.get(original.host, self._first_url),
+            client=asked.client,
+            request_id=asked.request_id,
+            received_at=asked.received_at,
+        )
 
     def nothing(self, peer: str, now: float, sent: bytes) -> Entry:
         """The entry for the bytes `sent`, which are not a request."""

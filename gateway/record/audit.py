@@ -40,6 +40,8 @@ class Entry:
         decision: ``allow``, ``deny``, ``sign_in``, ``step_up`` or ``error``.
         began_at: Monotonic seconds when the head was complete.
         recorded: Whether the line has been written.
+        is_head: Whether the response must have no content; `request` may be another one's.
+        is_question: Whether a proxy asks about `request`, and will forward it itself.
     """
 
     __slots__ = (
@@ -47,6 +49,8 @@ class Entry:
         "decision",
         "framing",
         "identity",
+        "is_head",
+        "is_question",
         "peer",
         "reason",
         "recorded",
@@ -74,6 +78,8 @@ class Entry:
         self.decision = "error"
         self.reason = "internal-error"
         self.recorded = False
+        self.is_head = request.method == "HEAD"
+        self.is_question = False
 
     @property
     def session_id(self) -> str | None:

@@ -125,7 +125,7 @@ class AnswerSide(ClientTransport):
         self._sink = None
         self._skip_body()
         line = b"Connection: close\r\n" if self._body is not None else self.connection_line
-        self._write_answer(entry, response, line, is_head=entry.request.method == "HEAD")
+        self._write_answer(entry, response, line, is_head=entry.is_head)
         self._record(response.status)
         self._end()
 

@@ -85,6 +85,7 @@ def check(draft: Draft) -> list[Problem]:
     return [
         *_providers(draft),
         *_server(draft),
+        *_forward_auth(draft),
         *_cookie(draft),
         *_store(draft),
         *_upstreams(draft),
@@ -116,6 +117,14 @@ def _server(draft: Draft) -> Iterator[Problem]:
     if str(draft.server.admin_listen) in seen:
         message = f"{draft.server.admin_listen} is also in server.listen: use another port"
         yield Problem(("server", "admin_listen"), message)
+
+
+def _forward_auth(draft: Draft) -> Iterator[Problem]:
+    if "forward_auth" not in draft.sections or draft.server is None:
+        return
+    if not draft.server.trusted_proxies:
+        message = "nobody may ask: add the proxy's address to server.trusted_proxies"
+        yield Problem(("forward_auth",), message)
 
 
 def _cookie(draft: Draft) -> Iterator[Problem]:

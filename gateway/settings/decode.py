@@ -36,7 +36,6 @@ _WANTED = {
 # Settings of a later version.  "Unknown setting" would make users look for a typo.
 _LATER = frozenset(
     {
-        ("forward_auth",),
         ("tests",),
         ("admins",),
     }

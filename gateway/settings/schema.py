@@ -21,6 +21,7 @@ from gateway.settings.accounts import (
 from gateway.settings.addresses import Origin
 from gateway.settings.api_keys import ApiKeySettings, StaticKeySettings
 from gateway.settings.bearer import BearerSettings, IntrospectionSettings
+from gateway.settings.forward_auth import ForwardAuthSettings
 from gateway.settings.headers import (
     BasicSettings,
     HeaderValueSettings,
@@ -63,6 +64,7 @@ __all__ = [
     "CookieSettings",
     "Credential",
     "DeprecatedSettings",
+    "ForwardAuthSettings",
     "HeaderValueSettings",
     "HookSettings",
     "HttpHookSettings",
@@ -181,6 +183,9 @@ class Settings(Section):
     )
     accounts: AccountSettings = Field(
         AccountSettings(), description="Accounts: who gets one, and which hooks tell an app."
+    )
+    forward_auth: ForwardAuthSettings | None = Field(
+        None, description="Answers a proxy that asks and forwards; without it nobody may ask."
     )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
         (EVERYTHING,), description="The first matching route applies to a request."

@@ -52,11 +52,6 @@ class Attack:
 
 _ROUTE = {"name": "x", "prefix": "/", "access": "public"}
 
-FORWARD_AUTH = Feature(
-    "forward-auth",
-    ({"forward_auth": {"dialect": "nginx"}},),
-    (("GET", "/_gatepost/auth"),),
-)
 PREFIXES = Feature(
     "prefixes",
     (
@@ -137,7 +132,6 @@ ATTACKS = (
         tests=(
             "tests/readers/test_fields.py::test_no_spelling_of_a_field_is_read_for_one_of_the_gateways",
         ),
-        later=(FORWARD_AUTH,),
     ),
     Attack(
         5,
@@ -181,11 +175,13 @@ ATTACKS = (
         9,
         ("oauth2-proxy CVE-2026-40575", "oauth2-proxy #3506", "authentik GHSA-5wcc"),
         "`X-Forwarded-Uri` and `X-Original-URI` to the forward-auth endpoint, both at once too",
-        "refused from an address that is not trusted, and where they disagree",
+        "refused from an address that is not trusted; else one dialect is read, the others ignored",
         tests=(
             "tests/dataplane/test_fields.py::test_a_proxy_whose_two_dialects_disagree_is_refused",
+            "tests/dataplane/test_forward_auth.py::test_only_a_trusted_proxy_may_ask",
+            "tests/dataplane/test_forward_auth.py::test_the_fields_of_other_dialects_are_ignored",
+            "tests/dataplane/test_forward_auth.py::test_a_malformed_question_is_never_interpreted_loosely",
         ),
-        later=(FORWARD_AUTH,),
     ),
     # Paths and hosts.
     Attack(
@@ -219,8 +215,8 @@ ATTACKS = (
             "tests/readers/test_paths.py::test_no_app_reads_a_path_that_is_denied",
             "tests/routing/test_table.py::test_no_spelling_of_a_guarded_path_escapes_its_route",
             "tests/routing/test_table.py::test_no_published_trick_escapes_its_route",
+            "tests/dataplane/test_forward_auth.py::test_no_spelling_of_a_path_is_let_through",
         ),
-        later=(FORWARD_AUTH,),
     ),
     Attack(
         13,
@@ -276,8 +272,8 @@ ATTACKS = (
         tests=(
             "tests/dataplane/test_cookies.py::test_no_cookie_but_the_one_that_was_given_opens_anything",
             "tests/e2e/test_sign_out.py::test_a_cookie_that_is_not_what_was_given_is_nobody_and_hurts_nobody",
+            "tests/dataplane/test_forward_auth.py::test_no_cookie_but_the_one_that_was_given_passes",
         ),
-        later=(FORWARD_AUTH,),
     ),
     Attack(
         18,

@@ -37,7 +37,8 @@ ADDED = [
     (
         "zzz: 1",
         '4:1: unknown setting "zzz" (one of: auth_mode, secret, secret_file, data_dir, store, '
-        "server, sessions, bearer, api_keys, tokens, accounts, routes, audit, metrics)",
+        "server, sessions, bearer, api_keys, tokens, accounts, forward_auth, "
+        "routes, audit, metrics)",
     ),
     (
         "auth_mode: standalone",
@@ -139,7 +140,15 @@ ADDED = [
         " challenges: gatepost}]",
         "5:82: routes[0].challenges: gatepost is for session, which this route does not accept",
     ),
-    ("forward_auth: {}", "4:1: forward_auth: is not available in this version"),
+    (
+        "forward_auth: {dialect: haproxy}\nserver: {trusted_proxies: 10.0.0.1}",
+        '4:25: forward_auth.dialect: unknown dialect "haproxy" (one of: nginx, traefik, caddy, '
+        "envoy)",
+    ),
+    (
+        "forward_auth: {dialect: nginx}",
+        "4:1: forward_auth: nobody may ask: add the proxy's address to server.trusted_proxies",
+    ),
     ("tests: []", "4:1: tests: is not available in this version"),
     ("admins: []", "4:1: admins: is not available in this version"),
     (

@@ -1,0 +1,124 @@
+"""Reads which request a proxy asks about, in a question to the forward-auth endpoint.
+
+Each dialect has one place for the original request.  The caller must check that the peer is
+trusted.  Nothing is guessed: a field that is absent, repeated or not exactly what the proxy writes
+is refused, because deciding on another path than the app serves would evade the rules.
+"""
+
+import re
+from dataclasses import dataclass
+
+from gateway.errors import MalformedRequestError
+from gateway.message.fields import Fields, fold
+from gateway.message.request_head import METHOD, RequestFraming, canonical_host
+from gateway.message.target import Target, parse_target
+
+# Where proxies send their questions; Envoy appends the original path and query.
+AUTH_PATH = "/_gatepost/auth"
+_AUTH = AUTH_PATH.encode()
+# Longer ones do not fit into a head of the default `limits.head_bytes`.
+_MAX_URI_BYTES = 32768
+# The host as written by nginx, and nothing but a path after it: in `http://a?b/c` the path would be
+# up to the client, who chooses Host.
+_URL = re.compile(rb"https?://([^/?#@]+)(/.*)", re.DOTALL)
+# Traefik writes the last two for WebSockets.
+_SCHEMES = frozenset({b"http", b"https", b"ws", b"wss"})
+# The fields of all dialects, folded.  Removed from what is judged, whatever the dialect.
+_QUESTION = frozenset(
+    {
+        b"x-original-method",
+        b"x-original-url",
+        b"x-original-uri",
+        b"x-forwarded-method",
+        b"x-forwarded-proto",
+        b"x-forwarded-host",
+        b"x-forwarded-uri",
+        b"x-forwarded-port",
+        b"x-envoy-original-path",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The original request; `host` as `canonical_host` returns it, `fields` without the question.
+
+    Attributes:
+        upgrade: The protocol that the client wants to switch to, ``b""`` if none.
+    """
+
+    method: str
+    host: str
+    target: Target
+    fields: Fields
+    upgrade: bytes
+
+
+def is_question(raw: bytes, dialect: str) -> bool:
+    """Whether the target `raw` is that of a question."""
+    if dialect == "envoy":
+        return raw.startswith(_AUTH) and raw[len(_AUTH) :][:1] in (b"", b"/", b"?")
+    return raw.partition(b"?")[0] == _AUTH
+
+
+def original_of(method: str, raw: bytes, framing: RequestFraming, dialect: str) -> Original:
+    """The original request that a question with this method, target and fields is about.
+
+    Raises:
+        MalformedRequestError: The question is malformed.
+        AmbiguousPathError: The original path has too many readings.
+    """
+    fields = framing.fields
+    match dialect:
+        case "nginx":
+            sent, host, uri = _as_nginx(fields)
+        case "envoy":
+            sent, host, uri = method.encode(), framing.host, raw[len(_AUTH) :]
+        case _:
+            sent, host, uri = _as_traefik(fields)
+    if METHOD.fullmatch(sent) is None:
+        raise MalformedRequestError("the original method is not a method")
+    if len(uri) > _MAX_URI_BYTES:
+        raise MalformedRequestError(f"an original path of {len(uri)} bytes")
+    kept = [field for field in fields.items if fold(field[0]) not in _QUESTION]
+    return Original(sent.decode(), host, parse_target(uri), Fields(kept), _upgrade(fields))
+
+
+def _as_nginx(fields: Fields) -> tuple[bytes, str, bytes]:
+    found = _URL.fullmatch(_only(fields, "X-Original-URL"))
+    if found is None:
+        raise MalformedRequestError("X-Original-URL is not scheme, host and path of one URL")
+    return _only(fields, "X-Original-Method"), _host(found[1]), found[2]
+
+
+def _as_traefik(fields: Fields) -> tuple[bytes, str, bytes]:
+    """Method, host and target as Traefik and Caddy tell them."""
+    if _only(fields, "X-Forwarded-Proto") not in _SCHEMES:
+        raise MalformedRequestError("X-Forwarded-Proto is not the scheme of a request")
+    host = _host(_only(fields, "X-Forwarded-Host"))
+    return _only(fields, "X-Forwarded-Method"), host, _only(fields, "X-Forwarded-Uri")
+
+
+def _only(fields: Fields, name: str) -> bytes:
+    value = fields.only(name.lower().encode())
+    if not value:
+        raise MalformedRequestError(f"{name} is missing, empty or repeated")
+    return value
+
+
+def _host(value: bytes) -> str:
+    host = canonical_host(value)
+    if host is None:
+        raise MalformedRequestError("the original host is not a host")
+    return host
+
+
+def _upgrade(fields: Fields) -> bytes:
+    """What the client wants to switch to.
+
+    Proxies drop Connection, and Traefik drops Upgrade too.  Browsers set ``Sec-*`` themselves, and
+    no script can; over plain http they send no Fetch Metadata, but always the handshake's key.
+    """
+    if fields.only(b"sec-fetch-mode") == b"websocket" or fields.has(b"sec-websocket-key"):
+        return b"websocket"
+    return b",".join(fields.all(b"upgrade"))

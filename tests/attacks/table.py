@@ -131,6 +131,7 @@ ATTACKS = (
         "the app sees the gateway's only",
         tests=(
             "tests/readers/test_fields.py::test_no_spelling_of_a_field_is_read_for_one_of_the_gateways",
+            "tests/proxies/test_forward_auth.py::test_nobody_writes_identity_fields_themselves",
         ),
     ),
     Attack(
@@ -216,6 +217,7 @@ ATTACKS = (
             "tests/routing/test_table.py::test_no_spelling_of_a_guarded_path_escapes_its_route",
             "tests/routing/test_table.py::test_no_published_trick_escapes_its_route",
             "tests/dataplane/test_forward_auth.py::test_no_spelling_of_a_path_is_let_through",
+            "tests/proxies/test_forward_auth.py::test_no_spelling_of_a_path_reaches_what_is_denied",
         ),
     ),
     Attack(

@@ -15,10 +15,10 @@ from gateway.message.response import FieldList, Response
 from gateway.model import ANONYMOUS, Deny, Identity
 from gateway.mutate import outbound
 from gateway.mutate.owners import CookieOwners, OwnedCookies
-from gateway.pipeline.forward_auth import go_ahead
 from gateway.pipeline.route_plan import RoutePlan, UpstreamPlan
 from gateway.pipeline.verdict import Answer, Verdict
 from gateway.record.audit import Entry
+from gateway.responses.permission import go_ahead
 from gateway.sessions.session import Session
 
 # RFC 9110, section 9.2.2.

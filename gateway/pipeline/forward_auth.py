@@ -1,15 +1,22 @@
 """Answers proxies that ask before they forward a request themselves (forward-auth)."""
 
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from gateway import responses
 from gateway.errors import GatewayError, InternalError
+from gateway.message.original import is_question
 from gateway.message.request import Request
-from gateway.message.response import FieldList, Response
-from gateway.pipeline.verdict import Answer, Verdict
-from gateway.responses import NO_STORE
+from gateway.message.response import Response
+from gateway.model import Deny
+from gateway.pipeline.decisions import deny
+from gateway.pipeline.read import RequestReader
+from gateway.pipeline.verdict import Answer, Serve, Verdict
+from gateway.record.audit import Entry
 from gateway.responses.challenges import challenge
+from gateway.routing.route import RESERVED
+
+Begin = Callable[[Entry], Verdict | Awaitable[Verdict]]
 
 
 class AskedByGetError(GatewayError):
@@ -32,6 +39,33 @@ class ForwardAuth:
     dialect: str
     told: Collection[str]
 
+    def is_asked(self, request: Request) -> bool:
+        """Whether `request` asks about another one."""
+        return is_question(request.target.raw, self.dialect)
+
+    def begin(
+        self, entry: Entry, reader: RequestReader, begin: Begin
+    ) -> Verdict | Awaitable[Verdict]:
+        """Decide by `begin` on the request that a proxy asks about, and will forward itself.
+
+        Raises:
+            GatewayError: The question cannot be answered.
+        """
+        asked = entry.request
+        entry.route = RESERVED.name
+        if not entry.trusted:
+            return deny(entry, Deny("untrusted-proxy"))
+        if asked.method != "GET" and self.dialect != "envoy":
+            raise AskedByGetError(asked.method)
+        reader.reread(entry, self.dialect)
+        entry.route = None
+        verdict = begin(entry)
+        if not isinstance(verdict, Serve):
+            return verdict
+        # No app has these paths; the proxy must send them to the gateway itself.
+        entry.route = None
+        return deny(entry, Deny("no-route", status=404))
+
     def reply(self, request: Request, verdict: Verdict) -> Verdict:
         """`verdict` on `request` as an answer that this proxy understands."""
         if isinstance(verdict, Answer):
@@ -44,18 +78,6 @@ class ForwardAuth:
     async def reply_later(self, request: Request, verdict: Awaitable[Verdict]) -> Verdict:
         """As `reply`, for a verdict that is still awaited."""
         return self.reply(request, await verdict)
-
-
-def go_ahead(lines: bytes, told: Collection[str], added: FieldList) -> Response:
-    """The answer that lets the proxy forward the request, with the identity's field `lines`.
-
-    A field of `told` without a value is empty, so that the proxy overwrites the client's own.
-    """
-    pairs = (line.partition(": ") for line in lines.decode().split("\r\n") if line)
-    fields = tuple((name, value) for name, _, value in pairs)
-    named = {name.lower() for name, _ in fields}
-    empty = tuple((name, "") for name in told if name.lower() not in named)
-    return Response(200, (*fields, *empty, *added, NO_STORE))
 
 
 def _absolute(request: Request, response: Response) -> Response:

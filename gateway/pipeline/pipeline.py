@@ -27,7 +27,6 @@ from gateway.endpoints.well_known import PREFIX as WELL_KNOWN
 from gateway.endpoints.well_known import WellKnown
 from gateway.errors import GatewayError, InternalError, MethodRefusedError, UnknownHostError
 from gateway.message import forwarded
-from gateway.message.original import is_question
 from gateway.message.request import Request
 from gateway.message.request_head import RequestHead
 from gateway.message.response import Response
@@ -36,7 +35,7 @@ from gateway.pipeline.admit import Admitter, SessionTools
 from gateway.pipeline.announcement import announce, announce_later
 from gateway.pipeline.decisions import Decisions, deny, is_good_for
 from gateway.pipeline.foreign import ForeignCredentials, own_part
-from gateway.pipeline.forward_auth import AskedByGetError, ForwardAuth
+from gateway.pipeline.forward_auth import Begin, ForwardAuth
 from gateway.pipeline.matching import Matcher
 from gateway.pipeline.read import Hosts, RequestReader
 from gateway.pipeline.route_plan import RoutePlan
@@ -48,8 +47,6 @@ from gateway.routing.route import RESERVED, RESERVED_PREFIX, is_preflight, names
 from gateway.routing.table import RouteTable
 
 _log = logging.getLogger(__name__)
-
-Begin = Callable[[Entry], Verdict | Awaitable[Verdict]]
 
 # TRACE would show scripts fields that they may not read; CONNECT would open a tunnel to anywhere.
 _REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
@@ -116,9 +113,9 @@ class Pipeline:
     def begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
         """See RequestHandler."""
         asking = self._asking
-        if asking is None or not is_question(entry.request.target.raw, asking.dialect):
+        if asking is None or not asking.is_asked(entry.request):
             return self._decide(entry, self._begin)
-        verdict = self._decide(entry, self._begin_original)
+        verdict = self._decide(entry, lambda it: asking.begin(it, self._reader, self._begin))
         if isinstance(verdict, VERDICTS):
             return asking.reply(entry.request, verdict)
         return asking.reply_later(entry.request, verdict)
@@ -156,23 +153,6 @@ class Pipeline:
         if plan.deprecation is not None:
             return self._begin_deprecated(entry, plan, plan.deprecation)
         return self._enter(entry, plan)
-
-    def _begin_original(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
-        """Decide on the request that a proxy asks about, and will forward itself."""
-        asking, asked = self._asking, entry.request
-        entry.route = RESERVED.name
-        if asking is None or not entry.trusted:
-            return deny(entry, Deny("untrusted-proxy"))
-        if asked.method != "GET" and asking.dialect != "envoy":
-            raise AskedByGetError(asked.method)
-        self._reader.reread(entry, asking.dialect)
-        entry.route = None
-        verdict = self._begin(entry)
-        if not isinstance(verdict, Serve):
-            return verdict
-        # No app has these paths; the proxy must send them to the gateway itself.
-        entry.route = None
-        return deny(entry, Deny("no-route", status=404))
 
     def _enter(self, entry: Entry, plan: RoutePlan) -> Verdict | Awaitable[Verdict]:
         request = entry.request

@@ -381,3 +381,40 @@ async def test_a_question_opens_no_tunnel_and_reaches_no_app(asked, raw_upstream
     lines = ("Connection: Upgrade", "Upgrade: websocket")
     assert (await running.ask(question("envoy", "/public/ws", *lines))).status == 200
     assert app.connections == 0
+
+
+async def test_hosts_of_public_url_and_of_routes_share_a_sign_in(asked):
+    own = {"name": "c", "host": "c.app.test", "prefix": "/", "access": "signed_in"}
+    running = await asked(
+        "traefik",
+        public_url=[f"http://{HOST}", "http://b.app.test"],
+        sessions={"cookie": {"domain": HOST}},
+        routes=[own, *ROUTES],
+    )
+    cookie = (await running.sign_in()).decode().strip()
+    for host in (HOST, "b.app.test", "c.app.test", "C.APP.test.:80"):
+        answer = await running.ask(question("traefik", "/app", *NAVIGATION, host=host))
+        where = f"http://{host.lower().removesuffix('.:80')}/_gatepost/sign-in?return_to=/app"
+        assert answer.all(b"location") == [where.encode()]
+        fields = told(await running.ask(question("traefik", "/app", cookie, host=host)))
+        assert fields["x-user"] == "alice"
+    for host in ("d.app.test", "evil.test", "app.test.evil.test", "app.test:81"):
+        assert (await running.ask(question("traefik", "/app", host=host))).status == 421
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_path_that_signs_out_ends_the_session_and_the_app_gets_its_sign_out(
+    gateway, dialect
+):
+    running = await gateway(
+        upstream={"identity": {"headers": HEADERS}, "logout_paths": ["/app/logout"]},
+        server={"trusted_proxies": ["127.0.0.1"]},
+        forward_auth={"dialect": dialect},
+        routes=ROUTES,
+    )
+    cookie = (await running.sign_in()).decode().strip()
+    answer = await running.ask(question(dialect, "/app/logout", cookie, *NAVIGATION))
+    assert told(answer)["x-user"] == "alice"
+    cleared = [value for value in answer.all(b"set-cookie") if value.startswith(b"gatepost=;")]
+    assert len(cleared) == 1
+    assert (await running.ask(question(dialect, "/app", cookie))).status == 401

@@ -121,7 +121,9 @@ def refused(dialect: str, status: int) -> int:
 async def test_who_may_pass_is_described_and_who_may_not_is_told_why(asked, dialect):
     running = await asked(dialect)
     cookie = (await running.sign_in(groups=("staff",))).decode().strip()
+    other = (await running.sign_in("Åsa 雪")).decode().strip()
 
+    assert told(await running.ask(question(dialect, "/app", other)))["x-user"] == "Åsa 雪"
     fields = told(await running.ask(question(dialect, "/app/x?y=1", cookie)))
     assert (fields["x-user"], fields["x-groups"]) == ("alice", "staff")
     assert fields["gatepost-assertion"].count(".") == 2

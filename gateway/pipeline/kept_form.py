@@ -2,7 +2,6 @@
 
 The sign-in page contains the form in hidden fields, and the person sends it again from there.  The
 gateway itself stores nothing.
-gateway keeps nothing of it.
 """
 
 from collections.abc import Collection

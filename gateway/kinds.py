@@ -51,6 +51,9 @@ _KINDS = (
     ),
 )
 
+# The provider's name of identities with a local user name and password.
+LOCAL = "local"
+
 KINDS: Mapping[str, Kind] = {kind.word: kind for kind in _KINDS}
 
 # Challenge schemes, in the order in which a 401 names them.

@@ -84,6 +84,7 @@ class AccountFacts:
         user: The user name; None to use the identity's own.
         external_id: The app's own key for this user.
         roles: Roles in addition to those from the provider.
+        groups: Groups in addition to those from the provider.
         secrets: Secrets by name.
         is_refused: Whether the identity may not act by the account.
     """
@@ -92,6 +93,7 @@ class AccountFacts:
     user: str | None = None
     external_id: str | None = None
     roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=lambda: _NO_SECRETS, repr=False)
     is_refused: bool = False
 
@@ -103,6 +105,7 @@ class AccountFacts:
             user=self.user or identity.user,
             external_id=self.external_id or identity.external_id,
             roles=tuple(dict.fromkeys((*identity.roles, *self.roles))),
+            groups=tuple(dict.fromkeys((*identity.groups, *self.groups))),
             secrets=self.secrets,
         )
 

@@ -11,7 +11,11 @@ from gateway.settings.load import load
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 COMPOSE = EXAMPLES / "compose"
-FILES = {"compose.yaml": ".env.example", "compose.pod.yaml": "pod.env.example"}
+FILES = {
+    "compose.yaml": ".env.example",
+    "compose.pod.yaml": "pod.env.example",
+    "compose.standalone.yaml": "standalone.env.example",
+}
 
 # Values for the variables that .env must set.
 FILLED_IN = {
@@ -146,6 +150,16 @@ def test_the_gateway_of_the_pod_takes_its_environment(tmp_path, monkeypatch):
     host = settings.upstreams["app"].url.removeprefix("http://").partition(":")[0]
     assert host in compose["services"]
     assert settings.server.trusted_proxies == ()
+
+
+def test_the_gateway_without_a_provider_takes_its_environment(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    gateway = read("compose.standalone.yaml")["services"]["gateway"]
+
+    settings = load(None, environment(gateway)).settings
+
+    assert (settings.auth_mode, settings.providers) == ("standalone", {})
+    assert settings.upstreams["app"].url == "http://backend:3000"
 
 
 def test_the_gateway_of_the_site_takes_its_file():

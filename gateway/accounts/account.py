@@ -70,12 +70,15 @@ class Account:
         names: The user names that belong to it, whether or not still in use.
         external_id: The app's own key of the person.
         roles: Kept here, beside those that the provider gives.
+        groups: As `roles`.
+        password: The hash of the local password; None where nobody signs in with one.
         secrets: By name; sent to apps that know only their own credentials.
         invitations: Who may join it.
         created_at: In seconds since the epoch; 0 where it is not known.
         is_client: Whether a client's tokens made it, not a person.
         is_disabled: Whether it is good for nothing until somebody enables it again.
         is_provisioned: Whether the app has been told that it exists.
+        is_admin: Whether the person administers the gateway.
         merged_into: The account that took its place.
     """
 
@@ -84,12 +87,15 @@ class Account:
     names: tuple[str, ...] = ()
     external_id: str | None = None
     roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    password: str | None = field(default=None, repr=False)
     secrets: Mapping[str, str] = field(default_factory=lambda: _NO_SECRETS, repr=False)
     invitations: tuple[Invitation, ...] = ()
     created_at: int = 0
     is_client: bool = False
     is_disabled: bool = False
     is_provisioned: bool = False
+    is_admin: bool = False
     merged_into: str | None = None
 
     @property
@@ -104,6 +110,7 @@ class Account:
             self.seen,
             self.external_id,
             self.roles,
+            self.groups,
             dict(self.secrets),
             self.is_disabled,
             self.merged_into,
@@ -187,6 +194,7 @@ class Account:
             user=user,
             external_id=self.external_id,
             roles=self.roles,
+            groups=self.groups,
             secrets=self.secrets,
             is_refused=self.is_disabled
             or not is_its_own
@@ -219,10 +227,13 @@ def merged(account: Account, other: Account) -> Account:
         names=tuple(dict.fromkeys((*account.names, *other.names))),
         external_id=account.external_id or other.external_id,
         roles=tuple(dict.fromkeys((*account.roles, *other.roles))),
+        groups=tuple(dict.fromkeys((*account.groups, *other.groups))),
+        password=account.password or other.password,
         secrets={**other.secrets, **account.secrets},
         invitations=tuple(dict.fromkeys((*account.invitations, *other.invitations))),
         is_disabled=account.is_disabled or other.is_disabled,
         is_provisioned=account.is_provisioned,
+        is_admin=account.is_admin or other.is_admin,
     )
 
 

@@ -67,6 +67,7 @@ class Accounts:
         records: What is stored.
         rules: Who gets an account; may be set anew.
         provisioning: Tells the app of accounts; None where it need not know.
+        new_id: Makes an id that no account has.
     """
 
     def __init__(
@@ -176,9 +177,9 @@ class Accounts:
                 return changed
         raise StoreUnavailableError("an account's record changes all the time")
 
-    async def make(self, account: Account) -> str:
-        """Store a new account; its id."""
-        account_id = self.new_id()
+    async def make(self, account: Account, account_id: str | None = None) -> str:
+        """Store a new account; its id, which may come from `new_id`."""
+        account_id = account_id or self.new_id()
         made = replace(account, created_at=int(self.clock()))
         if not await self.records.swap(account_id, None, made):
             raise StoreUnavailableError("there is an account of a new account's id")

@@ -22,7 +22,7 @@ from gateway.storage.store import Lock, Store
 
 _log = logging.getLogger(__name__)
 
-_RECORD, _ACCOUNT = "account", "account-seen"
+_RECORD, _ACCOUNT, _NOTE = "account", "account-seen", "account-note"
 # The index of all accounts.
 EVERY_ACCOUNT = "accounts"
 # An account that was merged leads on to another, which may have been merged too.
@@ -31,6 +31,7 @@ _MOST_MERGES = 100
 _LOCK_S, _LOCK_POLL_S, _LOCK_TRIES = 20.0, 0.05, 500
 
 Kind = Literal["identity", "client", "user", "external"]
+NoteKind = Literal["first-run", "password-reset"]
 
 
 class AccountRecords:
@@ -71,6 +72,10 @@ class AccountRecords:
             ttl_s=None,
             indexes=[] if account.merged_into is not None else list(self._indexes(account)),
         )
+
+    async def remove(self, account_id: str) -> bool:
+        """Remove an account to which nothing leads; whether there was one."""
+        return await self._store.delete(_store_key(account_id))
 
     def is_outdated(self, account_id: str, sealed: bytes) -> bool:
         """Whether `sealed`, which can be read, is of an older version."""
@@ -153,6 +158,39 @@ class AccountRecords:
             yield
         finally:
             await self.unlock(lock)
+
+    # What is known about accounts: links to set a password, whether there is an administrator.
+
+    async def note(self, kind: NoteKind, *parts: str) -> tuple[bytes | None, bytes | None]:
+        """What the store has about `parts`, and the data in it; None where there is none."""
+        key = self._index(kind, *parts)
+        sealed = await self._store.get(key)
+        return sealed, None if sealed is None else self._open_note(kind, key, sealed)
+
+    async def swap_note(
+        self,
+        kind: NoteKind,
+        *parts: str,
+        expected: bytes | None,
+        data: bytes,
+        ttl_s: float | None = None,
+    ) -> bool:
+        """Put `data` in the place of `expected`; False where something else is there by now."""
+        key = self._index(kind, *parts)
+        sealed = self._sealer.seal(_NOTE, data, context=key.encode())
+        return await self._store.compare_and_swap(key, expected, sealed, ttl_s=ttl_s)
+
+    async def take_note(self, kind: NoteKind, *parts: str) -> bytes | None:
+        """Remove and return the data about `parts`: only one of several callers gets it."""
+        key = self._index(kind, *parts)
+        sealed = await self._store.take(key)
+        return None if sealed is None else self._open_note(kind, key, sealed)
+
+    def _open_note(self, kind: NoteKind, key: str, sealed: bytes) -> bytes:
+        data = self._sealer.open_sealed(_NOTE, sealed, context=key.encode())
+        if data is None:
+            raise UnreadableError(f"the record of a {kind} cannot be read")
+        return data
 
     async def lock(self, what: str, *parts: str, ttl_s: float) -> Lock | None:
         """Take a lock about `parts`; None while another holds it."""

@@ -26,11 +26,14 @@ def encode_account(account: Account) -> bytes:
         "names": account.names,
         "external_id": account.external_id,
         "roles": account.roles,
+        "groups": account.groups,
+        "password": account.password,
         "secrets": dict(account.secrets),
         "invitations": [asdict(it) for it in account.invitations],
         "created_at": account.created_at,
         "client": account.is_client,
         "provisioned": account.is_provisioned,
+        "admin": account.is_admin,
         "merged_into": account.merged_into,
     }
     return json.dumps(whole, separators=(",", ":")).encode()
@@ -59,12 +62,16 @@ def decode_account(data: bytes) -> Account:
             names=tuple(whole["names"]),
             external_id=whole["external_id"],
             roles=tuple(whole["roles"]),
+            # These three came later.
+            groups=tuple(whole.get("groups", ())),
+            password=whole.get("password"),
             secrets=dict(whole["secrets"]),
             invitations=tuple(Invitation(**it) for it in whole["invitations"]),
             created_at=whole["created_at"],
             is_client=whole["client"],
             is_disabled=is_disabled,
             is_provisioned=whole["provisioned"],
+            is_admin=whole.get("admin") is True,
             merged_into=whole["merged_into"],
         )
     except (TypeError, KeyError, AttributeError, RecursionError) as error:

@@ -82,6 +82,7 @@ def _kept(account: Account) -> tuple[object, ...]:
         account.user,
         account.external_id,
         account.roles,
+        account.groups,
         dict(account.secrets),
         account.is_disabled,
         account.merged_into,

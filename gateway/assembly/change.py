@@ -19,6 +19,7 @@ from gateway.assembly.providers import (
 from gateway.assembly.serving import Configuration, pipeline_of
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.credentials.kept_keys import load_key_sealer
+from gateway.credentials.local import issuer_of
 from gateway.forward.upstream import Upstream
 from gateway.mutate.signer import load_signer
 from gateway.oidc.provider import Provider
@@ -51,6 +52,7 @@ class Change:
             known.clear()
             known.update(new)
         lasting.sessions.limits, lasting.sessions.sealer = limits_of(settings), config.sealer
+        lasting.local.accounts.issuer = issuer_of(settings.public_url[0])
         set_grace(lasting, settings)
         policy.follow(settings.accounts, self.hooks)
         lasting.tokens.access_s = token_settings(settings).access_ttl

@@ -7,6 +7,7 @@ from gateway.assembly.apps import token_limits, token_settings
 from gateway.assembly.providers import app_providers, providers_of
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
+from gateway.credentials.local import Local, local_of
 from gateway.credentials.tokens import TokenFamilies
 from gateway.limits import RateTable
 from gateway.mutate.signer import AssertionSigner, load_signer
@@ -39,6 +40,7 @@ class Lasting:
     tokens: TokenFamilies
     signer: AssertionSigner
     accounts: Accounts
+    local: Local
     keys: ApiKeys
     http: ProviderHttp
     providers: dict[str, Provider]
@@ -73,6 +75,7 @@ async def load_lasting(
         tokens=tokens_of(settings, store, sealer, clock),
         signer=signer,
         accounts=accounts,
+        local=local_of(accounts, settings.public_url[0], clock),
         keys=ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock),
         http=http,
         providers=providers,

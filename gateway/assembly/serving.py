@@ -163,6 +163,7 @@ def _deps(
         on_sign_in=partial(count_outcome, lasting.metrics.sign_ins),
         app_cookies=app_cookies if isolates else None,
         accounts=lasting.accounts,
+        local=lasting.local if settings.has_local_accounts else None,
         identify=partial(
             authenticate_all,
             authenticators=tuple(authenticators.values()),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gateway.assembly.accounts import AccountPolicy, connect_sessions
 from gateway.assembly.change import prepare, set_grace
+from gateway.assembly.first_run import announce_setup
 from gateway.assembly.hosts import client_limits
 from gateway.assembly.lasting import Lasting, load_lasting, sealer_of
 from gateway.assembly.providers import bearer_of
@@ -102,6 +103,8 @@ class Gateway:
         gauges["gatepost_config_last_reload_success", ()] = lambda: self.reload_succeeded
         front.start()
         await self._start_upkeep(lasting)
+        self._closing.callback(lasting.local.hashes.close)
+        await announce_setup(settings, lasting, self._place)
         await self._listen(front)
 
     async def _open(self, sealer: Sealer) -> Lasting:
@@ -233,6 +236,7 @@ class Gateway:
         assert front is not None  # noqa: S101
         assert policy is not None  # noqa: S101
         change = await prepare(settings, self._settings, lasting, policy, self._bearer, self._clock)
+        await announce_setup(settings, lasting, self._place)
         lasting.audit.reopen(settings.audit.file)
         # Nothing below can fail, so a reload applies completely or not at all.
         self._settings, self._bearer = settings, change.config.bearer

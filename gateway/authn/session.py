@@ -133,8 +133,9 @@ def _judge(found: list[Session | None]) -> Outcome:
 
 
 def build(parts: Parts) -> Authenticator | None:
-    """The authenticator for sessions, or None if the configuration has no provider."""
-    return authenticator_of(parts) if parts.settings.providers else None
+    """The authenticator for sessions, or None if nobody can sign in."""
+    settings = parts.settings
+    return authenticator_of(parts) if settings.providers or settings.has_local_accounts else None
 
 
 def authenticator_of(parts: Parts) -> SessionAuthenticator:

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING, TypeVar
 
 import click
 
+from gateway.cli.account_parts import (
+    account_argument,
+    check_line,
+    check_listed,
+    described,
+    role_option,
+    tell,
+)
+from gateway.cli.local_accounts import add_command, reset_password_command
 from gateway.cli.opened import Kept, fail, load_settings, with_kept
 from gateway.cli.options import config_option, json_option
 from gateway.cli.table import print_table, printable, shown_time
@@ -21,11 +30,6 @@ _COLUMNS = ("ID", "USER", "E-MAIL", "EXTERNAL ID", "ROLES", "STATE", "CREATED")
 _PAGE = 100
 _MAX_SECRET = 8192
 
-account_argument = click.argument("account", metavar="ACCOUNT")
-role_option = click.option(
-    "--role", "roles", multiple=True, help="A role of the account; may be repeated."
-)
-
 
 @click.group("accounts")
 def accounts_command() -> None:
@@ -36,6 +40,10 @@ def accounts_command() -> None:
 
     Example: gatepost accounts link --issuer https://id.example.com --subject 1234 --account alice
     """
+
+
+accounts_command.add_command(add_command)
+accounts_command.add_command(reset_password_command)
 
 
 @accounts_command.command("list")
@@ -57,7 +65,7 @@ def list_command(
 
     found = _with_desk(config, run)
     if as_json:
-        click.echo(json.dumps([_described(it) for it in found]))
+        click.echo(json.dumps([described(it) for it in found]))
         return
     print_table(_COLUMNS, map(_row, found))
     if email is None and len(found) == limit:
@@ -73,7 +81,7 @@ def show_command(config: Path | None, account: str, as_json: bool) -> None:
 
     Secrets are shown by name only.
     """
-    _tell(_with_desk(config, lambda desk: desk.find(account)), as_json)
+    tell(_with_desk(config, lambda desk: desk.find(account)), as_json)
 
 
 @accounts_command.command("disable")
@@ -85,7 +93,7 @@ def disable_command(config: Path | None, account: str, as_json: bool) -> None:
 
     Its sessions, tokens, API keys and tunnels end within two seconds.
     """
-    _tell(_with_desk(config, lambda desk: desk.set_disabled(account, True)), as_json)
+    tell(_with_desk(config, lambda desk: desk.set_disabled(account, True)), as_json)
 
 
 @accounts_command.command("enable")
@@ -94,7 +102,7 @@ def disable_command(config: Path | None, account: str, as_json: bool) -> None:
 @json_option
 def enable_command(config: Path | None, account: str, as_json: bool) -> None:
     """Let a disabled account sign in again.  Its API keys work again too."""
-    _tell(_with_desk(config, lambda desk: desk.set_disabled(account, False)), as_json)
+    tell(_with_desk(config, lambda desk: desk.set_disabled(account, False)), as_json)
 
 
 @accounts_command.command("link")
@@ -119,11 +127,11 @@ def link_command(
     Example: gatepost accounts link --issuer https://id.example.com --subject 1234 --external-id 17
     """
     for option, value in (("--issuer", issuer), ("--subject", subject)):
-        _check_line(option, value)
+        check_line(option, value)
     if external_id is not None:
-        _check_line("--external-id", external_id)
+        check_line("--external-id", external_id)
     _check_roles(roles)
-    _tell(
+    tell(
         _with_desk(config, lambda desk: desk.link((issuer, subject), account, external_id, roles)),
         as_json,
     )
@@ -139,7 +147,7 @@ def unlink_command(config: Path | None, issuer: str, subject: str, as_json: bool
 
     The next time it signs in, it gets an account of its own.
     """
-    _tell(_with_desk(config, lambda desk: desk.unlink((issuer, subject))), as_json)
+    tell(_with_desk(config, lambda desk: desk.unlink((issuer, subject))), as_json)
 
 
 @accounts_command.command("invite")
@@ -163,10 +171,10 @@ def invite_command(
     """
     if email.count("@") != 1 or not all(email.partition("@")[::2]):
         raise click.UsageError(f"--email: {printable(email)!r} is not an e-mail address")
-    _check_line("--email", email)
+    check_line("--email", email)
     _check_roles(roles)
     found = _with_desk(config, lambda desk: desk.invite(email, account, issuer, roles))
-    _tell(found, as_json)
+    tell(found, as_json)
     if not as_json:
         click.echo(f"# send the user to {load_settings(config).public_url[0]}/", err=True)
 
@@ -184,7 +192,7 @@ def set_roles_command(
     Example: gatepost accounts set-roles alice doctor
     """
     _check_roles(roles)
-    _tell(_with_desk(config, lambda desk: desk.set_roles(account, roles)), as_json)
+    tell(_with_desk(config, lambda desk: desk.set_roles(account, roles)), as_json)
 
 
 @accounts_command.command("set-secret")
@@ -203,9 +211,9 @@ def set_secret_command(
 
     Example: gatepost accounts set-secret alice notes-key < key.txt
     """
-    _check_line("NAME", name)
+    check_line("NAME", name)
     secret = None if remove else _read_secret()
-    _tell(_with_desk(config, lambda desk: desk.set_secret(account, name, secret)), as_json)
+    tell(_with_desk(config, lambda desk: desk.set_secret(account, name, secret)), as_json)
 
 
 @accounts_command.command("merge")
@@ -218,7 +226,7 @@ def merge_command(config: Path | None, source: str, target: str, as_json: bool) 
 
     The user name is that of INTO.  This cannot be undone.
     """
-    _tell(_with_desk(config, lambda desk: desk.merge(source, target)), as_json)
+    tell(_with_desk(config, lambda desk: desk.merge(source, target)), as_json)
 
 
 @accounts_command.command("release-name")
@@ -230,7 +238,7 @@ def release_name_command(config: Path | None, user: str, as_json: bool) -> None:
 
     The app may still have data under that name: check there first.
     """
-    _tell(_with_desk(config, lambda desk: desk.release_name(user)), as_json)
+    tell(_with_desk(config, lambda desk: desk.release_name(user)), as_json)
 
 
 @accounts_command.command("move-issuer")
@@ -297,23 +305,8 @@ def _read_secret() -> str:
     return text
 
 
-def _check_line(option: str, value: str) -> None:
-    if not value or value != value.strip() or not value.isprintable():
-        raise click.UsageError(f"{option} must be one line of text without blanks around it")
-
-
 def _check_roles(roles: tuple[str, ...]) -> None:
-    for role in roles:
-        _check_line("a role", role)
-        if "," in role:
-            # Apps split the list of roles at commas.
-            raise click.UsageError(f"a role must not contain a comma: {role!r}")
-
-
-def _described(found: "Found") -> dict[str, object]:
-    from gateway.accounts.desk import describe
-
-    return describe(found)
+    check_listed("a role", roles)
 
 
 def _row(found: "Found") -> tuple[str, ...]:
@@ -339,16 +332,3 @@ def _state(found: "Found") -> str:
     if account.is_client:
         return "client"
     return "active" if account.seen else "invited" if account.invitations else "linked"
-
-
-def _tell(found: "Found", as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps(_described(found)))
-        return
-    for key, value in _described(found).items():
-        if key == "identities":
-            continue
-        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-        click.echo(f"{key:<12} {printable(str('-' if shown in (None, '') else shown))}")
-    for subject in found.account.subjects:
-        click.echo(f"{'identity':<12} {printable(f'{subject[0]} {subject[1]}')}")

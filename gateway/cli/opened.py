@@ -16,6 +16,7 @@ from gateway.errors import GatewayError, SettingsError
 if TYPE_CHECKING:
     from gateway.accounts.manager import Accounts
     from gateway.credentials.keys import ApiKeys
+    from gateway.credentials.local import Local
     from gateway.sessions.all_sessions import AllSessions
     from gateway.settings.schema import Settings
 
@@ -27,6 +28,7 @@ class Kept:
     """The store's contents.  A change to an account also affects its sessions and keys."""
 
     accounts: "Accounts"
+    local: "Local"
     keys: "ApiKeys"
     sessions: "AllSessions"
 
@@ -89,6 +91,7 @@ async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
     from gateway.assembly.token_revocation import Revocations
     from gateway.credentials.kept_keys import load_key_sealer
     from gateway.credentials.keys import ApiKeys
+    from gateway.credentials.local import local_of
     from gateway.oidc.http import ProviderHttp
     from gateway.sessions import SessionManager
     from gateway.sessions.all_sessions import AllSessions
@@ -109,6 +112,7 @@ async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
         accounts = await load_accounts(store, sealer, clock)
         kept = Kept(
             accounts,
+            local_of(accounts, settings.public_url[0], clock),
             ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock),
             AllSessions(browsers, apps),
         )

@@ -12,6 +12,8 @@ from gateway.accounts.account import facts_of
 from gateway.assembly.dry_run import Asked
 from gateway.authn import EXAMPLES
 from gateway.authz.claims import pointer_tokens
+from gateway.credentials.local import issuer_of
+from gateway.kinds import LOCAL
 from gateway.model import Identity
 from gateway.settings.scalars import parse_duration
 from gateway.settings.schema import Settings
@@ -111,7 +113,7 @@ def _check(settings: Settings, pretence: Pretence) -> None:
     unknown = set(key_routes) - {route.name for route in settings.routes}
     if unknown:
         raise UsageError(f"--key-route: there is no route {', '.join(sorted(unknown))}")
-    if pretence.provider and pretence.provider not in settings.providers:
+    if pretence.provider and pretence.provider not in _issuers(settings):
         raise UsageError(f"--provider: there is no provider {pretence.provider}")
 
 
@@ -137,7 +139,7 @@ def _identity(settings: Settings, pretence: Pretence, kind: str, user: str, at: 
     whole = Identity(
         user=user,
         subject=user,
-        issuer=settings.providers[provider].issuer if provider else _issuer(settings),
+        issuer=_issuers(settings)[provider] if provider else _issuer(settings),
         credential=kind,
         provider=provider,
         email=pretence.email,
@@ -172,9 +174,15 @@ def _age_s(pretence: Pretence, kind: str) -> float | None:
 def _provider(settings: Settings, kind: str) -> str:
     """The user's provider if no option names one."""
     if kind != "bearer":
-        return next(iter(settings.providers), "")
+        return next(iter(_issuers(settings)), "")
     named = {it.issuer: name for name, it in settings.providers.items()}
     return named.get(_issuer(settings), "")
+
+
+def _issuers(settings: Settings) -> Mapping[str, str]:
+    """The issuers of those who sign in, by the provider's name."""
+    local = {LOCAL: issuer_of(settings.public_url[0])} if settings.has_local_accounts else {}
+    return {**{name: it.issuer for name, it in settings.providers.items()}, **local}
 
 
 def _issuer(settings: Settings) -> str:

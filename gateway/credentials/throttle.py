@@ -38,11 +38,11 @@ class Throttle:
 
     def wait_s(self, client: str, now: float) -> float:
         """Seconds that `client` must wait at `now`, or 0.  Counts nothing."""
-        return self._over_s(self._behind_s(_network(client), now))
+        return self._over_s(self._behind_s(network_of(client), now))
 
     def take(self, client: str, now: float) -> float:
         """Count an attempt of `client` at `now`; 0 if allowed, else the seconds to wait."""
-        key = _network(client)
+        key = network_of(client)
         behind_s = self._behind_s(key, now)
         over_s = self._over_s(behind_s)
         if over_s:
@@ -76,12 +76,13 @@ class Throttle:
 
     def give_back(self, client: str) -> None:
         """Undo one `take`, because the attempt was good."""
-        key = _network(client)
+        key = network_of(client)
         if key in self._full_at:
             self._full_at[key] -= self._interval_s
 
 
-def _network(client: str) -> str:
+def network_of(client: str) -> str:
+    """`client` as it is counted: an IPv6 address is its network."""
     if ":" not in client:
         return client
     try:

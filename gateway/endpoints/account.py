@@ -7,10 +7,15 @@ from gateway import responses
 from gateway.credentials.key_record import KeyRecord
 from gateway.credentials.key_request import KeyRefusedError, read_key_request
 from gateway.credentials.keys import TooManyKeysError
+from gateway.credentials.password_throttle import TooManyTriesError, WrongPasswordError
+from gateway.credentials.passwords import PasswordRefusedError
 from gateway.endpoints.deps import Deps
+from gateway.endpoints.local_sign_in import too_many_tries
 from gateway.endpoints.logout import LOGOUT_PATH, Logout
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.own_keys import OwnKeys, SignInTooOldError
+from gateway.endpoints.own_password import FIELDS as PASSWORD_FIELDS
+from gateway.endpoints.own_password import OwnPassword
 from gateway.endpoints.own_secrets import FIELDS as SECRET_FIELDS
 from gateway.endpoints.own_secrets import OwnSecrets
 from gateway.endpoints.own_sessions import OwnSessions
@@ -40,8 +45,10 @@ class Account:
         own: OwnSessions,
         keys: OwnKeys | None = None,
         secrets: OwnSecrets | None = None,
+        password: OwnPassword | None = None,
     ) -> None:
-        """Show the sections for API keys and secrets if `keys` and `secrets` are given."""
+        """Show the sections for API keys, secrets and the password if these are given."""
+        self._password = password
         self._secrets = secrets
         self._keys = keys
         self._deps = deps
@@ -58,7 +65,12 @@ class Account:
         return await self._page(request, session)
 
     async def _page(
-        self, request: Request, session: Session, status: int = 200, **news: str
+        self,
+        request: Request,
+        session: Session,
+        status: int = 200,
+        password_refused: str | None = None,
+        **news: str,
     ) -> Response:
         who = session.identity
         return responses.page(
@@ -74,6 +86,8 @@ class Account:
             action=ACCOUNT_PATH,
             logout_url=LOGOUT_PATH,
             home_url="/",
+            password=self._password is not None and self._password.is_for(session),
+            password_refused=password_refused,
             secrets=None if self._secrets is None else self._secrets.of(session),
             keys=None if self._keys is None else await self._key_section(self._keys, session, news),
         )
@@ -83,7 +97,8 @@ class Account:
 
         ``end=ID`` ends a session, ``end=all`` all of them.  ``revoke_key=ID`` revokes an API key;
         ``create_key`` creates one, which the response shows.  ``secret_name=NAME`` and ``secret``
-        set a secret that is sent to an app.
+        set a secret that is sent to an app.  ``old_password`` and ``new_password`` change the local
+        password.
         """
         if not is_same_origin(request):
             return responses.problem(request, 403, "cross-site")
@@ -101,6 +116,8 @@ class Account:
         if self._secrets is not None and form.keys() == SECRET_FIELDS:
             await self._secrets.change(session, form)
             return responses.redirect(request, ACCOUNT_PATH)
+        if self._password is not None and form.keys() == PASSWORD_FIELDS:
+            return await self._change_password(request, session, self._password, form)
         if form.keys() != {"end"}:
             return responses.problem(request, 400, "invalid-request")
         which = form["end"]
@@ -111,6 +128,22 @@ class Account:
             await self._own.end(session, which)
         if which in ("all", session.session_id):
             return await self._logout.leave(request, session)
+        return responses.redirect(request, ACCOUNT_PATH)
+
+    async def _change_password(
+        self, request: Request, session: Session, own: OwnPassword, form: dict[str, str]
+    ) -> Response:
+        if not own.is_for(session):
+            return responses.problem(request, 400, "invalid-request")
+        try:
+            await own.change(request, session, form)
+        except TooManyTriesError as error:
+            return too_many_tries(request, error.wait_s)
+        except WrongPasswordError:
+            told = "The old password is wrong."
+            return await self._page(request, session, 400, password_refused=told)
+        except PasswordRefusedError as error:
+            return await self._page(request, session, 400, password_refused=str(error))
         return responses.redirect(request, ACCOUNT_PATH)
 
     async def _create_key(

@@ -4,6 +4,7 @@ from dataclasses import replace
 from urllib.parse import urlencode
 
 from gateway import responses
+from gateway.credentials.provider_tokens import kept_tokens
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import Note, kept_flows, open_note
 from gateway.endpoints.new_session import begin_session
@@ -71,7 +72,15 @@ class Callback:
             signed_in = await self._with_account(
                 await finish_sign_in(provider, kept.flow, parameters)
             )
-            return await begin_session(self._deps, request, signed_in, return_to, fields)
+            return await begin_session(
+                self._deps,
+                request,
+                signed_in.identity,
+                return_to,
+                fields,
+                tokens=kept_tokens(signed_in.tokens),
+                provider_session=signed_in.provider_session,
+            )
         except StoreUnavailableError as error:
             # The provider takes a code only once, so reloading the callback cannot help.
             lost = SignInUnfinishedError(str(error))

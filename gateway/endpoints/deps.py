@@ -8,6 +8,7 @@ from gateway.authn import Outcome
 from gateway.authn.session import MAX_VALUES
 from gateway.credentials.apps import Apps
 from gateway.credentials.keys import ApiKeys
+from gateway.credentials.local import Local
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
 from gateway.errors import GatewayError
@@ -52,6 +53,7 @@ class Deps:
         accounts: The accounts; None if every identity stands for itself.
         keys: The API keys and their settings; None if keys are not accepted.
         apps: The apps that get tokens; None if there are none.
+        local: Local accounts; None if users sign in with providers only.
         account_secrets: Names of the account secrets that are sent to apps.
         on_sign_in: Called after each sign-in with the provider and ``success`` or the reason.
     """
@@ -71,6 +73,7 @@ class Deps:
     accounts: Accounts | None = None
     keys: tuple[ApiKeys, ApiKeySettings] | None = None
     apps: Apps | None = None
+    local: Local | None = None
     account_secrets: Sequence[str] = ()
 
     def session_cookies(self, request: Request) -> tuple[str, ...]:

@@ -103,7 +103,7 @@ class Logout:
             "signed-out",
             fields=fields,
             provider="" if session is None else self._label(session),
-            provider_session_lives=session is not None,
+            provider_session_lives=session is not None and bool(self._label(session)),
             sign_in_url=responses.SIGN_IN_PATH,
             home_url="/",
         )

@@ -4,43 +4,47 @@ import html
 
 from gateway import responses
 from gateway.authn.session import MAX_VALUES
-from gateway.credentials.provider_tokens import kept_tokens
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import count_sign_in
 from gateway.errors import StoreUnavailableError
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
-from gateway.oidc.provider import SignedIn
+from gateway.model import Identity
 from gateway.sessions.device import device_name
-from gateway.sessions.session import Session
+from gateway.sessions.session import ProviderTokens, Session
+
+NO_TOKENS = ProviderTokens()
 
 
 async def begin_session(
     deps: Deps,
     request: Request,
-    signed_in: SignedIn,
+    identity: Identity,
     return_to: str,
     fields: FieldList = (),
+    *,
+    tokens: ProviderTokens = NO_TOKENS,
+    provider_session: str | None = None,
 ) -> Response:
-    """Start a session for `signed_in`, and redirect the browser to `return_to`.
+    """Start a session for `identity`, and redirect the browser to `return_to`.
 
-    The response also has `fields`.
+    The response also has `fields`.  `provider_session` is the provider's ``sid``.
 
     Raises:
         StoreUnavailableError: The session could not be saved, or a replaced one not ended.
     """
     now = deps.clock()
     cookie, session = await deps.sessions.create(
-        signed_in.identity,
-        kept_tokens(signed_in.tokens),
-        provider_sid=signed_in.provider_session,
+        identity,
+        tokens,
+        provider_sid=provider_session,
         ip=request.client,
         device=device_name(request.fields.text(b"user-agent")),
         now=now,
         # Sessions that the browser already had are ended, which prevents session fixation.
         replaces=deps.session_cookies(request)[:MAX_VALUES],
     )
-    deps.on_sign_in(signed_in.identity.provider, "success")
+    deps.on_sign_in(identity.provider, "success")
     fields = (
         deps.cookies.session_cookie(request, cookie),
         *fields,

@@ -13,7 +13,9 @@ _MAX_ACR_VALUES = 10
 # ten of the longest values would no longer fit into a cookie.
 _ACR_VALUES = re.compile(r"[!#-\[\]-~]{1,200}(?: [!#-\[\]-~]{1,200})*")
 # Returning to the start or end of a sign-in would loop.
-_NO_RETURN = ("/_gatepost/sign-in", "/_gatepost/login/", "/_gatepost/callback/")
+_NO_RETURN = tuple(
+    f"/_gatepost/{it}" for it in ("sign-in", "login/", "callback/", "setup", "reset")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +79,17 @@ def read_whole_form(body: bytes, max_fields: int = _MAX_FIELDS) -> dict[str, str
     return form if len(form) == len(pairs) else None
 
 
+def destination(wanted: str) -> str:
+    """Where to go after a sign-in: `wanted` if it is safe, else ``/``."""
+    return_to = safe_return_to(wanted)
+    return "/" if return_to.startswith(_NO_RETURN) else return_to
+
+
 def read_sign_in_request(query: str) -> SignInRequest:
     """Parse `query`; malformed, repeated or unsafe parameters count as absent."""
     given = read_form(query)
     wanted = given.get("return_to", "/")
-    return_to = safe_return_to(wanted)
-    if return_to.startswith(_NO_RETURN):
-        return_to = "/"
+    return_to = destination(wanted)
     dropped = len(wanted) if return_to == "/" != wanted else 0
     max_age = given.get("max_age", "")
     max_age_s = int(max_age) if re.fullmatch(r"[0-9]{1,9}", max_age) else None

@@ -1,8 +1,10 @@
 """Starts a sign-in: ``sign-in``, ``login``, and the pages around them."""
 
 import logging
+from collections.abc import Mapping, Sequence
 
 from gateway import responses
+from gateway.credentials.local import Local
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import (
     Note,
@@ -14,16 +16,20 @@ from gateway.endpoints.flows import (
 )
 from gateway.endpoints.parameters import SignInRequest, read_sign_in_request
 from gateway.errors import GatewayError, ProviderUnavailableError
+from gateway.kinds import LOCAL
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.oidc.errors import SignInError, SignInLoopError, UnknownProviderError
 from gateway.oidc.provider import Provider
 from gateway.oidc.sign_in import begin_sign_in
 from gateway.pages import fragment_script
+from gateway.responses.challenges import challenges
 
 _log = logging.getLogger(__name__)
 
 _SCRIPT_PATH = "/_gatepost/keep-fragment.js"
+_UNAUTHORIZED = 401
+_TOO_WEAK = "The page you asked for needs a stronger sign-in than a password."
 
 
 class SignIn:
@@ -36,27 +42,56 @@ class SignIn:
         self._deps = deps
 
     async def choose(self, request: Request, _body: bytes) -> Response:
-        """``GET sign-in``: the choice of providers, or a redirect if there is only one."""
+        """``GET sign-in``: the local form and the choice of providers.
+
+        A redirect if there is only one provider, or if the gateway is not set up.
+        """
         asked = _asked(request)
-        providers = self._deps.providers
-        if len(providers) == 1:
+        providers, local = self._deps.providers, self._deps.local
+        if local is None and len(providers) == 1:
             return await self.begin(request, next(iter(providers.values())), asked)
-        offered = [
-            {"url": f"{responses.LOGIN_PATH}{name}?{asked.query()}", "label": p.registration.label}
-            for name, p in providers.items()
-        ]
+        if local is not None and not providers and await self._is_new(local):
+            return responses.redirect(request, responses.SETUP_PATH)
+        return self.page(request, asked.return_to, offered=self._offered(asked))
+
+    async def _is_new(self, local: Local) -> bool:
+        """Whether nobody has an account, so that a sign-in can lead nowhere."""
+        accounts = self._deps.accounts
+        if accounts is None or not await local.first_run.is_open():
+            return False
+        return await accounts.records.count() == 0
+
+    def page(
+        self,
+        request: Request,
+        return_to: str,
+        *,
+        status: int = 200,
+        problem: str | None = None,
+        username: str = "",
+        offered: Sequence[Mapping[str, str]] | None = None,
+    ) -> Response:
+        """The page with the local form and the providers `offered`, which are all for None."""
+        local = self._deps.local is not None
         return responses.page(
             request,
-            200,
+            status,
             "sign-in",
-            problem=None,
+            fields=challenges(request, responses.SESSION_ONLY) if status == _UNAUTHORIZED else (),
+            problem=problem,
             script_url=_SCRIPT_PATH,
-            local=False,
+            local=local,
             sign_in_action=responses.SIGN_IN_PATH,
-            return_to=asked.return_to,
-            username="",
-            providers=offered,
+            return_to=return_to,
+            username=username,
+            providers=self._offered(SignInRequest(return_to)) if offered is None else offered,
         )
+
+    def _offered(self, asked: SignInRequest) -> list[Mapping[str, str]]:
+        return [
+            {"url": f"{responses.LOGIN_PATH}{name}?{asked.query()}", "label": p.registration.label}
+            for name, p in self._deps.providers.items()
+        ]
 
     async def script(self, request: Request, _body: bytes) -> Response:
         """``GET keep-fragment.js``: the only script on the gateway's pages."""
@@ -80,7 +115,14 @@ class SignIn:
         )
 
     async def login(self, request: Request, provider_name: str) -> Response:
-        """``GET login/{provider}``: redirect to the provider with a new flow."""
+        """``GET login/{provider}``: redirect to the provider with a new flow.
+
+        For local accounts, the form: this is where a session that must be newer is sent.
+        """
+        if provider_name == LOCAL and self._deps.local is not None:
+            asked = _asked(request)
+            problem = _TOO_WEAK if asked.acr else None
+            return self.page(request, asked.return_to, problem=problem, offered=())
         provider = self._deps.providers.get(provider_name)
         if provider is None:
             raise UnknownProviderError(f"no provider {provider_name!r}")

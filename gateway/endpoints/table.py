@@ -11,12 +11,16 @@ from gateway.endpoints.callback import Callback
 from gateway.endpoints.deps import Deps, Handler
 from gateway.endpoints.introspection import Introspection
 from gateway.endpoints.key_set import KeySetEndpoint
+from gateway.endpoints.local_sign_in import LocalSignIn
 from gateway.endpoints.logout import Logout
 from gateway.endpoints.own_keys import OwnKeys
+from gateway.endpoints.own_password import OwnPassword
 from gateway.endpoints.own_secrets import OwnSecrets
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.endpoints.provider_logout import ProviderLogout
+from gateway.endpoints.reset import Reset
 from gateway.endpoints.revocation import Revocation
+from gateway.endpoints.setup import Setup
 from gateway.endpoints.sign_in import SignIn
 from gateway.endpoints.strict import ANYTHING, FORM, JSON, NamedHandler, strict, strict_named
 from gateway.endpoints.token import TokenEndpoint
@@ -90,7 +94,8 @@ def build_endpoints(deps: Deps) -> Endpoints:
     own_secrets = None
     if deps.accounts is not None and deps.account_secrets:
         own_secrets = OwnSecrets(deps.accounts, deps.account_secrets)
-    account = Account(deps, logout, own, own_keys, own_secrets)
+    own_password = None if deps.local is None else OwnPassword(deps, deps.local)
+    account = Account(deps, logout, own, own_keys, own_secrets, own_password)
     sign_in, sign_in_named = _of_sign_in(deps)
     keys, keys_named = _of_keys(own_keys)
     return Endpoints(
@@ -124,6 +129,7 @@ def _looked_at(handler: Handler) -> Methods:
 def _of_sign_in(deps: Deps) -> tuple[Mapping[str, Methods], Mapping[str, NamedMethods]]:
     sign_in = SignIn(deps)
     callback = Callback(deps, sign_in)
+    local = _of_local(deps, sign_in)
 
     async def login(name: str, request: Request, _body: bytes) -> Response:
         return await sign_in.login(request, name)
@@ -132,7 +138,8 @@ def _of_sign_in(deps: Deps) -> tuple[Mapping[str, Methods], Mapping[str, NamedMe
         return await callback.receive(request, name, body)
 
     exact = {
-        f"{PREFIX}/sign-in": _looked_at(sign_in.choose),
+        **local,
+        f"{PREFIX}/sign-in": {**_looked_at(sign_in.choose), **local.get(f"{PREFIX}/sign-in", {})},
         f"{PREFIX}/keep-fragment.js": _looked_at(sign_in.script),
         f"{PREFIX}/signed-in": _looked_at(sign_in.arrived),
     }
@@ -140,6 +147,18 @@ def _of_sign_in(deps: Deps) -> tuple[Mapping[str, Methods], Mapping[str, NamedMe
         f"{PREFIX}/login": {"GET": login, "HEAD": login},
         # Not HEAD: a code works once, and a mere check of the link must not use it up.
         f"{PREFIX}/callback": {"GET": receive, "POST": receive},
+    }
+
+
+def _of_local(deps: Deps, sign_in: SignIn) -> dict[str, Methods]:
+    local = deps.local
+    if local is None:
+        return {}
+    setup, reset = Setup(deps, local), Reset(deps, local)
+    return {
+        f"{PREFIX}/sign-in": {"POST": strict(LocalSignIn(deps, local, sign_in).enter, FORM)},
+        f"{PREFIX}/setup": {**_looked_at(setup.show), "POST": strict(setup.make, FORM)},
+        f"{PREFIX}/reset": {**_looked_at(reset.show), "POST": strict(reset.change, FORM)},
     }
 
 

@@ -91,5 +91,42 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             "Check both and try again.",
             sign_in=True,
         ),
+        "password-refused": Reason(
+            400,
+            "This password cannot be used",
+            "The password is too short, too long or easy to guess.",
+            "Choose another one: several uncommon words are good.",
+        ),
+        "user-name-refused": Reason(
+            400,
+            "This user name cannot be used",
+            "The user name or e-mail address is not valid.",
+            "Use letters, digits and marks such as . - _ @, without blanks.",
+        ),
+        "passwords-busy": Reason(
+            503,
+            "Too many sign-ins at once",
+            "The gateway checks only a few passwords at a time.",
+            "Try again in a moment.",
+            retry_after_s=2,
+        ),
+        "wrong-setup-token": Reason(
+            403,
+            "The setup token is wrong",
+            "The token is not the one in the gateway's log.",
+            "Copy it from the gateway's log: it follows `setup token:`.",
+        ),
+        "reset-link-unknown": Reason(
+            404,
+            "This link is not valid",
+            "The link was used before, has expired, or was replaced by a newer password.",
+            "Ask the operator of this site for another one.",
+        ),
+        "no-local-password": Reason(
+            409,
+            "No local password",
+            "This account signs in with a provider.",
+            "Change the password there.",
+        ),
     }
 )

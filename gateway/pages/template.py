@@ -26,6 +26,7 @@ _HERE = Path(__file__).parent
 _FORMS_LEAD_AWAY = frozenset(
     {
         "sign-in",
+        "setup",
         "logout",
         "account",
         "kept-form",

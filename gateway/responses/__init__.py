@@ -5,6 +5,8 @@ from gateway.responses.bodies import NO_STORE, json_answer, page, redirect
 from gateway.responses.locations import (
     LOGIN_PATH,
     OTHER_ACCOUNT,
+    RESET_PATH,
+    SETUP_PATH,
     SIGN_IN_PATH,
     SIGNED_IN_PATH,
     sign_in_location,
@@ -16,7 +18,9 @@ __all__ = [
     "LOGIN_PATH",
     "NO_STORE",
     "OTHER_ACCOUNT",
+    "RESET_PATH",
     "SESSION_ONLY",
+    "SETUP_PATH",
     "SIGNED_IN_PATH",
     "SIGN_IN_PATH",
     "Admission",

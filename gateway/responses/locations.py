@@ -6,6 +6,9 @@ from gateway.message.request import Request
 
 SIGN_IN_PATH = "/_gatepost/sign-in"
 LOGIN_PATH = "/_gatepost/login/"
+# The first-run wizard, and the page that sets a new local password.
+SETUP_PATH = "/_gatepost/setup"
+RESET_PATH = "/_gatepost/reset"
 # The last page of a sign-in that another tab waits for.
 SIGNED_IN_PATH = "/_gatepost/signed-in"
 # The `prompt` value that starts a sign-in as a different user.

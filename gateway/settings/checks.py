@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 from urllib.parse import urlsplit
 
-from gateway.kinds import AMBIENT, KINDS, Kind, sent_by
+from gateway.kinds import AMBIENT, KINDS, LOCAL, Kind, sent_by
 from gateway.settings.access import AccessRules
 from gateway.settings.bearer import BearerSettings
 from gateway.settings.coverage import shadowed_by
@@ -14,7 +14,7 @@ from gateway.settings.headers import fold_name
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote, unknown_message
-from gateway.settings.schema import ServerSettings, SessionSettings, Settings
+from gateway.settings.schema import AuthMode, ServerSettings, SessionSettings, Settings
 from gateway.settings.tokens import TokenSettings
 from gateway.settings.upstreams import UpstreamSettings
 from gateway.storage.stores import is_networked
@@ -51,6 +51,7 @@ class Draft:
     routes: tuple[RouteDraft, ...] | None
     bearer: tuple[BearerSettings | None, ...] = ()
     tokens: TokenSettings | None = None
+    auth_mode: AuthMode | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -72,10 +73,18 @@ class Draft:
             else None,
             bearer=settings.bearer,
             tokens=settings.tokens,
+            auth_mode=settings.auth_mode,
         )
+
+    @property
+    def has_local_accounts(self) -> bool:
+        """Whether users may sign in with a local user name and password."""
+        return self.auth_mode in ("standalone", "hybrid")
 
     def takes(self, kind: Kind) -> bool:
         """Whether the settings for credentials of `kind` are given; an empty list is not."""
+        if kind.is_ambient and self.has_local_accounts:
+            return True
         lists = {"providers": self.providers, "bearer": self.bearer}
         return bool(lists.get(kind.section, kind.section in self.sections))
 
@@ -83,7 +92,7 @@ class Draft:
 def check(draft: Draft) -> list[Problem]:
     """All problems across the settings of `draft`."""
     return [
-        *_providers(draft),
+        *_mode(draft),
         *_server(draft),
         *_forward_auth(draft),
         *_cookie(draft),
@@ -95,12 +104,25 @@ def check(draft: Draft) -> list[Problem]:
     ]
 
 
-def _providers(draft: Draft) -> Iterator[Problem]:
+def _mode(draft: Draft) -> Iterator[Problem]:
     alone = [kind for kind in KINDS.values() if not kind.needs_provider]
-    if not draft.providers and not any(draft.takes(kind) for kind in alone):
-        sections = " or ".join(kind.section for kind in alone)
-        message = f"configure a provider, or {sections} for machines only"
-        yield Problem(("providers",), message)
+    match draft.auth_mode:
+        case "oidc-only" if not draft.providers and not any(map(draft.takes, alone)):
+            sections = " or ".join(kind.section for kind in alone)
+            message = (
+                f"oidc-only needs a provider, or {sections} for machines only; "
+                "write standalone for local accounts"
+            )
+            yield Problem(("auth_mode",), message)
+        case "hybrid" if not draft.providers:
+            message = "hybrid needs a provider: configure one, or write standalone"
+            yield Problem(("auth_mode",), message)
+        case "standalone" if draft.providers:
+            message = "standalone uses no providers: remove them, or write hybrid"
+            yield Problem(("auth_mode",), message)
+    if draft.has_local_accounts and LOCAL in draft.providers:
+        message = f"{quote(LOCAL)} is the name of the gateway's own accounts: choose another"
+        yield Problem(("providers", LOCAL), message)
 
 
 def _server(draft: Draft) -> Iterator[Problem]:
@@ -231,10 +253,10 @@ def _route_upstream(draft: Draft, route: RouteDraft, path: Path) -> Iterator[Pro
 
 
 def _route_credentials(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:
-    if not draft.providers:
+    if not draft.takes(KINDS["session"]):
         for name, said in (("access", route.access), ("unauthenticated", route.unauthenticated)):
             if said == "sign_in":
-                yield Problem((*path, name), "sign_in needs a provider")
+                yield Problem((*path, name), "sign_in needs a provider or local accounts")
     for number, word in enumerate(route.credentials):
         if not draft.takes(KINDS[word]):
             message = f"{word} is not accepted: there is no {KINDS[word].section} section"
@@ -263,11 +285,12 @@ def _listed(kinds: Iterable[str]) -> str:
 def _route_providers(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:
     if not isinstance(route.access, AccessRules):
         return
+    known = [*draft.providers, *([LOCAL] if draft.has_local_accounts else [])]
     for rules, name in ((route.access.allow, "allow"), (route.access.deny, "deny")):
         for number, condition in enumerate(rules):
             for position, provider in enumerate(condition.provider or ()):
-                if provider not in draft.providers:
+                if provider not in known:
                     yield Problem(
                         (*path, "access", name, number, "provider", position),
-                        unknown_message("provider", provider, draft.providers),
+                        unknown_message("provider", provider, known),
                     )

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -15,7 +15,13 @@ from gateway.settings.environment import variable_for
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import EMPTY, kind_of, quote, unknown_message
-from gateway.settings.schema import ServerSettings, SessionSettings, Settings
+from gateway.settings.schema import (
+    AuthMode,
+    ServerSettings,
+    SessionSettings,
+    Settings,
+    default_mode,
+)
 from gateway.settings.shape import model_at
 from gateway.settings.tokens import TokenSettings
 from gateway.settings.upstreams import UpstreamSettings
@@ -87,6 +93,7 @@ def _salvage(data: Mapping[str, Data]) -> Draft:
         if isinstance(issuers := data.get("bearer"), list)
         else (),
         tokens=one(TokenSettings, data.get("tokens")),
+        auth_mode=_mode_in(data),
         server=one(ServerSettings, data.get("server", {})),
         sessions=one(SessionSettings, data.get("sessions", {})),
         store=store if isinstance(store := data.get("store"), str) else None,
@@ -99,6 +106,16 @@ def _salvage(data: Mapping[str, Data]) -> Draft:
             for it in (routes if isinstance(routes, list) else [])
         ),
     )
+
+
+def _mode_in(data: Mapping[str, Data]) -> AuthMode | None:
+    """The mode that is given, or the default; None if it cannot be read."""
+    given = data.get("auth_mode")
+    if given is None:
+        return default_mode(
+            *(data.get(name) for name in ("providers", "bearer")), "api_keys" in data
+        )
+    return next((mode for mode in get_args(AuthMode) if mode == given), None)
 
 
 def _text(value: Data, name: str) -> str | None:

@@ -89,13 +89,12 @@ __all__ = [
     "UpstreamTlsSettings",
 ]
 _SHORTEST_SECRET = 32  # Bytes: the size of the keys derived from it.
-_LATER_MODES = ("standalone", "hybrid")
+AuthMode = Literal["standalone", "hybrid", "oidc-only"]
 
 
-def _mode(value: object) -> object:
-    if value in _LATER_MODES:
-        raise wrong(f"{value} is not available in this version: write oidc-only")
-    return value
+def default_mode(*ways_in: object) -> AuthMode:
+    """The `auth_mode` if none is given: `ways_in` are the providers, bearer issuers and keys."""
+    return "oidc-only" if any(ways_in) else "standalone"
 
 
 def _secret(text: str) -> str:
@@ -144,8 +143,11 @@ class Settings(Section):
         routes: Never empty: without any in the file, all paths require a signed-in user.
     """
 
-    auth_mode: Annotated[Literal["oidc-only"], BeforeValidator(_mode)] = Field(
-        "oidc-only", description="oidc-only: users sign in with a provider."
+    auth_mode: AuthMode = Field(
+        "oidc-only",
+        description="How users sign in. oidc-only: with a provider. standalone: with a local user"
+        " name and password. hybrid: either. Without providers, bearer and api_keys, the default is"
+        " standalone.",
     )
     public_url: Annotated[tuple[Origin, ...], OneOrMany()] = Field(
         description="The gateway's URL, as browsers see it; a list for several hosts."
@@ -196,13 +198,21 @@ class Settings(Section):
     metrics: MetricsSettings = Field(MetricsSettings(), description="Prometheus metrics.")
 
     @property
+    def has_local_accounts(self) -> bool:
+        """Whether users may sign in with a local user name and password."""
+        return self.auth_mode != "oidc-only"
+
+    @property
     def ignoring_case(self) -> frozenset[str]:
         """Names of the upstreams whose apps read ``/Admin`` as ``/admin``."""
         return frozenset(name for name, it in self.upstreams.items() if it.path_case == "ignore")
 
     @model_validator(mode="after")
-    def _fill_in_names(self) -> Self:
-        """Give routes the only upstream, if there is one, and assertions their audience."""
+    def _fill_in(self) -> Self:
+        """Set the mode, give routes the only upstream, and assertions their audience."""
+        mode = self.auth_mode
+        if "auth_mode" not in self.model_fields_set:
+            mode = default_mode(self.providers, self.bearer, self.api_keys is not None)
         only = next(iter(self.upstreams)) if len(self.upstreams) == 1 else None
         routes = tuple(
             route.model_copy(update={"upstream": only})
@@ -212,7 +222,7 @@ class Settings(Section):
         )
         upstreams = {name: _with_audience(name, it) for name, it in self.upstreams.items()}
         # Safe on a frozen model, because nobody has this instance yet.
-        self.__dict__.update(routes=routes, upstreams=upstreams)
+        self.__dict__.update(auth_mode=mode, routes=routes, upstreams=upstreams)
         return self
 
 

@@ -66,11 +66,6 @@ MCP_RULES = Feature(
         {"routes": [{**_ROUTE, "access": {"allow": [{"mcp_tool": "x"}]}}]},
     ),
 )
-LOCAL_PASSWORDS = Feature(
-    "local passwords",
-    ({"auth_mode": "standalone"}, {"auth_mode": "hybrid"}),
-    (("GET", "/_gatepost/setup"),),
-)
 AUTHORIZATION_SERVER = Feature(
     "the gateway as authorization server",
     ({"tokens": {"registration": "open"}}, {"tokens": {"metadata_documents": ["*"]}}),
@@ -337,8 +332,9 @@ ATTACKS = (
         tests=(
             "tests/e2e/test_api_keys.py::test_right_keys_are_answered_amid_a_flood_of_wrong_ones_that_writes_nothing",
             "tests/e2e/test_tokens.py::test_guesses_are_throttled_and_those_who_are_known_are_not",
+            "tests/e2e/test_local_accounts.py::test_a_flood_of_made_up_names_shuts_out_only_its_own_address",
+            "tests/credentials/test_passwords.py::test_the_throttle_counts_failures_by_name_and_address",
         ),
-        later=(LOCAL_PASSWORDS,),
     ),
     Attack(
         24,
@@ -449,8 +445,9 @@ ATTACKS = (
         tests=(
             "tests/accounts/test_owner.py::test_names_that_an_app_could_take_for_one_are_one",
             "tests/e2e/test_rate_limit.py::test_each_user_has_a_rate_wherever_they_come_from",
+            "tests/e2e/test_local_accounts.py::test_wrong_passwords_are_throttled_and_strangers_lock_nobody_out",
+            "tests/credentials/test_passwords.py::test_the_throttle_counts_failures_by_name_and_address",
         ),
-        later=(LOCAL_PASSWORDS,),
     ),
     # HTTP.
     Attack(
@@ -537,8 +534,12 @@ ATTACKS = (
         40,
         ("Traefik CVE-2026-32595", "Traefik CVE-2026-41263"),
         "names of users that exist and that do not",
-        "answers that take the same time",
-        later=(LOCAL_PASSWORDS,),
+        "one answer, after the same work",
+        tests=(
+            "tests/credentials/test_passwords.py::test_unknown_and_known_names_cost_the_same",
+            "tests/credentials/test_passwords.py::test_the_same_work_is_done_for_a_name_that_nobody_has",
+            "tests/e2e/test_local_accounts.py::test_a_wrong_name_and_a_wrong_password_look_the_same",
+        ),
     ),
     Attack(
         41,

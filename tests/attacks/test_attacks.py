@@ -9,7 +9,7 @@ from tests.dataplane.harness import request, settings_of
 from tests.test_project import is_there
 
 RUN = [attack for attack in ATTACKS if attack.runs is not None]
-UNKNOWN = "unknown (?:setting|condition|auth_mode)|is not available in this version"
+UNKNOWN = "unknown (?:setting|condition)|is not available in this version"
 FEATURES = list(dict.fromkeys(feature.name for attack in ATTACKS for feature in attack.later))
 
 

@@ -43,6 +43,11 @@ PAGES: dict[str, dict[str, object]] = {
         "return_to": HOSTILE,
         "username": HOSTILE,
     },
+    "setup": {
+        **dict.fromkeys(("token", "username", "email", "problem"), HOSTILE),
+        "action": "/",
+    },
+    "reset": {**dict.fromkeys(("token", "username", "problem"), HOSTILE), "action": "/"},
     "kept-form": {
         **ABOUT,
         "status": "401 Unauthorized",
@@ -66,6 +71,8 @@ PAGES: dict[str, dict[str, object]] = {
             }
             for current in (True, False)
         ],
+        "password": True,
+        "password_refused": HOSTILE,
         "secrets": [{"name": HOSTILE, "is_set": True}, {"name": HOSTILE, "is_set": False}],
         "keys": {
             "rows": [

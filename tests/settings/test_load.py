@@ -230,7 +230,6 @@ def test_what_is_missing_names_the_variable_that_gives_it():
         "set: the configuration is from the environment only",
         'environment: "public_url" is missing (set GATEPOST_PUBLIC_URL)',
         'environment: "upstreams" is missing (set GATEPOST_UPSTREAM)',
-        "environment: configure a provider, or bearer or api_keys for machines only",
     ]
     without = {name: it for name, it in ENVIRON.items() if name != "GATEPOST_OIDC_CLIENT_ID"}
     assert problems(None, without) == [
@@ -607,6 +606,37 @@ MACHINES = "public_url: https://a\nupstreams: {a: 'http://a'}\n"
 BEARER = "bearer: [{issuer: 'https://i', audiences: a}]\n"
 
 
+NO_PROVIDER = (
+    "oidc-only needs a provider, or bearer or api_keys for machines only; "
+    "write standalone for local accounts"
+)
+
+
+@pytest.mark.parametrize(
+    ("added", "mode"),
+    [
+        ("", "standalone"),
+        ("bearer: []", "standalone"),
+        ("auth_mode: standalone\napi_keys: {}", "standalone"),
+        (BEARER, "oidc-only"),
+        ("api_keys: {}", "oidc-only"),
+        ("providers: {i: {issuer: 'https://i', client_id: x}}", "oidc-only"),
+        ("auth_mode: hybrid\nproviders: {i: {issuer: 'https://i', client_id: x}}", "hybrid"),
+    ],
+)
+def test_the_mode_follows_from_who_can_sign_in(added, mode):
+    assert load_text(MACHINES + added).settings.auth_mode == mode
+
+
+def test_local_is_the_name_of_the_own_accounts():
+    rules = "routes: [{name: a, prefix: /, access: {allow: [{provider: local}]}}]"
+    assert load_text(MACHINES + rules).settings.routes[0].access.allow[0].provider == ("local",)
+    taken = "auth_mode: hybrid\nproviders: {local: {issuer: 'https://i', client_id: x}}"
+    assert [line.split(": ", 1)[1] for line in problems(MACHINES + taken)] == [
+        'providers.local: "local" is the name of the gateway\'s own accounts: choose another'
+    ]
+
+
 @pytest.mark.parametrize("ways", [BEARER, "api_keys: {}\n", BEARER + "api_keys: {}\n"])
 def test_machines_need_no_provider(ways):
     assert load_text(MACHINES + ways).settings.providers == {}
@@ -615,20 +645,21 @@ def test_machines_need_no_provider(ways):
 @pytest.mark.parametrize(
     ("added", "expected"),
     [
-        ("", ["configure a provider, or bearer or api_keys for machines only"]),
+        ("auth_mode: oidc-only", ["auth_mode: " + NO_PROVIDER]),
+        ("auth_mode: oidc-only\nbearer: []", ["auth_mode: " + NO_PROVIDER]),
         (
-            "bearer: []",
-            ["configure a provider, or bearer or api_keys for machines only"],
+            "auth_mode: hybrid",
+            ["auth_mode: hybrid needs a provider: configure one, or write standalone"],
         ),
         (
             "api_keys: {}\nroutes: [{name: a, prefix: /, access: sign_in}]",
-            ["routes[0].access: sign_in needs a provider"],
+            ["routes[0].access: sign_in needs a provider or local accounts"],
         ),
         (
             "api_keys: {}\nroutes: [{name: a, prefix: /, access: signed_in, "
             "unauthenticated: sign_in, credentials: [api_key, session]}]",
             [
-                "routes[0].unauthenticated: sign_in needs a provider",
+                "routes[0].unauthenticated: sign_in needs a provider or local accounts",
                 "routes[0].credentials[1]: session is not accepted: there is no providers section",
             ],
         ),

@@ -1,0 +1,51 @@
+"""What the commands about accounts share: options, and how an account is shown."""
+
+import json
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.table import printable
+
+if TYPE_CHECKING:
+    from gateway.accounts.desk import Found
+
+account_argument = click.argument("account", metavar="ACCOUNT")
+role_option = click.option(
+    "--role", "roles", multiple=True, help="A role of the account; may be repeated."
+)
+
+
+def check_line(option: str, value: str) -> None:
+    """Exit unless `value` is one line of text."""
+    if not value or value != value.strip() or not value.isprintable():
+        raise click.UsageError(f"{option} must be one line of text without blanks around it")
+
+
+def check_listed(what: str, values: tuple[str, ...]) -> None:
+    """Exit unless every value can stand in a list that apps split at commas."""
+    for value in values:
+        check_line(what, value)
+        if "," in value:
+            raise click.UsageError(f"{what} must not contain a comma: {value!r}")
+
+
+def described(found: "Found") -> dict[str, object]:
+    """The account as JSON shows it."""
+    from gateway.accounts.desk import describe
+
+    return describe(found)
+
+
+def tell(found: "Found", as_json: bool) -> None:
+    """Print the account."""
+    if as_json:
+        click.echo(json.dumps(described(found)))
+        return
+    for key, value in described(found).items():
+        if key == "identities":
+            continue
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else value
+        click.echo(f"{key:<12} {printable(str('-' if shown in (None, '') else shown))}")
+    for subject in found.account.subjects:
+        click.echo(f"{'identity':<12} {printable(f'{subject[0]} {subject[1]}')}")

@@ -1,0 +1,258 @@
+"""Accounts that sign in with a user name and password of the gateway's own."""
+
+import asyncio
+import secrets
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from typing import Literal
+
+from gateway.accounts.account import Account, Subject, facts_of
+from gateway.accounts.errors import UserTakenError
+from gateway.accounts.manager import Accounts
+from gateway.credentials.password_hashes import PasswordHashes
+from gateway.credentials.password_throttle import WrongPasswordError
+from gateway.credentials.passwords import (
+    PasswordRefusedError,
+    check_email,
+    check_user_name,
+    judge,
+    normalised,
+)
+from gateway.errors import GatewayError
+from gateway.kinds import LOCAL
+from gateway.model import Identity
+
+RESET_S = 3600.0
+_RESET_BYTES = 32
+_RESET: Literal["password-reset"] = "password-reset"
+# Looked up in place of the account of a user name that is nobody's: as much work for the store.
+_NOBODY = "0" * 32
+
+
+class NoPasswordError(GatewayError):
+    """The account has no local password."""
+
+    reason = "no-local-password"
+    status = 409
+
+
+class UnknownResetError(GatewayError):
+    """The link to set a password was used, has expired or was never made."""
+
+    reason = "reset-link-unknown"
+    status = 404
+
+
+@dataclass(frozen=True, slots=True)
+class NewPerson:
+    """Who is to get an account.  The operator vouches for the e-mail address."""
+
+    user: str
+    email: str = ""
+    roles: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    is_admin: bool = False
+
+
+class LocalAccounts:
+    """Adds local accounts, and checks and changes their passwords.
+
+    Every method raises StoreUnavailableError where the store cannot answer, and PasswordsBusyError
+    where too many passwords are being checked.
+
+    Attributes:
+        issuer: Of the identities; may be set anew.
+    """
+
+    def __init__(self, accounts: Accounts, hashes: PasswordHashes, issuer: str) -> None:
+        self._accounts = accounts
+        self._records = accounts.records
+        self._hashes = hashes
+        self.issuer = issuer
+
+    async def ready(self, person: NewPerson, password: str) -> tuple[NewPerson, str]:
+        """The person as kept, and the password's hash: everything that `add` can refuse is judged.
+
+        Raises:
+            UserNameRefusedError, PasswordRefusedError: See their messages.
+            UserTakenError: Another account has the user name.
+        """
+        user, email = check_user_name(person.user), check_email(person.email)
+        text = await asyncio.to_thread(judge, password, (user, email or ""))
+        if await self._records.owner("user", user) is not None:
+            raise UserTakenError(f"user {user!r}")
+        return replace(person, user=user, email=email or ""), await self._hashes.hash(text)
+
+    async def add(self, person: NewPerson, hashed: str) -> str:
+        """Store an account for what `ready` returned; its id.
+
+        Raises:
+            UserTakenError: Somebody was faster with the user name; nothing is stored.
+        """
+        account_id = self._accounts.new_id()
+        identity = replace(
+            self._identity(account_id, person.user), email=person.email or None, amr=()
+        )
+        account = Account(
+            subjects=(identity.subject_key(),),
+            seen=(facts_of(identity),),
+            names=(person.user,),
+            roles=person.roles,
+            groups=person.groups,
+            password=hashed,
+            is_admin=person.is_admin,
+        )
+        # The account goes first: a user name that leads to nothing could never be used again.
+        account_id = await self._accounts.make(account, account_id)
+        if await self._records.keep("user", (person.user,), account_id) != account_id:
+            await self._records.remove(account_id)
+            raise UserTakenError(f"user {person.user!r}")
+        await self._records.keep("identity", identity.subject_key(), account_id)
+        return account_id
+
+    async def dismiss(self, account_id: str) -> None:
+        """Make an account that should not have been made good for nothing."""
+        await self._accounts.change(
+            account_id, lambda it: replace(it, is_disabled=True, is_admin=False)
+        )
+
+    async def sign_in(self, user: str, password: str, now: float) -> Identity:
+        """The identity of who signs in, with its account.
+
+        Raises:
+            WrongPasswordError: The user name or the password is wrong; both cost the same.
+            AccountDisabledError: The password is right, and the account is disabled.
+            HookFailedError: The app could not be told of the account.
+        """
+        account_id, account = await self._checked(user, password)
+        known = _local(account)
+        identity = replace(
+            known, issuer=self.issuer, subject=account_id, account_id=None, amr=("pwd",)
+        )
+        # The issuer changes with `public_url`: the account stays the same.
+        await self._records.keep("identity", identity.subject_key(), account_id)
+        return await self._accounts.sign_in(replace(identity, authenticated_at=int(now)))
+
+    async def change_password(self, account_id: str, old: str, new: str) -> None:
+        """Replace the password `old` with `new`.
+
+        Raises:
+            WrongPasswordError: `old` is wrong.
+            PasswordRefusedError: `new` may not be used.
+        """
+        account_id, account = await self._records.follow(account_id)
+        if account is None or not await self._is_right(account_id, account, old):
+            raise WrongPasswordError(f"account {account_id}")
+        await self._set(account_id, account, new)
+
+    async def subjects(self, account_id: str) -> tuple[Subject, ...]:
+        """Everybody who signs in to the account."""
+        account = (await self._records.follow(account_id))[1]
+        return () if account is None else account.subjects
+
+    async def reset_token(self, account_id: str) -> str:
+        """A token that sets a new password, once and within an hour.
+
+        Raises:
+            NoPasswordError: The account signs in with a provider only.
+        """
+        account_id, account = await self._records.follow(account_id)
+        if account is None or _password(account) is None:
+            raise NoPasswordError(
+                f"account {account_id} has no local password: it signs in with its provider"
+            )
+        token = secrets.token_urlsafe(_RESET_BYTES)
+        data = f"{account_id} {_fingerprint(account)}".encode()
+        await self._records.swap_note(_RESET, token, expected=None, data=data, ttl_s=RESET_S)
+        return token
+
+    async def reset_user(self, token: str) -> str:
+        """The user name of the account whose password `token` sets; uses nothing up.
+
+        Raises:
+            UnknownResetError: The token is good for nothing.
+        """
+        _, account = await self._reset_account((await self._records.note(_RESET, token))[1])
+        return account.user or ""
+
+    async def reset(self, token: str, new: str) -> Account:
+        """Set the password of the token's account; the account.
+
+        Raises:
+            UnknownResetError: The token is good for nothing.
+            PasswordRefusedError: `new` may not be used; the token stays good.
+        """
+        _, account = await self._reset_account((await self._records.note(_RESET, token))[1])
+        hashed = await self._new_hash(account, new)
+        account_id, account = await self._reset_account(
+            await self._records.take_note(_RESET, token)
+        )
+        return await self._swap(account_id, account, hashed)
+
+    async def _reset_account(self, data: bytes | None) -> tuple[str, Account]:
+        account_id, _, fingerprint = (data or b"").decode().partition(" ")
+        account = (await self._records.follow(account_id))[1] if account_id else None
+        # A password that was set meanwhile ends all other links.
+        if account is None or account.is_disabled or _fingerprint(account) != fingerprint:
+            raise UnknownResetError("no such link")
+        return account_id, account
+
+    async def _checked(self, user: str, password: str) -> tuple[str, Account]:
+        owner = await self._records.owner("user", user)
+        account_id, account = await self._records.follow(owner or _NOBODY)
+        if not await self._is_right(account_id, account, password) or account is None:
+            # Not the name: people type their password there.
+            raise WrongPasswordError("unknown user" if account is None else f"account {account_id}")
+        return account_id, account
+
+    async def _is_right(self, account_id: str, account: Account | None, password: str) -> bool:
+        known = None if account is None else _password(account)
+        try:
+            text = normalised(password)
+        except PasswordRefusedError:
+            # No password is like this; the work is done all the same.
+            known, text = None, ""
+        verdict = await self._hashes.verify(known, text)
+        if verdict.is_right and verdict.is_outdated and account is not None:
+            await self._swap(account_id, account, await self._hashes.hash(text))
+        return verdict.is_right
+
+    async def _set(self, account_id: str, account: Account, new: str) -> None:
+        await self._swap(account_id, account, await self._new_hash(account, new))
+
+    async def _new_hash(self, account: Account, new: str) -> str:
+        known = _local(account)
+        text = await asyncio.to_thread(judge, new, (known.user, known.email or ""))
+        return await self._hashes.hash(text)
+
+    async def _swap(self, account_id: str, account: Account, hashed: str) -> Account:
+        """Put `hashed` in the place of the account's hash, unless another one is there by now."""
+
+        def changed(it: Account) -> Account:
+            return replace(it, password=hashed) if it.password == account.password else it
+
+        return await self._accounts.change(account_id, changed) or account
+
+    def _identity(self, account_id: str, user: str) -> Identity:
+        return Identity(
+            user=user,
+            subject=account_id,
+            issuer=self.issuer,
+            credential="session",
+            provider=LOCAL,
+        )
+
+
+def _password(account: Account) -> str | None:
+    """The hash of the account's password, unless the local identity was unlinked."""
+    has_local = any(it.provider == LOCAL for it in account.seen)
+    return account.password if has_local else None
+
+
+def _local(account: Account) -> Identity:
+    """What is known of the person who has the local password."""
+    return next(it for it in account.seen if it.provider == LOCAL)
+
+
+def _fingerprint(account: Account) -> str:
+    return sha256((account.password or "").encode()).hexdigest()

@@ -1,0 +1,88 @@
+"""``POST sign-in``: signs in with a local user name and password."""
+
+import logging
+import math
+
+from gateway import responses
+from gateway.credentials.local import Local
+from gateway.credentials.password_throttle import TooManyTriesError, WrongPasswordError
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.new_session import begin_session
+from gateway.endpoints.origin import is_same_origin
+from gateway.endpoints.parameters import destination, read_whole_form
+from gateway.endpoints.sign_in import SignIn
+from gateway.errors import GatewayError
+from gateway.kinds import LOCAL
+from gateway.message.request import Request
+from gateway.message.response import Response
+from gateway.model import Identity
+
+_log = logging.getLogger(__name__)
+
+_FIELDS = frozenset({"username", "password", "return_to"})
+
+
+class LocalSignIn:
+    """Handler of the local form."""
+
+    def __init__(self, deps: Deps, local: Local, sign_in: SignIn) -> None:
+        """Show the form again with `sign_in`."""
+        self._deps = deps
+        self._local = local
+        self._sign_in = sign_in
+
+    async def enter(self, request: Request, body: bytes) -> Response:
+        """``POST sign-in``: ``username``, ``password`` and, if wanted, ``return_to``."""
+        # Signing somebody in as another is an attack too (login CSRF).
+        if not is_same_origin(request):
+            return responses.problem(request, 403, "cross-site")
+        form = read_whole_form(body) or {}
+        if not {"username", "password"} <= form.keys() <= _FIELDS:
+            return responses.problem(request, 400, "invalid-request")
+        # Keyboards of phones add blanks.
+        user, return_to = form["username"].strip(), destination(form.get("return_to", "/"))
+        try:
+            identity = await self._identity(request, user, form["password"])
+        except WrongPasswordError as error:
+            self._failed(request, error)
+            return await self._again(request, user, return_to)
+        except TooManyTriesError as error:
+            self._failed(request, error)
+            return too_many_tries(request, error.wait_s)
+        except GatewayError as error:
+            self._failed(request, error)
+            return responses.problem(
+                request,
+                error.status,
+                error.reason,
+                sign_in=responses.sign_in_location(request, return_to),
+            )
+        return await begin_session(self._deps, request, identity, return_to)
+
+    async def _identity(self, request: Request, user: str, password: str) -> Identity:
+        now = self._deps.clock()
+        async with self._local.tries.attempt(user, request.client, now):
+            return await self._local.accounts.sign_in(user, password, now)
+
+    async def _again(self, request: Request, user: str, return_to: str) -> Response:
+        if not request.is_navigation:
+            return responses.rejected(request, WrongPasswordError.reason)
+        return self._sign_in.page(
+            request,
+            return_to,
+            status=WrongPasswordError.status,
+            problem="User name or password is wrong.",
+            username=user,
+        )
+
+    def _failed(self, request: Request, error: GatewayError) -> None:
+        _log.warning("%s: local sign-in: %s: %s", request.request_id, error.reason, error)
+        self._deps.on_sign_in(LOCAL, error.reason)
+
+
+def too_many_tries(request: Request, wait_s: float) -> Response:
+    """429, with the time after which another try counts."""
+    fields = (("Retry-After", str(math.ceil(wait_s))),)
+    return responses.problem(
+        request, TooManyTriesError.status, TooManyTriesError.reason, fields=fields
+    )

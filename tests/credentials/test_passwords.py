@@ -1,0 +1,369 @@
+"""Which passwords and user names are good enough, and how passwords are hashed and throttled."""
+
+import asyncio
+import gc
+
+import pytest
+from argon2 import PasswordHasher
+
+from gateway.accounts.account import Account, facts_of
+from gateway.accounts.manager import load_accounts
+from gateway.accounts.owner import fold_user
+from gateway.accounts.written import decode_account, encode_account
+from gateway.credentials.first_run import AlreadySetUpError, FirstRun, WrongSetupTokenError
+from gateway.credentials.local import Local, make_first_administrator
+from gateway.credentials.local_accounts import LocalAccounts, NewPerson
+from gateway.credentials.password_hashes import AT_ONCE, PasswordHashes, PasswordsBusyError
+from gateway.credentials.password_throttle import (
+    PasswordThrottle,
+    TooManyTriesError,
+    WrongPasswordError,
+)
+from gateway.credentials.passwords import (
+    PasswordRefusedError,
+    UserNameRefusedError,
+    check_email,
+    check_user_name,
+    judge,
+    normalised,
+)
+from gateway.errors import AccountDisabledError, StoreUnavailableError
+from gateway.model import Identity
+from gateway.sealing.sealer import Sealer
+from gateway.storage.memory import MemoryStore
+from tests.fixtures.clock import Clock
+
+PASSWORD = "crumbly meteor anchovy"
+OTHER = "velvet trombone glacier"
+ISSUER = "https://notes.example.com/_gatepost"
+
+
+def cheap(time_cost=1):
+    return PasswordHasher(time_cost=time_cost, memory_cost=8, parallelism=1)
+
+
+@pytest.mark.parametrize(
+    "password",
+    ["", "123456789", "password12", "qwertyuiop", "aaaaaaaaaaaa", "annannannann", "a" * 1025],
+)
+def test_a_password_that_is_easy_to_guess_is_refused_with_advice(password):
+    with pytest.raises(PasswordRefusedError) as refused:
+        judge(password, ("ann", "ann@example.com"))
+    assert str(refused.value).endswith(".")
+
+
+def test_the_name_and_the_address_of_a_person_are_easy_to_guess():
+    assert judge("zorblatt.q9", ("bob", "")) == "zorblatt.q9"
+    with pytest.raises(PasswordRefusedError):
+        judge("zorblatt.q9", ("zorblatt.q9", ""))
+    with pytest.raises(PasswordRefusedError):
+        judge("zorblatt.q9", ("bob", "zorblatt.q9@example.com"))
+
+
+def test_a_password_is_one_however_it_is_typed():
+    assert judge(PASSWORD, ()) == PASSWORD
+    assert normalised("cafe\u0301\u00a0x") == "caf\u00e9 x"
+    # Width and case are part of it, unlike those of a user name.
+    assert normalised("\uff21bc") == "\uff21bc"
+    assert judge("\u5c71\u5ddd\u6d77\u7a7a\u9ce5\u9b5a\u77f3\u706b\u6c34\u6728", ())
+    for control in ("\x00", "\n", "\x7f", "\ud800"):
+        with pytest.raises(PasswordRefusedError):
+            normalised(f"{PASSWORD}{control}")
+    normalised("é" * 512)
+    with pytest.raises(PasswordRefusedError):
+        normalised("é" * 513)
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ann", "ann ", "a b", "a\x00", "a\u202eb", "x" * 129, "\ud800"]
+)
+def test_what_is_no_user_name(name):
+    with pytest.raises(UserNameRefusedError):
+        check_user_name(name)
+
+
+def test_user_names_keep_their_case_and_lose_their_width():
+    assert check_user_name("Ann.O'Hara@x") == "Ann.O'Hara@x"
+    assert check_user_name("\uff21nn") == "Ann"
+    assert fold_user(check_user_name("\uff21NN")) == fold_user("ann")
+
+
+@pytest.mark.parametrize(
+    "email", ["x", "@", "a@", "@a", "a@b@c", "a b@c", "a@b\n", "a" * 300 + "@b"]
+)
+def test_what_is_no_email_address(email):
+    if email == "a@b\n":
+        assert check_email(email) == "a@b"
+        return
+    with pytest.raises(UserNameRefusedError):
+        check_email(email)
+
+
+async def test_the_same_work_is_done_for_a_name_that_nobody_has():
+    hashes = PasswordHashes(cheap)
+    known = await hashes.hash(PASSWORD)
+    assert (await hashes.verify(known, PASSWORD)).is_right
+    assert not (await hashes.verify(known, OTHER)).is_right
+    assert not (await hashes.verify(None, PASSWORD)).is_right
+    assert not (await hashes.verify("no hash", PASSWORD)).is_right
+    assert hashes.verified == 4
+    hashes.close()
+
+
+async def test_two_are_hashed_at_once_and_few_more_wait():
+    running = most = 0
+    go_on = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    class Slow:
+        def hash(self, _password):
+            nonlocal running, most
+            if isinstance(_password, bytes):
+                return ""
+            running += 1
+            most = max(most, running)
+            asyncio.run_coroutine_threadsafe(go_on.wait(), loop).result()
+            running -= 1
+            return "hash"
+
+    hashes = PasswordHashes(Slow)
+    tasks = [loop.create_task(hashes.hash(PASSWORD)) for _ in range(34)]
+    await asyncio.sleep(0)
+    with pytest.raises(PasswordsBusyError):
+        await hashes.hash(PASSWORD)
+    for task in tasks[2:10]:
+        task.cancel()
+    go_on.set()
+    done = await asyncio.gather(*tasks, return_exceptions=True)
+    assert done.count("hash") == 26
+    assert most == AT_ONCE
+    await asyncio.sleep(0)
+    assert await hashes.hash(PASSWORD) == "hash"
+    hashes.close()
+    gc.collect()
+
+
+@pytest.fixture
+async def world():
+    """Local accounts in memory: the parts, by name."""
+
+    class World:
+        clock = Clock()
+        store = MemoryStore(clock)
+        hashes = PasswordHashes(cheap)
+
+    world = World()
+    sealer = Sealer((b"s" * 32,))
+    world.accounts = await load_accounts(world.store, sealer, world.clock)
+    world.local = LocalAccounts(world.accounts, world.hashes, ISSUER)
+    world.first_run = FirstRun(world.accounts.records, world.clock)
+    yield world
+    world.hashes.close()
+
+
+async def add(world, user="ann", **facts):
+    return await world.local.add(*await world.local.ready(NewPerson(user, **facts), PASSWORD))
+
+
+async def test_who_signs_in_is_said_truly(world):
+    account_id = await add(world, email="ann@example.com", roles=("editor",), groups=("staff",))
+    who = await world.local.sign_in("Ann", PASSWORD, 1000.5)
+    assert who.subject_key() == (ISSUER, account_id)
+    assert (who.user, who.email, who.provider, who.account_id) == (
+        "ann",
+        "ann@example.com",
+        "local",
+        account_id,
+    )
+    assert (who.acr, who.amr, who.authenticated_at) == (None, ("pwd",), 1000)
+    facts = await world.accounts.facts(who)
+    shown = facts.added_to(who)
+    assert (shown.roles, shown.groups) == (("editor",), ("staff",))
+
+
+async def test_unknown_and_known_names_cost_the_same(world):
+    await add(world)
+    await world.accounts.make(Account())
+    verified, gets = [], []
+    for user, password in (
+        ("ann", "wrong"),
+        ("nobody", "wrong"),
+        ("ann", "\x00"),
+        ("nobody", "\x00"),
+    ):
+        before, asked = world.hashes.verified, 0
+        real = world.store.get
+
+        async def counted(key, real=real):
+            nonlocal asked
+            asked += 1
+            return await real(key)
+
+        world.store.get = counted
+        with pytest.raises(WrongPasswordError):
+            await world.local.sign_in(user, password, 0.0)
+        world.store.get = real
+        verified.append(world.hashes.verified - before)
+        gets.append(asked)
+    assert verified == [1, 1, 1, 1]
+    assert len(set(gets)) == 1
+
+
+async def test_a_hash_follows_parameters_that_rise(world):
+    account_id = await add(world)
+    stronger = PasswordHashes(lambda: cheap(time_cost=2))
+    local = LocalAccounts(world.accounts, stronger, ISSUER)
+    await local.sign_in("ann", PASSWORD, 0.0)
+    assert ",t=2," in (await world.accounts.find(account_id)).password
+    await local.sign_in("ann", PASSWORD, 0.0)
+    stronger.close()
+
+
+async def test_an_account_that_is_disabled_or_has_no_password_signs_nobody_in(world):
+    account_id = await add(world)
+    await world.accounts.set_disabled(account_id, True)
+    with pytest.raises(AccountDisabledError):
+        await world.local.sign_in("ann", PASSWORD, 0.0)
+    await world.accounts.sign_in(Identity("bob", "1", "https://id.test", "session", provider="id"))
+    with pytest.raises(WrongPasswordError):
+        await world.local.sign_in("bob", PASSWORD, 0.0)
+
+
+async def test_an_unlinked_local_identity_signs_nobody_in(world):
+    from gateway.accounts.desk import AccountDesk
+
+    account_id = await add(world)
+    await AccountDesk(world.accounts).unlink((ISSUER, account_id))
+    with pytest.raises(WrongPasswordError):
+        await world.local.sign_in("ann", PASSWORD, 0.0)
+
+
+async def test_the_written_form_keeps_a_password_and_reads_one_from_before(world):
+    who = Identity("ann", "1", ISSUER, "session", provider="local")
+    account = Account(
+        ((ISSUER, "1"),), (facts_of(who),), groups=("a",), password="h", is_admin=True
+    )
+    assert decode_account(encode_account(account)) == account
+    assert "password" not in repr(account)
+    before = encode_account(account)
+    for name in (b'"groups":["a"],', b'"password":"h",', b'"admin":true,'):
+        assert name in before
+        before = before.replace(name, b"")
+    read = decode_account(before)
+    assert (read.groups, read.password, read.is_admin) == ((), None, False)
+
+
+def local_of(world):
+    return Local(world.local, world.first_run, world.hashes)
+
+
+async def test_one_of_many_makes_the_first_administrator(world):
+    token = await world.first_run.token()
+    assert await FirstRun(world.accounts.records, world.clock).token() == token
+    with pytest.raises(WrongSetupTokenError):
+        await make_first_administrator(local_of(world), "no", NewPerson("eve"), PASSWORD)
+
+    async def make(number):
+        first_run = FirstRun(world.accounts.records, world.clock)
+        local = Local(world.local, first_run, world.hashes)
+        person = NewPerson(f"ann-{number}", is_admin=True)
+        await make_first_administrator(local, token, person, PASSWORD)
+
+    done = await asyncio.gather(*map(make, range(8)), return_exceptions=True)
+    assert done.count(None) == 1
+    assert {type(it) for it in done if it is not None} == {AlreadySetUpError}
+    assert await world.accounts.records.count() == 1
+    assert not await world.first_run.is_open()
+    assert await world.first_run.token() is None
+
+
+async def test_a_setup_that_breaks_off_opens_again(world):
+    token = await world.first_run.token()
+    checked = await world.first_run.check(token)
+    await world.first_run.claim(checked, token)
+    assert not await world.first_run.is_open()
+    with pytest.raises(AlreadySetUpError):
+        await world.first_run.check(token)
+    world.clock.now += 61
+    assert await world.first_run.is_open()
+    await make_first_administrator(
+        local_of(world), token, NewPerson("ann", is_admin=True), PASSWORD
+    )
+
+
+async def test_a_setup_whose_account_cannot_be_stored_opens_again(world, monkeypatch):
+    token = await world.first_run.token()
+
+    async def fail(*_):
+        raise StoreUnavailableError("gone")
+
+    monkeypatch.setattr(world.accounts, "make", fail)
+    with pytest.raises(StoreUnavailableError):
+        await make_first_administrator(local_of(world), token, NewPerson("ann"), PASSWORD)
+    assert await world.first_run.is_open()
+
+
+async def test_a_setup_that_stood_still_makes_no_second_administrator(world, monkeypatch):
+    token = await world.first_run.token()
+    real = world.local.add
+
+    async def slow(*arguments):
+        account_id = await real(*arguments)
+        world.clock.now += 61
+        other = FirstRun(world.accounts.records, world.clock)
+        claimed = await other.claim(await other.check(token), token)
+        await other.finish(claimed)
+        return account_id
+
+    monkeypatch.setattr(world.local, "add", slow)
+    with pytest.raises(AlreadySetUpError):
+        await make_first_administrator(
+            local_of(world), token, NewPerson("ann", is_admin=True), PASSWORD
+        )
+    account = await world.accounts.find(await world.accounts.id_of("ann"))
+    assert (account.is_admin, account.is_disabled) == (False, True)
+
+
+async def test_the_throttle_counts_failures_by_name_and_address():
+    paused = []
+
+    async def pause(seconds):
+        paused.append(seconds)
+
+    throttle = PasswordThrottle(pause)
+
+    async def wrong(user, client, now):
+        async with throttle.attempt(user, client, now):
+            raise WrongPasswordError("wrong")
+
+    async def fail(user, client, now=1000.0):
+        """Whether the try counts."""
+        with pytest.raises((WrongPasswordError, TooManyTriesError)) as raised:
+            await wrong(user, client, now)
+        return raised.type is WrongPasswordError or not raised.value.wait_s > 0
+
+    async def succeed(user, client, now=1000.0):
+        async with throttle.attempt(user, client, now):
+            pass
+
+    for _ in range(100):
+        await succeed("ann", "192.0.2.1")
+    tries = [await fail(("Ann", "ann", "\uff21NN")[n % 3], "192.0.2.1") for n in range(20)]
+    assert tries == [True] * 10 + [False] * 10
+    await succeed("ann", "192.0.2.2")
+    await succeed("bob", "192.0.2.1")
+    with pytest.raises(TooManyTriesError):
+        await succeed("ann", "192.0.2.1")
+    await succeed("ann", "192.0.2.1", now=1400.0)
+
+    # Many addresses slow a name down, and lock it for nobody.
+    assert paused == []
+    for number in range(60):
+        assert await fail("ann", f"198.51.100.{number}", 1400.0)
+    assert paused
+    await succeed("ann", "203.0.113.9", 1400.0)
+
+    # Many made-up names shut out their own address only.
+    tries = [await fail(f"nobody-{n}", "192.0.2.77", 1400.0) for n in range(60)]
+    assert tries == [True] * 30 + [False] * 30
+    await succeed("bob", "192.0.2.78", 1400.0)

@@ -11,11 +11,11 @@ from gateway.authz.conditions import CONDITIONS
 from gateway.authz.explain import Finding, Trial, findings_of, try_items
 from gateway.authz.facts import Facts
 from gateway.model import ANONYMOUS, Allow, Deny
-from gateway.settings.access import ABOUT_THE_REQUEST
+from gateway.settings.access import WHOEVER_ASKS
 
 FOREIGN_CREDENTIAL = "foreign-credential"
 _ALLOWED = Allow(FOREIGN_CREDENTIAL)
-_ABOUT_THE_REQUEST = tuple(CONDITIONS[name] for name in sorted(ABOUT_THE_REQUEST))
+_WHOEVER_ASKS = tuple(CONDITIONS[name] for name in sorted(WHOEVER_ASKS))
 
 
 def decide_foreign(access: Access, facts: Facts) -> Allow | Deny:
@@ -55,4 +55,4 @@ def _findings_less_who(item: Item, facts: Facts) -> tuple[Finding, ...]:
 
 
 def _asks_who(condition: Condition) -> bool:
-    return not isinstance(condition, _ABOUT_THE_REQUEST)
+    return not isinstance(condition, _WHOEVER_ASKS)

@@ -11,11 +11,12 @@ from gateway.endpoints.new_session import begin_session
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.parameters import destination, read_whole_form
 from gateway.endpoints.sign_in import SignIn
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.kinds import LOCAL
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.model import Identity
+from gateway.oidc.errors import SignInUnfinishedError
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +44,7 @@ class LocalSignIn:
         user, return_to = form["username"].strip(), destination(form.get("return_to", "/"))
         try:
             identity = await self._identity(request, user, form["password"])
+            return await begin_session(self._deps, request, identity, return_to)
         except WrongPasswordError as error:
             self._failed(request, error)
             return await self._again(request, user, return_to)
@@ -50,14 +52,14 @@ class LocalSignIn:
             self._failed(request, error)
             return too_many_tries(request, error.wait_s)
         except GatewayError as error:
-            self._failed(request, error)
-            return responses.problem(
-                request,
-                error.status,
-                error.reason,
-                sign_in=responses.sign_in_location(request, return_to),
-            )
-        return await begin_session(self._deps, request, identity, return_to)
+            return self._refused(request, error, return_to)
+
+    def _refused(self, request: Request, error: GatewayError, return_to: str) -> Response:
+        if isinstance(error, StoreUnavailableError):
+            error = SignInUnfinishedError(str(error))
+        self._failed(request, error)
+        sign_in = responses.sign_in_location(request, return_to)
+        return responses.problem(request, error.status, error.reason, sign_in=sign_in)
 
     async def _identity(self, request: Request, user: str, password: str) -> Identity:
         now = self._deps.clock()

@@ -106,7 +106,7 @@ ACCESS: Mapping[str, Reason] = MappingProxyType(
         "unknown-key": Reason(
             401,
             "Unknown API key",
-            "No such API key exists, or it was revoked.",
+            "No such API key exists, it was revoked, or its owner's account is disabled.",
             "Create a new key on the account page.",
         ),
         "key-expired": Reason(

@@ -108,7 +108,7 @@ class ConditionSettings(Section):
 
 
 # The conditions that do not depend on the identity.  They apply to foreign credentials too.
-ABOUT_THE_REQUEST = frozenset({"ip", "method", "header"})
+WHOEVER_ASKS = frozenset({"ip", "method", "header"})
 
 Conditions = Annotated[tuple[ConditionSettings, ...], OneOrMany()]
 

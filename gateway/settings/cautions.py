@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from gateway.message.names import is_identity_name
-from gateway.settings.access import ABOUT_THE_REQUEST, ConditionSettings
+from gateway.settings.access import WHOEVER_ASKS, ConditionSettings
 from gateway.settings.accounts import has_password, may_be_read_on_the_way
 from gateway.settings.addresses import is_loopback, parse_host
 from gateway.settings.api_keys import ApiKeySettings
@@ -225,7 +225,7 @@ def _asks_about_the_user(route: RouteSettings) -> bool:
     if isinstance(route.access, str):
         return False
     items = (*route.access.allow, *route.access.deny)
-    names = ConditionSettings.model_fields.keys() - ABOUT_THE_REQUEST
+    names = ConditionSettings.model_fields.keys() - WHOEVER_ASKS
     return any(getattr(item, name) is not None for item in items for name in names)
 
 

@@ -15,7 +15,7 @@ from gateway.authz.identity_conditions import EmailDomainIs, EmailIs
 from gateway.authz.request_conditions import IpIn
 from gateway.authz.sign_in_conditions import MAX_SKEW_S
 from gateway.model import ANONYMOUS
-from gateway.settings.access import ABOUT_THE_REQUEST, ConditionSettings
+from gateway.settings.access import WHOEVER_ASKS, ConditionSettings
 
 NOW = 1_800_000_000
 MET, UNMET, MISSING, UNREADABLE = "met", "unmet", "missing", "unreadable"
@@ -221,13 +221,13 @@ def test_what_anonymous_can_meet_is_listed_as_about_the_request(make_facts):
         if kind == MET and condition.check(make_facts(**known | {"identity": ANONYMOUS})) is FOUND:
             met.add(name)
 
-    assert met == ABOUT_THE_REQUEST
+    assert met == WHOEVER_ASKS
 
 
 def test_conditions_on_the_request_have_their_module():
     classes = {kind for kind in CONDITIONS.values() if kind.__module__ == IpIn.__module__}
 
-    assert classes == {CONDITIONS[name] for name in ABOUT_THE_REQUEST}
+    assert classes == {CONDITIONS[name] for name in WHOEVER_ASKS}
 
 
 @pytest.mark.parametrize("name", sorted(CONDITIONS))

@@ -475,3 +475,20 @@ def test_names_and_passwords_of_the_command_are_judged_as_those_of_the_page(loca
     for user, password in (("a b", PASSWORD), ("bob", "short"), ("bob", "qwertyuiop12")):
         assert command(local, "add", user, text=password).returncode == 1
     assert command(local, "show", "bob").returncode == 1
+
+
+def test_a_sign_in_without_the_store_is_told_to_start_again(start, start_redis_server):
+    server = start_redis_server()
+    gateway = start(store=server.url)
+    add(gateway)
+    server.kill()
+
+    with Browser(gateway) as browser:
+        answer = browser.sign_in(return_to="/home")
+
+    assert answer.status_code == 503
+    assert "Your sign-in was not completed" in answer.text
+    assert "/_gatepost/sign-in?return_to=/home" in answer.text
+    assert "gatepost" not in browser.cookies
+    counted = 'gatepost_sign_ins_total{outcome="sign-in-unfinished",provider="local"} 1'
+    assert counted in gateway.metrics()

@@ -52,6 +52,7 @@ MODULES: tuple[str, ...] = (
     "message/framing",
     "message/mailbox",
     "message/names",
+    "message/original",
     "message/readings",
     "message/request",
     "message/request_head",

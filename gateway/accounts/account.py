@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.accounts.owner import fold_email, fold_user
+from gateway.kinds import LOCAL
 from gateway.model import AccountFacts, Identity
 
 # What is kept of an identity; the rest is about one sign-in.
@@ -146,11 +147,21 @@ class Account:
         return any(it.is_for(identity) for it in self.invitations)
 
     def without(self, subject: Subject) -> "Account":
-        """The account once the (issuer, subject) acts by it no more."""
+        """The account once the (issuer, subject) acts by it no more.
+
+        With a local identity its password goes, and every other one that the password proves: the
+        issuer of local identities changes with `public_url`.
+        """
+        known = self.as_seen(*subject)
+        is_local = known is not None and known.provider == LOCAL
+        gone = {subject}
+        if is_local:
+            gone |= {it.subject_key() for it in self.seen if it.provider == LOCAL}
         return replace(
             self,
-            subjects=tuple(it for it in self.subjects if it != subject),
-            seen=tuple(it for it in self.seen if it.subject_key() != subject),
+            subjects=tuple(it for it in self.subjects if it not in gone),
+            seen=tuple(it for it in self.seen if it.subject_key() not in gone),
+            password=None if is_local else self.password,
         )
 
     def without_name(self, user: str) -> "Account":

@@ -20,10 +20,12 @@ class Rules:
     Attributes:
         only_invited: Only linked and invited identities do.
         links_by_email: An identity with the verified address of an account joins it.
+        has_local: Local passwords are accepted; without, nobody acts by one any more.
     """
 
     only_invited: bool = False
     links_by_email: bool = False
+    has_local: bool = True
 
 
 class Entrance:
@@ -110,7 +112,12 @@ class Entrance:
             return await self._invited(identity, _only(inviting, identity))
         if not self._accounts.rules.links_by_email:
             return None
-        found = {it for it, _ in await self._records.with_email(identity.email)}
+        # Never an administrator's: whoever made it typed the address, and no provider verified it.
+        found = {
+            it
+            for it, account in await self._records.with_email(identity.email)
+            if not account.is_admin
+        }
         return _only(found, identity) if found else None
 
     async def _invited(self, identity: Identity, account_id: str) -> str:

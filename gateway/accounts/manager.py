@@ -15,6 +15,7 @@ from gateway.accounts.errors import (
 )
 from gateway.accounts.records import AccountRecords
 from gateway.errors import StoreUnavailableError
+from gateway.kinds import LOCAL
 from gateway.model import AccountFacts, Identity
 from gateway.sealing.sealer import MIN_SECRET_BYTES, Sealer
 from gateway.sealing.secret import sealed_under_another
@@ -114,6 +115,8 @@ class Accounts:
         if identity.account_id is None:
             return None
         account_id, account = await self.records.follow(identity.account_id)
+        if identity.provider == LOCAL and not self.rules.has_local:
+            return AccountFacts(account_id, is_refused=True)
         return None if account is None else account.facts(account_id, identity)
 
     async def sign_in(self, identity: Identity) -> Identity:

@@ -85,7 +85,11 @@ class Gateway:
         self._connect_sessions(lasting)
         policy = self._account_policy = AccountPolicy(lasting.accounts, self._clock)
         self._closing.push_async_callback(policy.aclose)
-        policy.follow(settings.accounts, policy.hooks_of(settings.accounts))
+        policy.follow(
+            settings.accounts,
+            policy.hooks_of(settings.accounts),
+            has_local=settings.auth_mode != "oidc-only",
+        )
         # Via self, because a reload may replace the bearer authenticator.
         lasting.keys.on_owner_change(self._account_changed)
         self._bearer = bearer_of(settings, lasting.http, lasting.accounts, self._clock)

@@ -122,7 +122,7 @@ class FirstRun:
         if state is None or self._is_over:
             return False
         until = state["claimed_until"]
-        return isinstance(until, float) and not 0 < until - self._clock() <= _CLAIMED_S
+        return isinstance(until, float) and not 0 < until - self._clock() <= 2 * _CLAIMED_S
 
     async def _swap(self, expected: bytes | None, state: Mapping[str, object]) -> bool:
         data = json.dumps(state).encode()

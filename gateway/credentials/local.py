@@ -1,7 +1,9 @@
 """What the endpoints and commands for local accounts need."""
 
+import asyncio
 from dataclasses import dataclass, field
 
+from gateway.accounts.errors import UserTakenError
 from gateway.accounts.manager import Accounts
 from gateway.credentials.first_run import AlreadySetUpError, FirstRun
 from gateway.credentials.local_accounts import LocalAccounts, NewPerson
@@ -52,9 +54,15 @@ async def make_first_administrator(
     checked = await local.first_run.check(token)
     ready, hashed = await local.accounts.ready(person, password)
     claimed = await local.first_run.claim(checked, token)
+    # To its end, even where the client goes away: an account half made would leave the setup open.
+    await asyncio.shield(_make(local, claimed, token, ready, hashed))
+
+
+async def _make(local: Local, claimed: bytes, token: str, ready: NewPerson, hashed: str) -> None:
     try:
         account_id = await local.accounts.add(ready, hashed)
-    except BaseException:
+    except UserTakenError:
+        # Nothing was stored.  After any other failure the place stays claimed for a minute.
         await local.first_run.give_up(claimed, token)
         raise
     try:

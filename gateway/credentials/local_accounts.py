@@ -1,8 +1,8 @@
 """Accounts that sign in with a user name and password of the gateway's own."""
 
-import asyncio
 import secrets
 from dataclasses import dataclass, replace
+from functools import partial
 from hashlib import sha256
 from typing import Literal
 
@@ -12,6 +12,7 @@ from gateway.accounts.manager import Accounts
 from gateway.credentials.password_hashes import PasswordHashes
 from gateway.credentials.password_throttle import WrongPasswordError
 from gateway.credentials.passwords import (
+    MAX_NAME_CHARACTERS,
     PasswordRefusedError,
     check_email,
     check_user_name,
@@ -78,7 +79,7 @@ class LocalAccounts:
             UserTakenError: Another account has the user name.
         """
         user, email = check_user_name(person.user), check_email(person.email)
-        text = await asyncio.to_thread(judge, password, (user, email or ""))
+        text = await self._hashes.run(partial(judge, password, (user, email or "")))
         if await self._records.owner("user", user) is not None:
             raise UserTakenError(f"user {user!r}")
         return replace(person, user=user, email=email or ""), await self._hashes.hash(text)
@@ -131,7 +132,12 @@ class LocalAccounts:
         )
         # The issuer changes with `public_url`: the account stays the same.
         await self._records.keep("identity", identity.subject_key(), account_id)
-        return await self._accounts.sign_in(replace(identity, authenticated_at=int(now)))
+        signed_in = await self._accounts.sign_in(replace(identity, authenticated_at=int(now)))
+        # A hook may have taken seconds: a password that was replaced meanwhile lets nobody in.
+        latest = (await self._records.follow(account_id))[1]
+        if latest is None or _password(latest) != account.password:
+            raise WrongPasswordError(f"account {account_id}: its password was changed meanwhile")
+        return signed_in
 
     async def change_password(self, account_id: str, old: str, new: str) -> None:
         """Replace the password `old` with `new`.
@@ -141,9 +147,10 @@ class LocalAccounts:
             PasswordRefusedError: `new` may not be used.
         """
         account_id, account = await self._records.follow(account_id)
-        if account is None or not await self._is_right(account_id, account, old):
+        proven = await self._proven(account_id, account, old)
+        if proven is None:
             raise WrongPasswordError(f"account {account_id}")
-        await self._set(account_id, account, new)
+        await self._set(account_id, proven, new)
 
     async def subjects(self, account_id: str) -> tuple[Subject, ...]:
         """Everybody who signs in to the account."""
@@ -193,19 +200,30 @@ class LocalAccounts:
         account_id, _, fingerprint = (data or b"").decode().partition(" ")
         account = (await self._records.follow(account_id))[1] if account_id else None
         # A password that was set meanwhile ends all other links.
-        if account is None or account.is_disabled or _fingerprint(account) != fingerprint:
+        if (
+            account is None
+            or account.is_disabled
+            or _password(account) is None
+            or _fingerprint(account) != fingerprint
+        ):
             raise UnknownResetError("no such link")
         return account_id, account
 
     async def _checked(self, user: str, password: str) -> tuple[str, Account]:
-        owner = await self._records.owner("user", user)
+        # Comparing a long name takes long: nobody has one, and the rest costs the same.
+        name = user if len(user) <= MAX_NAME_CHARACTERS else ""
+        owner = await self._records.owner("user", name)
         account_id, account = await self._records.follow(owner or _NOBODY)
-        if not await self._is_right(account_id, account, password) or account is None:
+        proven = await self._proven(account_id, account, password)
+        if proven is None:
             # Not the name: people type their password there.
             raise WrongPasswordError("unknown user" if account is None else f"account {account_id}")
-        return account_id, account
+        return account_id, proven
 
-    async def _is_right(self, account_id: str, account: Account | None, password: str) -> bool:
+    async def _proven(
+        self, account_id: str, account: Account | None, password: str
+    ) -> Account | None:
+        """The account if the password is right, with its hash renewed; None if it is wrong."""
         known = None if account is None else _password(account)
         try:
             text = normalised(password)
@@ -213,25 +231,34 @@ class LocalAccounts:
             # No password is like this; the work is done all the same.
             known, text = None, ""
         verdict = await self._hashes.verify(known, text)
-        if verdict.is_right and verdict.is_outdated and account is not None:
-            await self._swap(account_id, account, await self._hashes.hash(text))
-        return verdict.is_right
+        if not verdict.is_right or account is None:
+            return None
+        if not verdict.is_outdated:
+            return account
+        return await self._swap(account_id, account, await self._hashes.hash(text))
 
     async def _set(self, account_id: str, account: Account, new: str) -> None:
         await self._swap(account_id, account, await self._new_hash(account, new))
 
     async def _new_hash(self, account: Account, new: str) -> str:
         known = _local(account)
-        text = await asyncio.to_thread(judge, new, (known.user, known.email or ""))
+        text = await self._hashes.run(partial(judge, new, (known.user, known.email or "")))
         return await self._hashes.hash(text)
 
     async def _swap(self, account_id: str, account: Account, hashed: str) -> Account:
-        """Put `hashed` in the place of the account's hash, unless another one is there by now."""
+        """Put `hashed` in the place of the account's hash.
+
+        Raises:
+            WrongPasswordError: Another one is there by now: nothing was changed.
+        """
 
         def changed(it: Account) -> Account:
             return replace(it, password=hashed) if it.password == account.password else it
 
-        return await self._accounts.change(account_id, changed) or account
+        now = await self._accounts.change(account_id, changed)
+        if now is None or now.password != hashed:
+            raise WrongPasswordError(f"account {account_id}: its password was changed meanwhile")
+        return now
 
     def _identity(self, account_id: str, user: str) -> Identity:
         return Identity(

@@ -58,7 +58,7 @@ class PasswordHashes:
         Raises:
             PasswordsBusyError: Too many wait.
         """
-        return await self._run(lambda: self._ready().hash(password))
+        return await self.run(lambda: self._ready().hash(password))
 
     async def verify(self, known: str | None, password: str) -> Verdict:
         """Whether `known` is the hash of `password`; as much work, and never right, for None.
@@ -66,13 +66,18 @@ class PasswordHashes:
         Raises:
             PasswordsBusyError: Too many wait.
         """
-        return await self._run(lambda: self._verify(known, password))
+        return await self.run(lambda: self._verify(known, password))
 
     def close(self) -> None:
         """Start nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    async def _run(self, work: Callable[[], _T]) -> _T:
+    async def run(self, work: Callable[[], _T]) -> _T:
+        """Do costly `work` about a password in one of the few threads.
+
+        Raises:
+            PasswordsBusyError: Too many wait.
+        """
         if self._running >= AT_ONCE + _MOST_WAITING:
             raise PasswordsBusyError(f"{self._running} passwords are being checked")
         self._running += 1

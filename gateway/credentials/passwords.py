@@ -10,7 +10,7 @@ MAX_BYTES = 1024
 MAX_NAME_CHARACTERS = 128
 _MIN_SCORE = 2
 # zxcvbn's cost grows with the square of the length, so it judges only the beginning.
-_JUDGED = 72
+_JUDGED = 32
 _WIDEST_SPACE = "Zs"
 
 

@@ -65,7 +65,8 @@ def page_fields(name: str) -> tuple[tuple[str, str], ...]:
         ("X-Content-Type-Options", "nosniff"),
         # With a stricter policy, a form would send "Origin: null" (Fetch, section 3.2), and our
         # own POSTs are checked by their origin.
-        ("Referrer-Policy", "same-origin"),
+        # The origin alone: the address of a page may hold a token that the app must not see.
+        ("Referrer-Policy", "strict-origin"),
         ("X-Frame-Options", "DENY"),
     )
 

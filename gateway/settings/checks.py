@@ -120,7 +120,8 @@ def _mode(draft: Draft) -> Iterator[Problem]:
         case "standalone" if draft.providers:
             message = "standalone uses no providers: remove them, or write hybrid"
             yield Problem(("auth_mode",), message)
-    if draft.has_local_accounts and LOCAL in draft.providers:
+    # In every mode: identities of local accounts may be there from before.
+    if LOCAL in draft.providers:
         message = f"{quote(LOCAL)} is the name of the gateway's own accounts: choose another"
         yield Problem(("providers", LOCAL), message)
 

@@ -7,12 +7,14 @@ import pytest
 from argon2 import PasswordHasher
 
 from gateway.accounts.account import Account, facts_of
+from gateway.accounts.desk import AccountDesk
+from gateway.accounts.entrance import Rules
 from gateway.accounts.manager import load_accounts
 from gateway.accounts.owner import fold_user
 from gateway.accounts.written import decode_account, encode_account
 from gateway.credentials.first_run import AlreadySetUpError, FirstRun, WrongSetupTokenError
 from gateway.credentials.local import Local, make_first_administrator
-from gateway.credentials.local_accounts import LocalAccounts, NewPerson
+from gateway.credentials.local_accounts import LocalAccounts, NewPerson, UnknownResetError
 from gateway.credentials.password_hashes import AT_ONCE, PasswordHashes, PasswordsBusyError
 from gateway.credentials.password_throttle import (
     PasswordThrottle,
@@ -300,6 +302,8 @@ async def test_a_setup_whose_account_cannot_be_stored_opens_again(world, monkeyp
     monkeypatch.setattr(world.accounts, "make", fail)
     with pytest.raises(StoreUnavailableError):
         await make_first_administrator(local_of(world), token, NewPerson("ann"), PASSWORD)
+    # Something may have been stored: nobody takes the place at once.
+    world.clock.now += 121
     assert await world.first_run.is_open()
 
 
@@ -367,3 +371,102 @@ async def test_the_throttle_counts_failures_by_name_and_address():
     tries = [await fail(f"nobody-{n}", "192.0.2.77", 1400.0) for n in range(60)]
     assert tries == [True] * 30 + [False] * 30
     await succeed("bob", "192.0.2.78", 1400.0)
+
+
+# What was found by attacking it.
+
+
+async def test_a_name_of_64_kib_is_not_compared(world, monkeypatch):
+    await add(world)
+    looked_up = []
+    real = world.accounts.records.owner
+
+    async def owner(kind, *parts):
+        looked_up.append(max(map(len, parts)))
+        return await real(kind, *parts)
+
+    monkeypatch.setattr(world.accounts.records, "owner", owner)
+    before = world.hashes.verified
+    with pytest.raises(WrongPasswordError):
+        await world.local.sign_in("a" + "\u0344" * 5400 + "\u0334" * 5400, PASSWORD, 0)
+    assert max(looked_up) <= 128
+    assert world.hashes.verified == before + 1
+
+
+async def test_a_password_that_was_unlinked_does_not_come_alive_by_a_merge(world):
+    ann = await add(world)
+    bob = await add(world, "bob")
+    desk = AccountDesk(world.accounts)
+    await world.local.change_password(ann, PASSWORD, OTHER)
+    await desk.unlink((ISSUER, ann))
+
+    await desk.merge(bob, ann)
+
+    for user in ("ann", "bob"):
+        with pytest.raises(WrongPasswordError):
+            await world.local.sign_in(user, OTHER, 0)
+    assert (await world.local.sign_in("bob", PASSWORD, 0)).account_id == ann
+
+
+async def test_an_unlinked_password_lets_nobody_in_whatever_the_issuer_was(world):
+    ann = await add(world)
+    world.local.issuer = "https://moved.example.com/_gatepost"
+    await world.local.sign_in("ann", PASSWORD, 0)
+
+    await AccountDesk(world.accounts).unlink((world.local.issuer, ann))
+
+    with pytest.raises(WrongPasswordError):
+        await world.local.sign_in("ann", PASSWORD, 0)
+
+
+async def test_a_password_is_changed_though_its_hash_is_outdated(world):
+    account_id = await add(world)
+    world.local = LocalAccounts(world.accounts, PasswordHashes(lambda: cheap(time_cost=2)), ISSUER)
+
+    await world.local.change_password(account_id, PASSWORD, OTHER)
+
+    assert (await world.local.sign_in("ann", OTHER, 0)).account_id == account_id
+    with pytest.raises(WrongPasswordError):
+        await world.local.sign_in("ann", PASSWORD, 0)
+
+
+async def test_a_password_that_is_reset_during_a_sign_in_lets_nobody_in(world):
+    account_id = await add(world)
+    token = await world.local.reset_token(account_id)
+
+    class Slow:
+        async def entering(self, *_, **__):
+            await world.local.reset(token, OTHER)
+
+    world.accounts.provisioning = Slow()
+    with pytest.raises(WrongPasswordError):
+        await world.local.sign_in("ann", PASSWORD, 0)
+
+
+async def test_a_link_for_a_password_that_was_unlinked_is_good_for_nothing(world):
+    account_id = await add(world)
+    token = await world.local.reset_token(account_id)
+    await AccountDesk(world.accounts).unlink((ISSUER, account_id))
+
+    with pytest.raises(UnknownResetError):
+        await world.local.reset_user(token)
+
+
+async def test_nobody_acts_by_a_local_password_once_the_mode_is_oidc_only(world):
+    await add(world)
+    who = await world.local.sign_in("ann", PASSWORD, 0)
+    assert not (await world.accounts.facts(who)).is_refused
+
+    world.accounts.rules = Rules(has_local=False)
+
+    assert (await world.accounts.facts(who)).is_refused
+
+
+async def test_nobody_joins_an_administrator_by_an_address_that_was_only_typed(world):
+    world.accounts.rules = Rules(links_by_email=True)
+    admin = await add(world, email="boss@example.com", is_admin=True)
+    stranger = Identity(
+        "x", "9", "https://id.example.com", "session", provider="p", email="boss@example.com"
+    )
+
+    assert (await world.accounts.sign_in(stranger)).account_id != admin

@@ -4,6 +4,20 @@ All names are folded (`gateway.message.fields.fold`).  These fields are removed 
 public ones too, and from trailers, even if the gateway does not set them for this request.
 """
 
+# With these, apps and servers serve another path or method than the request's.
+REROUTING_NAMES = frozenset(
+    {
+        b"x-override-url",
+        b"x-http-method",
+        b"x-http-method-override",
+        b"x-method-override",
+        # Servers cut these off the path before the app routes it.  By default gunicorn accepts the
+        # first two from its own machine (`forwarder_headers`), and Daphne the third from anyone.
+        b"script-name",
+        b"path-info",
+        b"daphne-root-path",
+    }
+)
 # Fields that the gateway sets, and fields that change the request's meaning.  Always removed.
 _OWN_PREFIXES = (
     b"remote-",
@@ -14,23 +28,12 @@ _OWN_PREFIXES = (
     b"x-webauth-",
     b"gatepost-",
 )
-_OWN_NAMES = frozenset(
-    {
-        b"forwarded",
-        b"x-forwarded",
-        b"x-override-url",
-        b"x-http-method",
-        b"x-http-method-override",
-        b"x-method-override",
-        # CGI turns it into HTTP_PROXY (httpoxy, CVE-2016-5385).
-        b"proxy",
-        # Servers cut these off the path before the app routes it.  By default gunicorn accepts the
-        # first two from its own machine (`forwarder_headers`), and Daphne the third from anyone.
-        b"script-name",
-        b"path-info",
-        b"daphne-root-path",
-    }
-)
+_OWN_NAMES = REROUTING_NAMES | {
+    b"forwarded",
+    b"x-forwarded",
+    # CGI turns it into HTTP_PROXY (httpoxy, CVE-2016-5385).
+    b"proxy",
+}
 # Fields of other proxies and gateways.  Removed unless `request_fields_kept` names them.
 _OTHERS_PREFIXES = (
     b"x-original-",

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from gateway.errors import MalformedRequestError
 from gateway.message.fields import Fields, fold
-from gateway.message.request_head import METHOD, RequestFraming, canonical_host
+from gateway.message.names import REROUTING_NAMES, is_identity_name
+from gateway.message.request_head import METHOD, SECOND_HTTP, RequestFraming, canonical_host
 from gateway.message.target import Target, parse_target
 
 # Where proxies send their questions; Envoy appends the original path and query.
@@ -37,6 +38,8 @@ _QUESTION = frozenset(
         b"x-envoy-original-path",
     }
 )
+# The proxy would pass these on to the app, which could serve another path or method than is judged.
+_REROUTING = REROUTING_NAMES | {b"x-rewrite-url", b"x-original-url", b"x-original-uri"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,10 @@ def original_of(method: str, raw: bytes, framing: RequestFraming, dialect: str) 
         AmbiguousPathError: The original path has too many readings.
     """
     fields = framing.fields
+    _refuse_what_the_app_must_not_get(fields, dialect)
+    if not (fields.has(b"x-forwarded-for") or fields.has(b"forwarded")):
+        # Otherwise every client would be judged by the proxy's own address.
+        raise MalformedRequestError("the question has neither X-Forwarded-For nor Forwarded")
     match dialect:
         case "nginx":
             sent, host, uri = _as_nginx(fields)
@@ -82,6 +89,24 @@ def original_of(method: str, raw: bytes, framing: RequestFraming, dialect: str) 
         raise MalformedRequestError(f"an original path of {len(uri)} bytes")
     kept = [field for field in fields.items if fold(field[0]) not in _QUESTION]
     return Original(sent.decode(), host, parse_target(uri), Fields(kept), _upgrade(fields))
+
+
+def _refuse_what_the_app_must_not_get(fields: Fields, dialect: str) -> None:
+    """Refuse fields of the client that the proxy would pass on, and no rule could judge."""
+    own = b"x-original-url" if dialect == "nginx" else b""
+    for name, value in fields.items:
+        folded = fold(name)
+        if folded in _REROUTING and name.lower() != own:
+            raise MalformedRequestError(
+                f"{folded.decode()} could make the app serve another request: "
+                "remove it in the proxy, as the guide to forward-auth shows"
+            )
+        if folded != name.lower() and is_identity_name(folded):
+            # The proxy overwrites only the exact name, and apps over CGI or WSGI read both as one.
+            raise MalformedRequestError(f"{folded.decode()} is misspelled")
+        if folded == b"upgrade" and SECOND_HTTP.search(value):
+            # The proxy would tunnel it.
+            raise MalformedRequestError("Upgrade asks for a second HTTP, which no rule would check")
 
 
 def _as_nginx(fields: Fields) -> tuple[bytes, str, bytes]:

@@ -26,7 +26,7 @@ _FRAMING = frozenset({b"content-length", b"transfer-encoding", b"host"})
 _ONCE = (b"host", b"content-length", b"transfer-encoding", b"authorization", b"upgrade")
 # After these upgrades a second HTTP connection flows that no rule would check: h2c (RFC 7540,
 # section 3.2) and TLS (RFC 2817), which CUPS accepts wherever "TLS/" is in the value.
-_SECOND_HTTP = re.compile(rb"h2|http|tls", re.IGNORECASE)
+SECOND_HTTP = re.compile(rb"h2|http|tls", re.IGNORECASE)
 # Longer blocks of fields are not cached: they are unlikely to repeat.
 REMEMBERED_BYTES = 4096
 _REMEMBERED_LINES, _REMEMBERED_LINE_BYTES = 1024, 256
@@ -210,7 +210,7 @@ def _upgrade(fields: Fields, length: int, *, http_1_0: bool) -> bytes:
     if length not in (0, UNTIL_CLOSE):
         return b""
     value = fields.all(b"upgrade")[0]
-    return b"" if _SECOND_HTTP.search(value) else value
+    return b"" if SECOND_HTTP.search(value) else value
 
 
 def _remembered_fields(block: bytes, http_1_0: bool) -> RequestFraming:

@@ -60,6 +60,15 @@ def question(
     dialect: str, target: str, *lines: str, method: str = "GET", host: str = HOST
 ) -> bytes:
     """What the proxy of `dialect` sends, with the client's own field `lines`."""
+    if not any(line.lower().startswith(("x-forwarded-for:", "forwarded:")) for line in lines):
+        lines = ("X-Forwarded-For: 192.0.2.1", *lines)
+    return anonymous_question(dialect, target, *lines, method=method, host=host)
+
+
+def anonymous_question(
+    dialect: str, target: str, *lines: str, method: str = "GET", host: str = HOST
+) -> bytes:
+    """A question without the client's address."""
     if dialect == "envoy":
         head = [f"{method} /_gatepost/auth{target} HTTP/1.1", f"Host: {host}", *lines]
         return ("\r\n".join(head) + "\r\nContent-Length: 0\r\n\r\n").encode()
@@ -199,13 +208,14 @@ async def test_the_fields_of_other_dialects_are_ignored(asked, dialect):
         line
         for other in DIALECTS[:2]
         if other != dialect and not (dialect == "caddy" and other == "traefik")
-        for line in question(other, "/public", host="evil.test").decode().split("\r\n")[2:-2]
+        for line in anonymous_question(other, "/public", host="evil.test").decode().split("\r\n")
+        if line.startswith("X-") and not line.startswith("X-Original-URL")
     ]
     if dialect == "nginx":
         # Before any question, trusted proxies' host fields are read for the endpoint itself.
         others = [line for line in others if "Host" not in line and "Proto" not in line]
     assert others
-    spoofed = (*others, "X-Original-URI: /public", "X-Envoy-Original-Path: /public")
+    spoofed = (*others, "X-Envoy-Original-Path: /public")
     answer = await running.ask(question(dialect, "/admin", *spoofed))
     assert (answer.status, reason(answer)) == (403, "denied")
     answer = await running.ask(question(dialect, "/public", *spoofed))
@@ -286,6 +296,55 @@ async def test_a_malformed_question_is_never_interpreted_loosely(asked):
             # Of bytes that are not HTTP nobody knows what they ask.
             statuses = {400, 403} if dialect == "nginx" else {400}
             assert answer.status in statuses, (dialect, ask[:300], answer)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_second_http_is_refused(asked, dialect):
+    running = await asked(dialect)
+    for protocol in ("h2c", "H2", "TLS/1.0", "HTTP/2.0", "websocket, h2c"):
+        for more in ((), ("Sec-WebSocket-Key: dGVzdA==",)):
+            lines = ("Connection: Upgrade", f"Upgrade: {protocol}", *more)
+            answer = await running.ask(question(dialect, "/public", *lines))
+            assert answer.status == refused(dialect, 400), (protocol, more)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_what_makes_an_app_serve_another_request_is_refused(asked, dialect):
+    running = await asked(dialect)
+    for name in (
+        "X-Rewrite-URL",
+        "X-Original-URL",
+        "X-Original-URI",
+        "X-Override-URL",
+        "X-HTTP-Method",
+        "X-HTTP-Method-Override",
+        "X-Method-Override",
+        "Script-Name",
+        "Path-Info",
+        "Daphne-Root-Path",
+    ):
+        for spelling in (name, name.lower(), name.replace("-", "_"), name.replace("-", ".")):
+            answer = await running.ask(question(dialect, "/public", f"{spelling}: /admin"))
+            assert answer.status == refused(dialect, 400), spelling
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_an_identity_field_in_another_spelling_is_refused(asked, dialect):
+    running = await asked(dialect)
+    for name in ("Remote_User", "Remote.Groups", "Gatepost~Assertion", "X_Forwarded_Prefix"):
+        answer = await running.ask(question(dialect, "/public", f"{name}: forged"))
+        assert answer.status == refused(dialect, 400), name
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_question_without_the_clients_address_is_refused(asked, dialect):
+    running = await asked(dialect)
+    answer = await running.ask(anonymous_question(dialect, "/public"))
+    assert answer.status == refused(dialect, 400)
+    assert (await running.ask(question(dialect, "/public"))).status == 200
+    if dialect in ("nginx", "envoy"):  # The others always send X-Forwarded-For.
+        line = "Forwarded: for=192.0.2.1;proto=http"
+        assert (await running.ask(question(dialect, "/public", line))).status == 200
 
 
 async def test_other_methods_ask_nothing(asked):

@@ -50,6 +50,7 @@ async def _ask(
     }
     lines = "".join(f"{name.lower()}: {value}\r\n" for name, value in sent.items())
     head = f"{method} {SERVICE['path_prefix']}{target} HTTP/1.1\r\nhost: app.test\r\n"
+    head += "x-forwarded-for: 192.0.2.1\r\n"
     return await running.ask(f"{head}content-length: 0\r\n{lines}\r\n".encode())
 
 
@@ -112,12 +113,20 @@ async def test_a_websocket_and_a_form_of_another_site_are_known(asked):
         assert (await _ask(running, "/ws", {**own, **more}, method)).status == 200
 
 
+async def test_what_no_rule_can_judge_is_known(asked):
+    running, _ = asked
+    names = ("X-Original-URL", "X-Original-URI", "X-Rewrite-URL", "X-HTTP-Method-Override")
+    for fields in (*({name: "/admin"} for name in names), {"Upgrade": "h2c"}):
+        assert (await _ask(running, "/public", fields)).status == 400, fields
+
+
 def test_the_gateways_own_paths_are_not_asked_about():
-    answered, own, rest = _configured("routes:")["routes"]
-    assert answered["match"] == {"prefix": SERVICE["path_prefix"]}
-    assert answered["direct_response"] == {"status": 404}
+    exact, below, own, rest = _configured("routes:")["routes"]
+    assert exact["match"] == {"path": SERVICE["path_prefix"]}
+    assert below["match"] == {"prefix": SERVICE["path_prefix"] + "/"}
+    assert exact["direct_response"] == below["direct_response"] == {"status": 404}
     assert (own["match"], own["route"]) == ({"prefix": "/_gatepost/"}, {"cluster": "gatepost"})
-    for route in (answered, own):
+    for route in (exact, below, own):
         (unasked,) = route["typed_per_filter_config"].values()
         assert unasked["disabled"] is True
     assert "typed_per_filter_config" not in rest

@@ -1,6 +1,7 @@
 """What clients and the app get through a real proxy that asks the gateway."""
 
 import asyncio
+import itertools
 from urllib.parse import urljoin
 
 import pytest
@@ -28,6 +29,19 @@ SPELLINGS = (
     "http://127.0.0.1/admin",
     "http://evil.test/admin",
 )
+REROUTING = (
+    "X-Original-URL",
+    "X-Original-URI",
+    "X-Rewrite-URL",
+    "X-Override-URL",
+    "X-HTTP-Method",
+    "X-HTTP-Method-Override",
+    "X-Method-Override",
+    "Script-Name",
+    "Path-Info",
+    "Daphne-Root-Path",
+)
+OTHERS = ("X-Forwarded-Prefix", "X-Forwarded-Uri", "Forwarded")
 MARKS = "-_.~!#$%&'*+^`|"
 
 
@@ -69,16 +83,16 @@ async def test_nobody_writes_identity_fields_themselves(fronted):
     forged = [f"{name.replace('-', mark)}: forged" for name in NAMES for mark in MARKS]
     async with fronted.browser() as browser:
         cookie = await signed_in(fronted, browser)
-    for lines in ([], [cookie]):
-        for line in forged:
-            before = len(fronted.heads)
-            target = "/notes" if lines else "/public"
-            answer = await fronted.ask(target, *lines, line, f"Connection: {line.split(':')[0]}")
-            assert answer.status in (200, 400), line
-            assert (len(fronted.heads) > before) is (answer.status == 200)
-            if answer.status == 200:
-                assert "forged" not in str(fronted.got()), line
-                assert fronted.got().get("remote-user", [""]) == ["alice" if lines else ""]
+    asked = itertools.product(([], [cookie]), forged, ("Connection: {}", "Connection: keep-alive"))
+    for lines, line, connection in asked:
+        before = len(fronted.heads)
+        target = "/notes" if lines else "/public"
+        answer = await fronted.ask(target, *lines, line, connection.format(line.split(":")[0]))
+        assert answer.status in (200, 400), line
+        assert (len(fronted.heads) > before) is (answer.status == 200)
+        if answer.status == 200:
+            assert "forged" not in str(fronted.got()), line
+            assert fronted.got().get("remote-user", [""]) == ["alice" if lines else ""]
 
 
 async def test_nobody_says_themselves_what_is_asked_about(fronted):
@@ -98,6 +112,44 @@ async def test_nobody_says_themselves_what_is_asked_about(fronted):
         for line in lines:
             assert (await fronted.ask(target, line)).status == status, line
     assert fronted.heads == []
+
+
+async def test_the_app_serves_the_request_that_was_judged(fronted):
+    for name in REROUTING:
+        for spelling in {name, name.replace("-", "_"), name.replace("-", ".")}:
+            for more in ((), (f"Connection: {spelling}",)):
+                before = len(fronted.heads)
+                answer = await fronted.ask("/public", f"{spelling}: forged", *more)
+                assert answer.status in (200, 400), spelling
+                assert (len(fronted.heads) > before) is (answer.status == 200)
+                if answer.status == 200:
+                    assert "forged" not in str(fronted.got()), spelling
+
+
+async def test_the_app_gets_what_the_proxy_says_of_the_request(fronted):
+    forged = [f"{name}: forged" for name in (*OTHERS, "X-Request-ID", "X-Forwarded-Host")]
+    assert (await fronted.ask("/public", *forged)).status == 200
+    got = fronted.got()
+    assert "forged" not in str(got)
+    assert fronted.gateway.wait_for_audit(path="/public")["request_id"] != "forged"
+    assert got["x-forwarded-proto"] == ["http"]
+    assert got["x-forwarded-host"] == [f"127.0.0.1:{fronted.port}"]
+
+
+async def test_the_cookie_of_an_ended_session_is_removed(fronted):
+    for lines, status in ((("Accept: text/html", "Sec-Fetch-Mode: navigate"), 302), ((), 401)):
+        answer = await fronted.ask("/notes", "Cookie: gatepost=old", *lines)
+        assert answer.status == status
+        assert [it.partition(b";")[0] for it in answer.all(b"set-cookie")] == [b"gatepost="]
+
+
+async def test_no_second_http_is_tunnelled(fronted):
+    for protocol in ("h2c", "H2C", "TLS/1.0", "HTTP/2.0", "websocket, h2c"):
+        lines = ("Connection: Upgrade, HTTP2-Settings", f"Upgrade: {protocol}", "HTTP2-Settings: A")
+        answer = await fronted.ask("/public", *lines)
+        assert answer.status in (200, 400, 404), protocol
+    for head in fronted.heads:
+        assert b"\r\nupgrade:" not in head.lower()
 
 
 async def test_the_endpoint_is_not_for_clients(fronted):

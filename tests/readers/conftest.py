@@ -86,6 +86,10 @@ class World:
         """Everything the reader saw in this test, in order."""
         return [json.loads(line) for line in (self.directory / "seen").read_text().splitlines()]
 
+    def output(self) -> str:
+        """The last that the reader wrote, such as why it failed."""
+        return (self.directory / "output").read_text(errors="replace")[-2000:]
+
     async def has_seen(self, sent: Sent, within_s: float) -> bool:
         """Whether the reader sees `sent`: some read a whole body before they tell their app."""
         log = self.directory / "seen"

@@ -38,7 +38,7 @@ async def test_the_app_reads_the_body_that_was_sent(world: World):
 
     for one, answer, body in zip(sent, answers, bodies, strict=True):
         seen = seen_by_app(answer)
-        assert seen is not None, answer
+        assert seen is not None, f"{answer}; the app wrote: {world.output()}"
         assert is_own(answer, one)
         assert seen["length"] == len(body)
         assert seen["digest"] == hashlib.sha256(body).hexdigest()

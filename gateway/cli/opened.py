@@ -109,15 +109,10 @@ async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
         revocations = (Revocations(providers), Revocations(app_providers(settings, providers)))
         for sessions, revoked in zip((browsers, apps), revocations, strict=True):
             sessions.on_revoke(revoked.session_ended)
-        accounts = await load_accounts(store, sealer, clock)
-        kept = Kept(
-            accounts,
-            local_of(accounts, settings.public_url[0], clock),
-            ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock),
-            AllSessions(browsers, apps),
-        )
-        connect_sessions(accounts, kept.sessions)
-        yield kept
+        accounts, every = await load_accounts(store, sealer, clock), AllSessions(browsers, apps)
+        connect_sessions(accounts, every)
+        keys = ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock)
+        yield Kept(accounts, local_of(accounts, settings.public_url[0], clock), keys, every)
         for revoked in revocations:
             await revoked.aclose()
     finally:

@@ -1,12 +1,13 @@
 """``callback``: turns the provider's response into a session."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from urllib.parse import urlencode
 
 from gateway import responses
 from gateway.credentials.provider_tokens import kept_tokens
 from gateway.endpoints.deps import Deps
-from gateway.endpoints.flows import Note, kept_flows, open_note
+from gateway.endpoints.flows import KeptFlow, Note, kept_flows, open_note
 from gateway.endpoints.new_session import begin_session
 from gateway.endpoints.parameters import SignInRequest
 from gateway.endpoints.sign_in import SignIn, redirect_uri
@@ -60,18 +61,15 @@ class Callback:
         flows = kept_flows(request, self._deps.cookies, self._deps.sessions.sealer)
         kept = next((it for it in flows if it.flow.state == state), None)
         if kept is None:
+            note = open_note(self._deps.sessions.sealer, redirect_uri(request, provider), sealed)
+            may_retry = "error" not in parameters and _is_ours(note, flows)
             unknown = StateMismatchError("this browser has no flow with that state")
-            uri = redirect_uri(request, provider)
-            note = open_note(self._deps.sessions.sealer, uri, sealed)
-            is_ours = note is not None and any(it.browser == note.browser for it in flows)
-            may_retry = is_ours and "error" not in parameters
             return await self._without_flow(request, provider, unknown, note, may_retry=may_retry)
-        cleared = self._deps.cookies.no_own_cookie(request, kept.cookie)
-        return_to, fields = kept.flow.return_to, (cleared,)
+        return_to = kept.flow.return_to
+        fields = (self._deps.cookies.no_own_cookie(request, kept.cookie),)
         try:
-            signed_in = await self._with_account(
-                await finish_sign_in(provider, kept.flow, parameters)
-            )
+            found = await finish_sign_in(provider, kept.flow, parameters)
+            signed_in = await self._with_account(found)
             return await begin_session(
                 self._deps,
                 request,
@@ -113,6 +111,11 @@ class Callback:
         # Nothing of this callback is used.  The provider still has the user's session, so another
         # round goes unnoticed.  It is the last, because a retry's state has no note.
         return await self._sign_in.begin(request, provider, SignInRequest(return_to), is_retry=True)
+
+
+def _is_ours(note: Note | None, flows: Iterable[KeptFlow]) -> bool:
+    """Whether the browser that has `flows` also began the sign-in of `note`."""
+    return note is not None and any(it.browser == note.browser for it in flows)
 
 
 def _as_navigation(request: Request, body: bytes) -> Response:

@@ -3,7 +3,9 @@
 import asyncio
 import logging
 import sqlite3
+from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import sqlalchemy
@@ -14,6 +16,7 @@ from gateway.errors import HookFailedError
 from gateway.model import Identity
 from gateway.settings.accounts import PARAMETER, PARAMETERS, HookSettings
 from tests.accounts.databases import Mariadb, Postgres, Sqlite
+from tests.patience import soon, until
 
 # The statement of the documentation, and how MariaDB says it.
 UPSERT = (
@@ -330,8 +333,16 @@ async def test_a_database_that_comes_back_in_time_is_enough(start_postgres_serve
     server = start_postgres_server()
     hooks = make_hooks(server.url, "SELECT 7 AS external_id", timeout="60s")
     server.kill()
-    running = asyncio.get_running_loop().create_task(hooks.run(CREATE))
-    await asyncio.sleep(0.3)
+    # In its place something that closes every connection, so that a try is seen to fail.
+    tried = asyncio.Event()
+
+    def refuse(_reader, writer):
+        tried.set()
+        writer.close()
+
+    async with await asyncio.start_server(refuse, "127.0.0.1", server.port):
+        running = asyncio.get_running_loop().create_task(hooks.run(CREATE))
+        await soon(tried.wait())
     assert not running.done()
     await asyncio.to_thread(server.start)
 
@@ -360,6 +371,15 @@ async def test_a_statement_that_takes_too_long_is_given_up(
     assert (await failure(hooks, caplog)).startswith("no answer in time, after ")
 
 
+def times_open(path):
+    """How often this process has the file open."""
+    found = 0
+    for link in Path("/proc/self/fd").iterdir():
+        with suppress(OSError):  # Another thread may close it meanwhile.
+            found += link.readlink() == path
+    return found
+
+
 async def test_a_locked_file_is_waited_for(tmp_path, make_hooks, caplog):
     database = Sqlite(tmp_path / "app.db")
     database.sql("CREATE TABLE seen (name TEXT)")
@@ -374,7 +394,7 @@ async def test_a_locked_file_is_waited_for(tmp_path, make_hooks, caplog):
     running = asyncio.get_running_loop().create_task(
         make_hooks(database.dsn, statement, timeout="20s").run(CREATE)
     )
-    await asyncio.sleep(0.3)
+    await until(lambda: times_open(database.path) > 1)
     other.rollback()
     other.close()
 

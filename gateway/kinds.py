@@ -62,7 +62,7 @@ CAN_STEP_UP = frozenset(kind.word for kind in _KINDS if kind.can_step_up)
 ISSUED = frozenset(kind.word for kind in _KINDS if kind.is_issued)
 AMBIENT = frozenset(kind.word for kind in _KINDS if kind.is_ambient)
 # The kinds that a client sends on purpose, in a request field.
-STATED = KINDS.keys() - AMBIENT
+STATED = frozenset(KINDS) - AMBIENT
 
 
 def sent_by(scheme: str) -> frozenset[str]:

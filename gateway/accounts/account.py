@@ -35,6 +35,8 @@ _OF_TOKENS = frozenset(
         *("aio", "rh", "uti", "updated_at"),
     }
 )
+# Characters.
+MAX_SECRET = 4096
 # A provider may change a name at each sign-in.
 _MOST_NAMES = 100
 _NO_SECRETS: Mapping[str, str] = MappingProxyType({})
@@ -72,12 +74,12 @@ class Account:
         external_id: The app's own key of the person.
         roles: Kept here, beside those that the provider gives.
         groups: As `roles`.
-        password: The hash of the local password; None where nobody signs in with one.
+        password: The hash of the local password; None if there is none.
         secrets: By name; sent to apps that know only their own credentials.
         invitations: Who may join it.
-        created_at: In seconds since the epoch; 0 where it is not known.
+        created_at: In seconds since the epoch; 0 if unknown.
         is_client: Whether a client's tokens made it, not a person.
-        is_disabled: Whether it is good for nothing until somebody enables it again.
+        is_disabled: Whether it is refused until an operator enables it again.
         is_provisioned: Whether the app has been told that it exists.
         is_admin: Whether the person administers the gateway.
         merged_into: The account that took its place.
@@ -101,14 +103,14 @@ class Account:
 
     @property
     def user(self) -> str | None:
-        """The user name of the person; None where nobody has signed in yet."""
+        """The user name of the person; None before the first sign-in."""
         return self.seen[0].user if self.seen else None
 
     @property
-    def shown(self) -> tuple[object, ...]:
-        """All that apps, rules and sessions may see of it: what has changed only if this has."""
+    def kept(self) -> tuple[object, ...]:
+        """All that it adds to what a provider says of a person."""
         return (
-            self.seen,
+            self.user,
             self.external_id,
             self.roles,
             self.groups,
@@ -117,12 +119,27 @@ class Account:
             self.merged_into,
         )
 
+    @property
+    def shown(self) -> tuple[object, ...]:
+        """All that apps, rules and sessions see of it."""
+        return self.seen, self.kept
+
+    @property
+    def email(self) -> str | None:
+        """The verified address of the person; None if no identity has one."""
+        return next((it.email for it in self.seen if it.email), None)
+
+    def with_secret(self, name: str, secret: str | None) -> "Account":
+        """The account with the secret in place of one of the same name; None removes it."""
+        others = {key: value for key, value in self.secrets.items() if key != name}
+        return replace(self, secrets=others if secret is None else {**others, name: secret})
+
     def took(self, before: "Account") -> bool:
-        """Whether it has lost somebody who acted by it, or a name, since `before`."""
+        """Whether it has lost an identity or a name since `before`."""
         return bool({*before.subjects, *before.names} - {*self.subjects, *self.names})
 
     def as_seen(self, issuer: str, subject: str) -> Identity | None:
-        """What was said last of the issuer's subject; None where it signs in here no more."""
+        """What was last said of the issuer's subject; None if it does not sign in here."""
         return next((it for it in self.seen if (it.issuer, it.subject) == (issuer, subject)), None)
 
     def is_named_by(self, identity: Identity) -> bool:
@@ -130,14 +147,14 @@ class Account:
         return not self.seen or self.seen[0].subject_key() == identity.subject_key()
 
     def entered(self, identity: Identity) -> "Account":
-        """The account once `identity` belongs to it; the same object where that is no news."""
+        """The account with `identity` in it; the same object if nothing changes."""
         account, key = self, identity.subject_key()
         if key not in self.subjects:
             # An invitation is good once.
             left = tuple(it for it in self.invitations if not it.is_for(identity))
             account = replace(account, subjects=(*self.subjects, key), invitations=left)
         if self.is_named_by(identity) and identity.user not in self.names:
-            # Each stays the account's; the oldest are only not listed any more.
+            # All stay reserved for the account; only the newest are listed.
             names = (*self.names, identity.user)[-_MOST_NAMES:]
             account = replace(account, names=names)
         return account
@@ -147,7 +164,7 @@ class Account:
         return any(it.is_for(identity) for it in self.invitations)
 
     def without(self, subject: Subject) -> "Account":
-        """The account once the (issuer, subject) acts by it no more.
+        """The account without the identity (issuer, subject).
 
         With a local identity its password goes, and every other one that the password proves: the
         issuer of local identities changes with `public_url`.
@@ -165,7 +182,7 @@ class Account:
         )
 
     def without_name(self, user: str) -> "Account":
-        """The account once the user name, in whatever spelling, is its no more."""
+        """The account without the user name, in any spelling."""
         gone = fold_user(user)
         return replace(self, names=tuple(it for it in self.names if fold_user(it) != gone))
 
@@ -174,7 +191,7 @@ class Account:
         return fold_user(user) in map(fold_user, self.names)
 
     def signed_in(self, identity: Identity) -> "Account":
-        """The account once `identity` signed in; the same object where that is no news."""
+        """The account after `identity` signed in; the same object if nothing changes."""
         account = self.entered(identity)
         known = account.as_seen(*identity.subject_key())
         if known is None:
@@ -182,9 +199,9 @@ class Account:
         return _told(account, known, replace(_newer(known, identity), user=identity.user))
 
     def refreshed(self, identity: Identity) -> "Account":
-        """The account once a session of `identity` was refreshed; as `signed_in`.
+        """The account after a session of `identity` was refreshed; as `signed_in`.
 
-        The user was settled at the sign-in, and who does not sign in here any more is not told of.
+        The user name was decided at the sign-in and stays.  An unlinked identity changes nothing.
         """
         known = self.as_seen(*identity.subject_key())
         if known is None:
@@ -192,10 +209,10 @@ class Account:
         return _told(self, known, replace(_newer(known, identity), user=known.user))
 
     def facts(self, account_id: str, identity: Identity) -> AccountFacts:
-        """What is kept with the account, whose id it is, for `identity`, which acts by it.
+        """What the account `account_id` adds to its `identity`.
 
-        It is refused where it acts by the account no more, or goes by a name that was released:
-        another person may have that one by now.
+        It is refused if it was unlinked from the account, or if its name was released: another
+        person may have that name by now.
         """
         # Another identity of the same person goes by the person's name.
         user = None if self.is_named_by(identity) else self.user

@@ -13,7 +13,6 @@ from gateway.accounts.errors import (
 )
 from gateway.accounts.manager import Accounts
 from gateway.accounts.owner import fold_email, fold_user
-from gateway.model import Identity
 
 _PAGE = 500
 
@@ -39,14 +38,9 @@ class AccountDesk:
 
     async def find(self, name: str) -> Found:
         """The account with this id or user name."""
-        by_id = await self._records.follow(name)
-        if by_id[1] is not None:
-            return Found(by_id[0], by_id[1])
-        account_id = await self._records.owner("user", name)
-        if account_id is not None:
-            account_id, account = await self._records.follow(account_id)
-            if account is not None:
-                return Found(account_id, account)
+        for found in (await self._records.follow(name), await self._accounts.named(name)):
+            if found is not None and found[1] is not None:
+                return Found(found[0], found[1])
         raise NoSuchAccountError(f"no account {name!r}: give an id or a user name")
 
     async def page(self, after: str = "", limit: int = _PAGE) -> list[Found]:
@@ -62,7 +56,7 @@ class AccountDesk:
         return [Found(account_id, account) for account_id, account in sorted(found.items())]
 
     async def set_disabled(self, name: str, is_disabled: bool) -> Found:
-        """Make the account good for nothing, or good again."""
+        """Disable or enable the account."""
         return await self._change(name, lambda it: replace(it, is_disabled=is_disabled))
 
     async def set_roles(self, name: str, roles: Iterable[str]) -> Found:
@@ -72,14 +66,7 @@ class AccountDesk:
 
     async def set_secret(self, name: str, secret_name: str, secret: str | None) -> Found:
         """Keep a secret with the account, in place of one of the same name; None removes it."""
-
-        def changed(it: Account) -> Account:
-            others = {key: value for key, value in it.secrets.items() if key != secret_name}
-            return replace(
-                it, secrets=others if secret is None else {**others, secret_name: secret}
-            )
-
-        return await self._change(name, changed)
+        return await self._change(name, lambda it: it.with_secret(secret_name, secret))
 
     async def link(
         self,
@@ -139,7 +126,7 @@ class AccountDesk:
         """Let whoever has the verified address join the account `name`, or a new one for None."""
         invitation = Invitation(fold_email(email), issuer)
         if name is None:
-            # Invited twice is invited once: of two accounts none could be chosen.
+            # A second invitation of an address joins the first: of two accounts none is chosen.
             inviting = await self._records.inviting(email)
             name = next((i for i, it in inviting if invitation in it.invitations), None)
         if name is None:
@@ -181,8 +168,7 @@ class AccountDesk:
             sealed, account = await self._records.get(gone.account_id)
             if account is None or account.merged_into is not None:
                 return await self.find(kept.account_id)
-            # First the account that stays: a crash in between loses nobody, and the command can
-            # be given again.
+            # First the account that stays: after a crash in between, the command can be repeated.
             await self._change(kept.account_id, partial(merged, other=account))
             emptied = Account(merged_into=kept.account_id)
             # A change meanwhile, such as disabling it, is not lost: it is joined once more.
@@ -198,7 +184,7 @@ class AccountDesk:
         """
         account_id = await self._records.owner("user", user)
         if account_id is None:
-            raise NoSuchAccountError(f"the user name {user!r} is nobody's")
+            raise NoSuchAccountError(f"no account has the user name {user!r}")
         account_id, account = await self._records.follow(account_id)
         now = None if account is None or account.user is None else fold_user(account.user)
         if account is not None and now == fold_user(user) and not account.is_disabled:
@@ -208,13 +194,6 @@ class AccountDesk:
             )
         found = await self._change(account_id, lambda it: it.without_name(user))
         await self._records.release("user", user)
-        return found
-
-    async def every(self) -> list[Found]:
-        """All accounts, a page at a time."""
-        found: list[Found] = []
-        while page := await self.page(found[-1].account_id if found else ""):
-            found += page
         return found
 
     async def _change(self, name: str, change: Callable[[Account], Account]) -> Found:
@@ -259,7 +238,7 @@ def describe(found: Found) -> dict[str, object]:
         "id": found.account_id,
         "user": account.user,
         "names": list(account.names),
-        "email": _email(account.seen),
+        "email": account.email,
         "name": next((it.name for it in account.seen if it.name), None),
         "external_id": account.external_id,
         "roles": list(account.roles),
@@ -283,7 +262,3 @@ def _identity(account: Account, subject: Subject) -> dict[str, object]:
         return told
     facts = {"provider": seen.provider, "user": seen.user, "email": seen.email, "name": seen.name}
     return {**told, **facts, "groups": list(seen.groups), "roles": list(seen.roles)}
-
-
-def _email(seen: Iterable[Identity]) -> str | None:
-    return next((it.email for it in seen if it.email), None)

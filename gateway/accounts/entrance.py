@@ -20,7 +20,7 @@ class Rules:
     Attributes:
         only_invited: Only linked and invited identities do.
         links_by_email: An identity with the verified address of an account joins it.
-        has_local: Local passwords are accepted; without, nobody acts by one any more.
+        has_local: Local passwords are accepted; without it, sessions of local accounts are refused.
     """
 
     only_invited: bool = False
@@ -40,19 +40,21 @@ class Entrance:
     ) -> tuple[Identity, Account]:
         """`identity` with its account's id and the person's name, and the account."""
         kind: Kind = "client" if of_client else "identity"
-        account_id = await self._owner(kind, identity)
+        account_id, account = await self._owner(kind, identity)
         if account_id is None:
             account_id = await self._admit(identity, kind)
-        _, account = await self._records.get(account_id)
+            _, account = await self._records.get(account_id)
         if account is None:
             account = await self._first_record(account_id, of_client=of_client)
         if account.is_disabled:
             raise AccountDisabledError(f"account {account_id}")
+        user = identity.user
         if account.is_named_by(identity):
-            # Another identity of a person goes by the person's name, and needs none of its own.
             await self._keep_name(identity, account_id)
-        named = identity.user if account.is_named_by(identity) else account.user or identity.user
-        claimed = replace(identity, account_id=account_id, user=named)
+        elif account.user is not None:
+            # Another identity of a person goes by the person's name, and needs none of its own.
+            user = account.user
+        claimed = replace(identity, account_id=account_id, user=user)
         provisioning = self._accounts.provisioning
         if provisioning is not None and not of_client:
             await provisioning.entering(account_id, account, claimed, signs_in=signs_in)
@@ -66,16 +68,16 @@ class Entrance:
         )
         if entered is None or entered.is_disabled:
             raise AccountDisabledError(f"account {account_id}")
-        if await self._owner(kind, claimed) != account_id:
-            # Unlinked or merged meanwhile: it must not act by what is no longer its account.
+        if (await self._owner(kind, claimed))[0] != account_id:
+            # Unlinked or merged meanwhile: this is no longer its account.
             key = claimed.subject_key()
             await self._accounts.change(account_id, lambda it: it.without(key))
             raise StoreUnavailableError("an identity changed its account meanwhile")
         return entered
 
-    async def _owner(self, kind: Kind, identity: Identity) -> str | None:
+    async def _owner(self, kind: Kind, identity: Identity) -> tuple[str | None, Account | None]:
         account_id = await self._records.owner(kind, *identity.subject_key())
-        return None if account_id is None else (await self._records.follow(account_id))[0]
+        return (None, None) if account_id is None else await self._records.follow(account_id)
 
     async def _keep_name(self, identity: Identity, account_id: str) -> None:
         owner = await self._records.keep("user", (identity.user,), account_id)
@@ -92,7 +94,7 @@ class Entrance:
         if await self._records.owner("user", identity.user) is not None:
             # Checked before anything is stored.  Another request of the same identity may have
             # been faster, and have taken the name for it.
-            faster = await self._owner(kind, identity)
+            faster, _ = await self._owner(kind, identity)
             if faster is not None:
                 return faster
             raise UserTakenError(f"user {identity.user!r} of {identity.issuer!r}")
@@ -122,14 +124,10 @@ class Entrance:
 
     async def _invited(self, identity: Identity, account_id: str) -> str:
         """Use the invitation, before anything else: of two who bring the address, one joins."""
-        was_there: list[bool] = []
-
-        def use(account: Account) -> Account:
-            was_there[:] = [account.invites(identity)]
-            return account.entered(identity) if was_there[0] else account
-
-        changed = await self._accounts.change(account_id, use)
-        if changed is None or not was_there[-1]:
+        changed = await self._accounts.change(
+            account_id, lambda it: it.entered(identity) if it.invites(identity) else it
+        )
+        if changed is None or identity.subject_key() not in changed.subjects:
             raise NotInvitedError(f"the invitation of {identity.email!r} has been used")
         return account_id
 
@@ -145,4 +143,4 @@ class Entrance:
 def _only(found: set[str], identity: Identity) -> str:
     if len(found) > 1:
         raise EmailAmbiguousError(f"accounts {', '.join(sorted(found))} have {identity.email!r}")
-    return found.copy().pop()
+    return next(iter(found))

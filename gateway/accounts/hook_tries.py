@@ -9,7 +9,7 @@ from gateway.errors import HookFailedError
 
 _FIRST_PAUSE_S = 0.1
 _LONGEST_PAUSE_S = 2.0
-# Whoever does not answer is asked once more, and has most of the time to answer.
+# A try without an answer ends after this share of the time, so that another one is left.
 _SHARE_OF_A_TRY = 0.5
 
 _random = secrets.SystemRandom()

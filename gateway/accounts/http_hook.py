@@ -41,7 +41,7 @@ class HttpHook:
     """Calls one URL.
 
     Environment variables such as HTTPS_PROXY do not count: an app's own endpoint is called
-    directly, and nobody between is told of its users.
+    directly, and no proxy learns about its users.
     """
 
     def __init__(self, settings: HttpHookSettings, clock: Callable[[], float]) -> None:

@@ -90,25 +90,25 @@ class Accounts:
     def on_change(self, callback: OnChange) -> None:
         """Await `callback` with each account that this process changes, once it is stored.
 
-        Not where it only gains a subject or a name, of which nobody knows anything yet.
+        It is not called if the account only gains a subject or a name: nothing depends on it yet.
         """
         self._on_change.append(callback)
 
     async def find(self, account_id: str) -> Account | None:
-        """The account, or the one it was merged into; None where none can be read."""
+        """The account, or the one it was merged into; None if it cannot be read."""
         return (await self.locate(account_id))[1]
 
     async def locate(self, account_id: str) -> tuple[str, Account | None]:
-        """The account, or the one it was merged into, and its id; None where none can be read."""
+        """The account, or the one it was merged into, after its id; None if it cannot be read."""
         try:
             return await self.records.follow(account_id)
         except UnreadableError:
             return account_id, None
 
-    async def id_of(self, user: str) -> str | None:
-        """The account that has the user name; None where it is nobody's."""
-        account_id = await self.records.owner("user", user)
-        return None if account_id is None else (await self.records.follow(account_id))[0]
+    async def named(self, user: str) -> tuple[str, Account | None] | None:
+        """The account that has the user name, after its id; None if no account has it."""
+        owner = await self.records.owner("user", user)
+        return None if owner is None else await self.records.follow(owner)
 
     async def facts(self, identity: Identity) -> AccountFacts | None:
         """What is kept with the account of `identity`; None where it has none."""
@@ -172,7 +172,7 @@ class Accounts:
             if known is None or sealed is None:
                 return None
             changed = change(known)
-            if changed == known and not self.records.is_outdated(account_id, sealed):
+            if changed == known:
                 return known
             if await self.records.swap(account_id, sealed, changed):
                 if changed.shown != known.shown or changed.took(known):
@@ -189,7 +189,7 @@ class Accounts:
         return account_id
 
     async def set_disabled(self, account_id: str, is_disabled: bool) -> None:
-        """Make the account good for nothing, or good again; nothing where there is none."""
+        """Disable or enable the account."""
         await self.change(account_id, lambda known: replace(known, is_disabled=is_disabled))
 
     async def set_external_id(self, account_id: str, external_id: str) -> None:

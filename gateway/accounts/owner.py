@@ -2,8 +2,9 @@
 
 import json
 import unicodedata
+from string import ascii_lowercase, ascii_uppercase
 
-_LOWER = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 
 
 def fold_user(user: str) -> str:

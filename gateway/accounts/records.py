@@ -15,7 +15,7 @@ from typing import Literal
 from gateway.accounts.account import Account, Subject
 from gateway.accounts.errors import UnreadableError
 from gateway.accounts.owner import decode_record, encode_record, fold_email, fold_user
-from gateway.accounts.written import decode_account, encode_account, is_current
+from gateway.accounts.written import decode_account, encode_account
 from gateway.errors import StoreUnavailableError
 from gateway.sealing.sealer import Sealer
 from gateway.storage.store import Lock, Store
@@ -77,10 +77,6 @@ class AccountRecords:
         """Remove an account to which nothing leads; whether there was one."""
         return await self._store.delete(_store_key(account_id))
 
-    def is_outdated(self, account_id: str, sealed: bytes) -> bool:
-        """Whether `sealed`, which can be read, is of an older version."""
-        return not is_current(self._unseal(account_id, sealed))
-
     async def with_email(self, email: str) -> list[tuple[str, Account]]:
         """The persons whose verified address it is."""
         found = await self._under(self._index("email", fold_email(email)))
@@ -102,7 +98,7 @@ class AccountRecords:
     # What leads to one.
 
     async def owner(self, kind: Kind, *parts: str) -> str | None:
-        """The id of the account that `parts` belong to; None where it is nobody's.
+        """The id of the account that `parts` belong to; None if they are free.
 
         It may have been merged into another one: `follow` tells.
         """
@@ -131,11 +127,11 @@ class AccountRecords:
         return existing
 
     async def release(self, kind: Kind, *parts: str) -> bool:
-        """Have `parts` belong to nobody; whether they belonged to somebody."""
+        """Free `parts`; returns whether an account had them."""
         return await self._store.delete(self._key(kind, parts))
 
     async def take_over(self, kind: Kind, parts: tuple[str, ...], account_id: str) -> None:
-        """Give `parts`, which are nobody's, to the account; the caller holds the lock."""
+        """Give `parts`, which no account uses, to the account; the caller holds the lock."""
         key = self._key(kind, parts)
         sealed = self._sealer.seal(_RECORD, encode_record(account_id), context=key.encode())
         await self._store.put(key, sealed, ttl_s=None)
@@ -226,7 +222,7 @@ class AccountRecords:
         try:
             return decode_account(self._unseal(account_id, sealed))
         except ValueError as error:
-            _log.warning("account %s is good for nothing: %s", account_id, error)
+            _log.warning("account %s cannot be read: %s", account_id, error)
             raise UnreadableError("an account's record cannot be read") from error
 
     def _unseal(self, account_id: str, sealed: bytes) -> bytes:

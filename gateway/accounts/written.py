@@ -12,14 +12,14 @@ from typing import Any
 from gateway.accounts.account import Account, Invitation, plain_facts
 from gateway.model import Identity
 
-VERSION = 2
+_VERSION = 2
 _TUPLES = frozenset({"groups", "roles"})
 
 
 def encode_account(account: Account) -> bytes:
     """The written form."""
     whole = {
-        "version": VERSION,
+        "version": _VERSION,
         "disabled": account.is_disabled,
         "seen": [plain_facts(identity) for identity in account.seen],
         "subjects": account.subjects,
@@ -43,44 +43,32 @@ def decode_account(data: bytes) -> Account:
     """The account written in `data`.
 
     Raises:
-        ValueError: `data` is none of `encode_account`, of this version or the one before.
+        ValueError: `data` is none of `encode_account`, of this version.
     """
     try:
         whole = json.loads(data)
-        if whole["version"] not in (1, VERSION):
+        if whole["version"] != _VERSION:
             raise ValueError("no account of this version")
-        seen = tuple(map(_identity, whole["seen"]))
-        # A value that is neither true nor false must not let anybody in.
-        is_disabled = whole["disabled"] is not False
-        if whole["version"] == 1:
-            subjects = tuple(it.subject_key() for it in seen)
-            names = tuple(dict.fromkeys(it.user for it in seen))
-            return Account(subjects, seen, names, is_disabled=is_disabled)
         return Account(
             subjects=tuple((issuer, subject) for issuer, subject in whole["subjects"]),
-            seen=seen,
+            seen=tuple(map(_identity, whole["seen"])),
             names=tuple(whole["names"]),
             external_id=whole["external_id"],
             roles=tuple(whole["roles"]),
-            # These three came later.
-            groups=tuple(whole.get("groups", ())),
-            password=whole.get("password"),
+            groups=tuple(whole["groups"]),
+            password=whole["password"],
             secrets=dict(whole["secrets"]),
             invitations=tuple(Invitation(**it) for it in whole["invitations"]),
             created_at=whole["created_at"],
             is_client=whole["client"],
-            is_disabled=is_disabled,
+            # Fail closed: anything but false counts as disabled.
+            is_disabled=whole["disabled"] is not False,
             is_provisioned=whole["provisioned"],
-            is_admin=whole.get("admin") is True,
+            is_admin=whole["admin"] is True,
             merged_into=whole["merged_into"],
         )
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError("no account") from error
-
-
-def is_current(data: bytes) -> bool:
-    """Whether `data`, which can be read, is of this version."""
-    return bool(json.loads(data)["version"] == VERSION)
 
 
 def _identity(written: Mapping[str, Any]) -> Identity:

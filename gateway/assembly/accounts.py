@@ -67,7 +67,7 @@ def connect_sessions(accounts: Accounts, sessions: AllSessions) -> None:
         if after.merged_into is None:
             # Identities that no longer belong to the account.
             await _end(sessions, set(before.subjects) - set(after.subjects))
-        if _kept(before) != _kept(after) or after.took(before):
+        if before.kept != after.kept or after.took(before):
             await sessions.doubt_account({*before.subjects, *after.subjects})
 
     accounts.on_change(changed)
@@ -76,15 +76,3 @@ def connect_sessions(accounts: Accounts, sessions: AllSessions) -> None:
 async def _end(sessions: AllSessions, subjects: Iterable[Subject]) -> None:
     for issuer, subject in subjects:
         await sessions.end_all(issuer, subject)
-
-
-def _kept(account: Account) -> tuple[object, ...]:
-    return (
-        account.user,
-        account.external_id,
-        account.roles,
-        account.groups,
-        dict(account.secrets),
-        account.is_disabled,
-        account.merged_into,
-    )

@@ -54,7 +54,7 @@ class Change:
         lasting.sessions.limits, lasting.sessions.sealer = limits_of(settings), config.sealer
         lasting.local.accounts.issuer = issuer_of(settings.public_url[0])
         set_grace(lasting, settings)
-        policy.follow(settings.accounts, self.hooks, has_local=settings.auth_mode != "oidc-only")
+        policy.follow(settings.accounts, self.hooks, has_local=settings.has_local_accounts)
         lasting.tokens.access_s = token_settings(settings).access_ttl
         lasting.tokens.sessions.limits = token_limits(settings)
         lasting.tokens.sessions.sealer = config.sealer

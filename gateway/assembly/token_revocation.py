@@ -28,7 +28,6 @@ class Revocations:
         Not if the same browser signed in again: some providers keep one grant for both, and
         revoking the old token would end the new session's grant.  Not if the provider itself
         refused the token either.
-        that the token is no longer good.
         """
         if ended.refresh_token is None or ended.info is None or ended.cause != "ended":
             return

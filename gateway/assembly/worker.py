@@ -41,11 +41,12 @@ _log = logging.getLogger(__name__)
 class Gateway:
     """One worker.  `start` opens everything, `stop` closes it in reverse order.
 
-    lasting: What outlives a configuration; None until it is open.
-    front: The connections of the public listeners; None until they are open.
-    port: Of the first public listener; 0 for a Unix socket.
-    admin_port: 0 if a supervisor has the admin listener.
-    reload_succeeded: Whether the last reload succeeded.
+    Attributes:
+        lasting: What outlives a configuration; None until it is open.
+        front: The connections of the public listeners; None until they are open.
+        port: Of the first public listener; 0 for a Unix socket.
+        admin_port: 0 if a supervisor has the admin listener.
+        reload_succeeded: Whether the last reload succeeded.
     """
 
     def __init__(self, settings: Settings, place: Place = ALONE, clock: Clock = clock) -> None:
@@ -88,7 +89,7 @@ class Gateway:
         policy.follow(
             settings.accounts,
             policy.hooks_of(settings.accounts),
-            has_local=settings.auth_mode != "oidc-only",
+            has_local=settings.has_local_accounts,
         )
         # Via self, because a reload may replace the bearer authenticator.
         lasting.keys.on_owner_change(self._account_changed)

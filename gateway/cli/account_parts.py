@@ -43,9 +43,11 @@ def tell(found: "Found", as_json: bool) -> None:
         click.echo(json.dumps(described(found)))
         return
     for key, value in described(found).items():
-        if key == "identities":
+        if key in ("identities", "invitations"):
             continue
         shown = ", ".join(map(str, value)) if isinstance(value, list) else value
         click.echo(f"{key:<12} {printable(str('-' if shown in (None, '') else shown))}")
+    for it in found.account.invitations:
+        click.echo(f"{'invitation':<12} {printable(f'{it.email} {it.issuer}'.strip())}")
     for subject in found.account.subjects:
         click.echo(f"{'identity':<12} {printable(f'{subject[0]} {subject[1]}')}")

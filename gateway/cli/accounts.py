@@ -28,7 +28,6 @@ _T = TypeVar("_T")
 
 _COLUMNS = ("ID", "USER", "E-MAIL", "EXTERNAL ID", "ROLES", "STATE", "CREATED")
 _PAGE = 100
-_MAX_SECRET = 8192
 
 
 @click.group("accounts")
@@ -130,7 +129,7 @@ def link_command(
         check_line(option, value)
     if external_id is not None:
         check_line("--external-id", external_id)
-    _check_roles(roles)
+    check_listed("a role", roles)
     tell(
         _with_desk(config, lambda desk: desk.link((issuer, subject), account, external_id, roles)),
         as_json,
@@ -169,11 +168,18 @@ def invite_command(
 
     Example: gatepost accounts invite --email alice@example.com --role editor
     """
-    if email.count("@") != 1 or not all(email.partition("@")[::2]):
+    from gateway.credentials.passwords import UserNameRefusedError, check_email
+
+    try:
+        address = check_email(email)
+    except UserNameRefusedError:
+        address = None
+    if address is None:
         raise click.UsageError(f"--email: {printable(email)!r} is not an e-mail address")
-    check_line("--email", email)
-    _check_roles(roles)
-    found = _with_desk(config, lambda desk: desk.invite(email, account, issuer, roles))
+    if issuer:
+        check_line("--issuer", issuer)
+    check_listed("a role", roles)
+    found = _with_desk(config, lambda desk: desk.invite(address, account, issuer, roles))
     tell(found, as_json)
     if not as_json:
         click.echo(f"# send the user to {load_settings(config).public_url[0]}/", err=True)
@@ -191,7 +197,7 @@ def set_roles_command(
 
     Example: gatepost accounts set-roles alice doctor
     """
-    _check_roles(roles)
+    check_listed("a role", roles)
     tell(_with_desk(config, lambda desk: desk.set_roles(account, roles)), as_json)
 
 
@@ -268,12 +274,7 @@ def move_issuer_command(
     """
     from gateway.accounts.moving import move_issuer
 
-    async def run(kept: Kept) -> list[dict[str, object]]:
-        from gateway.accounts.desk import AccountDesk
-
-        return await move_issuer(AccountDesk(kept.accounts), old, new, by=by, applies=applies)
-
-    moves = with_kept(load_settings(config), run)
+    moves = _with_desk(config, lambda desk: move_issuer(desk, old, new, by=by, applies=applies))
     if as_json:
         click.echo(json.dumps(moves))
     else:
@@ -295,23 +296,21 @@ def _with_desk(config: Path | None, use: "Callable[[AccountDesk], Awaitable[_T]]
 
 
 def _read_secret() -> str:
+    from gateway.accounts.account import MAX_SECRET
+
     if sys.stdin.isatty():
         secret = click.prompt("Secret", hide_input=True, err=True)
     else:
-        secret = sys.stdin.read(_MAX_SECRET + 1).removesuffix("\n").removesuffix("\r")
+        secret = sys.stdin.read(MAX_SECRET + 1).removesuffix("\n").removesuffix("\r")
     text = str(secret)
-    if not 0 < len(text) <= _MAX_SECRET or not text.isprintable() or text != text.strip():
+    if not 0 < len(text) <= MAX_SECRET or not text.isprintable() or text != text.strip():
         fail("the secret must be one line of text without blanks around it", 2)
     return text
 
 
-def _check_roles(roles: tuple[str, ...]) -> None:
-    check_listed("a role", roles)
-
-
 def _row(found: "Found") -> tuple[str, ...]:
     account = found.account
-    email = next((it.email for it in account.seen if it.email), None)
+    email = account.email
     if email is None:
         email = next((f"{it.email} (invited)" for it in account.invitations), "-")
     return (

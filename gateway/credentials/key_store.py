@@ -81,9 +81,8 @@ class KeyStore:
     async def _of_name(self, record: KeyRecord) -> Identity | None:
         """The owner as no more than a name, which may be that of a disabled account by now."""
         owner = record.owner
-        account_id = await self._accounts.id_of(owner.user)
-        account = None if account_id is None else await self._accounts.find(account_id)
-        if account_id is not None and (account is None or account.is_disabled):
+        found = await self._accounts.named(owner.user)
+        if found is not None and (found[1] is None or found[1].is_disabled):
             return None
         return record.speaks_for(owner.alone())
 

@@ -166,9 +166,8 @@ class ApiKeys:
 
     async def owner(self, user: str) -> Identity | None:
         """The identity with this user name, as last seen; None if it never signed in."""
-        account_id = await self._accounts.id_of(user)
-        account = None if account_id is None else await self._accounts.find(account_id)
-        seen = () if account is None else account.seen
+        found = await self._accounts.named(user)
+        seen = () if found is None or found[1] is None else found[1].seen
         # Several identities may share an account, and their names may have changed.
         ranked = sorted(seen, key=lambda it: fold_user(it.user) == fold_user(user))
         return ranked[-1] if ranked else None
@@ -180,9 +179,9 @@ class ApiKeys:
     async def list_for(self, user: str) -> list[KeyRecord]:
         """The keys of a user name and of its account, newest first."""
         indexes = [user_index(self._sealer, user)]
-        account_id = await self._accounts.id_of(user)
-        if account_id is not None:
-            indexes.append(account_index(self._sealer, account_id))
+        found = await self._accounts.named(user)
+        if found is not None:
+            indexes.append(account_index(self._sealer, found[0]))
         return await self._store.find(indexes)
 
     async def list_all(self) -> list[KeyRecord]:
@@ -210,7 +209,7 @@ class ApiKeys:
     def on_owner_change(self, callback: Callable[[str | None, bool], None]) -> None:
         """Call `callback` with the id of each account that changes, on whichever worker.
 
-        Also with whether somebody may act by it no more.  The id is None if messages may have been
+        Also with whether somebody lost access to it.  The id is None if messages may have been
         missed, so that any account may have changed.
         """
         self._upkeep.on_owner_change(callback)

@@ -6,7 +6,7 @@ from functools import partial
 from hashlib import sha256
 from typing import Literal
 
-from gateway.accounts.account import Account, Subject, facts_of
+from gateway.accounts.account import Account, facts_of
 from gateway.accounts.errors import UserTakenError
 from gateway.accounts.manager import Accounts
 from gateway.credentials.password_hashes import PasswordHashes
@@ -26,7 +26,7 @@ from gateway.model import Identity
 RESET_S = 3600.0
 _RESET_BYTES = 32
 _RESET: Literal["password-reset"] = "password-reset"
-# Looked up in place of the account of a user name that is nobody's: as much work for the store.
+# Looked up for an unknown user name, so that the store does the same work.
 _NOBODY = "0" * 32
 
 
@@ -112,7 +112,7 @@ class LocalAccounts:
         return account_id
 
     async def dismiss(self, account_id: str) -> None:
-        """Make an account that should not have been made good for nothing."""
+        """Disable an account that should not have been made."""
         await self._accounts.change(
             account_id, lambda it: replace(it, is_disabled=True, is_admin=False)
         )
@@ -133,14 +133,14 @@ class LocalAccounts:
         # The issuer changes with `public_url`: the account stays the same.
         await self._records.keep("identity", identity.subject_key(), account_id)
         signed_in = await self._accounts.sign_in(replace(identity, authenticated_at=int(now)))
-        # A hook may have taken seconds: a password that was replaced meanwhile lets nobody in.
+        # A hook may have taken seconds: refuse a password that was replaced meanwhile.
         latest = (await self._records.follow(account_id))[1]
         if latest is None or _password(latest) != account.password:
             raise WrongPasswordError(f"account {account_id}: its password was changed meanwhile")
         return signed_in
 
-    async def change_password(self, account_id: str, old: str, new: str) -> None:
-        """Replace the password `old` with `new`.
+    async def change_password(self, account_id: str, old: str, new: str) -> Account:
+        """Replace the password `old` with `new`; returns the account.
 
         Raises:
             WrongPasswordError: `old` is wrong.
@@ -150,12 +150,7 @@ class LocalAccounts:
         proven = await self._proven(account_id, account, old)
         if proven is None:
             raise WrongPasswordError(f"account {account_id}")
-        await self._set(account_id, proven, new)
-
-    async def subjects(self, account_id: str) -> tuple[Subject, ...]:
-        """Everybody who signs in to the account."""
-        account = (await self._records.follow(account_id))[1]
-        return () if account is None else account.subjects
+        return await self._swap(account_id, proven, await self._new_hash(proven, new))
 
     async def reset_token(self, account_id: str) -> str:
         """A token that sets a new password, once and within an hour.
@@ -177,7 +172,7 @@ class LocalAccounts:
         """The user name of the account whose password `token` sets; uses nothing up.
 
         Raises:
-            UnknownResetError: The token is good for nothing.
+            UnknownResetError: The token was used, has expired or was never made.
         """
         _, account = await self._reset_account((await self._records.note(_RESET, token))[1])
         return account.user or ""
@@ -186,7 +181,7 @@ class LocalAccounts:
         """Set the password of the token's account; the account.
 
         Raises:
-            UnknownResetError: The token is good for nothing.
+            UnknownResetError: The token was used, has expired or was never made.
             PasswordRefusedError: `new` may not be used; the token stays good.
         """
         _, account = await self._reset_account((await self._records.note(_RESET, token))[1])
@@ -210,7 +205,7 @@ class LocalAccounts:
         return account_id, account
 
     async def _checked(self, user: str, password: str) -> tuple[str, Account]:
-        # Comparing a long name takes long: nobody has one, and the rest costs the same.
+        # Folding a very long name takes seconds; no account has one.
         name = user if len(user) <= MAX_NAME_CHARACTERS else ""
         owner = await self._records.owner("user", name)
         account_id, account = await self._records.follow(owner or _NOBODY)
@@ -236,9 +231,6 @@ class LocalAccounts:
         if not verdict.is_outdated:
             return account
         return await self._swap(account_id, account, await self._hashes.hash(text))
-
-    async def _set(self, account_id: str, account: Account, new: str) -> None:
-        await self._swap(account_id, account, await self._new_hash(account, new))
 
     async def _new_hash(self, account: Account, new: str) -> str:
         known = _local(account)

@@ -33,9 +33,9 @@ class TooManyTriesError(GatewayError):
 class PasswordThrottle:
     """Counts failures only, for names that exist and names that do not alike.
 
-    One address may fail 30 times a minute, and 10 times in 5 minutes with one user name.  Failures
-    of one user name from everywhere only slow its next tries: a stranger who could lock a name
-    would shut out its owner.
+    An address may fail 30 times, then once every two seconds; with one user name 10 times, then
+    once every 30 seconds.  Failures of one user name from everywhere only slow its next tries: a
+    stranger who could lock a name would shut out its owner.
     """
 
     def __init__(self, pause: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:

@@ -33,10 +33,10 @@ class OwnPassword:
         who = session.identity
         account_id = who.account_id or ""
         async with self._local.tries.attempt(who.user, request.client, self._deps.clock()):
-            await self._local.accounts.change_password(
+            account = await self._local.accounts.change_password(
                 account_id, form["old_password"], form["new_password"]
             )
-        for issuer, subject in await self._local.accounts.subjects(account_id):
+        for issuer, subject in account.subjects:
             others = await self._deps.all_sessions.list_of(issuer, subject)
             await self._deps.all_sessions.end_these(
                 it for it in others if it.session_id != session.session_id

@@ -1,14 +1,12 @@
 """The account page's section for secrets that are sent to apps: set or removed, never shown."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
-from gateway.accounts.account import Account
+from gateway.accounts.account import MAX_SECRET
 from gateway.accounts.manager import Accounts
 from gateway.errors import GatewayError
 from gateway.sessions.session import Session
 
-MAX_SECRET = 4096
 FIELDS = frozenset({"secret_name", "secret"})
 
 
@@ -46,8 +44,4 @@ class OwnSecrets:
         if len(secret) > MAX_SECRET or not secret.isprintable():
             raise BadSecretError("a secret is one line of text")
 
-        def changed(account: Account) -> Account:
-            others = {key: it for key, it in account.secrets.items() if key != name}
-            return replace(account, secrets={**others, name: secret} if secret else others)
-
-        await self._accounts.change(account_id, changed)
+        await self._accounts.change(account_id, lambda it: it.with_secret(name, secret or None))

@@ -12,6 +12,7 @@ import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from email.utils import mktime_tz, parsedate_tz
 
 MARK = b"~gp"
 TAG_CHARS = 16
@@ -192,8 +193,6 @@ def decode_note(value: bytes) -> tuple[bytes, Place] | None:
 
 
 def _is_past(date: bytes, now: float) -> bool:
-    from email.utils import mktime_tz, parsedate_tz  # Not to start: it takes sockets along.
-
     try:
         read = parsedate_tz(date.decode("ascii"))
         return read is not None and mktime_tz(read) <= now

@@ -35,9 +35,10 @@ ACCESS: Mapping[str, Reason] = MappingProxyType(
         "user-unusable": Reason(
             403,
             "Your user name cannot be passed on",
-            "Your user name at the provider begins or ends with a space, or contains an invisible"
+            "Your user name is missing, begins or ends with a space, or contains an invisible"
             " character.",
-            "Change it at the provider, or set `providers.NAME.claims.user` to another claim.",
+            "Change it at the provider, or set `providers.NAME.claims.user` to another claim. With"
+            " `accounts.user_header: external_id`, give the account an external id.",
         ),
         "session-expired": Reason(
             401,

@@ -80,7 +80,7 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
         "provisioning-failed": Reason(
             503,
             "Your account is not ready yet",
-            "The gateway could not notify the app of your new account.",
+            "The gateway could not notify the app of your account.",
             "Try again in a moment. If it keeps failing, send the request id to the site operator.",
             retry_after_s=10,
         ),

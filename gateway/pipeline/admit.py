@@ -58,7 +58,7 @@ class Admitter:
         new_trace: Callable[[], str],
         told: Collection[str] = (),
     ) -> None:
-        """`told` are the fields of every answer that lets a proxy forward the request itself."""
+        """`told` names the fields of every answer that lets a proxy forward the request itself."""
         self._told = told
         self._sessions = sessions
         self._origins = origins

@@ -39,7 +39,7 @@ class Decisions:
         sessions: SessionTools,
         metrics: Metrics,
         origins: frozenset[bytes],
-        user_header: str = "user",
+        user_header: str,
     ) -> None:
         """Apps get an identity's attribute `user_header` as the user."""
         self._admitter = admitter

@@ -26,19 +26,18 @@ class ForeignCredentials:
 
     def begin(self, entry: Entry, plan: RoutePlan, own: Request) -> Verdict | Awaitable[Verdict]:
         """Judge `own`, the part of the request that `own_part` leaves to the gateway."""
-        outcome = judge_all(own, plan.authenticators, plan.guarded)
-        if isinstance(outcome, Pending):
-            return self._ask(entry, plan, own, outcome)
-        return self._judge(entry, plan, own, outcome)
+        return self._judge(entry, plan, own, judge_all(own, plan.authenticators, plan.guarded))
 
     async def _ask(self, entry: Entry, plan: RoutePlan, own: Request, pending: Pending) -> Verdict:
         verdict = self._judge(entry, plan, own, await pending.ask())
         return verdict if isinstance(verdict, VERDICTS) else await verdict
 
     def _judge(
-        self, entry: Entry, plan: RoutePlan, own: Request, outcome: Outcome
+        self, entry: Entry, plan: RoutePlan, own: Request, outcome: Outcome | Pending
     ) -> Verdict | Awaitable[Verdict]:
         """Admit the request without identity, unless it also has a bad credential of ours."""
+        if isinstance(outcome, Pending):
+            return self._ask(entry, plan, own, outcome)
         request = entry.request
         cleared: FieldList = ()
         if isinstance(outcome, Authenticated):

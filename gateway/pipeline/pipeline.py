@@ -35,7 +35,7 @@ from gateway.pipeline.admit import Admitter, SessionTools
 from gateway.pipeline.announcement import announce, announce_later
 from gateway.pipeline.decisions import Decisions, deny, is_good_for
 from gateway.pipeline.foreign import ForeignCredentials, own_part
-from gateway.pipeline.forward_auth import Begin, ForwardAuth
+from gateway.pipeline.forward_auth import ForwardAuth
 from gateway.pipeline.matching import Matcher
 from gateway.pipeline.read import Hosts, RequestReader
 from gateway.pipeline.route_plan import RoutePlan
@@ -58,9 +58,9 @@ class Tools:
 
     Attributes:
         monotonic: Seconds of a clock that never jumps.
+        well_known: Endpoints outside the gateway's own prefix; None if there are none.
         user_header: The attribute of an identity that apps get as the user.
         forward_auth: How proxies ask; None if they may not.
-        well_known: Endpoints outside the gateway's own prefix; None if there are none.
     """
 
     endpoints: Endpoints
@@ -113,19 +113,20 @@ class Pipeline:
     def begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
         """See RequestHandler."""
         asking = self._asking
-        if asking is None or not asking.is_asked(entry.request):
-            return self._decide(entry, self._begin)
-        verdict = self._decide(entry, lambda it: asking.begin(it, self._reader, self._begin))
-        if isinstance(verdict, VERDICTS):
-            return asking.reply(entry.request, verdict)
-        return asking.reply_later(entry.request, verdict)
-
-    def _decide(self, entry: Entry, begin: Begin) -> Verdict | Awaitable[Verdict]:
+        if asking is not None and not asking.is_asked(entry.request):
+            asking = None
+        verdict: Verdict | Awaitable[Verdict]
         try:
-            verdict = begin(entry)
+            if asking is None:
+                verdict = self._begin(entry)
+            else:
+                verdict = asking.begin(entry, self._reader, self._begin)
         except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
-            return Answer(self._failed(entry, error))
-        return verdict if isinstance(verdict, VERDICTS) else self._wait(entry, verdict)
+            verdict = Answer(self._failed(entry, error))
+        if isinstance(verdict, VERDICTS):
+            return verdict if asking is None else asking.reply(entry.request, verdict)
+        waiting = self._wait(entry, verdict)
+        return waiting if asking is None else asking.reply_later(entry.request, waiting)
 
     async def _wait(self, entry: Entry, verdict: Awaitable[Verdict]) -> Verdict:
         try:
@@ -210,8 +211,9 @@ class Pipeline:
 
     def _serve_own(self, entry: Entry) -> Verdict:
         request = entry.request
+        path = request.target.path
         known = request.host in self._hosts
-        if not known and not request.target.path.startswith(_HOSTLESS):
+        if not known and path not in _HOSTLESS and not path.startswith(_HOSTLESS_FOLDERS):
             raise UnknownHostError(repr(request.host))
         found = self._tools.endpoints.find(request.method, request.target.path)
         if isinstance(found, NoEndpoint):
@@ -302,7 +304,9 @@ class Pipeline:
 
 
 # Endpoints for machines, which may use another host name for the gateway than browsers do.
-_HOSTLESS = tuple(
-    f"{RESERVED_PREFIX}/{name}"
-    for name in (".well-known/", "auth", "backchannel-logout/", "token", "revoke", "introspect")
+_HOSTLESS = frozenset(
+    f"{RESERVED_PREFIX}/{name}" for name in ("auth", "token", "revoke", "introspect")
+)
+_HOSTLESS_FOLDERS = tuple(
+    f"{RESERVED_PREFIX}/{name}/" for name in (".well-known", "auth", "backchannel-logout")
 )

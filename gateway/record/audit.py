@@ -40,7 +40,8 @@ class Entry:
         decision: ``allow``, ``deny``, ``sign_in``, ``step_up`` or ``error``.
         began_at: Monotonic seconds when the head was complete.
         recorded: Whether the line has been written.
-        is_head: Whether the response must have no content; `request` may be another one's.
+        is_head: Whether the client sent HEAD, so that the response has no content.  `request` does
+            not tell if `is_question`: then it is the original request.
         is_question: Whether a proxy asks about `request`, and will forward it itself.
     """
 

@@ -19,6 +19,8 @@ from gateway.responses.locations import (
 )
 from gateway.responses.problems import problem
 
+_BEARERS = sent_by("bearer")
+
 
 def for_decision(
     request: Request,
@@ -40,7 +42,7 @@ def for_decision(
         case StepUp():
             return _step_up(request, decision, admission, identity, form, fields)
         case Deny(reason=reason, status=status):
-            if reason == "scope-missing" and identity is not None and _by_token(identity):
+            if reason == "scope-missing" and identity is not None and _came_as_bearer(identity):
                 # RFC 6750, section 3.1.
                 missing = {"error": "insufficient_scope", **where_to_go(request, admission)}
                 fields = (*fields, challenge("Bearer", **missing))
@@ -105,7 +107,7 @@ def _step_up(
         wanted["acr_values"] = " ".join(decision.acr)
     if decision.max_age_s is not None:
         wanted["max_age"] = str(decision.max_age_s)
-    if identity is not None and _by_token(identity):
+    if identity is not None and _came_as_bearer(identity):
         error = {
             "error": "insufficient_user_authentication",
             "error_description": "A different authentication level is required",
@@ -134,5 +136,6 @@ def _is_sent_to_sign_in(request: Request, admission: Admission) -> bool:
     return request.is_navigation and request.method != "POST"
 
 
-def _by_token(identity: Identity) -> bool:
-    return identity.credential in sent_by("bearer")
+def _came_as_bearer(identity: Identity) -> bool:
+    """Whether such credentials may be sent as Bearer, so that its challenge fits."""
+    return identity.credential in _BEARERS

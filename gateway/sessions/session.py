@@ -103,10 +103,6 @@ class Session:
         """The kind of credential that proves it, as in `Identity.credential`."""
         return "session" if self.client is None else "token"
 
-    def is_live(self, now: float, limits: Limits) -> bool:
-        """Whether the session may still be used at `now`; the last instant is already too late."""
-        return limits.allow(self.created_at, self.last_seen_at, now)
-
 
 @dataclass(frozen=True, slots=True)
 class Origin:

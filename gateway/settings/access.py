@@ -72,8 +72,8 @@ class ConditionSettings(Section):
     user: Texts | None = Field(None, description="User name, as sent to the app.")
     email: Mailboxes | None = Field(None, description="Verified e-mail address.")
     email_domain: Domains | None = Field(None, description="Domain of the verified e-mail address.")
-    group: Texts | None = Field(None, description="Group from the provider.")
-    role: Texts | None = Field(None, description="Role from the provider.")
+    group: Texts | None = Field(None, description="Group, from the provider or the account.")
+    role: Texts | None = Field(None, description="Role, from the provider or the account.")
     scope: Texts | None = Field(None, description="OAuth scope granted to the credential.")
     claim: Mapping[ClaimName, Texts] | None = Field(
         None, description="Claim name or JSON pointer, and accepted values."

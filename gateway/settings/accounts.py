@@ -181,7 +181,7 @@ class AccountSettings(Section):
         " external_id.",
     )
     hooks: tuple[HookSettings, ...] = Field(
-        (), description="Run in this order before the first request of a new account is forwarded."
+        (), description="Calls when an account is created or updated or signs in, in this order."
     )
 
 

@@ -146,7 +146,7 @@ def _forward_auth(draft: Draft) -> Iterator[Problem]:
     if "forward_auth" not in draft.sections or draft.server is None:
         return
     if not draft.server.trusted_proxies:
-        message = "nobody may ask: add the proxy's address to server.trusted_proxies"
+        message = "no proxy can ask: add the proxy's address to server.trusted_proxies"
         yield Problem(("forward_auth",), message)
 
 

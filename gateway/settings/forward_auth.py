@@ -15,5 +15,5 @@ class ForwardAuthSettings(Section):
     """
 
     dialect: Literal["nginx", "traefik", "caddy", "envoy"] = Field(
-        description="The proxy in front, which says how it describes a request."
+        description="The proxy in front, which selects the fields to read."
     )

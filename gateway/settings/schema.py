@@ -187,7 +187,9 @@ class Settings(Section):
         AccountSettings(), description="Accounts: who gets one, and which hooks tell an app."
     )
     forward_auth: ForwardAuthSettings | None = Field(
-        None, description="Answers a proxy that asks and forwards; without it nobody may ask."
+        None,
+        description="Lets a proxy ask Gatepost about each request. Without it, `/_gatepost/auth`"
+        " is 404.",
     )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
         (EVERYTHING,), description="The first matching route applies to a request."

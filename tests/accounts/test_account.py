@@ -1,5 +1,6 @@
 """What is remembered of an account, and what is news."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -75,22 +76,30 @@ def test_it_is_written_and_read():
         assert decode_account(encode_account(account)) == account
 
 
+def written(**changes):
+    """An account as it is written, but for `changes`."""
+    return json.dumps({**json.loads(encode_account(SEEN)), **changes}).encode()
+
+
 @pytest.mark.parametrize(
     "data",
     [
         *(b"", b"x", b"[]", b"null", b"{}", b'{"version":2,"disabled":false,"seen":[]}'),
-        *(b'{"version":1,"seen":[]}', b'{"version":1,"disabled":false,"seen":[{}]}'),
-        *(b'{"version":1,"disabled":false,"seen":1}', b'{"version":1,"disabled":false,"seen":[1]}'),
-        b'{"version":1,"disabled":false,"seen":[{"is_admin":true}]}',
+        *(written(version=number) for number in (1, 3, None, "2")),
+        *(written(seen=seen) for seen in (1, [1], [{}], [{"is_admin": True}], None)),
+        *(written(subjects=subjects) for subjects in (1, [1], [["a"]], None)),
+        *(written(invitations=invitations) for invitations in ([{}], [{"mail": "x"}], 1)),
     ],
 )
 def test_what_is_no_account_is_not_read(data):
-    with pytest.raises(ValueError, match=r"account|Expecting"):
+    with pytest.raises(ValueError, match=r"account|Expecting|unpack"):
         decode_account(data)
 
 
-def test_what_is_neither_true_nor_false_is_disabled():
-    assert decode_account(b'{"version":1,"disabled":null,"seen":[]}').is_disabled
+@pytest.mark.parametrize("value", [None, 0, "", "false"])
+def test_what_is_neither_true_nor_false_is_disabled_and_no_administrator(value):
+    assert decode_account(written(disabled=value)).is_disabled
+    assert not decode_account(written(admin=value or 1)).is_admin
 
 
 @pytest.mark.parametrize(

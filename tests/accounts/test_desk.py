@@ -286,7 +286,7 @@ async def test_every_account_is_listed_once_page_by_page(accounts, desk):
         pages.append(len(page))
         after = page[-1].account_id
     assert pages == [10, 10, 5]
-    assert len({it.account_id for it in await desk.every()}) == 25
+    assert len({it.account_id for it in await desk.page()}) == 25
 
 
 @pytest.mark.parametrize("by", ["subject", "email"])
@@ -294,7 +294,7 @@ async def test_people_keep_their_accounts_at_a_new_issuer(accounts, desk, by):
     alice = await enter(accounts, ALICE)
     subject = "s1" if by == "subject" else "another"
     moved = replace(ALICE, issuer=TWO, subject=subject, user="alice.at.two")
-    bob = await enter(accounts, replace(ALICE, subject="s2", user="bob", email=None))
+    await enter(accounts, replace(ALICE, subject="s2", user="bob", email=None))
 
     dry = await move_issuer(desk, ONE, TWO, by=by, applies=False)
     assert {it["user"] for it in dry} == {"alice", "bob"}
@@ -305,7 +305,6 @@ async def test_people_keep_their_accounts_at_a_new_issuer(accounts, desk, by):
     again = await enter(accounts, moved)
     assert (again.account_id, again.user) == (alice.account_id, "alice")
     results = {it["user"]: it["result"] for it in dry}
-    assert bob.account_id
     assert ("by hand" in results["bob"]) is (by == "email")
 
 
@@ -315,7 +314,7 @@ async def test_who_shares_an_address_is_not_moved_by_it(accounts, desk):
 
     moves = await move_issuer(desk, ONE, TWO, by="email", applies=True)
 
-    assert all("not invited" in str(it["result"]) for it in moves)
+    assert ["not invited" in str(it["result"]) for it in moves] == [True, True]
 
 
 async def test_changes_at_once_lose_nothing(accounts, desk):
@@ -343,11 +342,11 @@ async def test_a_refused_link_gives_nobody_an_external_id(accounts, desk):
         await desk.link((ONE, "s1"), "bob", external_id="17")
     assert (await desk.find("bob")).account.external_id == "99"
 
-    before = len(await desk.every())
+    before = len(await desk.page())
     for _ in range(2):
         with pytest.raises(ExternalIdTakenError):
             await desk.link((TWO, "new"), external_id="99")
-    assert len(await desk.every()) == before
+    assert len(await desk.page()) == before
 
 
 async def test_an_external_id_that_was_reserved_and_never_given_is_free(accounts, desk):
@@ -364,7 +363,7 @@ async def test_of_two_who_want_one_external_id_one_gets_it(accounts, desk):
     outcomes = await asyncio.gather(*wanted, return_exceptions=True)
 
     assert [isinstance(it, ExternalIdTakenError) for it in outcomes].count(True) == 1
-    assert [it.account.external_id for it in await desk.every()].count("17") == 1
+    assert [it.account.external_id for it in await desk.page()].count("17") == 1
 
 
 async def test_a_name_is_released_in_every_spelling_and_nobody_acts_by_it_any_more(accounts, desk):
@@ -392,7 +391,7 @@ async def test_an_unlinked_identity_acts_by_the_account_no_more(accounts, desk):
     assert (await accounts.facts(second)).is_refused
 
 
-@pytest.mark.parametrize("at", range(1, 8))
+@pytest.mark.parametrize("at", range(1, 6))
 async def test_an_identity_that_is_unlinked_while_it_signs_in_is_not_brought_back(
     accounts, desk, store, at
 ):
@@ -415,11 +414,11 @@ async def test_an_identity_that_is_unlinked_while_it_signs_in_is_not_brought_bac
         claimed = None
     store.get = get
 
+    assert len(reads) == at
     alice = await desk.find("alice")
     if claimed is not None and claimed.account_id == alice.account_id:
-        assert (await accounts.facts(claimed)).is_refused or at > len(reads)
-    if len(reads) >= at:
-        assert (TWO, "9") not in alice.account.subjects
+        assert (await accounts.facts(claimed)).is_refused
+    assert (TWO, "9") not in alice.account.subjects
 
 
 async def test_accounts_that_are_merged_both_ways_at_once_are_one(accounts, desk):
@@ -431,7 +430,7 @@ async def test_accounts_that_are_merged_both_ways_at_once_are_one(accounts, desk
     )
 
     assert [isinstance(it, SubjectTakenError) for it in outcomes].count(True) == 1
-    (kept,) = await desk.every()
+    (kept,) = await desk.page()
     assert set(kept.account.subjects) == {(ONE, "s1"), (TWO, "9")}
 
 

@@ -133,8 +133,7 @@ async def half(request):
 
 
 async def never(request):
-    await asyncio.sleep(60)
-    return web.Response()
+    await asyncio.Event().wait()
 
 
 @pytest.mark.parametrize("broken", [reset, half])

@@ -90,13 +90,12 @@ def test_user_names_keep_their_case_and_lose_their_width():
     assert fold_user(check_user_name("\uff21NN")) == fold_user("ann")
 
 
-@pytest.mark.parametrize(
-    "email", ["x", "@", "a@", "@a", "a@b@c", "a b@c", "a@b\n", "a" * 300 + "@b"]
-)
+def test_blanks_around_an_address_are_dropped():
+    assert check_email(" a@b\n") == "a@b"
+
+
+@pytest.mark.parametrize("email", ["x", "@", "a@", "@a", "a@b@c", "a b@c", "a" * 300 + "@b"])
 def test_what_is_no_email_address(email):
-    if email == "a@b\n":
-        assert check_email(email) == "a@b"
-        return
     with pytest.raises(UserNameRefusedError):
         check_email(email)
 
@@ -185,7 +184,6 @@ async def test_who_signs_in_is_said_truly(world):
 
 async def test_unknown_and_known_names_cost_the_same(world):
     await add(world)
-    await world.accounts.make(Account())
     verified, gets = [], []
     for user, password in (
         ("ann", "wrong"),
@@ -232,27 +230,19 @@ async def test_an_account_that_is_disabled_or_has_no_password_signs_nobody_in(wo
 
 
 async def test_an_unlinked_local_identity_signs_nobody_in(world):
-    from gateway.accounts.desk import AccountDesk
-
     account_id = await add(world)
     await AccountDesk(world.accounts).unlink((ISSUER, account_id))
     with pytest.raises(WrongPasswordError):
         await world.local.sign_in("ann", PASSWORD, 0.0)
 
 
-async def test_the_written_form_keeps_a_password_and_reads_one_from_before(world):
+def test_the_written_form_keeps_a_password():
     who = Identity("ann", "1", ISSUER, "session", provider="local")
     account = Account(
         ((ISSUER, "1"),), (facts_of(who),), groups=("a",), password="h", is_admin=True
     )
     assert decode_account(encode_account(account)) == account
     assert "password" not in repr(account)
-    before = encode_account(account)
-    for name in (b'"groups":["a"],', b'"password":"h",', b'"admin":true,'):
-        assert name in before
-        before = before.replace(name, b"")
-    read = decode_account(before)
-    assert (read.groups, read.password, read.is_admin) == ((), None, False)
 
 
 def local_of(world):
@@ -324,7 +314,7 @@ async def test_a_setup_that_stood_still_makes_no_second_administrator(world, mon
         await make_first_administrator(
             local_of(world), token, NewPerson("ann", is_admin=True), PASSWORD
         )
-    account = await world.accounts.find(await world.accounts.id_of("ann"))
+    account = (await world.accounts.named("ann"))[1]
     assert (account.is_admin, account.is_disabled) == (False, True)
 
 

@@ -400,7 +400,19 @@ async def answers(gateway):
         return False
 
 
-async def test_updates_and_sign_ins_are_told(world, users):
+async def test_an_update_at_the_provider_is_told_once(start_phone, users):
+    phone, _ = await start_phone({"accounts": hooked(users, on=["create", "update"])})
+    async with Browser(phone.gateway.base_url, "id", sign_in_at_oidc_provider) as browser:
+        assert (await browser.sign_in("uma"))[0] == 302
+        phone.provider.set_claims("uma", name="Uma Renamed")
+        for _ in range(2):
+            assert (await browser.sign_in("uma"))[0] == 302
+
+    assert [it["event"] for _, it in users.calls] == ["create", "update"]
+    assert users.calls[1][1]["name"] == "Uma Renamed"
+
+
+async def test_each_sign_in_is_told(world, users):
     one, _ = await world(accounts=hooked(users, on=["create", "sign_in"]), count=1)
     async with Browser(one.base_url) as alice:
         await alice.sign_in("alice")

@@ -143,7 +143,7 @@ ADDED = [
     ),
     (
         "forward_auth: {dialect: nginx}",
-        "4:1: forward_auth: nobody may ask: add the proxy's address to server.trusted_proxies",
+        "4:1: forward_auth: no proxy can ask: add the proxy's address to server.trusted_proxies",
     ),
     ("tests: []", "4:1: tests: is not available in this version"),
     ("admins: []", "4:1: admins: is not available in this version"),

@@ -17,7 +17,7 @@ from gateway.verify import (
     verify_assertion,
 )
 from gateway.verify.keys import MIN_INTERVAL_S, Keys
-from tests.patience import soon
+from tests.patience import soon, until
 from tests.verify.assertions import AUDIENCE, claims_of, forgeries, signed
 
 ISSUER = "https://notes.example.com"
@@ -214,8 +214,7 @@ async def test_the_event_loop_goes_on_while_keys_are_fetched_and_all_wait_for_on
     made_up = signed({**new_signing_key(), "kid": "made-up"}, claims_of(ISSUER))
 
     waiting = [asyncio.ensure_future(asgi.ask(sent)) for sent in [good, made_up] * 20]  # noqa: TID251 - held
-    while key_set.fetched == 0:
-        await asyncio.sleep(0.01)
+    await until(lambda: key_set.fetched == 1)
     fetchers = [it for it in threading.enumerate() if it.name.startswith("asyncio")]
     assert not any(task.done() for task in waiting)
     key_set.hold.set()
@@ -235,8 +234,7 @@ async def test_a_known_key_does_not_wait_where_the_set_is_only_stale(
     monotonic.now += 1000
 
     assert await soon(asgi.ask(good)) == [{"type": "app.answered"}]
-    while key_set.fetched == 1:
-        await asyncio.sleep(0.01)
+    await until(lambda: key_set.fetched == 2)
     key_set.hold.set()
 
 

@@ -1,5 +1,6 @@
 # What the apps in Ruby share: see record.py.
-require "digest"
+# Not just "digest": that loads SHA256 when it is first used, which two threads may do at once.
+require "digest/sha2"
 require "json"
 
 DIRECTORY = ENV.fetch("READER_DIRECTORY")

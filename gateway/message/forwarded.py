@@ -44,26 +44,30 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:@/+=-]{1,128}")
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
-def client_address(peer: str, fields: Fields, trusted: Networks) -> str:
-    """The address of the client: the rightmost hop that is not one of `trusted`.
+def trusted_address(peer: str, trusted: Networks) -> Address | None:
+    """The address of `peer` if its forwarding fields count; None if they do not.
 
     `peer` is the address at the other end of the connection, or ``"unix"``, which counts as
-    127.0.0.1.  If a hop is not an address, or is empty, the client is ``"unknown"``.  IPv4-mapped
-    IPv6 addresses are returned as IPv4 (RFC 4291, section 2.5.5.2).
+    127.0.0.1.
+    """
+    address = _LOOPBACK if peer == UNIX_PEER else parse_address(peer)
+    return address if address is not None and _covers(trusted, address) else None
+
+
+def client_address(proxy: Address, fields: Fields, trusted: Networks) -> str:
+    """The address of the client: the rightmost hop that is not one of `trusted`.
+
+    `proxy` is as from `trusted_address`.  If a hop is not an address, or is empty, the client is
+    ``"unknown"``.  IPv4-mapped IPv6 addresses are returned as IPv4 (RFC 4291, section 2.5.5.2).
 
     Raises:
-        MalformedRequestError: The peer is trusted, and the two kinds of fields disagree.
+        MalformedRequestError: The two kinds of fields disagree.
     """
-    start = _LOOPBACK if peer == UNIX_PEER else parse_address(peer)
-    if start is None:
-        return peer
-    if not trusted or not _covers(trusted, start):
-        return _text(start)
     if not fields.has(b"forwarded"):
-        return _last_untrusted(start, _elements(fields, b"x-forwarded-for"), trusted)
-    client = _last_untrusted(start, _forwarded_for(fields), trusted)
+        return _last_untrusted(proxy, _elements(fields, b"x-forwarded-for"), trusted)
+    client = _last_untrusted(proxy, _forwarded_for(fields), trusted)
     if _speaks_x_forwarded(fields):
-        told = _last_untrusted(start, _elements(fields, b"x-forwarded-for"), trusted)
+        told = _last_untrusted(proxy, _elements(fields, b"x-forwarded-for"), trusted)
         _agree("client", told, client)
     return client
 
@@ -72,12 +76,6 @@ def canonical_address(peer: str) -> str:
     """`peer` in canonical form: 127.0.0.1 for a Unix socket, IPv4 for IPv4-mapped IPv6."""
     address = _LOOPBACK if peer == UNIX_PEER else parse_address(peer)
     return peer if address is None else _text(address)
-
-
-def is_trusted(peer: str, trusted: Networks) -> bool:
-    """Whether forwarding fields from `peer` count."""
-    address = _LOOPBACK if peer == UNIX_PEER else parse_address(peer)
-    return address is not None and _covers(trusted, address)
 
 
 @lru_cache(maxsize=1024)

@@ -51,13 +51,14 @@ class RequestReader:
             MalformedRequestError, AmbiguousPathError: The request cannot be routed.
         """
         framing = head.framing
-        trusted = bool(self._trusted) and forwarded.is_trusted(peer, self._trusted)
+        proxy = forwarded.trusted_address(peer, self._trusted) if self._trusted else None
+        trusted = proxy is not None
         host, raw = framing.host, head.target
         if not raw.startswith(b"/"):
             host, raw = _from_absolute_form(host, raw)
         client, request_id = peer, None
-        if trusted:
-            client = forwarded.client_address(peer, framing.fields, self._trusted)
+        if proxy is not None:
+            client = forwarded.client_address(proxy, framing.fields, self._trusted)
             request_id = forwarded.request_id_of(framing.fields)
             host = forwarded.forwarded_host(framing.fields, host)
         request = Request(

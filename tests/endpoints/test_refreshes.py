@@ -62,7 +62,7 @@ async def accounts(session):
 
 async def seen_after(ask_of, accounts, session):
     """What the account says after the session was refreshed once."""
-    account_id = await accounts.id_of(session.identity.user)
+    account_id, _ = await accounts.named(session.identity.user)
     identity = replace(session.identity, account_id=account_id)
     await ask_of.ask(replace(session, identity=identity))
     await ask_of.aclose()

@@ -7,6 +7,7 @@ from gateway.credentials.key_record import KeyRecord
 from gateway.credentials.key_request import KeyRefusedError, KeyRequest, read_key_request
 from gateway.credentials.keys import ApiKeys, TooManyKeysError
 from gateway.endpoints.deps import Deps
+from gateway.endpoints.fresh import SignInTooOldError, prove_anew_path, require_fresh
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.message.request import Request
@@ -14,8 +15,6 @@ from gateway.message.response import Response
 from gateway.model import Identity
 from gateway.sessions.session import Session
 from gateway.settings.api_keys import ApiKeySettings
-
-LOGIN_PATH = responses.LOGIN_PATH
 
 
 def describe(record: KeyRecord) -> dict[str, object]:
@@ -29,13 +28,6 @@ def describe(record: KeyRecord) -> dict[str, object]:
         "expires_at": record.expires_at,
         "last_used_at": record.last_used_at,
     }
-
-
-class SignInTooOldError(KeyRefusedError):
-    """A key outlives the session, so an unattended screen must not be enough to create one."""
-
-    reason = "sign-in-too-old"
-    status = 403
 
 
 class OwnKeys:
@@ -80,7 +72,7 @@ class OwnKeys:
                 given.get("name"), given.get("scopes"), given.get("expires_in"), self.rules
             )
             key, record = await self.create(session, wanted)
-        except (KeyRefusedError, TooManyKeysError) as error:
+        except (KeyRefusedError, SignInTooOldError, TooManyKeysError) as error:
             return _refused(request, error, self.prove_anew_path(session))
         about = describe(record)
         answer = {name: about[name] for name in ("id", "name", "scopes", "expires_at")}
@@ -107,13 +99,7 @@ class OwnKeys:
         Raises:
             SignInTooOldError: It was too long ago.
         """
-        allowed_s = self.rules.fresh_sign_in
-        # If the provider does not send auth_time, use the session's start: the best known time at
-        # which the user proved who they are.
-        proven_at = session.identity.authenticated_at
-        at = session.created_at if proven_at is None else proven_at
-        if allowed_s and abs(self._deps.clock() - at) > allowed_s:
-            raise SignInTooOldError("signed in too long ago")
+        require_fresh(session, self._deps.clock(), self.rules.fresh_sign_in)
 
     async def create(self, session: Session, wanted: KeyRequest) -> tuple[str, KeyRecord]:
         """A new key for the session's owner, and its record; call `require_fresh` first."""
@@ -133,11 +119,13 @@ class OwnKeys:
 
     def prove_anew_path(self, session: Session) -> str:
         """The path where the user proves again who they are."""
-        return f"{LOGIN_PATH}{session.provider}?max_age={int(self.rules.fresh_sign_in)}"
+        return prove_anew_path(session, self.rules.fresh_sign_in)
 
 
 def _refused(
-    request: Request, error: KeyRefusedError | TooManyKeysError, sign_in: str = ""
+    request: Request,
+    error: KeyRefusedError | SignInTooOldError | TooManyKeysError,
+    sign_in: str = "",
 ) -> Response:
     where = sign_in if isinstance(error, SignInTooOldError) else ""
     # The message has only settings and fixed text, and quotes no secret.

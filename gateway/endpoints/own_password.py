@@ -1,43 +1,67 @@
 """The account page's section for the local password."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
+from gateway.accounts.account import Account
 from gateway.credentials.local import Local
+from gateway.credentials.password_throttle import TooManyTriesError, WrongPasswordError
+from gateway.credentials.passwords import PasswordRefusedError
+from gateway.endpoints.account_section import Told
 from gateway.endpoints.deps import Deps
+from gateway.endpoints.local_sign_in import too_many_tries
 from gateway.kinds import LOCAL
 from gateway.message.request import Request
+from gateway.message.response import Response
 from gateway.sessions.session import Session
 
-FIELDS = frozenset({"old_password", "new_password"})
+_FIELDS = frozenset({"old_password", "new_password"})
 
 
 class OwnPassword:
     """Lets those who signed in with a local password change it."""
 
+    name = "password"
+
     def __init__(self, deps: Deps, local: Local) -> None:
         self._deps = deps
         self._local = local
 
-    def is_for(self, session: Session) -> bool:
-        """Whether the session began with a local password."""
-        return session.provider == LOCAL and session.identity.account_id is not None
+    async def shown(self, session: Session) -> Mapping[str, object] | None:
+        """The form, for a session that began with a local password."""
+        is_local = session.provider == LOCAL and session.identity.account_id is not None
+        return {"refused": None} if is_local else None
 
-    async def change(self, request: Request, session: Session, form: Mapping[str, str]) -> None:
-        """Set the new password, and end the account's other sessions.
+    def takes(self, fields: Set[str]) -> bool:
+        """``old_password`` and ``new_password``."""
+        return fields == _FIELDS
 
-        Raises:
-            WrongPasswordError: The old one is wrong.
-            TooManyTriesError: It was wrong too often.
-            PasswordRefusedError: The new one may not be used.
-        """
+    async def act(
+        self, request: Request, session: Session, form: Mapping[str, str]
+    ) -> Response | Told | None:
+        """Set the new password, and end the account's other sessions."""
+        try:
+            await self._change(request, session, form)
+        except TooManyTriesError as error:
+            return too_many_tries(request, error.wait_s)
+        except WrongPasswordError:
+            return Told(400, {"refused": "The old password is wrong."})
+        except PasswordRefusedError as error:
+            return Told(400, {"refused": str(error)})
+        return None
+
+    async def _change(self, request: Request, session: Session, form: Mapping[str, str]) -> None:
         who = session.identity
-        account_id = who.account_id or ""
         async with self._local.tries.attempt(who.user, request.client, self._deps.clock()):
             account = await self._local.accounts.change_password(
-                account_id, form["old_password"], form["new_password"]
+                who.account_id or "", form["old_password"], form["new_password"]
             )
-        for issuer, subject in account.subjects:
-            others = await self._deps.all_sessions.list_of(issuer, subject)
-            await self._deps.all_sessions.end_these(
-                it for it in others if it.session_id != session.session_id
-            )
+        await end_others(self._deps, account, session)
+
+
+async def end_others(deps: Deps, account: Account, session: Session) -> None:
+    """End all sessions of the account but `session`."""
+    for issuer, subject in account.subjects:
+        others = await deps.all_sessions.list_of(issuer, subject)
+        await deps.all_sessions.end_these(
+            it for it in others if it.session_id != session.session_id
+        )

@@ -1,13 +1,14 @@
 """The account page's section for secrets that are sent to apps: set or removed, never shown."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from gateway.accounts.account import MAX_SECRET
 from gateway.accounts.manager import Accounts
 from gateway.errors import GatewayError
+from gateway.message.request import Request
 from gateway.sessions.session import Session
 
-FIELDS = frozenset({"secret_name", "secret"})
+_FIELDS = frozenset({"secret_name", "secret"})
 
 
 class BadSecretError(GatewayError):
@@ -20,26 +21,33 @@ class BadSecretError(GatewayError):
 class OwnSecrets:
     """Secrets that the configuration sends to apps, stored with each user's account."""
 
+    name = "secrets"
+
     def __init__(self, accounts: Accounts, names: Sequence[str]) -> None:
         """Let users set the secrets in `names`."""
         self._accounts = accounts
-        self.names = names
+        self._names = names
 
-    def of(self, session: Session) -> list[Mapping[str, object]]:
+    async def shown(self, session: Session) -> Mapping[str, object] | None:
         """The secrets by name, and whether each is set."""
         held = session.identity.secrets
-        return [{"name": name, "is_set": name in held} for name in self.names]
+        rows = [{"name": name, "is_set": name in held} for name in self._names]
+        return {"rows": rows} if rows else None
 
-    async def change(self, session: Session, form: Mapping[str, str]) -> None:
-        """Apply the page's form; an empty secret removes the existing one.
+    def takes(self, fields: Set[str]) -> bool:
+        """``secret_name`` and ``secret``."""
+        return fields == _FIELDS
+
+    async def act(self, _request: Request, session: Session, form: Mapping[str, str]) -> None:
+        """Set the secret; an empty one removes the existing one.
 
         Raises:
             BadSecretError: No app is sent a secret with this name, or the secret is not one line.
             StoreUnavailableError: The secret could not be saved.
         """
-        name, secret = form.get("secret_name", ""), form.get("secret", "").strip()
+        name, secret = form["secret_name"], form["secret"].strip()
         account_id = session.identity.account_id
-        if name not in self.names or account_id is None:
+        if name not in self._names or account_id is None:
             raise BadSecretError(f"no secret {name!r} is sent to an app")
         if len(secret) > MAX_SECRET or not secret.isprintable():
             raise BadSecretError("a secret is one line of text")

@@ -6,6 +6,9 @@ from functools import partial
 
 from gateway import responses
 from gateway.endpoints.account import Account
+from gateway.endpoints.account_keys import KeySection
+from gateway.endpoints.account_section import Section
+from gateway.endpoints.account_sessions import SessionSection
 from gateway.endpoints.authorization_server import AuthorizationServer
 from gateway.endpoints.callback import Callback
 from gateway.endpoints.deps import Deps, Handler
@@ -31,6 +34,8 @@ from gateway.message.response import FieldList, Response
 
 PREFIX = "/_gatepost"
 _KEYS = f"{PREFIX}/api/keys"
+# Of one form on the account page, scopes aside.
+_FORM_FIELDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +96,7 @@ def build_endpoints(deps: Deps) -> Endpoints:
     logout = Logout(deps)
     own, from_provider = OwnSessions(deps, logout), ProviderLogout(deps, logout)
     own_keys = None if deps.keys is None else OwnKeys(deps, *deps.keys, own)
-    own_secrets = None
-    if deps.accounts is not None and deps.account_secrets:
-        own_secrets = OwnSecrets(deps.accounts, deps.account_secrets)
-    own_password = None if deps.local is None else OwnPassword(deps, deps.local)
-    account = Account(deps, logout, own, own_keys, own_secrets, own_password)
+    account = _account(deps, logout, own, own_keys)
     sign_in, sign_in_named = _of_sign_in(deps)
     keys, keys_named = _of_keys(own_keys)
     return Endpoints(
@@ -120,6 +121,18 @@ def build_endpoints(deps: Deps) -> Endpoints:
             **keys_named,
         },
     )
+
+
+def _account(deps: Deps, logout: Logout, own: OwnSessions, keys: OwnKeys | None) -> Account:
+    sections: list[Section] = [SessionSection(own, logout, deps.clock)]
+    if deps.local is not None:
+        sections.append(OwnPassword(deps, deps.local))
+    if deps.accounts is not None:
+        sections.append(OwnSecrets(deps.accounts, deps.account_secrets))
+    if keys is not None:
+        sections.append(KeySection(keys, deps.clock))
+    scopes = 0 if keys is None else len(keys.rules.grantable_scopes)
+    return Account(deps, own, sections, _FORM_FIELDS + scopes)
 
 
 def _looked_at(handler: Handler) -> Methods:

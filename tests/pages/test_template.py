@@ -13,6 +13,16 @@ from gateway.pages import page_fields, render
 
 HOSTILE = "\"'><script>alert(1)</script>"
 PROVIDERS = [{"label": HOSTILE, "url": "/_gatepost/login/a"}]
+SESSION = {
+    **dict.fromkeys(("id", "device", "client", "ip", "created", "last_seen"), HOSTILE),
+    "current": True,
+}
+KEY = {
+    **dict.fromkeys(("id", "name", "expires", "created", "last_used"), HOSTILE),
+    "scopes": [HOSTILE],
+    "routes": [HOSTILE],
+    "is_over": True,
+}
 ABOUT = {"title": HOSTILE, "explanation": HOSTILE, "advice": HOSTILE, "detail": HOSTILE}
 PAGES: dict[str, dict[str, object]] = {
     "problem": {
@@ -62,31 +72,23 @@ PAGES: dict[str, dict[str, object]] = {
     "account": {
         **dict.fromkeys(("name", "user", "email", "provider"), HOSTILE),
         "groups": [HOSTILE],
-        "sessions": [
-            {
-                **dict.fromkeys(("id", "device", "client", "ip", "provider"), HOSTILE),
-                "created": "2026-11-22 10:00 UTC",
-                "last_seen": "2026-11-22 10:00 UTC",
-                "current": current,
-            }
-            for current in (True, False)
-        ],
-        "password": True,
-        "password_refused": HOSTILE,
-        "secrets": [{"name": HOSTILE, "is_set": True}, {"name": HOSTILE, "is_set": False}],
-        "keys": {
-            "rows": [
+        "sections": [
+            ("sessions", {"rows": [SESSION, {**SESSION, "current": False}]}),
+            ("password", {"refused": HOSTILE}),
+            (
+                "secrets",
+                {"rows": [{"name": HOSTILE, "is_set": is_set} for is_set in (True, False)]},
+            ),
+            (
+                "keys",
                 {
-                    **dict.fromkeys(("id", "name", "expires", "created", "last_used"), HOSTILE),
+                    "rows": [KEY],
                     "scopes": [HOSTILE],
-                    "routes": [HOSTILE],
-                    "is_over": True,
-                }
-            ],
-            "scopes": [HOSTILE],
-            "lifetimes": ["30d"],
-            **dict.fromkeys(("made", "made_name", "prove_anew_url", "refused"), HOSTILE),
-        },
+                    "lifetimes": ["30d"],
+                    **dict.fromkeys(("made", "made_name", "prove_anew_url", "refused"), HOSTILE),
+                },
+            ),
+        ],
         "action": "/",
         "logout_url": "/",
         "home_url": "/",

@@ -1,0 +1,84 @@
+"""The account page's section for API keys."""
+
+from collections.abc import Mapping, Set
+
+from gateway.credentials.key_record import KeyRecord
+from gateway.credentials.key_request import KeyRefusedError, read_key_request
+from gateway.credentials.keys import TooManyKeysError
+from gateway.endpoints.account_section import ACCOUNT_PATH, Told, written_time
+from gateway.endpoints.fresh import SignInTooOldError
+from gateway.endpoints.own_keys import OwnKeys
+from gateway.message.request import Request
+from gateway.sessions.session import Session
+from gateway.settings.scalars import format_duration
+from gateway.storage.store import Clock
+
+# Lifetimes offered in the form, up to `max_lifetime`.
+_LIFETIMES_S = tuple(days * 86400.0 for days in (30, 7, 90, 180, 365))
+_SCOPE_FIELD = "scope:"
+_CREATE = frozenset({"create_key", "key_name", "expires_in"})
+
+
+class KeySection:
+    """Lists, creates and revokes the user's keys."""
+
+    name = "keys"
+
+    def __init__(self, own: OwnKeys, clock: Clock) -> None:
+        self._own = own
+        self._clock = clock
+
+    async def shown(self, session: Session) -> Mapping[str, object]:
+        """The keys, and what the form offers."""
+        now, rules = self._clock(), self._own.rules
+        lifetimes = [s for s in _LIFETIMES_S if s <= rules.max_lifetime] or [rules.max_lifetime]
+        return {
+            "rows": [_row(record, now) for record in await self._own.of(session.identity)],
+            "scopes": rules.grantable_scopes,
+            "lifetimes": [format_duration(seconds) for seconds in lifetimes],
+            **dict.fromkeys(("made", "made_name", "prove_anew_url", "refused")),
+        }
+
+    def takes(self, fields: Set[str]) -> bool:
+        """``revoke_key`` revokes the key with that id; ``create_key`` creates one."""
+        others = {name for name in fields if not name.startswith(_SCOPE_FIELD)}
+        return fields == {"revoke_key"} or ("create_key" in fields and others <= _CREATE)
+
+    async def act(
+        self, _request: Request, session: Session, form: Mapping[str, str]
+    ) -> Told | None:
+        """Revoke a key, or create one, which the page shows this once."""
+        if "revoke_key" in form:
+            await self._own.revoke(session, form["revoke_key"])
+            return None
+        return await self._create(session, form)
+
+    async def _create(self, session: Session, form: Mapping[str, str]) -> Told:
+        own = self._own
+        scopes = [name.removeprefix(_SCOPE_FIELD) for name in form if name.startswith(_SCOPE_FIELD)]
+        try:
+            own.require_fresh(session)
+            wanted = read_key_request(
+                form.get("key_name"), scopes, form.get("expires_in"), own.rules
+            )
+            key, record = await own.create(session, wanted)
+        except SignInTooOldError as error:
+            anew = f"{own.prove_anew_path(session)}&return_to={ACCOUNT_PATH}"
+            return Told(error.status, {"prove_anew_url": anew})
+        except (KeyRefusedError, TooManyKeysError) as error:
+            return Told(error.status, {"refused": str(error)})
+        return Told(201, {"made": key, "made_name": record.name})
+
+
+def _row(record: KeyRecord, now: float) -> dict[str, object]:
+    used_at = record.last_used_at
+    return {
+        "id": record.key_id,
+        "name": record.name,
+        "scopes": record.scopes,
+        "routes": record.routes,
+        "is_over": now >= record.expires_at,
+        "expires": written_time(record.expires_at),
+        "created": written_time(record.created_at),
+        "last_used": None if used_at is None else written_time(used_at),
+    }

@@ -1,0 +1,58 @@
+"""The account page's section for sessions."""
+
+from collections.abc import Mapping, Set
+
+from gateway.endpoints.account_section import written_time
+from gateway.endpoints.logout import Logout
+from gateway.endpoints.own_sessions import OwnSessions
+from gateway.message.request import Request
+from gateway.message.response import Response
+from gateway.sessions.record import SessionInfo
+from gateway.sessions.session import Session
+from gateway.storage.store import Clock
+
+
+class SessionSection:
+    """Lists and ends the user's sessions."""
+
+    name = "sessions"
+
+    def __init__(self, own: OwnSessions, logout: Logout, clock: Clock) -> None:
+        self._own = own
+        self._logout = logout
+        self._clock = clock
+
+    async def shown(self, session: Session) -> Mapping[str, object]:
+        """The sessions, most recently used first."""
+        return {"rows": [self._row(info, session) for info in await self._own.of(session)]}
+
+    def takes(self, fields: Set[str]) -> bool:
+        """``end``: the id of a session, or ``all``."""
+        return fields == {"end"}
+
+    async def act(
+        self, request: Request, session: Session, form: Mapping[str, str]
+    ) -> Response | None:
+        """End a session, or all of them."""
+        which = form["end"]
+        if which == "all":
+            await self._own.end_all(session)
+        else:
+            # If it has already ended, the result is as requested.
+            await self._own.end(session, which)
+        if which in ("all", session.session_id):
+            return await self._logout.leave(request, session)
+        return None
+
+    def _row(self, info: SessionInfo, session: Session) -> dict[str, object]:
+        current = info.session_id == session.session_id
+        seen_at = self._clock() if current else info.last_seen_at
+        return {
+            "id": info.session_id,
+            "current": current,
+            "device": info.device or "unknown",
+            "client": info.client,
+            "ip": info.ip,
+            "created": written_time(info.created_at),
+            "last_seen": written_time(seen_at),
+        }

@@ -1,0 +1,34 @@
+"""Requires a recent sign-in for what an unattended screen must not be enough to do."""
+
+from gateway import responses
+from gateway.errors import GatewayError
+from gateway.sessions.session import Session
+
+# How recent, for changes of the ways to sign in.
+FRESH_S = 300.0
+
+
+class SignInTooOldError(GatewayError):
+    """The user must prove again who they are."""
+
+    reason = "sign-in-too-old"
+    status = 403
+
+
+def require_fresh(session: Session, now: float, allowed_s: float = FRESH_S) -> None:
+    """Require a sign-in at most `allowed_s` seconds ago; 0 for any time.
+
+    Raises:
+        SignInTooOldError: It was too long ago.
+    """
+    # If the provider does not send auth_time, use the session's start: the best known time at
+    # which the user proved who they are.
+    proven_at = session.identity.authenticated_at
+    at = session.created_at if proven_at is None else proven_at
+    if allowed_s and abs(now - at) > allowed_s:
+        raise SignInTooOldError("signed in too long ago")
+
+
+def prove_anew_path(session: Session, allowed_s: float = FRESH_S) -> str:
+    """The path where the user proves again who they are."""
+    return f"{responses.LOGIN_PATH}{session.provider}?max_age={int(allowed_s)}"

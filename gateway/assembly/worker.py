@@ -111,6 +111,8 @@ class Gateway:
         self._closing.callback(lasting.local.hashes.close)
         await announce_setup(settings, lasting, self._place)
         await self._listen(front)
+        if settings.has_local_accounts:
+            lasting.local.hashes.warm()
 
     async def _open(self, sealer: Sealer) -> Lasting:
         """Open what outlives a configuration."""

@@ -1,6 +1,7 @@
 """Accounts that sign in with a user name and password of the gateway's own."""
 
 import secrets
+import time
 from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
@@ -205,12 +206,14 @@ class LocalAccounts:
         return account_id, account
 
     async def _checked(self, user: str, password: str) -> tuple[str, Account]:
+        began = time.perf_counter()
         # Folding a very long name takes seconds; no account has one.
         name = user if len(user) <= MAX_NAME_CHARACTERS else ""
         owner = await self._records.owner("user", name)
         account_id, account = await self._records.follow(owner or _NOBODY)
         proven = await self._proven(account_id, account, password)
         if proven is None:
+            await self._hashes.delay_failure(began)
             # Not the name: people type their password there.
             raise WrongPasswordError("unknown user" if account is None else f"account {account_id}")
         return account_id, proven

@@ -1,11 +1,18 @@
 """Hashes passwords with Argon2id (RFC 9106), in threads of their own."""
 
 import asyncio
-from collections.abc import Callable
+import math
+import os
+import random
+import threading
+import time
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from gateway.credentials.password_cost import cost_s, is_weaker, make_up, measured_hasher
 from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -16,6 +23,11 @@ _T = TypeVar("_T")
 # Each takes 64 MiB while it runs: RFC 9106, section 4, the recommendation for less memory.
 AT_ONCE = 2
 _MOST_WAITING = 32
+# A wrong password is told at multiples of this many times what a hash costs.
+_STEP = 4
+# A tenth of the weight of other threads: they hardly notice, and sign-ins do not starve.
+_NICENESS = 10
+_chance = random.SystemRandom()
 
 
 class PasswordsBusyError(GatewayError):
@@ -37,20 +49,34 @@ class PasswordHashes:
     """Makes and verifies hashes, two at once; 32 more wait.
 
     The threads are the limit, not a semaphore around them: a client that goes away cancels its
-    request, but not the thread, which still has its memory.
+    request, but not the thread, which still has its memory.  They have less priority, so that
+    requests that are proxied hardly wait for them.
 
     Attributes:
         verified: How many passwords were compared with a hash.
     """
 
-    def __init__(self, hasher: "Callable[[], PasswordHasher] | None" = None) -> None:
-        """Use the parameters of RFC 9106 unless `hasher` gives others."""
-        self._make = hasher or _hasher
+    def __init__(
+        self,
+        hasher: "Callable[[], PasswordHasher]" = measured_hasher,
+        pause: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        """Use the parameters of `hasher`, which is called once, in a thread."""
+        self._make = hasher
+        self._pause = pause
         self._hasher: PasswordHasher | None = None
         self._decoy = ""
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="password")
+        self._step_s = 0.0
+        self._threads = ThreadPoolExecutor(
+            AT_ONCE, thread_name_prefix="password", initializer=_yield_to_others
+        )
+        self._making = threading.Lock()
         self._running = 0
         self.verified = 0
+
+    def warm(self) -> None:
+        """Measure in the background what hashes may cost here, before the first sign-in."""
+        self._threads.submit(self._ready)
 
     async def hash(self, password: str) -> str:
         """The hash of `password`, with its parameters and salt.
@@ -67,6 +93,18 @@ class PasswordHashes:
             PasswordsBusyError: Too many wait.
         """
         return await self.run(lambda: self._verify(known, password))
+
+    async def delay_failure(self, began: float) -> None:
+        """Wait before a sign-in that began at `began` (of `time.perf_counter`) is said to fail.
+
+        It fails at the next of few moments, so that the time does not tell whether there is such an
+        account, nor what its hash costs.
+        """
+        took_s, step_s = time.perf_counter() - began, self._step_s
+        if step_s:
+            wait_s = math.ceil(took_s / step_s) * step_s - took_s
+            # Timers have a resolution of a millisecond: chance hides what is left of the time.
+            await self._pause(wait_s + _chance.uniform(0, step_s / 4))
 
     def close(self) -> None:
         """Start nothing more."""
@@ -90,12 +128,14 @@ class PasswordHashes:
         self._running -= 1
 
     def _ready(self) -> "PasswordHasher":
-        if self._hasher is None:
-            hasher = self._make()
-            # Nobody knows the password of this one.
-            self._decoy = hasher.hash(b"\x00" * 32)
-            self._hasher = hasher
-        return self._hasher
+        with self._making:
+            if self._hasher is None:
+                hasher = self._make()
+                # Nobody knows the password of this one.
+                self._decoy = hasher.hash(b"\x00" * 32)
+                self._step_s = _STEP * cost_s(hasher)
+                self._hasher = hasher
+            return self._hasher
 
     def _verify(self, known: str | None, password: str) -> Verdict:
         from argon2.exceptions import InvalidHashError, VerificationError
@@ -104,9 +144,12 @@ class PasswordHashes:
         self.verified += 1
         try:
             hasher.verify(known or self._decoy, password)
-        except (VerificationError, InvalidHashError):
+        except VerificationError:
+            make_up(known or self._decoy, hasher)
             return Verdict(is_right=False)
-        return Verdict(known is not None, known is not None and hasher.check_needs_rehash(known))
+        except InvalidHashError:
+            return Verdict(is_right=False)
+        return Verdict(known is not None, known is not None and is_weaker(known, hasher))
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:
@@ -114,8 +157,10 @@ def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) ->
         loop.call_soon_threadsafe(callback)
 
 
-def _hasher() -> "PasswordHasher":
-    from argon2 import PasswordHasher
-    from argon2.profiles import RFC_9106_LOW_MEMORY
-
-    return PasswordHasher.from_parameters(RFC_9106_LOW_MEMORY)
+def _yield_to_others() -> None:
+    """Give this thread, and those that Argon2 starts from it, less priority."""
+    # On Linux priorities are those of threads (setpriority(2), "C library/kernel differences").
+    with suppress(OSError, AttributeError):
+        which = threading.get_native_id()
+        now = os.getpriority(os.PRIO_PROCESS, which)
+        os.setpriority(os.PRIO_PROCESS, which, now + _NICENESS)

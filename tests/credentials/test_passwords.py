@@ -2,9 +2,17 @@
 
 import asyncio
 import gc
+import os
+import random
+import threading
+import time
+from dataclasses import replace
 
 import pytest
+import uvloop
 from argon2 import PasswordHasher
+from argon2.low_level import Type
+from argon2.profiles import RFC_9106_LOW_MEMORY
 
 from gateway.accounts.account import Account, facts_of
 from gateway.accounts.desk import AccountDesk
@@ -15,7 +23,13 @@ from gateway.accounts.written import decode_account, encode_account
 from gateway.credentials.first_run import AlreadySetUpError, FirstRun, WrongSetupTokenError
 from gateway.credentials.local import Local, make_first_administrator
 from gateway.credentials.local_accounts import LocalAccounts, NewPerson, UnknownResetError
-from gateway.credentials.password_hashes import AT_ONCE, PasswordHashes, PasswordsBusyError
+from gateway.credentials.password_cost import measured_hasher, passes_for
+from gateway.credentials.password_hashes import (
+    AT_ONCE,
+    PasswordHashes,
+    PasswordsBusyError,
+    Verdict,
+)
 from gateway.credentials.password_throttle import (
     PasswordThrottle,
     TooManyTriesError,
@@ -217,6 +231,98 @@ async def test_a_hash_follows_parameters_that_rise(world):
     assert ",t=2," in (await world.accounts.find(account_id)).password
     await local.sign_in("ann", PASSWORD, 0.0)
     stronger.close()
+
+
+async def test_a_hash_that_costs_more_stays(world):
+    account_id = await add(world)
+    for time_cost in (3, 2):
+        hashes = PasswordHashes(lambda it=time_cost: cheap(time_cost=it))
+        await LocalAccounts(world.accounts, hashes, ISSUER).sign_in("ann", PASSWORD, 0.0)
+        hashes.close()
+    assert ",t=3," in (await world.accounts.find(account_id)).password
+
+
+async def test_a_hash_of_another_kind_is_renewed(world):
+    account_id = await add(world)
+    old = PasswordHasher(time_cost=9, memory_cost=80, parallelism=1, type=Type.I).hash(PASSWORD)
+    await world.accounts.change(account_id, lambda it: replace(it, password=old))
+    await world.local.sign_in("ann", PASSWORD, 0.0)
+    assert (await world.accounts.find(account_id)).password.startswith("$argon2id$")
+
+
+@pytest.mark.parametrize(
+    ("took_s", "passes"), [(1.0, 3), (0.1, 3), (0.076, 3), (0.075, 4), (0.05, 6), (0.001, 10)]
+)
+def test_a_hash_takes_a_tenth_of_a_second_and_never_less_than_the_rfc_says(took_s, passes):
+    assert passes_for(took_s, 3) == passes
+
+
+def test_hashes_have_at_least_the_parameters_of_the_rfc():
+    hasher = measured_hasher()
+    least = RFC_9106_LOW_MEMORY
+    assert hasher.time_cost >= least.time_cost
+    assert (hasher.memory_cost, hasher.type) == (least.memory_cost, Type.ID)
+
+
+def test_hashes_yield_to_everything_else():
+    hashes = PasswordHashes(cheap)
+    priority = hashes._threads.submit(
+        lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    ).result()
+    assert priority > os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    hashes.close()
+
+
+async def tried(local, user):
+    """How long a wrong password takes, in seconds."""
+    began = time.perf_counter()
+    with pytest.raises(WrongPasswordError):
+        await local.sign_in(user, "wrong", 0.0)
+    return time.perf_counter() - began
+
+
+def told_apart(some, others):
+    """How often one of `some` is larger than one of `others`: 0.5 if that is chance.
+
+    (The Mann-Whitney statistic, over all pairs.)
+    """
+    ranked = sorted([(it, 0) for it in some] + [(it, 1) for it in others])
+    ranks = sum(rank for rank, (_, which) in enumerate(ranked, 1) if which == 0)
+    return (ranks - len(some) * (len(some) + 1) / 2) / (len(some) * len(others))
+
+
+def test_time_does_not_tell_names_apart_in_2000_tries():
+    # As served: timers differ from one loop to another.
+    uvloop.run(two_thousand_tries())
+
+
+async def two_thousand_tries():
+    accounts = await load_accounts(MemoryStore(Clock()), Sealer((b"s" * 32,)), Clock())
+    hashes = PasswordHashes(lambda: PasswordHasher(time_cost=2, memory_cost=1024, parallelism=1))
+    local = LocalAccounts(accounts, hashes, ISSUER)
+    account_id = await local.add(*await local.ready(NewPerson("ann"), PASSWORD))
+    # Of half the cost that hashes have by now.
+    old = PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1).hash(PASSWORD)
+    await accounts.change(account_id, lambda it: replace(it, password=old))
+    took = {"ann": [], "nobody": []}
+    names = [*took] * 1000
+    random.Random(7).shuffle(names)
+    for user in names:
+        took[user].append(await tried(local, user))
+
+    # The standard deviation of chance is 0.013 for a thousand against a thousand.
+    assert abs(told_apart(took["ann"], took["nobody"]) - 0.5) < 0.08
+
+    # What would be seen if no work were done for a name that nobody has.
+    verify = hashes.verify
+
+    async def lazy(known, password):
+        return Verdict(is_right=False) if known is None else await verify(known, password)
+
+    hashes.verify, hashes._step_s = lazy, 0.0
+    took = {user: [await tried(local, user) for _ in range(100)] for user in took}
+    assert told_apart(took["ann"], took["nobody"]) > 0.9
+    hashes.close()
 
 
 async def test_an_account_that_is_disabled_or_has_no_password_signs_nobody_in(world):

@@ -32,6 +32,7 @@ from gateway.credentials.tokens import TokenFamilies
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
 from gateway.endpoints.deps import Deps
+from gateway.endpoints.doctor import Doctor
 from gateway.endpoints.logout import Logout
 from gateway.endpoints.table import build_endpoints
 from gateway.endpoints.well_known import WellKnown
@@ -110,7 +111,7 @@ def pipeline_of(
     table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
     plans = route_plans(settings, table, to, authenticators, lasting.rates)
     deps = _deps(config, lasting, authenticators, rules, app_cookies, apps)
-    tools = _tools(settings, lasting, deps, plans, browser)
+    tools = _tools(config, lasting, deps, plans, browser)
     networks = settings.server.trusted_proxies
     return Pipeline(table, plans, hosts_of(settings), networks, tools), list(upstreams.values())
 
@@ -179,13 +180,14 @@ def _deps(
 
 
 def _tools(
-    settings: Settings,
+    config: Configuration,
     lasting: Lasting,
     deps: Deps,
     plans: Mapping[int, RoutePlan],
     browser: SessionAuthenticator,
 ) -> Tools:
     """The pipeline's dependencies, apart from the routes."""
+    settings = config.settings
     app_cookies = deps.app_cookies
     return Tools(
         endpoints=build_endpoints(deps),
@@ -195,6 +197,7 @@ def _tools(
         new_trace=traceparents(os.urandom),
         monotonic=time.monotonic,
         user_header=settings.accounts.user_header,
+        doctor=Doctor(config.sealer, lasting.clock, frozenset(hosts_of(settings).public_urls)),
         well_known=WellKnown(
             protected_resource(settings, plans), authorization_server(settings, deps.apps)
         ),

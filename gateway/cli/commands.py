@@ -14,6 +14,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "check": ("gateway.cli.check:check_command", "Check the configuration."),
     "explain": ("gateway.cli.explain:explain_command", "Show what the policy does with a request."),
     "provider": ("gateway.cli.provider:provider_command", "Check what a provider offers."),
+    "doctor": ("gateway.cli.doctor:doctor_command", "Find what is wrong around the gateway."),
     "sessions": ("gateway.cli.sessions:sessions_command", "List and end sessions."),
     "accounts": ("gateway.cli.accounts:accounts_command", "List, link and disable accounts."),
     "keys": ("gateway.cli.keys:keys_command", "Create, list and revoke API keys."),

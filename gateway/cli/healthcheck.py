@@ -39,12 +39,21 @@ def main(arguments: list[str]) -> int:
     config, address = read
     try:
         address = address or _found(config)
-        line = _ask(address)
     except (OSError, ValueError) as error:
         return _failed(address, _reason(error))
+    why = why_not(address)
+    return _failed(address, why) if why else 0
+
+
+def why_not(address: str) -> str:
+    """Why no gateway is alive whose admin listener is at `address`; ``""`` if one is."""
+    try:
+        line = _ask(address)
+    except (OSError, ValueError) as error:
+        return _reason(error)
     if not re.fullmatch(rb"HTTP/1\.1 200 .*", line):
-        return _failed(address, f"answered {line.decode('latin-1')!a}, not 200")
-    return 0
+        return f"answered {line.decode('latin-1')!a}, not 200"
+    return ""
 
 
 def _failed(address: str, why: str) -> int:

@@ -110,24 +110,19 @@ def _fail(message: str) -> NoReturn:
 
 
 async def _run(settings: "Settings", names: list[str], *, as_json: bool) -> list[Report]:
-    from gateway.assembly.providers import app_providers, providers_of, wanted_claims
+    from gateway.assembly.providers import providers_of
     from gateway.assembly.serving import clock
-    from gateway.cli.provider_examination import Expected, examine
+    from gateway.cli.provider_examination import examine, expectations
     from gateway.cli.registration import registrations
     from gateway.oidc.http import ProviderHttp
 
     http, reports = ProviderHttp(), []
     providers = providers_of(settings, http, clock)
-    by_app = app_providers(settings, providers)
+    expected = expectations(settings, providers)
     to_register = {it.provider: it for it in registrations(settings)}
     try:
         for name in names:
-            expected = Expected(
-                backchannel_logout=settings.providers[name].backchannel_logout,
-                claims=wanted_claims(settings),
-                apps={app.name: by_app[app.name].registration for app in to_register[name].apps},
-            )
-            findings = await examine(providers[name], expected)
+            findings = await examine(providers[name], expected[name])
             issuer = providers[name].registration.issuer
             reports.append(Report(name, issuer, findings, to_register[name]))
             if not as_json:

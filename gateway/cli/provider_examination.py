@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
+from gateway.assembly.providers import app_providers, wanted_claims
+from gateway.cli.registration import registrations
 from gateway.errors import GatewayError
 from gateway.oidc.discovery import Metadata, fetch_document, read_metadata
 from gateway.oidc.errors import IssuerMisconfiguredError
@@ -13,6 +15,7 @@ from gateway.oidc.provider import Provider
 from gateway.oidc.provider_extras import judge_clock, judge_extras
 from gateway.oidc.provider_report import judge_client_auth, judge_document, judge_keys
 from gateway.oidc.registration import Registration
+from gateway.settings.schema import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,19 @@ class Expected:
     backchannel_logout: bool
     claims: Collection[str]
     apps: Mapping[str, Registration]
+
+
+def expectations(settings: Settings, providers: Mapping[str, Provider]) -> dict[str, Expected]:
+    """What `settings` expect of each of `providers`."""
+    by_app, claims = app_providers(settings, providers), wanted_claims(settings)
+    return {
+        it.provider: Expected(
+            backchannel_logout=settings.providers[it.provider].backchannel_logout,
+            claims=claims,
+            apps={app.name: by_app[app.name].registration for app in it.apps},
+        )
+        for it in registrations(settings)
+    }
 
 
 async def examine(provider: Provider, expected: Expected) -> tuple[Finding, ...]:

@@ -75,6 +75,16 @@ async def load_signer(store: Store, sealer: Sealer) -> AssertionSigner:
     raise StoreUnavailableError("the assertion key could not be saved")
 
 
+async def is_sealed_by(store: Store, sealer: Sealer) -> bool | None:
+    """Whether `sealer` opens the keys in the store; None if it has none.  Changes nothing.
+
+    Raises:
+        StoreUnavailableError: The store cannot answer.
+    """
+    sealed = await store.get(_STORE_KEY)
+    return None if sealed is None else sealer.open_sealed(_PURPOSE, sealed) is not None
+
+
 def _open(sealer: Sealer, sealed: bytes) -> list[dict[str, str]]:
     data = sealer.open_sealed(_PURPOSE, sealed)
     if data is None:

@@ -11,7 +11,7 @@ Document = Mapping[str, object]
 
 # Tokens are refused a minute outside their time (gateway.oidc.id_token), so warn at half of that.
 CLOCK_WARNING_S = 30.0
-CLOCK_PROBLEM_S = 300.0
+CLOCK_PROBLEM_S = 60.0
 
 
 def judge_extras(
@@ -163,22 +163,26 @@ def _sign_out(
         )
 
 
-def judge_clock(date: str, age: str, now: float) -> Finding:
+def judge_clock(date: str, age: str, now: float, whose: str = "the provider") -> Finding:
     """The difference between the response's ``Date`` and `now`, the middle of the exchange.
 
-    `age` is the response's ``Age``: seconds it spent in a cache (RFC 9111, section 5.1).
+    `age` is the response's ``Age``: seconds it spent in a cache (RFC 9111, section 5.1).  `whose`
+    clock it is.
     """
-    topic = "clock"
     try:
         sent_at = parsedate_to_datetime(date).timestamp()
     except (ValueError, OverflowError):
-        return Finding("note", topic, "the provider sends no readable Date")
+        return Finding("note", "clock", f"{whose} sends no readable Date")
     cached_s = int(age) if age.isascii() and age.isdigit() and len(age) < 10 else 0  # noqa: PLR2004
-    ahead_s = sent_at + cached_s - now
+    return judge_ahead(sent_at + cached_s - now, whose)
+
+
+def judge_ahead(ahead_s: float, whose: str) -> Finding:
+    """The finding on `whose` clock, which is `ahead_s` seconds ahead of this machine's."""
     off_s = abs(ahead_s)
     if off_s <= CLOCK_WARNING_S:
-        return Finding("ok", topic, f"within {CLOCK_WARNING_S:.0f} seconds")
+        return Finding("ok", "clock", f"within {CLOCK_WARNING_S:.0f} seconds")
     way = "ahead of" if ahead_s > 0 else "behind"
-    says = f"the provider's is {off_s:.0f} seconds {way} this machine's"
+    says = f"{whose}'s is {off_s:.0f} seconds {way} this machine's"
     do = "set both by NTP: tokens are refused once they differ by more than a minute"
-    return Finding("problem" if off_s > CLOCK_PROBLEM_S else "warning", topic, says, do)
+    return Finding("problem" if off_s > CLOCK_PROBLEM_S else "warning", "clock", says, do)

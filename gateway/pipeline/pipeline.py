@@ -9,6 +9,7 @@ in memory, the whole path runs without waiting.
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from gateway import responses
 from gateway.authn import (
@@ -22,6 +23,8 @@ from gateway.authn import (
 from gateway.authz.access import decide
 from gateway.authz.facts import Facts
 from gateway.authz.foreign import decide_foreign
+from gateway.endpoints.doctor import PATH as DOCTOR_PATH
+from gateway.endpoints.doctor import Doctor
 from gateway.endpoints.table import Endpoints, NoEndpoint
 from gateway.endpoints.well_known import PREFIX as WELL_KNOWN
 from gateway.endpoints.well_known import WellKnown
@@ -61,6 +64,7 @@ class Tools:
         well_known: Endpoints outside the gateway's own prefix; None if there are none.
         user_header: The attribute of an identity that apps get as the user.
         forward_auth: How proxies ask; None if they may not.
+        doctor: Tells `gatepost doctor` how its requests arrive; None if it may not ask.
     """
 
     endpoints: Endpoints
@@ -73,6 +77,7 @@ class Tools:
     well_known: WellKnown | None = None
     user_header: str = "user"
     forward_auth: ForwardAuth | None = None
+    doctor: Doctor | None = None
 
 
 class Pipeline:
@@ -215,7 +220,10 @@ class Pipeline:
         known = request.host in self._hosts
         if not known and path not in _HOSTLESS and not path.startswith(_HOSTLESS_FOLDERS):
             raise UnknownHostError(repr(request.host))
-        found = self._tools.endpoints.find(request.method, request.target.path)
+        doctor = self._tools.doctor
+        if path == DOCTOR_PATH and doctor is not None:
+            return self._serve(entry, partial(doctor.tell, entry.peer, entry.trusted))
+        found = self._tools.endpoints.find(request.method, path)
         if isinstance(found, NoEndpoint):
             entry.route = RESERVED.name
             entry.decide("deny", found.reason)
@@ -303,9 +311,10 @@ class Pipeline:
         self._tools.audit.write(self._lines.line(entry, status, duration_s))
 
 
-# Endpoints for machines, which may use another host name for the gateway than browsers do.
+# Endpoints for machines, which may use another host name for the gateway than browsers do; and
+# `doctor`, which finds out which name a proxy uses.
 _HOSTLESS = frozenset(
-    f"{RESERVED_PREFIX}/{name}" for name in ("auth", "token", "revoke", "introspect")
+    f"{RESERVED_PREFIX}/{name}" for name in ("auth", "token", "revoke", "introspect", "doctor")
 )
 _HOSTLESS_FOLDERS = tuple(
     f"{RESERVED_PREFIX}/{name}/" for name in (".well-known", "auth", "backchannel-logout")

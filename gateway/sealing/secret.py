@@ -74,6 +74,14 @@ def kept_secrets(data_dir: Path) -> tuple[bytes, ...]:
         raise SettingsError([f"data_dir: {path}: {error.strerror}"]) from error
 
 
+def has_kept_secret(data_dir: Path) -> bool:
+    """Whether `data_dir` has secrets, or this user may not look."""
+    try:
+        return (data_dir / _FILE_NAME).exists()
+    except PermissionError:
+        return True
+
+
 def rotate_kept_secret(data_dir: Path) -> None:
     """Add a new secret before those in `data_dir`; drop the oldest beyond three.
 

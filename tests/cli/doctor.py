@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,5 +79,14 @@ def nginx(
         f"server {{ listen {listen or f'127.0.0.1:{port}'};\n"
         f"location / {{ proxy_pass http://127.0.0.1:{gateway_port}; {inside} }} }} }}\n"
     )
-    with running(["nginx", "-c", str(config), "-p", str(directory)], directory, port):
+    with running(["nginx", "-c", str(config), "-p", str(directory)], directory, port, accepts):
         yield
+
+
+def accepts(port: int) -> bool:
+    """Whether something listens on `port`."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=2).close()
+    except OSError:
+        return False
+    return True

@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -199,8 +199,10 @@ _STARTS = {"nginx": _nginx, "caddy": _caddy, "traefik": _traefik}
 
 
 @contextmanager
-def running(command: list[str], directory: Path, port: int) -> Iterator[None]:
-    """Run a proxy until the end; it listens on `port`."""
+def running(
+    command: list[str], directory: Path, port: int, is_ready: Callable[[int], bool] | None = None
+) -> Iterator[None]:
+    """Run a proxy until the end; it listens on `port`, and `is_ready` says when it does."""
     tools = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}{os.pathsep}/usr/sbin"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PATH", tools)
@@ -215,7 +217,7 @@ def running(command: list[str], directory: Path, port: int) -> Iterator[None]:
             stderr=output,
         )
     try:
-        wait_until(lambda: listens(port), process, command[0])
+        wait_until(lambda: (is_ready or listens)(port), process, command[0])
         yield
     except RuntimeError as error:
         pytest.fail(f"{error}; it wrote:\n{log.read_text()}", pytrace=False)

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 from dataclasses import dataclass
 
+from gateway.cli.doctor_checks.failure import reason_of
 from gateway.cli.doctor_checks.surroundings import STEP_S
 from gateway.message.field_lines import HeadError
 from gateway.message.response_head import parse_response_head
@@ -62,8 +63,8 @@ async def ask_app(where: Where, host: str) -> Likeness:
         raise NoAnswerError(f"its answer is not HTTP/1.1: {error}") from error
     except (asyncio.IncompleteReadError, asyncio.LimitOverrunError) as error:
         raise NoAnswerError("it accepts the connection, and does not answer in HTTP/1.1") from error
-    except (OSError, ValueError) as error:
-        raise NoAnswerError(_reason(error)) from error
+    except OSError as error:
+        raise NoAnswerError(reason_of(error)) from error
     return Likeness(
         found.status, frozenset(found.names), tuple(found.value(name) for name in _TELLING)
     )
@@ -79,17 +80,3 @@ async def _open(where: Where) -> tuple[asyncio.StreamReader, asyncio.StreamWrite
         ssl=where.tls,
         server_hostname=where.server_name,
     )
-
-
-def _reason(error: OSError | ValueError) -> str:
-    match error:
-        case TimeoutError():
-            return "no answer in time"
-        case ssl.SSLCertVerificationError():
-            return f"its certificate is refused: {error.verify_message}"
-        case ssl.SSLError():
-            return (error.reason or "TLS failed").replace("_", " ").lower()
-        case OSError():
-            return (error.strerror or "the connection failed").lower()
-        case _:
-            return "its answer is not HTTP/1.1"

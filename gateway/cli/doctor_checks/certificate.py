@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from cryptography import x509
 from cryptography.x509.oid import ExtensionOID
 
+from gateway.cli.doctor_checks.failure import reason_of
 from gateway.cli.doctor_checks.finding import Finding
 from gateway.cli.doctor_checks.surroundings import STEP_S
 from gateway.oidc.finding import quoted, shown
@@ -30,7 +31,7 @@ async def examine_certificate(url: str, host: str, port: int, now: float) -> lis
     except ssl.SSLCertVerificationError as error:
         return [await _refused(url, host, port, error)]
     except (OSError, TimeoutError) as error:
-        says = f"no TLS handshake: {_reason(error)}"
+        says = f"no TLS handshake: {reason_of(error)}"
         do = "let the proxy, or server.tls, speak TLS 1.2 or newer on this port"
         return [Finding("error", "public-url-certificate", url, says, do)]
     return list(_judge(url, shown_certificate, now))
@@ -67,7 +68,7 @@ async def _refused(url: str, host: str, port: int, error: ssl.SSLCertVerificatio
     try:
         certificate = await _handshake(host, port, unchecked)
     except (OSError, TimeoutError, ValueError):
-        return Finding("error", "public-url-certificate", url, _reason(error), _CHAIN)
+        return Finding("error", "public-url-certificate", url, reason_of(error), _CHAIN)
     code = error.verify_code
     if code == _EXPIRED:
         says = f"the certificate expired at {certificate.not_valid_after_utc:%Y-%m-%d %H:%M} UTC"
@@ -80,7 +81,7 @@ async def _refused(url: str, host: str, port: int, error: ssl.SSLCertVerificatio
         says = f"nobody known here vouches for the certificate, issued by {issuer}"
         do = _CHAIN
     else:
-        says, do = _reason(error), _CHAIN
+        says, do = reason_of(error), _CHAIN
     return Finding("error", "public-url-certificate", url, says, do)
 
 
@@ -96,13 +97,3 @@ def _names(certificate: x509.Certificate) -> list[str]:
         if isinstance(found, x509.SubjectAlternativeName)
         else []
     )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate is refused: {error.verify_message}"
-    if isinstance(error, ssl.SSLError):
-        return (error.reason or "TLS failed").replace("_", " ").lower()
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    return (isinstance(error, OSError) and error.strerror) or "the connection was closed"

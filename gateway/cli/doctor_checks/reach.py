@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from gateway.cli.doctor_checks.failure import reason_of
 from gateway.cli.doctor_checks.finding import Finding, Level
 from gateway.cli.doctor_checks.surroundings import STEP_S, Surroundings
 from gateway.oidc.finding import shown
@@ -45,9 +46,8 @@ async def resolve(place: Place, findings: list[Finding]) -> list[str]:
     try:
         async with asyncio.timeout(STEP_S):
             found = await loop.getaddrinfo(place.host, place.port, type=socket.SOCK_STREAM)
-    except (OSError, TimeoutError, UnicodeError) as error:
-        reason = error.strerror if isinstance(error, socket.gaierror) else "no answer in time"
-        says = f"{place.host} has no address: {(reason or 'failed').lower()}"
+    except (OSError, UnicodeError) as error:
+        says = f"{place.host} has no address: {reason_of(error)}"
         do = f"add an A or AAAA record for {place.host}, or correct public_url"
         findings.append(Finding("error", "public-url-dns", place.url, says, do))
         return []
@@ -102,10 +102,8 @@ async def why_closed(address: str, port: int) -> str:
     try:
         async with asyncio.timeout(STEP_S):
             _, writer = await asyncio.open_connection(address, port)
-    except TimeoutError:
-        return "no answer in time"
     except OSError as error:
-        return (error.strerror or "failed").lower()
+        return reason_of(error)
     writer.transport.abort()
     return ""
 

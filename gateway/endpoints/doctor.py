@@ -3,7 +3,7 @@
 Question and answer are sealed under the server's secret, each for a purpose of its own, and the
 answer is bound to the question.  So only a command that has the secret gets an answer, a copy of a
 question yields nothing that its sender could read, and nothing else can pretend to be the gateway.
-Nothing is stored.  Without a valid question, the path is as unknown as any other.
+Nothing is stored.  Without a valid question, the answer is that of an unknown path.
 """
 
 import json

@@ -709,12 +709,9 @@ async def app_at(host):
 
 
 def own_address():
-    """An address of this machine that is not loopback."""
+    """An address of this machine that is not loopback; nothing is sent to find it."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))
-        except OSError:
-            pytest.skip("this machine has only loopback")
+        probe.connect(("192.0.2.1", 9))
         return probe.getsockname()[0]
 
 

@@ -1,5 +1,6 @@
 """Judges how a request through the real proxy arrived at the gateway; pure."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -78,7 +79,7 @@ def _scheme(arrival: Arrival, url: str, *, is_tls_ours: bool) -> Finding:
     )
     if told and set(told) <= {scheme}:
         return Finding("ok", "proxy-scheme", url, f"the proxy passes the scheme, {scheme}")
-    if not told and (is_tls_ours or _speaks_forwarded(arrival, f"proto={scheme}")):
+    if not told and (is_tls_ours or scheme in _forwarded(arrival, "proto")):
         return Finding("ok", "proxy-scheme", url, f"the scheme is known, {scheme}")
     if not told:
         says = (
@@ -91,8 +92,7 @@ def _scheme(arrival: Arrival, url: str, *, is_tls_ours: bool) -> Finding:
 
 
 def _client(arrival: Arrival, url: str) -> Iterator[Finding]:
-    says_who = arrival.told["x-forwarded-for"] or _speaks_forwarded(arrival, "for=")
-    if not says_who:
+    if not (_elements(arrival, "x-forwarded-for") or _forwarded(arrival, "for")):
         says = f"the proxy does not pass the client's address: every client has {arrival.peer}"
         do = (
             "let the proxy send it: nginx `proxy_set_header X-Forwarded-For "
@@ -124,5 +124,8 @@ def _elements(arrival: Arrival, name: str) -> list[str]:
     return [part.strip() for part in parts if part.strip()]
 
 
-def _speaks_forwarded(arrival: Arrival, parameter: str) -> bool:
-    return any(parameter in value.lower() for value in arrival.told["forwarded"])
+def _forwarded(arrival: Arrival, parameter: str) -> set[str]:
+    """The values of `parameter` in Forwarded (RFC 7239), as far as this report needs them."""
+    pairs = re.split("[;,]", ",".join(arrival.told["forwarded"]).lower())
+    split = (pair.strip().partition("=") for pair in pairs)
+    return {value.strip('"') for name, _, value in split if name == parameter and value}

@@ -47,6 +47,10 @@ def amiss(found, *, is_direct=False, server=None):
             ),
             {},
         ),
+        (
+            arrival(x_forwarded_proto=[], forwarded=['for=192.0.2.9;proto="http"']),
+            {"proxy-scheme": "warning"},
+        ),
         (arrival(x_forwarded_proto=["https, https"]), {}),
         (arrival(x_forwarded_proto=["https, http"]), {"proxy-scheme": "warning"}),
         (arrival(x_forwarded_proto=["http"]), {"proxy-scheme": "warning"}),

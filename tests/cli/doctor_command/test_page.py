@@ -8,7 +8,7 @@ import pytest
 
 from gateway.cli.doctor_checks.finding import GROUPS, PAGE
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 IDS = [name for names in GROUPS.values() for name in names]
 SOURCES = sorted((ROOT / "gateway" / "cli" / "doctor_checks").glob("*.py"))
 # Where the topics of `gatepost provider` come from.

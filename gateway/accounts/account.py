@@ -83,6 +83,7 @@ class Account:
         is_provisioned: Whether the app has been told that it exists.
         is_admin: Whether the person administers the gateway.
         merged_into: The account that took its place.
+        imported: Names the row of a file that it was imported from; None if it was not.
     """
 
     subjects: tuple[Subject, ...] = ()
@@ -100,6 +101,7 @@ class Account:
     is_provisioned: bool = False
     is_admin: bool = False
     merged_into: str | None = None
+    imported: str | None = None
 
     @property
     def user(self) -> str | None:

@@ -73,6 +73,13 @@ class AccountRecords:
             indexes=[] if account.merged_into is not None else list(self._indexes(account)),
         )
 
+    def imported_id(self, user: str) -> str:
+        """The id of an account that is imported with the user name, always the same.
+
+        An import that was broken off can so go on where it was.
+        """
+        return self._sealer.digests("account-imported", fold_user(user))[0][:32]
+
     async def remove(self, account_id: str) -> bool:
         """Remove an account to which nothing leads; whether there was one."""
         return await self._store.delete(_store_key(account_id))

@@ -35,6 +35,7 @@ def encode_account(account: Account) -> bytes:
         "provisioned": account.is_provisioned,
         "admin": account.is_admin,
         "merged_into": account.merged_into,
+        "imported": account.imported,
     }
     return json.dumps(whole, separators=(",", ":")).encode()
 
@@ -66,6 +67,7 @@ def decode_account(data: bytes) -> Account:
             is_provisioned=whole["provisioned"],
             is_admin=whole["admin"] is True,
             merged_into=whole["merged_into"],
+            imported=whole.get("imported"),
         )
     except (TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ValueError("no account") from error

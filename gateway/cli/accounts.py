@@ -16,6 +16,7 @@ from gateway.cli.account_parts import (
     role_option,
     tell,
 )
+from gateway.cli.carried_accounts import export_command, import_command
 from gateway.cli.local_accounts import add_command, reset_password_command
 from gateway.cli.opened import Kept, fail, load_settings, with_kept
 from gateway.cli.options import config_option, json_option
@@ -43,6 +44,8 @@ def accounts_command() -> None:
 
 accounts_command.add_command(add_command)
 accounts_command.add_command(reset_password_command)
+accounts_command.add_command(export_command)
+accounts_command.add_command(import_command)
 
 
 @accounts_command.command("list")

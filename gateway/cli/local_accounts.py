@@ -43,7 +43,7 @@ def add_command(
     """
     check_listed("a role", roles)
     check_listed("a group", groups)
-    settings = _load_local(config)
+    settings = load_local(config)
     password = _read_password()
 
     async def run(kept: Kept) -> "Found":
@@ -71,7 +71,7 @@ def reset_password_command(config: Path | None, account: str) -> None:
 
     Example: gatepost accounts reset-password alice
     """
-    settings = _load_local(config)
+    settings = load_local(config)
 
     async def run(kept: Kept) -> str:
         from gateway.accounts.desk import AccountDesk
@@ -83,7 +83,7 @@ def reset_password_command(config: Path | None, account: str) -> None:
     click.echo(f"{settings.public_url[0]}/_gatepost/reset?token={token}")
 
 
-def _load_local(config: Path | None) -> "Settings":
+def load_local(config: Path | None) -> "Settings":
     """The settings, if they allow local accounts; else print why not and exit."""
     settings = load_settings(config)
     if not settings.has_local_accounts:

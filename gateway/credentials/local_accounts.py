@@ -228,7 +228,7 @@ class LocalAccounts:
         except PasswordRefusedError:
             # No password is like this; the work is done all the same.
             known, text = None, ""
-        verdict = await self._hashes.verify(known, text)
+        verdict = await self._hashes.verify(known, text, password)
         if not verdict.is_right or account is None:
             return None
         if not verdict.is_outdated:

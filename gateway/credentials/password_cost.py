@@ -39,17 +39,19 @@ def cost_s(hasher: "PasswordHasher") -> float:
     return time.perf_counter() - began
 
 
-def is_weaker(known: str, hasher: "PasswordHasher") -> bool:
-    """Whether guesses at `known` cost less than at the hashes that `hasher` makes.
+def is_to_renew(known: str, hasher: "PasswordHasher") -> bool:
+    """Whether guesses at `known` cost less than at the hashes of `hasher`, or checks more memory.
 
-    A hash that costs more stays: of machines that share a store, the slower ones would undo what
-    the faster ones did.
+    A hash that only takes longer stays: of machines that share a store, the slower ones would undo
+    what the faster ones did.  More memory than ours takes only what was imported.
     """
     from argon2 import extract_parameters
     from argon2.low_level import Type
 
     its = extract_parameters(known)
     if its.type is not Type.ID or its.version < _ARGON2_VERSION:
+        return True
+    if its.memory_cost > hasher.memory_cost:
         return True
     return its.time_cost * its.memory_cost < hasher.time_cost * hasher.memory_cost
 

@@ -12,7 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
-from gateway.credentials.password_cost import cost_s, is_weaker, make_up, measured_hasher
+from gateway.credentials.old_hashes import is_old, is_right
+from gateway.credentials.password_cost import cost_s, is_to_renew, make_up, measured_hasher
 from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -86,13 +87,16 @@ class PasswordHashes:
         """
         return await self.run(lambda: self._ready().hash(password))
 
-    async def verify(self, known: str | None, password: str) -> Verdict:
+    async def verify(self, known: str | None, password: str, typed: str = "") -> Verdict:
         """Whether `known` is the hash of `password`; as much work, and never right, for None.
+
+        Other software hashed what was `typed`, and not the normalised `password`: its hashes are
+        compared with both.
 
         Raises:
             PasswordsBusyError: Too many wait.
         """
-        return await self.run(lambda: self._verify(known, password))
+        return await self.run(lambda: self._verify(known, password, typed))
 
     async def delay_failure(self, began: float) -> None:
         """Wait before a sign-in that began at `began` (of `time.perf_counter`) is said to fail.
@@ -137,19 +141,32 @@ class PasswordHashes:
                 self._hasher = hasher
             return self._hasher
 
-    def _verify(self, known: str | None, password: str) -> Verdict:
-        from argon2.exceptions import InvalidHashError, VerificationError
-
+    def _verify(self, known: str | None, password: str, typed: str) -> Verdict:
         hasher = self._ready()
         self.verified += 1
-        try:
-            hasher.verify(known or self._decoy, password)
-        except VerificationError:
-            make_up(known or self._decoy, hasher)
+        if known is None:
+            _matches(hasher, self._decoy, password)
+            make_up(self._decoy, hasher)
             return Verdict(is_right=False)
-        except InvalidHashError:
-            return Verdict(is_right=False)
-        return Verdict(known is not None, known is not None and is_weaker(known, hasher))
+        is_outdated = is_old(known) or is_to_renew(known, hasher)
+        # Ours are of what was normalised only.
+        tried = (password, typed) if is_outdated and typed not in ("", password) else (password,)
+        if any(_matches(hasher, known, it) for it in tried):
+            return Verdict(is_right=True, is_outdated=is_outdated)
+        if not is_old(known):
+            make_up(known, hasher)
+        return Verdict(is_right=False)
+
+
+def _matches(hasher: "PasswordHasher", known: str, password: str) -> bool:
+    from argon2.exceptions import InvalidHashError, VerificationError
+
+    if is_old(known):
+        return is_right(known, password)
+    try:
+        return hasher.verify(known, password)
+    except (VerificationError, InvalidHashError):
+        return False
 
 
 def _call_soon(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> None:

@@ -77,7 +77,7 @@ def reset_password_command(config: Path | None, account: str) -> None:
         from gateway.accounts.desk import AccountDesk
 
         found = await AccountDesk(kept.accounts).find(account)
-        return await kept.local.accounts.reset_token(found.account_id)
+        return await kept.local.accounts.reset_token(found.account_id, may_be_first=True)
 
     token = with_kept(settings, run)
     click.echo(f"{settings.public_url[0]}/_gatepost/reset?token={token}")

@@ -10,6 +10,7 @@ from typing import Literal
 from gateway.accounts.account import Account, facts_of
 from gateway.accounts.errors import UserTakenError
 from gateway.accounts.manager import Accounts
+from gateway.accounts.ways_in import has_local
 from gateway.credentials.password_hashes import PasswordHashes
 from gateway.credentials.password_throttle import WrongPasswordError
 from gateway.credentials.passwords import (
@@ -153,14 +154,18 @@ class LocalAccounts:
             raise WrongPasswordError(f"account {account_id}")
         return await self._swap(account_id, proven, await self._new_hash(proven, new))
 
-    async def reset_token(self, account_id: str) -> str:
+    async def reset_token(self, account_id: str, *, may_be_first: bool = False) -> str:
         """A token that sets a new password, once and within an hour.
+
+        With `may_be_first` a local account without a password gets one: it was imported without,
+        or its owner retired it.
 
         Raises:
             NoPasswordError: The account signs in with a provider only.
         """
         account_id, account = await self._records.follow(account_id)
-        if account is None or _password(account) is None:
+        is_first = account is not None and may_be_first and has_local(account)
+        if account is None or (_password(account) is None and not is_first):
             raise NoPasswordError(
                 f"account {account_id} has no local password: it signs in with its provider"
             )
@@ -199,7 +204,7 @@ class LocalAccounts:
         if (
             account is None
             or account.is_disabled
-            or _password(account) is None
+            or not has_local(account)
             or _fingerprint(account) != fingerprint
         ):
             raise UnknownResetError("no such link")
@@ -267,8 +272,7 @@ class LocalAccounts:
 
 def _password(account: Account) -> str | None:
     """The hash of the account's password, unless the local identity was unlinked."""
-    has_local = any(it.provider == LOCAL for it in account.seen)
-    return account.password if has_local else None
+    return account.password if has_local(account) else None
 
 
 def _local(account: Account) -> Identity:

@@ -1,6 +1,6 @@
 """``callback``: turns the provider's response into a session."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from urllib.parse import urlencode
 
@@ -8,6 +8,7 @@ from gateway import responses
 from gateway.credentials.provider_tokens import kept_tokens
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import KeptFlow, Note, kept_flows, open_note
+from gateway.endpoints.linking import Linking
 from gateway.endpoints.new_session import begin_session
 from gateway.endpoints.parameters import SignInRequest
 from gateway.endpoints.sign_in import SignIn, redirect_uri
@@ -40,8 +41,9 @@ class Callback:
     The gateway keeps no state for a sign-in; the flow stays in its browser.
     """
 
-    def __init__(self, deps: Deps, sign_in: SignIn) -> None:
-        """Use `sign_in` to restart a sign-in and to report failures."""
+    def __init__(self, deps: Deps, sign_in: SignIn, linking: Linking | None = None) -> None:
+        """Use `sign_in` to restart a sign-in and to report failures; `linking` links identities."""
+        self._linking = linking
         self._deps = deps
         self._sign_in = sign_in
 
@@ -65,6 +67,8 @@ class Callback:
             may_retry = "error" not in parameters and _is_ours(note, flows)
             unknown = StateMismatchError("this browser has no flow with that state")
             return await self._without_flow(request, provider, unknown, note, may_retry=may_retry)
+        if kept.flow.link_session is not None:
+            return await self._link(request, provider, kept, parameters)
         return_to = kept.flow.return_to
         fields = (self._deps.cookies.no_own_cookie(request, kept.cookie),)
         try:
@@ -85,6 +89,13 @@ class Callback:
             return self._sign_in.failed(request, provider, lost, return_to, fields)
         except (SignInError, AccountError, ProviderUnavailableError, HookFailedError) as error:
             return self._sign_in.failed(request, provider, error, return_to, fields)
+
+    async def _link(
+        self, request: Request, provider: Provider, kept: KeptFlow, parameters: Mapping[str, str]
+    ) -> Response:
+        if self._linking is None:
+            raise StateMismatchError("the flow links an identity, which is off by now")
+        return await self._linking.finish(request, provider, kept, parameters)
 
     async def _with_account(self, signed_in: SignedIn) -> SignedIn:
         accounts = self._deps.accounts

@@ -52,7 +52,7 @@ async def begin_session(
         *await _app_cookies(deps, request, session, now),
     )
     if deps.cookies.same_site == "strict":
-        response = _from_our_own_page(return_to, fields)
+        response = from_own_page(return_to, fields)
     else:
         response = responses.redirect(request, return_to, fields=fields)
     return response.about(session.identity)
@@ -72,7 +72,7 @@ async def _app_cookies(deps: Deps, request: Request, session: Session, now: floa
     return app_cookies.signed_in(request, session, had_left=had_left)
 
 
-def _from_our_own_page(location: str, fields: FieldList) -> Response:
+def from_own_page(location: str, fields: FieldList) -> Response:
     """Continue to `location` with a page instead of a redirect.
 
     Browsers do not send SameSite=Strict cookies with a redirect chain that began at the provider,

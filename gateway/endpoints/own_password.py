@@ -28,8 +28,11 @@ class OwnPassword:
 
     async def shown(self, session: Session) -> Mapping[str, object] | None:
         """The form, for a session that began with a local password."""
-        is_local = session.provider == LOCAL and session.identity.account_id is not None
-        return {"refused": None} if is_local else None
+        account_id, accounts = session.identity.account_id, self._deps.accounts
+        if session.provider != LOCAL or account_id is None or accounts is None:
+            return None
+        account = await accounts.find(account_id)
+        return None if account is None or account.password is None else {"refused": None}
 
     def takes(self, fields: Set[str]) -> bool:
         """``old_password`` and ``new_password``."""

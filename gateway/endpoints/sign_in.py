@@ -129,13 +129,24 @@ class SignIn:
         return await self.begin(request, provider, _asked(request))
 
     async def begin(
-        self, request: Request, provider: Provider, asked: SignInRequest, *, is_retry: bool = False
+        self,
+        request: Request,
+        provider: Provider,
+        asked: SignInRequest,
+        *,
+        is_retry: bool = False,
+        link_session: str | None = None,
     ) -> Response:
-        """Redirect to `provider` with a new flow; the state of a retry has no note."""
+        """Redirect to `provider` with a new flow.
+
+        The state of a retry has no note, nor has that of a flow for `link_session`: no sign-in may
+        take the place of a link.
+        """
         deps = self._deps
         name = provider.registration.name
         sealer = deps.sessions.sealer
-        if goes_in_circles(request, deps.cookies, sealer, deps.clock()):
+        circles = goes_in_circles(request, deps.cookies, sealer, deps.clock())
+        if circles and link_session is None:
             deps.on_sign_in(name, SignInLoopError.reason)
             return responses.problem(
                 request,
@@ -145,7 +156,11 @@ class SignIn:
             )
         uri = redirect_uri(request, provider)
         browser = browser_mark(kept_flows(request, deps.cookies, sealer))
-        note = "" if is_retry else seal_note(sealer, uri, Note(browser, asked.return_to))
+        note = (
+            ""
+            if is_retry or link_session
+            else seal_note(sealer, uri, Note(browser, asked.return_to))
+        )
         try:
             flow, location = await begin_sign_in(
                 provider,
@@ -155,6 +170,7 @@ class SignIn:
                 acr=asked.acr,
                 note=note,
                 other_account=asked.other_account,
+                link_session=link_session,
             )
         except (SignInError, ProviderUnavailableError) as error:
             return self.failed(request, provider, error, asked.return_to)

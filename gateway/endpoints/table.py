@@ -14,8 +14,10 @@ from gateway.endpoints.callback import Callback
 from gateway.endpoints.deps import Deps, Handler
 from gateway.endpoints.introspection import Introspection
 from gateway.endpoints.key_set import KeySetEndpoint
+from gateway.endpoints.linking import Linking
 from gateway.endpoints.local_sign_in import LocalSignIn
 from gateway.endpoints.logout import Logout
+from gateway.endpoints.own_identities import OwnIdentities
 from gateway.endpoints.own_keys import OwnKeys
 from gateway.endpoints.own_password import OwnPassword
 from gateway.endpoints.own_secrets import OwnSecrets
@@ -96,12 +98,14 @@ def build_endpoints(deps: Deps) -> Endpoints:
     logout = Logout(deps)
     own, from_provider = OwnSessions(deps, logout), ProviderLogout(deps, logout)
     own_keys = None if deps.keys is None else OwnKeys(deps, *deps.keys, own)
-    account = _account(deps, logout, own, own_keys)
-    sign_in, sign_in_named = _of_sign_in(deps)
+    sign_in = SignIn(deps)
+    linking = _linking(deps, sign_in)
+    account = _account(deps, logout, own, own_keys, linking)
+    of_sign_in, sign_in_named = _of_sign_in(deps, sign_in, linking)
     keys, keys_named = _of_keys(own_keys)
     return Endpoints(
         exact={
-            **sign_in,
+            **of_sign_in,
             f"{PREFIX}/logout": {**_looked_at(logout.ask), "POST": strict(logout.end, ANYTHING)},
             f"{PREFIX}/account": {
                 **_looked_at(account.show),
@@ -123,10 +127,21 @@ def build_endpoints(deps: Deps) -> Endpoints:
     )
 
 
-def _account(deps: Deps, logout: Logout, own: OwnSessions, keys: OwnKeys | None) -> Account:
+def _linking(deps: Deps, sign_in: SignIn) -> Linking | None:
+    # Without local accounts nobody needs it, see OwnIdentities.
+    if deps.local is None or deps.accounts is None:
+        return None
+    return Linking(deps, deps.accounts, sign_in)
+
+
+def _account(
+    deps: Deps, logout: Logout, own: OwnSessions, keys: OwnKeys | None, linking: Linking | None
+) -> Account:
     sections: list[Section] = [SessionSection(own, logout, deps.clock)]
     if deps.local is not None:
         sections.append(OwnPassword(deps, deps.local))
+    if linking is not None and deps.accounts is not None:
+        sections.append(OwnIdentities(deps, deps.accounts, linking))
     if deps.accounts is not None:
         sections.append(OwnSecrets(deps.accounts, deps.account_secrets))
     if keys is not None:
@@ -139,9 +154,10 @@ def _looked_at(handler: Handler) -> Methods:
     return {"GET": handler, "HEAD": handler}
 
 
-def _of_sign_in(deps: Deps) -> tuple[Mapping[str, Methods], Mapping[str, NamedMethods]]:
-    sign_in = SignIn(deps)
-    callback = Callback(deps, sign_in)
+def _of_sign_in(
+    deps: Deps, sign_in: SignIn, linking: Linking | None
+) -> tuple[Mapping[str, Methods], Mapping[str, NamedMethods]]:
+    callback = Callback(deps, sign_in, linking)
     local = _of_local(deps, sign_in)
 
     async def login(name: str, request: Request, _body: bytes) -> Response:

@@ -15,6 +15,7 @@ _OK = 200
 # There is nothing, or it moved permanently: not a temporary outage.
 _NOT_HERE = frozenset({301, 308, 404, 410})
 _SERVER_ERROR = 500
+_GOOGLE = "https://accounts.google.com"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class Metadata:
         token_auth_methods: How clients may authenticate at the token endpoint.
         answers_with_issuer: Whether every response carries ``iss`` (RFC 9207, section 3).
         account_prompt: The ``prompt`` value that lets a user switch accounts.
+        login_prompt: The ``prompt`` value that has a user sign in again.
     """
 
     issuer: str
@@ -38,6 +40,7 @@ class Metadata:
     token_auth_methods: tuple[str, ...] = ("client_secret_basic",)
     answers_with_issuer: bool = False
     account_prompt: str = "select_account"
+    login_prompt: str = "login"
 
 
 def well_known_url(issuer: str) -> str:
@@ -79,6 +82,7 @@ def read_metadata(
         introspection_endpoint=optional("introspection_endpoint"),
         token_auth_methods=_names(document.get("token_endpoint_auth_methods_supported")),
         account_prompt=_account_prompt(document.get("prompt_values_supported")),
+        login_prompt=_login_prompt(issuer, document.get("prompt_values_supported")),
         answers_with_issuer=(
             document.get("authorization_response_iss_parameter_supported") is True
         ),
@@ -144,6 +148,13 @@ def _account_prompt(supported: object) -> str:
     # Many providers that support select_account list nothing; most without it list their values.
     knows = not isinstance(supported, list) or "select_account" in supported
     return "select_account" if knows else "login"
+
+
+def _login_prompt(issuer: str, supported: object) -> str:
+    # OpenID Connect Core 1.0, section 15.1 requires support for `login`.  Google knows only `none`,
+    # `consent` and `select_account`, and lists nothing.
+    knows = "login" in supported if isinstance(supported, list) else issuer != _GOOGLE
+    return "login" if knows else "select_account"
 
 
 class Discovery:

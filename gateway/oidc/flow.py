@@ -55,6 +55,7 @@ class Flow:
         return_to: Where the user wanted to go; checked by the caller.
         max_age_s: For a step-up, the largest age of the user's sign-in.
         acr: The requested authentication contexts, any of which is enough.
+        link_session: The session whose account gets the identity; None for a sign-in.
     """
 
     provider: str
@@ -66,6 +67,7 @@ class Flow:
     started_at: int
     max_age_s: int | None = None
     acr: tuple[str, ...] = ()
+    link_session: str | None = None
 
     def is_live(self, now: float) -> bool:
         """Whether the callback is still accepted at `now`; exactly at the limit it is not."""
@@ -81,6 +83,7 @@ def new_flow(
     random_bytes: RandomBytes,
     max_age_s: int | None = None,
     acr: tuple[str, ...] = (),
+    link_session: str | None = None,
 ) -> Flow:
     """Start a sign-in with fresh state, nonce and verifier, and nothing from the browser."""
     return Flow(
@@ -93,6 +96,7 @@ def new_flow(
         started_at=int(now),
         max_age_s=max_age_s,
         acr=acr,
+        link_session=link_session,
     )
 
 

@@ -26,11 +26,14 @@ async def begin_sign_in(
     acr: tuple[str, ...] = (),
     note: str = "",
     other_account: bool = False,
+    link_session: str | None = None,
 ) -> tuple[Flow, str]:
     """Start a flow: the flow, which its browser keeps, and the URL to send the browser to.
 
     `note` is appended to the flow's state after a full stop, and comes back with it.  With
-    `other_account` the user may choose a different account at the provider.
+    `other_account` the user may choose a different account at the provider.  With `link_session`,
+    the flow links an identity to the account of that session and signs nobody in; the user signs
+    in anew at the provider, where somebody else may be signed in to the same browser.
 
     Raises:
         ProviderUnavailableError: the provider cannot be reached.
@@ -45,9 +48,12 @@ async def begin_sign_in(
         random_bytes=provider.random_bytes,
         max_age_s=max_age_s,
         acr=acr,
+        link_session=link_session,
     )
     asked = provider.registration.authorize_params
-    if other_account:
+    if link_session is not None:
+        asked = {**asked, "prompt": _with_prompt(asked, metadata.login_prompt)}
+    elif other_account:
         asked = {**asked, "prompt": _with_prompt(asked, metadata.account_prompt)}
     parameters = authorization_parameters(
         replace(flow, state=f"{flow.state}.{note}") if note else flow,

@@ -20,7 +20,9 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             403,
             "This user name belongs to another account",
             "Another account already has your user name.",
-            _ASK + " `gatepost accounts link` joins two identities into one account.",
+            "If it is your own, sign in with your password and link this identity on your account"
+            " page. Or ask the operator of this site: `gatepost accounts link` joins two"
+            " identities into one account.",
         ),
         "email-ambiguous": Reason(
             403,
@@ -40,6 +42,19 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             "This identity belongs to another account",
             "The identity signs in to another account already.",
             "`gatepost accounts merge` joins the two accounts.",
+        ),
+        "last-way-in": Reason(
+            409,
+            "This is the last way to sign in",
+            "Without it, nobody could sign in to your account any more.",
+            "Link another identity first.",
+        ),
+        "link-interrupted": Reason(
+            403,
+            "The identity was not linked",
+            "Your session ended while you were at the provider, or another one took its place.",
+            "Open your account page and link it again.",
+            sign_in=True,
         ),
         "external-id-taken": Reason(
             409,

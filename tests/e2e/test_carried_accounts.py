@@ -44,6 +44,19 @@ def test_an_apps_users_are_judged_then_imported_and_sign_in(gateway, tmp_path):
     assert OLD not in gateway.log() + dry.stdout + dry.stderr + again.stderr
 
 
+def test_somebody_without_a_hash_gets_a_first_password_by_a_link(gateway, tmp_path):
+    path = tmp_path / "users.jsonl"
+    path.write_text('{"user": "eve", "name": "Eve"}\n')
+    command(gateway, "import", str(path), "--apply")
+    assert Browser(gateway).sign_in("eve").status_code == 401
+
+    token = command(gateway, "reset-password", "eve").stdout.strip().rpartition("=")[2]
+
+    done = Browser(gateway).form("/_gatepost/reset", token=token, password=PASSWORD)
+    assert done.status_code == 303
+    assert Browser(gateway).sign_in("eve").status_code == 303
+
+
 def test_one_bad_row_and_nothing_is_imported(gateway, tmp_path):
     path = tmp_path / "users.csv"
     path.write_text(USERS + "ANN,,,,,,,\ncarl,,,$1$salt$qJH7,,,,\n" + "a b,,,,,,,\n" * 30)

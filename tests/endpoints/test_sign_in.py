@@ -612,7 +612,7 @@ async def test_nothing_of_a_sign_in_is_kept_in_the_gateway(browser, hostile, ses
     assert await sessions.count() == 0
     sign_in = SignIn(browser.endpoints)
     assert set(vars(sign_in)) == {"_deps"}
-    assert set(vars(Callback(browser.endpoints, sign_in))) == {"_deps", "_sign_in"}
+    assert set(vars(Callback(browser.endpoints, sign_in))) == {"_deps", "_linking", "_sign_in"}
 
 
 def with_a_byte_flipped(value):

@@ -80,6 +80,19 @@ PAGES: dict[str, dict[str, object]] = {
                 {"rows": [{"name": HOSTILE, "is_set": is_set} for is_set in (True, False)]},
             ),
             (
+                "identities",
+                {
+                    "linked": [
+                        {"id": HOSTILE, "provider": HOSTILE, "who": HOSTILE, "can_unlink": True}
+                    ],
+                    "providers": [HOSTILE],
+                    "has_password": True,
+                    "can_retire": True,
+                    "prove_anew_url": HOSTILE,
+                    "refused": HOSTILE,
+                },
+            ),
+            (
                 "keys",
                 {
                     "rows": [KEY],

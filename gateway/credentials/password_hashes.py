@@ -144,17 +144,15 @@ class PasswordHashes:
     def _verify(self, known: str | None, password: str, typed: str) -> Verdict:
         hasher = self._ready()
         self.verified += 1
-        if known is None:
-            _matches(hasher, self._decoy, password)
-            make_up(self._decoy, hasher)
-            return Verdict(is_right=False)
-        is_outdated = is_old(known) or is_to_renew(known, hasher)
+        # For nobody, the same is done with a hash of which nobody knows the password.
+        hashed = known or self._decoy
+        is_outdated = is_old(hashed) or is_to_renew(hashed, hasher)
         # Ours are of what was normalised only.
         tried = (password, typed) if is_outdated and typed not in ("", password) else (password,)
-        if any(_matches(hasher, known, it) for it in tried):
-            return Verdict(is_right=True, is_outdated=is_outdated)
-        if not is_old(known):
-            make_up(known, hasher)
+        if any(_matches(hasher, hashed, it) for it in tried):
+            return Verdict(known is not None, known is not None and is_outdated)
+        if not is_old(hashed):
+            make_up(hashed, hasher)
         return Verdict(is_right=False)
 
 

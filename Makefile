@@ -45,8 +45,8 @@ setup: ## set up all that the tests and checks need
 setup-run:
 	@scripts/setup-python runtime
 
-demo: setup-run ## run the gateway, a provider and an app to click through (PORT=8080)
-	@$(BIN)/gatepost demo --port $(PORT)
+demo: setup-run ## run the gateway, a provider and an app to click through (PORT=8080, ARGS=--standalone for no provider)
+	@$(BIN)/gatepost demo --port $(PORT) $(ARGS)
 
 test: setup ## run all tests (ARGS="-k name" for some, BESIDE=0 one after the other)
 	@echo "· running the tests"

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
+from gateway.cli.check import check_command
 from gateway.settings.load import load
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -154,12 +156,32 @@ def test_the_gateway_of_the_pod_takes_its_environment(tmp_path, monkeypatch):
 
 def test_the_gateway_without_a_provider_takes_its_environment(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    gateway = read("compose.standalone.yaml")["services"]["gateway"]
+    compose = read("compose.standalone.yaml")
+    given = environment(compose["services"]["gateway"])
 
-    settings = load(None, environment(gateway)).settings
+    settings = load(None, given).settings
 
     assert (settings.auth_mode, settings.providers) == ("standalone", {})
-    assert settings.upstreams["app"].url == "http://backend:3000"
+    host = settings.upstreams["app"].url.removeprefix("http://").partition(":")[0]
+    assert host in compose["services"]
+    app = environment(compose["services"][host])
+    assert app["GF_SERVER_ROOT_URL"] == f"{settings.public_url[0]}/"
+    checked = CliRunner().invoke(check_command, [], env=given)
+    assert (checked.exit_code, checked.output[:15]) == (0, "environment: ok"), checked.output
+
+
+def test_the_site_without_a_provider_needs_nothing_outside():
+    compose = read("compose.standalone.yaml")
+
+    assert set(compose["services"]) == {"gateway", "app", "database"}
+    published = {name: it["ports"] for name, it in compose["services"].items() if "ports" in it}
+    assert published == {"gateway": ["127.0.0.1:8080:8080"]}
+    mounted = [it for service in compose["services"].values() for it in service.get("volumes", [])]
+    assert {it.partition(":")[0] for it in mounted} == set(compose["volumes"])
+    # The environment of Grafana's database is the one that Grafana is told.
+    app, database = (environment(compose["services"][name]) for name in ("app", "database"))
+    for one, other in (("NAME", "DB"), ("USER", "USER"), ("PASSWORD", "PASSWORD")):
+        assert app[f"GF_DATABASE_{one}"] == database[f"POSTGRES_{other}"]
 
 
 def test_the_gateway_of_the_site_takes_its_file():

@@ -41,6 +41,45 @@ def demo() -> Iterator[Demo]:
         assert process.wait(PATIENCE_S) == 0
 
 
+@pytest.fixture
+def standalone() -> Iterator[tuple[str, str]]:
+    """Where a demo without a provider is, and its setup token."""
+    port = take_free_port()
+    command = [sys.executable, "-m", "gateway", "demo", "--standalone", "--port", str(port)]
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        guide = iter(process.stdout.readline, "")
+        assert any("The setup token is" in line for line in guide), "the demo ended too soon"
+        yield f"http://localhost:{port}", next(guide).strip()
+        process.send_signal(signal.SIGINT)
+        process.stdout.close()
+        assert process.wait(PATIENCE_S) == 0
+
+
+def test_without_a_provider_a_newcomer_sets_up_and_signs_in(
+    standalone: tuple[str, str], chromium: Chrome
+) -> None:
+    url, token = standalone
+    values = {"token": token, "username": "ann", "password": "crumbly meteor anchovy"}
+    chromium.get(url)
+    heading(chromium, "Set up this gateway")
+    for name, value in values.items():
+        chromium.find_element("name", name).send_keys(value)
+    press(chromium, "button")
+    heading(chromium, "Hello, ann")
+
+    chromium.get(f"{url}/_gatepost/logout")
+    press(chromium, "button")
+    chromium.get(url)
+    for name in ("username", "password"):
+        chromium.find_element("name", name).send_keys(values[name])
+    press(chromium, "button")
+    heading(chromium, "Hello, ann")
+
+
 def test_a_newcomer_signs_in_is_greeted_and_signs_out(demo: Demo, chromium: Chrome) -> None:
     chromium.get(f"{demo.url}/admin")
     heading(chromium, "Who would you like to be?")

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from contextlib import closing
 
+import pytest
 from click.testing import CliRunner
 
 from gateway.cli.demo import demo_command
@@ -13,10 +14,11 @@ from tests.fixtures.network import take_free_port
 from tests.patience import PATIENCE_S
 
 
-def test_a_port_that_is_taken_is_a_clear_error() -> None:
+@pytest.mark.parametrize("options", [[], ["--standalone"]])
+def test_a_port_that_is_taken_is_a_clear_error(options: list[str]) -> None:
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         port = taken.getsockname()[1]
-        result = CliRunner().invoke(demo_command, ["--port", str(port)])
+        result = CliRunner().invoke(demo_command, ["--port", str(port), *options])
 
     assert result.exit_code == 1
     assert (
@@ -25,8 +27,10 @@ def test_a_port_that_is_taken_is_a_clear_error() -> None:
     )
 
 
-def test_a_demo_that_is_killed_leaves_no_process_behind() -> None:
-    command = [sys.executable, "-m", "gateway", "demo", "--port", str(take_free_port())]
+@pytest.mark.parametrize("options", [[], ["--standalone"]])
+def test_a_demo_that_is_killed_leaves_no_process_behind(options: list[str]) -> None:
+    port = str(take_free_port())
+    command = [sys.executable, "-m", "gateway", "demo", "--port", port, *options]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment

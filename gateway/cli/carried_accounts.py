@@ -28,7 +28,12 @@ _MIB = 1024
 @config_option
 @click.option("--json", "form", flag_value="json", default="json", help="JSON Lines.  [default]")
 @click.option("--csv", "form", flag_value="csv", help="CSV with a heading.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="A new file, mode 0600.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write this file, which only you can read (0600).",
+)
 @click.option(
     "--with-password-hashes", "with_hashes", is_flag=True, help="Password hashes as well."
 )

@@ -131,3 +131,19 @@ async def test_a_provider_that_comes_back_is_used_at_once(hostile, http, clock):
     hostile.wrongs.failures = {}
     clock.ahead_s = 3.1
     assert (await discovery.metadata()).issuer == hostile.issuer
+
+
+@pytest.mark.parametrize(
+    ("issuer", "supported", "prompt"),
+    [
+        (ISSUER, None, "login"),
+        (ISSUER, ["none", "login"], "login"),
+        (ISSUER, ["none", "select_account"], "select_account"),
+        (ISSUER, "login", "login"),
+        ("https://accounts.google.com", None, "select_account"),
+    ],
+)
+def test_how_a_user_is_asked_to_sign_in_again(issuer, supported, prompt):
+    document = {**DOCUMENT, "issuer": issuer, "prompt_values_supported": supported}
+
+    assert read_metadata(document, issuer).login_prompt == prompt

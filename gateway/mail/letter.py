@@ -65,7 +65,8 @@ def mailable(address: str) -> str:
 def plain(text: str) -> str:
     """`text` of anybody's on one line, without invisible characters, at most 200 characters."""
     shown = "".join("?" if unicodedata.category(c) in _BREAKS else c for c in text[:_MAX_NAME])
-    return shown.strip()
+    # Python decodes an encoded word (RFC 2047) in a value it is given, line breaks and all.
+    return shown.replace("=?", "= ?").strip()
 
 
 def write(letter: Letter, sender: str, host: str, now: float) -> EmailMessage:

@@ -52,6 +52,10 @@ class Outbox:
         """The gateway's own host, without port and brackets."""
         return urlsplit(self.public_url).hostname or "localhost"
 
+    def link(self, path: str, token: str) -> str:
+        """The link to `path` that carries `token`."""
+        return f"{self.public_url}{path}?token={token}"
+
     def post(self, job: Job) -> None:
         """Have `job` done later.  It is dropped if too many wait, which only the log tells."""
         if len(self._waiting) >= MOST_WAITING:

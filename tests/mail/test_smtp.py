@@ -130,11 +130,17 @@ async def test_a_server_that_is_down_or_silent_is_given_up(mail_server):
     with pytest.raises(UnsentMailError, match="Connect"):
         await send(smtp(f"smtp://{mailbox.address}"))
 
-    silent = await asyncio.start_server(lambda _reader, _writer: None, "127.0.0.1", 0)
+    writers = []
+    silent = await asyncio.start_server(
+        lambda _reader, writer: writers.append(writer), "127.0.0.1", 0
+    )
     port = silent.sockets[0].getsockname()[1]
     with pytest.raises(UnsentMailError, match="Timeout"):
         await send(smtp(f"smtp://127.0.0.1:{port}", timeout="100ms"))
     silent.close()
+    for writer in writers:
+        writer.close()
+        await writer.wait_closed()
 
 
 def test_the_context_of_a_required_tls_verifies(mail_server):

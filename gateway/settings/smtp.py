@@ -78,7 +78,7 @@ class SmtpSettings(Section):
         " smtp+starttls://HOST[:587] requires it; smtps://HOST[:465] uses TLS from the start."
     )
     sender: Annotated[Text, AfterValidator(_sender)] = Field(
-        alias="from", description="Sender of the mails: Notes <notes@example.com>."
+        alias="from", description="Sender of the mails: `Notes <notes@example.com>`."
     )
     username: Text | None = Field(None, description="User name at the server; requires TLS.")
     password: SecretText | None = Field(

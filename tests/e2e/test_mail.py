@@ -1,14 +1,20 @@
 """Links by mail at running gateways: a new password, an invitation, another address."""
 
+import asyncio
 import json
 import subprocess
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
+from gateway.assembly.worker import Gateway
+from gateway.credentials.local_accounts import NewPerson
+from gateway.settings.load import load
 from tests.e2e.test_local_accounts import (
     CROSS,
     GATEPOST,
@@ -19,9 +25,10 @@ from tests.e2e.test_local_accounts import (
     add,
     command,
 )
-from tests.fixtures.gateway import clean_environment
+from tests.fixtures.gateway import clean_environment, dump, with_defaults
 from tests.fixtures.network import take_free_port
 from tests.fixtures.processes import wait_until
+from tests.patience import until
 
 FORGOT, RESET = "/_gatepost/forgot", "/_gatepost/reset"
 INVITATION, EMAIL, ACCOUNT = "/_gatepost/invitation", "/_gatepost/email", "/_gatepost/account"
@@ -483,3 +490,52 @@ def test_the_configuration_is_checked_with_its_mail_server(start, tmp_path):
     assert done.returncode == 2
     assert "smtp.url" in done.stderr
     assert "smtp.from" in done.stderr
+
+
+class JumpingClock:
+    """The machine's, set forward by so many seconds."""
+
+    ahead_s = 0.0
+
+    def __call__(self):
+        return time.time() + self.ahead_s  # noqa: TID251 - what is measured against
+
+
+async def test_an_old_sign_in_needs_the_password_to_change_the_address(app, mailbox, tmp_path):
+    config = tmp_path / "gatepost.yaml"
+    smtp = {"url": f"smtp://{mailbox.address}", "from": "notes@example.com"}
+    settings = {"auth_mode": "standalone", "upstreams": {"app": app}, "smtp": smtp}
+    filled = with_defaults(settings, tmp_path)
+    config.write_text(dump(filled))
+    clock = JumpingClock()
+    gateway = Gateway(load(config, {}).settings, clock=clock)
+    await gateway.start()
+    local = gateway.lasting.local.accounts
+    await local.add(*await local.ready(NewPerson("ann", "old@a.test"), PASSWORD))
+
+    def walk():
+        address = SimpleNamespace(base_url=filled["public_url"])
+        with Browser(address) as browser:
+            browser.sign_in()
+            assert "email_password" not in browser.page(ACCOUNT).text
+            clock.ahead_s = 301
+            page = browser.page(ACCOUNT).text
+            assert 'name="email_password"' in page
+            assert "/_gatepost/login/local?max_age=300" in page
+            answers = [
+                browser.form(ACCOUNT, new_email="new@a.test", **more).status_code
+                for more in ({}, {"email_password": "wrong"}, {"email_password": PASSWORD})
+            ]
+            assert answers == [400, 400, 200]
+            wrong = [
+                browser.form(ACCOUNT, new_email="new@a.test", email_password="x").status_code
+                for _ in range(12)
+            ]
+            assert wrong[-1] == 429
+
+    try:
+        await asyncio.to_thread(walk)
+        await until(lambda: mailbox.to("new@a.test"))
+    finally:
+        await gateway.stop()
+    assert len(mailbox.received) == 1

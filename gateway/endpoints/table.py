@@ -193,7 +193,7 @@ def _of_mail(deps: Deps, local: Local) -> dict[str, Methods]:
         return {}
     invited = InvitationPage(deps, local, Invitations(accounts, local.accounts))
     found: dict[str, Methods] = {
-        responses.INVITATION_PATH: {
+        f"{PREFIX}/invitation": {
             **_looked_at(invited.show),
             "POST": strict(invited.take_up, FORM),
         }
@@ -201,8 +201,8 @@ def _of_mail(deps: Deps, local: Local) -> dict[str, Methods]:
     if outbox is not None:
         forgot = Forgot(deps, local, Forgotten(accounts, local.accounts), outbox)
         email = EmailChange(deps, EmailChanges(accounts), outbox)
-        found[responses.FORGOT_PATH] = {**_looked_at(forgot.show), "POST": strict(forgot.ask, FORM)}
-        found[responses.EMAIL_PATH] = {
+        found[f"{PREFIX}/forgot"] = {**_looked_at(forgot.show), "POST": strict(forgot.ask, FORM)}
+        found[f"{PREFIX}/email"] = {
             **_looked_at(email.show),
             "POST": strict(email.confirm, FORM),
         }

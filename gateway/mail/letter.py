@@ -6,13 +6,14 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
+from typing import TYPE_CHECKING
 
 from gateway.errors import GatewayError
 from gateway.message.mailbox import a_labels, read_mailbox
+
+if TYPE_CHECKING:
+    from email.message import EmailMessage
 
 _ID_BYTES = 16
 _HOST = re.compile(r"[A-Za-z0-9.-]+")
@@ -69,12 +70,16 @@ def plain(text: str) -> str:
     return shown.replace("=?", "= ?").strip()
 
 
-def write(letter: Letter, sender: str, host: str, now: float) -> EmailMessage:
+def write(letter: Letter, sender: str, host: str, now: float) -> "EmailMessage":
     """The message; `sender` is `smtp.from`, `host` the gateway's own, and `now` in seconds.
 
     Raises:
         UnmailableError: The address cannot be sent to.
     """
+    from email.headerregistry import Address  # With a parser that takes a while to load.
+    from email.message import EmailMessage
+    from email.policy import SMTP
+
     name, own = parseaddr(sender)
     # 7bit, because not every server on the way knows 8BITMIME.
     message = EmailMessage(policy=SMTP.clone(cte_type="7bit"))

@@ -18,5 +18,6 @@ pytest_plugins = [
     "tests.fixtures.mariadb",
     "tests.fixtures.demo",
     "tests.fixtures.chromium",
+    "tests.fixtures.mail",
     "tests.fixtures.wheels",
 ]

@@ -131,6 +131,20 @@ class Account:
         """The verified address of the person; None if no identity has one."""
         return next((it.email for it in self.seen if it.email), None)
 
+    @property
+    def local(self) -> Identity | None:
+        """The person as known by the local user name; None if there is no such identity."""
+        return next((it for it in self.seen if it.provider == LOCAL), None)
+
+    def with_local_email(self, email: str | None) -> "Account":
+        """The account with another address of the local identity, verified by the caller."""
+        return replace(
+            self,
+            seen=tuple(
+                replace(it, email=email) if it.provider == LOCAL else it for it in self.seen
+            ),
+        )
+
     def with_secret(self, name: str, secret: str | None) -> "Account":
         """The account with the secret in place of one of the same name; None removes it."""
         others = {key: value for key, value in self.secrets.items() if key != name}

@@ -122,6 +122,7 @@ class AccountDesk:
         name: str | None = None,
         issuer: str = "",
         roles: Iterable[str] = (),
+        groups: Iterable[str] = (),
     ) -> Found:
         """Let whoever has the verified address join the account `name`, or a new one for None."""
         invitation = Invitation(fold_email(email), issuer)
@@ -130,7 +131,7 @@ class AccountDesk:
             inviting = await self._records.inviting(email)
             name = next((i for i, it in inviting if invitation in it.invitations), None)
         if name is None:
-            account = Account(invitations=(invitation,), roles=tuple(roles))
+            account = Account(invitations=(invitation,), roles=tuple(roles), groups=tuple(groups))
             account_id = await self._accounts.make(account)
             return Found(account_id, account)
 
@@ -139,6 +140,7 @@ class AccountDesk:
                 it,
                 invitations=tuple(dict.fromkeys((*it.invitations, invitation))),
                 roles=tuple(dict.fromkeys((*it.roles, *roles))),
+                groups=tuple(dict.fromkeys((*it.groups, *groups))),
             )
 
         return await self._change(name, invited)

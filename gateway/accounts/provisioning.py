@@ -44,6 +44,8 @@ class HookProvisioning:
 
     async def updated(self, account_id: str, account: Account, identity: Identity) -> None:
         """See Provisioning.updated."""
+        if not account.is_provisioned and self._hooks.has("create"):
+            return  # The app learns all of it when the account is first used.
         await self._run("update", account_id, account, identity)
 
     async def _create(self, account_id: str, identity: Identity) -> None:

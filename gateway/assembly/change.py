@@ -52,6 +52,7 @@ class Change:
             known.clear()
             known.update(new)
         lasting.sessions.limits, lasting.sessions.sealer = limits_of(settings), config.sealer
+        lasting.outbox.smtp, lasting.outbox.public_url = settings.smtp, settings.public_url[0]
         lasting.local.accounts.issuer = issuer_of(settings.public_url[0])
         set_grace(lasting, settings)
         policy.follow(settings.accounts, self.hooks, has_local=settings.has_local_accounts)

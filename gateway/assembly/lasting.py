@@ -10,6 +10,7 @@ from gateway.credentials.keys import ApiKeys
 from gateway.credentials.local import Local, local_of
 from gateway.credentials.tokens import TokenFamilies
 from gateway.limits import RateTable
+from gateway.mail.outbox import Outbox
 from gateway.mutate.signer import AssertionSigner, load_signer
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.provider import Provider
@@ -41,6 +42,7 @@ class Lasting:
     signer: AssertionSigner
     accounts: Accounts
     local: Local
+    outbox: Outbox
     keys: ApiKeys
     http: ProviderHttp
     providers: dict[str, Provider]
@@ -76,6 +78,7 @@ async def load_lasting(
         signer=signer,
         accounts=accounts,
         local=local_of(accounts, settings.public_url[0], clock),
+        outbox=Outbox(settings.smtp, settings.public_url[0], clock),
         keys=ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock),
         http=http,
         providers=providers,

@@ -165,6 +165,7 @@ def _deps(
         app_cookies=app_cookies if isolates else None,
         accounts=lasting.accounts,
         local=lasting.local if settings.has_local_accounts else None,
+        outbox=None if settings.smtp is None else lasting.outbox,
         identify=partial(
             authenticate_all,
             authenticators=tuple(authenticators.values()),

@@ -109,6 +109,7 @@ class Gateway:
         front.start()
         await self._start_upkeep(lasting)
         self._closing.callback(lasting.local.hashes.close)
+        self._closing.push_async_callback(lasting.outbox.aclose)
         await announce_setup(settings, lasting, self._place)
         await self._listen(front)
         if settings.has_local_accounts:

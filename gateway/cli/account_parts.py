@@ -11,8 +11,15 @@ if TYPE_CHECKING:
     from gateway.accounts.desk import Found
 
 account_argument = click.argument("account", metavar="ACCOUNT")
+print_option = click.option(
+    "--print", "prints_only", is_flag=True, help="Only print the link, even if mails can be sent."
+)
 role_option = click.option(
     "--role", "roles", multiple=True, help="A role of the account; may be repeated."
+)
+
+group_option = click.option(
+    "--group", "groups", multiple=True, help="A group of the account; may be repeated."
 )
 
 
@@ -30,6 +37,19 @@ def check_listed(what: str, values: tuple[str, ...]) -> None:
             raise click.UsageError(f"{what} must not contain a comma: {value!r}")
 
 
+def checked_email(option: str, email: str) -> str:
+    """The address; exit if it is none."""
+    from gateway.credentials.passwords import UserNameRefusedError, check_email
+
+    try:
+        address = check_email(email)
+    except UserNameRefusedError:
+        address = None
+    if address is None:
+        raise click.UsageError(f"{option}: {printable(email)!r} is not an e-mail address")
+    return address
+
+
 def described(found: "Found") -> dict[str, object]:
     """The account as JSON shows it."""
     from gateway.accounts.desk import describe
@@ -37,10 +57,11 @@ def described(found: "Found") -> dict[str, object]:
     return describe(found)
 
 
-def tell(found: "Found", as_json: bool) -> None:
-    """Print the account."""
+def tell(found: "Found", as_json: bool, link: str | None = None) -> None:
+    """Print the account, and a link that its owner needs."""
     if as_json:
-        click.echo(json.dumps(described(found)))
+        more = {} if link is None else {"link": link}
+        click.echo(json.dumps({**described(found), **more}))
         return
     for key, value in described(found).items():
         if key in ("identities", "invitations"):
@@ -51,3 +72,5 @@ def tell(found: "Found", as_json: bool) -> None:
         click.echo(f"{'invitation':<12} {printable(f'{it.email} {it.issuer}'.strip())}")
     for subject in found.account.subjects:
         click.echo(f"{'identity':<12} {printable(f'{subject[0]} {subject[1]}')}")
+    if link is not None:
+        click.echo(f"{'link':<12} {link}")

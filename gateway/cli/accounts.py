@@ -17,10 +17,11 @@ from gateway.cli.account_parts import (
     tell,
 )
 from gateway.cli.carried_accounts import export_command, import_command
-from gateway.cli.local_accounts import add_command, reset_password_command
+from gateway.cli.invite import invite_command
+from gateway.cli.local_accounts import add_command, reset_password_command, set_email_command
 from gateway.cli.opened import Kept, fail, load_settings, with_kept
 from gateway.cli.options import config_option, json_option
-from gateway.cli.table import print_table, printable, shown_time
+from gateway.cli.table import print_table, shown_time
 
 if TYPE_CHECKING:
     from gateway.accounts.desk import AccountDesk, Found
@@ -43,9 +44,11 @@ def accounts_command() -> None:
 
 
 accounts_command.add_command(add_command)
+accounts_command.add_command(invite_command)
 accounts_command.add_command(reset_password_command)
 accounts_command.add_command(export_command)
 accounts_command.add_command(import_command)
+accounts_command.add_command(set_email_command)
 
 
 @accounts_command.command("list")
@@ -150,42 +153,6 @@ def unlink_command(config: Path | None, issuer: str, subject: str, as_json: bool
     The next time it signs in, it gets an account of its own.
     """
     tell(_with_desk(config, lambda desk: desk.unlink((issuer, subject))), as_json)
-
-
-@accounts_command.command("invite")
-@config_option
-@click.option("--email", required=True, help="Address that the provider must have verified.")
-@click.option("--account", help="The account to join.  [default: a new one]")
-@click.option("--issuer", default="", help="Only if this issuer has verified the address.")
-@role_option
-@json_option
-def invite_command(
-    config: Path | None,
-    email: str,
-    account: str | None,
-    issuer: str,
-    roles: tuple[str, ...],
-    as_json: bool,
-) -> None:
-    """Let the user with this verified e-mail address join an account, once.
-
-    Example: gatepost accounts invite --email alice@example.com --role editor
-    """
-    from gateway.credentials.passwords import UserNameRefusedError, check_email
-
-    try:
-        address = check_email(email)
-    except UserNameRefusedError:
-        address = None
-    if address is None:
-        raise click.UsageError(f"--email: {printable(email)!r} is not an e-mail address")
-    if issuer:
-        check_line("--issuer", issuer)
-    check_listed("a role", roles)
-    found = _with_desk(config, lambda desk: desk.invite(address, account, issuer, roles))
-    tell(found, as_json)
-    if not as_json:
-        click.echo(f"# send the user to {load_settings(config).public_url[0]}/", err=True)
 
 
 @accounts_command.command("set-roles")

@@ -1,4 +1,4 @@
-"""`gatepost accounts add` and `reset-password`: accounts with a local user name and password."""
+"""`gatepost accounts add`, `reset-password` and `set-email`: accounts with a local user name."""
 
 import sys
 from pathlib import Path
@@ -6,12 +6,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from gateway.cli.account_parts import account_argument, check_listed, role_option, tell
+from gateway.cli.account_parts import (
+    account_argument,
+    check_listed,
+    checked_email,
+    group_option,
+    print_option,
+    role_option,
+    tell,
+)
+from gateway.cli.mails import link_to, mail
 from gateway.cli.opened import Kept, fail, load_settings, with_kept
 from gateway.cli.options import config_option, json_option
 
 if TYPE_CHECKING:
     from gateway.accounts.desk import Found
+    from gateway.model import Identity
     from gateway.settings.schema import Settings
 
 # More than the longest password, which the rules for passwords then refuse.
@@ -24,7 +34,7 @@ _MAX_READ = 8192
 @click.option("--email", default="", help="The user's e-mail address; you vouch for it.")
 @click.option("--admin", "is_admin", is_flag=True, help="Make the account an administrator.")
 @role_option
-@click.option("--group", "groups", multiple=True, help="A group of the account; may be repeated.")
+@group_option
 @json_option
 def add_command(
     config: Path | None,
@@ -64,23 +74,67 @@ def add_command(
 @click.command("reset-password")
 @config_option
 @account_argument
-def reset_password_command(config: Path | None, account: str) -> None:
+@print_option
+def reset_password_command(config: Path | None, account: str, prints_only: bool) -> None:
     """Print a link that sets a new password: once, and within an hour.
 
-    Using it ends all sessions of the account.
+    With `smtp` in the configuration, the link is also mailed to the account's address.  Using it
+    ends all sessions of the account.
 
     Example: gatepost accounts reset-password alice
     """
     settings = load_local(config)
 
-    async def run(kept: Kept) -> str:
+    async def run(kept: Kept) -> "tuple[Identity | None, str]":
         from gateway.accounts.desk import AccountDesk
 
         found = await AccountDesk(kept.accounts).find(account)
-        return await kept.local.accounts.reset_token(found.account_id, may_be_first=True)
+        token = await kept.local.accounts.reset_token(found.account_id, may_be_first=True)
+        return found.account.local, token
 
-    token = with_kept(settings, run)
-    click.echo(f"{settings.public_url[0]}/_gatepost/reset?token={token}")
+    local, token = with_kept(settings, run)
+    link = link_to(settings, "reset", token)
+    click.echo(link)
+    if prints_only or local is None or not local.email:
+        return
+    to, user = local.email, local.user
+    mail(settings, lambda letters: letters.new_password(to, user, link))
+
+
+@click.command("set-email")
+@config_option
+@account_argument
+@click.option("--email", required=True, help='The new address; you vouch for it.  "" removes it.')
+@json_option
+def set_email_command(config: Path | None, account: str, email: str, as_json: bool) -> None:
+    """Change the e-mail address of a local account.
+
+    This ends all its sessions, and links to a new password that were sent to the old address.
+
+    Example: gatepost accounts set-email alice --email alice@example.com
+    """
+    settings = load_local(config)
+    address = checked_email("--email", email) if email else None
+
+    async def run(kept: Kept) -> "Found":
+        from gateway.accounts.desk import AccountDesk, Found
+        from gateway.assembly.accounts import AccountPolicy
+        from gateway.assembly.serving import clock
+        from gateway.credentials.email_change import EmailChanges
+
+        found = await AccountDesk(kept.accounts).find(account)
+        policy = AccountPolicy(kept.accounts, clock)
+        try:
+            # The app learns of it now: the next sign-in brings nothing new.
+            policy.follow(settings.accounts, policy.hooks_of(settings.accounts), has_local=True)
+            changed = await EmailChanges(kept.accounts).vouch(found.account_id, address)
+        finally:
+            await policy.aclose()
+        for issuer, subject in changed.account.subjects:
+            await kept.sessions.end_all(issuer, subject)
+        return Found(found.account_id, changed.account)
+
+    tell(with_kept(settings, run), as_json)
 
 
 def load_local(config: Path | None) -> "Settings":

@@ -19,7 +19,8 @@ class Local:
 
     Attributes:
         tries: Limits wrong passwords.
-        tokens: Limits wrong setup tokens and reset links by address.
+        tokens: Limits wrong setup tokens and links by address.
+        asked: Limits by address how often a new password is asked for.
     """
 
     accounts: LocalAccounts
@@ -27,6 +28,7 @@ class Local:
     hashes: PasswordHashes
     tries: PasswordThrottle = field(default_factory=PasswordThrottle)
     tokens: Throttle = field(default_factory=Throttle)
+    asked: Throttle = field(default_factory=lambda: Throttle(10, 600.0))
 
 
 def local_of(accounts: Accounts, public_url: str, clock: Clock) -> Local:

@@ -1,5 +1,6 @@
 """Accounts that sign in with a user name and password of the gateway's own."""
 
+import json
 import secrets
 import time
 from dataclasses import dataclass, replace
@@ -93,9 +94,7 @@ class LocalAccounts:
             UserTakenError: Somebody was faster with the user name; nothing is stored.
         """
         account_id = self._accounts.new_id()
-        identity = replace(
-            self._identity(account_id, person.user), email=person.email or None, amr=()
-        )
+        identity = self.identity_of(account_id, person)
         account = Account(
             subjects=(identity.subject_key(),),
             seen=(facts_of(identity),),
@@ -154,8 +153,20 @@ class LocalAccounts:
             raise WrongPasswordError(f"account {account_id}")
         return await self._swap(account_id, proven, await self._new_hash(proven, new))
 
+    async def prove(self, account_id: str, password: str) -> None:
+        """Check the password of the account.
+
+        Raises:
+            WrongPasswordError: It is wrong.
+        """
+        account_id, account = await self._records.follow(account_id)
+        if await self._proven(account_id, account, password) is None:
+            raise WrongPasswordError(f"account {account_id}")
+
     async def reset_token(self, account_id: str, *, may_be_first: bool = False) -> str:
         """A token that sets a new password, once and within an hour.
+
+        It also ends when the password or the e-mail address is changed.
 
         With `may_be_first` a local account without a password gets one: it was imported without,
         or its owner retired it.
@@ -170,7 +181,7 @@ class LocalAccounts:
                 f"account {account_id} has no local password: it signs in with its provider"
             )
         token = secrets.token_urlsafe(_RESET_BYTES)
-        data = f"{account_id} {_fingerprint(account)}".encode()
+        data = f"{account_id} {fingerprint(account)}".encode()
         await self._records.swap_note(_RESET, token, expected=None, data=data, ttl_s=RESET_S)
         return token
 
@@ -198,14 +209,14 @@ class LocalAccounts:
         return await self._swap(account_id, account, hashed)
 
     async def _reset_account(self, data: bytes | None) -> tuple[str, Account]:
-        account_id, _, fingerprint = (data or b"").decode().partition(" ")
+        account_id, _, made_for = (data or b"").decode().partition(" ")
         account = (await self._records.follow(account_id))[1] if account_id else None
         # A password that was set meanwhile ends all other links.
         if (
             account is None
             or account.is_disabled
             or not has_local(account)
-            or _fingerprint(account) != fingerprint
+            or fingerprint(account) != made_for
         ):
             raise UnknownResetError("no such link")
         return account_id, account
@@ -260,13 +271,15 @@ class LocalAccounts:
             raise WrongPasswordError(f"account {account_id}: its password was changed meanwhile")
         return now
 
-    def _identity(self, account_id: str, user: str) -> Identity:
+    def identity_of(self, account_id: str, person: NewPerson) -> Identity:
+        """The local identity of a new account."""
         return Identity(
-            user=user,
+            user=person.user,
             subject=account_id,
             issuer=self.issuer,
             credential="session",
             provider=LOCAL,
+            email=person.email or None,
         )
 
 
@@ -280,5 +293,7 @@ def _local(account: Account) -> Identity:
     return next(it for it in account.seen if it.provider == LOCAL)
 
 
-def _fingerprint(account: Account) -> str:
-    return sha256((account.password or "").encode()).hexdigest()
+def fingerprint(account: Account) -> str:
+    """Changes with the password and the local e-mail address; a link is for one of both."""
+    email = None if account.local is None else account.local.email
+    return sha256(json.dumps([account.password, email]).encode()).hexdigest()

@@ -12,6 +12,7 @@ from gateway.credentials.local import Local
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
 from gateway.errors import GatewayError
+from gateway.mail.outbox import Outbox
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.oidc.provider import Provider
@@ -54,6 +55,7 @@ class Deps:
         keys: The API keys and their settings; None if keys are not accepted.
         apps: The apps that get tokens; None if there are none.
         local: Local accounts; None if users sign in with providers only.
+        outbox: Sends mails; None if there is no mail server.
         account_secrets: Names of the account secrets that are sent to apps.
         on_sign_in: Called after each sign-in with the provider and ``success`` or the reason.
     """
@@ -74,6 +76,7 @@ class Deps:
     keys: tuple[ApiKeys, ApiKeySettings] | None = None
     apps: Apps | None = None
     local: Local | None = None
+    outbox: Outbox | None = None
     account_secrets: Sequence[str] = ()
 
     def session_cookies(self, request: Request) -> tuple[str, ...]:

@@ -14,7 +14,8 @@ _MAX_ACR_VALUES = 10
 _ACR_VALUES = re.compile(r"[!#-\[\]-~]{1,200}(?: [!#-\[\]-~]{1,200})*")
 # Returning to the start or end of a sign-in would loop.
 _NO_RETURN = tuple(
-    f"/_gatepost/{it}" for it in ("sign-in", "login/", "callback/", "setup", "reset")
+    f"/_gatepost/{it}"
+    for it in ("sign-in", "login/", "callback/", "setup", "reset", "forgot", "invitation")
 )
 
 

@@ -1,4 +1,4 @@
-"""``reset``: sets a new password by a link from ``gatepost accounts reset-password``."""
+"""``reset``: sets a new password by a link, from a mail or ``gatepost accounts reset-password``."""
 
 import logging
 

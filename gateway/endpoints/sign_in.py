@@ -84,6 +84,7 @@ class SignIn:
             sign_in_action=responses.SIGN_IN_PATH,
             return_to=return_to,
             username=username,
+            forgot_url=responses.FORGOT_PATH if local and self._deps.outbox is not None else None,
             providers=self._offered(SignInRequest(return_to)) if offered is None else offered,
         )
 

@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from functools import partial
 
 from gateway import responses
+from gateway.credentials.email_change import EmailChanges
+from gateway.credentials.forgotten import Forgotten
+from gateway.credentials.invitations import Invitations
+from gateway.credentials.local import Local
 from gateway.endpoints.account import Account
 from gateway.endpoints.account_keys import KeySection
 from gateway.endpoints.account_section import Section
@@ -12,11 +16,15 @@ from gateway.endpoints.account_sessions import SessionSection
 from gateway.endpoints.authorization_server import AuthorizationServer
 from gateway.endpoints.callback import Callback
 from gateway.endpoints.deps import Deps, Handler
+from gateway.endpoints.email_change import EmailChange
+from gateway.endpoints.forgot import Forgot
 from gateway.endpoints.introspection import Introspection
+from gateway.endpoints.invitation import InvitationPage
 from gateway.endpoints.key_set import KeySetEndpoint
 from gateway.endpoints.linking import Linking
 from gateway.endpoints.local_sign_in import LocalSignIn
 from gateway.endpoints.logout import Logout
+from gateway.endpoints.own_email import OwnEmail
 from gateway.endpoints.own_identities import OwnIdentities
 from gateway.endpoints.own_keys import OwnKeys
 from gateway.endpoints.own_password import OwnPassword
@@ -140,6 +148,8 @@ def _account(
     sections: list[Section] = [SessionSection(own, logout, deps.clock)]
     if deps.local is not None:
         sections.append(OwnPassword(deps, deps.local))
+        if deps.accounts is not None and deps.outbox is not None:
+            sections.append(OwnEmail(deps, deps.local, deps.accounts, deps.outbox))
     if linking is not None and deps.accounts is not None:
         sections.append(OwnIdentities(deps, deps.accounts, linking))
     if deps.accounts is not None:
@@ -185,10 +195,34 @@ def _of_local(deps: Deps, sign_in: SignIn) -> dict[str, Methods]:
         return {}
     setup, reset = Setup(deps, local), Reset(deps, local)
     return {
+        **_of_mail(deps, local),
         f"{PREFIX}/sign-in": {"POST": strict(LocalSignIn(deps, local, sign_in).enter, FORM)},
         f"{PREFIX}/setup": {**_looked_at(setup.show), "POST": strict(setup.make, FORM)},
         f"{PREFIX}/reset": {**_looked_at(reset.show), "POST": strict(reset.change, FORM)},
     }
+
+
+def _of_mail(deps: Deps, local: Local) -> dict[str, Methods]:
+    """What people reach by a link: an invitation, and all that needs a mail server."""
+    accounts, outbox = deps.accounts, deps.outbox
+    if accounts is None:
+        return {}
+    invited = InvitationPage(deps, local, Invitations(accounts, local.accounts))
+    found: dict[str, Methods] = {
+        f"{PREFIX}/invitation": {
+            **_looked_at(invited.show),
+            "POST": strict(invited.take_up, FORM),
+        }
+    }
+    if outbox is not None:
+        forgot = Forgot(deps, local, Forgotten(accounts, local.accounts), outbox)
+        email = EmailChange(deps, EmailChanges(accounts), outbox)
+        found[f"{PREFIX}/forgot"] = {**_looked_at(forgot.show), "POST": strict(forgot.ask, FORM)}
+        found[f"{PREFIX}/email"] = {
+            **_looked_at(email.show),
+            "POST": strict(email.confirm, FORM),
+        }
+    return found
 
 
 def _of_keys(own: OwnKeys | None) -> tuple[Mapping[str, Methods], Mapping[str, NamedMethods]]:

@@ -137,6 +137,27 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             "The link was used before, has expired, or was replaced by a newer password.",
             "Ask the operator of this site for another one.",
         ),
+        "invitation-unknown": Reason(
+            404,
+            "This invitation is not valid",
+            "It was taken up before, has expired, or there is an account with this e-mail address.",
+            "If you have an account, sign in. Otherwise ask the operator of this site for another"
+            " invitation.",
+            sign_in=True,
+        ),
+        "email-link-unknown": Reason(
+            404,
+            "This link is not valid",
+            "The link was used before, has expired, or is not for the account that you are signed"
+            " in to.",
+            "Sign in to the right account, or ask for another link on the account page.",
+        ),
+        "mail-not-sent": Reason(
+            503,
+            "The mail was not sent",
+            "The mail server did not take the mail.",
+            "The gateway's log says why. The command prints the link, which still works.",
+        ),
         "no-local-password": Reason(
             409,
             "No local password",

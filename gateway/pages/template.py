@@ -27,6 +27,7 @@ _FORMS_LEAD_AWAY = frozenset(
     {
         "sign-in",
         "setup",
+        "invitation",
         "logout",
         "account",
         "kept-form",

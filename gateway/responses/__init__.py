@@ -3,6 +3,9 @@
 from gateway.responses.admission import SESSION_ONLY, Admission
 from gateway.responses.bodies import NO_STORE, json_answer, page, redirect
 from gateway.responses.locations import (
+    EMAIL_PATH,
+    FORGOT_PATH,
+    INVITATION_PATH,
     LOGIN_PATH,
     OTHER_ACCOUNT,
     RESET_PATH,
@@ -15,6 +18,9 @@ from gateway.responses.problems import for_error, problem, problem_document
 from gateway.responses.refusals import for_decision, rejected, sign_in
 
 __all__ = [
+    "EMAIL_PATH",
+    "FORGOT_PATH",
+    "INVITATION_PATH",
     "LOGIN_PATH",
     "NO_STORE",
     "OTHER_ACCOUNT",

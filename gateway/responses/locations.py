@@ -9,6 +9,10 @@ LOGIN_PATH = "/_gatepost/login/"
 # The first-run wizard, and the page that sets a new local password.
 SETUP_PATH = "/_gatepost/setup"
 RESET_PATH = "/_gatepost/reset"
+# Where people ask for a new password, take up an invitation, and confirm an e-mail address.
+FORGOT_PATH = "/_gatepost/forgot"
+INVITATION_PATH = "/_gatepost/invitation"
+EMAIL_PATH = "/_gatepost/email"
 # The last page of a sign-in that another tab waits for.
 SIGNED_IN_PATH = "/_gatepost/signed-in"
 # The `prompt` value that starts a sign-in as a different user.

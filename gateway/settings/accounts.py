@@ -1,13 +1,12 @@
 """Accounts: who gets one, the user name sent to apps, and hooks that notify an app."""
 
-import ipaddress
 import re
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
-from gateway.settings.addresses import is_loopback, parse_web_url
+from gateway.settings.addresses import is_on_private_network, parse_web_url
 from gateway.settings.scalars import (
     EMPTY,
     Duration,
@@ -188,14 +187,7 @@ class AccountSettings(Section):
 def may_be_read_on_the_way(url: str) -> bool:
     """Whether a call of `url` leaves this machine and its private network without TLS."""
     parts = urlsplit(url)
-    host = parts.hostname or ""
-    if parts.scheme != "http" or is_loopback(host):
-        return False
-    try:
-        return not ipaddress.ip_address(host).is_private
-    except ValueError:
-        # A name without a dot is a container or machine in the same network.
-        return "." in host
+    return parts.scheme == "http" and not is_on_private_network(parts.hostname or "")
 
 
 def has_password(dsn: str) -> bool:

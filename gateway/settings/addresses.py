@@ -54,6 +54,17 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def is_on_private_network(host: str) -> bool:
+    """Whether `host`, without brackets, is this machine or in its private network."""
+    if is_loopback(host):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_private
+    except ValueError:
+        # A name without a dot is a container or machine in the same network.
+        return "." not in host
+
+
 def _port(text: str) -> int | None:
     return int(text) if re.fullmatch(r"[0-9]{1,5}", text) and int(text) in _PORTS else None
 

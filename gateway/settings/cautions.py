@@ -35,6 +35,7 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *_api_keys(settings),
         *_tokens(settings),
         *_hooks(settings),
+        *_smtp(settings),
         *_routes(settings),
         *_uncovered(settings),
         *other_proxies_forms(settings),
@@ -63,6 +64,7 @@ def _secrets(settings: Settings, document: Document) -> Iterator[Problem]:
         for index in range(len(settings.bearer))
         for secret in ("client_secret", "client_key")
     ]
+    paths.append(("smtp", "password"))
     for index, hook in enumerate(settings.accounts.hooks):
         at: Path = ("accounts", "hooks", index)
         paths.append((*at, "http", "secret"))
@@ -145,6 +147,16 @@ def _hooks(settings: Settings) -> Iterator[Problem]:
         if hook.http is not None and may_be_read_on_the_way(hook.http.url):
             message = f"{quote(hook.http.url)} is not https: personal data can be read in transit"
             yield Problem(("accounts", "hooks", index, "http", "url"), message)
+
+
+def _smtp(settings: Settings) -> Iterator[Problem]:
+    if settings.smtp is None:
+        return
+    if not settings.has_local_accounts:
+        yield Problem(("smtp",), "has no effect: auth_mode oidc-only has no local accounts")
+    if settings.smtp.insecure_plaintext:
+        message = "mails with links to a new password can be read in transit"
+        yield Problem(("smtp", "insecure_plaintext"), message)
 
 
 def _bearer(settings: Settings) -> Iterator[Problem]:

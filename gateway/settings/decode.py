@@ -22,7 +22,7 @@ from gateway.settings.schema import (
     Settings,
     default_mode,
 )
-from gateway.settings.shape import model_at
+from gateway.settings.shape import members, model_at
 from gateway.settings.tokens import TokenSettings
 from gateway.settings.upstreams import UpstreamSettings
 
@@ -228,4 +228,4 @@ def _is_later(path: Path) -> bool:
 def _names(path: Path) -> list[str]:
     """The names of the settings at `path`."""
     model = model_at(path)
-    return [] if model is None else list(model.model_fields)
+    return [] if model is None else list(members(model))

@@ -20,8 +20,9 @@ _SECRETS = (
     (("accounts", "hooks", "*", "http"), "secret"),
     (("accounts", "hooks", "*", "sql"), "dsn"),
     ((*_HEADERS, "basic"), "password"),
+    (("smtp",), "password"),
 )
-_CERTIFICATES = (("server", "tls"), ("upstreams", "*", "tls"))
+_CERTIFICATES = (("server", "tls"), ("upstreams", "*", "tls"), ("smtp", "tls"))
 _PEM_FILES = ("ca_file", "cert_file", "key_file")
 # Their names in a store's URL; the store's driver reads the files at every connect.
 _STORE_PEM_FILES = {
@@ -80,9 +81,10 @@ def leave_unread(document: Document) -> tuple[tuple[FilePath, ...], tuple[Proble
     for _, section in _sections(document.data, (), _HEADERS):
         if section.pop("file", None) is not None:
             section.setdefault("value", _UNREAD)
-    for _, section in _sections(document.data, (), ("upstreams", "*", "tls")):
-        for name in _PEM_FILES:
-            section.pop(name, None)
+    for pattern in (("upstreams", "*", "tls"), ("smtp", "tls")):
+        for _, section in _sections(document.data, (), pattern):
+            for name in _PEM_FILES:
+                section.pop(name, None)
     return (), ()
 
 

@@ -44,6 +44,7 @@ from gateway.settings.scalars import (
 )
 from gateway.settings.server import LimitSettings, ServerSettings, ServerTlsSettings
 from gateway.settings.sessions import CookieSettings, SessionSettings
+from gateway.settings.smtp import SmtpSettings, SmtpTlsSettings
 from gateway.settings.stores import parse_store
 from gateway.settings.tokens import ClientSettings, TokenSettings
 from gateway.settings.upstreams import TimeoutSettings, UpstreamSettings, UpstreamTlsSettings
@@ -81,6 +82,8 @@ __all__ = [
     "ServerTlsSettings",
     "SessionSettings",
     "Settings",
+    "SmtpSettings",
+    "SmtpTlsSettings",
     "SqlHookSettings",
     "StaticKeySettings",
     "TimeoutSettings",
@@ -185,6 +188,11 @@ class Settings(Section):
     )
     accounts: AccountSettings = Field(
         AccountSettings(), description="Accounts: who gets one, and which hooks tell an app."
+    )
+    smtp: SmtpSettings | None = Field(
+        None,
+        description="Mail server for invitations and links to a new password. Without it, commands"
+        " print the links.",
     )
     forward_auth: ForwardAuthSettings | None = Field(
         None,

@@ -5,6 +5,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Annotated, Any, Union, get_args, get_origin
 
+from pydantic.fields import FieldInfo
+
 from gateway.settings.document import Path
 from gateway.settings.scalars import Section
 from gateway.settings.schema import Settings
@@ -32,7 +34,7 @@ def settings_of(kind: type) -> frozenset[tuple[str, ...]]:
 
 def _settings_of(kind: type, form: Any, path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     if isinstance(form, type) and issubclass(form, Section):
-        for name, field in form.model_fields.items():
+        for name, field in members(form).items():
             for inner in forms_of(field.annotation):
                 yield from _settings_of(kind, inner, (*path, name))
     elif get_origin(form) in (tuple, Mapping):
@@ -52,10 +54,15 @@ def forms_of(annotation: Any) -> list[Any]:
     return [annotation]
 
 
+def members(model: type[Section]) -> dict[str, FieldInfo]:
+    """The settings of `model`, by their names in the file."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def _inside(form: Any, part: str | int) -> list[Any]:
     """The types that the member `part` of a value of `form` may have."""
     if isinstance(form, type) and issubclass(form, Section):
-        info = form.model_fields.get(str(part))
+        info = members(form).get(str(part))
         return [] if info is None else forms_of(info.annotation)
     origin, arguments = get_origin(form), get_args(form)
     if origin is tuple and isinstance(part, int):

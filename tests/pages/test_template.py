@@ -52,12 +52,19 @@ PAGES: dict[str, dict[str, object]] = {
         "sign_in_action": "/",
         "return_to": HOSTILE,
         "username": HOSTILE,
+        "forgot_url": "/_gatepost/forgot",
     },
     "setup": {
         **dict.fromkeys(("token", "username", "email", "problem"), HOSTILE),
         "action": "/",
     },
     "reset": {**dict.fromkeys(("token", "username", "problem"), HOSTILE), "action": "/"},
+    "forgot": {"action": "/", "sign_in_url": "/", "is_asked": False},
+    "invitation": {
+        **dict.fromkeys(("token", "username", "email", "problem"), HOSTILE),
+        "action": "/",
+    },
+    "email": {**dict.fromkeys(("token", "user", "email"), HOSTILE), "action": "/"},
     "kept-form": {
         **ABOUT,
         "status": "401 Unauthorized",
@@ -75,6 +82,13 @@ PAGES: dict[str, dict[str, object]] = {
         "sections": [
             ("sessions", {"rows": [SESSION, {**SESSION, "current": False}]}),
             ("password", {"refused": HOSTILE}),
+            (
+                "email",
+                {
+                    **dict.fromkeys(("refused", "mailed_to", "prove_anew_url"), HOSTILE),
+                    "asks_password": True,
+                },
+            ),
             (
                 "secrets",
                 {"rows": [{"name": HOSTILE, "is_set": is_set} for is_set in (True, False)]},

@@ -28,7 +28,7 @@ EditorLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|fa
 
 @pytest.fixture
 def secrets(tmp_path):
-    for name in ("gatepost", "oidc_client_secret", "users_hook", "app_dsn"):
+    for name in ("gatepost", "oidc_client_secret", "users_hook", "app_dsn", "smtp_password"):
         (tmp_path / name).write_text("x" * 40, encoding="utf-8")
         (tmp_path / name).chmod(0o600)
     (tmp_path / "app_dsn").write_text("postgresql://notes:pw@db/notes\n", encoding="utf-8")

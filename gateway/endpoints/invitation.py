@@ -1,0 +1,99 @@
+"""``invitation``: an invited person chooses a user name and a password."""
+
+import logging
+
+from gateway import responses
+from gateway.accounts.errors import UserTakenError
+from gateway.credentials.invitations import (
+    Invitations,
+    UnknownInvitationError,
+    suggested_user,
+)
+from gateway.credentials.local import Local
+from gateway.credentials.passwords import PasswordRefusedError, UserNameRefusedError
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.local_sign_in import too_many_tries
+from gateway.endpoints.new_session import begin_session
+from gateway.endpoints.origin import is_same_origin
+from gateway.endpoints.parameters import read_form, read_whole_form
+from gateway.errors import GatewayError
+from gateway.message.request import Request
+from gateway.message.response import Response
+
+_log = logging.getLogger(__name__)
+
+_FIELDS = frozenset({"token", "username", "password"})
+
+
+class InvitationPage:
+    """Handlers of the link from ``gatepost accounts invite``."""
+
+    def __init__(self, deps: Deps, local: Local, invitations: Invitations) -> None:
+        self._deps = deps
+        self._local = local
+        self._invitations = invitations
+
+    async def show(self, request: Request, _body: bytes) -> Response:
+        """``GET invitation?token=``: the form; uses nothing up, as mail scanners follow links."""
+        return await self._weighed(request, read_form(request.target.query))
+
+    async def take_up(self, request: Request, body: bytes) -> Response:
+        """``POST``: get the account, and sign in."""
+        if not is_same_origin(request):
+            return responses.problem(request, 403, "cross-site")
+        form = read_whole_form(body) or {}
+        if form.keys() != _FIELDS:
+            return responses.problem(request, 400, "invalid-request")
+        return await self._weighed(request, form)
+
+    async def _weighed(self, request: Request, form: dict[str, str]) -> Response:
+        """Answer, and count a wrong token of the client's address."""
+        tokens, token = self._local.tokens, form.get("token", "")
+        wait_s = tokens.take(request.client, self._deps.clock())
+        if wait_s:
+            return too_many_tries(request, wait_s)
+        try:
+            email = (await self._invitations.look(token)).email
+        except UnknownInvitationError:
+            raise
+        except GatewayError:
+            tokens.give_back(request.client)
+            raise
+        tokens.give_back(request.client)
+        if "password" not in form:
+            return _page(request, 200, token, email, suggested_user(email))
+        return await self._join(request, token, email, form)
+
+    async def _join(
+        self, request: Request, token: str, email: str, form: dict[str, str]
+    ) -> Response:
+        user, password = form["username"].strip(), form["password"]
+        try:
+            user = await self._invitations.take_up(token, user, password)
+        except (UserTakenError, UserNameRefusedError, PasswordRefusedError) as error:
+            told = (
+                "This user name belongs to another account."
+                if isinstance(error, UserTakenError)
+                else str(error)
+            )
+            if not request.is_navigation:
+                return responses.problem(request, error.status, error.reason, detail=told)
+            return _page(request, error.status, token, email, user, told)
+        _log.info("%s: user %r took up an invitation", request.request_id, user)
+        identity = await self._local.accounts.sign_in(user, password, self._deps.clock())
+        return await begin_session(self._deps, request, identity, "/")
+
+
+def _page(
+    request: Request, status: int, token: str, email: str, user: str, problem: str | None = None
+) -> Response:
+    return responses.page(
+        request,
+        status,
+        "invitation",
+        problem=problem,
+        action=responses.INVITATION_PATH,
+        token=token,
+        email=email,
+        username=user,
+    )

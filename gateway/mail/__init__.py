@@ -1,0 +1,1 @@
+"""Mails to people: written, queued and handed to the mail server."""

@@ -1,0 +1,126 @@
+"""The mail server that takes the gateway's mails, and their sender."""
+
+import re
+from email.utils import parseaddr
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
+
+from gateway.message.mailbox import read_mailbox
+from gateway.settings.addresses import is_on_private_network, split_host_port
+from gateway.settings.scalars import (
+    Address,
+    Duration,
+    FileName,
+    Flag,
+    SecretText,
+    Section,
+    Text,
+    as_text,
+    quote,
+    wrong,
+)
+
+# RFC 5321, section 4.5.4.2; RFC 8314, section 3.3; RFC 6409, section 3.1.
+_PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
+_LONGEST_TIMEOUT_S = 120.0
+
+
+def _url(value: object) -> str:
+    text = as_text(value, "a URL")
+    found = re.fullmatch(r"(smtp|smtps|smtp\+starttls)://([^/?#]*)/?", text)
+    if found is None:
+        raise wrong(f"{quote(text)} must be smtp://HOST, smtps://HOST or smtp+starttls://HOST")
+    if "@" in found[2]:
+        raise wrong("must not contain a user name or password: write username and password_file")
+    if split_host_port(found[2]) is None:
+        raise wrong(f"{quote(text)} has no valid host")
+    return text
+
+
+def _sender(text: str) -> str:
+    name, address = parseaddr(text)
+    if read_mailbox(address) is None:
+        raise wrong(f"{quote(text)} is not an e-mail address (write Notes <notes@example.com>)")
+    if not name and text != address:
+        raise wrong(f"{quote(text)} is ambiguous (write Notes <notes@example.com>)")
+    return text
+
+
+def _timeout(seconds: float) -> float:
+    if not 0 < seconds <= _LONGEST_TIMEOUT_S:
+        raise wrong("must be more than 0 and at most 2m")
+    return seconds
+
+
+class SmtpTlsSettings(Section):
+    """How to verify the mail server's certificate."""
+
+    ca_file: FileName | None = Field(None, description="Certificate authorities to trust, PEM.")
+
+
+class SmtpSettings(Section):
+    """The mail server for invitations, links to a new password and other notices.
+
+    Attributes:
+        sender: An address, with a name before it or not.
+        password: The password itself, even if it comes from `password_file`.
+        timeout: Seconds for each step: connecting, and each answer.
+    """
+
+    url: Annotated[
+        str,
+        PlainValidator(_url),
+        WithJsonSchema({"type": "string", "pattern": r"^smtp(s|\+starttls)?://[^/?#@]+/?$"}),
+    ] = Field(
+        description="smtp://HOST[:25] uses STARTTLS if the server offers it;"
+        " smtp+starttls://HOST[:587] requires it; smtps://HOST[:465] uses TLS from the start."
+    )
+    sender: Annotated[Text, AfterValidator(_sender)] = Field(
+        alias="from", description="Sender of the mails: `Notes <notes@example.com>`."
+    )
+    username: Text | None = Field(None, description="User name at the server; requires TLS.")
+    password: SecretText | None = Field(
+        None, repr=False, description="Password at the server; prefer password_file."
+    )
+    password_file: FileName | None = Field(None, description="File with the password.")
+    tls: SmtpTlsSettings = Field(SmtpTlsSettings(), description="TLS to the server.")
+    timeout: Annotated[Duration, AfterValidator(_timeout)] = Field(
+        10.0, description="Time to connect, and for each answer; at most 2m."
+    )
+    insecure_plaintext: Flag = Field(
+        False,
+        description="Sends without TLS to a server outside the private network that offers no"
+        " STARTTLS.",
+    )
+
+    @property
+    def address(self) -> Address:
+        """Where to connect."""
+        parts = urlsplit(self.url)
+        host, port = split_host_port(parts.netloc) or ("", None)
+        return Address(host, port or _PORTS[parts.scheme])
+
+    @property
+    def security(self) -> Literal["tls", "starttls", "opportunistic"]:
+        """TLS from the start, STARTTLS or no mail, or STARTTLS if it is offered.
+
+        Links are secrets: only within a private network may they travel as plain text.
+        """
+        if self.url.startswith("smtps:"):
+            return "tls"
+        if self.url.startswith("smtp+starttls:") or self.username is not None:
+            return "starttls"
+        is_private = is_on_private_network(self.address.host)
+        return "opportunistic" if is_private or self.insecure_plaintext else "starttls"
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise wrong("set username and password_file together")
+        if self.insecure_plaintext and self.username is not None:
+            raise wrong("insecure_plaintext: a password is never sent without TLS")
+        if self.insecure_plaintext and not self.url.startswith("smtp:"):
+            raise wrong("insecure_plaintext contradicts url: write smtp://HOST")
+        return self

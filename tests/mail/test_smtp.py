@@ -11,9 +11,19 @@ from gateway.mail.smtp import UnsentMailError, deliver
 from gateway.settings.smtp import SmtpSettings
 from tests.fixtures.certificates import Authority
 from tests.fixtures.mail import PASSWORD, USER
+from tests.patience import until
 
 LINK = "https://notes.example.com/_gatepost/reset?token=secret"
 LETTER = Letters("notes.example.com").new_password("ann@example.com", "ann", LINK)
+
+
+@pytest.fixture(autouse=True)
+async def closed():
+    """Wait for the end of connections, which with TLS takes both sides a moment."""
+    yield
+    # Nothing public tells what a loop still waits for; its own pipe is one of them.
+    waited_for = asyncio.get_running_loop()._selector.get_map()
+    await until(lambda: len(waited_for) <= 1)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.accounts.owner import fold_email, fold_user
+from gateway.accounts.passkey import Passkey
 from gateway.kinds import LOCAL
 from gateway.model import AccountFacts, Identity
 
@@ -75,6 +76,7 @@ class Account:
         roles: Kept here, beside those that the provider gives.
         groups: As `roles`.
         password: The hash of the local password; None if there is none.
+        passkeys: Each signs in to the local identity, alone or after the password.
         secrets: By name; sent to apps that know only their own credentials.
         invitations: Who may join it.
         created_at: In seconds since the epoch; 0 if unknown.
@@ -93,6 +95,7 @@ class Account:
     roles: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     password: str | None = field(default=None, repr=False)
+    passkeys: tuple[Passkey, ...] = field(default=(), repr=False)
     secrets: Mapping[str, str] = field(default_factory=lambda: _NO_SECRETS, repr=False)
     invitations: tuple[Invitation, ...] = ()
     created_at: int = 0
@@ -182,8 +185,8 @@ class Account:
     def without(self, subject: Subject) -> "Account":
         """The account without the identity (issuer, subject).
 
-        With a local identity its password goes, and every other one that the password proves: the
-        issuer of local identities changes with `public_url`.
+        With a local identity its password and passkeys go, and every other one that these prove:
+        the issuer of local identities changes with `public_url`.
         """
         known = self.as_seen(*subject)
         is_local = known is not None and known.provider == LOCAL
@@ -195,6 +198,7 @@ class Account:
             subjects=tuple(it for it in self.subjects if it not in gone),
             seen=tuple(it for it in self.seen if it.subject_key() not in gone),
             password=None if is_local else self.password,
+            passkeys=() if is_local else self.passkeys,
         )
 
     def without_name(self, user: str) -> "Account":
@@ -273,6 +277,7 @@ def merged(account: Account, other: Account) -> Account:
         roles=tuple(dict.fromkeys((*account.roles, *other.roles))),
         groups=tuple(dict.fromkeys((*account.groups, *other.groups))),
         password=account.password or other.password,
+        passkeys=tuple(dict.fromkeys((*account.passkeys, *other.passkeys))),
         secrets={**other.secrets, **account.secrets},
         invitations=tuple(dict.fromkeys((*account.invitations, *other.invitations))),
         is_disabled=account.is_disabled or other.is_disabled,

@@ -250,6 +250,7 @@ def describe(found: Found) -> dict[str, object]:
         "client": account.is_client,
         "admin": account.is_admin,
         "password": account.password is not None,
+        "passkeys": len(account.passkeys),
         "provisioned": account.is_provisioned,
         "created_at": account.created_at or None,
         "invitations": [{"email": it.email, "issuer": it.issuer} for it in account.invitations],

@@ -1,9 +1,10 @@
 """Accounts in the store: ``account:<id>``, and what leads to one.
 
-``account-identity:…``, ``account-client:…``, ``account-user:…`` and ``account-external:…`` have the
-id of the account that an issuer's subject, a user name or the app's own key belongs to.  Keys are
-keyed digests and values are sealed, so that a copy of the store tells no name.  The key is the
-accounts' own, kept in the store under the server's secret: accounts outlive every secret.
+``account-identity:…``, ``account-client:…``, ``account-user:…``, ``account-external:…`` and
+``account-passkey:…`` have the id of the account that an issuer's subject, a user name, the app's
+own key or a passkey belongs to.  Keys are keyed digests and values are sealed, so that a copy of
+the store tells no name.  The key is the accounts' own, kept in the store under the server's secret:
+accounts outlive every secret.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ _MOST_MERGES = 100
 # Held for some reads and writes.
 _LOCK_S, _LOCK_POLL_S, _LOCK_TRIES = 20.0, 0.05, 500
 
-Kind = Literal["identity", "client", "user", "external"]
+Kind = Literal["identity", "client", "user", "external", "passkey"]
 NoteKind = Literal["first-run", "password-reset", "invitation", "email-change", "mails-sent"]
 
 

@@ -23,7 +23,7 @@ class LastWayInError(GatewayError):
 
 def has_local(account: Account) -> bool:
     """Whether the account has a local identity, with a password or without."""
-    return any(it.provider == LOCAL for it in account.seen)
+    return account.local is not None
 
 
 def linked(account: Account) -> tuple[Subject, ...]:
@@ -33,9 +33,16 @@ def linked(account: Account) -> tuple[Subject, ...]:
 
 
 def can_sign_in(account: Account, issuers: Set[str]) -> bool:
-    """Whether anybody can sign in: with a password, or at an issuer that people can sign in at."""
-    has_password = account.password is not None and has_local(account)
-    return has_password or any(issuer in issuers for issuer, _ in linked(account))
+    """Whether anybody can sign in: locally, or at an issuer that people can sign in at."""
+    has_own = account.password is not None or account.passkeys != ()
+    by_issuer = any(issuer in issuers for issuer, _ in linked(account))
+    return (has_own and has_local(account)) or by_issuer
+
+
+def without_passkeys(account: Account, credential_ids: Set[bytes]) -> Account:
+    """The account without the passkeys that have these ids."""
+    left = tuple(it for it in account.passkeys if it.credential_id not in credential_ids)
+    return replace(account, passkeys=left)
 
 
 class WaysIn:
@@ -55,6 +62,20 @@ class WaysIn:
         """
         account = await self._take(account_id, issuers, lambda it: replace(it, password=None))
         _log.info("account %s: its password was retired", account_id)
+        return account
+
+    async def remove_passkey(
+        self, account_id: str, credential_id: bytes, issuers: Set[str]
+    ) -> Account:
+        """Remove a passkey.
+
+        Raises:
+            LastWayInError: There is no other way to sign in.
+        """
+        account = await self._take(
+            account_id, issuers, lambda it: without_passkeys(it, {credential_id})
+        )
+        _log.info("account %s: a passkey was removed", account_id)
         return account
 
     async def unlink(self, account_id: str, subject: Subject, issuers: Set[str]) -> Account:

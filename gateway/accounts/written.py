@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from gateway.accounts.account import Account, Invitation, plain_facts
+from gateway.accounts.passkey import plain_passkey, rich_passkey
 from gateway.model import Identity
 
 _VERSION = 2
@@ -28,6 +29,7 @@ def encode_account(account: Account) -> bytes:
         "roles": account.roles,
         "groups": account.groups,
         "password": account.password,
+        "passkeys": [plain_passkey(it) for it in account.passkeys],
         "secrets": dict(account.secrets),
         "invitations": [asdict(it) for it in account.invitations],
         "created_at": account.created_at,
@@ -58,6 +60,8 @@ def decode_account(data: bytes) -> Account:
             roles=tuple(whole["roles"]),
             groups=tuple(whole["groups"]),
             password=whole["password"],
+            # Accounts that were written before there were passkeys have none.
+            passkeys=tuple(map(rich_passkey, whole.get("passkeys", ()))),
             secrets=dict(whole["secrets"]),
             invitations=tuple(Invitation(**it) for it in whole["invitations"]),
             created_at=whole["created_at"],

@@ -1,4 +1,4 @@
-"""`gatepost accounts add`, `reset-password` and `set-email`: accounts with a local user name."""
+"""`gatepost accounts add` and others: accounts with a local user name."""
 
 import sys
 from pathlib import Path
@@ -133,6 +133,32 @@ def set_email_command(config: Path | None, account: str, email: str, as_json: bo
         for issuer, subject in changed.account.subjects:
             await kept.sessions.end_all(issuer, subject)
         return Found(found.account_id, changed.account)
+
+    tell(with_kept(settings, run), as_json)
+
+
+@click.command("remove-passkeys")
+@config_option
+@account_argument
+@json_option
+def remove_passkeys_command(config: Path | None, account: str, as_json: bool) -> None:
+    """Remove all passkeys of an account, and end all its sessions.
+
+    Its password stays.  To let a user in who has neither, see `gatepost accounts reset-password`.
+
+    Example: gatepost accounts remove-passkeys alice
+    """
+    settings = load_local(config)
+
+    async def run(kept: Kept) -> "Found":
+        from gateway.accounts.desk import AccountDesk
+
+        desk = AccountDesk(kept.accounts)
+        found = await desk.find(account)
+        changed = await kept.local.passkeys.remove_all(found.account_id)
+        for issuer, subject in changed.subjects:
+            await kept.sessions.end_all(issuer, subject)
+        return await desk.find(found.account_id)
 
     tell(with_kept(settings, run), as_json)
 

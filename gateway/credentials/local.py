@@ -7,6 +7,7 @@ from gateway.accounts.errors import UserTakenError
 from gateway.accounts.manager import Accounts
 from gateway.credentials.first_run import AlreadySetUpError, FirstRun
 from gateway.credentials.local_accounts import LocalAccounts, NewPerson
+from gateway.credentials.passkeys import Passkeys
 from gateway.credentials.password_hashes import PasswordHashes
 from gateway.credentials.password_throttle import PasswordThrottle
 from gateway.credentials.throttle import Throttle
@@ -21,21 +22,25 @@ class Local:
         tries: Limits wrong passwords.
         tokens: Limits wrong setup tokens and links by address.
         asked: Limits by address how often a new password is asked for.
+        passkey_tries: Limits wrong passkeys by address.
     """
 
     accounts: LocalAccounts
     first_run: FirstRun
     hashes: PasswordHashes
+    passkeys: Passkeys
     tries: PasswordThrottle = field(default_factory=PasswordThrottle)
     tokens: Throttle = field(default_factory=Throttle)
     asked: Throttle = field(default_factory=lambda: Throttle(10, 600.0))
+    passkey_tries: Throttle = field(default_factory=Throttle)
 
 
 def local_of(accounts: Accounts, public_url: str, clock: Clock) -> Local:
     """The local accounts among `accounts`."""
     hashes = PasswordHashes()
     local = LocalAccounts(accounts, hashes, issuer_of(public_url))
-    return Local(local, FirstRun(accounts.records, clock), hashes)
+    passkeys = Passkeys(accounts, local)
+    return Local(local, FirstRun(accounts.records, clock), hashes, passkeys)
 
 
 def issuer_of(public_url: str) -> str:

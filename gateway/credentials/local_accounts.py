@@ -12,6 +12,7 @@ from gateway.accounts.account import Account, facts_of
 from gateway.accounts.errors import UserTakenError
 from gateway.accounts.manager import Accounts
 from gateway.accounts.ways_in import has_local
+from gateway.credentials.local_proofs import PASSWORD, Proof
 from gateway.credentials.password_hashes import PasswordHashes
 from gateway.credentials.password_throttle import WrongPasswordError
 from gateway.credentials.passwords import (
@@ -127,18 +128,34 @@ class LocalAccounts:
             HookFailedError: The app could not be told of the account.
         """
         account_id, account = await self._checked(user, password)
-        known = _local(account)
-        identity = replace(
-            known, issuer=self.issuer, subject=account_id, account_id=None, amr=("pwd",)
-        )
-        # The issuer changes with `public_url`: the account stays the same.
-        await self._records.keep("identity", identity.subject_key(), account_id)
-        signed_in = await self._accounts.sign_in(replace(identity, authenticated_at=int(now)))
+        signed_in = await self.enter(account_id, account, PASSWORD, now)
         # A hook may have taken seconds: refuse a password that was replaced meanwhile.
         latest = (await self._records.follow(account_id))[1]
         if latest is None or _password(latest) != account.password:
             raise WrongPasswordError(f"account {account_id}: its password was changed meanwhile")
         return signed_in
+
+    async def enter(self, account_id: str, account: Account, proof: Proof, now: float) -> Identity:
+        """The identity of who has proven by `proof` to be the person of `account`.
+
+        The caller has checked all that the account needs.
+
+        Raises:
+            AccountDisabledError: The account is disabled.
+            HookFailedError: The app could not be told of the account.
+        """
+        known = _local(account)
+        identity = replace(
+            known,
+            issuer=self.issuer,
+            subject=account_id,
+            account_id=None,
+            amr=proof.amr,
+            acr=proof.acr,
+        )
+        # The issuer changes with `public_url`: the account stays the same.
+        await self._records.keep("identity", identity.subject_key(), account_id)
+        return await self._accounts.sign_in(replace(identity, authenticated_at=int(now)))
 
     async def change_password(self, account_id: str, old: str, new: str) -> Account:
         """Replace the password `old` with `new`; returns the account.

@@ -33,6 +33,34 @@ async def begin_session(
     Raises:
         StoreUnavailableError: The session could not be saved, or a replaced one not ended.
     """
+    session, fields = await _begin(
+        deps, request, identity, fields, tokens=tokens, provider_session=provider_session
+    )
+    if deps.cookies.same_site == "strict":
+        response = from_own_page(return_to, fields)
+    else:
+        response = responses.redirect(request, return_to, fields=fields)
+    return response.about(session.identity)
+
+
+async def begin_session_for_script(
+    deps: Deps, request: Request, identity: Identity, return_to: str, fields: FieldList = ()
+) -> Response:
+    """As `begin_session`, for a script of our own page that goes to `return_to` itself."""
+    session, fields = await _begin(deps, request, identity, fields)
+    answer = responses.json_answer(request, 200, {"return_to": return_to}, fields=fields)
+    return answer.about(session.identity)
+
+
+async def _begin(
+    deps: Deps,
+    request: Request,
+    identity: Identity,
+    fields: FieldList,
+    *,
+    tokens: ProviderTokens = NO_TOKENS,
+    provider_session: str | None = None,
+) -> tuple[Session, FieldList]:
     now = deps.clock()
     cookie, session = await deps.sessions.create(
         identity,
@@ -45,17 +73,12 @@ async def begin_session(
         replaces=deps.session_cookies(request)[:MAX_VALUES],
     )
     deps.on_sign_in(identity.provider, "success")
-    fields = (
+    return session, (
         deps.cookies.session_cookie(request, cookie),
         *fields,
         *count_sign_in(request, deps.cookies, deps.sessions.sealer, now),
         *await _app_cookies(deps, request, session, now),
     )
-    if deps.cookies.same_site == "strict":
-        response = from_own_page(return_to, fields)
-    else:
-        response = responses.redirect(request, return_to, fields=fields)
-    return response.about(session.identity)
 
 
 async def _app_cookies(deps: Deps, request: Request, session: Session, now: float) -> FieldList:

@@ -1,6 +1,7 @@
 """The account page's section for identities at providers, and for giving up the password."""
 
 from collections.abc import Mapping, Set
+from dataclasses import replace
 from hashlib import sha256
 
 from gateway.accounts.account import Account, Subject
@@ -46,7 +47,7 @@ class OwnIdentities:
                 name for name, it in providers.items() if known.isdisjoint(it.registration.issuers)
             ],
             "has_password": account.password is not None,
-            "can_retire": any(it in self._issuers() for it in known),
+            "can_retire": can_sign_in(replace(account, password=None), self._issuers()),
             "prove_anew_url": None,
             "refused": None,
         }

@@ -22,7 +22,7 @@ from gateway.message.response import FieldList, Response
 from gateway.oidc.errors import SignInError, SignInLoopError, UnknownProviderError
 from gateway.oidc.provider import Provider
 from gateway.oidc.sign_in import begin_sign_in
-from gateway.pages import fragment_script
+from gateway.pages import fragment_script, passkey_script
 from gateway.responses.challenges import challenges
 
 _log = logging.getLogger(__name__)
@@ -80,6 +80,7 @@ class SignIn:
             fields=challenges(request, responses.SESSION_ONLY) if status == _UNAUTHORIZED else (),
             problem=problem,
             script_url=_SCRIPT_PATH,
+            passkey_script_url=responses.PASSKEY_SCRIPT_PATH,
             local=local,
             sign_in_action=responses.SIGN_IN_PATH,
             return_to=return_to,
@@ -95,14 +96,12 @@ class SignIn:
         ]
 
     async def script(self, request: Request, _body: bytes) -> Response:
-        """``GET keep-fragment.js``: the only script on the gateway's pages."""
-        fields = (
-            ("Content-Type", "text/javascript; charset=utf-8"),
-            ("Cache-Control", "public, max-age=3600"),
-            ("X-Content-Type-Options", "nosniff"),
-            ("Cross-Origin-Resource-Policy", "same-origin"),
-        )
-        return Response(200, fields, b"" if request.method == "HEAD" else fragment_script())
+        """``GET keep-fragment.js``: keeps the fragment of the page that was asked for."""
+        return _script(request, fragment_script())
+
+    async def passkey_script(self, request: Request, _body: bytes) -> Response:
+        """``GET passkeys.js``: asks the browser for passkeys."""
+        return _script(request, passkey_script())
 
     async def arrived(self, request: Request, _body: bytes) -> Response:
         """``GET signed-in``: the last page of a sign-in that another tab waits for."""
@@ -197,6 +196,16 @@ class SignIn:
             sign_in=responses.sign_in_location(request, return_to),
             fields=fields,
         )
+
+
+def _script(request: Request, script: bytes) -> Response:
+    fields = (
+        ("Content-Type", "text/javascript; charset=utf-8"),
+        ("Cache-Control", "public, max-age=3600"),
+        ("X-Content-Type-Options", "nosniff"),
+        ("Cross-Origin-Resource-Policy", "same-origin"),
+    )
+    return Response(200, fields, b"" if request.method == "HEAD" else script)
 
 
 def _asked(request: Request) -> SignInRequest:

@@ -11,6 +11,7 @@ from gateway.credentials.invitations import Invitations
 from gateway.credentials.local import Local
 from gateway.endpoints.account import Account
 from gateway.endpoints.account_keys import KeySection
+from gateway.endpoints.account_passkeys import PasskeySection
 from gateway.endpoints.account_section import Section
 from gateway.endpoints.account_sessions import SessionSection
 from gateway.endpoints.authorization_server import AuthorizationServer
@@ -27,9 +28,11 @@ from gateway.endpoints.logout import Logout
 from gateway.endpoints.own_email import OwnEmail
 from gateway.endpoints.own_identities import OwnIdentities
 from gateway.endpoints.own_keys import OwnKeys
+from gateway.endpoints.own_passkeys import OwnPasskeys
 from gateway.endpoints.own_password import OwnPassword
 from gateway.endpoints.own_secrets import OwnSecrets
 from gateway.endpoints.own_sessions import OwnSessions
+from gateway.endpoints.passkey_sign_in import PasskeySignIn
 from gateway.endpoints.provider_logout import ProviderLogout
 from gateway.endpoints.reset import Reset
 from gateway.endpoints.revocation import Revocation
@@ -44,6 +47,7 @@ from gateway.message.response import FieldList, Response
 
 PREFIX = "/_gatepost"
 _KEYS = f"{PREFIX}/api/keys"
+_PASSKEYS = f"{PREFIX}/api/passkeys"
 # Of one form on the account page, scopes aside.
 _FORM_FIELDS = 20
 
@@ -106,11 +110,13 @@ def build_endpoints(deps: Deps) -> Endpoints:
     logout = Logout(deps)
     own, from_provider = OwnSessions(deps, logout), ProviderLogout(deps, logout)
     own_keys = None if deps.keys is None else OwnKeys(deps, *deps.keys, own)
+    own_passkeys = None if deps.local is None else OwnPasskeys(deps, deps.local, own)
     sign_in = SignIn(deps)
     linking = _linking(deps, sign_in)
-    account = _account(deps, logout, own, own_keys, linking)
+    account = _account(deps, logout, own, own_keys, own_passkeys, linking)
     of_sign_in, sign_in_named = _of_sign_in(deps, sign_in, linking)
     keys, keys_named = _of_keys(own_keys)
+    passkeys, passkeys_named = _of_passkeys(own_passkeys)
     return Endpoints(
         exact={
             **of_sign_in,
@@ -121,6 +127,7 @@ def build_endpoints(deps: Deps) -> Endpoints:
             },
             f"{PREFIX}/api/sessions": {**_looked_at(own.show), "DELETE": strict(own.end_every)},
             **keys,
+            **passkeys,
             **_of_tokens(deps),
             f"{PREFIX}/whoami": _looked_at(Whoami(deps).tell),
             f"{PREFIX}/.well-known/jwks.json": _looked_at(KeySetEndpoint(deps.key_set).serve),
@@ -131,6 +138,7 @@ def build_endpoints(deps: Deps) -> Endpoints:
             f"{PREFIX}/frontchannel-logout": {"GET": from_provider.front_channel},
             f"{PREFIX}/api/sessions": {"DELETE": strict_named(own.end_one)},
             **keys_named,
+            **passkeys_named,
         },
     )
 
@@ -143,13 +151,20 @@ def _linking(deps: Deps, sign_in: SignIn) -> Linking | None:
 
 
 def _account(
-    deps: Deps, logout: Logout, own: OwnSessions, keys: OwnKeys | None, linking: Linking | None
+    deps: Deps,
+    logout: Logout,
+    own: OwnSessions,
+    keys: OwnKeys | None,
+    passkeys: OwnPasskeys | None,
+    linking: Linking | None,
 ) -> Account:
     sections: list[Section] = [SessionSection(own, logout, deps.clock)]
     if deps.local is not None:
         sections.append(OwnPassword(deps, deps.local))
         if deps.accounts is not None and deps.outbox is not None:
             sections.append(OwnEmail(deps, deps.local, deps.accounts, deps.outbox))
+    if passkeys is not None:
+        sections.append(PasskeySection(passkeys))
     if linking is not None and deps.accounts is not None:
         sections.append(OwnIdentities(deps, deps.accounts, linking))
     if deps.accounts is not None:
@@ -193,9 +208,12 @@ def _of_local(deps: Deps, sign_in: SignIn) -> dict[str, Methods]:
     local = deps.local
     if local is None:
         return {}
-    setup, reset = Setup(deps, local), Reset(deps, local)
+    setup, reset, passkey = Setup(deps, local), Reset(deps, local), PasskeySignIn(deps, local)
     return {
         **_of_mail(deps, local),
+        f"{PREFIX}/sign-in/passkey/options": {"POST": strict(passkey.options)},
+        f"{PREFIX}/sign-in/passkey": {"POST": strict(passkey.enter, JSON)},
+        f"{PREFIX}/passkeys.js": _looked_at(sign_in.passkey_script),
         f"{PREFIX}/sign-in": {"POST": strict(LocalSignIn(deps, local, sign_in).enter, FORM)},
         f"{PREFIX}/setup": {**_looked_at(setup.show), "POST": strict(setup.make, FORM)},
         f"{PREFIX}/reset": {**_looked_at(reset.show), "POST": strict(reset.change, FORM)},
@@ -230,6 +248,18 @@ def _of_keys(own: OwnKeys | None) -> tuple[Mapping[str, Methods], Mapping[str, N
         return {}, {}
     exact = {_KEYS: {**_looked_at(own.show), "POST": strict(own.make, JSON)}}
     return exact, {_KEYS: {"DELETE": strict_named(own.revoke_one)}}
+
+
+def _of_passkeys(
+    own: OwnPasskeys | None,
+) -> tuple[Mapping[str, Methods], Mapping[str, NamedMethods]]:
+    if own is None:
+        return {}, {}
+    exact = {
+        _PASSKEYS: {**_looked_at(own.show), "POST": strict(own.add, JSON)},
+        f"{PREFIX}/api/passkeys/options": {"POST": strict(own.options)},
+    }
+    return exact, {_PASSKEYS: {"DELETE": strict_named(own.remove_one)}}
 
 
 def _of_tokens(deps: Deps) -> dict[str, Methods]:

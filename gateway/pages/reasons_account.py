@@ -47,7 +47,7 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             409,
             "This is the last way to sign in",
             "Without it, nobody could sign in to your account any more.",
-            "Link another identity first.",
+            "Link another identity or add a passkey first.",
         ),
         "link-interrupted": Reason(
             403,
@@ -124,6 +124,37 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             "The gateway checks only a few passwords at a time.",
             "Try again in a moment.",
             retry_after_s=2,
+        ),
+        "wrong-passkey": Reason(
+            401,
+            "This passkey does not sign in",
+            "The passkey is unknown here or was removed, or it did not verify you.",
+            "Use another passkey or your password.",
+            sign_in=True,
+        ),
+        "passkey-expired": Reason(
+            400,
+            "The passkey took too long",
+            "More than five minutes passed, or the same response was sent twice.",
+            "Try again.",
+        ),
+        "passkey-refused": Reason(
+            400,
+            "This passkey cannot be added",
+            "The response of the browser is not valid for this site, or the passkey is in use.",
+            "Try again, or use another device.",
+        ),
+        "too-many-passkeys": Reason(
+            409,
+            "Too many passkeys",
+            "An account has at most 20 passkeys.",
+            "Remove those that you no longer need.",
+        ),
+        "no-such-passkey": Reason(
+            404,
+            "No such passkey",
+            "You have no passkey with this id. It may have been removed already.",
+            "See the account page for a list.",
         ),
         "wrong-setup-token": Reason(
             403,

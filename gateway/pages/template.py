@@ -1,8 +1,8 @@
 """Renders pages, and sets the response fields that protect them.
 
 A page works without scripts and has its style sheet inline, so that it works while everything
-behind the gateway is down.  Only the choice of providers loads a script, which keeps the URL's
-fragment.
+behind the gateway is down.  Only the sign-in page and the account page load scripts: one keeps the
+URL's fragment, one asks the browser for passkeys.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _FORMS_LEAD_AWAY = frozenset(
     }
 )
 
-_WITH_SCRIPT = frozenset({"sign-in"})
+_WITH_SCRIPT = frozenset({"sign-in", "account"})
 
 
 def render(name: str, /, **values: object) -> bytes:
@@ -55,7 +55,7 @@ def render(name: str, /, **values: object) -> bytes:
 def page_fields(name: str) -> tuple[tuple[str, str], ...]:
     """The response fields for the page `name`: its media type, and its restrictions."""
     form_action = "" if name in _FORMS_LEAD_AWAY else " form-action 'self';"
-    script = " script-src 'self';" if name in _WITH_SCRIPT else ""
+    script = " script-src 'self'; connect-src 'self';" if name in _WITH_SCRIPT else ""
     return (
         ("Content-Type", "text/html; charset=utf-8"),
         (
@@ -107,6 +107,12 @@ def _prose(text: str) -> Markup:
 def fragment_script() -> bytes:
     """The script that keeps the URL's fragment while the user chooses a provider."""
     return (_HERE / "keep-fragment.js").read_bytes()
+
+
+@cache
+def passkey_script() -> bytes:
+    """The script that adds passkeys and signs in with them."""
+    return (_HERE / "passkeys.js").read_bytes()
 
 
 @cache

@@ -13,6 +13,7 @@ RESET_PATH = "/_gatepost/reset"
 FORGOT_PATH = "/_gatepost/forgot"
 INVITATION_PATH = "/_gatepost/invitation"
 EMAIL_PATH = "/_gatepost/email"
+PASSKEY_SCRIPT_PATH = "/_gatepost/passkeys.js"
 # The last page of a sign-in that another tab waits for.
 SIGNED_IN_PATH = "/_gatepost/signed-in"
 # The `prompt` value that starts a sign-in as a different user.

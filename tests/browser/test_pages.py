@@ -95,6 +95,8 @@ async def choice(request: web.Request) -> web.Response:
         problem=None,
         local=True,
         script_url="/keep-fragment.js",
+        passkey_script_url="/passkeys.js",
+        forgot_url=None,
         sign_in_action="/",
         return_to=ENCODED,
         username="",

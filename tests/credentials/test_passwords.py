@@ -23,6 +23,7 @@ from gateway.accounts.written import decode_account, encode_account
 from gateway.credentials.first_run import AlreadySetUpError, FirstRun, WrongSetupTokenError
 from gateway.credentials.local import Local, make_first_administrator
 from gateway.credentials.local_accounts import LocalAccounts, NewPerson, UnknownResetError
+from gateway.credentials.passkeys import Passkeys
 from gateway.credentials.password_cost import measured_hasher, passes_for
 from gateway.credentials.password_hashes import (
     AT_ONCE,
@@ -172,6 +173,7 @@ async def world():
     world.accounts = await load_accounts(world.store, sealer, world.clock)
     world.local = LocalAccounts(world.accounts, world.hashes, ISSUER)
     world.first_run = FirstRun(world.accounts.records, world.clock)
+    world.passkeys = Passkeys(world.accounts, world.local)
     yield world
     world.hashes.close()
 
@@ -352,7 +354,7 @@ def test_the_written_form_keeps_a_password():
 
 
 def local_of(world):
-    return Local(world.local, world.first_run, world.hashes)
+    return Local(world.local, world.first_run, world.hashes, world.passkeys)
 
 
 async def test_one_of_many_makes_the_first_administrator(world):
@@ -363,7 +365,7 @@ async def test_one_of_many_makes_the_first_administrator(world):
 
     async def make(number):
         first_run = FirstRun(world.accounts.records, world.clock)
-        local = Local(world.local, first_run, world.hashes)
+        local = Local(world.local, first_run, world.hashes, world.passkeys)
         person = NewPerson(f"ann-{number}", is_admin=True)
         await make_first_administrator(local, token, person, PASSWORD)
 

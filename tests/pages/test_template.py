@@ -23,6 +23,10 @@ KEY = {
     "routes": [HOSTILE],
     "is_over": True,
 }
+PASSKEY = {
+    **dict.fromkeys(("id", "name", "host", "created", "last_used"), HOSTILE),
+    "is_synced": False,
+}
 ABOUT = {"title": HOSTILE, "explanation": HOSTILE, "advice": HOSTILE, "detail": HOSTILE}
 PAGES: dict[str, dict[str, object]] = {
     "problem": {
@@ -49,6 +53,7 @@ PAGES: dict[str, dict[str, object]] = {
         "local": True,
         "problem": HOSTILE,
         "script_url": "/_gatepost/keep-fragment.js",
+        "passkey_script_url": "/_gatepost/passkeys.js",
         "sign_in_action": "/",
         "return_to": HOSTILE,
         "username": HOSTILE,
@@ -87,6 +92,15 @@ PAGES: dict[str, dict[str, object]] = {
                 {
                     **dict.fromkeys(("refused", "mailed_to", "prove_anew_url"), HOSTILE),
                     "asks_password": True,
+                },
+            ),
+            (
+                "passkeys",
+                {
+                    "rows": [PASSKEY, {**PASSKEY, "last_used": None, "is_synced": True}],
+                    "script_url": "/_gatepost/passkeys.js",
+                    **dict.fromkeys(("prove_anew_url", "refused"), HOSTILE),
+                    "is_too_old": True,
                 },
             ),
             (
@@ -129,7 +143,11 @@ PAGES: dict[str, dict[str, object]] = {
 }
 
 
-SCRIPTS = {"sign-in": [{"src": "/_gatepost/keep-fragment.js", "defer": None}]}
+PASSKEYS = {"src": "/_gatepost/passkeys.js", "defer": None}
+SCRIPTS = {
+    "sign-in": [{"src": "/_gatepost/keep-fragment.js", "defer": None}, PASSKEYS],
+    "account": [PASSKEYS],
+}
 
 
 class Outline(HTMLParser):
@@ -216,4 +234,5 @@ def test_only_a_page_with_a_script_may_run_one() -> None:
     policies = {name: dict(page_fields(name))["Content-Security-Policy"] for name in PAGES}
 
     assert {name for name, policy in policies.items() if "script-src" in policy} == set(SCRIPTS)
-    assert "script-src 'self';" in policies["sign-in"]
+    assert {name for name, it in policies.items() if "connect-src" in it} == set(SCRIPTS)
+    assert "script-src 'self'; connect-src 'self';" in policies["sign-in"]

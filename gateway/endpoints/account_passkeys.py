@@ -1,0 +1,68 @@
+"""The account page's section for passkeys.  Adding one needs a script; removing does not."""
+
+from collections.abc import Mapping, Set
+
+from gateway import responses
+from gateway.accounts.passkey import Passkey
+from gateway.accounts.ways_in import LastWayInError
+from gateway.credentials.passkeys import NoSuchPasskeyError
+from gateway.endpoints.account_section import ACCOUNT_PATH, Told, written_time
+from gateway.endpoints.fresh import SignInTooOldError, prove_anew_path
+from gateway.endpoints.own_passkeys import OwnPasskeys
+from gateway.message.request import Request
+from gateway.sessions.session import Session
+
+
+class PasskeySection:
+    """Lists the passkeys of a local account, and removes them."""
+
+    name = "passkeys"
+
+    def __init__(self, own: OwnPasskeys) -> None:
+        self._own = own
+
+    async def shown(self, session: Session) -> Mapping[str, object] | None:
+        """The passkeys, for a session of a local account."""
+        if not self._own.is_for(session):
+            return None
+        return {
+            "rows": [_row(it) for it in await self._own.of(session)],
+            "script_url": responses.PASSKEY_SCRIPT_PATH,
+            "prove_anew_url": _prove_anew_url(session),
+            "is_too_old": False,
+            "refused": None,
+        }
+
+    def takes(self, fields: Set[str]) -> bool:
+        """``remove_passkey``: the id of the passkey."""
+        return fields == {"remove_passkey"}
+
+    async def act(self, request: Request, session: Session, form: Mapping[str, str]) -> Told | None:
+        """Remove a passkey; the account's other sessions end."""
+        try:
+            await self._own.remove(request, session, form["remove_passkey"])
+        except SignInTooOldError as error:
+            return Told(error.status, {"is_too_old": True})
+        except LastWayInError as error:
+            told = "It is your only way to sign in. Add another passkey first."
+            return Told(error.status, {"refused": told})
+        except NoSuchPasskeyError:
+            # If it is gone already, the result is as requested.
+            return None
+        return None
+
+
+def _prove_anew_url(session: Session) -> str:
+    return f"{prove_anew_path(session)}&return_to={ACCOUNT_PATH}"
+
+
+def _row(passkey: Passkey) -> dict[str, object]:
+    used_at = passkey.last_used_at
+    return {
+        "id": passkey.passkey_id,
+        "name": passkey.name,
+        "host": passkey.rp_id,
+        "is_synced": passkey.can_be_copied,
+        "created": written_time(passkey.created_at),
+        "last_used": None if used_at is None else written_time(used_at),
+    }

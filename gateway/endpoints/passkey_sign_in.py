@@ -1,0 +1,96 @@
+"""``sign-in/passkey``: signs in with a passkey, without a user name or password."""
+
+import logging
+
+from gateway import responses
+from gateway.credentials.local import Local
+from gateway.credentials.passkey_proofs import WrongPasskeyError, encoded
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.json_body import read_json
+from gateway.endpoints.local_sign_in import too_many_tries
+from gateway.endpoints.new_session import begin_session_for_script
+from gateway.endpoints.origin import is_same_origin
+from gateway.endpoints.parameters import destination
+from gateway.endpoints.passkey_challenges import (
+    VALID_S,
+    PasskeyExpiredError,
+    find_challenge,
+    new_challenge,
+    site_of,
+    spend_challenge,
+)
+from gateway.errors import GatewayError, StoreUnavailableError
+from gateway.kinds import LOCAL
+from gateway.message.request import Request
+from gateway.message.response import FieldList, Response
+from gateway.model import Identity
+from gateway.oidc.errors import SignInUnfinishedError
+
+_log = logging.getLogger(__name__)
+
+
+class PasskeySignIn:
+    """Handlers that the script of the sign-in page calls."""
+
+    def __init__(self, deps: Deps, local: Local) -> None:
+        self._deps = deps
+        self._local = local
+
+    async def options(self, request: Request, _body: bytes) -> Response:
+        """``POST sign-in/passkey/options``: what ``navigator.credentials.get()`` is to ask."""
+        if not is_same_origin(request):
+            return responses.problem(request, 403, "cross-site")
+        challenge, fields = new_challenge(self._deps, request, "sign-in")
+        # No `allowCredentials`: the browser offers what it has, and no name is asked or told.
+        asked = {
+            "challenge": encoded(challenge),
+            "rpId": site_of(request).rp_id,
+            "userVerification": "required",
+            "timeout": VALID_S * 1000,
+        }
+        return responses.json_answer(request, 200, asked, fields=fields)
+
+    async def enter(self, request: Request, body: bytes) -> Response:
+        """``POST sign-in/passkey`` of ``{credential, return_to}``: 200 ``{return_to}``."""
+        # Signing somebody in as another is an attack too (login CSRF).
+        if not is_same_origin(request):
+            return responses.problem(request, 403, "cross-site")
+        given = read_json(body, {"credential"}, {"return_to"})
+        if given is None or not isinstance(given["credential"], dict):
+            return responses.problem(request, 400, "invalid-request")
+        wanted = given.get("return_to", "/")
+        return_to = destination(wanted if isinstance(wanted, str) else "/")
+        throttle, client = self._local.passkey_tries, request.client
+        wait_s = throttle.take(client, self._deps.clock())
+        if wait_s:
+            return too_many_tries(request, wait_s)
+        try:
+            identity, fields = await self._identity(request, given["credential"])
+            answer = await begin_session_for_script(
+                self._deps, request, identity, return_to, fields
+            )
+        except (WrongPasskeyError, PasskeyExpiredError) as error:
+            return self._refused(request, error)
+        except GatewayError as error:
+            throttle.give_back(client)
+            return self._refused(request, error)
+        throttle.give_back(client)
+        return answer
+
+    async def _identity(
+        self, request: Request, credential: dict[str, object]
+    ) -> tuple[Identity, FieldList]:
+        deps, passkeys, now = self._deps, self._local.passkeys, self._deps.clock()
+        challenge = find_challenge(deps, request, credential, "sign-in")
+        used = await passkeys.check(credential, challenge, site_of(request), now)
+        fields = await spend_challenge(deps, request, challenge)
+        return await passkeys.sign_in(used, now), fields
+
+    def _refused(self, request: Request, error: GatewayError) -> Response:
+        if isinstance(error, StoreUnavailableError):
+            error = SignInUnfinishedError(str(error))
+        _log.warning("%s: passkey sign-in: %s: %s", request.request_id, error.reason, error)
+        self._deps.on_sign_in(LOCAL, error.reason)
+        if isinstance(error, WrongPasskeyError):
+            return responses.rejected(request, error.reason)
+        return responses.problem(request, error.status, error.reason)

@@ -132,6 +132,8 @@ async def test_two_are_hashed_at_once_and_few_more_wait():
     loop = asyncio.get_running_loop()
 
     class Slow:
+        time_cost, memory_cost = 1, 8
+
         def hash(self, _password):
             nonlocal running, most
             if isinstance(_password, bytes):

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.accounts.owner import fold_email, fold_user
+from gateway.accounts.second_factor import SecondFactor
 from gateway.kinds import LOCAL
 from gateway.model import AccountFacts, Identity
 
@@ -75,6 +76,7 @@ class Account:
         roles: Kept here, beside those that the provider gives.
         groups: As `roles`.
         password: The hash of the local password; None if there is none.
+        second_factor: What a sign-in with the password needs too; None if there is none.
         secrets: By name; sent to apps that know only their own credentials.
         invitations: Who may join it.
         created_at: In seconds since the epoch; 0 if unknown.
@@ -93,6 +95,7 @@ class Account:
     roles: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
     password: str | None = field(default=None, repr=False)
+    second_factor: SecondFactor | None = None
     secrets: Mapping[str, str] = field(default_factory=lambda: _NO_SECRETS, repr=False)
     invitations: tuple[Invitation, ...] = ()
     created_at: int = 0
@@ -195,6 +198,7 @@ class Account:
             subjects=tuple(it for it in self.subjects if it not in gone),
             seen=tuple(it for it in self.seen if it.subject_key() not in gone),
             password=None if is_local else self.password,
+            second_factor=None if is_local else self.second_factor,
         )
 
     def without_name(self, user: str) -> "Account":
@@ -273,6 +277,8 @@ def merged(account: Account, other: Account) -> Account:
         roles=tuple(dict.fromkeys((*account.roles, *other.roles))),
         groups=tuple(dict.fromkeys((*account.groups, *other.groups))),
         password=account.password or other.password,
+        # Also with the password of the other one: nobody is to need less than before.
+        second_factor=account.second_factor or other.second_factor,
         secrets={**other.secrets, **account.secrets},
         invitations=tuple(dict.fromkeys((*account.invitations, *other.invitations))),
         is_disabled=account.is_disabled or other.is_disabled,

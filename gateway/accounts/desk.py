@@ -250,6 +250,8 @@ def describe(found: Found) -> dict[str, object]:
         "client": account.is_client,
         "admin": account.is_admin,
         "password": account.password is not None,
+        "totp": account.second_factor is not None,
+        "recovery_codes": len(account.second_factor.recovery if account.second_factor else ()),
         "provisioned": account.is_provisioned,
         "created_at": account.created_at or None,
         "invitations": [{"email": it.email, "issuer": it.issuer} for it in account.invitations],

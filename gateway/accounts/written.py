@@ -10,6 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from gateway.accounts.account import Account, Invitation, plain_facts
+from gateway.accounts.second_factor import read_second_factor
 from gateway.model import Identity
 
 _VERSION = 2
@@ -18,7 +19,7 @@ _TUPLES = frozenset({"groups", "roles"})
 
 def encode_account(account: Account) -> bytes:
     """The written form."""
-    whole = {
+    whole: dict[str, Any] = {
         "version": _VERSION,
         "disabled": account.is_disabled,
         "seen": [plain_facts(identity) for identity in account.seen],
@@ -37,6 +38,8 @@ def encode_account(account: Account) -> bytes:
         "merged_into": account.merged_into,
         "imported": account.imported,
     }
+    if account.second_factor is not None:
+        whole["second_factor"] = asdict(account.second_factor)
     return json.dumps(whole, separators=(",", ":")).encode()
 
 
@@ -58,6 +61,7 @@ def decode_account(data: bytes) -> Account:
             roles=tuple(whole["roles"]),
             groups=tuple(whole["groups"]),
             password=whole["password"],
+            second_factor=read_second_factor(whole.get("second_factor")),
             secrets=dict(whole["secrets"]),
             invitations=tuple(Invitation(**it) for it in whole["invitations"]),
             created_at=whole["created_at"],

@@ -18,7 +18,12 @@ from gateway.cli.account_parts import (
 )
 from gateway.cli.carried_accounts import export_command, import_command
 from gateway.cli.invite import invite_command
-from gateway.cli.local_accounts import add_command, reset_password_command, set_email_command
+from gateway.cli.local_accounts import (
+    add_command,
+    reset_password_command,
+    reset_second_factor_command,
+    set_email_command,
+)
 from gateway.cli.opened import Kept, fail, load_settings, with_kept
 from gateway.cli.options import config_option, json_option
 from gateway.cli.table import print_table, shown_time
@@ -49,6 +54,7 @@ accounts_command.add_command(reset_password_command)
 accounts_command.add_command(export_command)
 accounts_command.add_command(import_command)
 accounts_command.add_command(set_email_command)
+accounts_command.add_command(reset_second_factor_command)
 
 
 @accounts_command.command("list")

@@ -9,6 +9,7 @@ from gateway.credentials.first_run import AlreadySetUpError, FirstRun
 from gateway.credentials.local_accounts import LocalAccounts, NewPerson
 from gateway.credentials.password_hashes import PasswordHashes
 from gateway.credentials.password_throttle import PasswordThrottle
+from gateway.credentials.second_factors import SecondFactors
 from gateway.credentials.throttle import Throttle
 from gateway.storage.store import Clock
 
@@ -26,6 +27,7 @@ class Local:
     accounts: LocalAccounts
     first_run: FirstRun
     hashes: PasswordHashes
+    factors: SecondFactors
     tries: PasswordThrottle = field(default_factory=PasswordThrottle)
     tokens: Throttle = field(default_factory=Throttle)
     asked: Throttle = field(default_factory=lambda: Throttle(10, 600.0))
@@ -35,7 +37,7 @@ def local_of(accounts: Accounts, public_url: str, clock: Clock) -> Local:
     """The local accounts among `accounts`."""
     hashes = PasswordHashes()
     local = LocalAccounts(accounts, hashes, issuer_of(public_url))
-    return Local(local, FirstRun(accounts.records, clock), hashes)
+    return Local(local, FirstRun(accounts.records, clock), hashes, SecondFactors(accounts))
 
 
 def issuer_of(public_url: str) -> str:

@@ -131,7 +131,9 @@ class LocalAccounts:
         """
         account_id, account = await self._checked(user, password)
         if account.second_factor is not None and not account.is_disabled:
-            raise SecondFactorRequiredError(account_id, fingerprint_of(account))
+            raise SecondFactorRequiredError(
+                account_id, fingerprint_of(account), has_passkeys=bool(account.passkeys)
+            )
         return await self.enter(account_id, account, PASSWORD, now)
 
     async def enter(self, account_id: str, account: Account, proof: Proof, now: float) -> Identity:

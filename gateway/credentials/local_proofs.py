@@ -27,7 +27,21 @@ APP_CODE = Proof(("pwd", "otp", "mfa"), MULTI_FACTOR)
 RECOVERY_CODE = Proof(("pwd", "mfa"), MULTI_FACTOR)
 
 
+# Of a key that stays in its device, and of one that may be copied to others.
+DEVICE_PASSKEY = Proof(("pop", "hwk", "mfa"), MULTI_FACTOR)
+SYNCED_PASSKEY = Proof(("pop", "swk", "mfa"), MULTI_FACTOR)
+
+
 def second_factor_helps(acr: Collection[str], amr: Collection[str]) -> bool:
     """Whether a second factor meets what a rule asks for; what is empty is not asked for."""
-    has_acr = not acr or APP_CODE.acr in acr
-    return has_acr and (not amr or not set(APP_CODE.amr).isdisjoint(amr))
+    return _meets(APP_CODE, acr, amr)
+
+
+def passkey_helps(acr: Collection[str], amr: Collection[str]) -> bool:
+    """Whether some passkey meets what a rule asks for, as `second_factor_helps`."""
+    return _meets(DEVICE_PASSKEY, acr, amr) or _meets(SYNCED_PASSKEY, acr, amr)
+
+
+def _meets(proof: Proof, acr: Collection[str], amr: Collection[str]) -> bool:
+    has_acr = not acr or proof.acr in acr
+    return has_acr and (not amr or not set(proof.amr).isdisjoint(amr))

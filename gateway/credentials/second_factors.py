@@ -27,14 +27,16 @@ class SecondFactorRequiredError(GatewayError):
 
     Attributes:
         account_id: Whose code.
+        has_passkeys: Whether a passkey of the account can take the code's place.
         fingerprint: As `fingerprint_of` the account at this moment.
     """
 
     reason = "second-factor-required"
     status = 401
 
-    def __init__(self, account_id: str, fingerprint: str) -> None:
+    def __init__(self, account_id: str, fingerprint: str, *, has_passkeys: bool = False) -> None:
         super().__init__(f"account {account_id}")
+        self.has_passkeys = has_passkeys
         self.account_id = account_id
         self.fingerprint = fingerprint
 

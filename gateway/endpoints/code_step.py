@@ -25,34 +25,37 @@ _MARK_BYTES = 16
 
 
 class Step(NamedTuple):
-    """Whose password was right, what it was, see `fingerprint_of`, and when."""
+    """Whose password was right, what it was, see `fingerprint_of`, when, and what may follow."""
 
     account_id: str
     fingerprint: str
     began_at: float
+    has_passkeys: bool
 
 
 def ask_for_code(
     deps: Deps, request: Request, required: SecondFactorRequiredError, return_to: str
 ) -> Response:
     """Begin the step in this browser; an earlier one of it ends."""
-    step = Step(required.account_id, required.fingerprint, deps.clock())
+    step = Step(required.account_id, required.fingerprint, deps.clock(), required.has_passkeys)
     mark = secrets.token_urlsafe(_MARK_BYTES)
     name = _cookie_name(deps, request)
     sealed = seal(deps.sessions.sealer, _PURPOSE, _bound(name, mark), orjson.dumps([*step]))
     cookie = deps.cookies.own_cookie(request, name, mark, _STEP_S)
     if request.is_navigation:
-        return _page(request, 200, sealed, return_to, fields=(cookie,))
+        return _page(request, 200, sealed, return_to, step.has_passkeys, fields=(cookie,))
     return _problem(request, required.reason, sealed, (cookie,))
 
 
-def ask_again(request: Request, sealed: str, return_to: str) -> Response:
+def ask_again(deps: Deps, request: Request, sealed: str, return_to: str) -> Response:
     """Show the form once more, after a wrong code."""
     if not request.is_navigation:
         return _problem(request, WrongCodeError.reason, sealed)
     told = "The code is wrong or was used before. Wait for the next one."
     asked = challenges(request, responses.SESSION_ONLY)
-    return _page(request, WrongCodeError.status, sealed, return_to, told, asked)
+    step = open_step(deps, request, sealed)
+    has_passkeys = step is not None and step.has_passkeys
+    return _page(request, WrongCodeError.status, sealed, return_to, has_passkeys, told, asked)
 
 
 def open_step(deps: Deps, request: Request, sealed: str) -> Step | None:
@@ -96,6 +99,7 @@ def _page(
     status: int,
     sealed: str,
     return_to: str,
+    has_passkeys: bool,
     problem: str | None = None,
     fields: FieldList = (),
 ) -> Response:
@@ -107,6 +111,8 @@ def _page(
         problem=problem,
         action=CODE_PATH,
         step=sealed,
+        has_passkeys=has_passkeys,
+        passkey_script_url=responses.PASSKEY_SCRIPT_PATH,
         return_to=return_to,
         sign_in_url=responses.sign_in_location(request, return_to),
     )

@@ -78,7 +78,7 @@ class LocalSignIn:
             return await begin_session(self._deps, request, identity, return_to, forget)
         except WrongCodeError as error:
             self._failed(request, error)
-            return ask_again(request, form["step"], return_to)
+            return ask_again(self._deps, request, form["step"], return_to)
         except (CodeExpiredError, WrongPasswordError) as error:
             self._failed(request, error)
             told = "The step after the password is over. Enter your password again."

@@ -129,7 +129,7 @@ class SignIn:
                 request,
                 asked.return_to,
                 problem=notice.text,
-                set_up_url=f"{ACCOUNT_PATH}#second-factor" if notice.can_set_up else None,
+                set_up_url=f"{ACCOUNT_PATH}#{notice.section}" if notice.section else None,
                 offered=(),
             )
         provider = self._deps.providers.get(provider_name)

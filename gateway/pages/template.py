@@ -39,7 +39,7 @@ _FORMS_LEAD_AWAY = frozenset(
     }
 )
 
-_WITH_SCRIPT = frozenset({"sign-in", "account"})
+_WITH_SCRIPT = frozenset({"sign-in", "sign-in-code", "account"})
 
 
 def render(name: str, /, **values: object) -> bytes:

@@ -12,6 +12,7 @@ from gateway.credentials.local_proofs import (
     APP_CODE,
     MULTI_FACTOR,
     RECOVERY_CODE,
+    passkey_helps,
     second_factor_helps,
 )
 from gateway.credentials.one_time_codes import (
@@ -116,3 +117,18 @@ def test_an_app_reads_the_secret_from_the_uri():
 )
 def test_whether_a_second_factor_meets_what_a_rule_asks_for(acr, amr, helps):
     assert second_factor_helps(acr, amr) is helps
+
+
+@pytest.mark.parametrize(
+    ("acr", "amr", "helps"),
+    [
+        ((MULTI_FACTOR,), (), True),
+        ((), ("hwk",), True),
+        ((), ("swk",), True),
+        ((), ("pop", "otp"), True),
+        ((), ("otp",), False),
+        (("gold",), ("hwk",), False),
+    ],
+)
+def test_whether_a_passkey_meets_what_a_rule_asks_for(acr, amr, helps):
+    assert passkey_helps(acr, amr) is helps

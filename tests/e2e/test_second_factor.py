@@ -364,7 +364,9 @@ def test_a_rule_that_asks_for_more_leads_to_it(machine, clock):
         assert "your account has none" in page
         assert 'href="/_gatepost/account#second-factor"' in page
         assert f'value="{path}"' in page
-    assert "needs a stronger sign-in" in ann.page(ann.page("/hwk").headers["Location"]).text
+    page = ann.page(ann.page("/hwk").headers["Location"]).text
+    assert "needs a stronger sign-in, with a passkey" in page
+    assert 'href="/_gatepost/account#passkeys"' in page
     script = ann.get(f"{ann.url}/mfa", headers={"Sec-Fetch-Mode": "cors"}, allow_redirects=False)
     assert (script.status_code, script.json()["reason"]) == (401, "amr-missing")
     assert "amr_values=mfa" in script.json()["sign_in"]

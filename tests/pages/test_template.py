@@ -69,6 +69,8 @@ PAGES: dict[str, dict[str, object]] = {
     "sign-in-code": {
         **dict.fromkeys(("step", "return_to", "problem", "sign_in_url"), HOSTILE),
         "action": "/",
+        "has_passkeys": True,
+        "passkey_script_url": "/_gatepost/passkeys.js",
     },
     "setup": {
         **dict.fromkeys(("token", "username", "email", "problem"), HOSTILE),
@@ -159,6 +161,7 @@ PAGES: dict[str, dict[str, object]] = {
 PASSKEYS = {"src": "/_gatepost/passkeys.js", "defer": None}
 SCRIPTS = {
     "sign-in": [{"src": "/_gatepost/keep-fragment.js", "defer": None}, PASSKEYS],
+    "sign-in-code": [PASSKEYS],
     "account": [PASSKEYS],
 }
 

@@ -143,11 +143,14 @@ class StepUp:
     Attributes:
         acr: Values of which any one is enough; requested as ``acr_values``.
         max_age_s: Largest age of the sign-in in seconds; requested as ``max_age``.
+        amr: Methods of which any one is enough.  OpenID Connect cannot request one, so this is for
+            the gateway's own sign-in alone.
     """
 
     reason: str
     acr: tuple[str, ...] = ()
     max_age_s: int | None = None
+    amr: tuple[str, ...] = ()
 
 
 Decision = Allow | Deny | SignIn | StepUp

@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.accounts.owner import fold_email, fold_user
 from gateway.accounts.passkey import Passkey
+from gateway.accounts.second_factor import SecondFactor
 from gateway.kinds import LOCAL
 from gateway.model import AccountFacts, Identity
 
@@ -77,6 +78,7 @@ class Account:
         groups: As `roles`.
         password: The hash of the local password; None if there is none.
         passkeys: Each signs in to the local identity, alone or after the password.
+        second_factor: What a sign-in with the password needs too; None if there is none.
         secrets: By name; sent to apps that know only their own credentials.
         invitations: Who may join it.
         created_at: In seconds since the epoch; 0 if unknown.
@@ -96,6 +98,7 @@ class Account:
     groups: tuple[str, ...] = ()
     password: str | None = field(default=None, repr=False)
     passkeys: tuple[Passkey, ...] = field(default=(), repr=False)
+    second_factor: SecondFactor | None = None
     secrets: Mapping[str, str] = field(default_factory=lambda: _NO_SECRETS, repr=False)
     invitations: tuple[Invitation, ...] = ()
     created_at: int = 0
@@ -199,6 +202,7 @@ class Account:
             seen=tuple(it for it in self.seen if it.subject_key() not in gone),
             password=None if is_local else self.password,
             passkeys=() if is_local else self.passkeys,
+            second_factor=None if is_local else self.second_factor,
         )
 
     def without_name(self, user: str) -> "Account":
@@ -278,6 +282,8 @@ def merged(account: Account, other: Account) -> Account:
         groups=tuple(dict.fromkeys((*account.groups, *other.groups))),
         password=account.password or other.password,
         passkeys=tuple(dict.fromkeys((*account.passkeys, *other.passkeys))),
+        # Also with the password of the other one: nobody is to need less than before.
+        second_factor=account.second_factor or other.second_factor,
         secrets={**other.secrets, **account.secrets},
         invitations=tuple(dict.fromkeys((*account.invitations, *other.invitations))),
         is_disabled=account.is_disabled or other.is_disabled,

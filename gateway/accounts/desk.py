@@ -251,6 +251,8 @@ def describe(found: Found) -> dict[str, object]:
         "admin": account.is_admin,
         "password": account.password is not None,
         "passkeys": len(account.passkeys),
+        "totp": account.second_factor is not None,
+        "recovery_codes": len(account.second_factor.recovery if account.second_factor else ()),
         "provisioned": account.is_provisioned,
         "created_at": account.created_at or None,
         "invitations": [{"email": it.email, "issuer": it.issuer} for it in account.invitations],

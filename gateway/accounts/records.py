@@ -32,7 +32,9 @@ _MOST_MERGES = 100
 _LOCK_S, _LOCK_POLL_S, _LOCK_TRIES = 20.0, 0.05, 500
 
 Kind = Literal["identity", "client", "user", "external", "passkey"]
-NoteKind = Literal["first-run", "password-reset", "invitation", "email-change", "mails-sent"]
+NoteKind = Literal[
+    "first-run", "password-reset", "invitation", "email-change", "mails-sent", "wrong-codes"
+]
 
 
 class AccountRecords:

@@ -55,12 +55,14 @@ class WaysIn:
         self._accounts = accounts
 
     async def retire_password(self, account_id: str, issuers: Set[str]) -> Account:
-        """Remove the local password; the local identity stays, because it names the person.
+        """Remove the local password with its second factor; the local identity names the person.
 
         Raises:
             LastWayInError: There is no other way to sign in.
         """
-        account = await self._take(account_id, issuers, lambda it: replace(it, password=None))
+        account = await self._take(
+            account_id, issuers, lambda it: replace(it, password=None, second_factor=None)
+        )
         _log.info("account %s: its password was retired", account_id)
         return account
 

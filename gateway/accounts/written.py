@@ -11,6 +11,7 @@ from typing import Any
 
 from gateway.accounts.account import Account, Invitation, plain_facts
 from gateway.accounts.passkey import plain_passkey, rich_passkey
+from gateway.accounts.second_factor import read_second_factor
 from gateway.model import Identity
 
 _VERSION = 2
@@ -19,7 +20,7 @@ _TUPLES = frozenset({"groups", "roles"})
 
 def encode_account(account: Account) -> bytes:
     """The written form."""
-    whole = {
+    whole: dict[str, Any] = {
         "version": _VERSION,
         "disabled": account.is_disabled,
         "seen": [plain_facts(identity) for identity in account.seen],
@@ -39,6 +40,8 @@ def encode_account(account: Account) -> bytes:
         "merged_into": account.merged_into,
         "imported": account.imported,
     }
+    if account.second_factor is not None:
+        whole["second_factor"] = asdict(account.second_factor)
     return json.dumps(whole, separators=(",", ":")).encode()
 
 
@@ -62,6 +65,7 @@ def decode_account(data: bytes) -> Account:
             password=whole["password"],
             # Accounts that were written before there were passkeys have none.
             passkeys=tuple(map(rich_passkey, whole.get("passkeys", ()))),
+            second_factor=read_second_factor(whole.get("second_factor")),
             secrets=dict(whole["secrets"]),
             invitations=tuple(Invitation(**it) for it in whole["invitations"]),
             created_at=whole["created_at"],

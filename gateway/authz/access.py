@@ -162,8 +162,9 @@ def _step_up(failures: Sequence[_Failure]) -> StepUp | None:
     if len(known) != len(failures):
         return None
     acr = tuple(value for step_up in known for value in step_up.acr)
+    amr = tuple(value for step_up in known for value in step_up.amr)
     ages = [step_up.max_age_s for step_up in known if step_up.max_age_s is not None]
-    return StepUp(known[0].reason, acr, min(ages, default=None))
+    return StepUp(known[0].reason, acr, min(ages, default=None), amr)
 
 
 def _compile_item(settings: "ConditionSettings") -> Item:

@@ -45,7 +45,7 @@ class AmrHas(AnyOf):
             return unreadable
         if not self.values.isdisjoint(facts.identity.amr):
             return MET
-        step_up = StepUp("amr-missing", max_age_s=0)
+        step_up = StepUp("amr-missing", max_age_s=0, amr=tuple(sorted(self.values)))
         return Unmet("amr-missing", listed(self.values), step_up)
 
 

@@ -67,10 +67,10 @@ def tell(found: "Found", as_json: bool, link: str | None = None) -> None:
         if key in ("identities", "invitations"):
             continue
         shown = ", ".join(map(str, value)) if isinstance(value, list) else value
-        click.echo(f"{key:<12} {printable(str('-' if shown in (None, '') else shown))}")
+        click.echo(f"{key:<14} {printable(str('-' if shown in (None, '') else shown))}")
     for it in found.account.invitations:
-        click.echo(f"{'invitation':<12} {printable(f'{it.email} {it.issuer}'.strip())}")
+        click.echo(f"{'invitation':<14} {printable(f'{it.email} {it.issuer}'.strip())}")
     for subject in found.account.subjects:
-        click.echo(f"{'identity':<12} {printable(f'{subject[0]} {subject[1]}')}")
+        click.echo(f"{'identity':<14} {printable(f'{subject[0]} {subject[1]}')}")
     if link is not None:
-        click.echo(f"{'link':<12} {link}")
+        click.echo(f"{'link':<14} {link}")

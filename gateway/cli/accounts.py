@@ -22,6 +22,7 @@ from gateway.cli.local_accounts import (
     add_command,
     remove_passkeys_command,
     reset_password_command,
+    reset_second_factor_command,
     set_email_command,
 )
 from gateway.cli.opened import Kept, fail, load_settings, with_kept
@@ -55,6 +56,7 @@ accounts_command.add_command(export_command)
 accounts_command.add_command(import_command)
 accounts_command.add_command(set_email_command)
 accounts_command.add_command(remove_passkeys_command)
+accounts_command.add_command(reset_second_factor_command)
 
 
 @accounts_command.command("list")

@@ -1,4 +1,4 @@
-"""`gatepost accounts add` and others: accounts with a local user name."""
+"""`gatepost accounts add`, `reset-password` and more: accounts with a local user name."""
 
 import sys
 from pathlib import Path
@@ -159,6 +159,31 @@ def remove_passkeys_command(config: Path | None, account: str, as_json: bool) ->
         for issuer, subject in changed.subjects:
             await kept.sessions.end_all(issuer, subject)
         return await desk.find(found.account_id)
+
+    tell(with_kept(settings, run), as_json)
+
+
+@click.command("reset-second-factor")
+@config_option
+@account_argument
+@json_option
+def reset_second_factor_command(config: Path | None, account: str, as_json: bool) -> None:
+    """Remove an account's authenticator app and recovery codes, and end its sessions.
+
+    For a user who has lost both.  The password alone is enough then, so make sure who asks you.
+
+    Example: gatepost accounts reset-second-factor alice
+    """
+    settings = load_local(config)
+
+    async def run(kept: Kept) -> "Found":
+        from gateway.accounts.desk import AccountDesk
+
+        found = await AccountDesk(kept.accounts).find(account)
+        changed = await kept.local.factors.turn_off(found.account_id)
+        for issuer, subject in changed.subjects:
+            await kept.sessions.end_all(issuer, subject)
+        return await AccountDesk(kept.accounts).find(found.account_id)
 
     tell(with_kept(settings, run), as_json)
 

@@ -10,6 +10,7 @@ from gateway.credentials.local_accounts import LocalAccounts, NewPerson
 from gateway.credentials.passkeys import Passkeys
 from gateway.credentials.password_hashes import PasswordHashes
 from gateway.credentials.password_throttle import PasswordThrottle
+from gateway.credentials.second_factors import SecondFactors
 from gateway.credentials.throttle import Throttle
 from gateway.storage.store import Clock
 
@@ -29,6 +30,7 @@ class Local:
     first_run: FirstRun
     hashes: PasswordHashes
     passkeys: Passkeys
+    factors: SecondFactors
     tries: PasswordThrottle = field(default_factory=PasswordThrottle)
     tokens: Throttle = field(default_factory=Throttle)
     asked: Throttle = field(default_factory=lambda: Throttle(10, 600.0))
@@ -39,8 +41,8 @@ def local_of(accounts: Accounts, public_url: str, clock: Clock) -> Local:
     """The local accounts among `accounts`."""
     hashes = PasswordHashes()
     local = LocalAccounts(accounts, hashes, issuer_of(public_url))
-    passkeys = Passkeys(accounts, local)
-    return Local(local, FirstRun(accounts.records, clock), hashes, passkeys)
+    passkeys, factors = Passkeys(accounts, local), SecondFactors(accounts)
+    return Local(local, FirstRun(accounts.records, clock), hashes, passkeys, factors)
 
 
 def issuer_of(public_url: str) -> str:

@@ -23,6 +23,7 @@ from gateway.credentials.passwords import (
     judge,
     normalised,
 )
+from gateway.credentials.second_factors import SecondFactorRequiredError, fingerprint_of
 from gateway.errors import GatewayError
 from gateway.kinds import LOCAL
 from gateway.model import Identity
@@ -125,37 +126,32 @@ class LocalAccounts:
         Raises:
             WrongPasswordError: The user name or the password is wrong; both cost the same.
             AccountDisabledError: The password is right, and the account is disabled.
+            SecondFactorRequiredError: The password is right, and is not enough.
             HookFailedError: The app could not be told of the account.
         """
         account_id, account = await self._checked(user, password)
-        signed_in = await self.enter(account_id, account, PASSWORD, now)
-        # A hook may have taken seconds: refuse a password that was replaced meanwhile.
-        latest = (await self._records.follow(account_id))[1]
-        if latest is None or _password(latest) != account.password:
-            raise WrongPasswordError(f"account {account_id}: its password was changed meanwhile")
-        return signed_in
+        if account.second_factor is not None and not account.is_disabled:
+            raise SecondFactorRequiredError(
+                account_id, fingerprint_of(account), has_passkeys=bool(account.passkeys)
+            )
+        return await self.enter(account_id, account, PASSWORD, now)
 
     async def enter(self, account_id: str, account: Account, proof: Proof, now: float) -> Identity:
         """The identity of who has proven by `proof` to be the person of `account`.
 
-        The caller has checked all that the account needs.
-
-        Raises:
-            AccountDisabledError: The account is disabled.
-            HookFailedError: The app could not be told of the account.
+        The caller has checked all that the account needs.  Raises as `sign_in`.
         """
         known = _local(account)
-        identity = replace(
-            known,
-            issuer=self.issuer,
-            subject=account_id,
-            account_id=None,
-            amr=proof.amr,
-            acr=proof.acr,
-        )
+        identity = replace(known, issuer=self.issuer, subject=account_id, account_id=None)
         # The issuer changes with `public_url`: the account stays the same.
         await self._records.keep("identity", identity.subject_key(), account_id)
-        return await self._accounts.sign_in(replace(identity, authenticated_at=int(now)))
+        entering = replace(identity, amr=proof.amr, acr=proof.acr, authenticated_at=int(now))
+        signed_in = await self._accounts.sign_in(entering)
+        # A hook may have taken seconds: refuse what was replaced meanwhile.
+        latest = (await self._records.follow(account_id))[1]
+        if latest is None or _needed(latest) != _needed(account):
+            raise WrongPasswordError(f"account {account_id}: its password was changed meanwhile")
+        return signed_in
 
     async def change_password(self, account_id: str, old: str, new: str) -> Account:
         """Replace the password `old` with `new`; returns the account.
@@ -308,6 +304,11 @@ def _password(account: Account) -> str | None:
 def _local(account: Account) -> Identity:
     """What is known of the person who has the local password."""
     return next(it for it in account.seen if it.provider == LOCAL)
+
+
+def _needed(account: Account) -> tuple[object, object]:
+    """What a sign-in has to prove, apart from which of several codes."""
+    return _password(account), account.second_factor and account.second_factor.totp
 
 
 def fingerprint(account: Account) -> str:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from gateway.accounts.passkey import Passkey
-from gateway.credentials.local_proofs import MULTI_FACTOR, Proof
+from gateway.credentials.local_proofs import DEVICE_PASSKEY, SYNCED_PASSKEY, Proof
 from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -66,9 +66,8 @@ def proof_of(passkey: Passkey, *, after_password: bool = False) -> Proof:
     `hwk`) and unlocked it: two factors.  There is no attestation, so this is what the authenticator
     says of itself.
     """
-    pwd = ("pwd",) if after_password else ()
-    kind = "swk" if passkey.can_be_copied else "hwk"
-    return Proof((*pwd, "pop", kind, "mfa"), MULTI_FACTOR)
+    alone = SYNCED_PASSKEY if passkey.can_be_copied else DEVICE_PASSKEY
+    return replace(alone, amr=("pwd", *alone.amr)) if after_password else alone
 
 
 def encoded(data: bytes) -> str:

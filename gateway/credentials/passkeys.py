@@ -146,8 +146,8 @@ class Passkeys:
         if await self._accounts.change(used.account_id, counted) is None:
             raise WrongPasskeyError(f"account {used.account_id} is gone")
 
-    async def sign_in(self, used: Used, now: float) -> Identity:
-        """The identity of who signs in with a passkey alone.
+    async def sign_in(self, used: Used, now: float, *, after_password: bool = False) -> Identity:
+        """The identity of who signs in with a passkey, alone or after the password.
 
         Raises:
             WrongPasskeyError: The passkey was removed or used meanwhile.
@@ -155,7 +155,7 @@ class Passkeys:
             HookFailedError: The app could not be told of the account.
         """
         await self.record(used)
-        proof = proof_of(used.passkey)
+        proof = proof_of(used.passkey, after_password=after_password)
         signed_in = await self._local.enter(used.account_id, used.account, proof, now)
         # A hook may have taken seconds: refuse a passkey that was removed meanwhile.
         _, latest = await self._records.follow(used.account_id)

@@ -1,4 +1,4 @@
-"""``POST sign-in``: signs in with a local user name and password."""
+"""``POST sign-in`` and ``sign-in/code``: signs in with a local password, and a second factor."""
 
 import logging
 import math
@@ -6,6 +6,12 @@ import math
 from gateway import responses
 from gateway.credentials.local import Local
 from gateway.credentials.password_throttle import TooManyTriesError, WrongPasswordError
+from gateway.credentials.second_factors import (
+    CodeExpiredError,
+    SecondFactorRequiredError,
+    WrongCodeError,
+)
+from gateway.endpoints.code_step import ask_again, ask_for_code, end_step, open_step
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.new_session import begin_session
 from gateway.endpoints.origin import is_same_origin
@@ -21,6 +27,7 @@ from gateway.oidc.errors import SignInUnfinishedError
 _log = logging.getLogger(__name__)
 
 _FIELDS = frozenset({"username", "password", "return_to"})
+_CODE_FIELDS = frozenset({"step", "code", "return_to"})
 
 
 class LocalSignIn:
@@ -45,14 +52,55 @@ class LocalSignIn:
         try:
             identity = await self._identity(request, user, form["password"])
             return await begin_session(self._deps, request, identity, return_to)
+        except SecondFactorRequiredError as required:
+            return ask_for_code(self._deps, request, required, return_to)
         except WrongPasswordError as error:
             self._failed(request, error)
-            return await self._again(request, user, return_to)
+            told = "User name or password is wrong."
+            return self._again(request, error, return_to, told, user)
         except TooManyTriesError as error:
             self._failed(request, error)
             return too_many_tries(request, error.wait_s)
         except GatewayError as error:
             return self._refused(request, error, return_to)
+
+    async def enter_code(self, request: Request, body: bytes) -> Response:
+        """``POST sign-in/code``: ``step``, ``code`` and, if wanted, ``return_to``."""
+        if not is_same_origin(request):
+            return responses.problem(request, 403, "cross-site")
+        form = read_whole_form(body) or {}
+        if not {"step", "code"} <= form.keys() <= _CODE_FIELDS:
+            return responses.problem(request, 400, "invalid-request")
+        return_to = destination(form.get("return_to", "/"))
+        try:
+            identity = await self._proven(request, form["step"], form["code"])
+            forget = end_step(self._deps, request)
+            return await begin_session(self._deps, request, identity, return_to, forget)
+        except WrongCodeError as error:
+            self._failed(request, error)
+            return ask_again(self._deps, request, form["step"], return_to)
+        except (CodeExpiredError, WrongPasswordError) as error:
+            self._failed(request, error)
+            told = "The step after the password is over. Enter your password again."
+            return self._again(request, error, return_to, told)
+        except TooManyTriesError as error:
+            self._failed(request, error)
+            return too_many_tries(request, error.wait_s)
+        except GatewayError as error:
+            return self._refused(request, error, return_to)
+
+    async def start_again(self, request: Request, _body: bytes) -> Response:
+        """``GET sign-in/code``: to the password, because the form is gone."""
+        return responses.redirect(request, responses.SIGN_IN_PATH)
+
+    async def _proven(self, request: Request, sealed: str, code: str) -> Identity:
+        step, now = open_step(self._deps, request, sealed), self._deps.clock()
+        if step is None:
+            raise CodeExpiredError("no step of this browser")
+        account, proof = await self._local.factors.use(
+            step.account_id, step.fingerprint, code, began_at=step.began_at, now=now
+        )
+        return await self._local.accounts.enter(step.account_id, account, proof, now)
 
     def _refused(self, request: Request, error: GatewayError, return_to: str) -> Response:
         if isinstance(error, StoreUnavailableError):
@@ -66,15 +114,13 @@ class LocalSignIn:
         async with self._local.tries.attempt(user, request.client, now):
             return await self._local.accounts.sign_in(user, password, now)
 
-    async def _again(self, request: Request, user: str, return_to: str) -> Response:
+    def _again(
+        self, request: Request, error: GatewayError, return_to: str, told: str, user: str = ""
+    ) -> Response:
         if not request.is_navigation:
-            return responses.rejected(request, WrongPasswordError.reason)
+            return responses.rejected(request, error.reason)
         return self._sign_in.page(
-            request,
-            return_to,
-            status=WrongPasswordError.status,
-            problem="User name or password is wrong.",
-            username=user,
+            request, return_to, status=error.status, problem=told, username=user
         )
 
     def _failed(self, request: Request, error: GatewayError) -> None:

@@ -8,10 +8,10 @@ from gateway.message.return_to import safe_return_to
 from gateway.responses import OTHER_ACCOUNT
 
 _MAX_FIELDS = 20
-_MAX_ACR_VALUES = 10
+_MOST_VALUES = 10
 # Excludes quotes and backslashes (NQCHAR of RFC 6749, appendix A), because JSON escapes them and
 # ten of the longest values would no longer fit into a cookie.
-_ACR_VALUES = re.compile(r"[!#-\[\]-~]{1,200}(?: [!#-\[\]-~]{1,200})*")
+_VALUES = re.compile(r"[!#-\[\]-~]{1,200}(?: [!#-\[\]-~]{1,200})*")
 # Returning to the start or end of a sign-in would loop.
 _NO_RETURN = tuple(
     f"/_gatepost/{it}"
@@ -27,6 +27,7 @@ class SignInRequest:
         return_to: A path on the same host.
         max_age_s: Largest age of the user's sign-in in seconds (step-up).
         acr: Authentication contexts of which any is enough (step-up).
+        amr: Authentication methods of which any is enough (step-up at the local form).
         other_account: Whether the user wants to sign in with another account.
         dropped: Length of a refused return_to in characters; 0 if none was refused.
     """
@@ -36,6 +37,7 @@ class SignInRequest:
     acr: tuple[str, ...] = ()
     other_account: bool = False
     dropped: int = 0
+    amr: tuple[str, ...] = ()
 
     def query(self) -> str:
         """The query with these parameters."""
@@ -94,8 +96,11 @@ def read_sign_in_request(query: str) -> SignInRequest:
     dropped = len(wanted) if return_to == "/" != wanted else 0
     max_age = given.get("max_age", "")
     max_age_s = int(max_age) if re.fullmatch(r"[0-9]{1,9}", max_age) else None
-    acr_values = given.get("acr_values", "")
-    # OpenID Connect Core 1.0, section 3.1.2.1: separated by spaces.
-    acr = acr_values.split(" ") if _ACR_VALUES.fullmatch(acr_values) else []
+    acr, amr = _values(given.get("acr_values", "")), _values(given.get("amr_values", ""))
     other_account = given.get("prompt") == OTHER_ACCOUNT
-    return SignInRequest(return_to, max_age_s, tuple(acr[:_MAX_ACR_VALUES]), other_account, dropped)
+    return SignInRequest(return_to, max_age_s, acr, other_account, dropped, amr)
+
+
+def _values(text: str) -> tuple[str, ...]:
+    """The values in `text`, separated by blanks (OpenID Connect Core 1.0, section 3.1.2.1)."""
+    return tuple(text.split(" ")[:_MOST_VALUES]) if _VALUES.fullmatch(text) else ()

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from gateway import responses
 from gateway.credentials.local import Local
+from gateway.endpoints.account_section import ACCOUNT_PATH
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import (
     Note,
@@ -14,6 +15,7 @@ from gateway.endpoints.flows import (
     kept_flows,
     seal_note,
 )
+from gateway.endpoints.local_step_up import step_up_notice
 from gateway.endpoints.parameters import SignInRequest, read_sign_in_request
 from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.kinds import LOCAL
@@ -29,7 +31,6 @@ _log = logging.getLogger(__name__)
 
 _SCRIPT_PATH = "/_gatepost/keep-fragment.js"
 _UNAUTHORIZED = 401
-_TOO_WEAK = "The page you asked for needs a stronger sign-in than a password."
 
 
 class SignIn:
@@ -69,6 +70,7 @@ class SignIn:
         status: int = 200,
         problem: str | None = None,
         username: str = "",
+        set_up_url: str | None = None,
         offered: Sequence[Mapping[str, str]] | None = None,
     ) -> Response:
         """The page with the local form and the providers `offered`, which are all for None."""
@@ -79,6 +81,7 @@ class SignIn:
             "sign-in",
             fields=challenges(request, responses.SESSION_ONLY) if status == _UNAUTHORIZED else (),
             problem=problem,
+            set_up_url=set_up_url,
             script_url=_SCRIPT_PATH,
             passkey_script_url=responses.PASSKEY_SCRIPT_PATH,
             local=local,
@@ -121,8 +124,14 @@ class SignIn:
         """
         if provider_name == LOCAL and self._deps.local is not None:
             asked = _asked(request)
-            problem = _TOO_WEAK if asked.acr else None
-            return self.page(request, asked.return_to, problem=problem, offered=())
+            notice = await step_up_notice(self._deps, request, asked)
+            return self.page(
+                request,
+                asked.return_to,
+                problem=notice.text,
+                set_up_url=f"{ACCOUNT_PATH}#{notice.section}" if notice.section else None,
+                offered=(),
+            )
         provider = self._deps.providers.get(provider_name)
         if provider is None:
             raise UnknownProviderError(f"no provider {provider_name!r}")

@@ -30,6 +30,7 @@ from gateway.endpoints.own_identities import OwnIdentities
 from gateway.endpoints.own_keys import OwnKeys
 from gateway.endpoints.own_passkeys import OwnPasskeys
 from gateway.endpoints.own_password import OwnPassword
+from gateway.endpoints.own_second_factor import OwnSecondFactor
 from gateway.endpoints.own_secrets import OwnSecrets
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.endpoints.passkey_sign_in import PasskeySignIn
@@ -161,6 +162,7 @@ def _account(
     sections: list[Section] = [SessionSection(own, logout, deps.clock)]
     if deps.local is not None:
         sections.append(OwnPassword(deps, deps.local))
+        sections.append(OwnSecondFactor(deps, deps.local))
         if deps.accounts is not None and deps.outbox is not None:
             sections.append(OwnEmail(deps, deps.local, deps.accounts, deps.outbox))
     if passkeys is not None:
@@ -209,12 +211,17 @@ def _of_local(deps: Deps, sign_in: SignIn) -> dict[str, Methods]:
     if local is None:
         return {}
     setup, reset, passkey = Setup(deps, local), Reset(deps, local), PasskeySignIn(deps, local)
+    signs_in = LocalSignIn(deps, local, sign_in)
     return {
+        f"{PREFIX}/sign-in": {"POST": strict(signs_in.enter, FORM)},
+        f"{PREFIX}/sign-in/code": {
+            **_looked_at(signs_in.start_again),
+            "POST": strict(signs_in.enter_code, FORM),
+        },
         **_of_mail(deps, local),
         f"{PREFIX}/sign-in/passkey/options": {"POST": strict(passkey.options)},
         f"{PREFIX}/sign-in/passkey": {"POST": strict(passkey.enter, JSON)},
         f"{PREFIX}/passkeys.js": _looked_at(sign_in.passkey_script),
-        f"{PREFIX}/sign-in": {"POST": strict(LocalSignIn(deps, local, sign_in).enter, FORM)},
         f"{PREFIX}/setup": {**_looked_at(setup.show), "POST": strict(setup.make, FORM)},
         f"{PREFIX}/reset": {**_looked_at(reset.show), "POST": strict(reset.change, FORM)},
     }

@@ -73,6 +73,8 @@
   const signIn = (box) => {
     const path = "/_gatepost/sign-in/passkey";
     const page = document.querySelector('input[name="return_to"]');
+    // After a password, the passkey takes the place of a code.
+    const step = document.querySelector('input[name="step"]');
     let waiting;
     const ask = async (more) => {
       // The browser answers one question at a time.
@@ -86,11 +88,12 @@
         ...more,
       });
       const sent = { credential: written(credential), return_to: page.value };
+      if (step) sent.step = step.value;
       location.assign((await call(path, sent)).return_to);
     };
     // The browser offers passkeys where it fills in the user name, and asks nothing by itself.
     const offer = async () => {
-      if (!(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
+      if (step || !(await PublicKeyCredential.isConditionalMediationAvailable?.())) return;
       const renewal = setTimeout(offer, RENEW_MS);
       await ask({ mediation: "conditional" }).catch((error) => {
         if (error instanceof Refused) tell(error);

@@ -106,6 +106,33 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             "Check both and try again.",
             sign_in=True,
         ),
+        "second-factor-required": Reason(
+            401,
+            "A code is needed too",
+            "The password is right. This account also needs a code.",
+            "Send `code`, of your authenticator app or for recovery, with `step` from the response"
+            " to `/_gatepost/sign-in/code`.",
+        ),
+        "wrong-code": Reason(
+            401,
+            "The code is wrong",
+            "The code is wrong, or was used before.",
+            "Wait for the next code, and check the clock of your phone.",
+        ),
+        "second-factor-expired": Reason(
+            401,
+            "The step after the password is over",
+            "It took more than five minutes, was finished already, began in another browser, or"
+            " too many codes were wrong.",
+            "Sign in again with your password.",
+            sign_in=True,
+        ),
+        "second-factor-changed": Reason(
+            409,
+            "The second factor was changed meanwhile",
+            "The account has got or lost its second factor in another window.",
+            "Open the account page again.",
+        ),
         "password-refused": Reason(
             400,
             "This password cannot be used",

@@ -26,6 +26,7 @@ _HERE = Path(__file__).parent
 _FORMS_LEAD_AWAY = frozenset(
     {
         "sign-in",
+        "sign-in-code",
         "setup",
         "invitation",
         "logout",
@@ -38,7 +39,7 @@ _FORMS_LEAD_AWAY = frozenset(
     }
 )
 
-_WITH_SCRIPT = frozenset({"sign-in", "account"})
+_WITH_SCRIPT = frozenset({"sign-in", "sign-in-code", "account"})
 
 
 def render(name: str, /, **values: object) -> bytes:
@@ -89,7 +90,19 @@ def _environment() -> Environment:
     # Safe: read from our package.  Must stay unescaped, because the CSP has its hash.
     environment.globals["style"] = Markup(_style())  # noqa: S704
     environment.filters["prose"] = _prose
+    environment.filters["qr"] = _qr
     return environment
+
+
+def _qr(text: str) -> Markup:
+    """`text` as a QR code: inline SVG, because the pages load no pictures."""
+    from markupsafe import Markup
+    from segno import make
+
+    # Dark on light in dark mode too: many apps read no other.
+    code = make(text, micro=False, boost_error=False)
+    drawn = code.svg_inline(omitsize=True, dark="#000", light="#fff")
+    return Markup(drawn)  # noqa: S704 - a drawing, in which nothing of `text` is written
 
 
 def _prose(text: str) -> Markup:

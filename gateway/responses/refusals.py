@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from urllib.parse import quote, urlencode
 
-from gateway.kinds import AMBIENT, sent_by
+from gateway.kinds import AMBIENT, LOCAL, sent_by
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.message.sent_form import SentForm
@@ -114,6 +114,8 @@ def _step_up(
         }
         asked = challenge("Bearer", realm="gatepost", **error, **wanted)
         return problem(request, 401, decision.reason, fields=(asked, *fields))
+    if decision.amr and identity is not None and identity.provider == LOCAL:
+        wanted["amr_values"] = " ".join(decision.amr)
     provider = "" if identity is None else identity.provider
     start = LOGIN_PATH + quote(provider, safe="") if provider else SIGN_IN_PATH
     more = "&" + urlencode(wanted) if wanted else ""

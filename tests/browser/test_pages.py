@@ -97,6 +97,7 @@ async def choice(request: web.Request) -> web.Response:
         script_url="/keep-fragment.js",
         passkey_script_url="/passkeys.js",
         forgot_url=None,
+        set_up_url=None,
         sign_in_action="/",
         return_to=ENCODED,
         username="",

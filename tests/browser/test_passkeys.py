@@ -15,6 +15,7 @@ from selenium.webdriver.common.virtual_authenticator import (
     VirtualAuthenticatorOptions,
 )
 
+from tests.e2e.test_passkeys import turn_on_second_factor
 from tests.fixtures.chromium import heading, press, wait_for_text, wait_until
 from tests.fixtures.network import take_free_port
 
@@ -259,3 +260,30 @@ def _phish(chromium: Chrome, port: int) -> None:
 
     chromium.get(f"http://127.0.0.1:{port}/_gatepost/sign-in")
     assert chromium.execute_script(PHISH) == "SecurityError"
+
+
+async def test_a_passkey_takes_the_place_of_a_code(gateway: Any, chromium: Chrome) -> None:
+    url = f"http://localhost:{gateway.port}"
+    await asyncio.to_thread(_instead_of_a_code, chromium, url, gateway)
+
+
+def _instead_of_a_code(chromium: Chrome, url: str, gateway: Any) -> None:
+    plug_in(chromium)
+    without_autofill(chromium)
+    type_password(chromium, url, "ann")
+    add_passkey(chromium, url, "")
+    sign_out(chromium, url)
+    turn_on_second_factor(gateway, "ann")
+
+    chromium.get(f"{url}/deep#there")
+    heading(chromium, "Sign in")
+    chromium.find_element(By.NAME, "username").send_keys("ann")
+    chromium.find_element(By.NAME, "password").send_keys(PASSWORD)
+    press(chromium, "button")
+    heading(chromium, "Enter a code")
+    wait_until(chromium, "document.querySelector('[data-passkey]:not([hidden])')")
+    tab_to(chromium, "Use a passkey instead")
+    chromium.switch_to.active_element.send_keys(Keys.ENTER)
+
+    heading(chromium, "Notes")
+    assert chromium.current_url == f"{url}/deep#there"

@@ -44,6 +44,7 @@ from gateway.credentials.passwords import (
     judge,
     normalised,
 )
+from gateway.credentials.second_factors import SecondFactors
 from gateway.errors import AccountDisabledError, StoreUnavailableError
 from gateway.model import Identity
 from gateway.sealing.sealer import Sealer
@@ -356,7 +357,12 @@ def test_the_written_form_keeps_a_password():
 
 
 def local_of(world):
-    return Local(world.local, world.first_run, world.hashes, world.passkeys)
+    return local_with(world, world.first_run)
+
+
+def local_with(world, first_run):
+    factors = SecondFactors(world.accounts)
+    return Local(world.local, first_run, world.hashes, world.passkeys, factors)
 
 
 async def test_one_of_many_makes_the_first_administrator(world):
@@ -367,7 +373,7 @@ async def test_one_of_many_makes_the_first_administrator(world):
 
     async def make(number):
         first_run = FirstRun(world.accounts.records, world.clock)
-        local = Local(world.local, first_run, world.hashes, world.passkeys)
+        local = local_with(world, first_run)
         person = NewPerson(f"ann-{number}", is_admin=True)
         await make_first_administrator(local, token, person, PASSWORD)
 

@@ -1,11 +1,13 @@
 """Passkeys at running gateways: added, used, removed, and attacks on them."""
 
 import json
+import re
 import subprocess
 import sys
 import threading
 from pathlib import Path
 
+import pyotp
 import pytest
 import requests
 
@@ -212,6 +214,61 @@ def test_what_was_proven_satisfies_rules(start):
     assert browser.sign_in(key).status_code == 200
     # The app is down: the rule let the request through.
     assert browser.page("/strict").status_code == 502
+
+
+def test_a_passkey_takes_the_place_of_a_code_after_the_password(start):
+    gateway = start(
+        routes=[
+            *(
+                {"name": amr, "prefix": f"/{amr}", "access": {"allow": [{"amr": amr}]}}
+                for amr in ("pwd", "hwk", "otp")
+            ),
+            {"name": "rest", "prefix": "/", "access": "signed_in"},
+        ]
+    )
+    add(gateway, "bob")
+    bob = signed_in(gateway, "bob")
+    others, _ = bob.enrol()
+    ann = signed_in(gateway)
+    key, _ = ann.enrol()
+    turn_on_second_factor(gateway, "ann")
+    page = ann.form("/_gatepost/sign-in", username="ann", password=PASSWORD)
+    assert "Use a passkey instead" in page.text
+    step = re.search(r'name="step" value="([^"]+)"', page.text)[1]
+
+    def enter(browser, key, step):
+        credential = use(key, browser.asked(), browser.origin)
+        return browser.send_json(SIGN_IN, {"credential": credential, "step": step})
+
+    assert enter(ann, others, step).json()["reason"] == "wrong-passkey"
+    assert enter(Browser(gateway), key, step).json()["reason"] == "second-factor-expired"
+    assert enter(ann, key, "x").json()["reason"] == "second-factor-expired"
+    assert enter(ann, key, step).status_code == 200
+    assert not [it.name for it in ann.cookies if it.name == "gatepost-code"]
+    statuses = {it: ann.page(f"/{it}").status_code for it in ("pwd", "hwk", "otp")}
+    # The app is down: a rule that is met lets the request through.
+    assert statuses == {"pwd": 502, "hwk": 502, "otp": 302}
+    told = "Sign in with a passkey.</p>"
+    assert told not in ann.page(ann.page("/otp").headers["Location"]).text
+
+    alone = Browser(gateway)
+    assert alone.sign_in(key).status_code == 200
+    assert alone.page("/pwd").status_code == 302
+
+    # Whoever has one is told to use it.
+    other = Browser(gateway)
+    other.type_password("bob")
+    assert told in other.page(other.page("/hwk").headers["Location"]).text
+
+
+def turn_on_second_factor(gateway, user):
+    async def run(kept):
+        secret = pyotp.random_base32()
+        account_id, _ = await kept.accounts.named(user)
+        code = pyotp.TOTP(secret).now()
+        await kept.local.factors.turn_on(account_id, secret, code, kept.accounts.clock())
+
+    with_kept(load_settings(gateway.config_path), run)
 
 
 def test_a_second_account_has_passkeys_of_its_own(gateway, ann, bob):

@@ -17,6 +17,12 @@ SESSION = {
     **dict.fromkeys(("id", "device", "client", "ip", "created", "last_seen"), HOSTILE),
     "current": True,
 }
+SECOND_FACTOR = {
+    **dict.fromkeys(("secret", "uri", "prove_anew_url", "refused"), HOSTILE),
+    "is_on": False,
+    "left": 7,
+    "codes": [HOSTILE],
+}
 KEY = {
     **dict.fromkeys(("id", "name", "expires", "created", "last_used"), HOSTILE),
     "scopes": [HOSTILE],
@@ -52,12 +58,19 @@ PAGES: dict[str, dict[str, object]] = {
         "providers": PROVIDERS,
         "local": True,
         "problem": HOSTILE,
+        "set_up_url": HOSTILE,
         "script_url": "/_gatepost/keep-fragment.js",
         "passkey_script_url": "/_gatepost/passkeys.js",
         "sign_in_action": "/",
         "return_to": HOSTILE,
         "username": HOSTILE,
         "forgot_url": "/_gatepost/forgot",
+    },
+    "sign-in-code": {
+        **dict.fromkeys(("step", "return_to", "problem", "sign_in_url"), HOSTILE),
+        "action": "/",
+        "has_passkeys": True,
+        "passkey_script_url": "/_gatepost/passkeys.js",
     },
     "setup": {
         **dict.fromkeys(("token", "username", "email", "problem"), HOSTILE),
@@ -87,6 +100,8 @@ PAGES: dict[str, dict[str, object]] = {
         "sections": [
             ("sessions", {"rows": [SESSION, {**SESSION, "current": False}]}),
             ("password", {"refused": HOSTILE}),
+            ("second-factor", {**SECOND_FACTOR, "setup": HOSTILE}),
+            ("second-factor", {**SECOND_FACTOR, "setup": None, "is_on": True}),
             (
                 "email",
                 {
@@ -146,6 +161,7 @@ PAGES: dict[str, dict[str, object]] = {
 PASSKEYS = {"src": "/_gatepost/passkeys.js", "defer": None}
 SCRIPTS = {
     "sign-in": [{"src": "/_gatepost/keep-fragment.js", "defer": None}, PASSKEYS],
+    "sign-in-code": [PASSKEYS],
     "account": [PASSKEYS],
 }
 

@@ -34,10 +34,12 @@ class ForwardAuth:
     Attributes:
         dialect: ``nginx``, ``traefik``, ``caddy`` or ``envoy``.
         told: Names of the fields that every answer of status 200 has.
+        names_page: Whether a question says which page it is about.
     """
 
     dialect: str
     told: Collection[str]
+    names_page: bool = True
 
     def is_asked(self, request: Request) -> bool:
         """Whether `request` asks about another one."""

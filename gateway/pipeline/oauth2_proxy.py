@@ -39,6 +39,7 @@ class OAuth2ProxyAuth:
     def __init__(self, dialect: str, told: Mapping[str, Template]) -> None:
         """Answer in `dialect` with the fields `told`, and with the app's of the same kinds."""
         self._dialect = dialect
+        self.names_page = dialect != "nginx"
         self._told = told
         self._constraints: dict[str, Constraints] = {}
 
@@ -61,10 +62,10 @@ class OAuth2ProxyAuth:
         if asked.method != "GET":
             raise AskedByGetError(asked.method)
         constraints = self._read(asked.target.query)
-        if self._dialect == "nginx":
-            reader.reread_bare(entry)
-        else:
+        if self.names_page:
             reader.reread(entry, self._dialect)
+        else:
+            reader.reread_bare(entry)
         entry.route = None
         verdict = begin(entry)
         if isinstance(verdict, VERDICTS):
@@ -92,8 +93,7 @@ class OAuth2ProxyAuth:
         if not isinstance(verdict, Answer) or verdict.response.status != _OK:
             return verdict
         request, identity = entry.request, entry.identity
-        names_page = self._dialect != "nginx"
-        if identity.is_anonymous and not (names_page and constraints.demands_nothing):
+        if identity.is_anonymous and not (self.names_page and constraints.demands_nothing):
             entry.decide("sign_in", "sign-in-required")
             return Answer(responses.rejected(request, "sign-in-required"))
         if constraints.access is not None:
@@ -120,7 +120,7 @@ class OAuth2ProxyAuth:
     def reply(self, request: Request, verdict: Verdict) -> Verdict:
         """`verdict` on `request` as oauth2-proxy answers."""
         response = answer_of(request, verdict)
-        if self._dialect == "nginx" or response.status in _REDIRECTS:
+        if not self.names_page or response.status in _REDIRECTS:
             response = for_nginx(response)
         if response.status != _OK:
             return Answer(response)

@@ -127,10 +127,9 @@ class Pipeline:
         try:
             if asking is None:
                 verdict = self._begin(entry)
-            elif isinstance(asking, ForwardAuth):
-                verdict = asking.begin(entry, self._reader, self._begin)
             else:
-                verdict = asking.begin(entry, self._reader, self._begin_page)
+                begin = self._begin if asking.names_page else self._begin_page
+                verdict = asking.begin(entry, self._reader, begin)
         except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
             verdict = Answer(self._failed(entry, error))
         if isinstance(verdict, VERDICTS):

@@ -13,6 +13,18 @@ if TYPE_CHECKING:
     from gateway.importing.findings import Report
 
 _FORMATS = ("toml", "flags", "env", "yaml")
+# What must stand in the cluster; the guide has it whole.
+_INSTEAD = (
+    "then: send each host to Gatepost's Service, with an HTTPRoute or an Ingress without auth-*",
+    "then: keep clients and other pods away from the apps' Services (NetworkPolicy)",
+)
+_IN_FRONT_OF_APPS = (
+    "then: auth-url: http://gatepost.NAMESPACE.svc.cluster.local:8080/_gatepost/auth",
+    "then: auth-signin: https://$host/_gatepost/sign-in?return_to=$escaped_request_uri",
+    "then: auth-response-headers: Remote-User,Remote-Email,Remote-Name,Remote-Groups,"
+    "Gatepost-Assertion",
+    "then: send /_gatepost/ of each host to Gatepost's Service, without auth-url",
+)
 _file = click.Path(path_type=Path)
 _output = click.option("-o", "--output", type=_file, help="Write here.  [default: standard output]")
 
@@ -65,7 +77,44 @@ def oauth2_proxy_command(
         _stop(str(error))
     _finish(found.settings, f"gatepost import oauth2-proxy {file}", output, found.report)
     for before, after in found.redirect_uris:
+        if "compatibility" in found.settings:
+            click.echo(f"the redirect URI may stay {before}, and changes to {after}", err=True)
+            continue
         click.echo(f"the redirect URI changes: register {after} (was {before})", err=True)
+
+
+@import_command.command("ingress")
+@click.argument("files", type=_file, nargs=-1, required=True)
+@click.option(
+    "--forward-auth",
+    is_flag=True,
+    help="Keep a proxy in front that asks Gatepost.  [default: Gatepost forwards itself]",
+)
+@_output
+def ingress_command(files: tuple[Path, ...], forward_auth: bool, output: Path | None) -> None:
+    """Translate Ingress objects of ingress-nginx.
+
+    FILES are YAML with one or more objects, such as kubectl prints.
+
+    \b
+    Examples:
+      kubectl get ingress -A -o yaml > all.yaml
+      gatepost import ingress all.yaml -o gatepost.yaml
+    """
+    from gateway.importing.findings import UnreadableError
+    from gateway.importing.ingress import import_ingress
+
+    try:
+        found = import_ingress(files, forward_auth=forward_auth)
+    except UnreadableError as error:
+        _stop(str(error))
+    title = f"gatepost import ingress {' '.join(map(str, files))}"
+    _finish(found.settings, title, output, found.report)
+    for line in _IN_FRONT_OF_APPS if forward_auth else _INSTEAD:
+        click.echo(line, err=True)
+    for host in found.hosts:
+        uri = f"https://{host}/_gatepost/callback/idp"
+        click.echo(f"the redirect URI changes: register {uri}", err=True)
 
 
 def _finish(

@@ -41,6 +41,7 @@ class Given:
 
     report: Report
     options: dict[str, Setting] = field(default_factory=dict)
+    _read: set[str] = field(default_factory=set)
 
     def put(self, written: str, values: Sequence[str], place: str, *, adds: bool = False) -> None:
         """Set the option that is written so; `adds` to a list that is already given there."""
@@ -62,6 +63,7 @@ class Given:
 
     def get(self, name: str) -> Setting | None:
         """The option, unless it is not given or empty."""
+        self._read.add(name)
         found = self.options.get(name)
         return found if found is not None and any(it.strip() for it in found.values) else None
 
@@ -79,6 +81,14 @@ class Given:
         """Whether a switch is on."""
         found = self.get(name)
         return default if found is None else found.is_on
+
+    def say_unread(self) -> None:
+        """Report on the options that the translation had no use for, whose others decide."""
+        for name, setting in self.options.items():
+            known = known_option(name)
+            unread = known is not None and known.kind is None and name not in self._read
+            if known is not None and unread and not _says_nothing(known, setting.values):
+                self.say("not needed", name, "has no effect beside the other options")
 
     def say(self, kind: str, name: str, message: str) -> None:
         """Report on an option that is given."""

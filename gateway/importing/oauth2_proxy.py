@@ -115,6 +115,9 @@ def _translate(given: Given, alpha: Alpha, path: Path) -> Imported:
     named = [(one.name, options) for one, (_, options) in zip(providers, who_by, strict=True)]
     settings["routes"] = routes(given, upstreams, entrance(given, named, path.parent))
     _tell_rest(given)
+    for _, options in who_by:
+        options.say_unread()
+    given.say_unread()
     base = _bare(public_url)
     moved = tuple(
         (f"{base}{_CALLBACK}", f"{base}/_gatepost/callback/{it.name}") for it in providers
@@ -159,13 +162,16 @@ def _upstreams(given: Given) -> list[Upstream]:
     found = given.get("upstreams")
     if found is None:
         return []
+    insecure = given.is_on("ssl_upstream_insecure_skip_verify")
+    if insecure and not any(it.startswith("https:") for it in given.items("upstreams")):
+        given.say("not needed", "ssl_upstream_insecure_skip_verify", "no upstream is https")
     return from_urls(
         given.items("upstreams"),
         found.place,
         found.written,
         given.text("upstream_timeout"),
         given.is_on("pass_host_header", default=True),
-        given.is_on("ssl_upstream_insecure_skip_verify"),
+        insecure,
     )
 
 

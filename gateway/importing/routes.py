@@ -30,12 +30,13 @@ def routes(given: Given, upstreams: Sequence[Served], who: Entrance) -> list[_Ro
         found.append(_with_rest(given, {**route, "upstream": one.name, "access": who.access()}))
     if not any(one.match == {"prefix": "/"} for one in upstreams):
         found.append({"name": "nothing-else", "prefix": "/", "access": "denied"})
-    return _visible(found)
+    return visible(found)[0]
 
 
-def _visible(found: Sequence[_Route | Noted]) -> list[_Route | Noted]:
-    """The routes that can match: an earlier one may take all requests of a later one."""
+def visible(found: Sequence[_Route | Noted]) -> tuple[list[_Route | Noted], list[str]]:
+    """The routes that can match, and the names of those that earlier ones hide."""
     kept: list[_Route | Noted] = []
+    hidden: list[str] = []
     earlier: list[RouteSettings] = []
     for value in found:
         route = value.value if isinstance(value, Noted) else value
@@ -43,10 +44,12 @@ def _visible(found: Sequence[_Route | Noted]) -> list[_Route | Noted]:
             continue
         plain = {name: route[name] for name in _MATCHING if name in route}
         settings = RouteSettings.model_validate({**plain, "access": "denied"})
-        if not shadowed_by(settings, earlier):
-            kept.append(value)
-            earlier.append(settings)
-    return kept
+        if shadowed_by(settings, earlier):
+            hidden.append(settings.name)
+            continue
+        kept.append(value)
+        earlier.append(settings)
+    return kept, hidden
 
 
 def _with_rest(given: Given, route: _Route) -> _Route:

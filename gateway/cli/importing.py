@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from gateway.importing.emit import Value
     from gateway.importing.findings import Report
@@ -125,7 +125,7 @@ def _finish(
     from gateway.settings.scalars import printable
 
     text = f"# Written by {printable(title)}.  CHANGE marks what you must fill in.\n"
-    text += "\n".join(_spaced(emit(settings))) + "\n"
+    text += "\n".join(_spaced(list(emit(settings)))) + "\n"
     _check(text, report)
     if output is None:
         click.echo(text, nl=False)
@@ -139,14 +139,12 @@ def _finish(
         click.echo(line, err=True)
 
 
-def _spaced(lines: "Iterator[str]") -> "Iterator[str]":
-    """`lines` with an empty one before each section."""
-    was_inside = False
-    for line in lines:
-        is_inside = line.startswith((" ", "#"))
-        if was_inside and not is_inside:
+def _spaced(lines: "Sequence[str]") -> "Iterator[str]":
+    """`lines` with an empty one before each section, and after it."""
+    inside = [line.startswith((" ", "#")) for line in [*lines, ""]]
+    for number, line in enumerate(lines):
+        if number and not inside[number] and (inside[number - 1] or inside[number + 1]):
             yield ""
-        was_inside = is_inside
         yield line
 
 

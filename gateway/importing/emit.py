@@ -57,7 +57,7 @@ def _item(value: Value, indent: int) -> list[str]:
     above = list(_above(note, pad)) if note else []
     if not isinstance(value, Mapping):
         return [*above, f"{pad}- {flow(value)}"]
-    if not _has_notes(value) and len(line := f"{pad}- {flow(value)}") <= _WIDTH:
+    if _is_simple(value) and len(line := f"{pad}- {flow(value)}") <= _WIDTH:
         return [*above, line]
     first, *rest = emit(value, indent + 1)
     # A comment above the first name stays above the whole item.
@@ -67,12 +67,9 @@ def _item(value: Value, indent: int) -> list[str]:
     return [*above, f"{pad}- {first.lstrip()}", *rest]
 
 
-def _has_notes(value: Value) -> bool:
-    if isinstance(value, Noted):
-        return True
-    if isinstance(value, Mapping):
-        return any(map(_has_notes, value.values()))
-    return not isinstance(value, str | int) and any(map(_has_notes, value))
+def _is_simple(value: Mapping[str, Value]) -> bool:
+    """Whether `value` is read easily on one line."""
+    return not any(isinstance(it, Mapping | Noted) for it in value.values())
 
 
 def _above(note: str, pad: str) -> Iterator[str]:

@@ -210,7 +210,7 @@ class _Importer:
         ordered = [route for _, route in sorted(self.routes, key=lambda it: it[0])]
         routes, hidden = visible(ordered)
         for name in hidden:
-            message = f"{name}: another Ingress has its host and path: the first was taken"
+            message = f"{name} was left out: another Ingress has its host and path"
             self.report.add("to do", self.report.source, "", message)
         settings["routes"] = [*routes, {"name": "nothing-else", "prefix": "/", "access": "denied"}]
         for message in (

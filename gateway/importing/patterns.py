@@ -62,11 +62,9 @@ def translate(regex: str, *, inverted: bool = False) -> Pattern | str:
         text = f".*{grouped}.*"
     else:
         text = _open_ended(inner)
-    try:
-        re.compile(text)
-    except (re.error, RecursionError, OverflowError) as error:
-        return f"Python does not read it as Go does: {error}"
-    return Pattern("regex", text, anywhere or inverted)
+    if not text:
+        return "matches no path"
+    return _unreadable(text) or Pattern("regex", text, anywhere or inverted)
 
 
 def _problem(regex: str) -> str:
@@ -78,6 +76,10 @@ def _problem(regex: str) -> str:
         return "has syntax that Python reads differently"
     if _SLOW.search(regex):
         return "repeats what is repeated, so that a client could keep the gateway busy"
+    return _unreadable(regex)
+
+
+def _unreadable(regex: str) -> str:
     try:
         re.compile(regex)
     except (re.error, RecursionError, OverflowError) as error:

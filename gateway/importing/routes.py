@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
+from pydantic import ValidationError
+
 from gateway.importing.emit import Noted, Value, literal
 from gateway.importing.entrance import Entrance
 from gateway.importing.given import Given
@@ -34,7 +36,10 @@ def routes(given: Given, upstreams: Sequence[Served], who: Entrance) -> list[_Ro
 
 
 def visible(found: Sequence[_Route | Noted]) -> tuple[list[_Route | Noted], list[str]]:
-    """The routes that can match, and the names of those that earlier ones hide."""
+    """The routes that can match, and the names of the others.
+
+    An earlier one may take all requests of a later one, and the gateway's own paths have no routes.
+    """
     kept: list[_Route | Noted] = []
     hidden: list[str] = []
     earlier: list[RouteSettings] = []
@@ -43,7 +48,11 @@ def visible(found: Sequence[_Route | Noted]) -> tuple[list[_Route | Noted], list
         if not isinstance(route, Mapping):
             continue
         plain = {name: route[name] for name in _MATCHING if name in route}
-        settings = RouteSettings.model_validate({**plain, "access": "denied"})
+        try:
+            settings = RouteSettings.model_validate({**plain, "access": "denied"})
+        except ValidationError:
+            hidden.append(str(route.get("name")))
+            continue
         if shadowed_by(settings, earlier):
             hidden.append(settings.name)
             continue

@@ -206,6 +206,13 @@ def test_the_addresses_of_a_file_become_a_rule(translate, tmp_path):
     assert imported.says("authenticated_emails_file", "1 lines are no e-mail address")
 
 
+def test_the_gateways_own_paths_have_no_route(translate):
+    text = BASE + 'skip_auth_routes = ["^/_gatepost/x$", "^/_gatepost/", "^/open/"]\n'
+    imported = translate("oauth2-proxy", text)
+    assert [it["name"] for it in imported.data["routes"]] == ["skip-auth-3", "app"]
+    imported.settings()
+
+
 def test_trusted_addresses_never_become_public(translate):
     imported = translate("oauth2-proxy", BASE + 'trusted_ips = ["0.0.0.0/0"]\n')
     assert [it["access"] for it in imported.data["routes"]] == ["signed_in"]

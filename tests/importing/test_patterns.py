@@ -120,6 +120,11 @@ def test_what_python_reads_differently_or_slowly_is_not_translated(regex):
     assert isinstance(translate(regex, inverted=True), str)
 
 
+def test_what_matches_no_path_is_not_translated():
+    assert translate("^$") == "matches no path"
+    assert matches(translate("^$", inverted=True), "/foo")
+
+
 @pytest.mark.parametrize(
     ("regex", "kind", "text"),
     [

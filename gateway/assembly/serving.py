@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from urllib.parse import urlsplit
 
 from gateway.assembly.apps import apps_of, authorization_server
 from gateway.assembly.hosts import hosts_of
@@ -34,16 +35,19 @@ from gateway.endpoints.cookies import CookieRules
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.doctor import Doctor
 from gateway.endpoints.logout import Logout
+from gateway.endpoints.oauth2_proxy import build_oauth2_proxy
 from gateway.endpoints.table import build_endpoints
 from gateway.endpoints.well_known import WellKnown
 from gateway.forward.upstream import Upstream
 from gateway.message.request import Request
 from gateway.message.response import FieldList
 from gateway.model import Identity
+from gateway.mutate.templates import Template, compile_template
 from gateway.mutate.trace import request_ids, traceparents
 from gateway.oidc.provider import Provider
 from gateway.pipeline.admit import SessionTools
 from gateway.pipeline.forward_auth import ForwardAuth
+from gateway.pipeline.oauth2_proxy import OAuth2ProxyAuth
 from gateway.pipeline.pipeline import Pipeline, Tools
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.responses import Admission
@@ -51,6 +55,7 @@ from gateway.routing.table import build_table
 from gateway.sessions import Sealer
 from gateway.sessions.all_sessions import AllSessions
 from gateway.sessions.session import Session
+from gateway.settings.presets import PRESETS
 from gateway.settings.schema import Settings
 from gateway.storage.store import Clock
 
@@ -205,6 +210,12 @@ def _tools(
         forward_auth=None
         if settings.forward_auth is None
         else ForwardAuth(settings.forward_auth.dialect, told_fields(settings)),
+        oauth2_proxy=None
+        if settings.compatibility is None or settings.forward_auth is None
+        else (
+            OAuth2ProxyAuth(settings.forward_auth.dialect, _told_by_oauth2_proxy(settings)),
+            build_oauth2_proxy(deps, _sharing_a_cookie(settings)),
+        ),
         sessions=SessionTools(
             clear=deps.cookies.no_session_cookie,
             end=_end_session(deps, lasting.tokens, browser),
@@ -214,6 +225,21 @@ def _tools(
             look_up=browser.look_up,
         ),
     )
+
+
+def _told_by_oauth2_proxy(settings: Settings) -> Mapping[str, Template]:
+    user = settings.accounts.user_header
+    fields = PRESETS["x-auth-request"]
+    return {name: compile_template(text, user) for name, text in fields.items()}
+
+
+def _sharing_a_cookie(settings: Settings) -> tuple[str, ...]:
+    """The public URLs whose hosts have the session cookie in common."""
+    domain = settings.sessions.cookie.domain
+    if domain is None:
+        return ()
+    hosts = ((urlsplit(url).hostname or "", url) for url in hosts_of(settings).public_urls.values())
+    return tuple(url for host, url in hosts if host == domain or host.endswith(f".{domain}"))
 
 
 def count_outcome(counts: dict[tuple[str, str], int], provider: str, outcome: str) -> None:

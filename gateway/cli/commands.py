@@ -18,6 +18,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "sessions": ("gateway.cli.sessions:sessions_command", "List and end sessions."),
     "accounts": ("gateway.cli.accounts:accounts_command", "List, link and disable accounts."),
     "keys": ("gateway.cli.keys:keys_command", "Create, list and revoke API keys."),
+    "import": ("gateway.cli.importing:import_command", "Translate another proxy's configuration."),
     "schema": ("gateway.cli.schema:schema_command", "Print the JSON Schema of the configuration."),
 }
 

@@ -60,7 +60,10 @@ def registrations(settings: Settings) -> list[Registration]:
         Registration(
             name,
             provider.client_id,
-            tuple(f"{url}{_OWN}/callback/{name}" for url in settings.public_url),
+            (
+                *(f"{url}{_OWN}/callback/{name}" for url in settings.public_url),
+                *_of_oauth2_proxy(settings),
+            ),
             tuple(f"{url}{_OWN}/logout" for url in settings.public_url),
             f"{settings.public_url[0]}{_OWN}/backchannel-logout/{name}"
             if provider.backchannel_logout
@@ -69,6 +72,13 @@ def registrations(settings: Settings) -> list[Registration]:
         )
         for name, provider in settings.providers.items()
     ]
+
+
+def _of_oauth2_proxy(settings: Settings) -> tuple[str, ...]:
+    """The redirect URIs that oauth2-proxy had, where they are still answered."""
+    if settings.compatibility is None or settings.has_local_accounts or len(settings.providers) > 1:
+        return ()
+    return tuple(f"{url}/oauth2/callback" for url in settings.public_url)
 
 
 def _apps(settings: Settings, provider: str) -> tuple[AppRegistration, ...]:

@@ -28,13 +28,17 @@ class Logout:
         session = await self._deps.session(request)
         if session is None:
             return self._signed_out(request, None)
+        return self.question(request, session, LOGOUT_PATH)
+
+    def question(self, request: Request, session: Session, action: str) -> Response:
+        """The page that asks whether to sign out, whose form goes to `action`."""
         return responses.page(
             request,
             200,
             "logout",
             name=session.identity.name or session.identity.user,
             provider=self._label(session),
-            action=LOGOUT_PATH,
+            action=action,
             home_url="/",
         )
 
@@ -45,12 +49,17 @@ class Logout:
         """
         if not is_same_origin(request):
             return responses.problem(request, 403, "cross-site")
+        session = await self.end_sessions(request)
+        response = await self.leave(request, session)
+        return response if session is None else response.about(session.identity)
+
+    async def end_sessions(self, request: Request) -> Session | None:
+        """End all sessions of the browser; returns the one that it used."""
         deps = self._deps
         session = await deps.session(request)
         for cookie in deps.session_cookies(request):
             await deps.sessions.end(cookie)
-        response = await self.leave(request, session)
-        return response if session is None else response.about(session.identity)
+        return session
 
     def forget(self, request: Request, session: Session | None) -> FieldList:
         """The fields for a browser whose `session` has just ended."""

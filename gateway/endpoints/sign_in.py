@@ -31,6 +31,8 @@ _log = logging.getLogger(__name__)
 
 _SCRIPT_PATH = "/_gatepost/keep-fragment.js"
 _UNAUTHORIZED = 401
+# The paths of `compatibility: oauth2-proxy`.
+OAUTH2_PREFIX = "/oauth2/"
 
 
 class SignIn:
@@ -229,5 +231,7 @@ def _asked(request: Request) -> SignInRequest:
 
 
 def redirect_uri(request: Request, provider: Provider) -> str:
-    """The redirect URI for `provider`."""
+    """The redirect URI for `provider`, of the same kind as the path that began the sign-in."""
+    if request.target.path.startswith(OAUTH2_PREFIX):
+        return f"{request.public_url}{OAUTH2_PREFIX}callback"
     return f"{request.public_url}/_gatepost/callback/{provider.registration.name}"

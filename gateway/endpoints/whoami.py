@@ -1,5 +1,7 @@
 """``GET whoami``: the request's identity."""
 
+from collections.abc import Callable
+
 from gateway import responses
 from gateway.authn import Authenticated, NotPresented, Outcome, Rejected
 from gateway.endpoints.deps import Deps
@@ -31,14 +33,18 @@ def describe(identity: Identity) -> dict[str, object]:
 class Whoami:
     """Handler of ``whoami``."""
 
-    def __init__(self, deps: Deps) -> None:
+    def __init__(
+        self, deps: Deps, described: Callable[[Identity], dict[str, object]] = describe
+    ) -> None:
+        """Answer with what `described` says of an identity."""
         self._deps = deps
+        self._described = described
 
     async def tell(self, request: Request, _body: bytes) -> Response:
         """The identity as JSON, or 401 if the request is anonymous."""
         outcome, admission = await self._outcome(request), self._deps.admission
         if isinstance(outcome, Authenticated):
-            told = responses.json_answer(request, 200, describe(outcome.identity))
+            told = responses.json_answer(request, 200, self._described(outcome.identity))
             return told.about(outcome.identity)
         if isinstance(outcome, Rejected) and not outcome.clears_cookie:
             return responses.rejected(

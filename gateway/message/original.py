@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from gateway.errors import MalformedRequestError
 from gateway.message.fields import Fields, fold
+from gateway.message.forwarded import parse_address
 from gateway.message.names import REROUTING_NAMES, is_identity_name
 from gateway.message.request_head import METHOD, SECOND_HTTP, RequestFraming, canonical_host
 from gateway.message.target import Target, parse_target
@@ -17,6 +18,9 @@ from gateway.message.target import Target, parse_target
 # Where proxies send their questions; Envoy appends the original path and query.
 AUTH_PATH = "/_gatepost/auth"
 _AUTH = AUTH_PATH.encode()
+# Where oauth2-proxy is asked.  A question that names no page is judged as one about this.
+OAUTH2_AUTH_PATH = "/oauth2/auth"
+_ANY_PAGE = parse_target(OAUTH2_AUTH_PATH.encode())
 # Longer ones do not fit into a head of the default `limits.head_bytes`.
 _MAX_URI_BYTES = 32768
 # The host as written by nginx, and nothing but a path after it: in `http://a?b/c` the path would be
@@ -64,6 +68,32 @@ def is_question(raw: bytes, dialect: str) -> bool:
     return raw.partition(b"?")[0] == _AUTH
 
 
+def bare_original_of(framing: RequestFraming) -> tuple[Original, str]:
+    """What a question that names no page is about, and the client's address.
+
+    nginx with the configuration known from oauth2-proxy sends only Host and X-Real-IP, and passes
+    on everything else as the client wrote it.  So nothing else is read: not the page, and not the
+    method.
+
+    Raises:
+        MalformedRequestError: The question is malformed.
+    """
+    fields = framing.fields
+    _refuse_what_the_app_must_not_get(fields, "nginx")
+    client = parse_address(fields.text(b"x-real-ip"))
+    if client is None:
+        raise MalformedRequestError("X-Real-IP is missing, repeated or no address")
+    if not framing.host:
+        raise MalformedRequestError("the question has no Host")
+    original = Original("GET", framing.host, _ANY_PAGE, _kept(fields), _upgrade(fields))
+    return original, str(client)
+
+
+def _kept(fields: Fields) -> Fields:
+    """`fields` without those of the question."""
+    return Fields([field for field in fields.items if fold(field[0]) not in _QUESTION])
+
+
 def original_of(method: str, raw: bytes, framing: RequestFraming, dialect: str) -> Original:
     """The original request that a question with this method, target and fields is about.
 
@@ -87,8 +117,7 @@ def original_of(method: str, raw: bytes, framing: RequestFraming, dialect: str) 
         raise MalformedRequestError("the original method is not a method")
     if len(uri) > _MAX_URI_BYTES:
         raise MalformedRequestError(f"an original path of {len(uri)} bytes")
-    kept = [field for field in fields.items if fold(field[0]) not in _QUESTION]
-    return Original(sent.decode(), host, parse_target(uri), Fields(kept), _upgrade(fields))
+    return Original(sent.decode(), host, parse_target(uri), _kept(fields), _upgrade(fields))
 
 
 def _refuse_what_the_app_must_not_get(fields: Fields, dialect: str) -> None:

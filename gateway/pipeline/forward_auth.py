@@ -34,10 +34,12 @@ class ForwardAuth:
     Attributes:
         dialect: ``nginx``, ``traefik``, ``caddy`` or ``envoy``.
         told: Names of the fields that every answer of status 200 has.
+        names_page: Whether a question says which page it is about.
     """
 
     dialect: str
     told: Collection[str]
+    names_page: bool = True
 
     def is_asked(self, request: Request) -> bool:
         """Whether `request` asks about another one."""
@@ -68,16 +70,20 @@ class ForwardAuth:
 
     def reply(self, request: Request, verdict: Verdict) -> Verdict:
         """`verdict` on `request` as an answer that this proxy understands."""
-        if isinstance(verdict, Answer):
-            response = _absolute(request, verdict.response)
-        else:
-            # Never forwarded here: the proxy does that.
-            response = responses.for_error(request, InternalError("a question was not answered"))
-        return Answer(_for_nginx(response) if self.dialect == "nginx" else response)
+        response = answer_of(request, verdict)
+        return Answer(for_nginx(response) if self.dialect == "nginx" else response)
 
     async def reply_later(self, request: Request, verdict: Awaitable[Verdict]) -> Verdict:
         """As `reply`, for a verdict that is still awaited."""
         return self.reply(request, await verdict)
+
+
+def answer_of(request: Request, verdict: Verdict) -> Response:
+    """The answer that `verdict` is, with an absolute Location."""
+    if isinstance(verdict, Answer):
+        return _absolute(request, verdict.response)
+    # Never forwarded here: the proxy does that.
+    return responses.for_error(request, InternalError("a question was not answered"))
 
 
 def _absolute(request: Request, response: Response) -> Response:
@@ -89,7 +95,7 @@ def _absolute(request: Request, response: Response) -> Response:
     return Response(response.status, fields, response.body)
 
 
-def _for_nginx(response: Response) -> Response:
+def for_nginx(response: Response) -> Response:
     """`response` with a status that ``auth_request`` understands; it turns others into 500.
 
     A redirect becomes 401, whose Location nginx's configuration can pass on.

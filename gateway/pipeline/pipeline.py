@@ -25,6 +25,7 @@ from gateway.authz.facts import Facts
 from gateway.authz.foreign import decide_foreign
 from gateway.endpoints.doctor import PATH as DOCTOR_PATH
 from gateway.endpoints.doctor import Doctor
+from gateway.endpoints.sign_in import OAUTH2_PREFIX
 from gateway.endpoints.table import Endpoints, NoEndpoint
 from gateway.endpoints.well_known import PREFIX as WELL_KNOWN
 from gateway.endpoints.well_known import WellKnown
@@ -40,13 +41,14 @@ from gateway.pipeline.decisions import Decisions, deny, is_good_for
 from gateway.pipeline.foreign import ForeignCredentials, own_part
 from gateway.pipeline.forward_auth import ForwardAuth
 from gateway.pipeline.matching import Matcher
+from gateway.pipeline.oauth2_proxy import OAuth2ProxyAuth
 from gateway.pipeline.read import Hosts, RequestReader
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import VERDICTS, Answer, Handler, Serve, Verdict
 from gateway.record.audit import AuditWriter, Entry, Lines
 from gateway.record.metrics import NO_ROUTE, Metrics
 from gateway.routing.deprecation import Deprecation, client_name
-from gateway.routing.route import RESERVED, RESERVED_PREFIX, is_preflight, names_well_known
+from gateway.routing.route import RESERVED, RESERVED_PREFIX, Route, is_preflight, names_well_known
 from gateway.routing.table import RouteTable
 
 _log = logging.getLogger(__name__)
@@ -65,6 +67,7 @@ class Tools:
         user_header: The attribute of an identity that apps get as the user.
         forward_auth: How proxies ask; None if they may not.
         doctor: Tells `gatepost doctor` how its requests arrive; None if it may not ask.
+        oauth2_proxy: Answers for oauth2-proxy, if it is to: questions, and all else below /oauth2/.
     """
 
     endpoints: Endpoints
@@ -78,6 +81,7 @@ class Tools:
     user_header: str = "user"
     forward_auth: ForwardAuth | None = None
     doctor: Doctor | None = None
+    oauth2_proxy: tuple[OAuth2ProxyAuth, Endpoints] | None = None
 
 
 class Pipeline:
@@ -98,7 +102,8 @@ class Pipeline:
         self._tools = tools
         self._well_known = tools.well_known
         self._reader = RequestReader(hosts, trusted, tools.new_request_id, tools.monotonic)
-        self._asking = asking = tools.forward_auth
+        self._forward_auth = asking = tools.forward_auth
+        self._compatible = tools.oauth2_proxy
         told = () if asking is None else asking.told
         self._admitter = Admitter(tools.sessions, origins, tools.new_trace, told)
         self._decisions = Decisions(
@@ -117,21 +122,28 @@ class Pipeline:
 
     def begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
         """See RequestHandler."""
-        asking = self._asking
-        if asking is not None and not asking.is_asked(entry.request):
-            asking = None
+        asking = None if self._forward_auth is None else self._asking(entry.request)
         verdict: Verdict | Awaitable[Verdict]
         try:
             if asking is None:
                 verdict = self._begin(entry)
             else:
-                verdict = asking.begin(entry, self._reader, self._begin)
+                begin = self._begin if asking.names_page else self._begin_page
+                verdict = asking.begin(entry, self._reader, begin)
         except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
             verdict = Answer(self._failed(entry, error))
         if isinstance(verdict, VERDICTS):
             return verdict if asking is None else asking.reply(entry.request, verdict)
         waiting = self._wait(entry, verdict)
         return waiting if asking is None else asking.reply_later(entry.request, waiting)
+
+    def _asking(self, request: Request) -> ForwardAuth | OAuth2ProxyAuth | None:
+        """What answers `request`, if that is a question about another one."""
+        if self._forward_auth is not None and self._forward_auth.is_asked(request):
+            return self._forward_auth
+        if self._compatible is not None and self._compatible[0].is_asked(request):
+            return self._compatible[0]
+        return None
 
     async def _wait(self, entry: Entry, verdict: Awaitable[Verdict]) -> Verdict:
         try:
@@ -148,11 +160,23 @@ class Pipeline:
             return self._serve_own(entry)
         if request.host not in self._hosts:
             raise UnknownHostError(repr(request.host))
+        if self._compatible is not None and request.target.path.startswith(OAUTH2_PREFIX):
+            return self._found(entry, self._compatible[1])
         if self._well_known is not None and request.target.path.startswith(WELL_KNOWN):
             handler = self._well_known.find(request)
             if handler is not None and (route is None or not names_well_known(route)):
                 return self._serve(entry, handler)
-        if route is None:
+        return self._begin_on(entry, route)
+
+    def _begin_page(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
+        """As `_begin`, for a page of an app whatever its path."""
+        request = entry.request
+        if request.host not in self._hosts:
+            raise UnknownHostError(repr(request.host))
+        return self._begin_on(entry, self._matcher.match(request))
+
+    def _begin_on(self, entry: Entry, route: Route | None) -> Verdict | Awaitable[Verdict]:
+        if route is None or route is RESERVED:
             return deny(entry, Deny("no-route", status=404))
         entry.route = route.name
         plan = self._plans[route.index]
@@ -223,7 +247,11 @@ class Pipeline:
         doctor = self._tools.doctor
         if path == DOCTOR_PATH and doctor is not None:
             return self._serve(entry, partial(doctor.tell, entry.peer, entry.trusted))
-        found = self._tools.endpoints.find(request.method, path)
+        return self._found(entry, self._tools.endpoints)
+
+    def _found(self, entry: Entry, endpoints: Endpoints) -> Verdict:
+        request = entry.request
+        found = endpoints.find(request.method, request.target.path)
         if isinstance(found, NoEndpoint):
             entry.route = RESERVED.name
             entry.decide("deny", found.reason)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gateway.errors import InternalError, MalformedRequestError
 from gateway.message import forwarded
 from gateway.message.framing import CHUNKED
-from gateway.message.original import original_of
+from gateway.message.original import Original, bare_original_of, original_of
 from gateway.message.request import Request
 from gateway.message.request_head import (
     RequestFraming,
@@ -84,6 +84,16 @@ class RequestReader:
         if framing is None:
             raise InternalError("bytes that are not a request were taken for a question")
         original = original_of(asked.method, asked.target.raw, framing, dialect)
+        self._ask_about(entry, original, asked.client)
+
+    def reread_bare(self, entry: Entry) -> None:
+        """As `reread`, for a question that names no page."""
+        if entry.framing is None:
+            raise InternalError("bytes that are not a request were taken for a question")
+        self._ask_about(entry, *bare_original_of(entry.framing))
+
+    def _ask_about(self, entry: Entry, original: Original, client: str) -> None:
+        asked = entry.request
         entry.is_question = True
         entry.framing = RequestFraming(
             original.fields,
@@ -100,7 +110,7 @@ class RequestReader:
             fields=original.fields,
             host=original.host,
             public_url=self._public_urls.get(original.host, self._first_url),
-            client=asked.client,
+            client=client,
             request_id=asked.request_id,
             received_at=asked.received_at,
         )

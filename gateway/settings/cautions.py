@@ -9,7 +9,7 @@ from gateway.settings.access import WHOEVER_ASKS, ConditionSettings
 from gateway.settings.accounts import has_password, may_be_read_on_the_way
 from gateway.settings.addresses import is_loopback, parse_host
 from gateway.settings.api_keys import ApiKeySettings
-from gateway.settings.coverage import uncovered
+from gateway.settings.coverage import deciding, uncovered
 from gateway.settings.document import Document, Path, Problem
 from gateway.settings.headers import fold_name
 from gateway.settings.other_proxies import other_proxies_forms
@@ -37,6 +37,7 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *_hooks(settings),
         *_smtp(settings),
         *_routes(settings),
+        *_oauth2_proxy(settings),
         *_uncovered(settings),
         *other_proxies_forms(settings),
     ]
@@ -208,6 +209,25 @@ def _uncovered(settings: Settings) -> Iterator[Problem]:
         message = f"no route matches {what}{where}, so it gets 404 no-route"
         last = "{name: everything, prefix: /, access: signed_in}"
         yield Problem(("routes",), f"{message}: end with {last}, or with access: denied")
+
+
+def _oauth2_proxy(settings: Settings) -> Iterator[Problem]:
+    """Rules that a question without a page cannot be judged by."""
+    asking = settings.forward_auth
+    if settings.compatibility is None or asking is None or asking.dialect != "nginx":
+        return
+    first = deciding(settings.routes, "/oauth2/auth")
+    others = [it.name for it in settings.routes if it.asks_for_credentials and it is not first]
+    others += [it.name for it in settings.routes if it.access in ("denied", "gone")]
+    if first is None or first.access in ("public", "sign_in", "denied", "gone"):
+        message = "nobody passes at /oauth2/auth: the route that covers it lets in no identity"
+        yield Problem(("compatibility",), message)
+    elif others:
+        message = (
+            f"at /oauth2/auth, route {quote(first.name)} decides for every page, and not "
+            f"{', '.join(map(quote, others))}: let nginx ask /_gatepost/auth instead"
+        )
+        yield Problem(("compatibility",), message)
 
 
 def _foreign(settings: Settings, route: RouteSettings, path: Path) -> Iterator[Problem]:

@@ -38,6 +38,7 @@ class Draft:
         has_secret: Whether a secret is given, valid or not.
         sections: The top-level settings that are given, valid or not.
         routes: None if the file has none.
+        dialect: Of `forward_auth`; ``""`` if there is none.
     """
 
     public_url: tuple[str, ...]
@@ -52,6 +53,7 @@ class Draft:
     bearer: tuple[BearerSettings | None, ...] = ()
     tokens: TokenSettings | None = None
     auth_mode: AuthMode | None = None
+    dialect: str = ""
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -74,6 +76,7 @@ class Draft:
             bearer=settings.bearer,
             tokens=settings.tokens,
             auth_mode=settings.auth_mode,
+            dialect="" if settings.forward_auth is None else settings.forward_auth.dialect,
         )
 
     @property
@@ -143,6 +146,9 @@ def _server(draft: Draft) -> Iterator[Problem]:
 
 
 def _forward_auth(draft: Draft) -> Iterator[Problem]:
+    if "compatibility" in draft.sections and draft.dialect in ("", "envoy"):
+        message = "needs forward_auth: {dialect: nginx}, or traefik or caddy"
+        yield Problem(("compatibility",), message)
     if "forward_auth" not in draft.sections or draft.server is None:
         return
     if not draft.server.trusted_proxies:

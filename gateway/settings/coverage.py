@@ -101,6 +101,15 @@ def uncovered(routes: Sequence[RouteSettings], hosts: Sequence[str]) -> dict[str
     return found
 
 
+def deciding(routes: Sequence[RouteSettings], path: str) -> RouteSettings | None:
+    """The first of `routes` that covers GET of `path` on some host; None if none does."""
+    for route in routes:
+        takes_get = not route.methods or "GET" in route.methods
+        if takes_get and any(_takes(atom, path) for atom in _atoms(route)):
+            return route
+    return None
+
+
 def _left(atoms: Sequence[_Atom], tried: Sequence[str]) -> str:
     """A description of what `atoms` do not cover on one host; ``""`` for nothing."""
     methods = {path: {it.method for it in atoms if _takes(it, path)} for path in tried}

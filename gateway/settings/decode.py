@@ -99,6 +99,7 @@ def _salvage(data: Mapping[str, Data]) -> Draft:
         store=store if isinstance(store := data.get("store"), str) else None,
         has_secret="secret" in data or "secret_file" in data,
         sections=frozenset(data),
+        dialect=_dialect_in(data.get("forward_auth")),
         routes=None
         if "routes" not in data
         else tuple(
@@ -106,6 +107,12 @@ def _salvage(data: Mapping[str, Data]) -> Draft:
             for it in (routes if isinstance(routes, list) else [])
         ),
     )
+
+
+def _dialect_in(section: Data) -> str:
+    found = _text(section, "dialect")
+    # One that cannot be read is reported as such.
+    return found or ("unreadable" if section is not None else "")
 
 
 def _mode_in(data: Mapping[str, Data]) -> AuthMode | None:

@@ -199,6 +199,11 @@ class Settings(Section):
         description="Lets a proxy ask Gatepost about each request. Without it, `/_gatepost/auth`"
         " is 404.",
     )
+    compatibility: Literal["oauth2-proxy"] | None = Field(
+        None,
+        description="oauth2-proxy: answers `/oauth2/auth`, `start`, `sign_in`, `sign_out`,"
+        " `callback` and `userinfo` too. Needs forward_auth.",
+    )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
         (EVERYTHING,), description="The first matching route applies to a request."
     )

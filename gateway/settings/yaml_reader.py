@@ -5,8 +5,8 @@ Scalars stay text, so that their setting decides what they mean; a quoted one is
 """
 
 import re
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Protocol, TypeVar
 
 import yaml
 
@@ -16,6 +16,8 @@ from gateway.settings.scalars import quote
 # A configuration has hundreds of values, but aliases can turn a few lines into billions.
 _MOST_VALUES = 50_000
 _DEEPEST = 40
+# `kubectl get -o yaml` writes files of that size.
+_MOST_WRITTEN = 500_000
 _NULL = frozenset({"", "~", "null", "Null", "NULL"})
 _TAGS = frozenset(
     f"tag:yaml.org,2002:{name}"
@@ -41,6 +43,20 @@ def read_value(text: str, document: Document, path: Path, variable: str) -> Data
     place = f"environment: {variable}"
     document.marks[path] = Mark(place, place, path, variable)
     return _Reader(document, None, path, variable).read(text)
+
+
+def read_written(text: str, source: str) -> tuple[list[Data], Document]:
+    """The documents of a file of another program, with every scalar and variable as written.
+
+    Marks and problems are in the document returned; the first part of each path is the index.
+    """
+    document = Document(source)
+    reader = _Reader(document, None)
+    reader.limit = _MOST_WRITTEN
+    return reader.read_all(text), document
+
+
+_Read = TypeVar("_Read")
 
 
 class _Position(Protocol):
@@ -75,13 +91,30 @@ class _Reader:
         self._base = base
         self._variable = variable
         self._values = 0
+        self.limit = _MOST_VALUES
 
     def read(self, text: str) -> Data:
         """The data of `text`; None, with a problem, if it is not acceptable YAML."""
+        return self._guarded(text, self._single)
+
+    def read_all(self, text: str) -> list[Data]:
+        """The data of every document in `text`; empty, with a problem, if one is not acceptable."""
+        return self._guarded(text, self._every) or []
+
+    def _single(self, text: str) -> Data:
+        node = yaml.CSafeLoader(text).get_single_node()
+        return None if node is None else self._convert(node, self._base, None)
+
+    def _every(self, text: str) -> list[Data]:
+        found: list[Data] = []
+        for node in yaml.compose_all(text, Loader=yaml.CSafeLoader):
+            found.append(self._convert(node, (*self._base, len(found)), None))
+        return found
+
+    def _guarded(self, text: str, read: Callable[[str], _Read]) -> _Read | None:
         try:
             self._refuse_depth(text)
-            node = yaml.CSafeLoader(text).get_single_node()
-            return None if node is None else self._convert(node, self._base, None)
+            return read(text)
         except _RefusedError as error:
             self._spoil(str(error), error.place)
         except yaml.MarkedYAMLError as error:
@@ -133,8 +166,9 @@ class _Reader:
 
     def _count(self, node: yaml.Node, depth: int) -> None:
         self._values += 1
-        if self._values > _MOST_VALUES:
-            raise _RefusedError("is too large: more than 50,000 values", self._of(node.start_mark))
+        if self._values > self.limit:
+            message = f"is too large: more than {self.limit:,} values"
+            raise _RefusedError(message, self._of(node.start_mark))
         if depth > _DEEPEST:
             raise _RefusedError("is nested too deeply", self._of(node.start_mark))
         if node.tag not in _TAGS:

@@ -225,11 +225,11 @@ def running(
         terminate(process, command[0])
 
 
-def listens(port: int) -> bool:
+def listens(port: int, path: str = "/_gatepost/whoami") -> bool:
     """Whether the proxy has read its routes: the gateway answers behind it."""
     connection = HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        connection.request("GET", "/_gatepost/whoami")
+        connection.request("GET", path)
         return connection.getresponse().status == 401
     except OSError:
         return False

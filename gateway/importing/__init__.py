@@ -1,0 +1,1 @@
+"""Translates other proxies' configuration into Gatepost's."""

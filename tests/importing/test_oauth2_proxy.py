@@ -1,0 +1,355 @@
+"""What becomes of oauth2-proxy's options."""
+
+import re
+
+import pytest
+
+from gateway.importing.options import OPTIONS, known_option
+from gateway.importing.providers import PROVIDERS
+from tests.importing.conftest import run_check
+from tests.importing.documented import FLAGS, PLURALS
+from tests.importing.documented import PROVIDERS as DOCUMENTED_PROVIDERS
+
+BASE = """\
+provider = "oidc"
+oidc_issuer_url = "https://id.example.com"
+client_id = "notes"
+client_secret = "s3cr3t-v4lue"
+redirect_url = "https://notes.example.com/oauth2/callback"
+upstreams = ["http://127.0.0.1:3000/"]
+email_domains = ["*"]
+"""
+ALL = f"""{BASE}
+cookie_secret = "c00kie-v4lue"
+basic_auth_password = "b4sic-v4lue"
+redis_password = "r3dis-v4lue"
+redis_connection_url = "redis://redis:6379"
+session_store_type = "redis"
+cookie_expire = "24h0m0s"
+cookie_domains = [".example.com"]
+allowed_groups = ["/staff", "role:admin"]
+skip_auth_routes = ["GET=^/healthz$", "^/public/", "POST!=^/x"]
+api_routes = ["^/api"]
+skip_auth_preflight = true
+skip_jwt_bearer_tokens = true
+extra_jwt_issuers = ["https://other.example.com=api"]
+reverse_proxy = true
+pass_access_token = true
+http_address = "0.0.0.0:4180"
+metrics_address = "127.0.0.1:9100"
+trusted_ips = ["10.0.0.0/8"]
+scope = "openid email groups"
+prompt = "login"
+"""
+
+
+def main_access(imported):
+    """The rule for what no other rule is for."""
+    return imported.data["routes"][-1]["access"]
+
+
+@pytest.mark.parametrize("flag", FLAGS)
+def test_every_documented_option_is_known(flag):
+    known = known_option(flag)
+    assert known is not None
+    assert known.kind is None or known.message
+
+
+def test_every_documented_name_in_toml_is_known_and_no_other_is_in_the_table():
+    assert all(name in OPTIONS for name in PLURALS)
+    singular = {known_option(flag).name for flag in FLAGS}
+    # Two are of the structured file alone.
+    assert set(OPTIONS) - singular == {"login_url_params", "proxy_raw_path"}
+    assert set(DOCUMENTED_PROVIDERS) <= set(PROVIDERS)
+
+
+# Values that are right for their options.
+VALUES = {
+    "cookie_expire": '"12h"',
+    "cookie_domains": '[".example.com"]',
+    "cookie_samesite": '"strict"',
+    "email_domains": '["example.com"]',
+    "http_address": '"0.0.0.0:1"',
+    "metrics_address": '"127.0.0.1:1"',
+    "pass_basic_auth": "false",
+    "pass_host_header": "false",
+    "pass_user_headers": "false",
+    "provider": '"keycloak-oidc"',
+    "tls_min_version": '"TLS1.3"',
+    "trusted_proxy_ips": '["10.0.0.1"]',
+    "upstream_timeout": '"5s"',
+}
+FORMS = {
+    "flag": "true",
+    "list": '["https://a.example.com/x"]',
+    "text": '"https://a.example.com"',
+}
+# What must be there for an option to matter, or must not.
+BESIDE = {
+    "pass_basic_auth": "pass_user_headers = false",
+    "pass_user_headers": "pass_basic_auth = false",
+    "tls_cert_file": 'tls_key_file = "k"',
+    "tls_key_file": 'tls_cert_file = "c"',
+    "tls_min_version": 'tls_cert_file = "c"\ntls_key_file = "k"',
+}
+
+
+@pytest.mark.parametrize("name", sorted(OPTIONS))
+def test_every_option_that_is_given_changes_the_file_or_is_reported(translate, name):
+    kept = [it for it in BASE.splitlines() if not it.startswith(f"{name} =")]
+    base = "\n".join([*kept, BESIDE.get(name, ""), ""])
+    without = translate("oauth2-proxy", base)
+    value = VALUES.get(name, FORMS[OPTIONS[name].form])
+    given = translate("oauth2-proxy", f"{base}{name} = {value}\n")
+
+    settings = [re.sub("#.*", "", it.text) for it in (without, given)]
+    reported = set(given.report) - set(without.report)
+    assert settings[0] != settings[1] or any(f": {name}: " in it for it in reported), given.report
+
+
+def test_what_is_written_passes_check(translate, tmp_path):
+    imported = translate("oauth2-proxy", ALL)
+    status, output = run_check(
+        tmp_path, imported.text, GATEPOST_STORE="redis://:r3dis-v4lue@redis:6379"
+    )
+    assert status == 0, output
+    assert "https://notes.example.com/_gatepost/callback/oidc" in output
+    assert not any("gatepost.yaml: to do" in it for it in imported.report)
+
+
+def test_no_secret_is_copied_and_the_report_names_none(translate):
+    imported = translate("oauth2-proxy", ALL)
+    everything = imported.text + "".join(imported.report)
+    assert "v4lue" not in everything
+    for option, variable in (
+        ("client_secret", "OIDC_CLIENT_SECRET"),
+        ("basic_auth_password", "BASIC_AUTH_PASSWORD"),
+        ("redis_password", "GATEPOST_STORE"),
+        ("cookie_secret", "GATEPOST_SECRET"),
+    ):
+        assert imported.says(f"{option}: ", variable)
+
+
+def test_a_file_of_a_secret_stays_one(translate):
+    imported = translate("oauth2-proxy", BASE.replace("client_secret =", "client_secret_file ="))
+    provider = imported.data["providers"]["oidc"]
+    assert provider["client_secret_file"] == "s3cr3t-v4lue"
+    assert "client_secret" not in provider
+
+
+def test_the_report_names_line_and_option_and_ends_with_the_redirect_uri(translate):
+    imported = translate("oauth2-proxy", BASE + 'trusted_ips = ["10.0.0.0/8"]\nfoo_bar = 1\n')
+    assert imported.says("proxy.cfg:8: trusted_ips: no equal: ")
+    assert imported.says("proxy.cfg:9: foo_bar: unknown: ")
+    *_, summary, last = imported.report
+    assert summary.startswith("summary: ")
+    assert last == (
+        "the redirect URI changes: register https://notes.example.com/_gatepost/callback/oidc"
+        " (was https://notes.example.com/oauth2/callback)"
+    )
+
+
+def test_a_misspelt_option_is_suggested(translate):
+    assert translate("oauth2-proxy", BASE + "skip_auth_rute = 1\n").says("skip_auth_route")
+
+
+@pytest.mark.parametrize(
+    ("lines", "access"),
+    [
+        ('email_domains = ["*"]', "signed_in"),
+        ('email_domains = ["a.example"]', {"allow": [{"email_domain": ["a.example"]}]}),
+        (
+            'email_domains = ["a.example"]\nallowed_groups = ["x", "role:r"]',
+            {
+                "allow": [
+                    {"email_domain": ["a.example"], "group": ["x"]},
+                    {"email_domain": ["a.example"], "role": ["r"]},
+                ]
+            },
+        ),
+        ('email_domains = ["*"]\nallowed_roles = ["r"]', {"allow": [{"role": ["r"]}]}),
+        ('email_domains = ["*"]\ngitlab_projects = ["a/b"]', "denied"),
+        ('email_domains = ["*"]\ngithub_repo = "a/b"', "denied"),
+        ('email_domains = ["*"]\nbitbucket_team = "a"', "denied"),
+        ('email_domains = ["*"]\nentra_id_allowed_tenants = ["a"]', "denied"),
+        ('email_domains = ["*"]\ngoogle_groups = ["a"]', {"allow": [{"group": ["a"]}]}),
+        (
+            'email_domains = ["*"]\ngithub_org = "o"\ngithub_team = "a,b"\ngithub_users = ["u"]',
+            {"allow": [{"group": ["o/a", "o/b"]}, {"user": ["u"]}]},
+        ),
+        (
+            'email_domains = ["*"]\nallowed_groups = ["a", "b"]\nkeycloak_groups = ["b", "c"]',
+            {"allow": [{"group": ["b"]}]},
+        ),
+        (
+            'email_domains = ["*"]\nallowed_groups = ["a"]\nkeycloak_groups = ["c"]',
+            {"allow": [{"group": ["change-me"]}]},
+        ),
+        # A restriction that cannot be translated denies.
+        ('email_domains = [".a.example"]', "denied"),
+        ('email_domains = ["*.a.example"]', "denied"),
+        ('authenticated_emails_file = "missing"', "denied"),
+        ("", "denied"),
+    ],
+)
+def test_nobody_enters_who_could_not_before(translate, lines, access):
+    imported = translate("oauth2-proxy", BASE.replace('email_domains = ["*"]\n', "") + lines)
+    assert main_access(imported) == access
+    imported.settings()
+
+
+def test_the_addresses_of_a_file_become_a_rule(translate, tmp_path):
+    (tmp_path / "mails").write_text("# people\nkim@example.com\n\nno address\nbo@example.com\n")
+    text = BASE.replace('email_domains = ["*"]', 'authenticated_emails_file = "mails"')
+    imported = translate("oauth2-proxy", text)
+    assert main_access(imported) == {"allow": [{"email": ["kim@example.com", "bo@example.com"]}]}
+    assert imported.says("authenticated_emails_file", "1 lines are no e-mail address")
+
+
+def test_the_gateways_own_paths_have_no_route(translate):
+    text = BASE + 'skip_auth_routes = ["^/_gatepost/x$", "^/_gatepost/", "^/open/"]\n'
+    imported = translate("oauth2-proxy", text)
+    assert [it["name"] for it in imported.data["routes"]] == ["skip-auth-3", "app"]
+    imported.settings()
+
+
+def test_trusted_addresses_never_become_public(translate):
+    imported = translate("oauth2-proxy", BASE + 'trusted_ips = ["0.0.0.0/0"]\n')
+    assert [it["access"] for it in imported.data["routes"]] == ["signed_in"]
+
+
+@pytest.mark.parametrize("kind", DOCUMENTED_PROVIDERS)
+def test_every_kind_of_provider_gives_a_file_that_is_right(translate, kind):
+    text = BASE.replace('"oidc"', f'"{kind}"')
+    imported = translate("oauth2-proxy", text)
+    (provider,) = imported.data["providers"].values()
+    if PROVIDERS[kind].why_not:
+        assert provider["issuer"].endswith(".invalid")
+        assert imported.says("provider: no equal: ")
+    else:
+        assert provider["issuer"] == "https://id.example.com"
+    imported.settings()
+
+
+@pytest.mark.parametrize(
+    ("lines", "issuer"),
+    [
+        ('provider = "google"', "https://accounts.google.com"),
+        ("", "https://accounts.google.com"),
+        ('provider = "azure"\nazure_tenant = "t-1"', "https://login.microsoftonline.com/t-1/v2.0"),
+        ('provider = "azure"', "https://change-me.invalid"),
+        ('provider = "azure"\nazure_tenant = "../x"', "https://change-me.invalid"),
+        (
+            'provider = "keycloak"\nlogin_url = "https://k/realms/a/protocol/openid-connect/auth"',
+            "https://k/realms/a",
+        ),
+        (
+            'provider = "adfs"\nlogin_url = "https://a.example/adfs/oauth2/authorize"',
+            "https://a.example/adfs",
+        ),
+        ('provider = "oidc"\noidc_issuer_url = "nonsense"', "https://change-me.invalid"),
+        (
+            'provider = "oidc"\noidc_issuer_url = "https://a.example/?x"',
+            "https://change-me.invalid",
+        ),
+        ('provider = "made-up"', "https://change-me.invalid"),
+    ],
+)
+def test_an_issuer_follows_from_the_kind_or_is_asked_for(translate, lines, issuer):
+    kept = [it for it in BASE.splitlines() if not it.startswith(("provider", "oidc"))]
+    imported = translate("oauth2-proxy", "\n".join([*kept, lines]))
+    (provider,) = imported.data["providers"].values()
+    assert provider["issuer"] == issuer
+    imported.settings()
+
+
+@pytest.mark.parametrize(
+    ("upstreams", "expected"),
+    [
+        (["http://a:1/"], [("app", "/", "http://a:1")]),
+        (["http://a:1"], [("app", "/", "http://a:1")]),
+        (
+            ["http://a:1/", "http://b:2/api/"],
+            [("api", "/api", "http://b:2"), ("app", "/", "http://a:1")],
+        ),
+        (["unix:///run/a.sock"], [("app", "/", "unix:/run/a.sock")]),
+        (
+            ["https://a/", "file:///var/www/#/static/"],
+            [(None, "/static", None), ("app", "/", "https://a")],
+        ),
+    ],
+)
+def test_upstreams_are_chosen_by_the_longest_path(translate, upstreams, expected):
+    listed = ", ".join(f'"{it}"' for it in upstreams)
+    text = BASE.replace('["http://127.0.0.1:3000/"]', f"[{listed}]")
+    imported = translate("oauth2-proxy", text)
+    urls = {name: it["url"] for name, it in imported.data["upstreams"].items()}
+    found = [
+        (it.get("upstream"), it["prefix"], urls.get(it.get("upstream")))
+        for it in imported.data["routes"]
+    ]
+    assert found == expected
+    imported.settings()
+
+
+def test_what_is_not_below_an_upstreams_path_is_denied(translate):
+    text = BASE.replace("127.0.0.1:3000/", "127.0.0.1:3000/app/")
+    routes = translate("oauth2-proxy", text).data["routes"]
+    assert [(it["prefix"], it["access"]) for it in routes] == [
+        ("/app", "signed_in"),
+        ("/", "denied"),
+    ]
+
+
+def test_static_answers_become_a_gateway_that_is_asked(translate, tmp_path):
+    text = BASE.replace("http://127.0.0.1:3000/", "static://202") + "set_xauthrequest = true\n"
+    imported = translate("oauth2-proxy", text)
+    assert imported.data["forward_auth"] == {"dialect": "nginx"}
+    assert imported.data["compatibility"] == "oauth2-proxy"
+    assert imported.data["upstreams"]["app"]["identity"]["headers"] == "x-auth-request"
+    status, output = run_check(tmp_path, imported.text)
+    assert status == 0, output
+    assert "https://notes.example.com/oauth2/callback" in output
+    assert imported.says("the redirect URI may stay https://notes.example.com/oauth2/callback")
+
+
+def test_the_app_gets_the_fields_that_it_got(translate):
+    assert _headers(translate("oauth2-proxy", BASE)) == "x-forwarded"
+    off = "pass_user_headers = false\npass_basic_auth = false\n"
+    assert _headers(translate("oauth2-proxy", BASE + off)) == "none"
+    more = (
+        "pass_access_token = true\npass_authorization_header = true\nprefer_email_to_user = true\n"
+    )
+    headers = _headers(translate("oauth2-proxy", BASE + more))
+    assert headers["X-Forwarded-User"] == "{email}"
+    assert headers["X-Forwarded-Access-Token"] == "{access_token}"
+    assert headers["Authorization"] == "Bearer {id_token}"
+
+
+def _headers(imported):
+    imported.settings()
+    return imported.data["upstreams"]["app"]["identity"]["headers"]
+
+
+def test_only_the_loopback_interface_is_listened_on_by_default(translate):
+    assert translate("oauth2-proxy", BASE).data["server"]["listen"] == "127.0.0.1:4180"
+
+
+def test_everybody_is_never_a_trusted_proxy(translate):
+    imported = translate("oauth2-proxy", BASE + 'trusted_proxy_ips = ["0.0.0.0/0", "10.0.0.1"]\n')
+    assert imported.data["server"]["trusted_proxies"] == ["10.0.0.1"]
+
+
+def test_variables_of_the_old_file_are_not_filled_in(translate):
+    text = BASE.replace('"notes"', '"${HOME}"')
+    assert translate("oauth2-proxy", text).settings().providers["oidc"].client_id == "${HOME}"
+
+
+def test_the_file_is_written_once_and_never_over_another(translate, tmp_path, monkeypatch):
+    target = tmp_path / "gatepost.yaml"
+    assert translate("oauth2-proxy", BASE, "-o", str(target)).text == ""
+    assert "public_url: https://notes.example.com" in target.read_text()
+    before = target.read_text()
+    with pytest.raises(AssertionError, match="cannot be written"):
+        translate("oauth2-proxy", BASE, "-o", str(target))
+    assert target.read_text() == before

@@ -65,6 +65,7 @@ def needs_restart(old: Settings, new: Settings) -> list[str]:
         "server.listen": before.listen != after.listen,
         "server.admin_listen": before.admin_listen != after.admin_listen,
         "server.workers": before.workers != after.workers,
+        "server.proxy_protocol": before.proxy_protocol != after.proxy_protocol,
         "server.tls": (before.tls is None) != (after.tls is None),
         "data_dir": old.data_dir != new.data_dir,
         "store": old.store != new.store,
@@ -81,6 +82,7 @@ def as_started(old: Settings, new: Settings) -> Settings:
     fixed: dict[str, object] = {
         "listen": before.listen,
         "admin_listen": before.admin_listen,
+        "proxy_protocol": before.proxy_protocol,
         "workers": before.workers,
     }
     if (before.tls is None) != (new.server.tls is None):

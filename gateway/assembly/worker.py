@@ -18,6 +18,7 @@ from gateway.assembly.token_revocation import Revocations
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.limits import RateTable
+from gateway.message.forwarded import Networks
 from gateway.oidc.http import ProviderHttp
 from gateway.record.audit import AuditWriter
 from gateway.record.metrics import Metrics
@@ -165,6 +166,7 @@ class Gateway:
 
     async def _listen(self, front: Front) -> None:
         server, place = self._settings.server, self._place
+        has_header = server.proxy_protocol == "v2"
         if server.tls is not None:
             self._tls = ServerTls(server_tls(server.tls))
         for address in server.listen:
@@ -175,6 +177,7 @@ class Gateway:
                     None if self._tls is None else self._tls.context,
                     shared=place.supervised,
                     inherited=place.sockets.get(address.path),
+                    proxies=self._trusted_proxies if has_header else None,
                 )
             self._servers.append(opened)
             if address.path and not place.supervised:
@@ -187,6 +190,9 @@ class Gateway:
                 self._admin = await serve_admin(self._answers(), server.admin_listen, self._clock)
             self._closing.callback(self._admin.close)
             self.admin_port = self._admin.port
+
+    def _trusted_proxies(self) -> Networks:
+        return self._settings.server.trusted_proxies
 
     def _answers(self) -> Admin:
         enabled = self._settings.metrics.enabled

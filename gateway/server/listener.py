@@ -6,11 +6,15 @@ import os
 import socket
 import ssl
 import stat
+from collections.abc import Callable
+from functools import partial
 from math import isinf
 from pathlib import Path
 
+from gateway.message.forwarded import Networks
 from gateway.server.connection import ClientConnection
 from gateway.server.front import Front
+from gateway.server.proxy_header import ProxyHeaderReader, ProxyRules
 from gateway.settings.schema import Address, ServerTlsSettings
 
 _BACKLOG = 1024
@@ -102,22 +106,25 @@ async def listen(
     *,
     shared: bool = False,
     inherited: int | None = None,
+    proxies: Callable[[], Networks] | None = None,
 ) -> asyncio.Server:
     """Accept connections for `front` at `address`; with `shared`, other processes may too.
 
-    `inherited` is the descriptor of a Unix socket that already listens there.
+    `inherited` is the descriptor of a Unix socket that already listens there.  `proxies` returns
+    the networks that a connection has to come from, with a PROXY header; None if none has one.
 
     Raises:
         OSError: The address is in use, or not an address of this machine.
     """
     loop = asyncio.get_running_loop()
-
-    def make() -> ClientConnection:
-        return ClientConnection(front)
-
     # The front's ticker sees a connection only after the handshake, so asyncio limits it.
     header_s = front.limits.header_s
     handshake_s = None if tls is None or isinf(header_s) else header_s
+    make: Callable[[], asyncio.BaseProtocol] = partial(ClientConnection, front)
+    if proxies is not None:
+        make = partial(ProxyHeaderReader, front, ProxyRules(proxies, tls, handshake_s))
+        # The header comes before the handshake.
+        tls = handshake_s = None
     if address.path:
         # Bound here, because an event loop would remove a path that another process listens on.
         bound = bind_unix(address) if inherited is None else socket.socket(fileno=inherited)

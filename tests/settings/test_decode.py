@@ -170,6 +170,15 @@ ADDED = [
         "4:1: server: 127.0.0.1:9090 is also in server.listen: use another port",
     ),
     (
+        "server: {proxy_protocol: v1}",
+        '4:26: server.proxy_protocol: unknown proxy_protocol "v1" (one of: off, v2)',
+    ),
+    (
+        "server: {proxy_protocol: v2}",
+        "4:26: server.proxy_protocol: v2 refuses everybody: add the load balancer's address to "
+        "server.trusted_proxies",
+    ),
+    (
         "server: {workers: 0}",
         '4:19: server.workers: "0" must be auto or a number from 1 to 512',
     ),

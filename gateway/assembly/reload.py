@@ -104,16 +104,18 @@ class Reloader:
         read: Callable[[], Loaded],
         take: Callable[[Settings], Awaitable[None]],
         told: Callable[[bool], None] = lambda succeeded: None,
+        began: Callable[[], None] = lambda: None,
     ) -> None:
         """Start from `loaded`; `read` loads the next configuration, and `take` applies it.
 
         `read` raises SettingsError, and `take` raises if it cannot be served.  `told` gets the
-        outcome of each reload.
+        outcome of each reload, and `began` is called before it.
         """
         self._started_with = loaded.settings
         self._read = read
         self._take = take
         self._told = told
+        self._began = began
         self._files = loaded.files
         self._watch = Watch(loaded.files)
         self._wanted = asyncio.Event()
@@ -133,6 +135,7 @@ class Reloader:
                 if not self.is_due(now()):
                     continue
             self._wanted.clear()
+            self._began()
             self._told(await self.reload())
 
     def is_due(self, now: float) -> bool:

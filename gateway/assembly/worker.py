@@ -171,23 +171,27 @@ class Gateway:
             self._tls = ServerTls(server_tls(server.tls))
         for address in server.listen:
             with listening("server.listen", address):
-                opened = await listen(
-                    front,
-                    address,
-                    None if self._tls is None else self._tls.context,
-                    shared=place.supervised,
-                    inherited=place.sockets.get(address.path),
-                    proxies=self._trusted_proxies if has_header else None,
-                )
-            self._servers.append(opened)
+                for inherited in place.sockets.get(str(address), (None,)):
+                    opened = await listen(
+                        front,
+                        address,
+                        None if self._tls is None else self._tls.context,
+                        shared=place.supervised,
+                        inherited=inherited,
+                        proxies=self._trusted_proxies if has_header else None,
+                    )
+                    self._servers.append(opened)
+                    self._closing.callback(opened.close)
             if address.path and not place.supervised:
                 self._closing.callback(Path(address.path).unlink, missing_ok=True)
-            self._closing.callback(opened.close)
         self.port = port_of(self._servers[0])
         # Last, because load balancers send requests as soon as the health check succeeds.
         if not place.supervised:
-            with listening("server.admin_listen", server.admin_listen):
-                self._admin = await serve_admin(self._answers(), server.admin_listen, self._clock)
+            at = server.admin_listen
+            with listening("server.admin_listen", at):
+                self._admin = await serve_admin(
+                    self._answers(), at, self._clock, place.sockets.get(str(at), ())
+                )
             self._closing.callback(self._admin.close)
             self.admin_port = self._admin.port
 

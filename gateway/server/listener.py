@@ -110,7 +110,7 @@ async def listen(
 ) -> asyncio.Server:
     """Accept connections for `front` at `address`; with `shared`, other processes may too.
 
-    `inherited` is the descriptor of a Unix socket that already listens there.  `proxies` returns
+    `inherited` is the descriptor of a socket that already listens there.  `proxies` returns
     the networks that a connection has to come from, with a PROXY header; None if none has one.
 
     Raises:
@@ -125,10 +125,12 @@ async def listen(
         make = partial(ProxyHeaderReader, front, ProxyRules(proxies, tls, handshake_s))
         # The header comes before the handshake.
         tls = handshake_s = None
-    if address.path:
+    if address.path or inherited is not None:
         # Bound here, because an event loop would remove a path that another process listens on.
-        bound = bind_unix(address) if inherited is None else socket.socket(fileno=inherited)
-        return await loop.create_unix_server(
+        bound = bind_unix(address) if inherited is None else _adopt(inherited)
+        is_unix = bound.family == socket.AF_UNIX
+        create = loop.create_unix_server if is_unix else loop.create_server
+        return await create(
             make, sock=bound, backlog=_BACKLOG, ssl=tls, ssl_handshake_timeout=handshake_s
         )
     return await loop.create_server(
@@ -163,6 +165,13 @@ def bind_unix(address: Address) -> socket.socket:
         bound.close()
         raise
     bound.setblocking(False)
+    return bound
+
+
+def _adopt(descriptor: int) -> socket.socket:
+    bound = socket.socket(fileno=descriptor)
+    # Processes that a hook starts must not inherit it.
+    bound.set_inheritable(False)
     return bound
 
 

@@ -80,7 +80,7 @@ class ServerSettings(Section):
 
     listen: Annotated[tuple[Listen, ...], OneOrMany()] = Field(
         (parse_listen("0.0.0.0:8080"),),
-        description="host:port or unix:/path (?mode=0660); one or a list.",
+        description="host:port, unix:/path (?mode=0660) or fd:NAME from systemd; one or a list.",
     )
     admin_listen: Listen = Field(
         parse_listen("127.0.0.1:9090"),

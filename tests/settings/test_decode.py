@@ -169,6 +169,19 @@ ADDED = [
         'server: {listen: "127.0.0.1:9090"}',
         "4:1: server: 127.0.0.1:9090 is also in server.listen: use another port",
     ),
+    *(
+        (
+            f'server: {{listen: "{text}"}}',
+            f'4:18: server.listen: "{text}" must be fd: and the FileDescriptorName= of a .socket'
+            " unit",
+        )
+        for text in ("fd:", "fd:a b", "fd:a:b", "fd:é")
+    ),
+    ('server: {listen: ["fd:a", "fd:a"]}', '4:27: server.listen[1]: "fd:a" is listed twice'),
+    (
+        "server: {listen: fd:a, admin_listen: fd:a}",
+        "4:38: server.admin_listen: fd:a is also in server.listen: use another port",
+    ),
     (
         "server: {proxy_protocol: v1}",
         '4:26: server.proxy_protocol: unknown proxy_protocol "v1" (one of: off, v2)',

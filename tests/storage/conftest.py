@@ -11,10 +11,11 @@ from gateway.storage.namespaced import NamespacedStore
 from gateway.storage.store import Lock
 from tests.fixtures.clock import Clock
 from tests.fixtures.postgres import PostgresServer
-from tests.fixtures.redis import RedisServer
+from tests.fixtures.redis import RedisCluster, RedisServer
 
 # The same store as redis://, but for TLS: see test_redis.py.
-NAMES = sorted(STORES.keys() - {"rediss"})
+CLUSTER = "redis cluster"
+NAMES = [*sorted(STORES.keys() - {"rediss"}), CLUSTER]
 # And a part of one, which is to do the same.
 PART = "part of "
 
@@ -35,6 +36,9 @@ def locate(request: pytest.FixtureRequest) -> Callable[[str], str]:
         if name == "redis":
             server: RedisServer = request.getfixturevalue("redis_server")
             return f"{server.url}?prefix=test-{next(_prefixes)}"
+        if name == CLUSTER:
+            cluster: RedisCluster = request.getfixturevalue("redis_cluster")
+            return f"{cluster.url}&prefix=test-{next(_prefixes)}"
         if name == "postgresql":
             database: PostgresServer = request.getfixturevalue("postgres_server")
             return database.schema_url()

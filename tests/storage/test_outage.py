@@ -10,18 +10,18 @@ import pytest
 from gateway.errors import StoreUnavailableError
 from gateway.storage import open_store
 from tests.patience import PATIENCE_S, until
-from tests.storage.conftest import every_call
+from tests.storage.conftest import CLUSTER, every_call
 
 ROOT = Path(__file__).parents[2]
 
-SERVERS = ["redis", "postgresql"]
+SERVERS = ["redis", CLUSTER, "postgresql"]
 
 
 @pytest.fixture(params=SERVERS)
 def server(request):
     """A server of this test's own."""
-    name = {"redis": "redis", "postgresql": "postgres"}[request.param]
-    return request.getfixturevalue(f"start_{name}_server")()
+    name = {"redis": "redis_server", CLUSTER: "redis_cluster", "postgresql": "postgres_server"}
+    return request.getfixturevalue(f"start_{name[request.param]}")()
 
 
 @pytest.fixture

@@ -1,10 +1,9 @@
 """A store in Redis or Valkey, for gateways on any number of machines."""
 
 import asyncio
-import hashlib
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -248,7 +247,7 @@ class RedisStore:
         commands, given = self._client.commands, (len(names), *names, *arguments)
         async with self._asking(operation):
             try:
-                return await commands.evalsha(_digest(script), *given)
+                return await commands.evalsha(scripts.digest(script), *given)
             except NoScriptError:
                 return await commands.eval(script, *given)
 
@@ -281,12 +280,6 @@ class RedisStore:
 def _number(value: float) -> bytes:
     """A time in seconds for the server, without rounding."""
     return b"+inf" if value == NEVER else repr(float(value)).encode()
-
-
-@cache
-def _digest(script: str) -> str:
-    # By which the server knows it; not for security.
-    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()
 
 
 def _milliseconds(ttl_s: float) -> int:

@@ -25,6 +25,9 @@ there is -inf and so in the past; then the order is built again.  An extra key i
 harm, because readers look at its value.
 """
 
+import hashlib
+from functools import cache
+
 # `head` reads the end and the indexes of the entry under a name.  `reach` fails if an index may be
 # on another node of a cluster.  `forget` removes a key from its indexes.  `prune` deletes indexes
 # that contain only marks.  `place` adds a key to a set, and makes the set live as long as its
@@ -247,3 +250,9 @@ if token ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
 return tonumber(ARGV[2]) < tonumber(ends) and 1 or 0
 """
+
+
+@cache
+def digest(script: str) -> str:
+    """The name by which the server knows `script` once it has run."""
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.dataplane.harness import Client
-from tests.e2e.raw import OK, behind
+from tests.e2e.activated import REQUEST, ask, connect, settings
+from tests.e2e.raw import OK
 from tests.fixtures.activation import Activated
 from tests.fixtures.gateway import clean_environment, dump, with_defaults
 from tests.fixtures.network import take_free_port
@@ -21,29 +22,7 @@ from tests.fixtures.processes import require_tool, terminate
 from tests.fixtures.proxy_headers import header
 from tests.patience import soon, until
 
-PUBLIC_URL = "http://app.test"
-REQUEST = b"GET / HTTP/1.1\r\nHost: app.test\r\n\r\n"
 READY = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-
-def settings(app, listen, **server):
-    server = {"listen": listen, "drain_timeout": "2s", **server}
-    return behind(app, public_url=PUBLIC_URL, server=server)
-
-
-async def connect(bound: socket.socket) -> Client:
-    name = bound.getsockname()
-    if bound.family == socket.AF_UNIX:
-        return Client(*await asyncio.open_unix_connection(name))
-    return Client(*await asyncio.open_connection(*name))
-
-
-async def ask(bound: socket.socket, request: bytes = REQUEST):
-    client = await connect(bound)
-    try:
-        return await client.ask(request)
-    finally:
-        client.abort()
 
 
 def children(pid: int) -> list[int]:
@@ -183,53 +162,6 @@ async def test_a_worker_that_is_killed_is_replaced_on_the_same_socket(
 
     assert (await ask(web)).body == b"ok"
     assert not set(before) & set(children(gateway.process.pid))
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-async def test_a_reload_keeps_the_sockets_and_is_told(raw_upstream, activate, opened, workers):
-    app, web = await raw_upstream(OK), opened("tcp")
-    gateway = activate(settings(app, "fd:web", workers=workers), [("web", web)])
-    gateway.wait_for("READY=1")
-    client = await connect(web)
-    assert (await client.ask(REQUEST)).status == 200
-    text = gateway.config.read_text()
-
-    gateway.config.write_text(text.replace("access: public", "access: denied"))
-    gateway.process.send_signal(signal.SIGHUP)
-    gateway.wait_for("READY=1", 2)
-    assert [lines[0] for lines in gateway.told] == ["READY=1", "RELOADING=1", "READY=1"]
-    assert gateway.told[1][1].startswith("MONOTONIC_USEC=")
-    assert (await client.ask(REQUEST)).status == 403
-    assert (await ask(web)).status == 403
-
-    gateway.config.write_text("not: [a configuration")
-    gateway.process.send_signal(signal.SIGHUP)
-    gateway.wait_for("STATUS=the last reload failed")
-    assert (await client.ask(REQUEST)).status == 403
-    client.abort()
-
-
-@pytest.mark.parametrize("workers", [1, 2])
-async def test_the_watchdog_is_fed(raw_upstream, activate, workers):
-    app = await raw_upstream(OK)
-    gateway = activate(
-        settings(app, f"127.0.0.1:{take_free_port()}", workers=workers),
-        env={"WATCHDOG_USEC": "20000"},
-    )
-
-    gateway.wait_for("WATCHDOG=1", 5)
-
-
-async def test_another_processs_watchdog_is_not(raw_upstream, activate):
-    app = await raw_upstream(OK)
-    gateway = activate(
-        settings(app, f"127.0.0.1:{take_free_port()}"),
-        env={"WATCHDOG_USEC": "20000", "WATCHDOG_PID": "1"},
-    )
-    gateway.wait_for("READY=1")
-    gateway.stop()
-
-    assert not gateway.has_told("WATCHDOG=1")
 
 
 async def test_a_health_check_finds_the_admin_socket(raw_upstream, activate, opened):

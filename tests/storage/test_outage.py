@@ -14,14 +14,15 @@ from tests.storage.conftest import CLUSTER, every_call
 
 ROOT = Path(__file__).parents[2]
 
-SERVERS = ["redis", CLUSTER, "postgresql"]
+SERVERS = ["redis", "valkey", CLUSTER, "postgresql"]
 
 
 @pytest.fixture(params=SERVERS)
 def server(request):
     """A server of this test's own."""
-    name = {"redis": "redis_server", CLUSTER: "redis_cluster", "postgresql": "postgres_server"}
-    return request.getfixturevalue(f"start_{name[request.param]}")()
+    name = {CLUSTER: "redis_cluster", "postgresql": "postgres_server"}
+    started = name.get(request.param, f"{request.param}_server")
+    return request.getfixturevalue(f"start_{started}")()
 
 
 @pytest.fixture

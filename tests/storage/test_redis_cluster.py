@@ -9,6 +9,7 @@ import pytest
 
 from gateway.errors import StoreUnavailableError
 from gateway.storage import open_store
+from tests.fixtures.certificates import Authority
 from tests.fixtures.network import take_free_port
 from tests.patience import until
 from tests.storage.in_cluster import Load, hears, raw, succeeds
@@ -193,4 +194,28 @@ async def test_the_rights_the_documentation_asks_for_are_enough(
 
     store = open_store(url.replace("hunter2", "hunter3"), tmp_path, clock)
     assert "hunter" not in await unavailable(store.get("k"))
+    await store.aclose()
+
+
+async def test_over_tls_each_node_must_show_a_certificate_that_is_trusted(
+    start_redis_cluster, tmp_path, clock
+):
+    authority = Authority(tmp_path / "ca")
+    pair = authority.issue("node", "127.0.0.1")
+    cluster = start_redis_cluster(
+        *("--tls-cert-file", str(pair.cert), "--tls-key-file", str(pair.key)),
+        *("--tls-ca-cert-file", str(authority.cert), "--tls-auth-clients", "no"),
+        has_tls=True,
+    )
+    stranger = open_store(cluster.tls_url, tmp_path, clock)
+    assert "certificate verify failed" in await unavailable(stranger.get("k"))
+    await stranger.aclose()
+
+    store = open_store(f"{cluster.tls_url}&ca_file={authority.cert}", tmp_path, clock)
+    heard: asyncio.Queue[bytes] = asyncio.Queue()
+    await store.subscribe("c", heard.put_nowait)
+    await store.put("k", b"v", ttl_s=10)
+    await store.publish("c", b"m")
+    assert await store.get("k") == b"v"
+    assert await heard.get() == b"m"
     await store.aclose()

@@ -242,6 +242,7 @@ async def test_a_header_of_the_proxy_protocol_may_come_first(raw_upstream, activ
     app, web = await raw_upstream(OK), opened("unix")
     server = {"proxy_protocol": "v2", "trusted_proxies": ["127.0.0.1"]}
     gateway = activate(settings(app, "fd:web", **server), [("web", web)])
+    gateway.wait_for("READY=1")
     client = await connect(web)
     await client.send(header("203.0.113.7") + REQUEST)
 

@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.fixtures.memory",
     "tests.fixtures.oidc",
     "tests.fixtures.gateway",
+    "tests.fixtures.activation",
     "tests.fixtures.redis",
     "tests.fixtures.postgres",
     "tests.fixtures.mariadb",

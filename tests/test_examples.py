@@ -2,6 +2,8 @@
 
 import configparser
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from click.testing import CliRunner
 
 from gateway.cli.check import check_command
 from gateway.settings.load import load
+from tests.fixtures.processes import require_tool
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 COMPOSE = EXAMPLES / "compose"
@@ -212,3 +215,21 @@ def test_the_systemd_unit_has_only_known_sections_and_starts_serve():
     assert " serve -c " in unit["Service"]["ExecStart"]
     assert unit["Service"]["DynamicUser"] == "yes"
     assert int(unit["Service"]["TimeoutStopSec"]) > 30
+    assert unit["Service"]["Type"] == "notify"
+
+
+def test_systemd_accepts_the_units(tmp_path):
+    for name in ("gatepost.service", "gatepost.socket"):
+        text = (EXAMPLES / "systemd" / name).read_text()
+        (tmp_path / name).write_text(text.replace("/opt/gatepost/bin/gatepost", sys.executable))
+
+    verified = subprocess.run(
+        [require_tool("systemd-analyze"), "verify", "--man=no", *map(str, tmp_path.iterdir())],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    # It verifies what the units refer to, too.
+    assert not [line for line in verified.stderr.splitlines() if "gatepost" in line]
+    assert verified.returncode == 0

@@ -65,6 +65,7 @@ def needs_restart(old: Settings, new: Settings) -> list[str]:
         "server.listen": before.listen != after.listen,
         "server.admin_listen": before.admin_listen != after.admin_listen,
         "server.workers": before.workers != after.workers,
+        "server.proxy_protocol": before.proxy_protocol != after.proxy_protocol,
         "server.tls": (before.tls is None) != (after.tls is None),
         "data_dir": old.data_dir != new.data_dir,
         "store": old.store != new.store,
@@ -81,6 +82,7 @@ def as_started(old: Settings, new: Settings) -> Settings:
     fixed: dict[str, object] = {
         "listen": before.listen,
         "admin_listen": before.admin_listen,
+        "proxy_protocol": before.proxy_protocol,
         "workers": before.workers,
     }
     if (before.tls is None) != (new.server.tls is None):
@@ -102,16 +104,18 @@ class Reloader:
         read: Callable[[], Loaded],
         take: Callable[[Settings], Awaitable[None]],
         told: Callable[[bool], None] = lambda succeeded: None,
+        began: Callable[[], None] = lambda: None,
     ) -> None:
         """Start from `loaded`; `read` loads the next configuration, and `take` applies it.
 
         `read` raises SettingsError, and `take` raises if it cannot be served.  `told` gets the
-        outcome of each reload.
+        outcome of each reload, and `began` is called before it.
         """
         self._started_with = loaded.settings
         self._read = read
         self._take = take
         self._told = told
+        self._began = began
         self._files = loaded.files
         self._watch = Watch(loaded.files)
         self._wanted = asyncio.Event()
@@ -131,6 +135,7 @@ class Reloader:
                 if not self.is_due(now()):
                     continue
             self._wanted.clear()
+            self._began()
             self._told(await self.reload())
 
     def is_due(self, now: float) -> bool:

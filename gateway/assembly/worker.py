@@ -18,6 +18,7 @@ from gateway.assembly.token_revocation import Revocations
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.limits import RateTable
+from gateway.message.forwarded import Networks
 from gateway.oidc.http import ProviderHttp
 from gateway.record.audit import AuditWriter
 from gateway.record.metrics import Metrics
@@ -165,28 +166,37 @@ class Gateway:
 
     async def _listen(self, front: Front) -> None:
         server, place = self._settings.server, self._place
+        has_header = server.proxy_protocol == "v2"
         if server.tls is not None:
             self._tls = ServerTls(server_tls(server.tls))
         for address in server.listen:
             with listening("server.listen", address):
-                opened = await listen(
-                    front,
-                    address,
-                    None if self._tls is None else self._tls.context,
-                    shared=place.supervised,
-                    inherited=place.sockets.get(address.path),
-                )
-            self._servers.append(opened)
+                for inherited in place.sockets.get(str(address), (None,)):
+                    opened = await listen(
+                        front,
+                        address,
+                        None if self._tls is None else self._tls.context,
+                        shared=place.supervised,
+                        inherited=inherited,
+                        proxies=self._trusted_proxies if has_header else None,
+                    )
+                    self._servers.append(opened)
+                    self._closing.callback(opened.close)
             if address.path and not place.supervised:
                 self._closing.callback(Path(address.path).unlink, missing_ok=True)
-            self._closing.callback(opened.close)
         self.port = port_of(self._servers[0])
         # Last, because load balancers send requests as soon as the health check succeeds.
         if not place.supervised:
-            with listening("server.admin_listen", server.admin_listen):
-                self._admin = await serve_admin(self._answers(), server.admin_listen, self._clock)
+            at = server.admin_listen
+            with listening("server.admin_listen", at):
+                self._admin = await serve_admin(
+                    self._answers(), at, self._clock, place.sockets.get(str(at), ())
+                )
             self._closing.callback(self._admin.close)
             self.admin_port = self._admin.port
+
+    def _trusted_proxies(self) -> Networks:
+        return self._settings.server.trusted_proxies
 
     def _answers(self) -> Admin:
         enabled = self._settings.metrics.enabled

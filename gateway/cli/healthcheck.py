@@ -92,6 +92,8 @@ def _found(config: str) -> str:
         ValueError: The file had to be read, and has errors.
     """
     given = os.environ.get("GATEPOST_SERVER__ADMIN_LISTEN", "").strip()
+    if given.startswith("fd:"):  # Only the running gateway knows where that is.
+        given = ""
     if given or not config:
         return given or admin_address.find(os.environ) or _DEFAULT
     return admin_address.find_of(config, os.environ) or _configured(config)

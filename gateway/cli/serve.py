@@ -6,10 +6,11 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 import click
 
@@ -20,11 +21,72 @@ from gateway.cli.options import config_option
 from gateway.errors import GatewayError, SettingsError
 
 if TYPE_CHECKING:
-    from gateway.assembly.reload import Reloader
+    from gateway.server.activation import Passed
+    from gateway.server.service_manager import ServiceManager
     from gateway.settings.load import Loaded
     from gateway.settings.schema import Settings
 
 _log = logging.getLogger(__name__)
+_WRONG_SETTINGS = 2
+
+
+class Served(Protocol):
+    """What serves: one worker, or the supervisor of several."""
+
+    reload_succeeded: bool
+
+    async def reload(self, settings: "Settings") -> None:
+        """Apply `settings`, or raise and change nothing."""
+
+    async def stop(self) -> None:
+        """Drain, then close."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of `gatepost serve`.
+
+    Attributes:
+        read: Loads the configuration again.
+        passed: The sockets that systemd opened.
+    """
+
+    loaded: "Loaded"
+    read: "Callable[[], Loaded]"
+    passed: "Passed"
+    manager: "ServiceManager"
+
+    async def until_stopped(self, served: Served) -> None:
+        """Say that it is ready, and reload on request, until told to stop."""
+        from gateway.assembly.reload import Reloader
+
+        def told(succeeded: bool) -> None:
+            served.reload_succeeded = succeeded
+            self.manager.ready("" if succeeded else "the last reload failed")
+
+        loop = asyncio.get_running_loop()
+        reloader = Reloader(self.loaded, self.read, served.reload, told, self.manager.reloading)
+        stopped = asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, stopped.set)
+        loop.add_signal_handler(signal.SIGHUP, reloader.request)
+        left = self._leave_address()
+        tasks = [loop.create_task(reloader.run()), loop.create_task(self.manager.report())]
+        self.manager.ready()
+        await stopped.wait()
+        _log.info("draining")
+        self.manager.stopping()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await served.stop()
+        admin_address.remove(left)
+
+    def _leave_address(self) -> list[str]:
+        settings, path = self.loaded.settings, self.loaded.path
+        address = self.passed.where(settings.server.admin_listen)
+        config = None if path is None else str(path)
+        return admin_address.leave(address, str(settings.data_dir), config)
 
 
 @click.command("serve")
@@ -39,8 +101,12 @@ def serve_command(config: Path | None) -> None:
     """
     log_to_stderr()
     garbage.leave_while_starting()
+    from gateway.server.activation import check_passed, take_passed
+    from gateway.server.service_manager import ServiceManager
     from gateway.settings.load import load
 
+    passed = take_passed(os.environ, os.getpid())
+    manager = ServiceManager(os.environ, os.getpid())
     read = partial(load, config, os.environ)
     try:
         loaded = read()
@@ -48,8 +114,11 @@ def serve_command(config: Path | None) -> None:
             _log.warning("%s", warning)
         for note in loaded.notes:
             _log.info("%s", note)
+        for name in check_passed(loaded.settings.server, passed):
+            _log.warning("systemd passed the socket %s, which no setting names", name)
+        run = Run(loaded, read, passed, manager)
         workers = _count(loaded.settings)
-        sys.exit(_run_alone(loaded, read) if workers == 1 else _run_many(loaded, read, workers))
+        sys.exit(_run_alone(run) if workers == 1 else asyncio.run(_many(run, workers)))
     except SettingsError as error:
         for problem in error.problems:
             click.echo(problem, err=True)
@@ -65,40 +134,32 @@ def _count(settings: "Settings") -> int:
     return len(os.sched_getaffinity(0)) if workers == "auto" else workers
 
 
-def _run_alone(loaded: "Loaded", read: "Callable[[], Loaded]") -> int:
+def _run_alone(run: Run) -> int:
     import uvloop
 
-    return uvloop.run(_alone(loaded, read))
+    return uvloop.run(_alone(run))
 
 
-async def _alone(loaded: "Loaded", read: "Callable[[], Loaded]") -> int:
-    from gateway.assembly.reload import Reloader
+async def _alone(run: Run) -> int:
     from gateway.assembly.worker import Gateway
+    from gateway.server.place import Place
 
-    gateway = Gateway(loaded.settings)
+    settings = run.loaded.settings
+    gateway = Gateway(settings, Place(sockets=run.passed.all_of(settings.server)))
     await gateway.start()
     garbage.collect_from_now_on()
-    _log.info("serving %s on port %d (%s)", loaded.settings.public_url[0], gateway.port, build())
-
-    def told(succeeded: bool) -> None:
-        gateway.reload_succeeded = succeeded
-
-    reloader = Reloader(loaded, read, gateway.reload, told)
-    await _until_stopped(loaded, reloader, gateway.stop)
+    _log.info("serving %s on port %d (%s)", settings.public_url[0], gateway.port, build())
+    await run.until_stopped(gateway)
     return 0
 
 
-def _run_many(loaded: "Loaded", read: "Callable[[], Loaded]", workers: int) -> int:
-    return asyncio.run(_many(loaded, read, workers))
-
-
-async def _many(loaded: "Loaded", read: "Callable[[], Loaded]", workers: int) -> int:
-    from gateway.assembly.reload import Reloader
+async def _many(run: Run, workers: int) -> int:
     from gateway.server.supervisor import Supervisor
 
     # Chosen here too, because importing assembly.serving would load all of the gateway.
     clock = time.time  # noqa: TID251
-    supervisor = Supervisor(loaded.settings, workers, clock)
+    settings = run.loaded.settings
+    supervisor = Supervisor(settings, workers, clock, run.passed)
     failed = await supervisor.start()
     if failed is not None:
         before = "" if failed.status == _WRONG_SETTINGS else "gatepost: cannot start: "
@@ -106,36 +167,6 @@ async def _many(loaded: "Loaded", read: "Callable[[], Loaded]", workers: int) ->
             click.echo(before + problem, err=True)
         return failed.status
     garbage.collect_from_now_on()
-    served = loaded.settings.public_url[0]
-    _log.info("serving %s with %d workers (%s)", served, workers, build())
-
-    def told(succeeded: bool) -> None:
-        supervisor.reload_succeeded = succeeded
-
-    reloader = Reloader(loaded, read, supervisor.reload, told)
-    await _until_stopped(loaded, reloader, supervisor.stop)
+    _log.info("serving %s with %d workers (%s)", settings.public_url[0], workers, build())
+    await run.until_stopped(supervisor)
     return 0
-
-
-_WRONG_SETTINGS = 2
-
-
-async def _until_stopped(
-    loaded: "Loaded", reloader: "Reloader", stop: Callable[[], Coroutine[Any, Any, None]]
-) -> None:
-    """Reload on request, until told to stop."""
-    loop = asyncio.get_running_loop()
-    stopped = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopped.set)
-    loop.add_signal_handler(signal.SIGHUP, reloader.request)
-    settings = loaded.settings
-    config = None if loaded.path is None else str(loaded.path)
-    left = admin_address.leave(str(settings.server.admin_listen), str(settings.data_dir), config)
-    watching = loop.create_task(reloader.run())
-    await stopped.wait()
-    _log.info("draining")
-    watching.cancel()
-    await asyncio.wait([watching])
-    await stop()
-    admin_address.remove(left)

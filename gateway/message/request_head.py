@@ -127,8 +127,11 @@ _BEGINNING = re.compile(rb"\r|" + _METHOD + rb"(?: .*)?", re.DOTALL)
 _OTHER_PROTOCOLS = (
     (b"\x16", "a TLS handshake on a port without TLS: use http://, or set server.tls"),
     (b"PRI * HTTP/2", "HTTP/2, which is not supported here: make the client or proxy use HTTP/1.1"),
-    (b"PROXY ", "the PROXY protocol, which is not supported: turn it off in the proxy"),
-    (b"\r\n\0\r\nQUIT", "the PROXY protocol, which is not supported: turn it off in the proxy"),
+    (
+        b"PROXY ",
+        "the PROXY protocol in words: turn it off in the proxy, or see server.proxy_protocol",
+    ),
+    (b"\r\n\0\r\nQUIT", "the PROXY protocol, once more or without server.proxy_protocol: v2"),
 )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 
 from gateway.errors import GatewayError
@@ -144,11 +144,11 @@ class AdminListener:
         port: The TCP port, 0 for a Unix socket.
     """
 
-    def __init__(self, front: Front, server: asyncio.Server, path: str) -> None:
+    def __init__(self, front: Front, servers: Sequence[asyncio.Server], path: str) -> None:
         self._front = front
-        self._server = server
+        self._servers = servers
         self._path = path
-        self.port = port_of(server)
+        self.port = port_of(servers[0])
 
     def change(self, admin: Admin) -> None:
         """Let `admin` answer from now on."""
@@ -156,22 +156,25 @@ class AdminListener:
 
     def close(self) -> None:
         """Stop listening and close every connection."""
-        self._server.close()
+        for server in self._servers:
+            server.close()
         self._front.close()
         if self._path:
             Path(self._path).unlink(missing_ok=True)
 
 
-async def serve_admin(admin: Admin, address: Address, clock: Clock) -> AdminListener:
-    """Listen at `address` and let `admin` answer.
+async def serve_admin(
+    admin: Admin, address: Address, clock: Clock, inherited: Sequence[int] = ()
+) -> AdminListener:
+    """Listen at `address`, or on the sockets `inherited`, and let `admin` answer.
 
     Raises:
         OSError: The address is in use, or not an address of this machine.
     """
     front = Front(admin, _LIMITS, [], clock)
-    server = await listen(front, address)
+    servers = [await listen(front, address, inherited=it) for it in inherited or (None,)]
     front.start()
-    return AdminListener(front, server, address.path)
+    return AdminListener(front, servers, address.path)
 
 
 def _no_fields() -> "RequestHead":

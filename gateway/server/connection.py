@@ -3,8 +3,9 @@
 import asyncio
 from typing import cast
 
-from gateway.errors import RequestTimeoutError, TooManyConnectionsError
+from gateway.errors import GatewayError, RequestTimeoutError, TooManyConnectionsError
 from gateway.message.forwarded import UNIX_PEER, canonical_address
+from gateway.server.front import Front
 from gateway.server.requests import RequestSide
 
 # How many bytes may be read ahead while a request is not ready for them.
@@ -22,16 +23,27 @@ class ClientConnection(RequestSide):
 
     __slots__ = ()
 
+    def __init__(self, front: Front, peer: str = "") -> None:
+        """A connection of `peer`, an address as from `canonical_address`; "" to ask the socket."""
+        super().__init__(front)
+        self._peer = peer
+
     # Called by the event loop.
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """See asyncio.Protocol."""
         self._transport = cast(asyncio.Transport, transport)
-        peer = transport.get_extra_info("peername")
-        self._peer = canonical_address(peer[0] if isinstance(peer, tuple) else UNIX_PEER)
+        if not self._peer:
+            peer = transport.get_extra_info("peername")
+            self._peer = canonical_address(peer[0] if isinstance(peer, tuple) else UNIX_PEER)
         self._front.add(self)
         if self._front.is_full:
             self._turn_away()
+
+    def refuse(self, error: GatewayError) -> None:
+        """Answer with `error` before anything was read, and close."""
+        if not self._abort_at:
+            self._refuse_bytes(error)
 
     def _turn_away(self) -> None:
         if self._front.is_overrun:

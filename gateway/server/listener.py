@@ -6,11 +6,15 @@ import os
 import socket
 import ssl
 import stat
+from collections.abc import Callable
+from functools import partial
 from math import isinf
 from pathlib import Path
 
+from gateway.message.forwarded import Networks
 from gateway.server.connection import ClientConnection
 from gateway.server.front import Front
+from gateway.server.proxy_header import ProxyHeaderReader, ProxyRules
 from gateway.settings.schema import Address, ServerTlsSettings
 
 _BACKLOG = 1024
@@ -102,26 +106,31 @@ async def listen(
     *,
     shared: bool = False,
     inherited: int | None = None,
+    proxies: Callable[[], Networks] | None = None,
 ) -> asyncio.Server:
     """Accept connections for `front` at `address`; with `shared`, other processes may too.
 
-    `inherited` is the descriptor of a Unix socket that already listens there.
+    `inherited` is the descriptor of a socket that already listens there.  `proxies` returns
+    the networks that a connection has to come from, with a PROXY header; None if none has one.
 
     Raises:
         OSError: The address is in use, or not an address of this machine.
     """
     loop = asyncio.get_running_loop()
-
-    def make() -> ClientConnection:
-        return ClientConnection(front)
-
     # The front's ticker sees a connection only after the handshake, so asyncio limits it.
     header_s = front.limits.header_s
     handshake_s = None if tls is None or isinf(header_s) else header_s
-    if address.path:
+    make: Callable[[], asyncio.BaseProtocol] = partial(ClientConnection, front)
+    if proxies is not None:
+        make = partial(ProxyHeaderReader, front, ProxyRules(proxies, tls, handshake_s))
+        # The header comes before the handshake.
+        tls = handshake_s = None
+    if address.path or inherited is not None:
         # Bound here, because an event loop would remove a path that another process listens on.
-        bound = bind_unix(address) if inherited is None else socket.socket(fileno=inherited)
-        return await loop.create_unix_server(
+        bound = bind_unix(address) if inherited is None else _adopt(inherited)
+        is_unix = bound.family == socket.AF_UNIX
+        create = loop.create_unix_server if is_unix else loop.create_server
+        return await create(
             make, sock=bound, backlog=_BACKLOG, ssl=tls, ssl_handshake_timeout=handshake_s
         )
     return await loop.create_server(
@@ -156,6 +165,13 @@ def bind_unix(address: Address) -> socket.socket:
         bound.close()
         raise
     bound.setblocking(False)
+    return bound
+
+
+def _adopt(descriptor: int) -> socket.socket:
+    bound = socket.socket(fileno=descriptor)
+    # Processes that a hook starts must not inherit it.
+    bound.set_inheritable(False)
     return bound
 
 

@@ -12,13 +12,13 @@ class Place:
         supervised: Whether there is a supervisor, which answers the admin listener, and other
             workers, which listen on the same ports.
         rates: Descriptor of the shared memory for rate limits; None to count alone.
-        sockets: Path of a Unix socket -> descriptor of the socket that already listens there.
-            Several processes can listen on one port, but on a path only by inheritance.
+        sockets: Address as text -> descriptors of the sockets that already listen there.  Several
+            processes can listen on one port, but on a path, or for systemd, only by inheritance.
     """
 
     supervised: bool = False
     rates: int | None = None
-    sockets: Mapping[str, int] = field(default_factory=dict)
+    sockets: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 ALONE = Place()

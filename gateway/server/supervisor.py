@@ -9,11 +9,13 @@ import logging
 import signal
 import socket
 from contextlib import ExitStack
+from itertools import chain
 from pathlib import Path
 
 from gateway.errors import SettingsError
 from gateway.limits import shared_memory
 from gateway.record.metrics_sum import Snapshot, add
+from gateway.server.activation import NOTHING_PASSED, Passed
 from gateway.server.addresses import listening
 from gateway.server.admin import Admin, AdminListener, Names, serve_admin
 from gateway.server.listener import bind_unix, probe
@@ -39,11 +41,14 @@ class Supervisor:
         reload_succeeded: Whether the configuration read last is the one being served.
     """
 
-    def __init__(self, settings: Settings, workers: int, clock: Clock) -> None:
-        """Keep `workers` workers running."""
+    def __init__(
+        self, settings: Settings, workers: int, clock: Clock, passed: Passed = NOTHING_PASSED
+    ) -> None:
+        """Keep `workers` workers running; they listen on the sockets `passed`, where named."""
         self.reload_succeeded = True
         self._settings = settings
         self._clock = clock
+        self._passed = passed
         self._workers: list[WorkerProcess | None] = [None] * workers
         self._tasks: set[asyncio.Task[None]] = set()
         self._retired = Snapshot()
@@ -65,7 +70,9 @@ class Supervisor:
         try:
             address = self._settings.server.admin_listen
             with listening("server.admin_listen", address):
-                self._admin = await serve_admin(self._answers(), address, self._clock)
+                self._admin = await serve_admin(
+                    self._answers(), address, self._clock, self._passed.at(address)
+                )
             self._closing.callback(self._admin.close)
             self._open_shared()
         except OSError:
@@ -119,20 +126,22 @@ class Supervisor:
         """Open the sockets and the memory that all workers inherit."""
         rates = shared_memory()
         self._inherited.append(rates)
-        sockets: dict[str, int] = {}
+        sockets: dict[str, tuple[int, ...]] = {}
         for address in self._settings.server.listen:
-            if address.path:
+            if address.fd:
+                sockets[str(address)] = self._passed.at(address)
+            elif address.path:
                 with listening("server.listen", address):
                     bound = bind_unix(address)
                 # From now on, connections wait in the backlog until a worker accepts them.
                 bound.listen(socket.SOMAXCONN)
                 self._closing.callback(Path(address.path).unlink, missing_ok=True)
                 self._closing.callback(bound.close)
-                sockets[address.path] = bound.fileno()
-                self._inherited.append(bound.fileno())
+                sockets[str(address)] = (bound.fileno(),)
             else:
                 with listening("server.listen", address):
                     probe(address)
+        self._inherited += chain.from_iterable(sockets.values())
         self._place = Place(supervised=True, rates=rates, sockets=sockets)
 
     async def _keep(self, number: int) -> None:

@@ -127,13 +127,15 @@ def parse_web_url(value: object) -> str:
 
 
 def parse_listen(value: object) -> Address:
-    """`host:port`, `[v6]:port`, `:port` (all addresses), or `unix:/path` with `?mode=0660`."""
+    """`host:port`, `[v6]:port`, `:port` (all addresses), `unix:/path?mode=0660` or `fd:NAME`."""
     if isinstance(value, Address):
         return value
     text = as_text(value, "an address")
     if text.startswith("unix:"):
         path, asked, _ = text.partition("?")
         return Address("", 0, _socket_path(path), _socket_mode(text) if asked else None)
+    if text.startswith("fd:"):
+        return Address("", 0, fd=_socket_name(text))
     where = split_host_port("0.0.0.0" + text if text.startswith(":") else text)  # noqa: S104
     if where is None or where[1] is None:
         raise wrong(f"{quote(text)} is not an address (write 0.0.0.0:8080 or unix:/run/x.sock)")
@@ -145,6 +147,13 @@ def _socket_path(text: str) -> str:
     if not path.startswith("/") or "\0" in path or len(path.encode()) > _LONGEST_SOCKET_PATH:
         raise wrong(f"{quote(text)} must be unix:/ and an absolute path of at most 107 bytes")
     return path
+
+
+def _socket_name(text: str) -> str:
+    name = text.removeprefix("fd:")
+    if re.fullmatch(r"[!-9;-~]{1,255}", name) is None:
+        raise wrong(f"{quote(text)} must be fd: and the FileDescriptorName= of a .socket unit")
+    return name
 
 
 def _socket_mode(text: str) -> int:

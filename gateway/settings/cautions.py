@@ -83,7 +83,7 @@ def _server(settings: Settings) -> Iterator[Problem]:
             message = f"{network} trusts every client to set its own address"
             yield Problem(("server", "trusted_proxies", index), message)
     admin = settings.server.admin_listen
-    if not admin.path and not is_loopback(admin.host):
+    if admin.host and not is_loopback(admin.host):
         message = f"{admin} is reachable from other machines and requires no credential"
         yield Problem(("server", "admin_listen"), message)
 

@@ -143,6 +143,9 @@ def _server(draft: Draft) -> Iterator[Problem]:
     if str(draft.server.admin_listen) in seen:
         message = f"{draft.server.admin_listen} is also in server.listen: use another port"
         yield Problem(("server", "admin_listen"), message)
+    if draft.server.proxy_protocol == "v2" and not draft.server.trusted_proxies:
+        message = "v2 refuses everybody: add the load balancer's address to server.trusted_proxies"
+        yield Problem(("server", "proxy_protocol"), message)
 
 
 def _forward_auth(draft: Draft) -> Iterator[Problem]:

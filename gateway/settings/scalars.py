@@ -54,19 +54,23 @@ class Address:
     """Where to listen or connect.
 
     Attributes:
-        host: Name or literal address without brackets; ``""`` for a Unix socket.
-        port: 1 to 65535; 0 for a Unix socket.
+        host: Name or literal address without brackets; ``""`` for the kinds below.
+        port: 1 to 65535; 0 for the kinds below.
         path: Path of the Unix socket; ``""`` for TCP.
         mode: Permissions of the Unix socket to listen on; None to leave them to the umask.
+        fd: Name of a socket that systemd opened; ``""`` for the others.
     """
 
     host: str
     port: int
     path: str = ""
     mode: int | None = None
+    fd: str = ""
 
     def __str__(self) -> str:
         """The address, for messages and for clients."""
+        if self.fd:
+            return f"fd:{self.fd}"
         return f"unix:{self.path}" if self.path else join_host_port(self.host, self.port)
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from gateway.settings.addresses import HostName, Listen, NetworkText, parse_listen
 from gateway.settings.scalars import (
@@ -35,6 +35,11 @@ def _workers(value: object) -> int | str:
 def _tls_version(value: object) -> object:
     # YAML reads an unquoted 1.2 as a number.
     return str(value) if isinstance(value, float) else value
+
+
+def _proxy_protocol(value: object) -> object:
+    # YAML reads an unquoted off as false.
+    return "off" if value is False else value
 
 
 class ServerTlsSettings(Section):
@@ -75,7 +80,7 @@ class ServerSettings(Section):
 
     listen: Annotated[tuple[Listen, ...], OneOrMany()] = Field(
         (parse_listen("0.0.0.0:8080"),),
-        description="host:port or unix:/path (?mode=0660); one or a list.",
+        description="host:port, unix:/path (?mode=0660) or fd:NAME from systemd; one or a list.",
     )
     admin_listen: Listen = Field(
         parse_listen("127.0.0.1:9090"),
@@ -89,6 +94,14 @@ class ServerSettings(Section):
         1, description="Number of processes; auto is one for each core."
     )
     tls: ServerTlsSettings | None = Field(None, description="Terminates TLS in the gateway.")
+    proxy_protocol: Annotated[
+        Literal["off", "v2"],
+        BeforeValidator(_proxy_protocol),
+        WithJsonSchema({"enum": ["off", "v2", False]}),
+    ] = Field(
+        "off",
+        description="v2: connections come from trusted_proxies and begin with a PROXY header.",
+    )
     trusted_proxies: Annotated[tuple[NetworkText, ...], OneOrMany(empty=True)] = Field(
         (), description="Networks whose X-Forwarded-* and Forwarded are trusted."
     )

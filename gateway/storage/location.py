@@ -13,7 +13,7 @@ _MOST_PORT = 65535
 _REDIS_PORT = 6379
 _SENTINEL_PORT = 26379
 _REDIS_OPTIONS = frozenset(
-    {"ca_file", "password_file", "prefix", "sentinel", "sentinel_password_file"}
+    {"ca_file", "cluster", "password_file", "prefix", "sentinel", "sentinel_password_file"}
 )
 _POSTGRES_OPTIONS = frozenset({"direct", "password_file", "pgbouncer"})
 # Options with libpq's names (postgresql.org/docs/current/libpq-connect.html), and `search_path`.
@@ -37,10 +37,11 @@ class _Url:
 
 @dataclass(frozen=True, slots=True)
 class RedisLocation:
-    """A Redis or Valkey server, or the sentinels that know it.
+    """A Redis or Valkey server, the sentinels that know it, or a Cluster.
 
     Attributes:
-        hosts: The server, or the sentinels if `sentinel` names the master they watch.
+        hosts: The server, the sentinels if `sentinel` names the master they watch, or some of the
+            nodes if `is_cluster`.
         password_file: Read on every connect; "" if the URL has the password, or none.
         ca_file: Certificates to trust, PEM; "" for the system's.
         sentinel_password_file: For the sentinels themselves; "" if they need none.
@@ -54,6 +55,7 @@ class RedisLocation:
     database: int
     is_tls: bool
     ca_file: str
+    is_cluster: bool
     sentinel: str
     sentinel_password_file: str
     prefix: str
@@ -69,8 +71,12 @@ class RedisLocation:
         sentinel = url.options.get("sentinel", "")
         if not url.hosts:
             raise ValueError("names no host")
-        if len(url.hosts) > 1 and not sentinel:
-            raise ValueError("several hosts are sentinels: say which master, ?sentinel=NAME")
+        is_cluster = _is_cluster(url, sentinel)
+        if len(url.hosts) > 1 and not sentinel and not is_cluster:
+            raise ValueError(
+                "several hosts are sentinels or a Cluster: add ?sentinel=NAME, of the master, or"
+                " ?cluster=1"
+            )
         if re.fullmatch(r"[0-9]{0,4}", url.path) is None:
             raise ValueError("the part after the host is the number of a database")
         prefix = url.options.get("prefix", "gatepost")
@@ -88,10 +94,22 @@ class RedisLocation:
             database=int(url.path or 0),
             is_tls=is_tls,
             ca_file=url.options.get("ca_file", ""),
+            is_cluster=is_cluster,
             sentinel=sentinel,
             sentinel_password_file=url.options.get("sentinel_password_file", ""),
             prefix=prefix,
         )
+
+
+def _is_cluster(url: _Url, sentinel: str) -> bool:
+    given = url.options.get("cluster", "0")
+    if given not in ("0", "1"):
+        raise ValueError("cluster is 0 or 1")
+    if given == "1" and sentinel:
+        raise ValueError("has both sentinel and cluster")
+    if given == "1" and url.path not in ("", "0"):
+        raise ValueError("a Cluster has no database but 0")
+    return given == "1"
 
 
 @dataclass(frozen=True, slots=True)

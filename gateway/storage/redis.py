@@ -7,8 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from redis.commands.core import AsyncScript
-from redis.exceptions import ReadOnlyError
+from redis.exceptions import NoScriptError, ReadOnlyError
 
 from gateway.errors import StoreUnavailableError
 from gateway.storage import redis_scripts as scripts
@@ -16,6 +15,7 @@ from gateway.storage.listener import Listener, pack_message
 from gateway.storage.location import RedisLocation
 from gateway.storage.paging import next_key, read_live
 from gateway.storage.redis_client import FAILURES, RedisClient, unavailable
+from gateway.storage.redis_cluster import ClusterClient
 from gateway.storage.redis_entry import live_value, pack_entry, unpack_entry
 from gateway.storage.redis_subscription import RedisSubscription, open_subscription
 from gateway.storage.store import NEVER, Clock, Handler, Lock, OnGap, OnLoss, Unsubscribe
@@ -40,22 +40,12 @@ class RedisStore:
         """Create the store without connecting."""
         self._clock = clock
         self._closed = False
-        self._client = RedisClient(location)
+        self._client = ClusterClient(location) if location.is_cluster else RedisClient(location)
         self._slots = asyncio.Semaphore(_CONNECTIONS)
         self._prefix = f"{{{location.prefix}}}:".encode()
         # Unlike keys, channels are shared by all databases of a server.
         self._channel = f"{{{location.prefix}}}:{location.database}:messages"
         self._listener = Listener(self._open_subscription)
-        register = self._client.commands.register_script
-        self._put = register(scripts.PUT)
-        self._take = register(scripts.TAKE)
-        self._sweep = register(scripts.SWEEP)
-        self._tidy = register(scripts.TIDY)
-        self._mark = register(scripts.MARK)
-        self._order = register(scripts.ORDER)
-        self._list = register(scripts.LISTED)
-        self._lock = register(scripts.LOCK)
-        self._unlock = register(scripts.UNLOCK)
 
     async def get(self, key: str) -> bytes | None:
         """See Store.get."""
@@ -77,7 +67,7 @@ class RedisStore:
         """See Store.take."""
         names = [self._name(b"v:", key), self._name(b"ends")]
         arguments = [self._prefix, _number(self._clock()), key.encode()]
-        value: bytes | None = await self._run("take", self._take, names, arguments)
+        value: bytes | None = await self._run("take", scripts.TAKE, names, arguments)
         return value
 
     async def find(self, index: str) -> list[tuple[str, bytes]]:
@@ -131,7 +121,7 @@ class RedisStore:
         now = self._clock()
         token = await self._run(
             "lock",
-            self._lock,
+            scripts.LOCK,
             [self._name(b"l:", name), self._name(b"token")],
             [_number(now), _number(now + ttl_s), _milliseconds(ttl_s)],
         )
@@ -141,13 +131,13 @@ class RedisStore:
         """See Store.unlock."""
         arguments = [str(lock.token), _number(self._clock())]
         return bool(
-            await self._run("unlock", self._unlock, [self._name(b"l:", lock.name)], arguments)
+            await self._run("unlock", scripts.UNLOCK, [self._name(b"l:", lock.name)], arguments)
         )
 
     async def publish(self, channel: str, message: bytes) -> None:
         """See Store.publish."""
         async with self._asking("publish"):
-            await self._client.commands.publish(self._channel, pack_message(channel, message))
+            await self._client.publish(self._channel, pack_message(channel, message))
 
     async def subscribe(
         self,
@@ -171,7 +161,7 @@ class RedisStore:
         swept = 0
         while True:
             arguments = [self._prefix, _number(now), _SWEEP_BATCH]
-            batch: int = await self._run("sweep", self._sweep, [self._name(b"ends")], arguments)
+            batch: int = await self._run("sweep", scripts.SWEEP, [self._name(b"ends")], arguments)
             if batch == 0:
                 return swept
             swept += batch
@@ -208,22 +198,24 @@ class RedisStore:
             *listed,
         ]
         names = [self._name(b"v:", key), self._name(b"ends")]
-        return bool(await self._run(operation, self._put, names, arguments))
+        for index in listed:
+            names += [self._prefix + b"i:" + index, self._prefix + b"o:" + index]
+        return bool(await self._run(operation, scripts.PUT, names, arguments))
 
     async def _listed(self, index: str, first: str, count: int) -> list[tuple[str, bytes | None]]:
         names = self._orders(index)
-        keys = await self._run("page", self._list, names, [first.encode(), count, 0])
+        keys = await self._run("page", scripts.LISTED, names, [first.encode(), count, 0])
         if keys is None:
             await self._make_order(names)
             # Complete even if an older gateway wrote meanwhile and removed the mark.
-            keys = await self._run("page", self._list, names, [first.encode(), count, 1])
+            keys = await self._run("page", scripts.LISTED, names, [first.encode(), count, 1])
         return await self._values("page", index, keys)
 
     async def _make_order(self, names: Sequence[bytes]) -> None:
         """Build the order of an index, in steps, so that the server answers others in between."""
-        cursor, mark = b"0", await self._run("page", self._mark, names, [])
+        cursor, mark = b"0", await self._run("page", scripts.MARK, names, [])
         while mark is not None:
-            cursor = await self._run("page", self._order, names, [mark, cursor, _FIND_BATCH])
+            cursor = await self._run("page", scripts.ORDER, names, [mark, cursor, _FIND_BATCH])
             if cursor == b"0":
                 return
 
@@ -246,14 +238,18 @@ class RedisStore:
             found.append((key.decode(), value))
         if lost:
             arguments = [self._prefix, wanted, *lost]
-            await self._run(operation, self._tidy, self._orders(index), arguments)
+            await self._run(operation, scripts.TIDY, self._orders(index), arguments)
         return found
 
     async def _run(
-        self, operation: str, script: AsyncScript, names: Sequence[bytes], arguments: Sequence[Any]
+        self, operation: str, script: str, names: Sequence[bytes], arguments: Sequence[Any]
     ) -> Any:
+        commands, given = self._client.commands, (len(names), *names, *arguments)
         async with self._asking(operation):
-            return await script(keys=names, args=arguments)
+            try:
+                return await commands.evalsha(scripts.digest(script), *given)
+            except NoScriptError:
+                return await commands.eval(script, *given)
 
     @asynccontextmanager
     async def _asking(self, operation: str) -> AsyncIterator[None]:

@@ -1,4 +1,7 @@
-"""Connections to Redis or Valkey: to one server, or to the master that sentinels name."""
+"""Connections to Redis or Valkey: to one server, or to the master that sentinels name.
+
+For a Cluster, see redis_cluster.
+"""
 
 import asyncio
 from collections.abc import Iterator
@@ -16,7 +19,7 @@ from redis.asyncio.sentinel import (
 )
 from redis.backoff import NoBackoff
 from redis.credentials import CredentialProvider
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import AuthenticationError, MovedError, RedisClusterException, RedisError
 
 from gateway.errors import StoreUnavailableError
 from gateway.storage.location import RedisLocation
@@ -69,12 +72,12 @@ class _Sender(AbstractConnection):
             raise
 
 
-class _Connection(_Sender, Connection):
-    pass
+class PlainConnection(_Sender, Connection):
+    """A connection that loses no cancellation."""
 
 
-class _TlsConnection(_Sender, SSLConnection):
-    pass
+class TlsConnection(_Sender, SSLConnection):
+    """The same with TLS."""
 
 
 class _ManagedConnection(_Sender, SentinelManagedConnection):
@@ -106,11 +109,11 @@ class RedisClient:
             # RESP3, the driver's default, needs Redis 6.
             "protocol": 2,
             "socket_keepalive": True,
-            **_tls(location),
+            **tls(location),
         }
         to_server = {
             **common,
-            **_login(location.user, location.password, location.password_file),
+            **login(location.user, location.password, location.password_file),
             "db": location.database,
             "socket_connect_timeout": CONNECT_S,
             "socket_timeout": ANSWER_S,
@@ -121,7 +124,7 @@ class RedisClient:
                 location.hosts,
                 sentinel_kwargs={
                     **common,
-                    **_login("", "", location.sentinel_password_file),
+                    **login("", "", location.sentinel_password_file),
                     "ssl": location.is_tls,
                     "socket_connect_timeout": _SENTINEL_S,
                     "socket_timeout": _SENTINEL_S,
@@ -133,7 +136,7 @@ class RedisClient:
             )
         else:
             host, port = location.hosts[0]
-            plain = _TlsConnection if location.is_tls else _Connection
+            plain = TlsConnection if location.is_tls else PlainConnection
             self._pool = ConnectionPool(connection_class=plain, host=host, port=port, **to_server)
         # Its annotations cover text and bytes and both protocols at once.
         self.commands: Any = Redis(connection_pool=self._pool)
@@ -145,13 +148,11 @@ class RedisClient:
             RedisError: The connection failed.
             OSError: The connection failed.
         """
-        connection: AbstractConnection = self._pool.make_connection()
-        try:
-            await connection.connect()  # type: ignore[no-untyped-call]
-        except BaseException:
-            await connection.disconnect(nowait=True)
-            raise
-        return connection
+        return await connected(self._pool.make_connection())
+
+    async def publish(self, channel: str, message: bytes) -> None:
+        """Send `message` to all that subscribe to `channel`."""
+        await self.commands.publish(channel, message)
 
     async def reconnect(self) -> None:
         """Close idle connections, for example after the server became a replica."""
@@ -165,22 +166,42 @@ class RedisClient:
                 await sentinel.aclose(close_connection_pool=True)
 
 
+async def connected(connection: AbstractConnection) -> AbstractConnection:
+    """`connection`, once it is open; closed if that fails.
+
+    Raises:
+        RedisError: The connection failed.
+        OSError: The connection failed.
+    """
+    try:
+        await connection.connect()  # type: ignore[no-untyped-call]
+    except BaseException:
+        await connection.disconnect(nowait=True)
+        raise
+    return connection
+
+
 def unavailable(operation: str, error: Exception) -> StoreUnavailableError:
     """The store's error for `error`, which the driver raised."""
+    if isinstance(error, MovedError):
+        told = "the server is a node of a Cluster: add cluster=1 to the URL"
+        return StoreUnavailableError(f"redis: {operation}: {told}")
     # Some servers repeat the arguments of a command they do not know.
     told = str(error).partition(", with args beginning with")[0] or "no answer in time"
     return StoreUnavailableError(f"redis: {operation}: {told}")
 
 
 # What the driver raises if the server cannot be asked or does not answer.
-FAILURES = (RedisError, OSError, TimeoutError)
+FAILURES = (RedisError, RedisClusterException, OSError, TimeoutError)
 
 
-def _login(user: str, password: str, password_file: str) -> dict[str, Any]:
+def login(user: str, password: str, password_file: str) -> dict[str, Any]:
+    """The driver's options for a user and a password."""
     if password_file:
         return {"credential_provider": _PasswordFile(user, password_file)}
     return {"username": user or None, "password": password or None}
 
 
-def _tls(location: RedisLocation) -> dict[str, Any]:
+def tls(location: RedisLocation) -> dict[str, Any]:
+    """The driver's options for TLS."""
     return {"ssl_ca_certs": location.ca_file or None} if location.is_tls else {}

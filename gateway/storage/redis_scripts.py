@@ -2,7 +2,11 @@
 
 Names all have one hash tag, so that one script may touch any of them in a cluster
 (redis.io/docs/latest/operate/oss_and_stack/reference/cluster-spec, "Hash tags").  P is
-``{gatepost}:`` unless the URL names another prefix:
+``{gatepost}:`` unless the URL names another prefix.
+
+While a cluster moves the slot of that tag to another node, some names are there and some here.  A
+script then runs only where it finds all names in KEYS, so KEYS has every name it may create.  It
+fails at the first other name that is not here, so it reaches for all of them before it writes.
 
     Pv:KEY    string: the value behind its head, see redis_entry
     Pi:INDEX  sorted set: the keys in an index, by the end of their lifetime
@@ -21,9 +25,13 @@ there is -inf and so in the past; then the order is built again.  An extra key i
 harm, because readers look at its value.
 """
 
-# `head` reads the end and the indexes of the entry under a name.  `forget` removes a key from its
-# indexes.  `prune` deletes indexes that contain only marks.  `place` adds a key to a set, and makes
-# the set live as long as its longest-lived member.
+import hashlib
+from functools import cache
+
+# `head` reads the end and the indexes of the entry under a name.  `reach` fails if an index may be
+# on another node of a cluster.  `forget` removes a key from its indexes.  `prune` deletes indexes
+# that contain only marks.  `place` adds a key to a set, and makes the set live as long as its
+# longest-lived member.
 _HEAD = """
 local function head(name)
   local fixed = redis.call('GETRANGE', name, 0, 9)
@@ -37,6 +45,11 @@ local function head(name)
     indexes[#indexes + 1] = index
   end
   return ends, indexes, size
+end
+local function reach(prefix, indexes)
+  for _, index in ipairs(indexes) do
+    redis.call('EXISTS', prefix .. 'i:' .. index, prefix .. 'o:' .. index)
+  end
 end
 local function forget(prefix, key, indexes)
   for _, index in ipairs(indexes) do
@@ -62,8 +75,9 @@ local function place(set, key, ends, ttl_ms)
 end
 """
 
-# KEYS: value, ends.  ARGV: prefix, now, key, entry, end, milliseconds to live (0: for ever),
-# condition on the current value ("any", "none" or "same"), the expected value, indexes…
+# KEYS: value, ends, then index and order of each index.  ARGV: prefix, now, key, entry, end,
+# milliseconds to live (0: for ever), condition on the current value ("any", "none" or "same"), the
+# expected value, indexes…
 PUT = (
     _HEAD
     + _PLACE
@@ -75,7 +89,10 @@ if ARGV[7] == 'none' and alive then return 0 end
 if ARGV[7] == 'same' then
   if not alive or redis.call('GETRANGE', KEYS[1], size, -1) ~= ARGV[8] then return 0 end
 end
-if ends then forget(prefix, key, indexes) end
+if ends then
+  reach(prefix, indexes)
+  forget(prefix, key, indexes)
+end
 if ttl_ms == 0 then
   redis.call('SET', KEYS[1], ARGV[4])
   redis.call('ZREM', KEYS[2], key)
@@ -84,7 +101,7 @@ else
   place(KEYS[2], key, ARGV[5], ttl_ms)
 end
 for i = 9, #ARGV do
-  local set, order = prefix .. 'i:' .. ARGV[i], prefix .. 'o:' .. ARGV[i]
+  local set, order = KEYS[2 * i - 15], KEYS[2 * i - 14]
   -- What the server expired by itself is still in the index: each write removes a few.
   local late = redis.call('ZRANGEBYSCORE', set, '(-inf', ARGV[2], 'LIMIT', 0, 8)
   if #late > 0 then
@@ -106,6 +123,7 @@ TAKE = (
 local ends, indexes, size = head(KEYS[1])
 if not ends then return false end
 local value = tonumber(ARGV[2]) < ends and redis.call('GETRANGE', KEYS[1], size, -1)
+reach(ARGV[1], indexes)
 forget(ARGV[1], ARGV[3], indexes)
 prune(ARGV[1], indexes)
 redis.call('UNLINK', KEYS[1])
@@ -123,6 +141,7 @@ for _, key in ipairs(late) do
   local name = ARGV[1] .. 'v:' .. key
   local ends, indexes = head(name)
   if ends then
+    reach(ARGV[1], indexes)
     forget(ARGV[1], key, indexes)
     prune(ARGV[1], indexes)
     redis.call('UNLINK', name)
@@ -231,3 +250,9 @@ if token ~= ARGV[1] then return 0 end
 redis.call('DEL', KEYS[1])
 return tonumber(ARGV[2]) < tonumber(ends) and 1 or 0
 """
+
+
+@cache
+def digest(script: str) -> str:
+    """The name by which the server knows `script` once it has run."""
+    return hashlib.sha1(script.encode(), usedforsecurity=False).hexdigest()

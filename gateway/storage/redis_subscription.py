@@ -6,6 +6,7 @@ from redis.asyncio.connection import AbstractConnection
 
 from gateway.errors import StoreUnavailableError
 from gateway.storage.redis_client import FAILURES, RedisClient, unavailable
+from gateway.storage.redis_cluster import ClusterClient
 
 # A server that vanished without closing is noticed after twice this time.
 _QUIET_S = 3.0
@@ -42,7 +43,7 @@ class RedisSubscription:
             await self._connection.disconnect(nowait=True)
 
 
-async def open_subscription(client: RedisClient, channel: str) -> RedisSubscription:
+async def open_subscription(client: RedisClient | ClusterClient, channel: str) -> RedisSubscription:
     """A subscription to `channel`.
 
     Raises:

@@ -83,6 +83,13 @@ BASE = {"GATEPOST_PUBLIC_URL": "http://localhost", "GATEPOST_UPSTREAM": "http://
         ({"GATEPOST_SERVER__LISTEN": "127.0.0.1:1"}, ["server.listen"]),
         ({"GATEPOST_SERVER__ADMIN_LISTEN": "127.0.0.1:1"}, ["server.admin_listen"]),
         ({"GATEPOST_SERVER__WORKERS": "3"}, ["server.workers"]),
+        (
+            {
+                "GATEPOST_SERVER__PROXY_PROTOCOL": "v2",
+                "GATEPOST_SERVER__TRUSTED_PROXIES": "10.0.0.0/8",
+            },
+            ["server.proxy_protocol"],
+        ),
         ({"GATEPOST_DATA_DIR": "elsewhere", "GATEPOST_STORE": "memory"}, ["data_dir", "store"]),
         ({"GATEPOST_SERVER__DRAIN_TIMEOUT": "1s"}, []),
         ({"GATEPOST_SESSIONS__IDLE_TIMEOUT": "1h"}, []),

@@ -169,6 +169,28 @@ ADDED = [
         'server: {listen: "127.0.0.1:9090"}',
         "4:1: server: 127.0.0.1:9090 is also in server.listen: use another port",
     ),
+    *(
+        (
+            f'server: {{listen: "{text}"}}',
+            f'4:18: server.listen: "{text}" must be fd: and the FileDescriptorName= of a .socket'
+            " unit",
+        )
+        for text in ("fd:", "fd:a b", "fd:a:b", "fd:é")
+    ),
+    ('server: {listen: ["fd:a", "fd:a"]}', '4:27: server.listen[1]: "fd:a" is listed twice'),
+    (
+        "server: {listen: fd:a, admin_listen: fd:a}",
+        "4:38: server.admin_listen: fd:a is also in server.listen: use another port",
+    ),
+    (
+        "server: {proxy_protocol: v1}",
+        '4:26: server.proxy_protocol: unknown proxy_protocol "v1" (one of: off, v2)',
+    ),
+    (
+        "server: {proxy_protocol: v2}",
+        "4:26: server.proxy_protocol: v2 refuses everybody: add the load balancer's address to "
+        "server.trusted_proxies",
+    ),
     (
         "server: {workers: 0}",
         '4:19: server.workers: "0" must be auto or a number from 1 to 512',

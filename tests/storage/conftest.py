@@ -11,10 +11,11 @@ from gateway.storage.namespaced import NamespacedStore
 from gateway.storage.store import Lock
 from tests.fixtures.clock import Clock
 from tests.fixtures.postgres import PostgresServer
-from tests.fixtures.redis import RedisServer
+from tests.fixtures.redis import RedisCluster, RedisServer
 
 # The same store as redis://, but for TLS: see test_redis.py.
-NAMES = sorted(STORES.keys() - {"rediss"})
+CLUSTER = "redis cluster"
+NAMES = [*sorted(STORES.keys() - {"rediss"}), CLUSTER, "valkey"]
 # And a part of one, which is to do the same.
 PART = "part of "
 
@@ -32,9 +33,12 @@ def locate(request: pytest.FixtureRequest) -> Callable[[str], str]:
     """A new, empty store's location, by the name of its kind."""
 
     def location(name: str) -> str:
-        if name == "redis":
-            server: RedisServer = request.getfixturevalue("redis_server")
+        if name in ("redis", "valkey"):
+            server: RedisServer = request.getfixturevalue(f"{name}_server")
             return f"{server.url}?prefix=test-{next(_prefixes)}"
+        if name == CLUSTER:
+            cluster: RedisCluster = request.getfixturevalue("redis_cluster")
+            return f"{cluster.url}&prefix=test-{next(_prefixes)}"
         if name == "postgresql":
             database: PostgresServer = request.getfixturevalue("postgres_server")
             return database.schema_url()
@@ -87,3 +91,15 @@ def every_call(store) -> list[Callable]:
         lambda: store.sweep(0.0),
         store.ping,
     ]
+
+
+@pytest.fixture(params=["redis-server", "valkey-server"])
+def cluster(request, start_redis_cluster):
+    return start_redis_cluster(program=request.param)
+
+
+@pytest.fixture
+async def cluster_store(cluster, tmp_path, clock):
+    opened = open_store(cluster.url, tmp_path, clock)
+    yield opened
+    await opened.aclose()

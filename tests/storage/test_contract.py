@@ -106,6 +106,8 @@ def slow_machines_are_no_outage(monkeypatch):
         "redis._DEADLINE_S",
         "redis_client.CONNECT_S",
         "redis_client.ANSWER_S",
+        "redis_cluster.CONNECT_S",
+        "redis_cluster._ANSWER_S",
         "postgres_pool.DEADLINE_S",
         "postgres_pool._CONNECT_S",
     ):

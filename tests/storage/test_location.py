@@ -7,19 +7,20 @@ from gateway.storage.stores import is_networked
 
 
 @pytest.mark.parametrize(
-    ("text", "hosts", "database", "is_tls", "sentinel"),
+    ("text", "hosts", "database", "is_tls", "way"),
     [
-        ("redis://r", (("r", 6379),), 0, False, ""),
-        ("rediss://r:6380/3", (("r", 6380),), 3, True, ""),
-        ("redis://[::1]/", (("::1", 6379),), 0, False, ""),
-        ("redis://a,b:7/2?sentinel=m", (("a", 26379), ("b", 7)), 2, False, "m"),
+        ("redis://r", (("r", 6379),), 0, False, ("", False)),
+        ("rediss://r:6380/3", (("r", 6380),), 3, True, ("", False)),
+        ("redis://[::1]/", (("::1", 6379),), 0, False, ("", False)),
+        ("redis://a,b:7/2?sentinel=m", (("a", 26379), ("b", 7)), 2, False, ("m", False)),
+        ("redis://a,b:7?cluster=1", (("a", 6379), ("b", 7)), 0, False, ("", True)),
     ],
 )
-def test_a_redis_url_says_where_the_server_is(text, hosts, database, is_tls, sentinel):
+def test_a_redis_url_says_where_the_server_is(text, hosts, database, is_tls, way):
     location = RedisLocation.read(text)
 
     assert (location.hosts, location.database) == (hosts, database)
-    assert (location.is_tls, location.sentinel) == (is_tls, sentinel)
+    assert (location.is_tls, (location.sentinel, location.is_cluster)) == (is_tls, way)
     assert location.prefix == "gatepost"
 
 

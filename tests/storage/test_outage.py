@@ -10,18 +10,19 @@ import pytest
 from gateway.errors import StoreUnavailableError
 from gateway.storage import open_store
 from tests.patience import PATIENCE_S, until
-from tests.storage.conftest import every_call
+from tests.storage.conftest import CLUSTER, every_call
 
 ROOT = Path(__file__).parents[2]
 
-SERVERS = ["redis", "postgresql"]
+SERVERS = ["redis", "valkey", CLUSTER, "postgresql"]
 
 
 @pytest.fixture(params=SERVERS)
 def server(request):
     """A server of this test's own."""
-    name = {"redis": "redis", "postgresql": "postgres"}[request.param]
-    return request.getfixturevalue(f"start_{name}_server")()
+    name = {CLUSTER: "redis_cluster", "postgresql": "postgres_server"}
+    started = name.get(request.param, f"{request.param}_server")
+    return request.getfixturevalue(f"start_{started}")()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import pytest
 import redis.asyncio
 
 from gateway.storage import open_store
+from gateway.storage import redis_scripts as scripts
 from gateway.storage.redis_entry import pack_entry
 
 
@@ -74,8 +75,8 @@ async def test_an_order_that_was_left_half_made_is_made_again(store, raw, prefix
         await put_as_older_version(raw, prefix, key, "i", clock.now)
     # Half made, as by a process that ended: no call of the store's stops there.
     names = store._orders("i")
-    mark = await store._mark(keys=names)
-    assert await store._order(keys=names, args=[mark, 0, 10]) != b"0"
+    mark = await store._run("page", scripts.MARK, names, [])
+    assert await store._run("page", scripts.ORDER, names, [mark, 0, 10]) != b"0"
     assert 0 < await raw.zcard(prefix + "o:i") < 600
 
     assert await keys_on_page(store, "i") == keys
@@ -88,15 +89,15 @@ async def test_an_order_is_not_whole_if_an_older_version_wrote_while_it_was_made
         await put_as_older_version(raw, prefix, f"{number:04}", "i", clock.now)
     # Half made, as by a process that ended: no call of the store's stops there.
     names = store._orders("i")
-    mark = await store._mark(keys=names)
-    cursor = await store._order(keys=names, args=[mark, 0, 10])
+    mark = await store._run("page", scripts.MARK, names, [])
+    cursor = await store._run("page", scripts.ORDER, names, [mark, 0, 10])
     await put_as_older_version(raw, prefix, "late", "i", clock.now)
     while cursor != b"0":
-        cursor = await store._order(keys=names, args=[mark, cursor, 10])
+        cursor = await store._run("page", scripts.ORDER, names, [mark, cursor, 10])
 
-    assert await store._list(keys=names, args=["", 10, 0]) is None
+    assert await store._run("page", scripts.LISTED, names, ["", 10, 0]) is None
     assert "late" in await keys_on_page(store, "i")
-    assert await store._list(keys=names, args=["", 1, 0]) == [b"0000"]
+    assert await store._run("page", scripts.LISTED, names, ["", 1, 0]) == [b"0000"]
 
 
 async def test_an_order_the_server_gave_up_is_made_again(store, raw, prefix):

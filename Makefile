@@ -72,7 +72,7 @@ check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/settings_reference.py --check
-	$(BIN)/shellcheck .ci/run $$(grep -l "env bash" scripts/*)
+	$(BIN)/shellcheck .ci/run examples/compose/make-secrets examples/compose/databases.sh $$(grep -l "env bash" scripts/*)
 	$(BIN)/hadolint Dockerfile
 
 docs: ## write the pages that are made from the code: the table of settings, the reasons

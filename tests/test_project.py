@@ -294,6 +294,7 @@ LOCKS_OF_GROUP = {
     "compile": ("dev", "compile"),
     "bench": ("bench",),
     "apps": ("apps",),
+    "deploy": ("deploy",),
 }
 
 

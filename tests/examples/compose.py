@@ -25,21 +25,29 @@ FILLED_IN = {
 SOMETHING = "0123456789abcdef0123456789abcdef"
 
 
-def filled_in(text: str) -> str:
-    """A compose file with .env filled in; the other variables have their default."""
+def filled_in(value: Any) -> Any:
+    """What a compose file says, with .env filled in; the other variables have their default.
 
-    def value(found: re.Match[str]) -> str:
-        name, kind, default = found.groups()
-        if kind == "-" and name not in FILLED_IN:
-            return default
-        return FILLED_IN.get(name, SOMETHING)
+    Compose too reads YAML first, so a value stays a text.
+    """
+    if isinstance(value, dict):
+        return {name: filled_in(it) for name, it in value.items()}
+    if isinstance(value, list):
+        return [filled_in(it) for it in value]
+    return VARIABLE.sub(_value, value) if isinstance(value, str) else value
 
-    return VARIABLE.sub(value, text)
+
+def _value(found: re.Match[str]) -> str:
+    name, kind, default = found.groups()
+    if kind == "-" and name not in FILLED_IN:
+        return str(default)
+    return FILLED_IN.get(name, SOMETHING)
 
 
 def read(name: str) -> dict[str, Any]:
     """A compose file, filled in."""
-    return yaml.safe_load(filled_in((COMPOSE / name).read_text()))
+    found: dict[str, Any] = filled_in(yaml.safe_load((COMPOSE / name).read_text()))
+    return found
 
 
 def gateways(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:

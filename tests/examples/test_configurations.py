@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import stat
 import subprocess
 from ipaddress import ip_address, ip_network
@@ -14,7 +15,7 @@ from click.testing import CliRunner
 
 from gateway.cli.check import check_command
 from gateway.settings.load import load
-from tests.examples.compose import FOLDERS, ROOT, SOMETHING, gateways, networks, read
+from tests.examples.compose import COMPOSE, FOLDERS, ROOT, SOMETHING, gateways, networks, read
 from tests.fixtures.postgres import PASSWORD, postgres_server
 
 __all__ = ["postgres_server"]
@@ -136,6 +137,24 @@ def test_secrets_that_are_there_stay(site):
 
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
     assert {it.name: it.read_text() for it in (site / "secrets").iterdir()} == before
+
+
+@every_folder
+def test_the_guide_shows_which_secrets_are_made(folder, tmp_path):
+    name = f"compose.{folder}.yaml"
+    for it in ("make-secrets", name):
+        shutil.copy(COMPOSE / it, tmp_path)
+
+    made = subprocess.run(
+        [tmp_path / "make-secrets", name],
+        env={"PATH": os.environ["PATH"], "SECRETS_GROUP": str(os.getgid())},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    shown = f"$ sudo ./make-secrets {name}\n{made.stdout}"
+    assert shown in (GUIDES / f"{folder}.md").read_text()
 
 
 class Blueprint(yaml.SafeLoader):

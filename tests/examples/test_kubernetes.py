@@ -43,6 +43,9 @@ def test_check_takes_the_configuration(directory, tmp_path):
     warned = re.findall(r"^warning: \S+ ([\w.]+):", checked.stderr, re.MULTILINE)
     # For probes and Prometheus; the network policy keeps others out.
     assert warned == ["server.admin_listen"]
+    shown = (checked.stderr + checked.stdout).replace(str(path), "/etc/gatepost/gatepost.yaml")
+    page = (ROOT / "docs" / "guides" / "kubernetes.md").read_text()
+    assert shown in page or directory != "sidecar"
 
 
 @every_directory

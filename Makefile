@@ -31,7 +31,7 @@ COMPILED_TESTS := test_compiled.py test_responses.py \
   accounts authn authz credentials dataplane e2e endpoints forward limits message mutate pipeline readers record \
   routing sealing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test test-apps fuzz readers check docs audit compile test-compiled bench soak lock image clean
+.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs audit compile test-compiled bench soak lock image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -65,6 +65,11 @@ test-apps: setup ## put real apps behind the gateway: Miniflux, JupyterLab, Buil
 	@scripts/setup-apps
 	@ALL_APPS=1 $(BIN)/python -m pytest --numprocesses $(BESIDE) --dist loadgroup tests/apps $(ARGS)
 
+test-deploy: ## hold the examples and the chart to Compose, kustomize, Helm, kubeconform and promtool (ARGS)
+	@scripts/setup-python dev
+	@scripts/setup-deploy
+	@TEST_DEPLOY=1 $(BIN)/python -m pytest tests/deploy $(ARGS)
+
 check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
 	@scripts/setup-python dev
 	$(BIN)/ruff format --check .
@@ -72,7 +77,7 @@ check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/settings_reference.py --check
-	$(BIN)/shellcheck .ci/run $$(grep -l "env bash" scripts/*)
+	$(BIN)/shellcheck .ci/run examples/compose/make-secrets examples/compose/databases.sh $$(grep -l "env bash" scripts/*)
 	$(BIN)/hadolint Dockerfile
 
 docs: ## write the pages that are made from the code: the table of settings, the reasons

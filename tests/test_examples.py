@@ -16,20 +16,20 @@ from tests.fixtures.processes import require_tool
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 COMPOSE = EXAMPLES / "compose"
-FILES = {
-    "compose.yaml": ".env.example",
-    "compose.pod.yaml": "pod.env.example",
-    "compose.standalone.yaml": "standalone.env.example",
-}
+# tests/examples/ looks at the others.
+FILES = {"compose.standalone.yaml": "standalone.env.example"}
 
 # Values for the variables that .env must set.
 FILLED_IN = {
+    "APP_DATABASE_PASSWORD": "d4tabase",
     "BACKEND_IMAGE": "example/notes:1",
     "DATABASE_PASSWORD": "d4tabase",
+    "GATEPOST_DATABASE_PASSWORD": "d4tabase",
     "GATEPOST_SECRET": "0123456789abcdef0123456789abcdef",
     "OIDC_CLIENT_ID": "notes",
     "OIDC_CLIENT_SECRET": "s3cret",
     "OIDC_ISSUER": "https://id.example.com",
+    "POSTGRES_PASSWORD": "d4tabase",
     "PUBLIC_URL": "https://notes.example.com",
     "USER_EMAIL": "alice@example.com",
     "USER_PASSWORD_HASH": "$2y$10$hash",
@@ -155,6 +155,8 @@ def test_the_gateway_of_the_pod_takes_its_environment(tmp_path, monkeypatch):
     host = settings.upstreams["app"].url.removeprefix("http://").partition(":")[0]
     assert host in compose["services"]
     assert settings.server.trusted_proxies == ()
+    assert settings.upstreams["app"].wake_timeout > 0
+    assert settings.store.startswith("postgresql://gatepost:d4tabase@database/")
 
 
 def test_the_gateway_without_a_provider_takes_its_environment(tmp_path, monkeypatch):

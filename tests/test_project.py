@@ -132,7 +132,7 @@ def configurations():
         blocks = re.findall(r"^( *)```yaml\n(.*?)^ *```", page.read_text(), re.M | re.S)
         for number, (indent, block) in enumerate(blocks):
             text = re.sub(f"^{indent}", "", block, flags=re.MULTILINE)
-            if "public_url:" in text:
+            if re.search("^public_url:", text, re.MULTILINE):
                 yield pytest.param(text, id=f"{page.name}-{number}")
 
 
@@ -294,6 +294,7 @@ LOCKS_OF_GROUP = {
     "compile": ("dev", "compile"),
     "bench": ("bench",),
     "apps": ("apps",),
+    "deploy": ("deploy",),
 }
 
 

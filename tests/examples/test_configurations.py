@@ -14,6 +14,7 @@ import yaml
 from click.testing import CliRunner
 
 from gateway.cli.check import check_command
+from gateway.cli.explain import explain_command
 from gateway.settings.load import load
 from tests.examples.compose import COMPOSE, FOLDERS, ROOT, SOMETHING, gateways, networks, read
 from tests.fixtures.postgres import PASSWORD, postgres_server
@@ -245,6 +246,19 @@ def test_the_script_makes_databases_that_are_closed_to_each_other(postgres_serve
         assert (asked.returncode == 0) is (user == database), asked.stderr
     made = postgres_server.sql("SELECT rolname FROM pg_roles WHERE rolcreaterole AND NOT rolsuper")
     assert made == "logto"
+
+
+def test_the_guide_shows_what_check_and_explain_say_of_the_site_with_dex(site):
+    environment = {"OIDC_CLIENT_SECRET": SOMETHING, "GATEPOST_DATA_DIR": str(site / "data")}
+    guide = (GUIDES / "compose.md").read_text()
+    path = str(site / "gatepost.yaml")
+
+    checked = CliRunner().invoke(check_command, ["-c", path], env=environment)
+    explained = CliRunner().invoke(explain_command, ["-c", path, "GET", "/api/health"], env={})
+
+    assert (checked.exit_code, checked.stderr) == (0, "")
+    assert checked.stdout.replace(path, "/etc/gatepost/gatepost.yaml") in guide
+    assert explained.stdout in guide
 
 
 def test_the_site_with_dex_fits_its_configuration(site):

@@ -8,8 +8,7 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "examples" / "compose"
-# tests/test_examples.py looks at the site without a provider.
-FILES = sorted({it.name for it in COMPOSE.glob("compose*.yaml")} - {"compose.standalone.yaml"})
+FILES = sorted({it.name for it in COMPOSE.glob("compose*.yaml")})
 # Those that have their gateway's configuration in a folder of their own.
 FOLDERS = sorted(path.parent.name for path in COMPOSE.glob("*/gatepost.yaml"))
 

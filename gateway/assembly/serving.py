@@ -104,11 +104,11 @@ def pipeline_of(
     browser = found if isinstance(found, SessionAuthenticator) else authenticator_of(parts)
     rules, own_names = _cookie_rules(settings), _own_cookies(settings, built.values())
     app_cookies = AppCookies(rules, config.sealer, own_names)
-    upstreams = upstreams_of(settings, own_names)
+    upstreams = upstreams_of(settings)
     to = upstream_plans(
         settings,
         upstreams,
-        app_cookies.own.names,
+        own_names,
         lasting.signer.sign,
         app_cookies.owners,
         own_fields(settings, built.values()),

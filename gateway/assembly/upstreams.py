@@ -1,18 +1,20 @@
 """Builds the upstreams, and how requests change on the way to each."""
 
 import ssl
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from gateway.authn.api_key import key_field
 from gateway.forward.address import Address, Timeouts, tls_context
+from gateway.forward.public_paths import PublicPaths
 from gateway.forward.response import ResponseRules
 from gateway.forward.upstream import Upstream
 from gateway.mutate.cookies import OwnNames
 from gateway.mutate.identity import AssertionRules, IdentityFields, Sign
 from gateway.mutate.outbound import FieldRules
 from gateway.mutate.owners import CookieOwners
+from gateway.mutate.relocation import Relocation
 from gateway.mutate.templates import (
     Template,
     account_secret,
@@ -26,22 +28,18 @@ from gateway.settings.presets import PRESETS
 from gateway.settings.schema import Settings, UpstreamSettings
 
 
-def upstreams_of(settings: Settings, own_cookies: Iterable[bytes]) -> dict[str, Upstream]:
+def upstreams_of(settings: Settings) -> dict[str, Upstream]:
     """The upstreams by name, not yet connected.
 
     Raises:
         OSError, ssl.SSLError: A certificate file cannot be used.
     """
-    own = tuple(own_cookies)
     max_fields = settings.server.limits.fields
-    return {name: _upstream(name, it, own, max_fields) for name, it in settings.upstreams.items()}
+    return {name: _upstream(name, it, max_fields) for name, it in settings.upstreams.items()}
 
 
-def _upstream(
-    name: str, settings: UpstreamSettings, own_cookies: tuple[bytes, ...], max_fields: int
-) -> Upstream:
+def _upstream(name: str, settings: UpstreamSettings, max_fields: int) -> Upstream:
     is_tls, at = settings.address
-    added = settings.response_headers.set
     return Upstream(
         name,
         Address(
@@ -57,12 +55,17 @@ def _upstream(
             idle_s=settings.timeouts.idle or float("inf"),
             wake_s=settings.wake_timeout,
         ),
-        ResponseRules(
-            removed=[field.encode() for field in settings.response_headers.remove],
-            added={field.encode(): value.encode() for field, value in added.items()},
-            reserved=own_cookies,
-        ),
         max_fields,
+    )
+
+
+def _response_rules(settings: UpstreamSettings, own_cookies: Iterable[bytes]) -> ResponseRules:
+    added, base = settings.response_headers.set, settings.base.encode()
+    return ResponseRules(
+        removed=[field.encode() for field in settings.response_headers.remove],
+        added={field.encode(): value.encode() for field, value in added.items()},
+        reserved=own_cookies,
+        paths=PublicPaths(app=base) if base else None,
     )
 
 
@@ -79,7 +82,7 @@ def _tls(settings: UpstreamSettings) -> ssl.SSLContext:
 def upstream_plans(
     settings: Settings,
     upstreams: Mapping[str, Upstream],
-    own_cookies: OwnNames,
+    own_cookies: Sequence[bytes],
     sign: Sign,
     owners: CookieOwners,
     own_fields: Collection[bytes],
@@ -96,7 +99,7 @@ def _upstream_plan(
     name: str,
     upstream: Upstream,
     removed: frozenset[bytes],
-    own_cookies: OwnNames,
+    own_cookies: Sequence[bytes],
     sign: Sign,
     owners: CookieOwners,
 ) -> UpstreamPlan:
@@ -104,6 +107,7 @@ def _upstream_plan(
     kept = [pattern.encode() for pattern in of.request_fields_kept]
     return UpstreamPlan(
         upstream=upstream,
+        answers=_response_rules(of, own_cookies),
         host=_host_sent(of),
         fields=FieldRules(removed, key, kept),
         fields_by_token=FieldRules(removed | {b"authorization"}, key, kept),
@@ -115,12 +119,13 @@ def _upstream_plan(
             new_id=lambda: uuid4().hex,
         ),
         owners=owners if of.cookies == "isolate" else None,
-        own_cookies=own_cookies,
+        own_cookies=OwnNames(own_cookies),
         logout_paths=frozenset(
             map(str.casefold, of.logout_paths) if of.path_case == "ignore" else of.logout_paths
         ),
         ignores_case=of.path_case == "ignore",
         logout_then=of.logout_then,
+        relocation=Relocation(of.base.encode()) if of.base else None,
     )
 
 

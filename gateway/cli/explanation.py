@@ -99,6 +99,9 @@ class Explanation:
         verdict = self.decided.verdict
         if isinstance(verdict, Outbound):
             yield "goes_to", verdict.upstream.name
+            sent = verdict.head.split(b" ", 2)[1]
+            if sent != self.decided.entry.request.target.raw:
+                yield "sent_as", sent.decode("latin-1")
         elif isinstance(verdict, Answer):
             status = HTTPStatus(verdict.response.status)
             yield "answer", f"{status} {status.phrase}"

@@ -187,6 +187,8 @@ class Admitter:
             method=request.method,
             head=head,
             framing=framing,
+            rules=to.answers,
+            origin=request.public_url,
             repeatable=request.method in _REPEATABLE,
             trailers=to.fields.trailers,
             owned=owned,

@@ -267,6 +267,15 @@ def test_what_a_route_says_and_what_a_client_gets_is_told(config: str) -> None:
     assert "goes to: notes" in explained(config, *asked, "--user", "a")
 
 
+def test_the_path_sent_to_the_app_is_shown_where_it_is_another(tmp_path):
+    path = tmp_path / "gatepost.yaml"
+    path.write_text(CONFIG.replace("127.0.0.1:3000", "127.0.0.1:3000/base"))
+
+    assert "sent as: /base/static/x?a" in explained(str(path), "GET", "/static/x?a")
+    path.write_text(CONFIG)
+    assert "sent as" not in explained(str(path), "GET", "/static/x?a")
+
+
 def test_a_host_that_is_not_served_is_told(config: str) -> None:
     told = explained(config, "GET", "/static", "--host", "other.test")
 

@@ -424,8 +424,14 @@ REPLACED = [
     ),
     (
         2,
-        "{app: 'http://a/x'}",
-        '2:18: upstreams.app: "http://a/x" must end after the host: no path, query or fragment',
+        "{app: 'http://a/x?y'}",
+        '2:18: upstreams.app: "http://a/x?y" must not contain a query or fragment',
+    ),
+    (
+        2,
+        "{app: 'http://a/x/../y'}",
+        '2:18: upstreams.app: "/x/../y" must be a plain path: '
+        "no %-escapes, no ; and no empty or dot segments",
     ),
     (
         2,

@@ -135,12 +135,35 @@ def test_what_is_no_address(text):
         ("http://a", False, "a:80"),
         ("https://a", True, "a:443"),
         ("https://[::1]:1/", True, "[::1]:1"),
+        ("http://a/base/", False, "a:80"),
+        ("https://a:1/base/x", True, "a:1"),
         ("unix:/x", False, "unix:/x"),
     ],
 )
 def test_an_upstream_says_where_to_connect(url, tls, shown):
     found, address = upstream_address(parse_upstream_url(url))
     assert (found, str(address)) == (tls, shown)
+
+
+@pytest.mark.parametrize(
+    ("url", "kept", "base"),
+    [
+        ("http://a", "http://a", ""),
+        ("http://a/", "http://a", ""),
+        ("http://A:80/base/", "http://a/base", "/base"),
+        ("https://a:1/b/c.d~_-", "https://a:1/b/c.d~_-", "/b/c.d~_-"),
+        ("unix:/run/x.sock", "unix:/run/x.sock", ""),
+    ],
+)
+def test_an_upstream_may_have_a_path(url, kept, base):
+    upstream = UpstreamSettings.model_validate({"url": url})
+    assert (upstream.url, upstream.base) == (kept, base)
+
+
+@pytest.mark.parametrize("path", ["//", "/a//b", "/./a", "/..", "/a/..", "/%61", "/a;b", "/a b"])
+def test_a_path_that_servers_could_read_differently_is_not_put_before_others(path):
+    with pytest.raises(ValueError, match=r"path|spaces"):
+        parse_upstream_url(f"http://a{path}")
 
 
 def test_one_value_and_a_list_are_the_same():

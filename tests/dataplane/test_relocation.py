@@ -1,0 +1,139 @@
+"""Apps whose paths are not those that clients use."""
+
+import random
+import subprocess
+from contextlib import contextmanager
+
+import pytest
+
+from tests.dataplane.harness import request
+from tests.fixtures.network import take_free_port
+from tests.fixtures.processes import require_tool, terminate
+from tests.patience import until
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+# What servers read in ways of their own, and what leads elsewhere.
+PIECES = [
+    "/", "//", "/..", "/.", "/%2e%2e", "%2F", "%5C", "/\\", ";", ";x", "%3B", "%00", "/%252e%252e",
+    "base", "notes", "admin", "a", "%20", "%c0%ae", "/%u002e%u002e",
+]  # fmt: skip
+
+
+def answer(*lines):
+    """A redirect with these field lines."""
+    return b"\r\n".join((b"HTTP/1.1 302 Found", *lines, b"Content-Length: 0", b"", b""))
+
+
+def sent_to(app):
+    """The target of the last request that the app got."""
+    return app.heads[-1].split(b" ", 2)[1]
+
+
+@contextmanager
+def nginx(directory):
+    """An nginx that answers with the path as it reads it; its port."""
+    port = take_free_port()
+    kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+    paths = "".join(f"{name}_temp_path {directory}/{name};" for name in kinds)
+    config = directory / "nginx.conf"
+    config.write_text(
+        f"daemon off; worker_processes 1; pid {directory}/pid; error_log {directory}/errors;\n"
+        f"events {{ }}\nhttp {{ access_log off; {paths}\n"
+        f"server {{ listen 127.0.0.1:{port}; location / {{ return 200 $uri; }} }} }}\n"
+    )
+    command = [require_tool("nginx"), "-c", str(config), "-p", str(directory)]
+    process = subprocess.Popen(command)
+    try:
+        yield port
+    finally:
+        terminate(process, "nginx")
+
+
+@pytest.mark.parametrize(
+    ("sent", "there"),
+    [("/", b"/base/"), ("/a?b=/c", b"/base/a?b=/c"), ("/@s%2Fn", b"/base/@s%2Fn")],
+)
+async def test_the_upstreams_path_comes_first(gateway, raw_upstream, sent, there):
+    app = await raw_upstream(OK)
+    running = await gateway(app.url + "/base")
+
+    assert (await running.ask(request(sent))).status == 200
+    assert sent_to(app) == there
+
+
+async def test_rules_are_judged_on_the_path_as_sent(gateway, raw_upstream):
+    app = await raw_upstream(OK)
+    denied = {"name": "denied", "prefix": "/base", "access": "denied"}
+    rest = {"name": "rest", "prefix": "/", "access": "public"}
+    running = await gateway(app.url + "/base", routes=[denied, rest])
+
+    assert (await running.ask(request("/base/x"))).status == 403
+    assert (await running.ask(request("/x"))).status == 200
+    assert sent_to(app) == b"/base/x"
+
+
+async def test_an_app_below_a_path_names_places_as_clients_know_them(gateway, raw_upstream):
+    app = await raw_upstream(
+        answer(
+            b"Location: /base/login?next=/base/",
+            b"Content-Location: /base",
+            b"Refresh: 0;url=/base/x",
+            b"Set-Cookie: a=1; Path=/base; HttpOnly",
+            b"Set-Cookie: b=1; Path=/base/x",
+            b"Link: </base/style.css>",
+        )
+    )
+    running = await gateway(app.url + "/base", {"cookies": "shared"})
+
+    for _ in range(2):
+        got = await running.ask(request("/"))
+        assert got.all(b"location") == [b"/login?next=/base/"]
+        assert got.all(b"content-location") == [b"/"]
+        assert got.all(b"refresh") == [b"0;url=/x"]
+        assert got.all(b"set-cookie") == [b"a=1; Path=/; HttpOnly", b"b=1; Path=/x"]
+        assert got.all(b"link") == [b"</base/style.css>"]
+
+
+async def test_a_cookie_that_has_an_owner_is_kept_where_clients_know_the_app(gateway, raw_upstream):
+    app = await raw_upstream(answer(b"Set-Cookie: a=1; Path=/base/x; HttpOnly"))
+    running = await gateway(app.url + "/base")
+
+    (cookie,) = (await running.ask(request("/x"))).all(b"set-cookie")
+    assert cookie.startswith(b"a~gp")
+    assert cookie.endswith(b"; Path=/x; HttpOnly")
+    pair = b"Cookie: " + cookie.partition(b";")[0]
+    assert (await running.ask(request("/x", pair))).status == 302
+    assert b"Cookie: a=1\r\n" in app.heads[-1]
+
+
+@pytest.mark.parametrize(
+    "target", ["/../admin", "/%2e%2e/admin", "/..%2fadmin", "/..;/admin", "/\\..\\..\\admin"]
+)
+async def test_nothing_leads_above_the_upstreams_path(gateway, raw_upstream, target):
+    app = await raw_upstream(OK)
+    running = await gateway(app.url + "/base")
+
+    got = await running.ask(request(target, "Accept: application/json"))
+    assert got.status == 400
+    assert b"ambiguous-path" in got.body
+    assert app.heads == []
+
+
+async def test_nginx_reads_no_path_above_the_upstreams(gateway, tmp_path):
+    with nginx(tmp_path) as port:
+        running = await gateway(f"http://127.0.0.1:{port}/base", audit={"file": "/dev/null"})
+
+        async def is_up():
+            return (await running.ask(request("/"))).status == 200
+
+        await until(is_up)
+        chance, client, served = random.Random(6), await running.client(), 0
+        for _ in range(2_000):
+            target = "/" + "".join(chance.choices(PIECES, k=chance.randint(1, 6)))
+            got = await client.ask(request(target))
+            if got.closes:
+                client = await running.client()
+            if got.status == 200:
+                served += 1
+                assert got.body.startswith(b"/base/"), target
+        assert served > 200

@@ -60,13 +60,31 @@ def _upstream(name: str, settings: UpstreamSettings, max_fields: int) -> Upstrea
 
 
 def _response_rules(settings: UpstreamSettings, own_cookies: Iterable[bytes]) -> ResponseRules:
-    added, base = settings.response_headers.set, settings.base.encode()
+    added = settings.response_headers.set
     return ResponseRules(
         removed=[field.encode() for field in settings.response_headers.remove],
         added={field.encode(): value.encode() for field, value in added.items()},
         reserved=own_cookies,
-        paths=PublicPaths(app=base) if base else None,
+        paths=_public_paths(settings),
     )
+
+
+def _public_paths(settings: UpstreamSettings) -> PublicPaths | None:
+    base, rewrites = settings.base.encode(), settings.redirects == "rewrite"
+    origins = _origins(settings) if rewrites else []
+    if not base and not origins:
+        return None
+    return PublicPaths(app=base, origins=origins, redirects=rewrites)
+
+
+def _origins(settings: UpstreamSettings) -> list[str]:
+    """The origins that the app may take for its own, since no client says them."""
+    scheme = "https" if settings.url.startswith("https:") else "http"
+    hosts = [] if settings.url.startswith("unix:") else [urlsplit(settings.url).netloc]
+    sent = _host_sent(settings)
+    if sent is not None:
+        hosts.append(sent.decode())
+    return [f"{scheme}://{host}" for host in dict.fromkeys(hosts)]
 
 
 def _tls(settings: UpstreamSettings) -> ssl.SSLContext:

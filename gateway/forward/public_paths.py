@@ -1,11 +1,17 @@
-"""Turns paths that an app names in its responses into those that clients know.  Pure.
+"""Turns places that an app names in its responses into those that clients know.  Pure.
 
-An app below ``/base`` of its server answers with ``Location: /base/login`` and
-``Set-Cookie: a=1; Path=/base``, while clients know these places as ``/login`` and ``/``.
+An app below ``/base`` of ``http://backend:3000`` answers with ``Location: /base/login`` or
+``Location: http://backend:3000/base/login``, and with ``Set-Cookie: a=1; Path=/base``, while
+clients know these places as ``/login`` and ``/``.
 """
 
 import re
+from collections.abc import Iterable
+from typing import Final
 
+# Fields that name a place: RFC 9110, sections 10.2.2 and 8.7, and HTML, "The Refresh header".
+PLACES: Final = frozenset({b"location", b"content-location", b"refresh"})
+_DEFAULT_PORTS: Final = {"http": "80", "https": "443"}
 _REFRESH = re.compile(
     rb"([ \t]*[0-9.]*[ \t]*[;,]?[ \t]*(?:[Uu][Rr][Ll][ \t]*=[ \t]*)?[\"']?)(.*)", re.DOTALL
 )
@@ -15,16 +21,34 @@ _PATH_ENDS = (b"", b"/", b"?", b"#")
 
 
 class PublicPaths:
-    """The paths of one app, as its clients know them: `app` and what is below becomes `public`.
+    """The places of one app, as its clients know them: `app` and what is below becomes `public`.
 
-    Both are plain, without trailing slash; ``b""`` is the root.
+    Both are plain paths, without trailing slash; ``b""`` is the root.
+
+    Attributes:
+        names: Names of the fields that depend on the client's URL.
     """
 
-    __slots__ = ("_app", "_public")
+    __slots__ = ("_app", "_moves", "_origins", "_public", "names")
 
-    def __init__(self, *, app: bytes = b"", public: bytes = b"") -> None:
+    def __init__(
+        self,
+        *,
+        app: bytes = b"",
+        public: bytes = b"",
+        origins: Iterable[str] = (),
+        redirects: bool = True,
+    ) -> None:
+        """Turn `origins`, under which only the gateway knows the app, into the client's.
+
+        They are like browsers' Origin.  Without `redirects`, only cookies are changed.
+        """
         self._app = app
         self._public = public
+        self._moves = app != public
+        own = "|".join(map(_pattern, origins))
+        self._origins = re.compile(f"(?:{own})([/?#].*)?".encode(), re.DOTALL) if own else None
+        self.names = PLACES if redirects else frozenset[bytes]()
 
     def field(self, name: bytes, value: bytes, origin: bytes) -> bytes:
         """The value of Location, Content-Location or Refresh; `origin` is the client's."""
@@ -37,6 +61,8 @@ class PublicPaths:
 
     def cookie(self, value: bytes) -> bytes:
         """A Set-Cookie value whose Path is as clients know it."""
+        if not self._moves:
+            return value
         pair, *attributes = value.split(b";")
         # Browsers refuse such a cookie with another path than "/" (RFC 6265bis, section 4.1.3.2).
         if not attributes or pair.lstrip(b" \t")[:7].lower() == b"__host-":
@@ -44,13 +70,19 @@ class PublicPaths:
         return b";".join([pair, *map(self._attribute, attributes)])
 
     def _url(self, url: bytes, origin: bytes) -> bytes:
+        own = None if self._origins is None else self._origins.fullmatch(url)
+        if own is not None:
+            path: bytes = own[1] or b"/"
+            return origin + self._path(path if path.startswith(b"/") else b"/" + path)
+        if not self._moves:
+            return url
         if url.startswith(origin) and url[len(origin) : len(origin) + 1] in _PATH_ENDS:
             return origin + self._path(url[len(origin) :])
         if url[:1] != b"/" or url[1:2] in _BEFORE_A_HOST:
             return url
-        path = self._path(url)
+        moved = self._path(url)
         # "/base//evil.example" is a path, but without its base it would be another host.
-        return origin + path if path[1:2] in _BEFORE_A_HOST else path
+        return origin + moved if moved[1:2] in _BEFORE_A_HOST else moved
 
     def _path(self, path: bytes) -> bytes:
         """The public form of `path`, which may have a query; unchanged if it is not the app's."""
@@ -75,3 +107,13 @@ class PublicPaths:
 
 def _is_below(path: bytes, stem: bytes) -> bool:
     return path.startswith(stem) and path[len(stem) : len(stem) + 1] in _PATH_ENDS
+
+
+def _pattern(origin: str) -> str:
+    """Matches every spelling of `origin` (RFC 3986, section 6.2.2.1 and 6.2.3)."""
+    scheme, _, authority = origin.partition("://")
+    host, colon, port = authority.rpartition(":")
+    if not colon or port.endswith("]"):
+        host, port = authority, _DEFAULT_PORTS[scheme]
+    optional = "?" if port == _DEFAULT_PORTS[scheme] else ""
+    return f"(?i:{scheme}://{re.escape(host)})(?::{port}){optional}"

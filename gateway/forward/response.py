@@ -26,8 +26,6 @@ _FRAMING = frozenset({b"content-length"})
 NO_BODY_STATUS = frozenset({204, 304})
 SWITCHING_PROTOCOLS = 101
 _NO_CONTENT = 204
-# Fields that name a place: RFC 9110, sections 10.2.2 and 8.7, and HTML, "The Refresh header".
-_PLACES = frozenset({b"location", b"content-location", b"refresh"})
 
 
 class AppCookies(Protocol):
@@ -42,7 +40,7 @@ class ResponseRules:
 
     `removed` and `added` come from the configuration.  `reserved` are the gateway's own cookies: a
     Set-Cookie for one of them, or for such a name followed by ``-``, is dropped, so that no app
-    can set or end a session.  `paths` are the app's paths as clients know them, if they differ.
+    can set or end a session.  `paths` are the app's places as clients know them, if they differ.
     """
 
     def __init__(
@@ -54,7 +52,7 @@ class ResponseRules:
         paths: PublicPaths | None = None,
     ) -> None:
         self._paths = paths
-        self._varying = {b"set-cookie"} if paths is None else {b"set-cookie", *_PLACES}
+        self._varying = {b"set-cookie"} if paths is None else {b"set-cookie", *paths.names}
         self._added = b"".join([b"%b: %b\r\n" % pair for pair in (added or {}).items()])
         self._reserved = frozenset(reserved)
         self._reserved_beginnings = tuple(name + b"-" for name in self._reserved)

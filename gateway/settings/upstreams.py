@@ -81,6 +81,11 @@ class UpstreamSettings(Section):
     host: Annotated[Text, AfterValidator(_host_sent)] = Field(
         "preserve", description="The Host sent: preserve (the client's), upstream, or a name."
     )
+    redirects: Literal["rewrite", "keep"] = Field(
+        "rewrite",
+        description="rewrite: a redirect to the app's own address (http://backend:3000/x) leads to"
+        " the public URL. keep: redirects pass as the app sends them.",
+    )
     path_case: Literal["exact", "ignore"] = Field(
         "exact", description="ignore: the app treats /Admin as /admin, so its routes ignore case."
     )

@@ -39,7 +39,8 @@ def nginx(directory):
     config.write_text(
         f"daemon off; worker_processes 1; pid {directory}/pid; error_log {directory}/errors;\n"
         f"events {{ }}\nhttp {{ access_log off; {paths}\n"
-        f"server {{ listen 127.0.0.1:{port}; location / {{ return 200 $uri; }} }} }}\n"
+        f"server {{ listen 127.0.0.1:{port}; location / {{ return 200 $uri; }}\n"
+        "location = /files/folder { return 301 /files/folder/; } } }\n"
     )
     command = [require_tool("nginx"), "-c", str(config), "-p", str(directory)]
     process = subprocess.Popen(command)
@@ -137,3 +138,67 @@ async def test_nginx_reads_no_path_above_the_upstreams(gateway, tmp_path):
                 served += 1
                 assert got.body.startswith(b"/base/"), target
         assert served > 200
+
+
+async def leading_to(raw_upstream, place):
+    """An app that redirects in three ways to `place`, in which `OWN` is its own URL."""
+
+    async def handle(connection):
+        url = place.replace("OWN", app.url).encode()
+        redirect = answer(
+            b"Location: " + url, b"Content-Location: " + url, b"Refresh: 1;url=" + url
+        )
+        await app.answer_with(redirect)(connection)
+
+    app = await raw_upstream(handle)
+    return app
+
+
+@pytest.mark.parametrize(
+    ("host", "place"),
+    [("preserve", "OWN/a?b"), ("upstream", "OWN/a?b"), ("app.internal", "http://app.internal/a?b")],
+)
+async def test_a_redirect_to_the_apps_own_address_leads_to_the_public_one(
+    gateway, raw_upstream, host, place
+):
+    app = await leading_to(raw_upstream, place)
+    running = await gateway(app.url, {"host": host})
+
+    got = await running.ask(request("/"))
+    assert got.all(b"location") == [b"http://app.test/a?b"]
+    assert got.all(b"content-location") == [b"http://app.test/a?b"]
+    assert got.all(b"refresh") == [b"1;url=http://app.test/a?b"]
+
+
+async def test_each_host_is_led_to_its_own(gateway, raw_upstream):
+    app = await leading_to(raw_upstream, "OWN/x")
+    public = ["http://app.test", "https://other.test:8443"]
+    running = await gateway(app.url, public_url=public)
+
+    for _ in range(2):
+        for url in public:
+            host = url.partition("://")[2].encode()
+            asked = request("/").replace(b"Host: app.test", b"Host: " + host)
+            assert (await running.ask(asked)).all(b"location") == [url.encode() + b"/x"]
+
+
+async def test_redirects_pass_unchanged_if_so_configured(gateway, raw_upstream):
+    app = await leading_to(raw_upstream, "OWN/base/x")
+    running = await gateway(app.url + "/base", {"redirects": "keep"})
+
+    got = await running.ask(request("/"))
+    assert got.all(b"location") == [app.url.encode() + b"/base/x"]
+    assert got.all(b"refresh") == [b"1;url=" + app.url.encode() + b"/base/x"]
+
+
+async def test_where_nginx_leads_to_its_own_address_the_client_comes_back(gateway, tmp_path):
+    with nginx(tmp_path) as port:
+        own = {"host": "upstream"}
+        running = await gateway(f"http://127.0.0.1:{port}/files", own)
+
+        async def is_up():
+            return (await running.ask(request("/folder"))).status == 301
+
+        await until(is_up)
+        got = await running.ask(request("/folder"))
+        assert got.all(b"location") == [b"http://app.test/folder/"]

@@ -108,3 +108,63 @@ def test_whatever_an_app_names_as_its_own_stays_on_the_clients_host():
         said = b"/base/" + b"".join(chance.choices(pieces, k=chance.randint(0, 6)))
         told = place(BELOW_BASE, said).decode().replace("\t", "").replace("\\", "/")
         assert urlsplit(urljoin("https://notes.example.com/", told)).netloc == "notes.example.com"
+
+
+AT_ITS_OWN = PublicPaths(origins=["http://backend:3000", "https://[::1]", "http://notes"])
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"http://backend:3000", b"https://notes.example.com/"),
+        (b"http://backend:3000/", b"https://notes.example.com/"),
+        (b"http://backend:3000/a?b#c", b"https://notes.example.com/a?b#c"),
+        (b"http://backend:3000?b", b"https://notes.example.com/?b"),
+        (b"HTTP://Backend:3000/A", b"https://notes.example.com/A"),
+        (b"https://[::1]/a", b"https://notes.example.com/a"),
+        (b"https://[::1]:443/a", b"https://notes.example.com/a"),
+        (b"http://notes:80/a", b"https://notes.example.com/a"),
+        (b"http://backend:3000//evil.example/a", b"https://notes.example.com//evil.example/a"),
+        # Another scheme, host or port, or not quite a URL of it.
+        *[
+            (other, other)
+            for other in (
+                b"https://backend:3000/a",
+                b"http://backend/a",
+                b"http://backend:30000/a",
+                b"http://backend:3000.evil.example/a",
+                b"http://backend:3000@evil.example/a",
+                b"http://alice@backend:3000/a",
+                b"http://backend:3000\\evil.example/a",
+                b"http://backend:3000:80/a",
+                b"http:/backend:3000/a",
+                b"//backend:3000/a",
+                b"/a",
+                b"a",
+                b"/?next=http://backend:3000/a",
+                b"https://id.example.com/?return_to=http://backend:3000/a",
+                b"http://bAckend.evil.example:3000/",
+                b"https://[::1]:4430/a",
+            )
+        ],
+    ],
+)
+def test_a_redirect_to_the_apps_own_address_leads_to_the_public_one(said, told):
+    assert place(AT_ITS_OWN, said) == told
+    assert place(AT_ITS_OWN, b"3; url=" + said, b"refresh") == b"3; url=" + told
+
+
+def test_at_its_own_address_an_app_below_a_path_is_known_too():
+    paths = PublicPaths(app=b"/base", origins=["http://backend:3000"])
+
+    assert place(paths, b"http://backend:3000/base/x") == b"https://notes.example.com/x"
+    assert place(paths, b"http://backend:3000/other") == b"https://notes.example.com/other"
+    assert place(paths, b"/base/x") == b"/x"
+
+
+def test_what_has_nowhere_to_be_turned_to_is_as_the_app_wrote_it():
+    paths = PublicPaths(app=b"/base", redirects=False)
+
+    assert not paths.names
+    assert paths.cookie(b"a=1; Path=/base") == b"a=1; Path=/"
+    assert AT_ITS_OWN.cookie(b"a=1; Path=/base") == b"a=1; Path=/base"

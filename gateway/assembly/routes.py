@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping
 
 from gateway.assembly.hosts import hosts_of
+from gateway.assembly.upstreams import relocated
 from gateway.authn import Authenticator, guarded_fields
 from gateway.authn.foreign import Foreign
 from gateway.authz.access import compile_access
@@ -30,10 +31,27 @@ def route_plans(
     foreign = _foreign_of(settings, authenticators, upstreams, guarded)
     return {
         route.index: _route_plan(
-            route, upstreams, authenticators, rates, guarded, resources, foreign
+            route,
+            _upstream_of(route, settings, upstreams),
+            authenticators,
+            rates,
+            guarded,
+            resources,
+            foreign,
         )
         for route in table.routes
     }
+
+
+def _upstream_of(
+    route: Route, settings: Settings, plans: Mapping[str, UpstreamPlan]
+) -> UpstreamPlan | None:
+    if route.upstream is None:
+        return None
+    plan = plans[route.upstream]
+    if route.settings is None:
+        return plan
+    return relocated(plan, settings.upstreams[route.upstream], route.settings)
 
 
 def _foreign_of(
@@ -56,7 +74,7 @@ def _foreign_of(
 
 def _route_plan(
     route: Route,
-    plans: Mapping[str, UpstreamPlan],
+    to: UpstreamPlan | None,
     authenticators: Mapping[str, Authenticator],
     rates: RateTable,
     guarded: tuple[bytes, ...],
@@ -78,7 +96,7 @@ def _route_plan(
             () if route.settings is None else route.settings.challenges,
         ),
         authenticators=tuple(a for kind, a in authenticators.items() if kind in accepted),
-        to=None if route.upstream is None else plans[route.upstream],
+        to=to,
         guarded=guarded,
         limiter=_limiter(route, rates),
         deprecation=None if route.settings is None else deprecation_of(route.settings.deprecated),

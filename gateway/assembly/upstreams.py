@@ -2,6 +2,7 @@
 
 import ssl
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 from uuid import uuid4
 
@@ -25,7 +26,7 @@ from gateway.mutate.templates import (
 from gateway.pipeline.route_plan import UpstreamPlan
 from gateway.settings.headers import HeaderValueSettings, fold_name
 from gateway.settings.presets import PRESETS
-from gateway.settings.schema import Settings, UpstreamSettings
+from gateway.settings.schema import RouteSettings, Settings, UpstreamSettings
 
 
 def upstreams_of(settings: Settings) -> dict[str, Upstream]:
@@ -65,16 +66,37 @@ def _response_rules(settings: UpstreamSettings, own_cookies: Iterable[bytes]) ->
         removed=[field.encode() for field in settings.response_headers.remove],
         added={field.encode(): value.encode() for field, value in added.items()},
         reserved=own_cookies,
-        paths=_public_paths(settings),
+        paths=_public_paths(settings, settings.base, ""),
     )
 
 
-def _public_paths(settings: UpstreamSettings) -> PublicPaths | None:
-    base, rewrites = settings.base.encode(), settings.redirects == "rewrite"
+def _public_paths(settings: UpstreamSettings, app: str, public: str) -> PublicPaths | None:
+    """The app's path `app` and what is below, as `public` for clients; None if all is the same."""
+    rewrites = settings.redirects == "rewrite"
     origins = _origins(settings) if rewrites else []
-    if not base and not origins:
+    if app == public and not origins:
         return None
-    return PublicPaths(app=base, origins=origins, redirects=rewrites)
+    return PublicPaths(
+        app=app.encode(), public=public.encode(), origins=origins, redirects=rewrites
+    )
+
+
+def relocated(plan: UpstreamPlan, of: UpstreamSettings, route: RouteSettings) -> UpstreamPlan:
+    """`plan` for a route that strips or adds a prefix, if it does; `of` is its upstream."""
+    strip, add = route.strip_prefix, route.add_prefix
+    if not strip and not add:
+        return plan
+    return replace(
+        plan,
+        answers=plan.answers.at(_public_paths(of, of.base + add, strip)),
+        relocation=Relocation(
+            of.base.encode(),
+            strip=strip.encode(),
+            add=add.encode(),
+            ignores_case=plan.ignores_case,
+        ),
+        prefix=strip,
+    )
 
 
 def _origins(settings: UpstreamSettings) -> list[str]:

@@ -165,6 +165,9 @@ def _restrictions(settings: RouteSettings) -> Iterator[tuple[str, str]]:
         value = getattr(settings, name)
         if value != RouteSettings.model_fields[name].default:
             yield name, value
+    for name in ("strip_prefix", "add_prefix"):
+        if value := getattr(settings, name):
+            yield name, value
     limit, deprecated = settings.rate_limit, settings.deprecated
     if limit is not None:
         yield "rate_limit", f"{limit.requests} per {format_duration(limit.per)} by {limit.by}"

@@ -88,6 +88,8 @@ class PublicPaths:
         """The public form of `path`, which may have a query; unchanged if it is not the app's."""
         if not _is_below(path, self._app):
             return path
+        if not self._app and self._public and _is_below(path, self._public):
+            return path  # The app knows its prefix, by X-Forwarded-Prefix or by configuration.
         moved = self._public + path[len(self._app) :]
         return moved if moved.startswith(b"/") else b"/" + moved
 

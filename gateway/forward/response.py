@@ -51,14 +51,20 @@ class ResponseRules:
         reserved: Iterable[bytes] = (),
         paths: PublicPaths | None = None,
     ) -> None:
-        self._paths = paths
+        self._paths, self._removed, self._fields = paths, tuple(removed), dict(added or {})
         self._varying = {b"set-cookie"} if paths is None else {b"set-cookie", *paths.names}
-        self._added = b"".join([b"%b: %b\r\n" % pair for pair in (added or {}).items()])
+        self._added = b"".join([b"%b: %b\r\n" % pair for pair in self._fields.items()])
         self._reserved = frozenset(reserved)
         self._reserved_beginnings = tuple(name + b"-" for name in self._reserved)
         # An app's responses have few different lists of names.
         self._plan = lru_cache(maxsize=1024)(self._plan_names)
-        self._special = HOP_BY_HOP | {fold(n) for n in removed} | {fold(n) for n in added or {}}
+        self._special = HOP_BY_HOP | set(map(fold, self._removed)) | set(map(fold, self._fields))
+
+    def at(self, paths: PublicPaths | None) -> "ResponseRules":
+        """The same rules for an app whose places clients know as `paths` says."""
+        return ResponseRules(
+            removed=self._removed, added=self._fields, reserved=self._reserved, paths=paths
+        )
 
     def start(self, head: ResponseHead, owned: AppCookies | None, origin: str) -> bytes:
         """The status line and the field lines; `origin` is that of the client's URL."""

@@ -40,6 +40,8 @@ _QUOTED_PAIR = re.compile(r"\\(.)")
 
 # Enough for UUIDs, ULIDs, base64 and trace ids; nothing that a log line would have to escape.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:@/+=-]{1,128}")
+# Plain segments: the app puts this before the links in its pages.
+_PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~!$&'()*+,=:@-]+)+")
 # W3C Trace Context, level 1, section 3.2.
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -132,6 +134,12 @@ def request_id_of(fields: Fields) -> str | None:
     """The ``X-Request-Id`` of a trusted proxy; None if absent, repeated or not token-like."""
     value = fields.text(b"x-request-id")
     return value if _REQUEST_ID.fullmatch(value) is not None else None
+
+
+def forwarded_prefix(fields: Fields) -> str:
+    """The path that a trusted proxy has stripped; ``""`` if it names none, several or no path."""
+    value = fields.text(b"x-forwarded-prefix").removesuffix("/")
+    return value if _PREFIX.fullmatch(value) is not None else ""
 
 
 def traceparent_of(fields: Fields) -> str | None:

@@ -130,6 +130,8 @@ class Admitter:
         browser gets the response of `leave` instead, with the cookies that the app sets.
         """
         request, sessions = entry.request, self._sessions
+        if not entry.is_question:
+            to.target(request)  # What cannot be sent is refused before the session ends.
         who = await self._who_signs_out(entry, identity)
         instead: Response | None = None
         if not who.is_anonymous:

@@ -26,8 +26,6 @@ from gateway.responses import Admission
 from gateway.routing.deprecation import Deprecation
 from gateway.routing.route import Route
 
-_STEADY = "steady"
-
 
 @dataclass(frozen=True, slots=True)
 class UpstreamPlan:
@@ -43,6 +41,7 @@ class UpstreamPlan:
         ignores_case: Whether the app reads ``/Logout`` as ``/logout``.
         logout_then: Where a browser goes after sign-out: ``provider``, ``page`` or ``app``.
         relocation: Where the app has its paths; None if where clients have them.
+        prefix: The beginning of the path that the app does not get; ``""`` for none.
     """
 
     upstream: Upstream
@@ -57,6 +56,7 @@ class UpstreamPlan:
     ignores_case: bool
     logout_then: str
     relocation: Relocation | None = None
+    prefix: str = ""
 
     def signs_out(self, path: str) -> bool:
         """Whether the decoded `path` is one of the app's sign-out paths."""
@@ -96,7 +96,7 @@ class UpstreamPlan:
         # parts for the last address are cached, because there may be any number of addresses.
         derived = framing.fields.derived
         rules = self.fields_by_token if by_token else self.fields
-        key, asked = (rules, _STEADY), (request.client, request.host, proxy)
+        key, asked = (rules, self.prefix), (request.client, request.host, proxy)
         kept: tuple[tuple[str, str, str | None], bytes, bytes] | None = derived.get(key)
         if kept is not None and kept[0] == asked:
             start, end = kept[1], kept[2]
@@ -121,9 +121,9 @@ class UpstreamPlan:
         tags = owned.tags if has_owners and owned is not None else None
         cookies = cookies_to_app(sent, self.own_cookies, tags) if sent else b""
         if proxy is None:
-            hops = forwarded_lines(request.client, request.public_url, request.host)
+            hops = forwarded_lines(request.client, request.public_url, request.host, self.prefix)
         else:
-            hops = forwarded_lines_behind(request, proxy)
+            hops = forwarded_lines_behind(request, proxy, self.prefix)
         host = request.host.encode() if self.host is None else self.host
         start = steady_start(framing, host=host, forwarded=hops)
         end = steady_end(framing, rules=rules, cookies=cookies)

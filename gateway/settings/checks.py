@@ -11,6 +11,7 @@ from gateway.settings.bearer import BearerSettings
 from gateway.settings.coverage import shadowed_by
 from gateway.settings.document import Path, Problem
 from gateway.settings.headers import fold_name
+from gateway.settings.places import check_place
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote, unknown_message
@@ -240,6 +241,7 @@ def _routes(draft: Draft) -> Iterator[Problem]:
         yield from _route_upstream(draft, route, path)
         if route.settings is None:
             continue
+        yield from check_place(route.settings, path)
         yield from _route_providers(draft, route.settings, path)
         yield from _route_credentials(draft, route.settings, path)
         yield from _route_challenges(draft, route.settings, path)

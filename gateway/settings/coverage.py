@@ -43,6 +43,14 @@ def shadowed_by(route: RouteSettings, earlier: list[RouteSettings]) -> list[Rout
     return list(found.values())
 
 
+def is_below(route: RouteSettings, prefix: str) -> bool:
+    """Whether all paths of `route` are `prefix` or below it.
+
+    Sound, not complete: regular expressions are understood only in simple cases.
+    """
+    return all(_prefix_covers(prefix, atom) for atom in _atoms(route))
+
+
 def _atoms(route: RouteSettings) -> Iterator[_Atom]:
     for host in route.host or (None,):
         for method in route.methods or (None,):

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, mode
 
 from gateway.kinds import SCHEMES
 from gateway.settings.access import Access, Credential
-from gateway.settings.addresses import HostText, WebUrl
+from gateway.settings.addresses import HostText, WebUrl, plain_path
 from gateway.settings.scalars import (
     EMPTY,
     Count,
@@ -74,8 +74,15 @@ def _parse_date(value: object) -> date:
     raise wrong(f"{quote(str(value))} is not a date (write 2027-03-01)")
 
 
+def _moved_prefix(text: str) -> str:
+    if not text.startswith("/") or text == "/":
+        raise wrong(f"{quote(text)} must be / and at least one segment, such as /notes")
+    return plain_path(text)
+
+
 PathText = Annotated[str, AfterValidator(_path)]
 PrefixText = Annotated[str, AfterValidator(_prefix)]
+MovedPrefix = Annotated[str, AfterValidator(_moved_prefix)]
 RegexText = Annotated[str, AfterValidator(_regex)]
 Day = Annotated[
     date, PlainValidator(_parse_date), WithJsonSchema({"type": "string", "format": "date"})
@@ -129,6 +136,7 @@ class RouteSettings(Section):
         methods: Methods to match, upper case; empty means all.
         upstream: Name of the upstream; None only if the route forwards nothing.
         credentials: Accepted kinds of credential; empty means all that are configured.
+        strip_prefix: Without trailing slash; empty for none; so is `add_prefix`.
         challenges: Schemes that a 401 names; empty means those of the credentials.
     """
 
@@ -150,6 +158,14 @@ class RouteSettings(Section):
     )
     upstream: Text | None = Field(
         None, description="Name of the upstream; optional if there is only one."
+    )
+    strip_prefix: MovedPrefix = Field(
+        "",
+        description="Taken off the path before it is sent to the app: /notes/x is sent as /x. Rules"
+        " are judged on the path as the client sends it.",
+    )
+    add_prefix: MovedPrefix = Field(
+        "", description="Put before the path that is sent to the app, after strip_prefix."
     )
     access: Access = Field(
         description="Who gets access: a keyword, or a mapping of allow and deny."

@@ -272,6 +272,14 @@ def test_the_path_sent_to_the_app_is_shown_where_it_is_another(tmp_path):
     path.write_text(CONFIG.replace("127.0.0.1:3000", "127.0.0.1:3000/base"))
 
     assert "sent as: /base/static/x?a" in explained(str(path), "GET", "/static/x?a")
+    route = "{name: assets, prefix: /static, access: public"
+    path.write_text(CONFIG.replace(route, f"{route}, strip_prefix: /static, add_prefix: /a"))
+    told = explained(str(path), "GET", "/static/x?a")
+    assert "sent as: /a/x?a" in told
+    assert "  strip_prefix: /static" in told
+    assert explained(str(path), "GET", "/static//x")[-1] == (
+        "decision: deny reason: ambiguous-path route: assets"
+    )
     path.write_text(CONFIG)
     assert "sent as" not in explained(str(path), "GET", "/static/x?a")
 

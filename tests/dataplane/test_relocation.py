@@ -3,6 +3,7 @@
 import random
 import subprocess
 from contextlib import contextmanager
+from urllib.parse import unquote
 
 import pytest
 
@@ -202,3 +203,155 @@ async def test_where_nginx_leads_to_its_own_address_the_client_comes_back(gatewa
         await until(is_up)
         got = await running.ask(request("/folder"))
         assert got.all(b"location") == [b"http://app.test/folder/"]
+
+
+NOTES = {"name": "notes", "prefix": "/notes", "strip_prefix": "/notes", "access": "public"}
+
+
+def values(head, name):
+    """Every value of the field `name`, in lower case, in a request that the app got."""
+    pairs = [line.split(b":", 1) for line in head.split(b"\r\n")[1:] if line]
+    return [value.strip() for key, value in pairs if key.lower() == name]
+
+
+@pytest.mark.parametrize(
+    ("changes", "sent", "there"),
+    [
+        ({}, "/notes", b"/"),
+        ({}, "/notes/a?b", b"/a?b"),
+        ({"add_prefix": "/x"}, "/notes/a", b"/x/a"),
+        ({"strip_prefix": "/notes/a", "prefix": "/notes/a"}, "/notes/a/b", b"/b"),
+    ],
+)
+async def test_a_route_strips_and_adds(gateway, raw_upstream, changes, sent, there):
+    app = await raw_upstream(OK)
+    running = await gateway(app.url, routes=[{**NOTES, **changes}])
+
+    assert (await running.ask(request(sent))).status == 200
+    assert sent_to(app) == there
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        *("/%6eotes/admin", "/notes//admin", "/notes//evil.example/admin", "/notes/../admin"),
+        *("/notes/a/..%2fadmin", "/notes%2fadmin", "/notes;x/admin", "/notes/a;x", "/x/../notes/a"),
+    ],
+)
+async def test_nothing_is_guessed_at_where_a_prefix_is_stripped(gateway, raw_upstream, target):
+    app = await raw_upstream(OK)
+    both = {**NOTES, "upstream": "app"}
+    running = await gateway(app.url, routes=[both])
+
+    got = await running.ask(request(target, "Accept: application/json"))
+    assert got.status in (400, 404)
+    assert b"ambiguous-path" in got.body or b"no-route" in got.body
+    assert app.heads == []
+
+
+async def test_rules_see_the_prefix_that_the_app_does_not(gateway, raw_upstream):
+    app = await raw_upstream(OK)
+    denied = {"name": "denied", "prefix": "/notes/admin", "access": "denied"}
+    running = await gateway(app.url, routes=[denied, NOTES])
+
+    assert (await running.ask(request("/notes/admin/x"))).status == 403
+    assert (await running.ask(request("/notes/x"))).status == 200
+    assert app.heads[0].startswith(b"GET /x HTTP/1.1\r\n")
+
+
+async def test_where_case_is_ignored_the_prefix_is_stripped_in_every_case(gateway, raw_upstream):
+    app = await raw_upstream(OK)
+    running = await gateway(app.url, {"path_case": "ignore"}, routes=[NOTES])
+
+    assert (await running.ask(request("/NOTES/A"))).status == 200
+    assert sent_to(app) == b"/A"
+    assert (await running.ask(request("/note%C5%BF/a"))).status == 400
+
+
+async def test_the_app_learns_its_prefix_from_us_alone(gateway, raw_upstream):
+    app = await raw_upstream(OK)
+    rest = {"name": "rest", "prefix": "/", "access": "public"}
+    running = await gateway(app.url, routes=[NOTES, rest])
+    client = await running.client()
+    said = ("X-Forwarded-Prefix: /evil", "x_forwarded_prefix: /evil")
+
+    # The same fields on the same connection, so that all that can be remembered is.
+    for target, told in [("/notes/a", [b"/notes"]), ("/a", []), ("/notes/a", [b"/notes"])] * 2:
+        assert (await client.ask(request(target, *said))).status == 200
+        assert values(app.heads[-1], b"x-forwarded-prefix") == told
+        assert values(app.heads[-1], b"x_forwarded_prefix") == []
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (["/outer"], "/outer"),
+        (["/outer/"], "/outer"),
+        (["/"], ""),
+        (["/a", "/b"], ""),
+        (["/a, /b"], ""),
+        (["//evil.example"], ""),
+        (["/a/../b"], ""),
+        (["https://evil.example"], ""),
+        (['/"><script>'], ""),
+    ],
+)
+async def test_a_trusted_proxy_says_what_it_has_stripped(gateway, raw_upstream, said, told):
+    app = await raw_upstream(OK)
+    rest = {"name": "rest", "prefix": "/", "access": "public"}
+    trusting = {"trusted_proxies": ["127.0.0.1"]}
+    running = await gateway(app.url, routes=[NOTES, rest], server=trusting)
+    fields = [f"X-Forwarded-Prefix: {value}" for value in said]
+
+    await running.ask(request("/notes/a", *fields))
+    await running.ask(request("/a", *fields))
+    first, second = (values(head, b"x-forwarded-prefix") for head in app.heads)
+    assert first == [f"{told}/notes".encode()]
+    assert second == ([told.encode()] if told else [])
+
+
+async def test_what_an_app_names_gets_its_prefix_back(gateway, raw_upstream):
+    app = await raw_upstream(answer(b"Location: /login", b"Set-Cookie: a=1; Path=/; HttpOnly"))
+    rest = {"name": "rest", "prefix": "/", "access": "public"}
+    running = await gateway(app.url, {"cookies": "shared"}, routes=[NOTES, rest])
+
+    for target, location, path in [
+        ("/notes/a", b"/notes/login", b"/notes"),
+        ("/", b"/login", b"/"),
+    ]:
+        got = await running.ask(request(target))
+        assert got.all(b"location") == [location]
+        assert got.all(b"set-cookie") == [b"a=1; Path=" + path + b"; HttpOnly"]
+
+
+async def test_a_target_that_cannot_be_sent_ends_no_session(gateway, raw_upstream):
+    app = await raw_upstream(OK)
+    route = {**NOTES, "access": "signed_in"}
+    running = await gateway(app.url, {"logout_paths": ["/notes/out"]}, routes=[route])
+    cookie = (await running.sign_in()).strip()
+
+    assert (await running.ask(request("/notes%2fout", cookie))).status == 400
+    assert (await running.ask(request("/notes/%6fut/x", cookie))).status == 200
+    assert (await running.ask(request("/%6eotes/out", cookie))).status == 400
+    assert (await running.ask(request("/notes/x", cookie))).status == 200
+
+
+async def test_nginx_reads_the_path_that_is_left_and_no_other(gateway, tmp_path):
+    with nginx(tmp_path) as port:
+        quiet = {"file": "/dev/null"}
+        running = await gateway(f"http://127.0.0.1:{port}", routes=[NOTES], audit=quiet)
+
+        async def is_up():
+            return (await running.ask(request("/notes"))).status == 200
+
+        await until(is_up)
+        chance, client, served = random.Random(7), await running.client(), 0
+        for _ in range(2_000):
+            target = "/notes" + "".join(chance.choices(PIECES, k=chance.randint(0, 5)))
+            got = await client.ask(request(target))
+            if got.closes:
+                client = await running.client()
+            if got.status == 200:
+                served += 1
+                assert got.body == unquote(target.removeprefix("/notes") or "/").encode(), target
+        assert served > 30

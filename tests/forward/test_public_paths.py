@@ -168,3 +168,57 @@ def test_what_has_nowhere_to_be_turned_to_is_as_the_app_wrote_it():
     assert not paths.names
     assert paths.cookie(b"a=1; Path=/base") == b"a=1; Path=/"
     assert AT_ITS_OWN.cookie(b"a=1; Path=/base") == b"a=1; Path=/base"
+
+
+STRIPPED = PublicPaths(public=b"/notes", origins=["http://backend:3000"])
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"/", b"/notes/"),
+        (b"/login?a=/b", b"/notes/login?a=/b"),
+        (b"http://backend:3000/login", b"https://notes.example.com/notes/login"),
+        (b"https://notes.example.com/login", b"https://notes.example.com/notes/login"),
+        # An app that knows its prefix.
+        (b"/notes", b"/notes"),
+        (b"/notes/login", b"/notes/login"),
+        (b"https://notes.example.com/notes/login",) * 2,
+        (b"/notesx", b"/notes/notesx"),
+        (b"login", b"login"),
+        (b"//evil.example/", b"//evil.example/"),
+        (b"https://id.example.com/x", b"https://id.example.com/x"),
+    ],
+)
+def test_a_stripped_prefix_is_put_back(said, told):
+    assert place(STRIPPED, said) == told
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (b"a=1; Path=/", b"a=1; Path=/notes"),
+        (b"a=1; Path=/x", b"a=1; Path=/notes/x"),
+        (b"a=1; Path=/notes", b"a=1; Path=/notes"),
+        (b"a=1; Path=/notes/x", b"a=1; Path=/notes/x"),
+        (b"a=1", b"a=1"),
+        # Browsers would refuse it with another path.
+        (b"__Host-a=1; Secure; Path=/",) * 2,
+        (b"__HOST-a=1; Secure; Path=/",) * 2,
+        (b"__Secure-a=1; Secure; Path=/", b"__Secure-a=1; Secure; Path=/notes"),
+    ],
+)
+def test_a_stripped_prefix_is_put_back_in_cookies(said, told):
+    assert STRIPPED.cookie(said) == told
+
+
+def test_what_was_added_is_taken_off_and_what_was_stripped_put_back():
+    paths = PublicPaths(app=b"/base/x", public=b"/notes")
+
+    assert place(paths, b"/base/x/y") == b"/notes/y"
+    assert place(paths, b"/base/x") == b"/notes"
+    assert place(paths, b"/base/y") == b"/base/y"
+    assert place(paths, b"/notes/y") == b"/notes/y"
+    assert paths.cookie(b"a=1; Path=/") == b"a=1; Path=/notes"
+    assert paths.cookie(b"a=1; Path=/base") == b"a=1; Path=/notes"
+    assert paths.cookie(b"a=1; Path=/base/x/y") == b"a=1; Path=/notes/y"

@@ -381,6 +381,27 @@ ADDED = [
         "routes: [{name: a, path: /, access: public, rate_limit: {requests: 0, per: 1m}}]",
         "4:45: routes[0].rate_limit: requests and per must be more than 0",
     ),
+    (
+        "routes: [{name: a, prefix: /a, strip_prefix: /b, access: public}]",
+        '4:46: routes[0].strip_prefix: "/b" is not the beginning of every path of this route',
+    ),
+    (
+        "routes: [{name: a, prefix: [/a, /ab], strip_prefix: /a, access: public}]",
+        '4:53: routes[0].strip_prefix: "/a" is not the beginning of every path of this route',
+    ),
+    (
+        "routes: [{name: a, regex: '/a(/.*)?', strip_prefix: /a, access: public}]",
+        '4:53: routes[0].strip_prefix: "/a" is not the beginning of every path of this route',
+    ),
+    (
+        "routes: [{name: a, prefix: /a, strip_prefix: /, access: public}]",
+        '4:46: routes[0].strip_prefix: "/" must be / and at least one segment, such as /notes',
+    ),
+    (
+        "routes: [{name: a, prefix: /a, add_prefix: /a%20b, access: public}]",
+        '4:44: routes[0].add_prefix: "/a%20b" must be a plain path: '
+        "no %-escapes, no ; and no empty or dot segments",
+    ),
     ("store: sqlite\nstore: memory", '5:1: "store" is repeated, first on line 4'),
     (
         "store: ${NOWHERE}",

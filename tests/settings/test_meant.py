@@ -330,6 +330,7 @@ LITERAL = (
     *("bearer.*.introspection.", "api_keys.static.*.name", "api_keys.static.*.sha256"),
     *(f"tokens.clients.*.{it}" for it in ("provider", "client_id", "redirect_uris")),
     *(f"routes.*.{it}" for it in ("name", "host", "upstream", "deprecated.link")),
+    *("routes.*.strip_prefix", "routes.*.add_prefix"),
     *(f"routes.*.access.{it}.*.email_domain" for it in ("allow", "deny")),
     *(f"routes.*.access.{it}.*.provider" for it in ("allow", "deny")),
 )

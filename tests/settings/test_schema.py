@@ -15,6 +15,7 @@ from gateway.settings.addresses import (
     upstream_address,
 )
 from gateway.settings.coverage import shadowed_by
+from gateway.settings.places import check_place
 from gateway.settings.providers import Profile
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import parse_count, parse_duration, parse_flag, parse_size
@@ -164,6 +165,14 @@ def test_an_upstream_may_have_a_path(url, kept, base):
 def test_a_path_that_servers_could_read_differently_is_not_put_before_others(path):
     with pytest.raises(ValueError, match=r"path|spaces"):
         parse_upstream_url(f"http://a{path}")
+
+
+@pytest.mark.parametrize(
+    "where", [{"prefix": "/a"}, {"path": ["/a", "/a/b"]}, {"regex": "/a/.*"}, {"prefix": "/a/b"}]
+)
+def test_a_prefix_that_all_paths_begin_with_may_be_stripped(where):
+    route = {"name": "a", "access": "public", "strip_prefix": "/a", **where}
+    assert list(check_place(RouteSettings.model_validate(route), ())) == []
 
 
 def test_one_value_and_a_list_are_the_same():

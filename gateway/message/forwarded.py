@@ -40,6 +40,7 @@ _QUOTED_PAIR = re.compile(r"\\(.)")
 
 # Enough for UUIDs, ULIDs, base64 and trace ids; nothing that a log line would have to escape.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:@/+=-]{1,128}")
+_PORT_NUMBER = re.compile(r"[1-9][0-9]{0,4}")
 # Plain segments: the app puts this before the links in its pages.
 _PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~!$&'()*+,=:@-]+)+")
 # W3C Trace Context, level 1, section 3.2.
@@ -114,6 +115,17 @@ def forwarded_host(fields: Fields, asked: str) -> str:
         if proto and other:
             _agree("scheme", proto.lower(), other.lower())
     return host
+
+
+def with_port(fields: Fields, host: str) -> str:
+    """`host` with the port that a trusted proxy names in ``X-Forwarded-Port``.
+
+    Unchanged if `host` has a port, or the proxy names none, several or the default one.
+    """
+    port = fields.text(b"x-forwarded-port")
+    if host.rpartition("]")[2].count(":") or _PORT_NUMBER.fullmatch(port) is None:
+        return host
+    return host if port in ("80", "443") else f"{host}:{port}"
 
 
 def _host(said: str, asked: str) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.errors import InternalError, MalformedRequestError
 from gateway.message import forwarded
+from gateway.message.fields import Fields
 from gateway.message.framing import CHUNKED
 from gateway.message.original import Original, bare_original_of, original_of
 from gateway.message.request import Request
@@ -61,6 +62,8 @@ class RequestReader:
             client = forwarded.client_address(proxy, framing.fields, self._trusted)
             request_id = forwarded.request_id_of(framing.fields)
             host = forwarded.forwarded_host(framing.fields, host)
+            if host not in self._public_urls:
+                host = self._with_port(framing.fields, host)
         request = Request(
             method=head.method,
             target=parse_target(raw),
@@ -73,6 +76,11 @@ class RequestReader:
             http_1_0=head.http_1_0,
         )
         return Entry(request, framing, peer=peer, trusted=trusted, began_at=self._monotonic())
+
+    def _with_port(self, fields: Fields, host: str) -> str:
+        """`host` with the port that a trusted proxy names, if that is a host we serve."""
+        asked = forwarded.with_port(fields, host)
+        return asked if asked in self._public_urls else host
 
     def reread(self, entry: Entry, dialect: str) -> None:
         """Make the original request, which a trusted proxy asks about, that of `entry`.

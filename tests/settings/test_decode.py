@@ -532,6 +532,12 @@ REPLACED = [
     ),
     (
         2,
+        "{app: {url: 'http://a', request_headers: {set: {X_Forwarded_Port: '443'}}}}",
+        "2:36: upstreams.app.request_headers: "
+        "cannot set X_Forwarded_Port: the gateway sets it itself",
+    ),
+    (
+        2,
         "{app: {url: 'http://a', request_headers: {set: {X-A: {account_secret: ' '}}}}}",
         "2:82: upstreams.app.request_headers.set.X-A.account_secret: "
         "must be one line of text, such as notes-key",

@@ -54,6 +54,7 @@ MODULES: tuple[str, ...] = (
     "message/mailbox",
     "message/names",
     "message/original",
+    "message/public_url",
     "message/readings",
     "message/request",
     "message/request_head",

@@ -10,6 +10,7 @@ from gateway.authz.access import compile_access
 from gateway.endpoints.protected_resource import WELL_KNOWN, ProtectedResource
 from gateway.kinds import ISSUED
 from gateway.limits import RateLimiter, RateTable
+from gateway.message.public_url import origin_of
 from gateway.pipeline.route_plan import RoutePlan, UpstreamPlan
 from gateway.responses import Admission
 from gateway.routing.deprecation import deprecation_of
@@ -123,7 +124,12 @@ def _own_resources(settings: Settings) -> tuple[str, ...]:
     """Our paths that tokens are issued for: an audience may be one of our URLs (RFC 8707)."""
     urls = hosts_of(settings).public_urls.values()
     audiences = {it.rstrip("/") for bearer in settings.bearer for it in bearer.audiences}
-    paths = {it.removeprefix(url) for it in audiences for url in urls if it.startswith(url + "/")}
+    paths = {
+        it.removeprefix(origin_of(url))
+        for it in audiences
+        for url in urls
+        if it.startswith(url + "/")
+    }
     return tuple(sorted(paths, key=len, reverse=True))
 
 

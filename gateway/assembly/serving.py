@@ -26,7 +26,7 @@ from gateway.authn import (
     own_fields,
 )
 from gateway.authn.bearer import BearerAuthenticator
-from gateway.authn.session import SessionAuthenticator, authenticator_of
+from gateway.authn.session import SessionAuthenticator, authenticator_of, cookie_name
 from gateway.credentials.apps import Apps
 from gateway.credentials.one_time_exchange import OneTimeExchange
 from gateway.credentials.tokens import TokenFamilies
@@ -135,7 +135,10 @@ def _cookie_rules(settings: Settings) -> CookieRules:
 def _own_cookies(settings: Settings, kinds: Iterable[Authenticator]) -> tuple[bytes, ...]:
     name = settings.sessions.cookie.name
     carrying = (cookie for kind in kinds for cookie in kind.cookies)
-    return tuple(it.encode() for it in dict.fromkeys((name, f"__Host-{name}", *carrying)))
+    # Those besides the session's have a prefix even where that has a domain.
+    all_urls = ("http://a", "https://a", *settings.public_url)
+    prefixed = (cookie_name(name, url, None) for url in all_urls)
+    return tuple(it.encode() for it in dict.fromkeys((*prefixed, *carrying)))
 
 
 def _apps(config: Configuration, lasting: Lasting) -> Apps | None:

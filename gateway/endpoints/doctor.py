@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass
 from urllib.parse import parse_qs, urlencode
 
 from gateway import __version__, responses
+from gateway.message.public_url import OWN_PREFIX
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.responses.bodies import NO_STORE
 from gateway.sealing.sealer import Sealer
 from gateway.storage.store import Clock
 
-PATH = "/_gatepost/doctor"
+PATH = f"{OWN_PREFIX}/doctor"
 # The command may run on another machine, whose clock is off: it is there to find that out.
 VALID_S = 300
 _QUESTION, _ANSWER = "doctor question", "doctor answer"

@@ -241,7 +241,7 @@ class Exchange:
 
     def _start_of(self, head: ResponseHead) -> bytes:
         outbound = self._outbound
-        return outbound.rules.start(head, outbound.owned, outbound.origin)
+        return outbound.rules.start(head, outbound.owned, outbound.public_url)
 
     def _replace_response(self, head: ResponseHead) -> None:
         cookies = self._outbound.rules.cookies(head, self._outbound.owned)
@@ -289,7 +289,7 @@ class Exchange:
         if not self._request_done:
             raise HeadError("101 Switching Protocols before the end of the request")
         outbound = self._outbound
-        start = outbound.rules.switching(head, outbound.owned, outbound.origin)
+        start = outbound.rules.switching(head, outbound.owned, outbound.public_url)
         connection, self._connection = self._connection, None
         assert connection is not None  # noqa: S101 - for the type checker; the head came on it
         self.status = head.status

@@ -17,7 +17,7 @@ class Outbound:
         framing: The body, upgrade and expectation that the client's fields give.
         repeatable: Whether the method may be sent twice (RFC 9110, section 9.2.2).
         trailers: Selects the trailer fields that may be passed on.
-        origin: Scheme, host and port of the client's URL.
+        public_url: The public URL of the host that the client asked for.
         owned: The app's cookies of this request; None if they are not separated by user.
         added: Field lines to add to the response, for this client alone.
         rules: What of the response the client gets.
@@ -30,8 +30,8 @@ class Outbound:
         "head",
         "instead",
         "method",
-        "origin",
         "owned",
+        "public_url",
         "repeatable",
         "rules",
         "trailers",
@@ -46,7 +46,7 @@ class Outbound:
         framing: RequestFraming,
         *,
         rules: ResponseRules,
-        origin: str,
+        public_url: str,
         repeatable: bool,
         trailers: Callable[[tuple[Field, ...], RequestFraming], tuple[Field, ...]],
         owned: AppCookies | None,
@@ -58,7 +58,7 @@ class Outbound:
         self.head = head
         self.framing = framing
         self.rules = rules
-        self.origin = origin
+        self.public_url = public_url
         self.repeatable = repeatable
         self.trailers = trailers
         self.owned = owned

@@ -7,6 +7,7 @@ from typing import Protocol
 from gateway.forward.public_paths import PublicPaths
 from gateway.message.fields import Field, fold
 from gateway.message.framing import CHUNKED, UNTIL_CLOSE
+from gateway.message.public_url import origin_of
 from gateway.message.response_head import ResponseHead
 
 # RFC 9110, section 7.6.1: these belong to one connection and are never forwarded.
@@ -66,28 +67,28 @@ class ResponseRules:
             removed=self._removed, added=self._fields, reserved=self._reserved, paths=paths
         )
 
-    def start(self, head: ResponseHead, owned: AppCookies | None, origin: str) -> bytes:
-        """The status line and the field lines; `origin` is that of the client's URL."""
+    def start(self, head: ResponseHead, owned: AppCookies | None, public_url: str) -> bytes:
+        """The status line and the field lines; for a client at `public_url`."""
         start = head.derived.get(self)
         if start is None:
-            start = b"HTTP/1.1" + head.line[8:] + b"\r\n" + self.lines(head, owned, origin)
+            start = b"HTTP/1.1" + head.line[8:] + b"\r\n" + self.lines(head, owned, public_url)
             # Cookies and places depend on the request; everything else follows from the head.
             if not self._plan(head.names)[1]:
                 head.derived[self] = start
         return start
 
-    def switching(self, head: ResponseHead, owned: AppCookies | None, origin: str) -> bytes:
+    def switching(self, head: ResponseHead, owned: AppCookies | None, public_url: str) -> bytes:
         """As `start`, for 101 (Switching Protocols): passes Upgrade, although it is hop-by-hop."""
         change = b"\r\nConnection: Upgrade\r\nUpgrade: " + head.value(b"upgrade") + b"\r\n"
-        return b"HTTP/1.1" + head.line[8:] + change + self.lines(head, owned, origin)
+        return b"HTTP/1.1" + head.line[8:] + change + self.lines(head, owned, public_url)
 
-    def lines(self, head: ResponseHead, owned: AppCookies | None, origin: str) -> bytes:
+    def lines(self, head: ResponseHead, owned: AppCookies | None, public_url: str) -> bytes:
         """The field lines to pass on, plus the configured ones; `owned` marks the cookies."""
         kept, varies = self._plan(head.names)
         lines = head.lines
         options = head.connection
         if varies or (options and not options.issubset(_USUAL_OPTIONS)):
-            found = self._picked(head, owned, origin)
+            found = self._picked(head, owned, public_url)
         else:
             found = [lines[index] for index in kept]
         found.append(self._added)
@@ -98,7 +99,7 @@ class ResponseRules:
         kept = tuple(i for i, name in enumerate(names) if name not in self._special)
         return kept, not self._varying.isdisjoint(names)
 
-    def _picked(self, head: ResponseHead, owned: AppCookies | None, origin: str) -> list[bytes]:
+    def _picked(self, head: ResponseHead, owned: AppCookies | None, public_url: str) -> list[bytes]:
         # Content-Length frames the response for the client, so Connection cannot remove it.
         special = self._special.union(map(fold, head.connection)) - _FRAMING
         found = []
@@ -112,7 +113,8 @@ class ResponseRules:
             if name == b"set-cookie":
                 found += [b"%b: %b" % (sent, it) for it in self._cookie(value, owned)]
             elif self._paths is not None:
-                found.append(b"%b: %b" % (sent, self._paths.field(name, value, origin.encode())))
+                origin = origin_of(public_url).encode()
+                found.append(b"%b: %b" % (sent, self._paths.field(name, value, origin)))
         return found
 
     def cookies(self, head: ResponseHead, owned: AppCookies | None) -> list[bytes]:

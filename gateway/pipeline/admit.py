@@ -190,7 +190,7 @@ class Admitter:
             head=head,
             framing=framing,
             rules=to.answers,
-            origin=request.public_url,
+            public_url=request.public_url,
             repeatable=request.method in _REPEATABLE,
             trailers=to.fields.trailers,
             owned=owned,

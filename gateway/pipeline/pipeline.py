@@ -31,6 +31,7 @@ from gateway.endpoints.well_known import PREFIX as WELL_KNOWN
 from gateway.endpoints.well_known import WellKnown
 from gateway.errors import GatewayError, InternalError, MethodRefusedError, UnknownHostError
 from gateway.message import forwarded
+from gateway.message.public_url import OWN_PREFIX, inner_path, origin_of
 from gateway.message.request import Request
 from gateway.message.request_head import RequestHead
 from gateway.message.response import Response
@@ -48,7 +49,7 @@ from gateway.pipeline.verdict import VERDICTS, Answer, Handler, Serve, Verdict
 from gateway.record.audit import AuditWriter, Entry, Lines
 from gateway.record.metrics import NO_ROUTE, Metrics
 from gateway.routing.deprecation import Deprecation, client_name
-from gateway.routing.route import RESERVED, RESERVED_PREFIX, Route, is_preflight, names_well_known
+from gateway.routing.route import RESERVED, Route, is_preflight, names_well_known
 from gateway.routing.table import RouteTable
 
 _log = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ class Pipeline:
         self._plans = plans
         self._hosts = frozenset(hosts.public_urls)
         self._matcher = Matcher(table, self._hosts)
-        origins = frozenset(url.encode() for url in hosts.public_urls.values())
+        origins = frozenset(origin_of(url).encode() for url in hosts.public_urls.values())
         self._tools = tools
         self._well_known = tools.well_known
         self._reader = RequestReader(hosts, trusted, tools.new_request_id, tools.monotonic)
@@ -240,7 +241,7 @@ class Pipeline:
 
     def _serve_own(self, entry: Entry) -> Verdict:
         request = entry.request
-        path = request.target.path
+        path = inner_path(request)
         known = request.host in self._hosts
         if not known and path not in _HOSTLESS and not path.startswith(_HOSTLESS_FOLDERS):
             raise UnknownHostError(repr(request.host))
@@ -251,7 +252,7 @@ class Pipeline:
 
     def _found(self, entry: Entry, endpoints: Endpoints) -> Verdict:
         request = entry.request
-        found = endpoints.find(request.method, request.target.path)
+        found = endpoints.find(request.method, inner_path(request))
         if isinstance(found, NoEndpoint):
             entry.route = RESERVED.name
             entry.decide("deny", found.reason)
@@ -342,8 +343,8 @@ class Pipeline:
 # Endpoints for machines, which may use another host name for the gateway than browsers do; and
 # `doctor`, which finds out which name a proxy uses.
 _HOSTLESS = frozenset(
-    f"{RESERVED_PREFIX}/{name}" for name in ("auth", "token", "revoke", "introspect", "doctor")
+    f"{OWN_PREFIX}/{name}" for name in ("auth", "token", "revoke", "introspect", "doctor")
 )
 _HOSTLESS_FOLDERS = tuple(
-    f"{RESERVED_PREFIX}/{name}/" for name in (".well-known", "auth", "backchannel-logout")
+    f"{OWN_PREFIX}/{name}/" for name in (".well-known", "auth", "backchannel-logout")
 )

@@ -91,7 +91,7 @@ class RequestReader:
         asked, framing = entry.request, entry.framing
         if framing is None:
             raise InternalError("bytes that are not a request were taken for a question")
-        original = original_of(asked.method, asked.target.raw, framing, dialect)
+        original = original_of(asked, framing, dialect)
         self._ask_about(entry, original, asked.client)
 
     def reread_bare(self, entry: Entry) -> None:

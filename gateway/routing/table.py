@@ -12,6 +12,7 @@ from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING
 
 from gateway.errors import AmbiguousPathError
+from gateway.message.public_url import base_of, covers
 from gateway.message.request import Request
 from gateway.routing.literal import literal_stem
 from gateway.routing.route import (
@@ -124,16 +125,20 @@ class RouteTable:
         self._folded = _Scopes(ignoring) if ignoring else None
         self.hosts = frozenset(host for route in self.routes for host in route.hosts)
 
-    def match(self, host: str, method: str, path: str, preflight_for: str = "") -> Route | None:
+    def match(
+        self, host: str, method: str, path: str, preflight_for: str = "", base: str = ""
+    ) -> Route | None:
         """The first route for the decoded `path`; `RESERVED` below its prefix; None if no match.
 
         A route's host without a port covers every port.  `preflight_for` is the method that a CORS
-        preflight asks for.
+        preflight asks for.  `base` is the path of the public URL: nothing outside is served.
 
         Raises:
             AmbiguousPathError: An app that ignores case could match two routes.
         """
-        if is_reserved(path):
+        if not covers(base, path):
+            return None
+        if is_reserved(path[len(base) :]):
             return RESERVED
         found = self._exact.first(host, method, path, preflight_for)
         if self._folded is None:
@@ -164,10 +169,10 @@ class RouteTable:
             AmbiguousPathError: The readings lead to different routes.
         """
         asked = preflight_for(request)
-        target = request.target
-        route = self.match(request.host, request.method, target.path, asked)
+        target, base = request.target, base_of(request.public_url)
+        route = self.match(request.host, request.method, target.path, asked, base)
         for reading in target.readings[1:]:
-            other = self.match(request.host, request.method, reading, asked)
+            other = self.match(request.host, request.method, reading, asked, base)
             if other is not route:
                 raise AmbiguousPathError(
                     f"readings of the path lead to {_name(route)} and to {_name(other)}"

@@ -247,6 +247,11 @@ Origin = Annotated[
     PlainValidator(parse_origin),
     WithJsonSchema({"type": "string", "pattern": "^https?://[^/?#@]+/?$"}),
 ]
+PublicUrl = Annotated[
+    str,
+    PlainValidator(parse_base_url),
+    WithJsonSchema({"type": "string", "pattern": "^https?://[^/?#@]+(/[^?#%;]*)?$"}),
+]
 WebUrl = Annotated[
     str, PlainValidator(parse_web_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
 ]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from gateway.kinds import SCHEMES
+from gateway.message.public_url import OWN_PREFIX
 from gateway.settings.access import Access, Credential
 from gateway.settings.addresses import HostText, WebUrl, plain_path
 from gateway.settings.scalars import (
@@ -21,7 +22,6 @@ from gateway.settings.scalars import (
     wrong,
 )
 
-OWN_PREFIX = "/_gatepost"
 _OWN = f"paths under {OWN_PREFIX} cannot be routed: the gateway answers them itself"
 
 

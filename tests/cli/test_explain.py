@@ -401,3 +401,20 @@ def test_what_cannot_be_asked_is_said(config: str, arguments: str, problem: str)
 
     assert result.exit_code == 2
     assert problem in result.output
+
+
+def test_what_is_outside_of_the_public_url_is_told(tmp_path):
+    path = tmp_path / "gatepost.yaml"
+    path.write_text(
+        "public_url: https://notes.example.com/static\n"
+        "upstreams: {notes: http://127.0.0.1:3000}\n"
+        "providers: {zitadel: {issuer: https://id.example.com, client_id: notes}}\n"
+        "routes: [{name: assets, prefix: /static, access: public}]\n"
+    )
+
+    assert explained(str(path), "GET", "/static/x")[-1].endswith("route: assets")
+    told = explained(str(path), "GET", "/x")
+    assert "route assets: /x is outside of https://notes.example.com/static" in told
+    assert told[-1] == "decision: deny reason: no-route route: -"
+    told = explained(str(path), "GET", "/static/_gatepost/whoami")
+    assert told[-1] == "decision: allow reason: endpoint route: gatepost"

@@ -427,8 +427,27 @@ REPLACED = [
     (1, "ftp://a", '1:13: public_url: "ftp://a" must start with https:// or http://'),
     (
         1,
-        "https://a/b",
-        '1:13: public_url: "https://a/b" must end after the host: no path, query or fragment',
+        "https://a/b?c",
+        '1:13: public_url: "https://a/b?c" must not contain a query or fragment',
+    ),
+    (
+        1,
+        "https://a//b",
+        '1:13: public_url: "//b" must be a plain path: '
+        "no %-escapes, no ; and no empty or dot segments",
+    ),
+    (
+        1,
+        "https://a/b\nserver: {trusted_proxies: 10.0.0.1}\nforward_auth: {dialect: nginx}\n"
+        "compatibility: oauth2-proxy",
+        "4:16: compatibility: oauth2-proxy's paths are at the root of a host, and https://a/b has a"
+        " path: remove one of the two",
+    ),
+    (
+        1,
+        "[https://a, https://a:443/b]",
+        "1:25: public_url[1]: https://a/b has the host of https://a: "
+        "a host can have one public URL",
     ),
     (1, "https://u:p@a", "1:13: public_url: must not contain a user name or password"),
     (1, "https://a:0", '1:13: public_url: "https://a:0" has no valid host'),

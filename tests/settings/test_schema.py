@@ -259,3 +259,27 @@ def test_names_are_filled_in():
     )
     assert [it.upstream for it in settings.routes] == [None, "x"]
     assert settings.upstreams["x"].identity.assertion.audience == "y"
+
+
+@pytest.mark.parametrize(
+    ("where", "urls", "problem"),
+    [
+        ({"prefix": "/"}, ["https://a/notes"], ""),
+        ({"prefix": "/notes"}, ["https://a/notes"], ""),
+        ({"prefix": "/notes/x"}, ["https://a/notes"], ""),
+        ({"path": ["/x", "/notes"]}, ["https://a/notes"], ""),
+        ({"regex": ".*/x"}, ["https://a/notes"], ""),
+        ({"prefix": "/x"}, ["https://a/notes", "https://b"], ""),
+        ({"prefix": "/x", "host": "b"}, ["https://a/notes"], ""),
+        ({"prefix": "/x"}, ["https://a/notes"], "can never match"),
+        ({"prefix": "/notesx"}, ["https://a/notes"], "can never match"),
+        ({"prefix": "/notes", "host": "b"}, ["https://a/notes", "https://b/x"], "can never match"),
+        ({"prefix": "/notes/_gatepost/x"}, ["https://a/notes"], "cannot be routed"),
+    ],
+)
+def test_a_route_is_below_some_public_url(where, urls, problem):
+    route = RouteSettings.model_validate({"name": "a", "access": "public", **where})
+    found = [it.message for it in check_place(route, (), urls)]
+
+    assert len(found) == bool(problem)
+    assert all(problem in message for message in found)

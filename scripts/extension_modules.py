@@ -61,6 +61,7 @@ MODULES: tuple[str, ...] = (
     "message/response",
     "message/response_head",
     "message/response_start",
+    "message/star",
     "message/target",
     "model",
     "mutate/identity",

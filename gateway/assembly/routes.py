@@ -11,6 +11,7 @@ from gateway.endpoints.protected_resource import WELL_KNOWN, ProtectedResource
 from gateway.kinds import ISSUED
 from gateway.limits import RateLimiter, RateTable
 from gateway.message.public_url import origin_of
+from gateway.message.star import names_host
 from gateway.pipeline.route_plan import RoutePlan, UpstreamPlan
 from gateway.responses import Admission
 from gateway.routing.deprecation import deprecation_of
@@ -161,7 +162,7 @@ def _takes_tokens(plan: RoutePlan) -> bool:
 
 def _is_at(route: Route, host: str, path: str) -> bool:
     """Whether `route` is on `host` and matches `path`; an empty path matches."""
-    if route.hosts and not route.hosts & {host, host.rpartition(":")[0]}:
+    if route.hosts and not names_host(route.hosts, host):
         return False
     if not path or path in route.paths or any(covers(stem, path) for stem in route.stems):
         return True

@@ -206,7 +206,7 @@ def _tools(
         new_trace=traceparents(os.urandom),
         monotonic=time.monotonic,
         user_header=settings.accounts.user_header,
-        doctor=Doctor(config.sealer, lasting.clock, frozenset(hosts_of(settings).public_urls)),
+        doctor=Doctor(config.sealer, lasting.clock, hosts_of(settings).serves),
         well_known=WellKnown(
             protected_resource(settings, plans), authorization_server(settings, deps.apps)
         ),

@@ -92,7 +92,7 @@ def destination(request: Request, wanted: str | None) -> str:
 
 
 def is_loop(return_to: str, base: str) -> bool:
-    """Whether `return_to` leads to the start or end of a sign-in; `base` is the public URL's path."""
+    """Whether `return_to` is the start or end of a sign-in; `base` is the public URL's path."""
     return return_to.startswith(tuple(base + it for it in _NO_RETURN))
 
 

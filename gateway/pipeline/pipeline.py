@@ -97,8 +97,9 @@ class Pipeline:
         tools: Tools,
     ) -> None:
         self._plans = plans
+        self._served = hosts
         self._hosts = frozenset(hosts.public_urls)
-        self._matcher = Matcher(table, self._hosts)
+        self._matcher = Matcher(table, hosts.serves)
         origins = frozenset(origin_of(url).encode() for url in hosts.public_urls.values())
         self._tools = tools
         self._well_known = tools.well_known
@@ -159,7 +160,7 @@ class Pipeline:
         route = self._matcher.match(request)
         if route is RESERVED:
             return self._serve_own(entry)
-        if request.host not in self._hosts:
+        if request.host not in self._hosts and not self._served.serves(request.host):
             raise UnknownHostError(repr(request.host))
         if self._compatible is not None and request.target.path.startswith(OAUTH2_PREFIX):
             return self._found(entry, self._compatible[1])
@@ -218,7 +219,7 @@ class Pipeline:
         request, identity = entry.request, entry.identity
         try:
             route = self._matcher.match(request)
-            if route is None or route is RESERVED or request.host not in self._hosts:
+            if route is None or route is RESERVED or not self._served.serves(request.host):
                 return False
             plan = self._plans[route.index]
             if plan.to is None or self._is_gone(plan, now):
@@ -242,7 +243,7 @@ class Pipeline:
     def _serve_own(self, entry: Entry) -> Verdict:
         request = entry.request
         path = inner_path(request)
-        known = request.host in self._hosts
+        known = self._served.serves(request.host)
         if not known and path not in _HOSTLESS and not path.startswith(_HOSTLESS_FOLDERS):
             raise UnknownHostError(repr(request.host))
         doctor = self._tools.doctor

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from gateway.errors import AmbiguousPathError
 from gateway.message.public_url import base_of, covers
 from gateway.message.request import Request
+from gateway.message.star import is_star, star_of, without_port
 from gateway.routing.literal import literal_stem
 from gateway.routing.route import (
     RESERVED,
@@ -72,14 +73,17 @@ class _Scope:
 class _Scopes:
     """Routes by host."""
 
-    __slots__ = ("_any_host", "by_host")
+    __slots__ = ("_any_host", "_by_star", "by_host")
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._any_host = _Scope()
         self.by_host: dict[str, _Scope] = {}
+        # Apart, so that no host that a client names is taken for a star.
+        self._by_star: dict[str, _Scope] = {}
         for route in routes:
             for host in route.hosts:
-                self.by_host.setdefault(host, _Scope()).add(route)
+                named = self._by_star if is_star(host) else self.by_host
+                named.setdefault(host, _Scope()).add(route)
             if not route.hosts:
                 self._any_host.add(route)
 
@@ -100,8 +104,11 @@ class _Scopes:
     def scopes(self, host: str) -> list[_Scope]:
         """The scopes that may cover a path of `host`."""
         scopes = [self._any_host]
-        if self.by_host:
-            found = (self.by_host.get(host), self.by_host.get(_without_port(host)))
+        if self.by_host or self._by_star:
+            bare = without_port(host)
+            found = [self.by_host.get(host), self.by_host.get(bare)]
+            if self._by_star:
+                found += [self._by_star.get(star_of(it)) for it in (host, bare)]
             scopes += [scope for scope in dict.fromkeys(found) if scope is not None]
         return scopes
 
@@ -208,11 +215,6 @@ def _in_one_case(route: Route) -> Route:
         stems=tuple(map(str.casefold, route.stems)),
         regex=regex,
     )
-
-
-def _without_port(host: str) -> str:
-    name, colon, port = host.rpartition(":")
-    return name if colon and "]" not in port else host
 
 
 def _name(route: Route | None) -> str:

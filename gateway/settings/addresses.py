@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
+from gateway.message.star import without_port
 from gateway.settings.scalars import Address, as_text, join_host_port, quote, wrong
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -107,6 +108,17 @@ def parse_base_url(value: object) -> str:
     """An http(s) URL that paths are appended to: an origin, and a plain path or none."""
     text = as_text(value, "a URL")
     return _origin(text, may_have_path=True) + plain_path(_split_url(text).path)
+
+
+def parse_public_url(value: object) -> str:
+    """As `parse_base_url`; the host may have a star, as in `parse_served_host`."""
+    text = as_text(value, "a URL")
+    scheme, star, rest = text.partition("://*.")
+    if not star:
+        return parse_base_url(text)
+    url = parse_base_url(f"{scheme}://{rest}")
+    parse_served_host(f"*.{urlsplit(url).netloc}")
+    return url.replace("://", star, 1)
 
 
 def _origin(text: str, *, may_have_path: bool) -> str:
@@ -227,6 +239,18 @@ def parse_host(value: object) -> str:
     return join_host_port(host, None if port in (80, 443) else port)
 
 
+def parse_served_host(value: object) -> str:
+    """As `parse_host`; ``*.apps.example.com`` stands for one label before the rest."""
+    text = as_text(value, "a host")
+    rest = text.removeprefix("*.")
+    host = parse_host(rest)
+    if rest == text:
+        return host
+    if is_address(without_port(host).strip("[]")):
+        raise wrong(f"{quote(text)} is not a host name")
+    return f"*.{host}"
+
+
 def parse_host_name(value: object) -> str:
     """A host without a port, in lower case and without brackets."""
     text = as_text(value, "a host")
@@ -249,7 +273,7 @@ Origin = Annotated[
 ]
 PublicUrl = Annotated[
     str,
-    PlainValidator(parse_base_url),
+    PlainValidator(parse_public_url),
     WithJsonSchema({"type": "string", "pattern": "^https?://[^/?#@]+(/[^?#%;]*)?$"}),
 ]
 WebUrl = Annotated[
@@ -267,4 +291,4 @@ UpstreamUrl = Annotated[
     WithJsonSchema({"type": "string", "pattern": "^(https?://[^/?#@]+(/[^?#%;]*)?|unix:/.+)$"}),
 ]
 HostName = Annotated[str, PlainValidator(parse_host_name), WithJsonSchema({"type": "string"})]
-HostText = Annotated[str, PlainValidator(parse_host), WithJsonSchema({"type": "string"})]
+HostText = Annotated[str, PlainValidator(parse_served_host), WithJsonSchema({"type": "string"})]

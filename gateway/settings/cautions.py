@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from gateway.message.names import is_identity_name
 from gateway.message.public_url import base_of
+from gateway.message.star import star_of
 from gateway.settings.access import WHOEVER_ASKS, ConditionSettings
 from gateway.settings.accounts import has_password, may_be_read_on_the_way
 from gateway.settings.addresses import is_loopback
@@ -204,7 +205,7 @@ def _any_word(settings: Settings, route: RouteSettings, path: Path) -> Iterator[
 def _uncovered(settings: Settings) -> Iterator[Problem]:
     hosts = {host_of(url): base_of(url) for url in settings.public_url}
     for host in (host for route in settings.routes for host in route.host):
-        hosts.setdefault(host, "")
+        hosts.setdefault(host, hosts.get(star_of(host), ""))
     left = uncovered(settings.routes, hosts)
     is_everywhere = len(left) == len(hosts) and len(set(left.values())) == 1
     for host, what in list(left.items())[: 1 if is_everywhere else None]:

@@ -97,7 +97,7 @@ def check(draft: Draft) -> list[Problem]:
     """All problems across the settings of `draft`."""
     return [
         *_mode(draft),
-        *check_public_urls(draft.public_url, draft.sections),
+        *check_public_urls(draft.public_url, draft.sections, has_links=draft.has_local_accounts),
         *_server(draft),
         *_forward_auth(draft),
         *_cookie(draft),

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from gateway.message.star import star_of
 from gateway.settings.routes import RouteSettings
 
 _UNLIKELY = "/no-route-names-this"
@@ -74,7 +75,10 @@ def _atoms(route: RouteSettings) -> Iterator[_Atom]:
 
 
 def _covers(first: _Atom, second: _Atom) -> bool:
-    if first.host not in (None, second.host) or first.method not in (None, second.method):
+    if first.host not in (None, second.host, star_of(second.host or "")) or first.method not in (
+        None,
+        second.method,
+    ):
         return False
     if first.kind == "path":
         return second.kind == "path" and first.text == second.text
@@ -118,7 +122,8 @@ def uncovered(routes: Sequence[RouteSettings], hosts: Mapping[str, str]) -> dict
     for host, base in hosts.items():
         tried = [base + path for path in samples]
         # A route host without a port covers every port.
-        names = (None, host, re.sub(r":[0-9]+$", "", host))
+        bare = re.sub(r":[0-9]+$", "", host)
+        names = (None, host, bare, star_of(host), star_of(bare))
         left = _left([it for it in atoms if it.host in names], tried)
         if left:
             found[host] = left

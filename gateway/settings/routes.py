@@ -151,7 +151,9 @@ class RouteSettings(Section):
         None, description="Python regular expression for the whole decoded path."
     )
     host: Annotated[tuple[HostText, ...], OneOrMany()] = Field(
-        (), description="Hosts to match; default: every host served."
+        (),
+        description="Hosts to match, such as api.example.com or *.apps.example.com (one label);"
+        " default: every host served.",
     )
     methods: Annotated[tuple[Method, ...], OneOrMany()] = Field(
         (), description="Methods to match; default: all."

@@ -153,7 +153,8 @@ class Settings(Section):
         " standalone.",
     )
     public_url: Annotated[tuple[PublicUrl, ...], OneOrMany()] = Field(
-        description="The gateway's URL, as browsers see it; a list for several hosts. With a path"
+        description="The gateway's URL, as browsers see it; a list for several hosts;"
+        " https://*.apps.example.com stands for one label. With a path"
         " (https://example.com/notes), everything of the gateway is below it, and nothing else is"
         " served."
     )

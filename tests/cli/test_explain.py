@@ -418,3 +418,24 @@ def test_what_is_outside_of_the_public_url_is_told(tmp_path):
     assert told[-1] == "decision: deny reason: no-route route: -"
     told = explained(str(path), "GET", "/static/_gatepost/whoami")
     assert told[-1] == "decision: allow reason: endpoint route: gatepost"
+
+
+def test_a_host_of_a_star_is_explained(tmp_path):
+    path = tmp_path / "gatepost.yaml"
+    path.write_text(
+        "public_url: https://*.example.com\n"
+        "upstreams: {notes: http://127.0.0.1:3000}\n"
+        "providers: {zitadel: {issuer: https://id.example.com, client_id: notes}}\n"
+        "routes:\n"
+        "  - {name: one, prefix: /, host: one.example.com, access: denied}\n"
+        "  - {name: rest, prefix: /, host: '*.example.com', access: public}\n"
+    )
+
+    assert explained(str(path), "GET", "/")[-1].endswith("route: rest")
+    told = explained(str(path), "GET", "/", "--host", "two.example.com")
+    assert "route one: is for one.example.com, not two.example.com" in told
+    assert told[-1].endswith("route: rest")
+    told = explained(str(path), "GET", "/", "--host", "one.example.com")
+    assert told[-1] == "decision: deny reason: denied route: one"
+    told = explained(str(path), "GET", "/", "--host", "a.b.example.com")
+    assert told[-1] == "decision: deny reason: unknown-host route: -"

@@ -353,8 +353,8 @@ ADDED = [
         '4:38: routes[0].methods: "CONNECT" is not a method that a route can match',
     ),
     (
-        "routes: [{name: a, path: /, host: '*.example.com', access: public}]",
-        '4:35: routes[0].host: "*.example.com" is not a host name',
+        "routes: [{name: a, path: /, host: 'a.*.example.com', access: public}]",
+        '4:35: routes[0].host: "a.*.example.com" is not a host name',
     ),
     (
         "routes: [{name: a, path: /, upstream: ap, access: public}]",
@@ -442,6 +442,12 @@ REPLACED = [
         "compatibility: oauth2-proxy",
         "4:16: compatibility: oauth2-proxy's paths are at the root of a host, and https://a/b has a"
         " path: remove one of the two",
+    ),
+    (
+        1,
+        "'https://*.a'\nauth_mode: hybrid",
+        "1:13: public_url: links for local accounts lead to https://*.a: "
+        "first write one without a star",
     ),
     (
         1,

@@ -281,7 +281,7 @@ def test_a_plain_text_of_every_kind_is_taken_without_a_word(warnings):
     "text",
     [
         FILE.replace("https://a.example.com", "a.example.com") % ("", ""),
-        FILE.replace("https://a.example.com", "https://*.example.com") % ("", ""),
+        FILE.replace("https://a.example.com", "https://*example.com") % ("", ""),
         FILE % ("", "") + "server: {trusted_proxies: '*'}",
         FILE % ("", "") + "server: {trusted_proxies: private_ranges}",
         FILE % ("", "") + "server: {trusted_proxies: '10.0.0.*'}",

@@ -11,6 +11,8 @@ from gateway.settings.addresses import (
     listen_text,
     parse_listen,
     parse_origin,
+    parse_public_url,
+    parse_served_host,
     parse_upstream_url,
     upstream_address,
 )
@@ -283,3 +285,37 @@ def test_a_route_is_below_some_public_url(where, urls, problem):
 
     assert len(found) == bool(problem)
     assert all(problem in message for message in found)
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://*.Apps.example.com/", "https://*.apps.example.com"),
+        ("http://*.apps.example.com:80", "http://*.apps.example.com"),
+        ("https://*.apps.example.com:8443/notes/", "https://*.apps.example.com:8443/notes"),
+    ],
+)
+def test_a_public_url_may_have_a_star(url, kept):
+    assert parse_public_url(url) == kept
+
+
+@pytest.mark.parametrize(
+    "host", ["*", "*.", "*.*.a", "a.*.b", "*a.b", "*.10.0.0.1", "*.[::1]", "**.a", "*.-a", "*.a/b"]
+)
+def test_a_star_stands_for_one_label_before_a_name(host):
+    with pytest.raises(ValueError, match="host"):
+        parse_served_host(host)
+    with pytest.raises(ValueError, match=r"host|path"):
+        parse_public_url(f"https://{host}/%")
+
+
+def test_a_route_for_hosts_of_a_star_may_be_hidden_by_one():
+    def route(name, *hosts):
+        values = {"name": name, "prefix": "/", "access": "public", "host": list(hosts)}
+        return RouteSettings.model_validate(values)
+
+    star = route("star", "*.a.test")
+    assert shadowed_by(route("one", "b.a.test"), [star]) == [star]
+    assert shadowed_by(route("two", "b.a.test", "a.test"), [star]) == []
+    assert shadowed_by(route("deep", "c.b.a.test"), [star]) == []
+    assert shadowed_by(star, [route("one", "b.a.test")]) == []

@@ -24,7 +24,7 @@ class MalformedRequestError(GatewayError):
 
 
 class AmbiguousPathError(GatewayError):
-    """Servers could read the path differently, and the readings lead to different routes."""
+    """Servers could read the path differently, and not every reading was judged by one route."""
 
     reason = "ambiguous-path"
     status = 400

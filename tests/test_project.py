@@ -18,9 +18,9 @@ from packaging.version import Version
 from gateway.endpoints.doctor import PATH as DOCTOR_PATH
 from gateway.message.names import IDENTITY_NAMES, IDENTITY_PREFIXES
 from gateway.message.original import AUTH_PATH
+from gateway.message.public_url import OWN_PREFIX
 from gateway.model import Identity
 from gateway.mutate.identity import AssertionRules, assertion_claims
-from gateway.routing.route import RESERVED_PREFIX
 from gateway.sessions.ticket import new_ticket
 from gateway.settings.load import load
 from gateway.settings.presets import PRESETS
@@ -235,7 +235,7 @@ def test_the_endpoints_documented_are_those_there_are():
     page = (ROOT / "docs" / "endpoints.md").read_text()
     source = (ROOT / "gateway" / "endpoints" / "table.py").read_text()
     # The pipeline answers these: they depend on more than the request to the endpoint.
-    own = {it.removeprefix(f"{RESERVED_PREFIX}/") for it in (AUTH_PATH, DOCTOR_PATH)}
+    own = {it.removeprefix(f"{OWN_PREFIX}/") for it in (AUTH_PATH, DOCTOR_PATH)}
 
     rows = re.findall(
         r"^\| `(?:GET or POST|GET|POST) ([a-z.][a-z./-]+)[^|]*` \|", page, re.MULTILINE

@@ -6,6 +6,7 @@ import socket
 from hashlib import sha256
 
 from gateway.assembly.lasting import Lasting
+from gateway.message.public_url import OWN_PREFIX
 from gateway.server.place import Place
 from gateway.settings.schema import Settings
 
@@ -30,5 +31,5 @@ async def announce_setup(settings: Settings, lasting: Lasting, place: Place) -> 
         where = sha256(f"{socket.gethostname()} {os.getppid()}".encode()).hexdigest()
         if await lasting.store.lock(f"setup-told:{where}", ttl_s=_TOLD_S) is None:
             return
-    url = f"{settings.public_url[0]}/_gatepost/setup"
+    url = f"{settings.public_url[0]}{OWN_PREFIX}/setup"
     _log.info("setup token: %s (to create the first administrator at %s)", token, url)

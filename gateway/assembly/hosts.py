@@ -1,27 +1,26 @@
 """The served hosts, and the limits for clients."""
 
-from urllib.parse import urlsplit
-
+from gateway.message.star import is_star, star_of
 from gateway.pipeline.read import Hosts
 from gateway.server.front import ClientLimits
+from gateway.settings.places import host_of
 from gateway.settings.schema import Settings
 
 
 def hosts_of(settings: Settings) -> Hosts:
     """The served hosts, and the public URL of each."""
-    public_urls = {_host_of(url): url for url in settings.public_url}
-    for route in settings.routes:
-        for host in route.host:
-            # A host that only a route names has the scheme of the first public URL.
-            scheme = settings.public_url[0].partition("://")[0]
-            public_urls.setdefault(host, f"{scheme}://{host}")
-    return Hosts(public_urls, settings.public_url[0])
-
-
-def _host_of(url: str) -> str:
-    # As `canonical_host` reads Host: a default port is dropped, whatever the scheme.
-    authority = urlsplit(url).netloc
-    return authority.removesuffix(":80").removesuffix(":443")
+    first = settings.public_url[0]
+    public_urls = {host_of(url): url for url in settings.public_url}
+    stars = {host: url for host, url in public_urls.items() if is_star(host)}
+    for host in (host for route in settings.routes for host in route.host):
+        # A host that only a route names has the scheme of the first public URL.
+        alone = f"{first.partition('://')[0]}://{host}"
+        if is_star(host):
+            stars.setdefault(host, alone)
+        elif star_of(host) not in stars:
+            public_urls.setdefault(host, alone)
+    exact = {host: url for host, url in public_urls.items() if not is_star(host)}
+    return Hosts(exact, first, stars)
 
 
 def client_limits(settings: Settings) -> ClientLimits:

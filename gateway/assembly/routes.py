@@ -3,12 +3,15 @@
 from collections.abc import Collection, Mapping
 
 from gateway.assembly.hosts import hosts_of
+from gateway.assembly.upstreams import relocated
 from gateway.authn import Authenticator, guarded_fields
 from gateway.authn.foreign import Foreign
 from gateway.authz.access import compile_access
 from gateway.endpoints.protected_resource import WELL_KNOWN, ProtectedResource
 from gateway.kinds import ISSUED
 from gateway.limits import RateLimiter, RateTable
+from gateway.message.public_url import origin_of
+from gateway.message.star import names_host
 from gateway.pipeline.route_plan import RoutePlan, UpstreamPlan
 from gateway.responses import Admission
 from gateway.routing.deprecation import deprecation_of
@@ -30,10 +33,27 @@ def route_plans(
     foreign = _foreign_of(settings, authenticators, upstreams, guarded)
     return {
         route.index: _route_plan(
-            route, upstreams, authenticators, rates, guarded, resources, foreign
+            route,
+            _upstream_of(route, settings, upstreams),
+            authenticators,
+            rates,
+            guarded,
+            resources,
+            foreign,
         )
         for route in table.routes
     }
+
+
+def _upstream_of(
+    route: Route, settings: Settings, plans: Mapping[str, UpstreamPlan]
+) -> UpstreamPlan | None:
+    if route.upstream is None:
+        return None
+    plan = plans[route.upstream]
+    if route.settings is None:
+        return plan
+    return relocated(plan, settings.upstreams[route.upstream], route.settings)
 
 
 def _foreign_of(
@@ -56,7 +76,7 @@ def _foreign_of(
 
 def _route_plan(
     route: Route,
-    plans: Mapping[str, UpstreamPlan],
+    to: UpstreamPlan | None,
     authenticators: Mapping[str, Authenticator],
     rates: RateTable,
     guarded: tuple[bytes, ...],
@@ -78,7 +98,7 @@ def _route_plan(
             () if route.settings is None else route.settings.challenges,
         ),
         authenticators=tuple(a for kind, a in authenticators.items() if kind in accepted),
-        to=None if route.upstream is None else plans[route.upstream],
+        to=to,
         guarded=guarded,
         limiter=_limiter(route, rates),
         deprecation=None if route.settings is None else deprecation_of(route.settings.deprecated),
@@ -105,7 +125,12 @@ def _own_resources(settings: Settings) -> tuple[str, ...]:
     """Our paths that tokens are issued for: an audience may be one of our URLs (RFC 8707)."""
     urls = hosts_of(settings).public_urls.values()
     audiences = {it.rstrip("/") for bearer in settings.bearer for it in bearer.audiences}
-    paths = {it.removeprefix(url) for it in audiences for url in urls if it.startswith(url + "/")}
+    paths = {
+        it.removeprefix(origin_of(url))
+        for it in audiences
+        for url in urls
+        if it.startswith(url + "/")
+    }
     return tuple(sorted(paths, key=len, reverse=True))
 
 
@@ -137,7 +162,7 @@ def _takes_tokens(plan: RoutePlan) -> bool:
 
 def _is_at(route: Route, host: str, path: str) -> bool:
     """Whether `route` is on `host` and matches `path`; an empty path matches."""
-    if route.hosts and not route.hosts & {host, host.rpartition(":")[0]}:
+    if route.hosts and not names_host(route.hosts, host):
         return False
     if not path or path in route.paths or any(covers(stem, path) for stem in route.stems):
         return True

@@ -26,7 +26,7 @@ from gateway.authn import (
     own_fields,
 )
 from gateway.authn.bearer import BearerAuthenticator
-from gateway.authn.session import SessionAuthenticator, authenticator_of
+from gateway.authn.session import SessionAuthenticator, authenticator_of, cookie_name
 from gateway.credentials.apps import Apps
 from gateway.credentials.one_time_exchange import OneTimeExchange
 from gateway.credentials.tokens import TokenFamilies
@@ -104,11 +104,11 @@ def pipeline_of(
     browser = found if isinstance(found, SessionAuthenticator) else authenticator_of(parts)
     rules, own_names = _cookie_rules(settings), _own_cookies(settings, built.values())
     app_cookies = AppCookies(rules, config.sealer, own_names)
-    upstreams = upstreams_of(settings, own_names)
+    upstreams = upstreams_of(settings)
     to = upstream_plans(
         settings,
         upstreams,
-        app_cookies.own.names,
+        own_names,
         lasting.signer.sign,
         app_cookies.owners,
         own_fields(settings, built.values()),
@@ -135,7 +135,10 @@ def _cookie_rules(settings: Settings) -> CookieRules:
 def _own_cookies(settings: Settings, kinds: Iterable[Authenticator]) -> tuple[bytes, ...]:
     name = settings.sessions.cookie.name
     carrying = (cookie for kind in kinds for cookie in kind.cookies)
-    return tuple(it.encode() for it in dict.fromkeys((name, f"__Host-{name}", *carrying)))
+    # Those besides the session's have a prefix even where that has a domain.
+    all_urls = ("http://a", "https://a", *settings.public_url)
+    prefixed = (cookie_name(name, url, None) for url in all_urls)
+    return tuple(it.encode() for it in dict.fromkeys((*prefixed, *carrying)))
 
 
 def _apps(config: Configuration, lasting: Lasting) -> Apps | None:
@@ -203,7 +206,7 @@ def _tools(
         new_trace=traceparents(os.urandom),
         monotonic=time.monotonic,
         user_header=settings.accounts.user_header,
-        doctor=Doctor(config.sealer, lasting.clock, frozenset(hosts_of(settings).public_urls)),
+        doctor=Doctor(config.sealer, lasting.clock, hosts_of(settings).serves),
         well_known=WellKnown(
             protected_resource(settings, plans), authorization_server(settings, deps.apps)
         ),

@@ -1,18 +1,21 @@
 """Builds the upstreams, and how requests change on the way to each."""
 
 import ssl
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 from uuid import uuid4
 
 from gateway.authn.api_key import key_field
 from gateway.forward.address import Address, Timeouts, tls_context
+from gateway.forward.public_paths import PublicPaths
 from gateway.forward.response import ResponseRules
 from gateway.forward.upstream import Upstream
 from gateway.mutate.cookies import OwnNames
 from gateway.mutate.identity import AssertionRules, IdentityFields, Sign
 from gateway.mutate.outbound import FieldRules
 from gateway.mutate.owners import CookieOwners
+from gateway.mutate.relocation import Relocation
 from gateway.mutate.templates import (
     Template,
     account_secret,
@@ -23,25 +26,21 @@ from gateway.mutate.templates import (
 from gateway.pipeline.route_plan import UpstreamPlan
 from gateway.settings.headers import HeaderValueSettings, fold_name
 from gateway.settings.presets import PRESETS
-from gateway.settings.schema import Settings, UpstreamSettings
+from gateway.settings.schema import RouteSettings, Settings, UpstreamSettings
 
 
-def upstreams_of(settings: Settings, own_cookies: Iterable[bytes]) -> dict[str, Upstream]:
+def upstreams_of(settings: Settings) -> dict[str, Upstream]:
     """The upstreams by name, not yet connected.
 
     Raises:
         OSError, ssl.SSLError: A certificate file cannot be used.
     """
-    own = tuple(own_cookies)
     max_fields = settings.server.limits.fields
-    return {name: _upstream(name, it, own, max_fields) for name, it in settings.upstreams.items()}
+    return {name: _upstream(name, it, max_fields) for name, it in settings.upstreams.items()}
 
 
-def _upstream(
-    name: str, settings: UpstreamSettings, own_cookies: tuple[bytes, ...], max_fields: int
-) -> Upstream:
+def _upstream(name: str, settings: UpstreamSettings, max_fields: int) -> Upstream:
     is_tls, at = settings.address
-    added = settings.response_headers.set
     return Upstream(
         name,
         Address(
@@ -57,13 +56,57 @@ def _upstream(
             idle_s=settings.timeouts.idle or float("inf"),
             wake_s=settings.wake_timeout,
         ),
-        ResponseRules(
-            removed=[field.encode() for field in settings.response_headers.remove],
-            added={field.encode(): value.encode() for field, value in added.items()},
-            reserved=own_cookies,
-        ),
         max_fields,
     )
+
+
+def _response_rules(settings: UpstreamSettings, own_cookies: Iterable[bytes]) -> ResponseRules:
+    added = settings.response_headers.set
+    return ResponseRules(
+        removed=[field.encode() for field in settings.response_headers.remove],
+        added={field.encode(): value.encode() for field, value in added.items()},
+        reserved=own_cookies,
+        paths=_public_paths(settings, settings.base, ""),
+    )
+
+
+def _public_paths(settings: UpstreamSettings, app: str, public: str) -> PublicPaths | None:
+    """The app's path `app` and what is below, as `public` for clients; None if all is the same."""
+    rewrites = settings.redirects == "rewrite"
+    origins = _origins(settings) if rewrites else []
+    if app == public and not origins:
+        return None
+    return PublicPaths(
+        app=app.encode(), public=public.encode(), origins=origins, redirects=rewrites
+    )
+
+
+def relocated(plan: UpstreamPlan, of: UpstreamSettings, route: RouteSettings) -> UpstreamPlan:
+    """`plan` for a route that strips or adds a prefix, if it does; `of` is its upstream."""
+    strip, add = route.strip_prefix, route.add_prefix
+    if not strip and not add:
+        return plan
+    return replace(
+        plan,
+        answers=plan.answers.at(_public_paths(of, of.base + add, strip)),
+        relocation=Relocation(
+            of.base.encode(),
+            strip=strip.encode(),
+            add=add.encode(),
+            ignores_case=plan.ignores_case,
+        ),
+        prefix=strip,
+    )
+
+
+def _origins(settings: UpstreamSettings) -> list[str]:
+    """The origins that the app may take for its own, since no client says them."""
+    scheme = "https" if settings.url.startswith("https:") else "http"
+    hosts = [] if settings.url.startswith("unix:") else [urlsplit(settings.url).netloc]
+    sent = _host_sent(settings)
+    if sent is not None:
+        hosts.append(sent.decode())
+    return [f"{scheme}://{host}" for host in dict.fromkeys(hosts)]
 
 
 def _tls(settings: UpstreamSettings) -> ssl.SSLContext:
@@ -79,7 +122,7 @@ def _tls(settings: UpstreamSettings) -> ssl.SSLContext:
 def upstream_plans(
     settings: Settings,
     upstreams: Mapping[str, Upstream],
-    own_cookies: OwnNames,
+    own_cookies: Sequence[bytes],
     sign: Sign,
     owners: CookieOwners,
     own_fields: Collection[bytes],
@@ -96,7 +139,7 @@ def _upstream_plan(
     name: str,
     upstream: Upstream,
     removed: frozenset[bytes],
-    own_cookies: OwnNames,
+    own_cookies: Sequence[bytes],
     sign: Sign,
     owners: CookieOwners,
 ) -> UpstreamPlan:
@@ -104,6 +147,7 @@ def _upstream_plan(
     kept = [pattern.encode() for pattern in of.request_fields_kept]
     return UpstreamPlan(
         upstream=upstream,
+        answers=_response_rules(of, own_cookies),
         host=_host_sent(of),
         fields=FieldRules(removed, key, kept),
         fields_by_token=FieldRules(removed | {b"authorization"}, key, kept),
@@ -115,12 +159,13 @@ def _upstream_plan(
             new_id=lambda: uuid4().hex,
         ),
         owners=owners if of.cookies == "isolate" else None,
-        own_cookies=own_cookies,
+        own_cookies=OwnNames(own_cookies),
         logout_paths=frozenset(
             map(str.casefold, of.logout_paths) if of.path_case == "ignore" else of.logout_paths
         ),
         ignores_case=of.path_case == "ignore",
         logout_then=of.logout_then,
+        relocation=Relocation(of.base.encode()) if of.base else None,
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from gateway.message.public_url import origin_of
 from gateway.message.request import Request
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
@@ -21,9 +22,16 @@ def is_cross_site(request: Request, origins: Collection[bytes], *, upgrade: bool
     fields = request.fields
     named = fields.all(b"origin")
     if not fields.has(b"sec-fetch-site"):
-        return any(origin not in origins for origin in named)
+        return not all(_is_ours(origin, request, origins) for origin in named)
     # None if the field is repeated, which no browser does, so it counts as cross-site.
     site = fields.only(b"sec-fetch-site")
     if site in (b"same-origin", b"none"):
         return False
-    return site != b"same-site" or not named or any(it not in origins for it in named)
+    if site != b"same-site" or not named:
+        return True
+    return not all(_is_ours(origin, request, origins) for origin in named)
+
+
+def _is_ours(origin: bytes, request: Request, origins: Collection[bytes]) -> bool:
+    # Hosts that a star covers are in no list, and do not trust each other.
+    return origin in origins or origin == origin_of(request.public_url).encode()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from urllib.parse import urlsplit
 
 from gateway.authn.authenticator import (
     NOT_PRESENTED,
@@ -14,6 +13,7 @@ from gateway.authn.authenticator import (
     Rejected,
 )
 from gateway.authn.parts import Parts
+from gateway.message.public_url import base_of
 from gateway.message.request import Request
 from gateway.sessions.manager import SessionManager
 from gateway.sessions.session import Session
@@ -29,11 +29,12 @@ def cookie_name(name: str, public_url: str, domain: str | None) -> str:
     """The session cookie's name: `name`, with the prefix ``__Host-`` on https without a domain.
 
     Browsers accept that prefix only over https, for one host and all its paths (RFC 6265bis,
-    section 4.1.3.2), so no sibling host can set such a cookie.
+    section 4.1.3.2), so no sibling host can set such a cookie.  Below a path of the host, it is
+    ``__Secure-``, which only https can set.
     """
-    if domain is None and urlsplit(public_url).scheme == "https":
-        return f"__Host-{name}"
-    return name
+    if domain is not None or public_url[:8].lower() != "https://":
+        return name
+    return f"__Secure-{name}" if base_of(public_url) else f"__Host-{name}"
 
 
 class SessionAuthenticator:
@@ -147,6 +148,8 @@ def authenticator_of(parts: Parts) -> SessionAuthenticator:
 
 
 def example(settings: Settings) -> str:
-    """A field line with a cookie that was never set, under its names for http and https."""
-    name, value = settings.sessions.cookie.name, "A" * COOKIE_CHARS
-    return f"Cookie: {name}={value}; __Host-{name}={value}"
+    """A field line with a cookie that was never set, under its names on all hosts."""
+    cookie, value = settings.sessions.cookie, "A" * COOKIE_CHARS
+    urls = ("http://a", "https://a", *settings.public_url)
+    names = dict.fromkeys(cookie_name(cookie.name, url, cookie.domain) for url in urls)
+    return "Cookie: " + "; ".join(f"{name}={value}" for name in names)

@@ -99,6 +99,9 @@ class Explanation:
         verdict = self.decided.verdict
         if isinstance(verdict, Outbound):
             yield "goes_to", verdict.upstream.name
+            sent = verdict.head.split(b" ", 2)[1]
+            if sent != self.decided.entry.request.target.raw:
+                yield "sent_as", sent.decode("latin-1")
         elif isinstance(verdict, Answer):
             status = HTTPStatus(verdict.response.status)
             yield "answer", f"{status} {status.phrase}"
@@ -161,6 +164,9 @@ def _restrictions(settings: RouteSettings) -> Iterator[tuple[str, str]]:
     for name in ("unauthenticated", "foreign_credentials", "preflight"):
         value = getattr(settings, name)
         if value != RouteSettings.model_fields[name].default:
+            yield name, value
+    for name in ("strip_prefix", "add_prefix"):
+        if value := getattr(settings, name):
             yield name, value
     limit, deprecated = settings.rate_limit, settings.deprecated
     if limit is not None:

@@ -8,6 +8,7 @@ import click
 from gateway.cli.opened import fail
 from gateway.cli.table import printable
 from gateway.errors import GatewayError
+from gateway.message.public_url import OWN_PREFIX
 
 if TYPE_CHECKING:
     from gateway.mail.letter import Letter
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 def link_to(settings: "Settings", page: str, token: str) -> str:
     """The link to `page` with `token`."""
-    return f"{settings.public_url[0]}/_gatepost/{page}?token={token}"
+    return f"{settings.public_url[0]}{OWN_PREFIX}/{page}?token={token}"
 
 
 def mail(settings: "Settings", write: "Callable[[Letters], Letter]") -> None:

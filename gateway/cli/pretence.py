@@ -14,6 +14,7 @@ from gateway.authn import EXAMPLES
 from gateway.authz.claims import pointer_tokens
 from gateway.credentials.local import issuer_of
 from gateway.kinds import LOCAL
+from gateway.message.star import example_of
 from gateway.model import Identity
 from gateway.settings.scalars import parse_duration
 from gateway.settings.schema import Settings
@@ -118,7 +119,7 @@ def _check(settings: Settings, pretence: Pretence) -> None:
 
 
 def _head(settings: Settings, pretence: Pretence) -> bytes:
-    host = pretence.host or urlsplit(settings.public_url[0]).netloc
+    host = pretence.host or urlsplit(example_of(settings.public_url[0])).netloc
     lines = [f"{pretence.method.upper()} {pretence.target} HTTP/1.1", f"Host: {host}"]
     for header in pretence.headers:
         if ":" not in header:

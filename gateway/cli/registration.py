@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gateway.message.public_url import OWN_PREFIX
 from gateway.settings.schema import Settings
-
-_OWN = "/_gatepost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +60,11 @@ def registrations(settings: Settings) -> list[Registration]:
             name,
             provider.client_id,
             (
-                *(f"{url}{_OWN}/callback/{name}" for url in settings.public_url),
+                *(f"{url}{OWN_PREFIX}/callback/{name}" for url in settings.public_url),
                 *_of_oauth2_proxy(settings),
             ),
-            tuple(f"{url}{_OWN}/logout" for url in settings.public_url),
-            f"{settings.public_url[0]}{_OWN}/backchannel-logout/{name}"
+            tuple(f"{url}{OWN_PREFIX}/logout" for url in settings.public_url),
+            f"{settings.public_url[0]}{OWN_PREFIX}/backchannel-logout/{name}"
             if provider.backchannel_logout
             else None,
             _apps(settings, name),

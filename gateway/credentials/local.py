@@ -12,6 +12,7 @@ from gateway.credentials.password_hashes import PasswordHashes
 from gateway.credentials.password_throttle import PasswordThrottle
 from gateway.credentials.second_factors import SecondFactors
 from gateway.credentials.throttle import Throttle
+from gateway.message.public_url import OWN_PREFIX
 from gateway.storage.store import Clock
 
 
@@ -47,7 +48,7 @@ def local_of(accounts: Accounts, public_url: str, clock: Clock) -> Local:
 
 def issuer_of(public_url: str) -> str:
     """The issuer of local identities."""
-    return f"{public_url}/_gatepost"
+    return f"{public_url}{OWN_PREFIX}"
 
 
 async def make_first_administrator(

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from gateway import responses
-from gateway.endpoints.account_section import ACCOUNT_PATH, Section, Told
+from gateway.endpoints.account_section import Section, Told
 from gateway.endpoints.deps import Deps
-from gateway.endpoints.logout import LOGOUT_PATH
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.endpoints.parameters import read_whole_form
+from gateway.message.public_url import home_of, own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.sessions.session import Session
@@ -32,7 +32,8 @@ class Account:
         if session is None:
             name = self._deps.cookies.session_name(request)
             fields = self._own.cleared(request) if request.cookies(name) else ()
-            return responses.sign_in(request, return_to=ACCOUNT_PATH, fields=fields)
+            here = own_path(request, responses.ACCOUNT_PATH)
+            return responses.sign_in(request, return_to=here, fields=fields)
         return await self._page(request, session)
 
     async def change(self, request: Request, body: bytes) -> Response:
@@ -40,16 +41,17 @@ class Account:
         if not is_same_origin(request):
             return responses.problem(request, 403, "cross-site")
         session = await self._deps.session(request)
+        here = own_path(request, responses.ACCOUNT_PATH)
         if session is None:
-            return responses.redirect(request, responses.sign_in_location(request, ACCOUNT_PATH))
+            return responses.redirect(request, responses.sign_in_location(request, here))
         form = read_whole_form(body, self._max_fields) or {}
         section = next((it for it in self._sections if it.takes(form.keys())), None)
-        if section is None or await section.shown(session) is None:
+        if section is None or await section.shown(request, session) is None:
             return responses.problem(request, 400, "invalid-request")
         answer = await section.act(request, session, form)
         if isinstance(answer, Told):
             return await self._page(request, session, section, answer)
-        return answer or responses.redirect(request, ACCOUNT_PATH)
+        return answer or responses.redirect(request, here)
 
     async def _page(
         self,
@@ -60,7 +62,7 @@ class Account:
     ) -> Response:
         who, shown = session.identity, []
         for section in self._sections:
-            values = await section.shown(session)
+            values = await section.shown(request, session)
             if values is not None:
                 told_here = told.values if told is not None and section is telling else {}
                 shown.append((section.name, {**values, **told_here}))
@@ -74,7 +76,7 @@ class Account:
             provider=session.provider,
             groups=who.groups,
             sections=shown,
-            action=ACCOUNT_PATH,
-            logout_url=LOGOUT_PATH,
-            home_url="/",
+            action=own_path(request, responses.ACCOUNT_PATH),
+            logout_url=own_path(request, responses.LOGOUT_PATH),
+            home_url=home_of(request),
         )

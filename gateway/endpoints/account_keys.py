@@ -5,8 +5,8 @@ from collections.abc import Mapping, Set
 from gateway.credentials.key_record import KeyRecord
 from gateway.credentials.key_request import KeyRefusedError, read_key_request
 from gateway.credentials.keys import TooManyKeysError
-from gateway.endpoints.account_section import ACCOUNT_PATH, Told, written_time
-from gateway.endpoints.fresh import SignInTooOldError
+from gateway.endpoints.account_section import Told, written_time
+from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here
 from gateway.endpoints.own_keys import OwnKeys
 from gateway.message.request import Request
 from gateway.sessions.session import Session
@@ -28,7 +28,7 @@ class KeySection:
         self._own = own
         self._clock = clock
 
-    async def shown(self, session: Session) -> Mapping[str, object]:
+    async def shown(self, request: Request, session: Session) -> Mapping[str, object]:
         """The keys, and what the form offers."""
         now, rules = self._clock(), self._own.rules
         lifetimes = [s for s in _LIFETIMES_S if s <= rules.max_lifetime] or [rules.max_lifetime]
@@ -44,16 +44,14 @@ class KeySection:
         others = {name for name in fields if not name.startswith(_SCOPE_FIELD)}
         return fields == {"revoke_key"} or ("create_key" in fields and others <= _CREATE)
 
-    async def act(
-        self, _request: Request, session: Session, form: Mapping[str, str]
-    ) -> Told | None:
+    async def act(self, request: Request, session: Session, form: Mapping[str, str]) -> Told | None:
         """Revoke a key, or create one, which the page shows this once."""
         if "revoke_key" in form:
             await self._own.revoke(session, form["revoke_key"])
             return None
-        return await self._create(session, form)
+        return await self._create(request, session, form)
 
-    async def _create(self, session: Session, form: Mapping[str, str]) -> Told:
+    async def _create(self, request: Request, session: Session, form: Mapping[str, str]) -> Told:
         own = self._own
         scopes = [name.removeprefix(_SCOPE_FIELD) for name in form if name.startswith(_SCOPE_FIELD)]
         try:
@@ -63,7 +61,7 @@ class KeySection:
             )
             key, record = await own.create(session, wanted)
         except SignInTooOldError as error:
-            anew = f"{own.prove_anew_path(session)}&return_to={ACCOUNT_PATH}"
+            anew = prove_anew_here(request, session, own.rules.fresh_sign_in)
             return Told(error.status, {"prove_anew_url": anew})
         except (KeyRefusedError, TooManyKeysError) as error:
             return Told(error.status, {"refused": str(error)})

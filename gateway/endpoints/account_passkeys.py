@@ -6,9 +6,10 @@ from gateway import responses
 from gateway.accounts.passkey import Passkey
 from gateway.accounts.ways_in import LastWayInError
 from gateway.credentials.passkeys import NoSuchPasskeyError
-from gateway.endpoints.account_section import ACCOUNT_PATH, Told, written_time
-from gateway.endpoints.fresh import SignInTooOldError, prove_anew_path
+from gateway.endpoints.account_section import Told, written_time
+from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here
 from gateway.endpoints.own_passkeys import OwnPasskeys
+from gateway.message.public_url import own_path
 from gateway.message.request import Request
 from gateway.sessions.session import Session
 
@@ -21,14 +22,14 @@ class PasskeySection:
     def __init__(self, own: OwnPasskeys) -> None:
         self._own = own
 
-    async def shown(self, session: Session) -> Mapping[str, object] | None:
+    async def shown(self, request: Request, session: Session) -> Mapping[str, object] | None:
         """The passkeys, for a session of a local account."""
         if not self._own.is_for(session):
             return None
         return {
             "rows": [_row(it) for it in await self._own.of(session)],
-            "script_url": responses.PASSKEY_SCRIPT_PATH,
-            "prove_anew_url": _prove_anew_url(session),
+            "script_url": own_path(request, responses.PASSKEY_SCRIPT_PATH),
+            "prove_anew_url": prove_anew_here(request, session),
             "is_too_old": False,
             "refused": None,
         }
@@ -50,10 +51,6 @@ class PasskeySection:
             # If it is gone already, the result is as requested.
             return None
         return None
-
-
-def _prove_anew_url(session: Session) -> str:
-    return f"{prove_anew_path(session)}&return_to={ACCOUNT_PATH}"
 
 
 def _row(passkey: Passkey) -> dict[str, object]:

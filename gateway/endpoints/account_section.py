@@ -9,8 +9,6 @@ from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.sessions.session import Session
 
-ACCOUNT_PATH = "/_gatepost/account"
-
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -27,7 +25,7 @@ class Section(Protocol):
     def name(self) -> str:
         """The name of its template."""
 
-    async def shown(self, session: Session) -> Mapping[str, object] | None:
+    async def shown(self, request: Request, session: Session) -> Mapping[str, object] | None:
         """What its template shows; None if the user has no such section.
 
         It includes every value that `act` may tell, None where there is nothing to tell.

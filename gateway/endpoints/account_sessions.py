@@ -22,7 +22,7 @@ class SessionSection:
         self._logout = logout
         self._clock = clock
 
-    async def shown(self, session: Session) -> Mapping[str, object]:
+    async def shown(self, request: Request, session: Session) -> Mapping[str, object]:
         """The sessions, most recently used first."""
         return {"rows": [self._row(info, session) for info in await self._own.of(session)]}
 

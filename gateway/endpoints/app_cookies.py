@@ -2,13 +2,12 @@
 
 import secrets
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
-from gateway.endpoints.cookies import CookieRules, is_secure, open_sealed, seal
+from gateway.endpoints.cookies import CookieRules, is_secure, open_sealed, path_of, seal
 from gateway.message.request import Request
 from gateway.message.response import FieldList
 from gateway.model import Identity
-from gateway.mutate.cookies import EVERYWHERE, OwnNames, Tags, expired
+from gateway.mutate.cookies import EVERYWHERE, OwnNames, Place, Tags, expired
 from gateway.mutate.jar import Jar, encode_jar
 from gateway.mutate.owners import (
     LONGEST_S,
@@ -50,7 +49,8 @@ class AppCookies:
             note=lambda request: rules.own_name(request, "at-"),
             open_jar=lambda name, value: open_sealed(sealer, _PURPOSE, name, value),
             set_note=lambda request, name, note: rules.own_cookie(request, name, note, LONGEST_S),
-            notes_at=replace(EVERYWHERE, partitioned=rules.partitioned),
+            place=_usual_place,
+            partitioned=rules.partitioned,
         )
         self.owners = CookieOwners(sealer.digests, self.own)
 
@@ -107,12 +107,18 @@ class AppCookies:
     def _without_marked(self, request: Request, tags: Tags) -> FieldList:
         secure = is_secure(request)
         marked = marked_sent(request, tags) if tags else []
-        return _fields(expired(name, EVERYWHERE, secure=secure) for name in marked)
+        # Many apps set theirs for the whole host, even if only a part of it is theirs.
+        places = dict.fromkeys((_usual_place(request), EVERYWHERE))
+        return _fields(expired(name, place, secure=secure) for name in marked for place in places)
 
     def _without_readable(self, request: Request) -> FieldList:
         secure = is_secure(request)
         found = readable_sent(request, self.own)
         return _fields(expired(name, place, secure=secure) for name, place in found)
+
+
+def _usual_place(request: Request) -> Place:
+    return EVERYWHERE if path_of(request) == "/" else Place(path_of(request).encode())
 
 
 def _fields(values: Iterable[bytes]) -> FieldList:

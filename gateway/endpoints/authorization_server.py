@@ -3,18 +3,25 @@
 from gateway import responses
 from gateway.credentials.apps import App, Apps
 from gateway.endpoints.token import EXCHANGE
+from gateway.message.public_url import OWN_PREFIX, own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 
-_PREFIX = "/_gatepost"
-# Where section 3.1 puts it for an issuer with a path; OpenID Connect Discovery puts it under the
-# prefix, and we serve it there too.  It cannot clash with an app, as it ends in our own prefix.
-INSERTED_PATH = f"/.well-known/oauth-authorization-server{_PREFIX}"
+_WELL_KNOWN = "/.well-known/oauth-authorization-server"
 
 
 def issuer_of(request: Request) -> str:
     """The gateway's issuer identifier as an authorization server, on the requested host."""
-    return request.public_url + _PREFIX
+    return request.public_url + OWN_PREFIX
+
+
+def inserted_path(request: Request) -> str:
+    """Where section 3.1 puts the document for an issuer with a path.
+
+    OpenID Connect Discovery puts it under the prefix, and we serve it there too.  It cannot clash
+    with an app, as it ends in our own prefix.
+    """
+    return _WELL_KNOWN + own_path(request, OWN_PREFIX)
 
 
 class AuthorizationServer:

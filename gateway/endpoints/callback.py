@@ -10,7 +10,7 @@ from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import KeptFlow, Note, kept_flows, open_note
 from gateway.endpoints.linking import Linking
 from gateway.endpoints.new_session import begin_session
-from gateway.endpoints.parameters import SignInRequest
+from gateway.endpoints.parameters import SignInRequest, destination
 from gateway.endpoints.sign_in import SignIn, redirect_uri
 from gateway.errors import (
     AccountError,
@@ -20,7 +20,6 @@ from gateway.errors import (
 )
 from gateway.message.request import Request
 from gateway.message.response import Response
-from gateway.message.return_to import safe_return_to
 from gateway.oidc.errors import (
     SignInError,
     SignInUnfinishedError,
@@ -113,7 +112,7 @@ class Callback:
         may_retry: bool = False,
     ) -> Response:
         """The response to a callback whose flow is not, or no longer, in this browser."""
-        return_to = "/" if note is None else safe_return_to(note.return_to)
+        return_to = destination(request, None if note is None else note.return_to)
         if await self._deps.session(request) is not None:
             # Another tab finished first, or the callback was reloaded, or the back button was used.
             return responses.redirect(request, return_to)

@@ -14,6 +14,7 @@ from gateway.authn.session import MAX_VALUES
 from gateway.credentials.second_factors import SecondFactorRequiredError, WrongCodeError
 from gateway.endpoints.cookies import open_sealed, seal
 from gateway.endpoints.deps import Deps
+from gateway.message.public_url import own_path
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.responses.challenges import challenges
@@ -109,10 +110,10 @@ def _page(
         "sign-in-code",
         fields=fields,
         problem=problem,
-        action=CODE_PATH,
+        action=own_path(request, CODE_PATH),
         step=sealed,
         has_passkeys=has_passkeys,
-        passkey_script_url=responses.PASSKEY_SCRIPT_PATH,
+        passkey_script_url=own_path(request, responses.PASSKEY_SCRIPT_PATH),
         return_to=return_to,
         sign_in_url=responses.sign_in_location(request, return_to),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.authn.session import cookie_name
 from gateway.message.cookies import clear_cookie, set_cookie
+from gateway.message.public_url import base_of
 from gateway.message.request import Request
 from gateway.mutate.cookies import pairs_of
 from gateway.sealing.sealer import Sealer
@@ -40,8 +41,7 @@ class CookieRules:
 
     def own_name(self, request: Request, purpose: str) -> str:
         """Name of another of our cookies, which never has a domain."""
-        prefix = "__Host-" if is_secure(request) else ""
-        return f"{prefix}{self.name}-{purpose}"
+        return f"{cookie_name(self.name, request.public_url, None)}-{purpose}"
 
     def session_cookie(self, request: Request, value: str) -> tuple[str, str]:
         """The Set-Cookie field for the session."""
@@ -49,6 +49,7 @@ class CookieRules:
             self.session_name(request),
             value,
             secure=is_secure(request),
+            path=path_of(request),
             max_age_s=self.session_s,
             domain=self.domain,
             same_site=self.same_site,
@@ -60,6 +61,7 @@ class CookieRules:
         return clear_cookie(
             self.session_name(request),
             secure=is_secure(request),
+            path=path_of(request),
             domain=self.domain,
             partitioned=self.partitioned,
         )
@@ -72,6 +74,7 @@ class CookieRules:
             name,
             value,
             secure=is_secure(request),
+            path=path_of(request),
             max_age_s=max_age_s,
             domain=domain,
             same_site="none" if self.partitioned else "lax",
@@ -80,12 +83,22 @@ class CookieRules:
 
     def no_own_cookie(self, request: Request, name: str) -> tuple[str, str]:
         """The Set-Cookie field that deletes another of our cookies."""
-        return clear_cookie(name, secure=is_secure(request), partitioned=self.partitioned)
+        return clear_cookie(
+            name,
+            secure=is_secure(request),
+            path=path_of(request),
+            partitioned=self.partitioned,
+        )
 
 
 def is_secure(request: Request) -> bool:
     """Whether the public URL is https, so that browsers send Secure cookies."""
     return request.public_url.startswith("https://")
+
+
+def path_of(request: Request) -> str:
+    """The Path of all of our cookies: with a path, other apps of the host get none of them."""
+    return base_of(request.public_url) or "/"
 
 
 def names_beginning(request: Request, prefix: str) -> Iterator[str]:

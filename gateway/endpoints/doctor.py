@@ -9,18 +9,19 @@ Nothing is stored.  Without a valid question, the answer is that of an unknown p
 import json
 import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from urllib.parse import parse_qs, urlencode
 
 from gateway import __version__, responses
+from gateway.message.public_url import OWN_PREFIX
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.responses.bodies import NO_STORE
 from gateway.sealing.sealer import Sealer
 from gateway.storage.store import Clock
 
-PATH = "/_gatepost/doctor"
+PATH = f"{OWN_PREFIX}/doctor"
 # The command may run on another machine, whose clock is off: it is there to find that out.
 VALID_S = 300
 _QUESTION, _ANSWER = "doctor question", "doctor answer"
@@ -85,11 +86,11 @@ def read_answer(sealer: Sealer, question: Question, body: bytes) -> Arrival | No
 class Doctor:
     """Handler of ``doctor``."""
 
-    def __init__(self, sealer: Sealer, clock: Clock, hosts: frozenset[str]) -> None:
-        """Answer questions under `sealer`; `hosts` are those served."""
+    def __init__(self, sealer: Sealer, clock: Clock, serves: Callable[[str], bool]) -> None:
+        """Answer questions under `sealer`; `serves` tells whether a host is served."""
         self._sealer = sealer
         self._clock = clock
-        self._hosts = hosts
+        self._serves = serves
 
     async def tell(self, peer: str, trusted: bool, request: Request, body: bytes) -> Response:
         """How `request` arrived from `peer`, sealed; 404 without a valid question."""
@@ -105,7 +106,7 @@ class Doctor:
             trusted=trusted,
             client=request.client,
             host=request.host,
-            served=request.host in self._hosts,
+            served=self._serves(request.host),
             told={
                 name: [value.decode("latin-1") for value in fields.all(name.encode())]
                 for name in _TOLD

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 from gateway import responses
 from gateway.credentials.email_change import Changed, EmailChanges, UnknownEmailLinkError
-from gateway.endpoints.account_section import ACCOUNT_PATH
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.own_password import end_others
@@ -13,6 +12,7 @@ from gateway.endpoints.parameters import read_form, read_whole_form
 from gateway.kinds import LOCAL
 from gateway.mail.letters import Letters
 from gateway.mail.outbox import Outbox, only
+from gateway.message.public_url import own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.sessions.session import Session, with_tokens
@@ -45,7 +45,7 @@ class EmailChange:
             request,
             200,
             "email",
-            action=responses.EMAIL_PATH,
+            action=own_path(request, responses.EMAIL_PATH),
             token=token,
             email=email,
             user=session.identity.user,
@@ -59,8 +59,9 @@ class EmailChange:
         if form.keys() != _FIELDS:
             return responses.problem(request, 400, "invalid-request")
         session = await self._deps.session(request)
+        here = own_path(request, responses.ACCOUNT_PATH)
         if session is None:
-            return responses.redirect(request, responses.sign_in_location(request, ACCOUNT_PATH))
+            return responses.redirect(request, responses.sign_in_location(request, here))
         changed = await self._changes.confirm(form["token"], _account_id(session))
         _log.info("%s: user %r has a new address", request.request_id, session.identity.user)
         await end_others(self._deps, changed.account, session)
@@ -68,7 +69,7 @@ class EmailChange:
         if changed.old:
             letters = Letters(self._outbox.host)
             self._outbox.post(only(letters.address_changed(changed.old, session.identity.user)))
-        return responses.redirect(request, ACCOUNT_PATH)
+        return responses.redirect(request, here)
 
     async def _follow(self, request: Request, session: Session, changed: Changed) -> None:
         """Have the session that goes on tell apps the new address."""

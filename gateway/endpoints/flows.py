@@ -21,6 +21,7 @@ from gateway.endpoints.cookies import (
     open_sealed,
     seal,
 )
+from gateway.message.public_url import home_of
 from gateway.message.request import Request
 from gateway.message.response import FieldList
 from gateway.message.return_to import MAX_RETURN_TO_CHARS
@@ -79,8 +80,10 @@ def keep_flow(
     field = _flow_cookie(request, rules, sealer, flow, browser)
     if len(field[1]) > MAX_COOKIE_BYTES:
         chars, request_id = len(flow.return_to), request.request_id
-        _log.warning("%s: return_to of %d characters fits no cookie; using /", request_id, chars)
-        field = _flow_cookie(request, rules, sealer, replace(flow, return_to="/"), browser)
+        _log.warning("%s: return_to of %d characters fits no cookie: dropped", request_id, chars)
+        field = _flow_cookie(
+            request, rules, sealer, replace(flow, return_to=home_of(request)), browser
+        )
     readable = [kept.cookie for kept in kept_flows(request, rules, sealer)]
     dropped = readable[: max(0, len(readable) - MAX_FLOWS + 1)]
     prefix = rules.own_name(request, f"{_FLOW}-")

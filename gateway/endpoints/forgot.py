@@ -12,6 +12,7 @@ from gateway.endpoints.parameters import read_whole_form
 from gateway.mail.letter import Letter
 from gateway.mail.letters import Letters
 from gateway.mail.outbox import Outbox
+from gateway.message.public_url import own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 
@@ -62,7 +63,7 @@ def _page(request: Request, *, is_asked: bool) -> Response:
         request,
         200,
         "forgot",
-        action=responses.FORGOT_PATH,
-        sign_in_url=responses.SIGN_IN_PATH,
+        action=own_path(request, responses.FORGOT_PATH),
+        sign_in_url=own_path(request, responses.SIGN_IN_PATH),
         is_asked=is_asked,
     )

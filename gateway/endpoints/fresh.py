@@ -2,6 +2,8 @@
 
 from gateway import responses
 from gateway.errors import GatewayError
+from gateway.message.public_url import own_path
+from gateway.message.request import Request
 from gateway.sessions.session import Session
 
 # How recent, for changes of the ways to sign in.
@@ -29,6 +31,12 @@ def require_fresh(session: Session, now: float, allowed_s: float = FRESH_S) -> N
         raise SignInTooOldError("signed in too long ago")
 
 
-def prove_anew_path(session: Session, allowed_s: float = FRESH_S) -> str:
+def prove_anew_path(request: Request, session: Session, allowed_s: float = FRESH_S) -> str:
     """The path where the user proves again who they are."""
-    return f"{responses.LOGIN_PATH}{session.provider}?max_age={int(allowed_s)}"
+    return f"{own_path(request, responses.LOGIN_PATH)}{session.provider}?max_age={int(allowed_s)}"
+
+
+def prove_anew_here(request: Request, session: Session, allowed_s: float = FRESH_S) -> str:
+    """As `prove_anew_path`; it leads back to the account page."""
+    here = own_path(request, responses.ACCOUNT_PATH)
+    return f"{prove_anew_path(request, session, allowed_s)}&return_to={here}"

@@ -17,6 +17,7 @@ from gateway.endpoints.new_session import begin_session
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.parameters import read_form, read_whole_form
 from gateway.errors import GatewayError
+from gateway.message.public_url import home_of, own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 
@@ -81,7 +82,7 @@ class InvitationPage:
             return _page(request, error.status, token, email, user, told)
         _log.info("%s: user %r took up an invitation", request.request_id, user)
         identity = await self._local.accounts.sign_in(user, password, self._deps.clock())
-        return await begin_session(self._deps, request, identity, "/")
+        return await begin_session(self._deps, request, identity, home_of(request))
 
 
 def _page(
@@ -92,7 +93,7 @@ def _page(
         status,
         "invitation",
         problem=problem,
-        action=responses.INVITATION_PATH,
+        action=own_path(request, responses.INVITATION_PATH),
         token=token,
         email=email,
         username=user,

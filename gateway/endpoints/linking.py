@@ -8,7 +8,6 @@ from gateway.accounts.account import Account
 from gateway.accounts.desk import AccountDesk
 from gateway.accounts.manager import Accounts
 from gateway.accounts.ways_in import has_local
-from gateway.endpoints.account_section import ACCOUNT_PATH
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import KeptFlow
 from gateway.endpoints.fresh import SignInTooOldError, require_fresh
@@ -17,6 +16,7 @@ from gateway.endpoints.own_password import end_others
 from gateway.endpoints.parameters import SignInRequest
 from gateway.endpoints.sign_in import SignIn
 from gateway.errors import GatewayError
+from gateway.message.public_url import own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.model import Identity
@@ -54,7 +54,7 @@ class Linking:
             SignInTooOldError: The user must prove again who they are.
         """
         require_fresh(session, self._deps.clock())
-        asked = SignInRequest(ACCOUNT_PATH)
+        asked = SignInRequest(own_path(request, responses.ACCOUNT_PATH))
         return await self._sign_in.begin(request, provider, asked, link_session=session.session_id)
 
     async def finish(
@@ -64,6 +64,7 @@ class Linking:
         if self._is_without_cookies(request):
             target = request.target
             return from_own_page(f"{target.path}?{target.query}", ())
+        here = own_path(request, responses.ACCOUNT_PATH)
         fields = (self._deps.cookies.no_own_cookie(request, kept.cookie),)
         try:
             # Before, so that nothing is redeemed in vain, and after, because that takes a while.
@@ -80,10 +81,10 @@ class Linking:
                 request,
                 error.status,
                 error.reason,
-                sign_in=ACCOUNT_PATH if signs_in else "",
+                sign_in=here if signs_in else "",
                 fields=fields,
             )
-        return responses.redirect(request, ACCOUNT_PATH, fields=fields)
+        return responses.redirect(request, here, fields=fields)
 
     def _is_without_cookies(self, request: Request) -> bool:
         """Whether the browser kept back its session cookie because the provider sent it here.

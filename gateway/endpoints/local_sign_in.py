@@ -19,6 +19,7 @@ from gateway.endpoints.parameters import destination, read_whole_form
 from gateway.endpoints.sign_in import SignIn
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.kinds import LOCAL
+from gateway.message.public_url import own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.model import Identity
@@ -48,7 +49,7 @@ class LocalSignIn:
         if not {"username", "password"} <= form.keys() <= _FIELDS:
             return responses.problem(request, 400, "invalid-request")
         # Keyboards of phones add blanks.
-        user, return_to = form["username"].strip(), destination(form.get("return_to", "/"))
+        user, return_to = form["username"].strip(), destination(request, form.get("return_to"))
         try:
             identity = await self._identity(request, user, form["password"])
             return await begin_session(self._deps, request, identity, return_to)
@@ -71,7 +72,7 @@ class LocalSignIn:
         form = read_whole_form(body) or {}
         if not {"step", "code"} <= form.keys() <= _CODE_FIELDS:
             return responses.problem(request, 400, "invalid-request")
-        return_to = destination(form.get("return_to", "/"))
+        return_to = destination(request, form.get("return_to"))
         try:
             identity = await self._proven(request, form["step"], form["code"])
             forget = end_step(self._deps, request)
@@ -91,7 +92,7 @@ class LocalSignIn:
 
     async def start_again(self, request: Request, _body: bytes) -> Response:
         """``GET sign-in/code``: to the password, because the form is gone."""
-        return responses.redirect(request, responses.SIGN_IN_PATH)
+        return responses.redirect(request, own_path(request, responses.SIGN_IN_PATH))
 
     async def _proven(self, request: Request, sealed: str, code: str) -> Identity:
         step, now = open_step(self._deps, request, sealed), self._deps.clock()

@@ -8,13 +8,12 @@ from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import drop_flows
 from gateway.endpoints.origin import is_same_origin
 from gateway.errors import GatewayError
+from gateway.message.public_url import home_of, own_path
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.sessions.session import Session
 
 _log = logging.getLogger(__name__)
-
-LOGOUT_PATH = "/_gatepost/logout"
 
 
 class Logout:
@@ -28,7 +27,7 @@ class Logout:
         session = await self._deps.session(request)
         if session is None:
             return self._signed_out(request, None)
-        return self.question(request, session, LOGOUT_PATH)
+        return self.question(request, session, own_path(request, responses.LOGOUT_PATH))
 
     def question(self, request: Request, session: Session, action: str) -> Response:
         """The page that asks whether to sign out, whose form goes to `action`."""
@@ -39,7 +38,7 @@ class Logout:
             name=session.identity.name or session.identity.user,
             provider=self._label(session),
             action=action,
-            home_url="/",
+            home_url=home_of(request),
         )
 
     async def end(self, request: Request, _body: bytes) -> Response:
@@ -95,7 +94,7 @@ class Logout:
         try:
             return await provider.end_session_url(
                 session.tokens.id_token,
-                request.public_url + LOGOUT_PATH,
+                request.public_url + responses.LOGOUT_PATH,
                 secrets.token_urlsafe(16),
             )
         except GatewayError as error:
@@ -113,8 +112,8 @@ class Logout:
             fields=fields,
             provider="" if session is None else self._label(session),
             provider_session_lives=session is not None and bool(self._label(session)),
-            sign_in_url=responses.SIGN_IN_PATH,
-            home_url="/",
+            sign_in_url=own_path(request, responses.SIGN_IN_PATH),
+            home_url=home_of(request),
         )
 
     def _label(self, session: Session) -> str:

@@ -14,7 +14,7 @@ from gateway.endpoints.callback import Callback
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.logout import Logout
 from gateway.endpoints.origin import is_same_origin
-from gateway.endpoints.parameters import SignInRequest, destination, read_form
+from gateway.endpoints.parameters import SignInRequest, is_loop, read_form
 from gateway.endpoints.sign_in import OAUTH2_PREFIX, SignIn
 from gateway.endpoints.table import Endpoints, Methods
 from gateway.endpoints.whoami import Whoami
@@ -136,7 +136,7 @@ def judge(rd: str, public_url: str, shared: Collection[str]) -> str:
 def _path(rd: str) -> str:
     safe = safe_return_to(rd)
     # Back to the beginning of a sign-in would be a loop.
-    is_bad = safe != destination(rd) or safe.startswith(OAUTH2_PREFIX)
+    is_bad = is_loop(safe, "") or safe.startswith(OAUTH2_PREFIX)
     return "" if is_bad or (safe == "/" and rd != "/") else safe
 
 

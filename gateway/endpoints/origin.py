@@ -1,5 +1,6 @@
 """Same-origin check for requests that change something."""
 
+from gateway.message.public_url import origin_of
 from gateway.message.request import Request
 
 
@@ -11,4 +12,4 @@ def is_same_origin(request: Request) -> bool:
     """
     if request.fields.has(b"sec-fetch-site"):
         return request.fields.only(b"sec-fetch-site") in (b"same-origin", b"none")
-    return request.fields.only(b"origin") == request.public_url.encode()
+    return request.fields.only(b"origin") == origin_of(request.public_url).encode()

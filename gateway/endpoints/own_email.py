@@ -8,9 +8,9 @@ from gateway.credentials.email_change import EmailChanges
 from gateway.credentials.local import Local
 from gateway.credentials.mail_quota import MAILS_PER_S, may_mail
 from gateway.credentials.password_throttle import TooManyTriesError, WrongPasswordError
-from gateway.endpoints.account_section import ACCOUNT_PATH, Told
+from gateway.endpoints.account_section import Told
 from gateway.endpoints.deps import Deps
-from gateway.endpoints.fresh import SignInTooOldError, prove_anew_path, require_fresh
+from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here, require_fresh
 from gateway.endpoints.local_sign_in import too_many_tries
 from gateway.kinds import LOCAL
 from gateway.mail.letter import UnmailableError, mailable
@@ -35,7 +35,7 @@ class OwnEmail:
         self._changes = EmailChanges(accounts)
         self._outbox = outbox
 
-    async def shown(self, session: Session) -> Mapping[str, object] | None:
+    async def shown(self, request: Request, session: Session) -> Mapping[str, object] | None:
         """The form, for a session that began with a local account."""
         if session.provider != LOCAL or session.identity.account_id is None:
             return None
@@ -43,7 +43,7 @@ class OwnEmail:
             "refused": None,
             "mailed_to": None,
             "asks_password": not self._is_fresh(session),
-            "prove_anew_url": f"{prove_anew_path(session)}&return_to={ACCOUNT_PATH}",
+            "prove_anew_url": prove_anew_here(request, session),
         }
 
     def takes(self, fields: Set[str]) -> bool:

@@ -7,9 +7,9 @@ from hashlib import sha256
 from gateway.accounts.account import Account, Subject
 from gateway.accounts.manager import Accounts
 from gateway.accounts.ways_in import LastWayInError, WaysIn, can_sign_in, has_local, linked
-from gateway.endpoints.account_section import ACCOUNT_PATH, Told
+from gateway.endpoints.account_section import Told
 from gateway.endpoints.deps import Deps
-from gateway.endpoints.fresh import SignInTooOldError, prove_anew_path, require_fresh
+from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here, require_fresh
 from gateway.endpoints.linking import Linking
 from gateway.endpoints.own_password import end_others
 from gateway.message.request import Request
@@ -34,7 +34,7 @@ class OwnIdentities:
         self._linking = linking
         self._ways = WaysIn(accounts)
 
-    async def shown(self, session: Session) -> Mapping[str, object] | None:
+    async def shown(self, request: Request, session: Session) -> Mapping[str, object] | None:
         """The identities and providers; None without providers or without a local account."""
         account = (await self._account(session))[1]
         providers = self._deps.providers
@@ -68,7 +68,7 @@ class OwnIdentities:
                 return await self._linking.begin(request, session, provider) if provider else gone
             account = await self._remove(session, form.get(_UNLINK))
         except SignInTooOldError as error:
-            anew = f"{prove_anew_path(session)}&return_to={ACCOUNT_PATH}"
+            anew = prove_anew_here(request, session)
             return Told(error.status, {"prove_anew_url": anew})
         except LastWayInError as error:
             told = "It is the last way to sign in to your account, or names you in the apps."

@@ -73,7 +73,7 @@ class OwnKeys:
             )
             key, record = await self.create(session, wanted)
         except (KeyRefusedError, SignInTooOldError, TooManyKeysError) as error:
-            return _refused(request, error, self.prove_anew_path(session))
+            return _refused(request, error, self.prove_anew_path(request, session))
         about = describe(record)
         answer = {name: about[name] for name in ("id", "name", "scopes", "expires_at")}
         return responses.json_answer(request, 201, {**answer, "key": key})
@@ -117,9 +117,9 @@ class OwnKeys:
         owned = {record.key_id for record in await self.of(session.identity)}
         return key_id in owned and await self._keys.revoke(key_id)
 
-    def prove_anew_path(self, session: Session) -> str:
+    def prove_anew_path(self, request: Request, session: Session) -> str:
         """The path where the user proves again who they are."""
-        return prove_anew_path(session, self.rules.fresh_sign_in)
+        return prove_anew_path(request, session, self.rules.fresh_sign_in)
 
 
 def _refused(

@@ -173,7 +173,7 @@ class OwnPasskeys:
             require_fresh(session, self._deps.clock())
             return await act(session)
         except SignInTooOldError as error:
-            anew = prove_anew_path(session)
+            anew = prove_anew_path(request, session)
             return responses.problem(request, error.status, error.reason, sign_in=anew)
         except (
             PasskeyRefusedError,

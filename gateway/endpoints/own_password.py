@@ -26,7 +26,7 @@ class OwnPassword:
         self._deps = deps
         self._local = local
 
-    async def shown(self, session: Session) -> Mapping[str, object] | None:
+    async def shown(self, request: Request, session: Session) -> Mapping[str, object] | None:
         """The form, for a session that began with a local password."""
         account_id, accounts = session.identity.account_id, self._deps.accounts
         if session.provider != LOCAL or account_id is None or accounts is None:

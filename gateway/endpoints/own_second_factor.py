@@ -10,10 +10,10 @@ from gateway.accounts.account import Account
 from gateway.credentials.local import Local
 from gateway.credentials.one_time_codes import new_totp_secret, otpauth_uri
 from gateway.credentials.second_factors import WrongCodeError
-from gateway.endpoints.account_section import ACCOUNT_PATH, Told
+from gateway.endpoints.account_section import Told
 from gateway.endpoints.cookies import open_sealed, seal
 from gateway.endpoints.deps import Deps
-from gateway.endpoints.fresh import SignInTooOldError, prove_anew_path, require_fresh
+from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here, require_fresh
 from gateway.endpoints.own_password import end_others
 from gateway.errors import GatewayError
 from gateway.kinds import LOCAL
@@ -56,7 +56,7 @@ class OwnSecondFactor:
             "turn-off": self._turn_off,
         }
 
-    async def shown(self, session: Session) -> Mapping[str, object] | None:
+    async def shown(self, request: Request, session: Session) -> Mapping[str, object] | None:
         """Whether it is on, for a session that began with a local password."""
         account_id, accounts = session.identity.account_id, self._deps.accounts
         if session.provider != LOCAL or account_id is None or accounts is None:
@@ -88,7 +88,7 @@ class OwnSecondFactor:
         try:
             return await act(request, session, form)
         except SignInTooOldError as error:
-            anew = f"{prove_anew_path(session)}&return_to={ACCOUNT_PATH}"
+            anew = prove_anew_here(request, session)
             return Told(error.status, {"prove_anew_url": anew})
 
     async def _set_up(self, request: Request, session: Session, _: Mapping[str, str]) -> Told:

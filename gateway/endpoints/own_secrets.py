@@ -28,7 +28,7 @@ class OwnSecrets:
         self._accounts = accounts
         self._names = names
 
-    async def shown(self, session: Session) -> Mapping[str, object] | None:
+    async def shown(self, request: Request, session: Session) -> Mapping[str, object] | None:
         """The secrets by name, and whether each is set."""
         held = session.identity.secrets
         rows = [{"name": name, "is_set": name in held} for name in self._names]

@@ -4,6 +4,8 @@ import re
 from dataclasses import dataclass
 from urllib.parse import parse_qs, parse_qsl, urlencode
 
+from gateway.message.public_url import OWN_PREFIX, base_of, home_of
+from gateway.message.request import Request
 from gateway.message.return_to import safe_return_to
 from gateway.responses import OTHER_ACCOUNT
 
@@ -14,7 +16,7 @@ _MOST_VALUES = 10
 _VALUES = re.compile(r"[!#-\[\]-~]{1,200}(?: [!#-\[\]-~]{1,200})*")
 # Returning to the start or end of a sign-in would loop.
 _NO_RETURN = tuple(
-    f"/_gatepost/{it}"
+    f"{OWN_PREFIX}/{it}"
     for it in ("sign-in", "login/", "callback/", "setup", "reset", "forgot", "invitation")
 )
 
@@ -82,18 +84,25 @@ def read_whole_form(body: bytes, max_fields: int = _MAX_FIELDS) -> dict[str, str
     return form if len(form) == len(pairs) else None
 
 
-def destination(wanted: str) -> str:
-    """Where to go after a sign-in: `wanted` if it is safe, else ``/``."""
-    return_to = safe_return_to(wanted)
-    return "/" if return_to.startswith(_NO_RETURN) else return_to
+def destination(request: Request, wanted: str | None) -> str:
+    """Where to go after a sign-in: `wanted` if it is given and safe, else the home page."""
+    home = home_of(request)
+    return_to = home if wanted is None else safe_return_to(wanted, home)
+    return home if is_loop(return_to, base_of(request.public_url)) else return_to
 
 
-def read_sign_in_request(query: str) -> SignInRequest:
-    """Parse `query`; malformed, repeated or unsafe parameters count as absent."""
-    given = read_form(query)
-    wanted = given.get("return_to", "/")
-    return_to = destination(wanted)
-    dropped = len(wanted) if return_to == "/" != wanted else 0
+def is_loop(return_to: str, base: str) -> bool:
+    """Whether `return_to` is the start or end of a sign-in; `base` is the public URL's path."""
+    return return_to.startswith(tuple(base + it for it in _NO_RETURN))
+
+
+def read_sign_in_request(request: Request) -> SignInRequest:
+    """Parse the query; malformed, repeated or unsafe parameters count as absent."""
+    given = read_form(request.target.query)
+    wanted = given.get("return_to")
+    return_to = destination(request, wanted)
+    refused = wanted is not None and return_to == home_of(request) != wanted
+    dropped = len(wanted or "") if refused else 0
     max_age = given.get("max_age", "")
     max_age_s = int(max_age) if re.fullmatch(r"[0-9]{1,9}", max_age) else None
     acr, amr = _values(given.get("acr_values", "")), _values(given.get("amr_values", ""))

@@ -16,6 +16,7 @@ from gateway.credentials.passkey_proofs import CHALLENGE_BYTES, Credential, Site
 from gateway.endpoints.cookies import cookies_beginning, open_sealed, seal
 from gateway.endpoints.deps import Deps
 from gateway.errors import GatewayError
+from gateway.message.public_url import origin_of
 from gateway.message.request import Request
 from gateway.message.response import FieldList
 
@@ -45,7 +46,7 @@ class _Kept(NamedTuple):
 
 def site_of(request: Request) -> Site:
     """The site that passkeys of `request` are for: the public URL that serves its host."""
-    return Site(urlsplit(request.public_url).hostname or "", request.public_url)
+    return Site(urlsplit(request.public_url).hostname or "", origin_of(request.public_url))
 
 
 def new_challenge(

@@ -65,8 +65,8 @@ class PasskeySignIn:
         step = None if given is None else given.get("step", "")
         if given is None or not isinstance(given["credential"], dict) or not isinstance(step, str):
             return responses.problem(request, 400, "invalid-request")
-        wanted = given.get("return_to", "/")
-        return_to = destination(wanted if isinstance(wanted, str) else "/")
+        wanted = given.get("return_to")
+        return_to = destination(request, wanted if isinstance(wanted, str) else None)
         throttle, client = self._local.passkey_tries, request.client
         wait_s = throttle.take(client, self._deps.clock())
         if wait_s:

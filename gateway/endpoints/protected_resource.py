@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from gateway import responses
 from gateway.endpoints.authorization_server import issuer_of
 from gateway.endpoints.deps import Handler
+from gateway.message.public_url import base_of, covers, origin_of
 from gateway.message.request import Request
 from gateway.message.response import Response
 
@@ -51,7 +52,7 @@ class ProtectedResource:
             return None
         if request.target.is_ambiguous or not request.target.raw.startswith(WELL_KNOWN.encode()):
             return None
-        if not self._servers(request):
+        if not covers(base_of(request.public_url), _resource(path)) or not self._servers(request):
             return None
         if request.method == "OPTIONS":
             return self._preflight
@@ -60,14 +61,15 @@ class ProtectedResource:
     async def _tell(self, request: Request, _body: bytes) -> Response:
         # As requested, so that the client sees its own resource URL (RFC 9728, section 3.3).
         sent = request.target.raw.partition(b"?")[0].decode("ascii", "replace")
-        resource = request.public_url + _resource(sent)
+        resource = origin_of(request.public_url) + _resource(sent)
         servers = self._servers(request)
         document = {"resource": resource, "authorization_servers": servers, **self._document}
         return responses.json_answer(request, 200, document, fields=_ANYWHERE)
 
     def _servers(self, request: Request) -> list[str]:
         """Issuers of tokens accepted at the resource that `request` asks about; may be empty."""
-        kinds = self._accepted(request.host, _resource(request.target.path))
+        asked, base = _resource(request.target.path), base_of(request.public_url)
+        kinds = self._accepted(request.host, "" if asked in (base, base + "/") else asked)
         issuers = self._issuers if "bearer" in kinds else ()
         own = (issuer_of(request),) if "token" in kinds else ()
         return [*issuers, *own]

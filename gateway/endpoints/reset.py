@@ -11,6 +11,7 @@ from gateway.endpoints.local_sign_in import too_many_tries
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.parameters import read_form, read_whole_form
 from gateway.errors import GatewayError
+from gateway.message.public_url import own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 
@@ -62,7 +63,7 @@ class Reset:
         for issuer, subject in account.subjects:
             await self._deps.all_sessions.end_all(issuer, subject)
         _log.info("%s: user %r has a new password", request.request_id, user)
-        return responses.redirect(request, responses.SIGN_IN_PATH)
+        return responses.redirect(request, own_path(request, responses.SIGN_IN_PATH))
 
     def _page(
         self, request: Request, status: int, token: str, user: str, problem: str | None = None
@@ -74,7 +75,7 @@ class Reset:
             status,
             "reset",
             problem=problem,
-            action=responses.RESET_PATH,
+            action=own_path(request, responses.RESET_PATH),
             token=token,
             username=user,
         )

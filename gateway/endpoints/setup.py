@@ -14,6 +14,7 @@ from gateway.endpoints.new_session import begin_session
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.parameters import read_whole_form
 from gateway.errors import GatewayError
+from gateway.message.public_url import home_of, own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 
@@ -64,7 +65,7 @@ class Setup:
         self._local.tokens.give_back(request.client)
         _log.info("%s: the first administrator was made", request.request_id)
         identity = await self._local.accounts.sign_in(person.user, password, self._deps.clock())
-        return await begin_session(self._deps, request, identity, "/")
+        return await begin_session(self._deps, request, identity, home_of(request))
 
 
 def _told(error: GatewayError) -> str | None:
@@ -86,7 +87,7 @@ def _page(request: Request, status: int, form: dict[str, str], problem: str | No
         status,
         "setup",
         problem=problem,
-        action=responses.SETUP_PATH,
+        action=own_path(request, responses.SETUP_PATH),
         token=form.get("token", ""),
         username=form.get("username", ""),
         email=form.get("email", ""),

@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 
 from gateway import responses
 from gateway.credentials.local import Local
-from gateway.endpoints.account_section import ACCOUNT_PATH
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import (
     Note,
@@ -19,6 +18,7 @@ from gateway.endpoints.local_step_up import step_up_notice
 from gateway.endpoints.parameters import SignInRequest, read_sign_in_request
 from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.kinds import LOCAL
+from gateway.message.public_url import OWN_PREFIX, home_of, own_path
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.oidc.errors import SignInError, SignInLoopError, UnknownProviderError
@@ -29,7 +29,7 @@ from gateway.responses.challenges import challenges
 
 _log = logging.getLogger(__name__)
 
-_SCRIPT_PATH = "/_gatepost/keep-fragment.js"
+_SCRIPT_PATH = f"{OWN_PREFIX}/keep-fragment.js"
 _UNAUTHORIZED = 401
 # The paths of `compatibility: oauth2-proxy`.
 OAUTH2_PREFIX = "/oauth2/"
@@ -54,8 +54,8 @@ class SignIn:
         if local is None and len(providers) == 1:
             return await self.begin(request, next(iter(providers.values())), asked)
         if local is not None and not providers and await self._is_new(local):
-            return responses.redirect(request, responses.SETUP_PATH)
-        return self.page(request, asked.return_to, offered=self._offered(asked))
+            return responses.redirect(request, own_path(request, responses.SETUP_PATH))
+        return self.page(request, asked.return_to, offered=self._offered(request, asked))
 
     async def _is_new(self, local: Local) -> bool:
         """Whether nobody has an account, so that a sign-in can lead nowhere."""
@@ -84,19 +84,24 @@ class SignIn:
             fields=challenges(request, responses.SESSION_ONLY) if status == _UNAUTHORIZED else (),
             problem=problem,
             set_up_url=set_up_url,
-            script_url=_SCRIPT_PATH,
-            passkey_script_url=responses.PASSKEY_SCRIPT_PATH,
+            script_url=own_path(request, _SCRIPT_PATH),
+            passkey_script_url=own_path(request, responses.PASSKEY_SCRIPT_PATH),
             local=local,
-            sign_in_action=responses.SIGN_IN_PATH,
+            sign_in_action=own_path(request, responses.SIGN_IN_PATH),
             return_to=return_to,
             username=username,
-            forgot_url=responses.FORGOT_PATH if local and self._deps.outbox is not None else None,
-            providers=self._offered(SignInRequest(return_to)) if offered is None else offered,
+            forgot_url=own_path(request, responses.FORGOT_PATH)
+            if local and self._deps.outbox is not None
+            else None,
+            providers=self._offered(request, SignInRequest(return_to))
+            if offered is None
+            else offered,
         )
 
-    def _offered(self, asked: SignInRequest) -> list[Mapping[str, str]]:
+    def _offered(self, request: Request, asked: SignInRequest) -> list[Mapping[str, str]]:
+        login = own_path(request, responses.LOGIN_PATH)
         return [
-            {"url": f"{responses.LOGIN_PATH}{name}?{asked.query()}", "label": p.registration.label}
+            {"url": f"{login}{name}?{asked.query()}", "label": p.registration.label}
             for name, p in self._deps.providers.items()
         ]
 
@@ -112,11 +117,16 @@ class SignIn:
         """``GET signed-in``: the last page of a sign-in that another tab waits for."""
         session = await self._deps.session(request)
         if session is None:
-            location = responses.sign_in_location(request, responses.SIGNED_IN_PATH)
+            here = own_path(request, responses.SIGNED_IN_PATH)
+            location = responses.sign_in_location(request, here)
             return responses.redirect(request, location)
         identity = session.identity
         return responses.page(
-            request, 200, "signed-in", name=identity.name or identity.user, home_url="/"
+            request,
+            200,
+            "signed-in",
+            name=identity.name or identity.user,
+            home_url=home_of(request),
         )
 
     async def login(self, request: Request, provider_name: str) -> Response:
@@ -127,11 +137,12 @@ class SignIn:
         if provider_name == LOCAL and self._deps.local is not None:
             asked = _asked(request)
             notice = await step_up_notice(self._deps, request, asked)
+            account = own_path(request, responses.ACCOUNT_PATH)
             return self.page(
                 request,
                 asked.return_to,
                 problem=notice.text,
-                set_up_url=f"{ACCOUNT_PATH}#{notice.section}" if notice.section else None,
+                set_up_url=f"{account}#{notice.section}" if notice.section else None,
                 offered=(),
             )
         provider = self._deps.providers.get(provider_name)
@@ -193,10 +204,13 @@ class SignIn:
         request: Request,
         provider: Provider,
         error: GatewayError,
-        return_to: str = "/",
+        return_to: str | None = None,
         fields: FieldList = (),
     ) -> Response:
-        """Log and count a failed sign-in, and return its response."""
+        """Log and count a failed sign-in, and return its response.
+
+        It can be started again; without `return_to`, it then leads to the home page.
+        """
         name = provider.registration.name
         _log.warning("%s: sign-in at %s: %s: %s", request.request_id, name, error.reason, error)
         self._deps.on_sign_in(name, error.reason)
@@ -204,7 +218,7 @@ class SignIn:
             request,
             error.status,
             error.reason,
-            sign_in=responses.sign_in_location(request, return_to),
+            sign_in=responses.sign_in_location(request, return_to or home_of(request)),
             fields=fields,
         )
 
@@ -220,10 +234,10 @@ def _script(request: Request, script: bytes) -> Response:
 
 
 def _asked(request: Request) -> SignInRequest:
-    asked = read_sign_in_request(request.target.query)
+    asked = read_sign_in_request(request)
     if asked.dropped:
         _log.warning(
-            "%s: return_to of %d characters is too long or not a path on this host; using /",
+            "%s: return_to of %d characters is too long or not a path on this host: ignored",
             request.request_id,
             asked.dropped,
         )
@@ -234,4 +248,4 @@ def redirect_uri(request: Request, provider: Provider) -> str:
     """The redirect URI for `provider`, of the same kind as the path that began the sign-in."""
     if request.target.path.startswith(OAUTH2_PREFIX):
         return f"{request.public_url}{OAUTH2_PREFIX}callback"
-    return f"{request.public_url}/_gatepost/callback/{provider.registration.name}"
+    return f"{request.public_url}{OWN_PREFIX}/callback/{provider.registration.name}"

@@ -43,10 +43,11 @@ from gateway.endpoints.strict import ANYTHING, FORM, JSON, NamedHandler, strict,
 from gateway.endpoints.token import TokenEndpoint
 from gateway.endpoints.whoami import Whoami
 from gateway.errors import GatewayError
+from gateway.message.public_url import OWN_PREFIX
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 
-PREFIX = "/_gatepost"
+PREFIX = OWN_PREFIX
 _KEYS = f"{PREFIX}/api/keys"
 _PASSKEYS = f"{PREFIX}/api/passkeys"
 # Of one form on the account page, scopes aside.
@@ -84,7 +85,7 @@ class Endpoints:
         self._named = named
 
     def find(self, method: str, path: str) -> Handler | NoEndpoint:
-        """The handler for `path`."""
+        """The handler for `path`, without the path of the public URL."""
         methods = self._exact.get(path)
         if methods is None:
             folder, _, name = path.rpartition("/")

@@ -1,6 +1,6 @@
 """The gateway's documents under ``/.well-known``, outside its own prefix."""
 
-from gateway.endpoints.authorization_server import INSERTED_PATH, AuthorizationServer
+from gateway.endpoints.authorization_server import AuthorizationServer, inserted_path
 from gateway.endpoints.deps import Handler
 from gateway.endpoints.protected_resource import ProtectedResource
 from gateway.message.request import Request
@@ -20,7 +20,7 @@ class WellKnown:
     def find(self, request: Request) -> Handler | None:
         """The handler of `request`, for a path under `PREFIX`; None if it has no document."""
         path = request.target.path
-        if path == INSERTED_PATH and not request.target.is_ambiguous:
+        if path == inserted_path(request) and not request.target.is_ambiguous:
             is_read = request.method in ("GET", "HEAD")
             return self._server.tell if self._server is not None and is_read else None
         return None if self._resource is None else self._resource.find(request)

@@ -197,8 +197,7 @@ class Exchange:
         wanted = self._outbound.framing.expects_continue or head.status != _CONTINUE
         # RFC 9110, section 15.2: an HTTP/1.0 client must get no interim responses.
         if wanted and not self._client.http_1_0:
-            outbound = self._outbound
-            self._client.write(outbound.upstream.rules.start(head, outbound.owned) + b"\r\n")
+            self._client.write(self._start_of(head) + b"\r\n")
 
     def _start_response(self, head: ResponseHead, rest: bytes) -> None:
         outbound, client = self._outbound, self._client
@@ -224,7 +223,7 @@ class Exchange:
         self._keep = self._keep and in_step and not ends
         if not self._request_done or (client.http_1_0 and length < 0):
             client.close_after_response()
-        start, end = outbound.upstream.rules.start(head, outbound.owned), client.connection_line
+        start, end = self._start_of(head), client.connection_line
         if length == len(rest):
             # The whole body is here, as it mostly is.
             self.status = head.status
@@ -240,8 +239,12 @@ class Exchange:
         else:
             self._pass_body(rest, before, head.status)
 
+    def _start_of(self, head: ResponseHead) -> bytes:
+        outbound = self._outbound
+        return outbound.rules.start(head, outbound.owned, outbound.public_url)
+
     def _replace_response(self, head: ResponseHead) -> None:
-        cookies = self._outbound.upstream.rules.cookies(head, self._outbound.owned)
+        cookies = self._outbound.rules.cookies(head, self._outbound.owned)
         # The body is not read, so the connection cannot be kept.
         self.cancel()
         self._client.response_replaced(cookies)
@@ -261,7 +264,7 @@ class Exchange:
         if self._chunk_out:
             piece = encode_chunk(piece) if piece else b""
             if body.done:
-                piece += encode_end(self._outbound.upstream.rules.trailers(body.trailers))
+                piece += encode_end(self._outbound.rules.trailers(body.trailers))
         if before or piece:
             self._client.write(before + piece if before else piece)
         if body.done:
@@ -286,7 +289,7 @@ class Exchange:
         if not self._request_done:
             raise HeadError("101 Switching Protocols before the end of the request")
         outbound = self._outbound
-        start = outbound.upstream.rules.switching(head, outbound.owned)
+        start = outbound.rules.switching(head, outbound.owned, outbound.public_url)
         connection, self._connection = self._connection, None
         assert connection is not None  # noqa: S101 - for the type checker; the head came on it
         self.status = head.status

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from gateway.forward.response import AppCookies
+from gateway.forward.response import AppCookies, ResponseRules
 from gateway.forward.upstream import Upstream
 from gateway.message.fields import Field
 from gateway.message.request_head import RequestFraming
@@ -17,8 +17,10 @@ class Outbound:
         framing: The body, upgrade and expectation that the client's fields give.
         repeatable: Whether the method may be sent twice (RFC 9110, section 9.2.2).
         trailers: Selects the trailer fields that may be passed on.
+        public_url: The public URL of the host that the client asked for.
         owned: The app's cookies of this request; None if they are not separated by user.
         added: Field lines to add to the response, for this client alone.
+        rules: What of the response the client gets.
         instead: The response for the client in place of the app's, whatever that is.
     """
 
@@ -29,7 +31,9 @@ class Outbound:
         "instead",
         "method",
         "owned",
+        "public_url",
         "repeatable",
+        "rules",
         "trailers",
         "upstream",
     )
@@ -41,6 +45,8 @@ class Outbound:
         head: bytes,
         framing: RequestFraming,
         *,
+        rules: ResponseRules,
+        public_url: str,
         repeatable: bool,
         trailers: Callable[[tuple[Field, ...], RequestFraming], tuple[Field, ...]],
         owned: AppCookies | None,
@@ -51,6 +57,8 @@ class Outbound:
         self.method = method
         self.head = head
         self.framing = framing
+        self.rules = rules
+        self.public_url = public_url
         self.repeatable = repeatable
         self.trailers = trailers
         self.owned = owned

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Protocol
 
+from gateway.forward.public_paths import PublicPaths
 from gateway.message.fields import Field, fold
 from gateway.message.framing import CHUNKED, UNTIL_CLOSE
+from gateway.message.public_url import origin_of
 from gateway.message.response_head import ResponseHead
 
 # RFC 9110, section 7.6.1: these belong to one connection and are never forwarded.
@@ -39,7 +41,7 @@ class ResponseRules:
 
     `removed` and `added` come from the configuration.  `reserved` are the gateway's own cookies: a
     Set-Cookie for one of them, or for such a name followed by ``-``, is dropped, so that no app
-    can set or end a session.
+    can set or end a session.  `paths` are the app's places as clients know them, if they differ.
     """
 
     def __init__(
@@ -48,58 +50,71 @@ class ResponseRules:
         removed: Iterable[bytes] = (),
         added: Mapping[bytes, bytes] | None = None,
         reserved: Iterable[bytes] = (),
+        paths: PublicPaths | None = None,
     ) -> None:
-        self._added = b"".join([b"%b: %b\r\n" % pair for pair in (added or {}).items()])
+        self._paths, self._removed, self._fields = paths, tuple(removed), dict(added or {})
+        self._varying = {b"set-cookie"} if paths is None else {b"set-cookie", *paths.names}
+        self._added = b"".join([b"%b: %b\r\n" % pair for pair in self._fields.items()])
         self._reserved = frozenset(reserved)
         self._reserved_beginnings = tuple(name + b"-" for name in self._reserved)
         # An app's responses have few different lists of names.
         self._plan = lru_cache(maxsize=1024)(self._plan_names)
-        self._special = HOP_BY_HOP | {fold(n) for n in removed} | {fold(n) for n in added or {}}
+        self._special = HOP_BY_HOP | set(map(fold, self._removed)) | set(map(fold, self._fields))
 
-    def start(self, head: ResponseHead, owned: AppCookies | None) -> bytes:
-        """The status line and the field lines."""
+    def at(self, paths: PublicPaths | None) -> "ResponseRules":
+        """The same rules for an app whose places clients know as `paths` says."""
+        return ResponseRules(
+            removed=self._removed, added=self._fields, reserved=self._reserved, paths=paths
+        )
+
+    def start(self, head: ResponseHead, owned: AppCookies | None, public_url: str) -> bytes:
+        """The status line and the field lines; for a client at `public_url`."""
         start = head.derived.get(self)
         if start is None:
-            start = b"HTTP/1.1" + head.line[8:] + b"\r\n" + self.lines(head, owned)
-            # Cookies depend on the user; everything else follows from the head.
-            if b"set-cookie" not in head.names:
+            start = b"HTTP/1.1" + head.line[8:] + b"\r\n" + self.lines(head, owned, public_url)
+            # Cookies and places depend on the request; everything else follows from the head.
+            if not self._plan(head.names)[1]:
                 head.derived[self] = start
         return start
 
-    def switching(self, head: ResponseHead, owned: AppCookies | None) -> bytes:
+    def switching(self, head: ResponseHead, owned: AppCookies | None, public_url: str) -> bytes:
         """As `start`, for 101 (Switching Protocols): passes Upgrade, although it is hop-by-hop."""
         change = b"\r\nConnection: Upgrade\r\nUpgrade: " + head.value(b"upgrade") + b"\r\n"
-        return b"HTTP/1.1" + head.line[8:] + change + self.lines(head, owned)
+        return b"HTTP/1.1" + head.line[8:] + change + self.lines(head, owned, public_url)
 
-    def lines(self, head: ResponseHead, owned: AppCookies | None) -> bytes:
+    def lines(self, head: ResponseHead, owned: AppCookies | None, public_url: str) -> bytes:
         """The field lines to pass on, plus the configured ones; `owned` marks the cookies."""
-        kept, cookies_at = self._plan(head.names)
+        kept, varies = self._plan(head.names)
         lines = head.lines
         options = head.connection
-        if cookies_at or (options and not options.issubset(_USUAL_OPTIONS)):
-            found = self._picked(head, owned)
+        if varies or (options and not options.issubset(_USUAL_OPTIONS)):
+            found = self._picked(head, owned, public_url)
         else:
             found = [lines[index] for index in kept]
         found.append(self._added)
         return b"\r\n".join(found)
 
     def _plan_names(self, names: tuple[bytes, ...]) -> tuple[tuple[int, ...], bool]:
-        """Positions of the lines to pass on, and whether there is a Set-Cookie."""
+        """Positions of the lines to pass on, and whether any depends on the request."""
         kept = tuple(i for i, name in enumerate(names) if name not in self._special)
-        return kept, b"set-cookie" in names
+        return kept, not self._varying.isdisjoint(names)
 
-    def _picked(self, head: ResponseHead, owned: AppCookies | None) -> list[bytes]:
+    def _picked(self, head: ResponseHead, owned: AppCookies | None, public_url: str) -> list[bytes]:
         # Content-Length frames the response for the client, so Connection cannot remove it.
         special = self._special.union(map(fold, head.connection)) - _FRAMING
         found = []
         for name, line in zip(head.names, head.lines, strict=True):
             if name in special:
                 continue
-            if name != b"set-cookie":
+            if name not in self._varying:
                 found.append(line)
                 continue
             sent, _, value = line.partition(b":")
-            found += [b"%b: %b" % (sent, it) for it in self._cookie(value, owned)]
+            if name == b"set-cookie":
+                found += [b"%b: %b" % (sent, it) for it in self._cookie(value, owned)]
+            elif self._paths is not None:
+                origin = origin_of(public_url).encode()
+                found.append(b"%b: %b" % (sent, self._paths.field(name, value, origin)))
         return found
 
     def cookies(self, head: ResponseHead, owned: AppCookies | None) -> list[bytes]:
@@ -114,6 +129,8 @@ class ResponseRules:
         value = value.strip(b" \t")
         if self._is_reserved(value):
             return ()
+        if self._paths is not None:
+            value = self._paths.cookie(value)
         return (value,) if owned is None else owned.from_app(value)
 
     def trailers(self, fields: tuple[Field, ...]) -> tuple[Field, ...]:

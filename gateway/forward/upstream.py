@@ -9,7 +9,6 @@ from gateway.errors import GatewayError
 from gateway.forward.address import Address, Timeouts
 from gateway.forward.connection import Connection, Receiver
 from gateway.forward.errors import UpstreamFailedError, UpstreamRefusedError, UpstreamTimeoutError
-from gateway.forward.response import ResponseRules
 
 _log = logging.getLogger(__name__)
 
@@ -35,13 +34,11 @@ class Upstream:
         name: str,
         address: Address,
         timeouts: Timeouts,
-        rules: ResponseRules,
         max_fields: int,
     ) -> None:
         self.name = name
         self.address = address
         self.timeouts = timeouts
-        self.rules = rules
         self.max_fields = max_fields
         self.busy = 0
         self._ticked_at = 0.0

@@ -22,16 +22,17 @@ def set_cookie(
     value: str,
     *,
     secure: bool,
+    path: str = "/",
     max_age_s: int | None = None,
     domain: str | None = None,
     same_site: str = "lax",
     partitioned: bool = False,
 ) -> tuple[str, str]:
-    """A ``Set-Cookie`` field, HttpOnly and for the whole host; a session cookie if no max age.
+    """A ``Set-Cookie`` field, HttpOnly, for `path` and below; a session cookie if no max age.
 
     Browsers accept `partitioned` only together with `secure` (CHIPS, section 2.1).
     """
-    parts = [f"{name}={value}", "Path=/", "HttpOnly", f"SameSite={same_site.capitalize()}"]
+    parts = [f"{name}={value}", f"Path={path}", "HttpOnly", f"SameSite={same_site.capitalize()}"]
     if max_age_s is not None:
         parts.append(f"Max-Age={max_age_s}")
     if domain is not None:
@@ -44,7 +45,12 @@ def set_cookie(
 
 
 def clear_cookie(
-    name: str, *, secure: bool, domain: str | None = None, partitioned: bool = False
+    name: str,
+    *,
+    secure: bool,
+    path: str = "/",
+    domain: str | None = None,
+    partitioned: bool = False,
 ) -> tuple[str, str]:
     """The ``Set-Cookie`` field that makes the browser forget `name`."""
     # In a frame of another site, browsers accept only SameSite=None.
@@ -53,6 +59,7 @@ def clear_cookie(
         name,
         "",
         secure=secure,
+        path=path,
         max_age_s=0,
         domain=domain,
         same_site=same_site,

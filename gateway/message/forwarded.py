@@ -40,6 +40,9 @@ _QUOTED_PAIR = re.compile(r"\\(.)")
 
 # Enough for UUIDs, ULIDs, base64 and trace ids; nothing that a log line would have to escape.
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._~:@/+=-]{1,128}")
+_PORT_NUMBER = re.compile(r"[1-9][0-9]{0,4}")
+# Plain segments: the app puts this before the links in its pages.
+_PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~!$&'()*+,=:@-]+)+")
 # W3C Trace Context, level 1, section 3.2.
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
@@ -114,6 +117,17 @@ def forwarded_host(fields: Fields, asked: str) -> str:
     return host
 
 
+def with_port(fields: Fields, host: str) -> str:
+    """`host` with the port that a trusted proxy names in ``X-Forwarded-Port``.
+
+    Unchanged if `host` has a port, or the proxy names none, several or the default one.
+    """
+    port = fields.text(b"x-forwarded-port")
+    if host.rpartition("]")[2].count(":") or _PORT_NUMBER.fullmatch(port) is None:
+        return host
+    return host if port in ("80", "443") else f"{host}:{port}"
+
+
 def _host(said: str, asked: str) -> str:
     if not said:
         return asked
@@ -132,6 +146,12 @@ def request_id_of(fields: Fields) -> str | None:
     """The ``X-Request-Id`` of a trusted proxy; None if absent, repeated or not token-like."""
     value = fields.text(b"x-request-id")
     return value if _REQUEST_ID.fullmatch(value) is not None else None
+
+
+def forwarded_prefix(fields: Fields) -> str:
+    """The path that a trusted proxy has stripped; ``""`` if it names none, several or no path."""
+    value = fields.text(b"x-forwarded-prefix").removesuffix("/")
+    return value if _PREFIX.fullmatch(value) is not None else ""
 
 
 def traceparent_of(fields: Fields) -> str | None:

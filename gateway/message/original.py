@@ -12,12 +12,13 @@ from gateway.errors import MalformedRequestError
 from gateway.message.fields import Fields, fold
 from gateway.message.forwarded import parse_address
 from gateway.message.names import REROUTING_NAMES, is_identity_name
+from gateway.message.public_url import OWN_PREFIX, own_path
+from gateway.message.request import Request
 from gateway.message.request_head import METHOD, SECOND_HTTP, RequestFraming, canonical_host
 from gateway.message.target import Target, parse_target
 
 # Where proxies send their questions; Envoy appends the original path and query.
-AUTH_PATH = "/_gatepost/auth"
-_AUTH = AUTH_PATH.encode()
+AUTH_PATH = f"{OWN_PREFIX}/auth"
 # Where oauth2-proxy is asked.  A question that names no page is judged as one about this.
 OAUTH2_AUTH_PATH = "/oauth2/auth"
 _ANY_PAGE = parse_target(OAUTH2_AUTH_PATH.encode())
@@ -61,11 +62,12 @@ class Original:
     upgrade: bytes
 
 
-def is_question(raw: bytes, dialect: str) -> bool:
-    """Whether the target `raw` is that of a question."""
+def is_question(request: Request, dialect: str) -> bool:
+    """Whether `request` is a question."""
+    raw, auth = request.target.raw, own_path(request, AUTH_PATH).encode()
     if dialect == "envoy":
-        return raw.startswith(_AUTH) and raw[len(_AUTH) :][:1] in (b"", b"/", b"?")
-    return raw.partition(b"?")[0] == _AUTH
+        return raw.startswith(auth) and raw[len(auth) :][:1] in (b"", b"/", b"?")
+    return raw.partition(b"?")[0] == auth
 
 
 def bare_original_of(framing: RequestFraming) -> tuple[Original, str]:
@@ -94,8 +96,8 @@ def _kept(fields: Fields) -> Fields:
     return Fields([field for field in fields.items if fold(field[0]) not in _QUESTION])
 
 
-def original_of(method: str, raw: bytes, framing: RequestFraming, dialect: str) -> Original:
-    """The original request that a question with this method, target and fields is about.
+def original_of(asked: Request, framing: RequestFraming, dialect: str) -> Original:
+    """The original request that the question `asked` is about.
 
     Raises:
         MalformedRequestError: The question is malformed.
@@ -110,7 +112,7 @@ def original_of(method: str, raw: bytes, framing: RequestFraming, dialect: str) 
         case "nginx":
             sent, host, uri = _as_nginx(fields)
         case "envoy":
-            sent, host, uri = method.encode(), framing.host, raw[len(_AUTH) :]
+            sent, host, uri = _as_envoy(asked, framing)
         case _:
             sent, host, uri = _as_traefik(fields)
     if METHOD.fullmatch(sent) is None:
@@ -136,6 +138,11 @@ def _refuse_what_the_app_must_not_get(fields: Fields, dialect: str) -> None:
         if folded == b"upgrade" and SECOND_HTTP.search(value):
             # The proxy would tunnel it.
             raise MalformedRequestError("Upgrade asks for a second HTTP, which no rule would check")
+
+
+def _as_envoy(asked: Request, framing: RequestFraming) -> tuple[bytes, str, bytes]:
+    uri = asked.target.raw[len(own_path(asked, AUTH_PATH)) :]
+    return asked.method.encode(), framing.host, uri
 
 
 def _as_nginx(fields: Fields) -> tuple[bytes, str, bytes]:

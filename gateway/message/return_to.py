@@ -15,20 +15,20 @@ _PATH_END = re.compile(r"[?#]")
 _KEPT = "!\"#$%&'()*+,/:;<=>?@[]^`{|}"
 
 
-def safe_return_to(value: str) -> str:
-    """`value` if a browser would resolve it to a path on the same host, else ``/``.
+def safe_return_to(value: str, home: str = "/") -> str:
+    """`value` if a browser would resolve it to a path on the same host, else `home`.
 
     The path must have no empty and no dot segments, escaped dots included (WHATWG URL reads ``%2e``
     as a dot); query and fragment may contain anything visible.  The result is ASCII, ready for
     Location.
     """
     if len(value) > MAX_RETURN_TO_CHARS or _ACCEPTED.fullmatch(value) is None:
-        return "/"
+        return home
     segments = _PATH_END.split(value, maxsplit=1)[0].split("/")
     if "" in segments[1:-1] or any(unquote(segment) in (".", "..") for segment in segments):
-        return "/"
+        return home
     try:
         location = value if value.isascii() else quote(value, safe=_KEPT)
     except UnicodeEncodeError:  # A lone surrogate is not a character.
-        return "/"
-    return location if len(location) <= MAX_RETURN_TO_CHARS else "/"
+        return home
+    return location if len(location) <= MAX_RETURN_TO_CHARS else home

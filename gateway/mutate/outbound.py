@@ -2,12 +2,15 @@
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
+from typing import Final
+from urllib.parse import urlsplit
 
 from gateway.credentials.shape import carries_own
 from gateway.message.fields import Field, fold
 from gateway.message.forwarded import (
     append_hop,
     forwarded_element,
+    forwarded_prefix,
     forwarded_so_far,
     traceparent_of,
 )
@@ -16,6 +19,7 @@ from gateway.message.names import CONNECTION_NAMES, is_identity_name
 from gateway.message.request import Request
 from gateway.message.request_head import RequestFraming
 
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _NEVER_TRAILERS = frozenset({b"authorization", b"trailer"})
 
 
@@ -136,31 +140,50 @@ def framing_lines(framing: RequestFraming) -> bytes:
     return line
 
 
+@lru_cache(maxsize=1024)
+def url_parts(public_url: str) -> tuple[str, str, int]:
+    """Scheme, authority and port of a public URL."""
+    parts = urlsplit(public_url)
+    return parts.scheme, parts.netloc, parts.port or _DEFAULT_PORTS[parts.scheme]
+
+
 @lru_cache(maxsize=4096)
-def forwarded_lines(client: str, public_url: str, host: str) -> bytes:
-    """The client and the URL as the gateway saw them; the client's own claims are dropped."""
-    proto, _, authority = public_url.partition("://")
+def forwarded_lines(client: str, public_url: str, host: str, prefix: str = "") -> bytes:
+    """The client and the URL as the gateway saw them; the client's own claims are dropped.
+
+    `prefix` is the part of the path that the app does not get.
+    """
+    proto, authority, port = url_parts(public_url)
     shown = host or authority
     return (
         f"X-Forwarded-For: {client}\r\n"
         f"X-Forwarded-Proto: {proto}\r\n"
         f"X-Forwarded-Host: {shown}\r\n"
-        f"Forwarded: {forwarded_element(client, host=shown, proto=proto)}\r\n"
+        f"X-Forwarded-Port: {port}\r\n"
+        f"Forwarded: {forwarded_element(client, host=shown, proto=proto)}\r\n" + prefix_line(prefix)
     ).encode()
 
 
-def forwarded_lines_behind(request: Request, peer: str) -> bytes:
+def prefix_line(prefix: str) -> str:
+    """The X-Forwarded-Prefix line; ``""`` if the app gets the whole path."""
+    return f"X-Forwarded-Prefix: {prefix}\r\n" if prefix else ""
+
+
+def forwarded_lines_behind(request: Request, peer: str, prefix: str = "") -> bytes:
     """`forwarded_lines` behind a trusted proxy: keeps its list of hops and adds the proxy."""
-    proto, _, authority = request.public_url.partition("://")
+    proto, authority, port = url_parts(request.public_url)
     host = request.host or authority
     element = forwarded_element(peer, host=host, proto=proto)
     return (
-        b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\nForwarded: %b\r\n"
+        b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n"
+        b"X-Forwarded-Port: %d\r\nForwarded: %b\r\n%b"
         % (
             append_hop(request.fields.all(b"x-forwarded-for"), peer),
             proto.encode(),
             host.encode(),
+            port,
             append_hop(forwarded_so_far(request.fields, request.client, peer), element),
+            prefix_line(forwarded_prefix(request.fields) + prefix).encode(),
         )
     )
 

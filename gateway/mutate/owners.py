@@ -1,7 +1,7 @@
 """The owners of an app's cookies: tags that reveal no identity, and one request's cookies."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from hashlib import sha256
 
@@ -29,7 +29,8 @@ class OwnCookies:
         note: Name prefix of notes.
         open_jar: Opens a jar cookie given its name and value; None if it is not ours.
         set_note: The Set-Cookie field for a note with a given name and value.
-        notes_at: Where notes are kept.
+        place: Where cookies are kept unless they say otherwise: below the public URL.
+        partitioned: Whether notes are kept separately for each surrounding site.
     """
 
     names: OwnNames
@@ -37,7 +38,8 @@ class OwnCookies:
     note: Callable[[Request], str]
     open_jar: Callable[[str, str], bytes | None]
     set_note: Callable[[Request, str, str], tuple[str, str]]
-    notes_at: cookies.Place = EVERYWHERE
+    place: Callable[[Request], cookies.Place] = lambda _: EVERYWHERE
+    partitioned: bool = False
 
 
 class CookieOwners:
@@ -169,7 +171,7 @@ class OwnedCookies:
         """A note for a cookie that is not sent at sign-in or sign-out, to clear it there."""
         place = cookie.place(self._request.target.path.encode())
         strict = cookie.attributes.get(b"samesite", b"").lower() == b"strict"
-        if place == EVERYWHERE and not strict:
+        if place == self._owners.own.place(self._request) and not strict:
             return ()
         note = cookies.encode_note(cookie.name, place).decode()
         name = self._owners.own.note(self._request) + sha256(note.encode()).hexdigest()[:16]
@@ -193,16 +195,18 @@ class OwnedCookies:
 def readable_sent(request: Request, own: OwnCookies) -> list[tuple[bytes, cookies.Place]]:
     """The cookies in a request that scripts can read, and those that its notes name."""
     found: dict[tuple[bytes, cookies.Place], None] = {}
+    usual = own.place(request)
+    notes_at = replace(usual, partitioned=own.partitioned)
     prefix = own.note(request).encode()
     for pair in cookies.pairs_of(request.fields.all(b"cookie")):
         name = cookies.name_of(pair)
         if name.startswith(prefix):
             note = cookies.decode_note(pair.partition(b"=")[2])
-            found[(name, own.notes_at)] = None
+            found[(name, notes_at)] = None
             if note is not None and not own.names.covers(note[0]):
                 found[note] = None
         elif not own.names.covers(name) and not cookies.is_marked(name):
-            found[(name, EVERYWHERE)] = None
+            found[(name, usual)] = None
     return list(found)
 
 

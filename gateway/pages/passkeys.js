@@ -2,6 +2,8 @@
 // script, or where the browser has no passkeys, the pages work and do not offer them.
 "use strict";
 {
+  // The gateway's own paths are where this script is: they may be below another path.
+  const own = new URL(".", document.currentScript.src).pathname;
   // Challenges live five minutes; a waiting question gets a new one before.
   const RENEW_MS = 4 * 60 * 1000;
 
@@ -71,7 +73,7 @@
   };
 
   const signIn = (box) => {
-    const path = "/_gatepost/sign-in/passkey";
+    const path = `${own}sign-in/passkey`;
     const page = document.querySelector('input[name="return_to"]');
     // After a password, the passkey takes the place of a code.
     const step = document.querySelector('input[name="step"]');
@@ -105,7 +107,7 @@
   };
 
   const add = (box) => {
-    const path = "/_gatepost/api/passkeys";
+    const path = `${own}api/passkeys`;
     const link = box.querySelector("a");
     const create = async () => {
       const options = await call(`${path}/options`);

@@ -18,7 +18,7 @@ REQUESTS: Mapping[str, Reason] = MappingProxyType(
         "ambiguous-path": Reason(
             400,
             "Ambiguous path",
-            "The path can be read in more than one way, and different rules apply to the readings.",
+            "The path can be read in more than one way, and not every reading is allowed.",
             "Use a path without doubled slashes, dot segments, semicolons and encoded slashes.",
         ),
         "head-too-large": Reason(

@@ -130,6 +130,8 @@ class Admitter:
         browser gets the response of `leave` instead, with the cookies that the app sets.
         """
         request, sessions = entry.request, self._sessions
+        if not entry.is_question:
+            to.target(request)  # What cannot be sent is refused before the session ends.
         who = await self._who_signs_out(entry, identity)
         instead: Response | None = None
         if not who.is_anonymous:
@@ -187,6 +189,8 @@ class Admitter:
             method=request.method,
             head=head,
             framing=framing,
+            rules=to.answers,
+            public_url=request.public_url,
             repeatable=request.method in _REPEATABLE,
             trailers=to.fields.trailers,
             owned=owned,

@@ -12,6 +12,7 @@ from gateway.authz.access import decide
 from gateway.authz.facts import Facts
 from gateway.bounded import remember
 from gateway.kinds import AMBIENT
+from gateway.message.public_url import home_of
 from gateway.message.response import FieldList
 from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
 from gateway.mutate.templates import is_sendable
@@ -117,7 +118,10 @@ class Decisions:
                 entry.decide("sign_in", reason)
                 if plan.access.word == "sign_in":
                     # Returning to this route would start the next sign-in.
-                    return Answer(responses.sign_in(request, _ALWAYS, reason=reason, return_to="/"))
+                    home = home_of(request)
+                    return Answer(
+                        responses.sign_in(request, _ALWAYS, reason=reason, return_to=home)
+                    )
                 refuse = partial(responses.sign_in, request, plan.admission, reason=reason)
                 return sign_in_first(entry, plan.admission, self._origins, refuse)
             case StepUp(reason=reason):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway import responses
 from gateway.errors import GatewayError, InternalError
 from gateway.message.original import is_question
+from gateway.message.public_url import origin_of
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.model import Deny
@@ -43,7 +44,7 @@ class ForwardAuth:
 
     def is_asked(self, request: Request) -> bool:
         """Whether `request` asks about another one."""
-        return is_question(request.target.raw, self.dialect)
+        return is_question(request, self.dialect)
 
     def begin(
         self, entry: Entry, reader: RequestReader, begin: Begin
@@ -88,8 +89,9 @@ def answer_of(request: Request, verdict: Verdict) -> Response:
 
 def _absolute(request: Request, response: Response) -> Response:
     """`response` with an absolute Location: Traefik resolves it against the gateway's address."""
+    origin = origin_of(request.public_url)
     fields = tuple(
-        (name, request.public_url + value if name == "Location" and value[:1] == "/" else value)
+        (name, origin + value if name == "Location" and value[:1] == "/" else value)
         for name, value in response.fields
     )
     return Response(response.status, fields, response.body)

@@ -1,5 +1,7 @@
 """Finds the route of a request, and caches it for later requests to the same place."""
 
+from collections.abc import Callable
+
 from gateway.bounded import remember
 from gateway.message.request import Request
 from gateway.routing.route import Route
@@ -10,11 +12,11 @@ _REMEMBERED_ROUTES, _REMEMBERED_PATH_CHARS = 4096, 256
 
 
 class Matcher:
-    """Finds routes in `table`; caches only results for `hosts`."""
+    """Finds routes in `table`; caches only results for hosts that it `serves`."""
 
-    def __init__(self, table: RouteTable, hosts: frozenset[str]) -> None:
+    def __init__(self, table: RouteTable, serves: Callable[[str], bool]) -> None:
         self._table = table
-        self._hosts = hosts
+        self._serves = serves
         self._routes: dict[tuple[str, str, str], Route | None] = {}
 
     def match(self, request: Request) -> Route | None:
@@ -26,6 +28,6 @@ class Matcher:
             return self._routes[key]
         except KeyError:
             route = self._table.match_readings(request)
-            if request.host in self._hosts and len(key[2]) <= _REMEMBERED_PATH_CHARS:
+            if self._serves(request.host) and len(key[2]) <= _REMEMBERED_PATH_CHARS:
                 remember(self._routes, key, route, _REMEMBERED_ROUTES)
             return route

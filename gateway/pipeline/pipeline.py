@@ -31,6 +31,7 @@ from gateway.endpoints.well_known import PREFIX as WELL_KNOWN
 from gateway.endpoints.well_known import WellKnown
 from gateway.errors import GatewayError, InternalError, MethodRefusedError, UnknownHostError
 from gateway.message import forwarded
+from gateway.message.public_url import OWN_PREFIX, inner_path, origin_of
 from gateway.message.request import Request
 from gateway.message.request_head import RequestHead
 from gateway.message.response import Response
@@ -48,7 +49,7 @@ from gateway.pipeline.verdict import VERDICTS, Answer, Handler, Serve, Verdict
 from gateway.record.audit import AuditWriter, Entry, Lines
 from gateway.record.metrics import NO_ROUTE, Metrics
 from gateway.routing.deprecation import Deprecation, client_name
-from gateway.routing.route import RESERVED, RESERVED_PREFIX, Route, is_preflight, names_well_known
+from gateway.routing.route import RESERVED, Route, is_preflight, names_well_known
 from gateway.routing.table import RouteTable
 
 _log = logging.getLogger(__name__)
@@ -96,9 +97,10 @@ class Pipeline:
         tools: Tools,
     ) -> None:
         self._plans = plans
+        self._served = hosts
         self._hosts = frozenset(hosts.public_urls)
-        self._matcher = Matcher(table, self._hosts)
-        origins = frozenset(url.encode() for url in hosts.public_urls.values())
+        self._matcher = Matcher(table, hosts.serves)
+        origins = frozenset(origin_of(url).encode() for url in hosts.public_urls.values())
         self._tools = tools
         self._well_known = tools.well_known
         self._reader = RequestReader(hosts, trusted, tools.new_request_id, tools.monotonic)
@@ -158,7 +160,7 @@ class Pipeline:
         route = self._matcher.match(request)
         if route is RESERVED:
             return self._serve_own(entry)
-        if request.host not in self._hosts:
+        if request.host not in self._hosts and not self._served.serves(request.host):
             raise UnknownHostError(repr(request.host))
         if self._compatible is not None and request.target.path.startswith(OAUTH2_PREFIX):
             return self._found(entry, self._compatible[1])
@@ -217,7 +219,7 @@ class Pipeline:
         request, identity = entry.request, entry.identity
         try:
             route = self._matcher.match(request)
-            if route is None or route is RESERVED or request.host not in self._hosts:
+            if route is None or route is RESERVED or not self._served.serves(request.host):
                 return False
             plan = self._plans[route.index]
             if plan.to is None or self._is_gone(plan, now):
@@ -240,8 +242,8 @@ class Pipeline:
 
     def _serve_own(self, entry: Entry) -> Verdict:
         request = entry.request
-        path = request.target.path
-        known = request.host in self._hosts
+        path = inner_path(request)
+        known = self._served.serves(request.host)
         if not known and path not in _HOSTLESS and not path.startswith(_HOSTLESS_FOLDERS):
             raise UnknownHostError(repr(request.host))
         doctor = self._tools.doctor
@@ -251,7 +253,7 @@ class Pipeline:
 
     def _found(self, entry: Entry, endpoints: Endpoints) -> Verdict:
         request = entry.request
-        found = endpoints.find(request.method, request.target.path)
+        found = endpoints.find(request.method, inner_path(request))
         if isinstance(found, NoEndpoint):
             entry.route = RESERVED.name
             entry.decide("deny", found.reason)
@@ -342,8 +344,8 @@ class Pipeline:
 # Endpoints for machines, which may use another host name for the gateway than browsers do; and
 # `doctor`, which finds out which name a proxy uses.
 _HOSTLESS = frozenset(
-    f"{RESERVED_PREFIX}/{name}" for name in ("auth", "token", "revoke", "introspect", "doctor")
+    f"{OWN_PREFIX}/{name}" for name in ("auth", "token", "revoke", "introspect", "doctor")
 )
 _HOSTLESS_FOLDERS = tuple(
-    f"{RESERVED_PREFIX}/{name}/" for name in (".well-known", "auth", "backchannel-logout")
+    f"{OWN_PREFIX}/{name}/" for name in (".well-known", "auth", "backchannel-logout")
 )

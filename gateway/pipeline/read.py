@@ -1,10 +1,12 @@
 """The first stage: turns a head into the one request that all other stages read."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 
 from gateway.errors import InternalError, MalformedRequestError
 from gateway.message import forwarded
+from gateway.message.fields import Fields
 from gateway.message.framing import CHUNKED
 from gateway.message.original import Original, bare_original_of, original_of
 from gateway.message.request import Request
@@ -14,18 +16,42 @@ from gateway.message.request_head import (
     canonical_host,
     glimpse,
 )
+from gateway.message.star import in_place_of_star, star_of
 from gateway.message.target import Target, parse_target, split_absolute_form
 from gateway.record.audit import Entry
 
 _NOTHING = Target(b"", "", "", ("",))
 
 
+# Each is the public URL of a host that a star covers; clients may name any number of these.
+_REMEMBERED_HOSTS = 1024
+
+
 @dataclass(frozen=True, slots=True)
 class Hosts:
-    """The hosts served: host -> public URL, and the first public URL."""
+    """The hosts served.
+
+    Attributes:
+        public_urls: Host -> public URL.
+        first: The first public URL.
+        stars: As `public_urls`, for hosts with a star, which stand for one label.
+    """
 
     public_urls: Mapping[str, str]
     first: str
+    stars: Mapping[str, str] = field(default_factory=dict)
+
+    def serves(self, host: str) -> bool:
+        """Whether `host` is served."""
+        return host in self.public_urls or (bool(self.stars) and star_of(host) in self.stars)
+
+    def url_of(self, host: str) -> str:
+        """The public URL of `host`; the first one if it is not served."""
+        found = self.public_urls.get(host)
+        if found is not None:
+            return found
+        star = self.stars.get(star_of(host)) if self.stars else None
+        return self.first if star is None else in_place_of_star(star, host)
 
 
 class RequestReader:
@@ -38,8 +64,11 @@ class RequestReader:
         new_request_id: Callable[[], str],
         monotonic: Callable[[], float],
     ) -> None:
+        self._hosts = hosts
         self._public_urls = hosts.public_urls
-        self._first_url = hosts.first
+        self._url_of: Callable[[str], str] = hosts.url_of
+        if hosts.stars:
+            self._url_of = lru_cache(maxsize=_REMEMBERED_HOSTS)(hosts.url_of)
         self._trusted = trusted
         self._new_request_id = new_request_id
         self._monotonic = monotonic
@@ -61,18 +90,26 @@ class RequestReader:
             client = forwarded.client_address(proxy, framing.fields, self._trusted)
             request_id = forwarded.request_id_of(framing.fields)
             host = forwarded.forwarded_host(framing.fields, host)
+            if host not in self._public_urls and not self._hosts.serves(host):
+                host = self._with_port(framing.fields, host)
+        public_url = self._public_urls.get(host)
         request = Request(
             method=head.method,
             target=parse_target(raw),
             fields=framing.fields,
             host=host,
-            public_url=self._public_urls.get(host, self._first_url),
+            public_url=self._url_of(host) if public_url is None else public_url,
             client=client,
             request_id=request_id or self._new_request_id(),
             received_at=now,
             http_1_0=head.http_1_0,
         )
         return Entry(request, framing, peer=peer, trusted=trusted, began_at=self._monotonic())
+
+    def _with_port(self, fields: Fields, host: str) -> str:
+        """`host` with the port that a trusted proxy names, if that is a host we serve."""
+        asked = forwarded.with_port(fields, host)
+        return asked if self._hosts.serves(asked) else host
 
     def reread(self, entry: Entry, dialect: str) -> None:
         """Make the original request, which a trusted proxy asks about, that of `entry`.
@@ -83,7 +120,7 @@ class RequestReader:
         asked, framing = entry.request, entry.framing
         if framing is None:
             raise InternalError("bytes that are not a request were taken for a question")
-        original = original_of(asked.method, asked.target.raw, framing, dialect)
+        original = original_of(asked, framing, dialect)
         self._ask_about(entry, original, asked.client)
 
     def reread_bare(self, entry: Entry) -> None:
@@ -109,7 +146,7 @@ class RequestReader:
             target=original.target,
             fields=original.fields,
             host=original.host,
-            public_url=self._public_urls.get(original.host, self._first_url),
+            public_url=self._url_of(original.host),
             client=client,
             request_id=asked.request_id,
             received_at=asked.received_at,
@@ -123,7 +160,7 @@ class RequestReader:
             target=_NOTHING,
             fields=fields,
             host="",
-            public_url=self._first_url,
+            public_url=self._hosts.first,
             client=peer,
             request_id=self._new_request_id(),
             received_at=now,

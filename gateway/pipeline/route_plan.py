@@ -6,6 +6,7 @@ from typing import Self
 from gateway.authn import GUARDED, Authenticator
 from gateway.authn.foreign import Foreign
 from gateway.authz.access import Access
+from gateway.forward.response import ResponseRules
 from gateway.forward.upstream import Upstream
 from gateway.limits import RateLimiter
 from gateway.message.request import Request
@@ -20,11 +21,10 @@ from gateway.mutate.outbound import (
     steady_start,
 )
 from gateway.mutate.owners import CookieOwners, OwnedCookies
+from gateway.mutate.relocation import Relocation
 from gateway.responses import Admission
 from gateway.routing.deprecation import Deprecation
 from gateway.routing.route import Route
-
-_STEADY = "steady"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,7 @@ class UpstreamPlan:
     """How requests are sent to one upstream.
 
     Attributes:
+        answers: What of the app's responses clients get.
         host: The Host to send; None for the client's own.
         owners: Separates the app's cookies by user; None if they are shared.
         fields_by_token: As `fields`, for a request whose Authorization was for the gateway.
@@ -39,9 +40,12 @@ class UpstreamPlan:
         logout_paths: A request to one of these ends the session; see `signs_out`.
         ignores_case: Whether the app reads ``/Logout`` as ``/logout``.
         logout_then: Where a browser goes after sign-out: ``provider``, ``page`` or ``app``.
+        relocation: Where the app has its paths; None if where clients have them.
+        prefix: The beginning of the path that the app does not get; ``""`` for none.
     """
 
     upstream: Upstream
+    answers: ResponseRules
     host: bytes | None
     fields: FieldRules
     fields_by_token: FieldRules
@@ -51,12 +55,23 @@ class UpstreamPlan:
     logout_paths: frozenset[str]
     ignores_case: bool
     logout_then: str
+    relocation: Relocation | None = None
+    prefix: str = ""
 
     def signs_out(self, path: str) -> bool:
         """Whether the decoded `path` is one of the app's sign-out paths."""
         if self.ignores_case:
             return path.casefold() in self.logout_paths
         return path in self.logout_paths
+
+    def target(self, request: Request) -> bytes:
+        """The target as the app has it.
+
+        Raises:
+            AmbiguousPathError: Servers could read it as a path that no rule was judged on.
+        """
+        moved = self.relocation
+        return request.target.raw if moved is None else moved.target(request.target)
 
     def head(
         self,
@@ -73,12 +88,15 @@ class UpstreamPlan:
 
         `identity` and `trace` are field lines; `proxy` is the trusted proxy that sent the request;
         `by_token` means that Authorization was for the gateway.
+
+        Raises:
+            AmbiguousPathError: See `target`.
         """
         # Most of the head follows from the client's fields and address, which repeat.  Only the
         # parts for the last address are cached, because there may be any number of addresses.
         derived = framing.fields.derived
         rules = self.fields_by_token if by_token else self.fields
-        key, asked = (rules, _STEADY), (request.client, request.host, proxy)
+        key, asked = (rules, self.prefix), (request.client, request.host, proxy)
         kept: tuple[tuple[str, str, str | None], bytes, bytes] | None = derived.get(key)
         if kept is not None and kept[0] == asked:
             start, end = kept[1], kept[2]
@@ -87,7 +105,7 @@ class UpstreamPlan:
             if may_keep:
                 derived[key] = asked, start, end
         method = request.method.encode()
-        return b"".join((method, b" ", request.target.raw, start, identity, trace, end))
+        return b"".join((method, b" ", self.target(request), start, identity, trace, end))
 
     def _steady_parts(
         self,
@@ -103,9 +121,9 @@ class UpstreamPlan:
         tags = owned.tags if has_owners and owned is not None else None
         cookies = cookies_to_app(sent, self.own_cookies, tags) if sent else b""
         if proxy is None:
-            hops = forwarded_lines(request.client, request.public_url, request.host)
+            hops = forwarded_lines(request.client, request.public_url, request.host, self.prefix)
         else:
-            hops = forwarded_lines_behind(request, proxy)
+            hops = forwarded_lines_behind(request, proxy, self.prefix)
         host = request.host.encode() if self.host is None else self.host
         start = steady_start(framing, host=host, forwarded=hops)
         end = steady_end(framing, rules=rules, cookies=cookies)

@@ -3,10 +3,12 @@
 from gateway.responses.admission import SESSION_ONLY, Admission
 from gateway.responses.bodies import NO_STORE, json_answer, page, redirect
 from gateway.responses.locations import (
+    ACCOUNT_PATH,
     EMAIL_PATH,
     FORGOT_PATH,
     INVITATION_PATH,
     LOGIN_PATH,
+    LOGOUT_PATH,
     OTHER_ACCOUNT,
     PASSKEY_SCRIPT_PATH,
     RESET_PATH,
@@ -19,10 +21,12 @@ from gateway.responses.problems import for_error, problem, problem_document
 from gateway.responses.refusals import for_decision, rejected, sign_in
 
 __all__ = [
+    "ACCOUNT_PATH",
     "EMAIL_PATH",
     "FORGOT_PATH",
     "INVITATION_PATH",
     "LOGIN_PATH",
+    "LOGOUT_PATH",
     "NO_STORE",
     "OTHER_ACCOUNT",
     "PASSKEY_SCRIPT_PATH",

@@ -1,6 +1,7 @@
 """The ``WWW-Authenticate`` fields of a 401 or 403."""
 
 from gateway.kinds import ISSUED, SCHEMES, schemes_of
+from gateway.message.public_url import base_of, origin_of
 from gateway.message.request import Request
 from gateway.message.response import FieldList
 from gateway.pages.reasons import reason_for
@@ -69,7 +70,8 @@ def _resource_metadata(request: Request, admission: Admission) -> str:
         return where
     own = (it for it in admission.resources if path == it or path.startswith(it + "/"))
     # The resource's path follows the well-known path (RFC 9728, section 3.1).
-    return request.public_url + where + next(own, "")
+    base = base_of(request.public_url)
+    return origin_of(request.public_url) + where + next(own, base)
 
 
 def _sent_basic(request: Request) -> bool:

@@ -2,29 +2,33 @@
 
 from urllib.parse import quote
 
+from gateway.message.public_url import OWN_PREFIX, own_path
 from gateway.message.request import Request
 
-SIGN_IN_PATH = "/_gatepost/sign-in"
-LOGIN_PATH = "/_gatepost/login/"
+# Below the public URL; `own_path` makes them what browsers ask for.
+SIGN_IN_PATH = f"{OWN_PREFIX}/sign-in"
+LOGIN_PATH = f"{OWN_PREFIX}/login/"
 # The first-run wizard, and the page that sets a new local password.
-SETUP_PATH = "/_gatepost/setup"
-RESET_PATH = "/_gatepost/reset"
+SETUP_PATH = f"{OWN_PREFIX}/setup"
+RESET_PATH = f"{OWN_PREFIX}/reset"
 # Where people ask for a new password, take up an invitation, and confirm an e-mail address.
-FORGOT_PATH = "/_gatepost/forgot"
-INVITATION_PATH = "/_gatepost/invitation"
-EMAIL_PATH = "/_gatepost/email"
-PASSKEY_SCRIPT_PATH = "/_gatepost/passkeys.js"
+FORGOT_PATH = f"{OWN_PREFIX}/forgot"
+INVITATION_PATH = f"{OWN_PREFIX}/invitation"
+EMAIL_PATH = f"{OWN_PREFIX}/email"
+PASSKEY_SCRIPT_PATH = f"{OWN_PREFIX}/passkeys.js"
 # The last page of a sign-in that another tab waits for.
-SIGNED_IN_PATH = "/_gatepost/signed-in"
+SIGNED_IN_PATH = f"{OWN_PREFIX}/signed-in"
+LOGOUT_PATH = f"{OWN_PREFIX}/logout"
+ACCOUNT_PATH = f"{OWN_PREFIX}/account"
 # The `prompt` value that starts a sign-in as a different user.
 OTHER_ACCOUNT = "select_account"
 
 
 def sign_in_location(request: Request, return_to: str | None = None) -> str:
-    """The sign-in URL that returns to `return_to`, by default the current request's target."""
+    """The path to sign in that returns to `return_to`, by default the current request's target."""
     if return_to is None:
         raw = request.target.raw
         return_to_octets = raw if raw.startswith(b"/") else b"/"
     else:
         return_to_octets = return_to.encode()
-    return f"{SIGN_IN_PATH}?return_to={quote(return_to_octets, safe='/')}"
+    return f"{own_path(request, SIGN_IN_PATH)}?return_to={quote(return_to_octets, safe='/')}"

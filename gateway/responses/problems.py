@@ -3,6 +3,7 @@
 from http import HTTPStatus
 
 from gateway.errors import GatewayError
+from gateway.message.public_url import OWN_PREFIX, home_of, inner_path, origin_of, own_path
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.message.sent_form import SentForm
@@ -11,13 +12,13 @@ from gateway.pages.reason import Reason
 from gateway.pages.reasons import reason_for
 from gateway.responses.bodies import json_answer, page
 from gateway.responses.locations import (
+    LOGOUT_PATH,
     OTHER_ACCOUNT,
     SIGN_IN_PATH,
     SIGNED_IN_PATH,
     sign_in_location,
 )
 
-_LOGOUT_PATH = "/_gatepost/logout"
 _STATUSES_WITH_RETRY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _RETRY_STATUSES = _STATUSES_WITH_RETRY | {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
 _DEFAULT_RETRY_S = 5
@@ -43,7 +44,7 @@ def problem(
     """
     meaning = reason_for(reason, status)
     if sign_in is None:
-        sign_in = SIGN_IN_PATH if meaning.sign_in else ""
+        sign_in = own_path(request, SIGN_IN_PATH) if meaning.sign_in else ""
     fields = (*_retry_after(status, meaning, fields), *fields)
     if request.is_navigation:
         values = _page_values(request, status, reason, meaning, detail, sign_in)
@@ -55,7 +56,7 @@ def problem(
         return page(request, status, name, fields=fields, **values, account=account).because(reason)
     document = problem_document(request, status, reason, detail)
     if sign_in:
-        document["sign_in"] = request.public_url + sign_in
+        document["sign_in"] = origin_of(request.public_url) + sign_in
     return json_answer(
         request, status, document, media_type="application/problem+json", fields=fields
     ).because(reason)
@@ -97,10 +98,11 @@ def _page_values(
     sign_in: str,
 ) -> dict[str, object]:
     # A failed sign-in must start again from the beginning, so it offers no retry.
-    mid_flow = request.target.path.startswith("/_gatepost/")
+    mid_flow = inner_path(request).startswith(OWN_PREFIX + "/")
     is_post = request.method == "POST"
-    if sign_in == SIGN_IN_PATH and not mid_flow:
-        sign_in = sign_in_location(request, SIGNED_IN_PATH if is_post else None)
+    if sign_in == own_path(request, SIGN_IN_PATH) and not mid_flow:
+        signed_in = own_path(request, SIGNED_IN_PATH)
+        sign_in = sign_in_location(request, signed_in if is_post else None)
     return {
         "title": meaning.title,
         "explanation": meaning.explanation,
@@ -114,7 +116,7 @@ def _page_values(
         "again": reason != "sign-in-required",
         # A link would send GET; to repeat a POST, the user goes back to the previous page.
         "retry": status in _RETRY_STATUSES and not mid_flow and not is_post,
-        "home_url": "/",
+        "home_url": home_of(request),
     }
 
 
@@ -123,13 +125,13 @@ def _account(request: Request, who: Identity | None) -> dict[str, str] | None:
     if who is None:
         return None
     # The body of a POST is lost, and its path may not answer GET.
-    return_to = None if request.method != "POST" else "/"
+    return_to = None if request.method != "POST" else home_of(request)
     location = sign_in_location(request, return_to)
     return {
         "user": who.user,
         "name": who.name or "",
         "switch_url": f"{location}&prompt={OTHER_ACCOUNT}",
-        "logout_url": _LOGOUT_PATH,
+        "logout_url": own_path(request, LOGOUT_PATH),
     }
 
 

@@ -4,6 +4,7 @@ from http import HTTPStatus
 from urllib.parse import quote, urlencode
 
 from gateway.kinds import AMBIENT, LOCAL, sent_by
+from gateway.message.public_url import origin_of, own_path
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.message.sent_form import SentForm
@@ -87,7 +88,7 @@ def rejected(
     """
     error = {} if presented is None or presented in AMBIENT else token_error(reason)
     accepted = admission.credentials
-    where = SIGN_IN_PATH if "session" in accepted else ""
+    where = own_path(request, SIGN_IN_PATH) if "session" in accepted else ""
     if status == HTTPStatus.UNAUTHORIZED:
         fields = (*challenges(request, admission, error), *fields)
     return problem(request, status, reason, sign_in=where, form=form, fields=fields)
@@ -118,14 +119,15 @@ def _step_up(
         wanted["amr_values"] = " ".join(decision.amr)
     provider = "" if identity is None else identity.provider
     start = LOGIN_PATH + quote(provider, safe="") if provider else SIGN_IN_PATH
+    start, default = own_path(request, start), own_path(request, SIGN_IN_PATH)
     more = "&" + urlencode(wanted) if wanted else ""
     if form is None and _is_sent_to_sign_in(request, admission):
-        location = sign_in_location(request).replace(SIGN_IN_PATH, start, 1)
+        location = sign_in_location(request).replace(default, start, 1)
         return redirect(request, location + more, fields=fields)
     where = f"{start}?{more[1:]}" if more else start
-    asked = challenge("Gatepost", sign_in=request.public_url + where)
+    asked = challenge("Gatepost", sign_in=origin_of(request.public_url) + where)
     if form is not None:
-        where = f"{start}?return_to={SIGNED_IN_PATH}{more}"
+        where = f"{start}?return_to={own_path(request, SIGNED_IN_PATH)}{more}"
     return problem(request, 401, decision.reason, sign_in=where, form=form, fields=(asked, *fields))
 
 

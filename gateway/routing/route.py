@@ -5,12 +5,13 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.message.public_url import OWN_PREFIX
+
 if TYPE_CHECKING:
     from gateway.message.request import Request
     from gateway.settings.schema import RouteSettings
 
-RESERVED_PREFIX = "/_gatepost"
-_RESERVED_BELOW = RESERVED_PREFIX + "/"
+_RESERVED_BELOW = OWN_PREFIX + "/"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,12 @@ class Route:
         return self.preflight == "pass" and preflight_for in self.methods
 
 
-RESERVED = Route(index=-1, name="gatepost", stems=(RESERVED_PREFIX,))
+RESERVED = Route(index=-1, name="gatepost", stems=(OWN_PREFIX,))
 
 
 def is_reserved(path: str) -> bool:
-    """Whether the decoded `path` belongs to the gateway and never reaches an upstream."""
-    return path.startswith(_RESERVED_BELOW) or path == RESERVED_PREFIX
+    """Whether the decoded `path` below a public URL is the gateway's and reaches no upstream."""
+    return path.startswith(_RESERVED_BELOW) or path == OWN_PREFIX
 
 
 def names_well_known(route: Route) -> bool:

@@ -12,7 +12,9 @@ from string import ascii_lowercase, ascii_uppercase
 from typing import TYPE_CHECKING
 
 from gateway.errors import AmbiguousPathError
+from gateway.message.public_url import base_of, covers
 from gateway.message.request import Request
+from gateway.message.star import is_star, star_of, without_port
 from gateway.routing.literal import literal_stem
 from gateway.routing.route import (
     RESERVED,
@@ -71,14 +73,17 @@ class _Scope:
 class _Scopes:
     """Routes by host."""
 
-    __slots__ = ("_any_host", "by_host")
+    __slots__ = ("_any_host", "_by_star", "by_host")
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self._any_host = _Scope()
         self.by_host: dict[str, _Scope] = {}
+        # Apart, so that no host that a client names is taken for a star.
+        self._by_star: dict[str, _Scope] = {}
         for route in routes:
             for host in route.hosts:
-                self.by_host.setdefault(host, _Scope()).add(route)
+                named = self._by_star if is_star(host) else self.by_host
+                named.setdefault(host, _Scope()).add(route)
             if not route.hosts:
                 self._any_host.add(route)
 
@@ -99,8 +104,11 @@ class _Scopes:
     def scopes(self, host: str) -> list[_Scope]:
         """The scopes that may cover a path of `host`."""
         scopes = [self._any_host]
-        if self.by_host:
-            found = (self.by_host.get(host), self.by_host.get(_without_port(host)))
+        if self.by_host or self._by_star:
+            bare = without_port(host)
+            found = [self.by_host.get(host), self.by_host.get(bare)]
+            if self._by_star:
+                found += [self._by_star.get(star_of(it)) for it in (host, bare)]
             scopes += [scope for scope in dict.fromkeys(found) if scope is not None]
         return scopes
 
@@ -124,16 +132,20 @@ class RouteTable:
         self._folded = _Scopes(ignoring) if ignoring else None
         self.hosts = frozenset(host for route in self.routes for host in route.hosts)
 
-    def match(self, host: str, method: str, path: str, preflight_for: str = "") -> Route | None:
+    def match(
+        self, host: str, method: str, path: str, preflight_for: str = "", base: str = ""
+    ) -> Route | None:
         """The first route for the decoded `path`; `RESERVED` below its prefix; None if no match.
 
         A route's host without a port covers every port.  `preflight_for` is the method that a CORS
-        preflight asks for.
+        preflight asks for.  `base` is the path of the public URL: nothing outside is served.
 
         Raises:
             AmbiguousPathError: An app that ignores case could match two routes.
         """
-        if is_reserved(path):
+        if not covers(base, path):
+            return None
+        if is_reserved(path[len(base) :]):
             return RESERVED
         found = self._exact.first(host, method, path, preflight_for)
         if self._folded is None:
@@ -164,10 +176,10 @@ class RouteTable:
             AmbiguousPathError: The readings lead to different routes.
         """
         asked = preflight_for(request)
-        target = request.target
-        route = self.match(request.host, request.method, target.path, asked)
+        target, base = request.target, base_of(request.public_url)
+        route = self.match(request.host, request.method, target.path, asked, base)
         for reading in target.readings[1:]:
-            other = self.match(request.host, request.method, reading, asked)
+            other = self.match(request.host, request.method, reading, asked, base)
             if other is not route:
                 raise AmbiguousPathError(
                     f"readings of the path lead to {_name(route)} and to {_name(other)}"
@@ -203,11 +215,6 @@ def _in_one_case(route: Route) -> Route:
         stems=tuple(map(str.casefold, route.stems)),
         regex=regex,
     )
-
-
-def _without_port(host: str) -> str:
-    name, colon, port = host.rpartition(":")
-    return name if colon and "]" not in port else host
 
 
 def _name(route: Route | None) -> str:

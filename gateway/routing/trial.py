@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from gateway.message.public_url import base_of, covers
 from gateway.message.request import Request
 from gateway.routing.route import RESERVED, Route, preflight_for
 from gateway.routing.table import RouteTable
@@ -47,7 +48,9 @@ def _try(route: Route, request: Request, readings: Sequence[str]) -> RouteTrial:
 
 
 def _why_not(route: Route, request: Request, path: str) -> str:
-    """The first of host, path and method that the route does not cover."""
+    """The first of public URL, host, path and method that does not cover the request."""
+    if not covers(base_of(request.public_url), path):
+        return f"{path} is outside of {request.public_url}"
     by_host = replace(route, methods=_EVERY, paths=(), stems=("",), regex=None)
     if not _finds(by_host, request, path):
         return f"is for {', '.join(sorted(route.hosts))}, not {request.host}"
@@ -60,5 +63,6 @@ def _why_not(route: Route, request: Request, path: str) -> str:
 def _finds(route: Route, request: Request, path: str) -> bool:
     """Whether a table with only `route` finds it for `path`."""
     alone = RouteTable([replace(route, index=0)])
-    found = alone.match(request.host, request.method, path, preflight_for(request))
+    base = base_of(request.public_url)
+    found = alone.match(request.host, request.method, path, preflight_for(request), base)
     return found is not None and (found is RESERVED) == (route is RESERVED)

@@ -7,11 +7,14 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import PlainSerializer, PlainValidator, WithJsonSchema
 
+from gateway.message.star import without_port
 from gateway.settings.scalars import Address, as_text, join_host_port, quote, wrong
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*")
+# Segments that every server reads in one way (RFC 3986, section 3.3), none of them empty or dots.
+_PLAIN_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|\Z))[A-Za-z0-9._~!$&'()*+,=:@-]+)*")
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 _PORTS = range(1, 65536)
 _LONGEST_SOCKET_PATH = 107  # sun_path holds 108 bytes on Linux, the last one NUL (unix(7)).
@@ -98,14 +101,36 @@ def _split_url(text: str) -> SplitResult:
 
 def parse_origin(value: object) -> str:
     """Scheme, host and port of an http(s) URL, in the form of a browser's Origin."""
+    return _origin(as_text(value, "a URL"), may_have_path=False)
+
+
+def parse_base_url(value: object) -> str:
+    """An http(s) URL that paths are appended to: an origin, and a plain path or none."""
     text = as_text(value, "a URL")
+    return _origin(text, may_have_path=True) + plain_path(_split_url(text).path)
+
+
+def parse_public_url(value: object) -> str:
+    """As `parse_base_url`; the host may have a star, as in `parse_served_host`."""
+    text = as_text(value, "a URL")
+    scheme, star, rest = text.partition("://*.")
+    if not star:
+        return parse_base_url(text)
+    url = parse_base_url(f"{scheme}://{rest}")
+    parse_served_host(f"*.{urlsplit(url).netloc}")
+    return url.replace("://", star, 1)
+
+
+def _origin(text: str, *, may_have_path: bool) -> str:
     parts = _split_url(text)
     if parts.scheme not in _DEFAULT_PORTS:
         raise wrong(f"{quote(text)} must start with https:// or http://")
     if "@" in parts.netloc:
         raise wrong("must not contain a user name or password")
-    if parts.path not in ("", "/") or "?" in text or "#" in text:
+    if not may_have_path and parts.path not in ("", "/"):
         raise wrong(f"{quote(text)} must end after the host: no path, query or fragment")
+    if "?" in text or "#" in text:
+        raise wrong(f"{quote(text)} must not contain a query or fragment")
     where = split_host_port(parts.netloc)
     if where is None:
         raise wrong(f"{quote(text)} has no valid host")
@@ -169,23 +194,39 @@ def listen_text(address: Address) -> str:
     return str(address) if address.mode is None else f"{address}?mode={address.mode:04o}"
 
 
+def plain_path(text: str) -> str:
+    """`text`, a path that is put before others, without trailing slash; ``""`` for the root."""
+    path = text.removesuffix("/")
+    if _PLAIN_PATH.fullmatch(path) is None:
+        raise wrong(
+            f"{quote(text)} must be a plain path: no %-escapes, no ; and no empty or dot segments"
+        )
+    return path
+
+
 def parse_upstream_url(value: object) -> str:
-    """`http://host[:port]`, `https://host[:port]` or `unix:/path`."""
+    """`http://host[:port][/path]`, `https://host[:port][/path]` or `unix:/path`."""
     text = as_text(value, "a URL")
     if text.startswith("unix:"):
         return f"unix:{_socket_path(text)}"
     if not text.startswith(("http://", "https://")):
         raise wrong(f"{quote(text)} must start with http://, https:// or unix:/")
-    return parse_origin(text)
+    return parse_base_url(text)
 
 
 def upstream_address(url: str) -> tuple[bool, Address]:
     """Whether to use TLS, and the address, for a `url` from `parse_upstream_url`."""
     if url.startswith("unix:"):
         return False, Address("", 0, url.removeprefix("unix:"))
-    scheme, _, authority = url.partition("://")
+    scheme, _, rest = url.partition("://")
+    authority, _, _ = rest.partition("/")
     host, port = split_host_port(authority) or ("", None)
     return scheme == "https", Address(host, port or _DEFAULT_PORTS[scheme])
+
+
+def upstream_base(url: str) -> str:
+    """The path of a `url` from `parse_upstream_url`, without trailing slash."""
+    return "" if url.startswith("unix:") else urlsplit(url).path
 
 
 def parse_host(value: object) -> str:
@@ -196,6 +237,18 @@ def parse_host(value: object) -> str:
         raise wrong(f"{quote(text)} is not a host name")
     host, port = where
     return join_host_port(host, None if port in (80, 443) else port)
+
+
+def parse_served_host(value: object) -> str:
+    """As `parse_host`; ``*.apps.example.com`` stands for one label before the rest."""
+    text = as_text(value, "a host")
+    rest = text.removeprefix("*.")
+    host = parse_host(rest)
+    if rest == text:
+        return host
+    if is_address(without_port(host).strip("[]")):
+        raise wrong(f"{quote(text)} is not a host name")
+    return f"*.{host}"
 
 
 def parse_host_name(value: object) -> str:
@@ -218,6 +271,11 @@ Origin = Annotated[
     PlainValidator(parse_origin),
     WithJsonSchema({"type": "string", "pattern": "^https?://[^/?#@]+/?$"}),
 ]
+PublicUrl = Annotated[
+    str,
+    PlainValidator(parse_public_url),
+    WithJsonSchema({"type": "string", "pattern": "^https?://[^/?#@]+(/[^?#%;]*)?$"}),
+]
 WebUrl = Annotated[
     str, PlainValidator(parse_web_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
 ]
@@ -230,7 +288,7 @@ Listen = Annotated[
 UpstreamUrl = Annotated[
     str,
     PlainValidator(parse_upstream_url),
-    WithJsonSchema({"type": "string", "pattern": "^(https?://[^/?#@]+/?|unix:/.+)$"}),
+    WithJsonSchema({"type": "string", "pattern": "^(https?://[^/?#@]+(/[^?#%;]*)?|unix:/.+)$"}),
 ]
 HostName = Annotated[str, PlainValidator(parse_host_name), WithJsonSchema({"type": "string"})]
-HostText = Annotated[str, PlainValidator(parse_host), WithJsonSchema({"type": "string"})]
+HostText = Annotated[str, PlainValidator(parse_served_host), WithJsonSchema({"type": "string"})]

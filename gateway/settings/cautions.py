@@ -5,14 +5,17 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from gateway.message.names import is_identity_name
+from gateway.message.public_url import base_of
+from gateway.message.star import star_of
 from gateway.settings.access import WHOEVER_ASKS, ConditionSettings
 from gateway.settings.accounts import has_password, may_be_read_on_the_way
-from gateway.settings.addresses import is_loopback, parse_host
+from gateway.settings.addresses import is_loopback
 from gateway.settings.api_keys import ApiKeySettings
 from gateway.settings.coverage import deciding, uncovered
 from gateway.settings.document import Document, Path, Problem
 from gateway.settings.headers import fold_name
 from gateway.settings.other_proxies import other_proxies_forms
+from gateway.settings.places import host_of
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote
@@ -200,9 +203,10 @@ def _any_word(settings: Settings, route: RouteSettings, path: Path) -> Iterator[
 
 
 def _uncovered(settings: Settings) -> Iterator[Problem]:
-    served = [parse_host(urlsplit(origin).netloc) for origin in settings.public_url]
-    hosts = dict.fromkeys([*served, *(host for route in settings.routes for host in route.host)])
-    left = uncovered(settings.routes, list(hosts))
+    hosts = {host_of(url): base_of(url) for url in settings.public_url}
+    for host in (host for route in settings.routes for host in route.host):
+        hosts.setdefault(host, hosts.get(star_of(host), ""))
+    left = uncovered(settings.routes, hosts)
     is_everywhere = len(left) == len(hosts) and len(set(left.values())) == 1
     for host, what in list(left.items())[: 1 if is_everywhere else None]:
         where = "" if is_everywhere else f" on {host}"

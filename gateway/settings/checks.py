@@ -11,6 +11,7 @@ from gateway.settings.bearer import BearerSettings
 from gateway.settings.coverage import shadowed_by
 from gateway.settings.document import Path, Problem
 from gateway.settings.headers import fold_name
+from gateway.settings.places import check_place, check_public_urls
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote, unknown_message
@@ -96,6 +97,7 @@ def check(draft: Draft) -> list[Problem]:
     """All problems across the settings of `draft`."""
     return [
         *_mode(draft),
+        *check_public_urls(draft.public_url, draft.sections, has_links=draft.has_local_accounts),
         *_server(draft),
         *_forward_auth(draft),
         *_cookie(draft),
@@ -240,6 +242,7 @@ def _routes(draft: Draft) -> Iterator[Problem]:
         yield from _route_upstream(draft, route, path)
         if route.settings is None:
             continue
+        yield from check_place(route.settings, path, draft.public_url)
         yield from _route_providers(draft, route.settings, path)
         yield from _route_credentials(draft, route.settings, path)
         yield from _route_challenges(draft, route.settings, path)

@@ -1,10 +1,11 @@
 """Coverage of routes: those that can never match, and requests that none matches."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from gateway.message.star import star_of
 from gateway.settings.routes import RouteSettings
 
 _UNLIKELY = "/no-route-names-this"
@@ -43,6 +44,27 @@ def shadowed_by(route: RouteSettings, earlier: list[RouteSettings]) -> list[Rout
     return list(found.values())
 
 
+def is_below(route: RouteSettings, prefix: str) -> bool:
+    """Whether all paths of `route` are `prefix` or below it.
+
+    Sound, not complete: regular expressions are understood only in simple cases.
+    """
+    return all(_prefix_covers(prefix, atom) for atom in _atoms(route))
+
+
+def meets(route: RouteSettings, prefix: str) -> bool:
+    """Whether `route` may have a path that is `prefix` or below it; True if that is hard to tell.
+
+    `prefix` has no trailing slash; ``""`` is the root.
+    """
+    return any(
+        atom.kind == "regex"
+        or _prefix_covers(prefix or "/", atom)
+        or (atom.kind == "prefix" and _prefix_covers(atom.text, _Atom("path", prefix, None, None)))
+        for atom in _atoms(route)
+    )
+
+
 def _atoms(route: RouteSettings) -> Iterator[_Atom]:
     for host in route.host or (None,):
         for method in route.methods or (None,):
@@ -53,7 +75,10 @@ def _atoms(route: RouteSettings) -> Iterator[_Atom]:
 
 
 def _covers(first: _Atom, second: _Atom) -> bool:
-    if first.host not in (None, second.host) or first.method not in (None, second.method):
+    if first.host not in (None, second.host, star_of(second.host or "")) or first.method not in (
+        None,
+        second.method,
+    ):
         return False
     if first.kind == "path":
         return second.kind == "path" and first.text == second.text
@@ -83,18 +108,22 @@ def _literal_start(regex: str) -> str:
     return regex[: found.start() - 1] if found[0] in "*?{" else regex[: found.start()]
 
 
-def uncovered(routes: Sequence[RouteSettings], hosts: Sequence[str]) -> dict[str, str]:
+def uncovered(routes: Sequence[RouteSettings], hosts: Mapping[str, str]) -> dict[str, str]:
     """For each host, a description of what `routes` do not cover; fully covered hosts are absent.
+
+    `hosts` has the path of the public URL of each: nothing outside is served.
 
     Sound, not complete: tries sample paths, made of the words in regular expressions.
     """
     atoms = [atom for route in routes for atom in _atoms(route)]
     words = {word for it in atoms if it.kind == "regex" for word in _WORD.findall(it.text)}
-    tried = [_UNLIKELY, f"{_UNLIKELY}/x.y", "/", *sorted(f"/{word}" for word in words)]
+    samples = [_UNLIKELY, f"{_UNLIKELY}/x.y", "/", *sorted(f"/{word}" for word in words)]
     found = {}
-    for host in hosts:
+    for host, base in hosts.items():
+        tried = [base + path for path in samples]
         # A route host without a port covers every port.
-        names = (None, host, re.sub(r":[0-9]+$", "", host))
+        bare = re.sub(r":[0-9]+$", "", host)
+        names = (None, host, bare, star_of(host), star_of(bare))
         left = _left([it for it in atoms if it.host in names], tried)
         if left:
             found[host] = left
@@ -113,7 +142,7 @@ def deciding(routes: Sequence[RouteSettings], path: str) -> RouteSettings | None
 def _left(atoms: Sequence[_Atom], tried: Sequence[str]) -> str:
     """A description of what `atoms` do not cover on one host; ``""`` for nothing."""
     methods = {path: {it.method for it in atoms if _takes(it, path)} for path in tried}
-    if not methods[_UNLIKELY]:
+    if not methods[tried[0]]:
         covered = list(dict.fromkeys(it.text for it in atoms))
         more = ", …" if len(covered) > _MOST_NAMED else ""
         return f"any path but {', '.join(covered[:_MOST_NAMED])}{more}" if covered else "any path"

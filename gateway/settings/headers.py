@@ -42,7 +42,20 @@ _FRAMING = frozenset(
         "upgrade",
     }
 )
-RESERVED = _FRAMING | {"host", "cookie", "expect"}
+# What the gateway says of the request: twice, an app could take either.
+_OF_THE_REQUEST = frozenset(
+    {
+        "forwarded",
+        "traceparent",
+        "x-forwarded-for",
+        "x-forwarded-host",
+        "x-forwarded-port",
+        "x-forwarded-prefix",
+        "x-forwarded-proto",
+        "x-request-id",
+    }
+)
+RESERVED = _FRAMING | _OF_THE_REQUEST | {"host", "cookie", "expect"}
 
 
 def fold_name(name: str) -> str:

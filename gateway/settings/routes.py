@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Literal, Self
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from gateway.kinds import SCHEMES
+from gateway.message.public_url import OWN_PREFIX
 from gateway.settings.access import Access, Credential
-from gateway.settings.addresses import HostText, WebUrl
+from gateway.settings.addresses import HostText, WebUrl, plain_path
 from gateway.settings.scalars import (
     EMPTY,
     Count,
@@ -21,7 +22,6 @@ from gateway.settings.scalars import (
     wrong,
 )
 
-OWN_PREFIX = "/_gatepost"
 _OWN = f"paths under {OWN_PREFIX} cannot be routed: the gateway answers them itself"
 
 
@@ -74,8 +74,15 @@ def _parse_date(value: object) -> date:
     raise wrong(f"{quote(str(value))} is not a date (write 2027-03-01)")
 
 
+def _moved_prefix(text: str) -> str:
+    if not text.startswith("/") or text == "/":
+        raise wrong(f"{quote(text)} must be / and at least one segment, such as /notes")
+    return plain_path(text)
+
+
 PathText = Annotated[str, AfterValidator(_path)]
 PrefixText = Annotated[str, AfterValidator(_prefix)]
+MovedPrefix = Annotated[str, AfterValidator(_moved_prefix)]
 RegexText = Annotated[str, AfterValidator(_regex)]
 Day = Annotated[
     date, PlainValidator(_parse_date), WithJsonSchema({"type": "string", "format": "date"})
@@ -129,6 +136,7 @@ class RouteSettings(Section):
         methods: Methods to match, upper case; empty means all.
         upstream: Name of the upstream; None only if the route forwards nothing.
         credentials: Accepted kinds of credential; empty means all that are configured.
+        strip_prefix: Without trailing slash; empty for none; so is `add_prefix`.
         challenges: Schemes that a 401 names; empty means those of the credentials.
     """
 
@@ -143,13 +151,23 @@ class RouteSettings(Section):
         None, description="Python regular expression for the whole decoded path."
     )
     host: Annotated[tuple[HostText, ...], OneOrMany()] = Field(
-        (), description="Hosts to match; default: every host served."
+        (),
+        description="Hosts to match, such as api.example.com or *.apps.example.com (one label);"
+        " default: every host served.",
     )
     methods: Annotated[tuple[Method, ...], OneOrMany()] = Field(
         (), description="Methods to match; default: all."
     )
     upstream: Text | None = Field(
         None, description="Name of the upstream; optional if there is only one."
+    )
+    strip_prefix: MovedPrefix = Field(
+        "",
+        description="Taken off the path before it is sent to the app: /notes/x is sent as /x. Rules"
+        " are judged on the path as the client sends it.",
+    )
+    add_prefix: MovedPrefix = Field(
+        "", description="Put before the path that is sent to the app, after strip_prefix."
     )
     access: Access = Field(
         description="Who gets access: a keyword, or a mapping of allow and deny."

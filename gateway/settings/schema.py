@@ -18,7 +18,7 @@ from gateway.settings.accounts import (
     HttpHookSettings,
     SqlHookSettings,
 )
-from gateway.settings.addresses import Origin
+from gateway.settings.addresses import PublicUrl
 from gateway.settings.api_keys import ApiKeySettings, StaticKeySettings
 from gateway.settings.bearer import BearerSettings, IntrospectionSettings
 from gateway.settings.forward_auth import ForwardAuthSettings
@@ -141,7 +141,7 @@ class Settings(Section):
     """The configuration.
 
     Attributes:
-        public_url: Origins without trailing slash; the first is the assertion's issuer.
+        public_url: Without trailing slash; the first is the assertion's issuer.
         secret: Newest first; empty if it is to be generated in `data_dir`.
         routes: Never empty: without any in the file, all paths require a signed-in user.
     """
@@ -152,8 +152,11 @@ class Settings(Section):
         " name and password. hybrid: either. Without providers, bearer and api_keys, the default is"
         " standalone.",
     )
-    public_url: Annotated[tuple[Origin, ...], OneOrMany()] = Field(
-        description="The gateway's URL, as browsers see it; a list for several hosts."
+    public_url: Annotated[tuple[PublicUrl, ...], OneOrMany()] = Field(
+        description="The gateway's URL, as browsers see it; a list for several hosts;"
+        " https://*.apps.example.com stands for one label. With a path"
+        " (https://example.com/notes), everything of the gateway is below it, and nothing else is"
+        " served."
     )
     secret: Annotated[tuple[Annotated[SecretText, AfterValidator(_secret)], ...], OneOrMany()] = (
         Field((), repr=False, description="At least 32 bytes; a list, newest first, to rotate.")

@@ -31,7 +31,8 @@ class CookieSettings(Section):
     """
 
     name: Annotated[Text, AfterValidator(_cookie_name)] = Field(
-        "gatepost", description="Name; __Host- is added on https without a domain."
+        "gatepost",
+        description="Name; __Host- is added on https without a domain (__Secure- below a path).",
     )
     domain: Annotated[Text, AfterValidator(_cookie_domain)] | None = Field(
         None, description="Shares the session among the hosts under this domain."

@@ -8,7 +8,7 @@ from pydantic_core import CoreSchema
 
 from gateway.message.fields import fold
 from gateway.message.names import may_be_kept
-from gateway.settings.addresses import UpstreamUrl, parse_host, upstream_address
+from gateway.settings.addresses import UpstreamUrl, parse_host, upstream_address, upstream_base
 from gateway.settings.headers import RequestHeaderSettings, ResponseHeaderSettings
 from gateway.settings.identity import IdentitySettings
 from gateway.settings.routes import PathText
@@ -68,15 +68,23 @@ class UpstreamSettings(Section):
     """One app behind the gateway.
 
     Attributes:
-        url: `http://host[:port]`, `https://host[:port]` or `unix:/path`.
+        url: `http://host[:port][/path]`, `https://…` or `unix:/path`.
         host: `preserve`, `upstream`, or the literal Host to send.
         path_case: Whether the app's paths are case-sensitive.
         wake_timeout: Seconds to retry a refused connection.
     """
 
-    url: UpstreamUrl = Field(description="http://…, https://… or unix:/path.")
+    url: UpstreamUrl = Field(
+        description="http://…, https://… or unix:/path. A path (http://backend:3000/base) is put"
+        " before the request's."
+    )
     host: Annotated[Text, AfterValidator(_host_sent)] = Field(
         "preserve", description="The Host sent: preserve (the client's), upstream, or a name."
+    )
+    redirects: Literal["rewrite", "keep"] = Field(
+        "rewrite",
+        description="rewrite: a redirect to the app's own address (http://backend:3000/x) leads to"
+        " the public URL. keep: redirects pass as the app sends them.",
     )
     path_case: Literal["exact", "ignore"] = Field(
         "exact", description="ignore: the app treats /Admin as /admin, so its routes ignore case."
@@ -118,6 +126,11 @@ class UpstreamSettings(Section):
     def address(self) -> tuple[bool, Address]:
         """Whether to use TLS, and where to connect."""
         return upstream_address(self.url)
+
+    @property
+    def base(self) -> str:
+        """The path of `url`, without trailing slash; ``""`` for none."""
+        return upstream_base(self.url)
 
     @model_validator(mode="before")
     @classmethod

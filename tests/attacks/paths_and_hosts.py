@@ -3,6 +3,7 @@
 The same cases run at several numbers of routes, since a quick way for many could judge otherwise.
 """
 
+from gateway.message.target import parse_target
 from tests.attacks.conftest import Lab
 from tests.dataplane.harness import RunningGateway
 
@@ -155,3 +156,65 @@ async def many_routes_judge_as_few(lab: Lab) -> None:
     for cases, settings in ((paths, {}), (ONE_CASE, {"path_case": "ignore"})):
         judged = [await _judged(lab, routes, cases, **settings) for routes in (10, 101, 1001)]
         assert judged[0] == judged[1] == judged[2]
+
+
+# What stands between a prefix and a path: nothing, and what may be cut, merged or resolved away.
+_JOINTS = (
+    "",
+    "/",
+    "/.",
+    "/..",
+    "/x/..",
+    "%2f",
+    "%2F..",
+    "/%2e%2e",
+    ";",
+    ";x",
+    "//evil.test",
+    "\\",
+    "/%5c..",
+)
+_PREFIXES = ("/notes", "/%6eotes", "/NOTES", "//notes", "/./notes", "/x/../notes", "/notes/notes")
+# What a route strips and adds, the path of the upstream, and what the app's paths begin with.
+_MOVES: tuple[tuple[dict[str, str], str, str], ...] = (
+    ({"strip_prefix": "/notes"}, "", ""),
+    ({"strip_prefix": "/notes", "add_prefix": "/x/y"}, "", "/x/y"),
+    ({"add_prefix": "/x"}, "", "/x"),
+    ({"strip_prefix": "/notes"}, "/base", "/base"),
+)
+
+
+async def stripping_makes_no_path_that_was_not_judged(lab: Lab) -> None:
+    """Send every spelling behind a prefix; derive anew what the app gets from what was judged."""
+    sent = [
+        prefix + joint + path
+        for prefix in _PREFIXES
+        for joint in _JOINTS
+        for path in ("", "/", "/public/x", "/admin", "/admin/x?/notes", *TRAVERSALS)
+        if not path.startswith("http:")
+    ]
+    for moves, base, begins in _MOVES:
+        upstream = await lab.upstream(OK)
+        running = await lab.gateway(
+            upstream.url + base,
+            routes=[
+                {"name": "admin", "prefix": ["/admin", "/notes/admin"], "access": "denied"},
+                {"name": "notes", "prefix": "/notes", "access": "public", **moves},
+            ],
+            audit={"file": "/dev/null"},
+        )
+        client = await running.client()
+        for target in sent:
+            answer = await client.ask(f"GET {target} HTTP/1.1\r\nHost: {SERVED}\r\n\r\n".encode())
+            if answer.closes:
+                client = await running.client()
+            if answer.status != 200:
+                assert answer.status in {400, 403, 404}, target
+                continue
+            there = parse_target(upstream.heads[-1].split(b" ", 2)[1])
+            judged = parse_target(target.encode())
+            assert len(there.readings) == 1, target
+            rest = judged.path.removeprefix(moves.get("strip_prefix", "")) or "/"
+            assert there.path == begins + rest, target
+            assert not rest.startswith("/admin"), target
+        assert len(upstream.heads) > 10

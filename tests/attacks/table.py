@@ -52,13 +52,6 @@ class Attack:
 
 _ROUTE = {"name": "x", "prefix": "/", "access": "public"}
 
-PREFIXES = Feature(
-    "prefixes",
-    (
-        {"routes": [{**_ROUTE, "strip_prefix": "/notes"}]},
-        {"routes": [{**_ROUTE, "add_prefix": "/notes"}]},
-    ),
-)
 MCP_RULES = Feature(
     "MCP servers and rules on their tools",
     (
@@ -250,8 +243,12 @@ ATTACKS = (
             "Traefik CVE-2026-65600 (GO-2026-6208)",
         ),
         "a path from which stripping a prefix makes one that no rule has judged",
-        "refused",
-        later=(PREFIXES,),
+        "refused; what is sent is the rest of what was judged",
+        runs=paths_and_hosts.stripping_makes_no_path_that_was_not_judged,
+        tests=(
+            "tests/mutate/test_relocation.py::test_what_is_sent_has_one_reading_which_is_the_rest_of_the_one_judged",
+            "tests/dataplane/test_relocation.py::test_nginx_reads_the_path_that_is_left_and_no_other",
+        ),
     ),
     # Sign-ins, sessions, tokens and keys.
     Attack(

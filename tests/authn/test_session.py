@@ -26,6 +26,9 @@ def authenticator(parts):
         ("https://notes.example.com:8443", None, "__Host-gatepost"),
         ("https://notes.example.com", "example.com", "gatepost"),
         ("http://localhost:8080", None, "gatepost"),
+        ("https://example.com/notes", None, "__Secure-gatepost"),
+        ("https://example.com/notes", "example.com", "gatepost"),
+        ("http://localhost:8080/notes", None, "gatepost"),
         ("http://localhost:8080", "example.com", "gatepost"),
     ],
 )

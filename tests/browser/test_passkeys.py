@@ -24,13 +24,18 @@ APP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 14\r\n\r\n
 
 
 @pytest.fixture
-async def gateway(gateway_process: Callable[..., Any], raw_upstream: Callable[..., Any]) -> Any:
+async def gateway(
+    gateway_process: Callable[..., Any],
+    raw_upstream: Callable[..., Any],
+    request: pytest.FixtureRequest,
+) -> Any:
+    """A gateway; a test may give the path of its public URL."""
     app = await raw_upstream(APP)
     listen = take_free_port()
     gateway = gateway_process(
         {
             "auth_mode": "standalone",
-            "public_url": f"http://localhost:{listen}",
+            "public_url": f"http://localhost:{listen}{getattr(request, 'param', '')}",
             "server": {"listen": f"127.0.0.1:{listen}"},
             "upstreams": {"app": {"url": app.url}},
         }
@@ -117,12 +122,16 @@ def use_passkey(chromium: Chrome, url: str) -> None:
     chromium.switch_to.active_element.send_keys(Keys.ENTER)
 
 
-def whoami(chromium: Chrome) -> Any:
-    return chromium.execute_script("return fetch('/_gatepost/whoami').then((it) => it.json())")
+def whoami(chromium: Chrome, url: str) -> Any:
+    script = "return fetch(arguments[0]).then((it) => it.json())"
+    return chromium.execute_script(script, f"{url}/_gatepost/whoami")
 
 
-async def test_a_passkey_from_its_first_day_to_its_last(gateway: Any, chromium: Chrome) -> None:
-    url = f"http://localhost:{gateway.port}"
+@pytest.mark.parametrize("gateway", ["", "/notes"], indirect=True)
+async def test_a_passkey_from_its_first_day_to_its_last(
+    gateway: Any, chromium: Chrome, request: pytest.FixtureRequest
+) -> None:
+    url = f"http://localhost:{gateway.port}{request.node.callspec.params['gateway']}"
 
     # In a thread, because the app answers in the event loop.
     await asyncio.to_thread(_walk, chromium, url)
@@ -142,7 +151,7 @@ def _walk(chromium: Chrome, url: str) -> None:
     use_passkey(chromium, url)
     heading(chromium, "Notes")
     assert chromium.current_url == f"{url}/deep#there"
-    who = whoami(chromium)
+    who = whoami(chromium, url)
     assert (who["user"], who["provider"]) == ("ann", "local")
 
     # The same device has one passkey for one account.
@@ -160,7 +169,7 @@ def _walk(chromium: Chrome, url: str) -> None:
     sign_out(chromium, url)
     use_passkey(chromium, url)
     heading(chromium, "Notes")
-    assert whoami(chromium)["user"] == "bob"
+    assert whoami(chromium, url)["user"] == "bob"
 
     chromium.get(f"{url}/_gatepost/account")
     press(chromium, "button[name=remove_passkey]")
@@ -238,7 +247,7 @@ def _fill_in(chromium: Chrome, url: str) -> None:
 
     wait_for_text(chromium, "h1", "Notes")
     assert chromium.current_url == f"{url}/deep#there"
-    assert whoami(chromium)["user"] == "ann"
+    assert whoami(chromium, url)["user"] == "ann"
 
 
 async def test_a_page_of_another_origin_gets_no_response(gateway: Any, chromium: Chrome) -> None:

@@ -148,7 +148,7 @@ def configuration_of(rng: random.Random, issuer: str, directory):
         "public_url": ["https://notes.example.com", "http://app.test"],
         "store": "memory",
         "audit": {"file": str(directory / "audit.log")},
-        "upstreams": {"notes": upstream, "other": "http://127.0.0.1:9"},
+        "upstreams": {"notes": upstream, "other": "http://127.0.0.1:9/base"},
         "providers": {"idp": {"issuer": issuer, "client_id": "c", "client_secret": "s"}},
         "sessions": {"idle_timeout": "60d", "absolute_timeout": "90d"},
         "server": {"trusted_proxies": [_PROXIES] if rng.random() < 0.5 else []},
@@ -204,6 +204,8 @@ def _route(rng, index, kinds):
         (0.3, "rate_limit", rate),
         (0.15, "deprecated", {"since": "2020-01-01", "sunset": sunset}),
     ]
+    if index % 4 == 1:
+        route["add_prefix"] = "/app"
     return route | {name: value for chance, name, value in maybe if rng.random() < chance}
 
 

@@ -267,6 +267,23 @@ def test_what_a_route_says_and_what_a_client_gets_is_told(config: str) -> None:
     assert "goes to: notes" in explained(config, *asked, "--user", "a")
 
 
+def test_the_path_sent_to_the_app_is_shown_where_it_is_another(tmp_path):
+    path = tmp_path / "gatepost.yaml"
+    path.write_text(CONFIG.replace("127.0.0.1:3000", "127.0.0.1:3000/base"))
+
+    assert "sent as: /base/static/x?a" in explained(str(path), "GET", "/static/x?a")
+    route = "{name: assets, prefix: /static, access: public"
+    path.write_text(CONFIG.replace(route, f"{route}, strip_prefix: /static, add_prefix: /a"))
+    told = explained(str(path), "GET", "/static/x?a")
+    assert "sent as: /a/x?a" in told
+    assert "  strip_prefix: /static" in told
+    assert explained(str(path), "GET", "/static//x")[-1] == (
+        "decision: deny reason: ambiguous-path route: assets"
+    )
+    path.write_text(CONFIG)
+    assert "sent as" not in explained(str(path), "GET", "/static/x?a")
+
+
 def test_a_host_that_is_not_served_is_told(config: str) -> None:
     told = explained(config, "GET", "/static", "--host", "other.test")
 
@@ -384,3 +401,41 @@ def test_what_cannot_be_asked_is_said(config: str, arguments: str, problem: str)
 
     assert result.exit_code == 2
     assert problem in result.output
+
+
+def test_what_is_outside_of_the_public_url_is_told(tmp_path):
+    path = tmp_path / "gatepost.yaml"
+    path.write_text(
+        "public_url: https://notes.example.com/static\n"
+        "upstreams: {notes: http://127.0.0.1:3000}\n"
+        "providers: {zitadel: {issuer: https://id.example.com, client_id: notes}}\n"
+        "routes: [{name: assets, prefix: /static, access: public}]\n"
+    )
+
+    assert explained(str(path), "GET", "/static/x")[-1].endswith("route: assets")
+    told = explained(str(path), "GET", "/x")
+    assert "route assets: /x is outside of https://notes.example.com/static" in told
+    assert told[-1] == "decision: deny reason: no-route route: -"
+    told = explained(str(path), "GET", "/static/_gatepost/whoami")
+    assert told[-1] == "decision: allow reason: endpoint route: gatepost"
+
+
+def test_a_host_of_a_star_is_explained(tmp_path):
+    path = tmp_path / "gatepost.yaml"
+    path.write_text(
+        "public_url: https://*.example.com\n"
+        "upstreams: {notes: http://127.0.0.1:3000}\n"
+        "providers: {zitadel: {issuer: https://id.example.com, client_id: notes}}\n"
+        "routes:\n"
+        "  - {name: one, prefix: /, host: one.example.com, access: denied}\n"
+        "  - {name: rest, prefix: /, host: '*.example.com', access: public}\n"
+    )
+
+    assert explained(str(path), "GET", "/")[-1].endswith("route: rest")
+    told = explained(str(path), "GET", "/", "--host", "two.example.com")
+    assert "route one: is for one.example.com, not two.example.com" in told
+    assert told[-1].endswith("route: rest")
+    told = explained(str(path), "GET", "/", "--host", "one.example.com")
+    assert told[-1] == "decision: deny reason: denied route: one"
+    told = explained(str(path), "GET", "/", "--host", "a.b.example.com")
+    assert told[-1] == "decision: deny reason: unknown-host route: -"

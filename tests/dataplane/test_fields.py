@@ -17,6 +17,7 @@ WRITTEN = {
     b"x-forwarded-for",
     b"x-forwarded-proto",
     b"x-forwarded-host",
+    b"x-forwarded-port",
     b"forwarded",
     b"x-request-id",
     b"traceparent",
@@ -289,6 +290,7 @@ async def test_what_a_stranger_says_of_the_request_does_not_count(raw_upstream, 
             "X-Forwarded-For: 198.51.100.7",
             "X-Forwarded-Proto: https",
             "X-Forwarded-Host: evil.test",
+            "X-Forwarded-Port: 8443",
             "Forwarded: for=198.51.100.7;host=evil.test;proto=https",
             "X-Real-IP: 198.51.100.7",
             "X-Request-Id: forged",
@@ -304,6 +306,7 @@ async def test_what_a_stranger_says_of_the_request_does_not_count(raw_upstream, 
     seen = dict(seen_fields(head))
     assert seen[b"x-forwarded-for"] == b"127.0.0.1"
     assert seen[b"forwarded"] == b'for=127.0.0.1;host="app.test";proto=http'
+    assert seen[b"x-forwarded-port"] == b"80"
 
 
 async def test_what_a_trusted_proxy_says_counts(raw_upstream, gateway):
@@ -333,6 +336,47 @@ async def test_what_a_trusted_proxy_says_counts(raw_upstream, gateway):
     assert seen[b"x-request-id"] == b"from-the-proxy"
     assert seen[b"traceparent"] == TRACE.encode()
     assert seen[b"tracestate"] == b"a=b"
+
+
+@pytest.mark.parametrize(
+    ("lines", "status", "host", "port"),
+    [
+        # What the proxy says of the port decides which of the served hosts is meant.
+        (["X-Forwarded-Host: notes.test", "X-Forwarded-Port: 8443"], 200, "notes.test:8443", 8443),
+        (["X-Forwarded-Host: notes.test:8443"], 200, "notes.test:8443", 8443),
+        (
+            ["X-Forwarded-Host: notes.test:8443", "X-Forwarded-Port: 80"],
+            200,
+            "notes.test:8443",
+            8443,
+        ),
+        # The host is known without: this may be the port that the proxy itself listens on.
+        (["X-Forwarded-Port: 8443"], 200, "app.test", 80),
+        (["X-Forwarded-Port: 443"], 200, "app.test", 80),
+        (["X-Forwarded-Host: notes.test"], 421, "", 0),
+        (["X-Forwarded-Host: notes.test", "X-Forwarded-Port: 443"], 421, "", 0),
+        (["X-Forwarded-Host: notes.test", "X-Forwarded-Port: 08443"], 421, "", 0),
+        (["X-Forwarded-Host: notes.test", "X-Forwarded-Port: 8443, 8443"], 421, "", 0),
+        (["X-Forwarded-Host: notes.test", *["X-Forwarded-Port: 8443"] * 2], 421, "", 0),
+        (["X-Forwarded-Host: notes.test", "X-Forwarded-Port: 8443@evil.test"], 421, "", 0),
+    ],
+)
+async def test_a_trusted_proxy_says_which_port_was_asked(
+    raw_upstream, gateway, lines, status, host, port
+):
+    upstream = await raw_upstream(OK)
+    running = await gateway(
+        upstream.url,
+        public_url=["http://app.test", "https://notes.test:8443"],
+        server={"trusted_proxies": ["127.0.0.1"]},
+    )
+
+    assert (await running.ask(request("/", *lines))).status == status
+    for head in upstream.heads:
+        seen = dict(seen_fields(head))
+        assert seen[b"x-forwarded-host"] == host.encode()
+        assert seen[b"x-forwarded-port"] == str(port).encode()
+        assert f'host="{host}"'.encode() in seen[b"forwarded"]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ OTHER = Sealer((b"another secret of thirty-two bytes",))
 
 
 async def told(form, *, method="POST", at=NOW, sealer=SEALER, **changes):
-    doctor = Doctor(sealer, lambda: at, HOSTS)
+    doctor = Doctor(sealer, lambda: at, HOSTS.__contains__)
     request = make_request(PATH.encode(), method=method, **changes)
     return await doctor.tell("127.0.0.1", True, request, form)
 

@@ -12,24 +12,24 @@ def head_of(*lines, status=200):
 def test_all_passes_as_sent_less_what_belongs_to_one_connection():
     head = head_of(b"A:  1 ", b"Connection: b, close", b"B: 2", b"Keep-Alive: x", b"c_d: \xff")
 
-    assert ResponseRules().lines(head, None) == b"A:  1 \r\nc_d: \xff\r\n"
+    assert ResponseRules().lines(head, None, "") == b"A:  1 \r\nc_d: \xff\r\n"
 
 
 def test_naming_the_length_in_connection_does_not_remove_it():
     head = head_of(b"Connection: content-length, b", b"Content-Length: 2", b"B: 2")
 
-    assert ResponseRules().lines(head, None) == b"Content-Length: 2\r\n"
+    assert ResponseRules().lines(head, None, "") == b"Content-Length: 2\r\n"
 
 
 def test_no_field_is_no_line():
-    assert ResponseRules().lines(head_of(), None) == b""
+    assert ResponseRules().lines(head_of(), None, "") == b""
 
 
 def test_the_configuration_removes_and_adds_in_any_spelling():
     rules = ResponseRules(removed=[b"server"], added={b"X-Frame-Options": b"DENY"})
     head = head_of(b"SERVER: x", b"x_frame_options: no", b"A: 1")
 
-    assert rules.lines(head, None) == b"A: 1\r\nX-Frame-Options: DENY\r\n"
+    assert rules.lines(head, None, "") == b"A: 1\r\nX-Frame-Options: DENY\r\n"
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_configuration_removes_and_adds_in_any_spelling():
 def test_a_cookie_of_the_gateways_is_dropped(value):
     rules = ResponseRules(reserved=[b"gatepost"])
 
-    assert rules.lines(head_of(b"set-cookie: " + value, b"Set-Cookie: a=1"), None) == (
+    assert rules.lines(head_of(b"set-cookie: " + value, b"Set-Cookie: a=1"), None, "") == (
         b"Set-Cookie: a=1\r\n"
     )
 
@@ -75,7 +75,7 @@ def test_how_a_body_ends_is_told_anew(method, status, lines, length, framing):
 def test_a_status_without_body_frames_none(status, framing):
     head = without_framing(head_of(b"A: 1", framing, status=status))
 
-    assert ResponseRules().lines(head, None) == b"A: 1\r\n"
+    assert ResponseRules().lines(head, None, "") == b"A: 1\r\n"
     assert framing_line(head, body_length(head, "GET"), http_1_0=False) == b""
 
 
@@ -85,9 +85,10 @@ def test_what_follows_from_a_head_is_worked_out_for_each_upstream():
 
     for _ in range(2):
         assert (
-            one.start(head_of(*lines), None) == b"HTTP/1.1 200 X\r\nA: 1\r\nContent-Length: 3\r\n"
+            one.start(head_of(*lines), None, "")
+            == b"HTTP/1.1 200 X\r\nA: 1\r\nContent-Length: 3\r\n"
         )
-        assert other.start(head_of(*lines), None).endswith(b"X-Frame-Options: DENY\r\n")
+        assert other.start(head_of(*lines), None, "").endswith(b"X-Frame-Options: DENY\r\n")
 
 
 def test_a_cookie_is_marked_for_each_client_anew():
@@ -100,6 +101,6 @@ def test_a_cookie_is_marked_for_each_client_anew():
 
     rules, head = ResponseRules(), head_of(b"set-cookie: a=1")
 
-    assert b"alice-a=1" in rules.start(head, Owned(b"alice-"))
-    assert b"bob-a=1" in rules.start(head, Owned(b"bob-"))
+    assert b"alice-a=1" in rules.start(head, Owned(b"alice-"), "")
+    assert b"bob-a=1" in rules.start(head, Owned(b"bob-"), "")
     assert head_of(b"set-cookie: a=1") is not head

@@ -193,9 +193,31 @@ def test_the_app_is_told_who_asked_for_what(client, host, element):
         f"X-Forwarded-For: {client}",
         "X-Forwarded-Proto: https",
         f"X-Forwarded-Host: {host or 'notes.example.com'}",
+        "X-Forwarded-Port: 443",
         f"Forwarded: {element}",
         "",
     ]
+
+
+@pytest.mark.parametrize(
+    ("url", "port"),
+    [
+        ("https://a.test", 443),
+        ("http://a.test", 80),
+        ("https://a.test:8443", 8443),
+        ("http://[::1]", 80),
+        ("http://[::1]:8080", 8080),
+    ],
+)
+def test_the_app_is_told_the_port_of_the_public_url(url, port):
+    host = url.partition("://")[2]
+    request = make_request(host=host, public_url=url)
+
+    for lines in (forwarded_lines("192.0.2.7", url, host), forwarded_lines_behind(request, "::1")):
+        told = dict(line.split(": ", 1) for line in lines.decode().splitlines())
+        assert told["X-Forwarded-Port"] == str(port)
+        assert told["X-Forwarded-Host"] == host
+        assert f'host="{host}"' in told["Forwarded"]
 
 
 def test_behind_a_trusted_proxy_its_hops_go_on():

@@ -353,8 +353,8 @@ ADDED = [
         '4:38: routes[0].methods: "CONNECT" is not a method that a route can match',
     ),
     (
-        "routes: [{name: a, path: /, host: '*.example.com', access: public}]",
-        '4:35: routes[0].host: "*.example.com" is not a host name',
+        "routes: [{name: a, path: /, host: 'a.*.example.com', access: public}]",
+        '4:35: routes[0].host: "a.*.example.com" is not a host name',
     ),
     (
         "routes: [{name: a, path: /, upstream: ap, access: public}]",
@@ -381,6 +381,27 @@ ADDED = [
         "routes: [{name: a, path: /, access: public, rate_limit: {requests: 0, per: 1m}}]",
         "4:45: routes[0].rate_limit: requests and per must be more than 0",
     ),
+    (
+        "routes: [{name: a, prefix: /a, strip_prefix: /b, access: public}]",
+        '4:46: routes[0].strip_prefix: "/b" is not the beginning of every path of this route',
+    ),
+    (
+        "routes: [{name: a, prefix: [/a, /ab], strip_prefix: /a, access: public}]",
+        '4:53: routes[0].strip_prefix: "/a" is not the beginning of every path of this route',
+    ),
+    (
+        "routes: [{name: a, regex: '/a(/.*)?', strip_prefix: /a, access: public}]",
+        '4:53: routes[0].strip_prefix: "/a" is not the beginning of every path of this route',
+    ),
+    (
+        "routes: [{name: a, prefix: /a, strip_prefix: /, access: public}]",
+        '4:46: routes[0].strip_prefix: "/" must be / and at least one segment, such as /notes',
+    ),
+    (
+        "routes: [{name: a, prefix: /a, add_prefix: /a%20b, access: public}]",
+        '4:44: routes[0].add_prefix: "/a%20b" must be a plain path: '
+        "no %-escapes, no ; and no empty or dot segments",
+    ),
     ("store: sqlite\nstore: memory", '5:1: "store" is repeated, first on line 4'),
     (
         "store: ${NOWHERE}",
@@ -406,8 +427,33 @@ REPLACED = [
     (1, "ftp://a", '1:13: public_url: "ftp://a" must start with https:// or http://'),
     (
         1,
-        "https://a/b",
-        '1:13: public_url: "https://a/b" must end after the host: no path, query or fragment',
+        "https://a/b?c",
+        '1:13: public_url: "https://a/b?c" must not contain a query or fragment',
+    ),
+    (
+        1,
+        "https://a//b",
+        '1:13: public_url: "//b" must be a plain path: '
+        "no %-escapes, no ; and no empty or dot segments",
+    ),
+    (
+        1,
+        "https://a/b\nserver: {trusted_proxies: 10.0.0.1}\nforward_auth: {dialect: nginx}\n"
+        "compatibility: oauth2-proxy",
+        "4:16: compatibility: oauth2-proxy's paths are at the root of a host, and https://a/b has a"
+        " path: remove one of the two",
+    ),
+    (
+        1,
+        "'https://*.a'\nauth_mode: hybrid",
+        "1:13: public_url: links for local accounts lead to https://*.a: "
+        "first write one without a star",
+    ),
+    (
+        1,
+        "[https://a, https://a:443/b]",
+        "1:25: public_url[1]: https://a/b has the host of https://a: "
+        "a host can have one public URL",
     ),
     (1, "https://u:p@a", "1:13: public_url: must not contain a user name or password"),
     (1, "https://a:0", '1:13: public_url: "https://a:0" has no valid host'),
@@ -424,8 +470,14 @@ REPLACED = [
     ),
     (
         2,
-        "{app: 'http://a/x'}",
-        '2:18: upstreams.app: "http://a/x" must end after the host: no path, query or fragment',
+        "{app: 'http://a/x?y'}",
+        '2:18: upstreams.app: "http://a/x?y" must not contain a query or fragment',
+    ),
+    (
+        2,
+        "{app: 'http://a/x/../y'}",
+        '2:18: upstreams.app: "/x/../y" must be a plain path: '
+        "no %-escapes, no ; and no empty or dot segments",
     ),
     (
         2,
@@ -502,6 +554,12 @@ REPLACED = [
         2,
         "{app: {url: 'http://a', request_headers: {set: {Connection: x}}}}",
         "2:36: upstreams.app.request_headers: cannot set Connection: the gateway sets it itself",
+    ),
+    (
+        2,
+        "{app: {url: 'http://a', request_headers: {set: {X_Forwarded_Port: '443'}}}}",
+        "2:36: upstreams.app.request_headers: "
+        "cannot set X_Forwarded_Port: the gateway sets it itself",
     ),
     (
         2,

@@ -281,7 +281,7 @@ def test_a_plain_text_of_every_kind_is_taken_without_a_word(warnings):
     "text",
     [
         FILE.replace("https://a.example.com", "a.example.com") % ("", ""),
-        FILE.replace("https://a.example.com", "https://*.example.com") % ("", ""),
+        FILE.replace("https://a.example.com", "https://*example.com") % ("", ""),
         FILE % ("", "") + "server: {trusted_proxies: '*'}",
         FILE % ("", "") + "server: {trusted_proxies: private_ranges}",
         FILE % ("", "") + "server: {trusted_proxies: '10.0.0.*'}",
@@ -330,6 +330,7 @@ LITERAL = (
     *("bearer.*.introspection.", "api_keys.static.*.name", "api_keys.static.*.sha256"),
     *(f"tokens.clients.*.{it}" for it in ("provider", "client_id", "redirect_uris")),
     *(f"routes.*.{it}" for it in ("name", "host", "upstream", "deprecated.link")),
+    *("routes.*.strip_prefix", "routes.*.add_prefix"),
     *(f"routes.*.access.{it}.*.email_domain" for it in ("allow", "deny")),
     *(f"routes.*.access.{it}.*.provider" for it in ("allow", "deny")),
 )

@@ -11,10 +11,13 @@ from gateway.settings.addresses import (
     listen_text,
     parse_listen,
     parse_origin,
+    parse_public_url,
+    parse_served_host,
     parse_upstream_url,
     upstream_address,
 )
 from gateway.settings.coverage import shadowed_by
+from gateway.settings.places import check_place
 from gateway.settings.providers import Profile
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import parse_count, parse_duration, parse_flag, parse_size
@@ -135,12 +138,43 @@ def test_what_is_no_address(text):
         ("http://a", False, "a:80"),
         ("https://a", True, "a:443"),
         ("https://[::1]:1/", True, "[::1]:1"),
+        ("http://a/base/", False, "a:80"),
+        ("https://a:1/base/x", True, "a:1"),
         ("unix:/x", False, "unix:/x"),
     ],
 )
 def test_an_upstream_says_where_to_connect(url, tls, shown):
     found, address = upstream_address(parse_upstream_url(url))
     assert (found, str(address)) == (tls, shown)
+
+
+@pytest.mark.parametrize(
+    ("url", "kept", "base"),
+    [
+        ("http://a", "http://a", ""),
+        ("http://a/", "http://a", ""),
+        ("http://A:80/base/", "http://a/base", "/base"),
+        ("https://a:1/b/c.d~_-", "https://a:1/b/c.d~_-", "/b/c.d~_-"),
+        ("unix:/run/x.sock", "unix:/run/x.sock", ""),
+    ],
+)
+def test_an_upstream_may_have_a_path(url, kept, base):
+    upstream = UpstreamSettings.model_validate({"url": url})
+    assert (upstream.url, upstream.base) == (kept, base)
+
+
+@pytest.mark.parametrize("path", ["//", "/a//b", "/./a", "/..", "/a/..", "/%61", "/a;b", "/a b"])
+def test_a_path_that_servers_could_read_differently_is_not_put_before_others(path):
+    with pytest.raises(ValueError, match=r"path|spaces"):
+        parse_upstream_url(f"http://a{path}")
+
+
+@pytest.mark.parametrize(
+    "where", [{"prefix": "/a"}, {"path": ["/a", "/a/b"]}, {"regex": "/a/.*"}, {"prefix": "/a/b"}]
+)
+def test_a_prefix_that_all_paths_begin_with_may_be_stripped(where):
+    route = {"name": "a", "access": "public", "strip_prefix": "/a", **where}
+    assert list(check_place(RouteSettings.model_validate(route), ())) == []
 
 
 def test_one_value_and_a_list_are_the_same():
@@ -227,3 +261,61 @@ def test_names_are_filled_in():
     )
     assert [it.upstream for it in settings.routes] == [None, "x"]
     assert settings.upstreams["x"].identity.assertion.audience == "y"
+
+
+@pytest.mark.parametrize(
+    ("where", "urls", "problem"),
+    [
+        ({"prefix": "/"}, ["https://a/notes"], ""),
+        ({"prefix": "/notes"}, ["https://a/notes"], ""),
+        ({"prefix": "/notes/x"}, ["https://a/notes"], ""),
+        ({"path": ["/x", "/notes"]}, ["https://a/notes"], ""),
+        ({"regex": ".*/x"}, ["https://a/notes"], ""),
+        ({"prefix": "/x"}, ["https://a/notes", "https://b"], ""),
+        ({"prefix": "/x", "host": "b"}, ["https://a/notes"], ""),
+        ({"prefix": "/x"}, ["https://a/notes"], "can never match"),
+        ({"prefix": "/notesx"}, ["https://a/notes"], "can never match"),
+        ({"prefix": "/notes", "host": "b"}, ["https://a/notes", "https://b/x"], "can never match"),
+        ({"prefix": "/notes/_gatepost/x"}, ["https://a/notes"], "cannot be routed"),
+    ],
+)
+def test_a_route_is_below_some_public_url(where, urls, problem):
+    route = RouteSettings.model_validate({"name": "a", "access": "public", **where})
+    found = [it.message for it in check_place(route, (), urls)]
+
+    assert len(found) == bool(problem)
+    assert all(problem in message for message in found)
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://*.Apps.example.com/", "https://*.apps.example.com"),
+        ("http://*.apps.example.com:80", "http://*.apps.example.com"),
+        ("https://*.apps.example.com:8443/notes/", "https://*.apps.example.com:8443/notes"),
+    ],
+)
+def test_a_public_url_may_have_a_star(url, kept):
+    assert parse_public_url(url) == kept
+
+
+@pytest.mark.parametrize(
+    "host", ["*", "*.", "*.*.a", "a.*.b", "*a.b", "*.10.0.0.1", "*.[::1]", "**.a", "*.-a", "*.a/b"]
+)
+def test_a_star_stands_for_one_label_before_a_name(host):
+    with pytest.raises(ValueError, match="host"):
+        parse_served_host(host)
+    with pytest.raises(ValueError, match=r"host|path"):
+        parse_public_url(f"https://{host}/%")
+
+
+def test_a_route_for_hosts_of_a_star_may_be_hidden_by_one():
+    def route(name, *hosts):
+        values = {"name": name, "prefix": "/", "access": "public", "host": list(hosts)}
+        return RouteSettings.model_validate(values)
+
+    star = route("star", "*.a.test")
+    assert shadowed_by(route("one", "b.a.test"), [star]) == [star]
+    assert shadowed_by(route("two", "b.a.test", "a.test"), [star]) == []
+    assert shadowed_by(route("deep", "c.b.a.test"), [star]) == []
+    assert shadowed_by(star, [route("one", "b.a.test")]) == []

@@ -47,11 +47,16 @@ async def _check(
     except GatewayError:
         return findings  # They say why.
     asked = await asyncio.gather(
-        *(check_redirect_uri(provider, metadata, it) for it in registration.redirect_uris),
+        # A star stands for hosts, each with a URI of its own: which are registered is not known.
+        *(
+            check_redirect_uri(provider, metadata, it)
+            for it in registration.redirect_uris
+            if "*" not in it
+        ),
         *(
             check_post_logout_uri(provider, metadata, it)
             for it in registration.post_logout_redirect_uris
-            if metadata.end_session_endpoint is not None
+            if metadata.end_session_endpoint is not None and "*" not in it
         ),
         _check_client(provider, metadata, registration),
     )

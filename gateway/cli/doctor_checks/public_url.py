@@ -10,6 +10,7 @@ from gateway.cli.doctor_checks.reach import Place, connect, judge_scheme, place_
 from gateway.cli.doctor_checks.surroundings import Surroundings
 from gateway.endpoints.doctor import PATH, Arrival, ask, read_answer
 from gateway.errors import ProviderUnavailableError
+from gateway.message.star import example_of
 from gateway.oidc.finding import quoted
 from gateway.oidc.http import Answer
 from gateway.oidc.provider_extras import judge_ahead, judge_clock
@@ -22,7 +23,7 @@ _PROXY_FAILED = frozenset({502, 503, 504})
 async def check_public_urls(around: Surroundings) -> list[Finding]:
     """Findings on every public URL."""
     found = await asyncio.gather(
-        *(_check(around, place_of(around, url)) for url in around.settings.public_url)
+        *(_check(around, place_of(around, example_of(url))) for url in around.settings.public_url)
     )
     findings = [finding for findings in found for finding in findings]
     answered = any(it.id == "public-url-gateway" and it.level == "ok" for it in findings)

@@ -12,6 +12,7 @@ from gateway.cli.doctor_checks.app_answer import Likeness, NoAnswerError, Where,
 from gateway.cli.doctor_checks.finding import Finding, Level
 from gateway.cli.doctor_checks.surroundings import STEP_S, Surroundings
 from gateway.forward.address import tls_context
+from gateway.message.star import example_of
 from gateway.oidc.finding import shown
 from gateway.settings.scalars import join_host_port
 from gateway.settings.upstreams import UpstreamSettings
@@ -28,7 +29,7 @@ async def check_upstreams(around: Surroundings) -> list[Finding]:
 
 
 async def _check(around: Surroundings, name: str, upstream: UpstreamSettings) -> list[Finding]:
-    host = urlsplit(around.settings.public_url[0]).netloc
+    host = urlsplit(example_of(around.settings.public_url[0])).netloc
     is_tls, at = upstream.address
     tls = _tls(upstream) if is_tls else None
     server_name = (upstream.tls.server_name or at.host) if is_tls else None
@@ -77,7 +78,7 @@ async def _around(
     own = await _own_addresses()
     published = [it for it in await _published(around) if it not in configured]
     candidates = dict.fromkeys([*(own if is_local else own & set(configured)), *published])
-    host = urlsplit(around.settings.public_url[0]).netloc
+    host = urlsplit(example_of(around.settings.public_url[0])).netloc
     found = await asyncio.gather(
         *(_is_like(answer, it, at.port, host, is_tls=is_tls) for it in candidates)
     )
@@ -111,7 +112,7 @@ async def _is_like(answer: Likeness, address: str, port: int, host: str, *, is_t
 
 async def _published(around: Surroundings) -> list[str]:
     """The addresses of the public URLs that others can reach."""
-    hosts = {urlsplit(url).hostname or "" for url in around.settings.public_url}
+    hosts = {urlsplit(example_of(url)).hostname or "" for url in around.settings.public_url}
     found = [it for host in sorted(hosts) for it in await _addresses(host)]
     return [it for it in found if not ip_address(it).is_loopback]
 

@@ -85,6 +85,7 @@ class Invitations:
         """
         invited = await self.look(token)
         person, hashed = await self._local.ready(NewPerson(user, invited.email), password)
+        _refuse_address_of_others(person.user, invited.email)
         # Whoever loses must not free a user name that the winner has just got.
         async with self._records.locked("invitation", invited.account_id):
             await self._join(await self.look(token), person, hashed)
@@ -123,6 +124,15 @@ def suggested_user(email: str) -> str:
         return check_user_name(email.partition("@")[0])
     except UserNameRefusedError:
         return ""
+
+
+def _refuse_address_of_others(user: str, email: str) -> None:
+    """Refuse a user name that is another person's address.
+
+    The invited person chooses the name freely, and many apps find their users by name or address.
+    """
+    if "@" in user and fold_email(user) != fold_email(email):
+        raise UserNameRefusedError("A user name with @ must be your own e-mail address.")
 
 
 def _is_open(account: Account, email: str) -> bool:

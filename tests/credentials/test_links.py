@@ -24,6 +24,7 @@ from gateway.credentials.local_accounts import (
     UnknownResetError,
 )
 from gateway.credentials.password_hashes import PasswordHashes
+from gateway.credentials.passwords import UserNameRefusedError
 from gateway.errors import HookFailedError
 from gateway.kinds import LOCAL
 from gateway.model import Identity
@@ -156,6 +157,15 @@ async def test_an_invitation_is_taken_up_once(world):
     for again in (world.invitations.look(token), world.invitations.take_up(token, "b", PASSWORD)):
         with pytest.raises(UnknownInvitationError):
             await again
+
+
+async def test_nobody_takes_the_address_of_somebody_else_for_a_user_name(world):
+    _, token = await invite(world)
+    for address in ("boss@a.test", "boss\uff20a.test", "@", "ann@a.test@"):
+        with pytest.raises(UserNameRefusedError):
+            await world.invitations.take_up(token, address, PASSWORD)
+        assert await world.accounts.named(address) is None
+    assert await world.invitations.take_up(token, "ANN@a.test", PASSWORD) == "ANN@a.test"
 
 
 async def test_an_invitation_by_link_lasts_an_hour_and_for_a_provider_longer(world):

@@ -4,13 +4,18 @@ import logging
 
 from gateway import responses
 from gateway.accounts.errors import UserTakenError
+from gateway.accounts.owner import fold_user
 from gateway.credentials.invitations import (
     Invitations,
     UnknownInvitationError,
     suggested_user,
 )
 from gateway.credentials.local import Local
-from gateway.credentials.passwords import PasswordRefusedError, UserNameRefusedError
+from gateway.credentials.passwords import (
+    MAX_NAME_CHARACTERS,
+    PasswordRefusedError,
+    UserNameRefusedError,
+)
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.local_sign_in import too_many_tries
 from gateway.endpoints.new_session import begin_session
@@ -70,6 +75,7 @@ class InvitationPage:
     ) -> Response:
         user, password = form["username"].strip(), form["password"]
         try:
+            await self._refuse_name_with_keys(user)
             user = await self._invitations.take_up(token, user, password)
         except (UserTakenError, UserNameRefusedError, PasswordRefusedError) as error:
             told = (
@@ -83,6 +89,16 @@ class InvitationPage:
         _log.info("%s: user %r took up an invitation", request.request_id, user)
         identity = await self._local.accounts.sign_in(user, password, self._deps.clock())
         return await begin_session(self._deps, request, identity, home_of(request))
+
+    async def _refuse_name_with_keys(self, user: str) -> None:
+        # Apps take both for one user, and whoever has the name sees and revokes its keys.
+        if self._deps.keys is None:
+            return
+        keys, rules = self._deps.keys
+        name = user[:MAX_NAME_CHARACTERS]
+        of_file = {fold_user(it.user) for it in rules.static}
+        if fold_user(name) in of_file or await keys.list_for(name):
+            raise UserTakenError(f"user {user!r} has API keys")
 
 
 def _page(

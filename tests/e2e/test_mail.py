@@ -286,6 +286,31 @@ def test_a_taken_name_leaves_the_invitation_as_it_was(start):
     assert Browser(gateway).form(INVITATION, **form, username="lee").status_code == 303
 
 
+def test_a_name_that_has_keys_is_not_for_whom_is_invited(start):
+    static = {"user": "ci-bot", "name": "builds", "sha256": "0" * 64}
+    gateway = start(api_keys={"static": [static]})
+    made = subprocess.run(
+        [
+            *(*GATEPOST, "keys", "create", "-c", str(gateway.config_path)),
+            *("--user", "deploy-bot", "--name", "deploys"),
+        ],
+        env=clean_environment({}),
+        capture_output=True,
+        check=True,
+    )
+    key = made.stdout.decode().split()[0]
+    _, token = local(gateway, invite(gateway)["link"])
+    form = {"token": token, "password": PASSWORD}
+    with Browser(gateway) as browser:
+        for name in ("deploy-bot", "Deploy-Bot", "\uff24eploy-bot", "CI-bot"):
+            assert browser.form(INVITATION, **form, username=name).status_code == 403
+        assert browser.form(INVITATION, **form, username="lee").status_code == 303
+        assert browser.get(f"{gateway.base_url}/_gatepost/api/keys").json() == []
+    bearer = {"Authorization": f"Bearer {key}"}
+    who = Browser(gateway).get(f"{gateway.base_url}/_gatepost/whoami", headers=bearer)
+    assert who.json()["user"] == "deploy-bot"
+
+
 def test_of_many_who_take_up_an_invitation_one_does(start):
     gateway = start(server={"workers": 2})
     _, token = local(gateway, invite(gateway)["link"])

@@ -434,6 +434,30 @@ async def test_a_setup_that_stood_still_makes_no_second_administrator(world, mon
     assert (account.is_admin, account.is_disabled) == (False, True)
 
 
+async def test_a_right_password_keeps_nobody_else_out():
+    throttle, rest = PasswordThrottle(), asyncio.Event()
+
+    async def sign_in(user, client="192.0.2.1"):
+        async with throttle.attempt(user, client, 1000.0):
+            await rest.wait()
+
+    async with asyncio.TaskGroup() as tasks:
+        held = [tasks.create_task(sign_in(it)) for it in ("ann", "Ann", "\uff21NN", "ann", "ann")]
+        await asyncio.sleep(0)
+        with pytest.raises(TooManyTriesError) as raised:
+            async with asyncio.timeout(5):
+                await sign_in("ann")
+        assert raised.value.wait_s > 0
+        for other in (("ann", "192.0.2.2"), ("bob",)):
+            tasks.create_task(sign_in(*other))
+        held[0].cancel()
+        await asyncio.wait(held[:1])
+        tasks.create_task(sign_in("ann"))
+        await asyncio.sleep(0)
+        rest.set()
+    await sign_in("ann")
+
+
 async def test_the_throttle_counts_failures_by_name_and_address():
     paused = []
 

@@ -65,9 +65,10 @@ class InvitationPage:
         except GatewayError:
             tokens.give_back(request.client)
             raise
-        tokens.give_back(request.client)
         if "password" not in form:
+            tokens.give_back(request.client)
             return _page(request, 200, token, email, suggested_user(email))
+        # What is refused stays counted: judging a password takes one of few threads.
         return await self._join(request, token, email, form)
 
     async def _join(
@@ -86,6 +87,7 @@ class InvitationPage:
             if not request.is_navigation:
                 return responses.problem(request, error.status, error.reason, detail=told)
             return _page(request, error.status, token, email, user, told)
+        self._local.tokens.give_back(request.client)
         _log.info("%s: user %r took up an invitation", request.request_id, user)
         identity = await self._local.accounts.sign_in(user, password, self._deps.clock())
         return await begin_session(self._deps, request, identity, home_of(request))

@@ -53,13 +53,15 @@ class Reset:
         except GatewayError:
             tokens.give_back(request.client)
             raise
-        tokens.give_back(request.client)
         if password is None:
+            tokens.give_back(request.client)
             return self._page(request, 200, token, user)
         try:
             account = await self._local.accounts.reset(token, password)
         except PasswordRefusedError as error:
+            # It stays counted: judging a password takes one of few threads.
             return self._page(request, error.status, token, user, str(error))
+        tokens.give_back(request.client)
         for issuer, subject in account.subjects:
             await self._deps.all_sessions.end_all(issuer, subject)
         _log.info("%s: user %r has a new password", request.request_id, user)

@@ -311,6 +311,21 @@ def test_a_name_that_has_keys_is_not_for_whom_is_invited(start):
     assert who.json()["user"] == "deploy-bot"
 
 
+def test_a_link_is_no_way_to_keep_the_gateway_judging_passwords(start):
+    gateway = start()
+    add(gateway, "ann")
+    _, invited = local(gateway, invite(gateway)["link"])
+    _, reset = local(gateway, command(gateway, "reset-password", "ann", "--print").stdout.strip())
+    for form in ({"token": invited, "username": "lee"}, {"token": reset}):
+        path = INVITATION if "username" in form else RESET
+        address = "127.0.0.2" if "username" in form else "127.0.0.3"
+        eager = Browser(gateway, address)
+        statuses = [eager.form(path, **form, password="short").status_code for _ in range(40)]
+        assert set(statuses) == {400, 429}
+        assert statuses[:10] == [400] * 10
+        assert Browser(gateway).form(path, **form, password=OTHER).status_code == 303
+
+
 def test_of_many_who_take_up_an_invitation_one_does(start):
     gateway = start(server={"workers": 2})
     _, token = local(gateway, invite(gateway)["link"])

@@ -1,5 +1,6 @@
 """Passwords and user names: which ones are good enough.  Pure."""
 
+import re
 import unicodedata
 from collections.abc import Sequence
 
@@ -12,6 +13,10 @@ _MIN_SCORE = 2
 # zxcvbn's cost grows with the square of the length, so it judges only the beginning.
 _JUDGED = 32
 _WIDEST_SPACE = "Zs"
+# Spreadsheets take what begins so for a formula, and commands take "-" for an option.
+_NO_START = frozenset("=+-@")
+# A command takes either.
+_ACCOUNT_ID = re.compile("[0-9a-fA-F]{32}")
 
 
 class PasswordRefusedError(GatewayError):
@@ -87,11 +92,16 @@ def check_user_name(name: str) -> str:
     if not name or len(name) > MAX_NAME_CHARACTERS:
         raise UserNameRefusedError(f"A user name has 1 to {MAX_NAME_CHARACTERS} characters.")
     try:
-        return str(get_profile("UsernameCasePreserved").enforce(name))
+        kept = str(get_profile("UsernameCasePreserved").enforce(name))
     except UnicodeError as error:
         raise UserNameRefusedError(
             "A user name has letters, digits and marks such as . - _ @, and no blanks."
         ) from error
+    if kept[0] in _NO_START:
+        raise UserNameRefusedError(f"A user name does not begin with {kept[0]}")
+    if _ACCOUNT_ID.fullmatch(kept):
+        raise UserNameRefusedError("A user name is not 32 hexadecimal digits, as account ids are.")
+    return kept
 
 
 def check_email(email: str) -> str | None:

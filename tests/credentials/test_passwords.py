@@ -93,7 +93,11 @@ def test_a_password_is_one_however_it_is_typed():
 
 
 @pytest.mark.parametrize(
-    "name", ["", " ann", "ann ", "a b", "a\x00", "a\u202eb", "x" * 129, "\ud800"]
+    "name",
+    [
+        *("", " ann", "ann ", "a b", "a\x00", "a\u202eb", "x" * 129, "\ud800"),
+        *("=1+1", "\uff1d1+1", "-c", "+1", "@ann", "0123456789abcdef" * 2),
+    ],
 )
 def test_what_is_no_user_name(name):
     with pytest.raises(UserNameRefusedError):

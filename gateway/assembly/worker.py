@@ -24,7 +24,14 @@ from gateway.record.audit import AuditWriter
 from gateway.record.metrics import Metrics
 from gateway.record.metrics_sum import Snapshot, add
 from gateway.server.addresses import listening
-from gateway.server.admin import Admin, AdminListener, Names, serve_admin
+from gateway.server.admin import (
+    RELOAD_FAILED,
+    Admin,
+    AdminListener,
+    Names,
+    Readiness,
+    serve_admin,
+)
 from gateway.server.front import Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
 from gateway.server.place import ALONE, Place
@@ -201,18 +208,23 @@ class Gateway:
     def _answers(self) -> Admin:
         enabled = self._settings.metrics.enabled
         return Admin(
-            self.obstacle, self.exposition if enabled else None, Names(self._settings.server)
+            self.readiness, self.exposition if enabled else None, Names(self._settings.server)
         )
 
-    async def obstacle(self) -> str:
-        """The reason why the gateway cannot serve; ``""`` if it can."""
+    async def readiness(self) -> Readiness:
+        """Whether the gateway can serve, and what is missing; asks the store and nobody else."""
         if self.front is None or self.lasting is None or self.front.draining:
-            return "shutting-down"
+            return Readiness("shutting-down")
+        missing = [] if self.reload_succeeded else [RELOAD_FAILED]
+        missing += [f"upstream {it}" for it in self.front.upstream_failures()]
+        for provider in self.lasting.providers.values():
+            if provider.failure is not None:
+                missing.append(str(provider.failure))
         try:
             await self.lasting.store.ping()
         except GatewayError as error:
-            return error.reason
-        return ""
+            return Readiness(error.reason, (f"store: {error}", *missing))
+        return Readiness(missing=tuple(missing))
 
     async def numbers(self) -> Snapshot:
         """A snapshot of all metrics."""

@@ -83,8 +83,8 @@ async def _answer(gateway: "Gateway", channel: Channel) -> None:
         number, what, argument = message
         if what == "numbers":
             channel.send((number, await gateway.numbers()))
-        elif what == "obstacle":
-            channel.send((number, await gateway.obstacle()))
+        elif what == "readiness":
+            channel.send((number, await gateway.readiness()))
         elif what == "reload":
             channel.send((number, await _attempt(gateway.reload(argument))))
 

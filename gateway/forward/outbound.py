@@ -22,6 +22,7 @@ class Outbound:
         added: Field lines to add to the response, for this client alone.
         rules: What of the response the client gets.
         instead: The response for the client in place of the app's, whatever that is.
+        once: Whether the request has had an effect here, so that the client must not repeat it.
     """
 
     __slots__ = (
@@ -30,6 +31,7 @@ class Outbound:
         "head",
         "instead",
         "method",
+        "once",
         "owned",
         "public_url",
         "repeatable",
@@ -52,6 +54,7 @@ class Outbound:
         owned: AppCookies | None,
         added: bytes,
         instead: Response | None = None,
+        once: bool = False,
     ) -> None:
         self.upstream = upstream
         self.method = method
@@ -64,3 +67,4 @@ class Outbound:
         self.owned = owned
         self.added = added
         self.instead = instead
+        self.once = once

@@ -8,11 +8,17 @@ from collections.abc import Callable
 from gateway.errors import GatewayError
 from gateway.forward.address import Address, Timeouts
 from gateway.forward.connection import Connection, Receiver
-from gateway.forward.errors import UpstreamFailedError, UpstreamRefusedError, UpstreamTimeoutError
+from gateway.forward.errors import (
+    UpstreamFailedError,
+    UpstreamRefusedError,
+    UpstreamStartingError,
+    UpstreamTimeoutError,
+    UpstreamTlsError,
+)
+from gateway.forward.waking import ASLEEP, Waking
 
 _log = logging.getLogger(__name__)
 
-_WAKE_RETRY_S = 0.2
 # Every request to an app that is down fails in the same way.
 _QUIET_S = 60.0
 
@@ -23,6 +29,7 @@ class Upstream:
     Attributes:
         max_fields: Limit of fields in a response's head, and in its trailers; 0 means no limit.
         busy: Number of connections in use.
+        failure: Why the last connect failed; empty if it did not.
     """
 
     # Apps close idle connections themselves; a younger one is assumed to be alive.
@@ -41,11 +48,14 @@ class Upstream:
         self.timeouts = timeouts
         self.max_fields = max_fields
         self.busy = 0
+        self.failure = ""
         self._ticked_at = 0.0
         self._quiet_until = 0.0
         self._unsaid = 0
         self._idle: list[Connection] = []
         self._all: set[Connection] = set()
+        wake_s = timeouts.wake_s
+        self._waking = Waking(name, wake_s, self._probe) if wake_s else None
 
     @property
     def idle(self) -> int:
@@ -70,19 +80,35 @@ class Upstream:
             return connection
         return None
 
-    async def connect(self, receiver: Receiver) -> Connection:
+    async def connect(self, receiver: Receiver, *, shows_page: bool = False) -> Connection:
         """Open a new connection.  A failure is logged, at most once a minute.
 
+        `shows_page` says that the client can wait with a page that reloads itself.
+
         Raises:
-            UpstreamRefusedError: Nothing listens there, or TLS failed.
+            UpstreamRefusedError: Nothing listens there.
+            UpstreamTlsError: TLS failed.
             UpstreamFailedError: The app closed it at once, or sent bytes before a request.
             UpstreamTimeoutError: The connect timeout passed.
+            UpstreamStartingError: The app is booting, and the client should come again.
         """
         try:
-            return await self._connect(receiver)
+            if self._waking is None:
+                connection = await self._open()
+            else:
+                connection = await self._open_awake(self._waking, shows_page=shows_page)
+            if connection.transport.is_closing():
+                raise UpstreamFailedError(f"{self.name}: closed before a request was sent")
         except GatewayError as error:
-            self._warn(error)
+            self.failure = str(error)
+            if not isinstance(error, UpstreamStartingError):
+                self._warn(error)
             raise
+        self.failure = ""
+        connection.receiver = receiver
+        self._all.add(connection)
+        self.busy += 1
+        return connection
 
     def _warn(self, error: GatewayError) -> None:
         now = asyncio.get_running_loop().time()
@@ -94,30 +120,55 @@ class Upstream:
         _log.warning("upstream %s at %s: %s%s", self.name, self.address, detail, more)
         self._quiet_until, self._unsaid = now + _QUIET_S, 0
 
-    async def _connect(self, receiver: Receiver) -> Connection:
+    async def _open_awake(self, waking: Waking, *, shows_page: bool) -> Connection:
+        """A connection to an app that may be asleep: wait until it accepts one."""
         loop = asyncio.get_running_loop()
-        wake_until = loop.time() + self.timeouts.wake_s
+        now = loop.time()
+        until = now + waking.patience_s(shows_page=shows_page)
         while True:
-            try:
-                async with asyncio.timeout(self.timeouts.connect_s):
-                    connection = await self._open(loop)
-            except TimeoutError as error:
-                if loop.time() >= wake_until:
-                    detail = f"no connection within {self.timeouts.connect_s:g} s"
-                    raise UpstreamTimeoutError(f"{self.name}: {detail}") from error
-            except (OSError, ssl.SSLError) as error:
-                if loop.time() >= wake_until or isinstance(error, ssl.SSLError):
-                    raise UpstreamRefusedError(f"{self.name}: {error}") from error
-                await asyncio.sleep(_WAKE_RETRY_S)
-            else:
-                if connection.transport.is_closing():
-                    raise UpstreamFailedError(f"{self.name}: closed before a request was sent")
-                connection.receiver = receiver
-                self._all.add(connection)
-                self.busy += 1
-                return connection
+            if not waking.is_asleep(now, shows_page=shows_page):
+                try:
+                    async with asyncio.timeout_at(until if shows_page else None):
+                        connection = await self._open()
+                except ASLEEP as error:
+                    waking.fell_asleep(error, loop.time())
+                except TimeoutError:
+                    waking.fell_asleep(self._too_late(until - now), loop.time())
+                else:
+                    waking.woke(loop.time())
+                    return connection
+            await waking.wait(until, shows_page=shows_page)
+            if self._idle:
+                return self._idle.pop()
+            now = loop.time()
 
-    async def _open(self, loop: asyncio.AbstractEventLoop) -> Connection:
+    async def _probe(self) -> None:
+        """Open a connection for the next request."""
+        connection = await self._open()
+        # The app may close it before that request, which may then be sent again.
+        connection.fresh = False
+        connection.idle_since = self._ticked_at
+        self._all.add(connection)
+        if self._KEEP:
+            self._idle.append(connection)
+        else:
+            connection.transport.close()
+
+    async def _open(self) -> Connection:
+        try:
+            async with asyncio.timeout(self.timeouts.connect_s):
+                return await self._open_transport(asyncio.get_running_loop())
+        except TimeoutError as error:
+            raise self._too_late(self.timeouts.connect_s) from error
+        except ssl.SSLError as error:
+            raise UpstreamTlsError(f"{self.name}: {error}") from error
+        except OSError as error:
+            raise UpstreamRefusedError(f"{self.name}: {error}") from error
+
+    def _too_late(self, waited_s: float) -> GatewayError:
+        return UpstreamTimeoutError(f"{self.name}: no connection within {waited_s:g} s")
+
+    async def _open_transport(self, loop: asyncio.AbstractEventLoop) -> Connection:
         address = self.address
         make: Callable[[], Connection] = lambda: Connection(self)  # noqa: E731
         if address.path:

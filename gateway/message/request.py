@@ -83,3 +83,13 @@ class Request:
         if b"true" in fields.tokens(b"hx-request"):
             return False
         return b"text/html" in b",".join(fields.all(b"accept")).lower()
+
+    @property
+    def opens_page(self) -> bool:
+        """Whether a browser opens a page by GET or HEAD in a tab, so that it may load it again.
+
+        The gateway's pages refuse to be shown in a frame.
+        """
+        if self.method not in ("GET", "HEAD") or not self.is_navigation:
+            return False
+        return self.fields.only(b"sec-fetch-dest") in (None, b"document")

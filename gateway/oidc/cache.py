@@ -54,6 +54,11 @@ class CachedDocument(Generic[T]):
         self._failed_at: float | None = None
         self._failure: GatewayError | None = None
 
+    @property
+    def failure(self) -> GatewayError | None:
+        """Why the last fetch failed; None if it did not."""
+        return self._failure
+
     async def get(self) -> T:
         """The document; stale only while it is being fetched or the provider is down.
 

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from gateway.errors import ProviderUnavailableError
+from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.oidc.cache import CachedDocument, freshness_s
 from gateway.oidc.errors import IssuerMisconfiguredError
 from gateway.oidc.http import Answer, ProviderHttp
@@ -167,6 +167,11 @@ class Discovery:
         self._aliases = aliases
         self._http = http
         self._document = CachedDocument(self._fetch, clock)
+
+    @property
+    def failure(self) -> GatewayError | None:
+        """Why the last fetch failed; None if it did not."""
+        return self._document.failure
 
     async def metadata(self) -> Metadata:
         """The provider's current metadata.

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.errors import ProviderUnavailableError
+from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.oidc.cache import CachedDocument, freshness_s
 from gateway.oidc.http import Answer, ProviderHttp
 from gateway.storage.store import Clock
@@ -177,6 +177,11 @@ class KeySource:
         self._unknown_interval_s = unknown_interval_s
         self._asked_again_at: float | None = None
         self._document = CachedDocument(self._fetch, clock)
+
+    @property
+    def failure(self) -> GatewayError | None:
+        """Why the last fetch failed; None if it did not."""
+        return self._document.failure
 
     async def candidates(self, kid: str | None, algorithm: str) -> tuple[VerificationKey, ...]:
         """The keys that may have signed a token with this header; empty if none fits.

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Mapping
 from copy import copy
 from dataclasses import dataclass, field, replace
 
-from gateway.errors import ProviderUnavailableError
+from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.model import Identity
 from gateway.oidc.claims import Person, make_identity
 from gateway.oidc.client import ProviderClient, TokenAnswer
@@ -93,6 +93,11 @@ class Provider:
         )
         other.client = ProviderClient(other.registration, self.http, self.clock)
         return other
+
+    @property
+    def failure(self) -> GatewayError | None:
+        """Why its metadata or keys could not be fetched the last time; None if they could."""
+        return self._discovery.failure or self.keys.failure
 
     async def metadata(self) -> Metadata:
         """The provider's metadata.

@@ -112,6 +112,14 @@ UPSTREAMS: Mapping[str, Reason] = MappingProxyType(
             "The gateway could not connect to the app behind it.",
             "Try again in a moment. " + _TELL,
         ),
+        "upstream-starting": Reason(
+            503,
+            "The app is starting",
+            "The app does not accept connections yet. It is probably being started.",
+            "Wait a moment: a browser tries again by itself. Programs come back after the time in"
+            " `Retry-After`. See `upstreams.NAME.wake_timeout`.",
+            retry_after_s=1,
+        ),
         "upstream-failed": Reason(
             502,
             "The app's answer broke off",

@@ -147,7 +147,7 @@ class Admitter:
             owned = None if to.owners is None else to.owners.of(request, who)
         elif owned is None and to.owners is not None:
             owned = to.owners.of(request, identity)
-        return self._outbound(entry, to, identity, added, owned, instead)
+        return self._outbound(entry, to, identity, added, owned, instead, once=True)
 
     async def _who_signs_out(self, entry: Entry, identity: Identity) -> Identity:
         """The identity whose session ends; on a public route, that of the session cookie.
@@ -168,6 +168,8 @@ class Admitter:
         added: FieldList,
         owned: OwnedCookies | None,
         instead: Response | None = None,
+        *,
+        once: bool = False,
     ) -> Answer | Outbound:
         request, framing = entry.request, entry.framing
         if entry.is_question:
@@ -196,6 +198,7 @@ class Admitter:
             owned=owned,
             added=_field_lines(added) if added else b"",
             instead=instead,
+            once=once,
         )
 
 

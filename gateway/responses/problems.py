@@ -22,6 +22,7 @@ from gateway.responses.locations import (
 _STATUSES_WITH_RETRY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _RETRY_STATUSES = _STATUSES_WITH_RETRY | {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
 _DEFAULT_RETRY_S = 5
+_STARTING = "upstream-starting"
 
 
 def problem(
@@ -51,6 +52,11 @@ def problem(
         if form is not None:
             kept = page(request, status, "kept-form", fields=fields, **values, form=form)
             return kept.because(reason)
+        if reason == _STARTING and request.opens_page:
+            # Without an address, the browser loads the same one again, fragment included.
+            again = ("Refresh", str(meaning.retry_after_s))
+            fields = (again, *fields)
+            return page(request, status, "starting", fields=fields, **values).because(reason)
         name = "sign-in-loop" if reason == "sign-in-loop" else "problem"
         account = _account(request, who)
         return page(request, status, name, fields=fields, **values, account=account).because(reason)

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import GatewayError
@@ -21,10 +22,32 @@ from gateway.storage.store import Clock
 
 _TEXT = ("Content-Type", "text/plain; charset=utf-8")
 _NO_STORE = ("Cache-Control", "no-store")
+RELOAD_FAILED = "configuration: the last reload failed, see the log; the one before it is in use"
 
 Render = Callable[[], Awaitable[bytes]]
-# Returns the reason why the gateway cannot serve, or "" if it can.
-Ready = Callable[[], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Whether the gateway can serve, and what is missing.
+
+    Attributes:
+        obstacle: The reason why it cannot serve; ``""`` if it can.
+        missing: Lines about parts that do not work, most of which it can serve without.
+    """
+
+    obstacle: str = ""
+    missing: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> bytes:
+        """The reason, or ``ready``, then what is missing: a line each."""
+        # What an error says of its peer must not begin a line of its own.
+        lines = (line if line.isprintable() else repr(line) for line in self.missing)
+        return "".join(f"{line}\n" for line in (self.obstacle or "ready", *lines)).encode()
+
+
+Ready = Callable[[], Awaitable[Readiness]]
 
 _LIMITS = ClientLimits(
     head_bytes=16384, fields=100, body_bytes=0, header_s=10.0, keepalive_s=75.0, connections=1000
@@ -125,10 +148,8 @@ class Admin:
 
     async def _readyz(self, request: Request, body: bytes) -> Response:
         del request, body
-        obstacle = await self._ready()
-        if obstacle:
-            return Response(503, (_TEXT, _NO_STORE), f"{obstacle}\n".encode())
-        return Response(200, (_TEXT, _NO_STORE), b"ready\n")
+        found = await self._ready()
+        return Response(503 if found.obstacle else 200, (_TEXT, _NO_STORE), found.text)
 
     async def _show_metrics(self, request: Request, body: bytes) -> Response:
         del request, body

@@ -132,6 +132,10 @@ class Front:
                 counts[key] = counts.get(key, 0) + upstream.busy
         return counts
 
+    def upstream_failures(self) -> list[str]:
+        """``NAME: why`` for each upstream whose last connect failed."""
+        return [upstream.failure for upstream in self._upstreams if upstream.failure]
+
     def add(self, connection: Watched) -> None:
         """Register a new client connection."""
         self.connections.add(connection)

@@ -166,7 +166,8 @@ class RequestSide(AnswerSide):
 
     async def _connect(self, exchange: Exchange, outbound: Outbound) -> None:
         try:
-            connection = await outbound.upstream.connect(exchange)
+            shows_page = self._can_come_again(outbound)
+            connection = await outbound.upstream.connect(exchange, shows_page=shows_page)
         except GatewayError as error:
             self.response_failed(error)
             return
@@ -175,6 +176,13 @@ class RequestSide(AnswerSide):
             return
         exchange.start(connection, self._front.loop_time())
         self._attach(exchange)
+
+    def _can_come_again(self, outbound: Outbound) -> bool:
+        """Whether a page that reloads itself may be the answer while the app boots."""
+        entry = self._entry
+        if entry is None or outbound.once or outbound.framing.length or entry.asks_for_upgrade:
+            return False
+        return entry.request.opens_page
 
     def _attach(self, sink: Sink) -> None:
         """Stream the body into `sink`, starting with what has already arrived."""

@@ -17,7 +17,14 @@ from gateway.limits import shared_memory
 from gateway.record.metrics_sum import Snapshot, add
 from gateway.server.activation import NOTHING_PASSED, Passed
 from gateway.server.addresses import listening
-from gateway.server.admin import Admin, AdminListener, Names, serve_admin
+from gateway.server.admin import (
+    RELOAD_FAILED,
+    Admin,
+    AdminListener,
+    Names,
+    Readiness,
+    serve_admin,
+)
 from gateway.server.listener import bind_unix, probe
 from gateway.server.place import Place
 from gateway.server.worker_process import Failed, WorkerProcess, how_ended, start_process
@@ -220,16 +227,20 @@ class Supervisor:
     def _answers(self) -> Admin:
         enabled = self._settings.metrics.enabled
         return Admin(
-            self._obstacle,
+            self._readiness,
             self._exposition if enabled else None,
             Names(self._settings.server),
         )
 
-    async def _obstacle(self) -> str:
+    async def _readiness(self) -> Readiness:
         if self._stop.is_set():
-            return "shutting-down"
-        found = await asyncio.gather(*(_obstacle(worker) for worker in self._workers))
-        return next(filter(None, found), "")
+            return Readiness("shutting-down")
+        found = await asyncio.gather(*(_readiness(worker) for worker in self._workers))
+        missing = [] if self.reload_succeeded else [RELOAD_FAILED]
+        missing += [line for it in found for line in it.missing]
+        # Workers often miss the same.
+        lines = tuple(dict.fromkeys(missing))
+        return Readiness(next((it.obstacle for it in found if it.obstacle), ""), lines)
 
     async def _exposition(self) -> bytes:
         from gateway.record.metrics_text import exposition  # Slow: loads prometheus_client.
@@ -240,5 +251,5 @@ class Supervisor:
         return exposition(add([self._retired, own, *told]))
 
 
-async def _obstacle(worker: WorkerProcess | None) -> str:
-    return "starting" if worker is None else await worker.obstacle()
+async def _readiness(worker: WorkerProcess | None) -> Readiness:
+    return Readiness("starting") if worker is None else await worker.readiness()

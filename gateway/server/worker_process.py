@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.record.metrics_sum import Snapshot
+from gateway.server.admin import Readiness
 from gateway.server.channel import Channel, open_channel
 
 # The module to run; its argument is the descriptor of its end of the channel.
@@ -71,12 +72,12 @@ class WorkerProcess:
             self.settings = settings
         return failed
 
-    async def obstacle(self) -> str:
-        """The reason why it cannot serve, ``""`` if it can."""
+    async def readiness(self) -> Readiness:
+        """Whether it can serve."""
         if not self.is_started:
-            return "starting"
-        answer = await self._ask("obstacle", None, _ANSWERED_S)
-        return "worker-silent" if isinstance(answer, Failed) else str(answer)
+            return Readiness("starting")
+        answer = await self._ask("readiness", None, _ANSWERED_S)
+        return answer if isinstance(answer, Readiness) else Readiness("worker-silent")
 
     async def snapshot(self) -> Snapshot:
         """Its metrics, or the last ones it reported if it does not answer in time."""

@@ -149,6 +149,7 @@ PAGES: dict[str, dict[str, object]] = {
         "logout_url": "/",
         "home_url": "/",
     },
+    "starting": dict.fromkeys(("title", "status", "reason", "request_id"), HOSTILE),
     "signed-out": {
         "provider_session_lives": True,
         "provider": HOSTILE,

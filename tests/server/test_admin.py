@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from gateway.server.admin import Admin, Names, serve_admin
+from gateway.server.admin import Admin, Names, Readiness, serve_admin
 from gateway.settings.addresses import parse_listen
 from gateway.settings.scalars import Address
 from gateway.settings.schema import ServerSettings
@@ -18,9 +18,9 @@ async def admin(tmp_path):
     """Ask an admin listener: ``await admin("/readyz", obstacle="…")``."""
     opened = []
 
-    async def ask(path, *, obstacle="", metrics=True, method="GET"):
+    async def ask(path, *, obstacle="", missing=(), metrics=True, method="GET"):
         async def ready():
-            return obstacle
+            return Readiness(obstacle, missing)
 
         async def render():
             return b"gatepost_x 1\n"
@@ -48,6 +48,10 @@ async def admin(tmp_path):
         ("/healthz", {"method": "HEAD"}, 200, b""),
         ("/readyz", {}, 200, b"ready\n"),
         ("/readyz", {"obstacle": "store-unavailable"}, 503, b"store-unavailable\n"),
+        ("/readyz", {"missing": ("upstream app: gone",)}, 200, b"ready\nupstream app: gone\n"),
+        ("/readyz", {"obstacle": "x", "missing": ("store: a", "b")}, 503, b"x\nstore: a\nb\n"),
+        # One part, one line, whatever an error says of it.
+        ("/readyz", {"missing": ("a: b\nc",)}, 200, b"ready\n'a: b\\nc'\n"),
         ("/metrics", {}, 200, b"gatepost_x 1\n"),
         ("/metrics", {"metrics": False}, 404, b"not found, try /healthz, /readyz\n"),
         ("/", {}, 404, b"not found, try /healthz, /readyz, /metrics\n"),
@@ -65,7 +69,7 @@ async def listener():
     """An admin listener on TCP that knows one name more; ask it: ``await listener(head)``."""
 
     async def ready():
-        return ""
+        return Readiness()
 
     server = ServerSettings(admin_listen="127.0.0.1:9090", admin_hosts=("metrics.test", "gatepost"))
     page = Admin(ready, None, Names(server))

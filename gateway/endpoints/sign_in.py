@@ -24,12 +24,10 @@ from gateway.message.response import FieldList, Response
 from gateway.oidc.errors import SignInError, SignInLoopError, UnknownProviderError
 from gateway.oidc.provider import Provider
 from gateway.oidc.sign_in import begin_sign_in
-from gateway.pages import fragment_script, passkey_script
 from gateway.responses.challenges import challenges
 
 _log = logging.getLogger(__name__)
 
-_SCRIPT_PATH = f"{OWN_PREFIX}/keep-fragment.js"
 _UNAUTHORIZED = 401
 # The paths of `compatibility: oauth2-proxy`.
 OAUTH2_PREFIX = "/oauth2/"
@@ -84,7 +82,7 @@ class SignIn:
             fields=challenges(request, responses.SESSION_ONLY) if status == _UNAUTHORIZED else (),
             problem=problem,
             set_up_url=set_up_url,
-            script_url=own_path(request, _SCRIPT_PATH),
+            script_url=own_path(request, responses.FRAGMENT_SCRIPT_PATH),
             passkey_script_url=own_path(request, responses.PASSKEY_SCRIPT_PATH),
             local=local,
             sign_in_action=own_path(request, responses.SIGN_IN_PATH),
@@ -104,14 +102,6 @@ class SignIn:
             {"url": f"{login}{name}?{asked.query()}", "label": p.registration.label}
             for name, p in self._deps.providers.items()
         ]
-
-    async def script(self, request: Request, _body: bytes) -> Response:
-        """``GET keep-fragment.js``: keeps the fragment of the page that was asked for."""
-        return _script(request, fragment_script())
-
-    async def passkey_script(self, request: Request, _body: bytes) -> Response:
-        """``GET passkeys.js``: asks the browser for passkeys."""
-        return _script(request, passkey_script())
 
     async def arrived(self, request: Request, _body: bytes) -> Response:
         """``GET signed-in``: the last page of a sign-in that another tab waits for."""
@@ -221,16 +211,6 @@ class SignIn:
             sign_in=responses.sign_in_location(request, return_to or home_of(request)),
             fields=fields,
         )
-
-
-def _script(request: Request, script: bytes) -> Response:
-    fields = (
-        ("Content-Type", "text/javascript; charset=utf-8"),
-        ("Cache-Control", "public, max-age=3600"),
-        ("X-Content-Type-Options", "nosniff"),
-        ("Cross-Origin-Resource-Policy", "same-origin"),
-    )
-    return Response(200, fields, b"" if request.method == "HEAD" else script)
 
 
 def _asked(request: Request) -> SignInRequest:

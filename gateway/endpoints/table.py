@@ -37,6 +37,7 @@ from gateway.endpoints.passkey_sign_in import PasskeySignIn
 from gateway.endpoints.provider_logout import ProviderLogout
 from gateway.endpoints.reset import Reset
 from gateway.endpoints.revocation import Revocation
+from gateway.endpoints.scripts import script
 from gateway.endpoints.setup import Setup
 from gateway.endpoints.sign_in import SignIn
 from gateway.endpoints.strict import ANYTHING, FORM, JSON, NamedHandler, strict, strict_named
@@ -46,6 +47,7 @@ from gateway.errors import GatewayError
 from gateway.message.public_url import OWN_PREFIX
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
+from gateway.pages import come_again_script, fragment_script, passkey_script
 
 PREFIX = OWN_PREFIX
 _KEYS = f"{PREFIX}/api/keys"
@@ -197,7 +199,8 @@ def _of_sign_in(
     exact = {
         **local,
         f"{PREFIX}/sign-in": {**_looked_at(sign_in.choose), **local.get(f"{PREFIX}/sign-in", {})},
-        f"{PREFIX}/keep-fragment.js": _looked_at(sign_in.script),
+        f"{PREFIX}/keep-fragment.js": _looked_at(script(fragment_script)),
+        f"{PREFIX}/come-again.js": _looked_at(script(come_again_script)),
         f"{PREFIX}/signed-in": _looked_at(sign_in.arrived),
     }
     return exact, {
@@ -222,7 +225,7 @@ def _of_local(deps: Deps, sign_in: SignIn) -> dict[str, Methods]:
         **_of_mail(deps, local),
         f"{PREFIX}/sign-in/passkey/options": {"POST": strict(passkey.options)},
         f"{PREFIX}/sign-in/passkey": {"POST": strict(passkey.enter, JSON)},
-        f"{PREFIX}/passkeys.js": _looked_at(sign_in.passkey_script),
+        f"{PREFIX}/passkeys.js": _looked_at(script(passkey_script)),
         f"{PREFIX}/setup": {**_looked_at(setup.show), "POST": strict(setup.make, FORM)},
         f"{PREFIX}/reset": {**_looked_at(reset.show), "POST": strict(reset.change, FORM)},
     }

@@ -1,8 +1,8 @@
 """Renders pages, and sets the response fields that protect them.
 
 A page works without scripts and has its style sheet inline, so that it works while everything
-behind the gateway is down.  Only the sign-in page and the account page load scripts: one keeps the
-URL's fragment, one asks the browser for passkeys.
+behind the gateway is down.  Few pages load scripts: one keeps the URL's fragment, one asks the
+browser for passkeys, one loads the page of a starting app again.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _FORMS_LEAD_AWAY = frozenset(
     }
 )
 
-_WITH_SCRIPT = frozenset({"sign-in", "sign-in-code", "account"})
+_WITH_SCRIPT = frozenset({"sign-in", "sign-in-code", "account", "starting"})
 
 
 def render(name: str, /, **values: object) -> bytes:
@@ -126,6 +126,12 @@ def fragment_script() -> bytes:
 def passkey_script() -> bytes:
     """The script that adds passkeys and signs in with them."""
     return (_HERE / "passkeys.js").read_bytes()
+
+
+@cache
+def come_again_script() -> bytes:
+    """The script that loads the page of a starting app again."""
+    return (_HERE / "come-again.js").read_bytes()
 
 
 @cache

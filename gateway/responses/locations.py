@@ -15,6 +15,8 @@ RESET_PATH = f"{OWN_PREFIX}/reset"
 FORGOT_PATH = f"{OWN_PREFIX}/forgot"
 INVITATION_PATH = f"{OWN_PREFIX}/invitation"
 EMAIL_PATH = f"{OWN_PREFIX}/email"
+FRAGMENT_SCRIPT_PATH = f"{OWN_PREFIX}/keep-fragment.js"
+COME_AGAIN_SCRIPT_PATH = f"{OWN_PREFIX}/come-again.js"
 PASSKEY_SCRIPT_PATH = f"{OWN_PREFIX}/passkeys.js"
 # The last page of a sign-in that another tab waits for.
 SIGNED_IN_PATH = f"{OWN_PREFIX}/signed-in"

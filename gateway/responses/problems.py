@@ -1,17 +1,20 @@
 """The gateway's own refusals: a page for a navigation, else a problem document (RFC 9457)."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from gateway.errors import GatewayError
 from gateway.message.public_url import OWN_PREFIX, home_of, inner_path, origin_of, own_path
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
+from gateway.message.return_to import safe_return_to
 from gateway.message.sent_form import SentForm
 from gateway.model import Identity
 from gateway.pages.reason import Reason
 from gateway.pages.reasons import reason_for
 from gateway.responses.bodies import json_answer, page
 from gateway.responses.locations import (
+    COME_AGAIN_SCRIPT_PATH,
     LOGOUT_PATH,
     OTHER_ACCOUNT,
     SIGN_IN_PATH,
@@ -23,6 +26,8 @@ _STATUSES_WITH_RETRY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVI
 _RETRY_STATUSES = _STATUSES_WITH_RETRY | {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
 _DEFAULT_RETRY_S = 5
 _STARTING = "upstream-starting"
+# Later than the script, which keeps the fragment, and than its answer.
+_REFRESH_S = 4
 
 
 def problem(
@@ -53,10 +58,7 @@ def problem(
             kept = page(request, status, "kept-form", fields=fields, **values, form=form)
             return kept.because(reason)
         if reason == _STARTING and request.opens_page:
-            # Without an address, the browser loads the same one again, fragment included.
-            again = ("Refresh", str(meaning.retry_after_s))
-            fields = (again, *fields)
-            return page(request, status, "starting", fields=fields, **values).because(reason)
+            return _starting(request, status, fields, values).because(reason)
         name = "sign-in-loop" if reason == "sign-in-loop" else "problem"
         account = _account(request, who)
         return page(request, status, name, fields=fields, **values, account=account).because(reason)
@@ -66,6 +68,22 @@ def problem(
     return json_answer(
         request, status, document, media_type="application/problem+json", fields=fields
     ).because(reason)
+
+
+def _starting(
+    request: Request, status: int, fields: FieldList, values: Mapping[str, object]
+) -> Response:
+    """A page that loads itself again, by a script or, without scripts, by Refresh."""
+    fields = (("Refresh", _refresh(request.target.raw)), *fields)
+    script = own_path(request, COME_AGAIN_SCRIPT_PATH)
+    return page(request, status, "starting", fields=fields, **values, script_url=script)
+
+
+def _refresh(raw: bytes) -> str:
+    # Without an address, Chromium does not load an address with a fragment again.  One like
+    # //name/ would lead to another host; then there is none.
+    target = raw.decode("latin-1")
+    return f"{_REFRESH_S}; url={target}" if safe_return_to(target) == target else f"{_REFRESH_S}"
 
 
 def problem_document(

@@ -14,6 +14,8 @@ from tests.patience import soon, until
 HTML = "Accept: text/html"
 MODE = "Sec-Fetch-Mode: navigate"
 PAGE = request("/notes?page=2", HTML)
+AGAIN = b"4; url=/"
+PAGE_AGAIN = b"4; url=/notes?page=2"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 
@@ -98,8 +100,7 @@ async def test_a_page_of_an_app_that_is_asleep_says_so_and_goes_on_by_itself(gat
 
     assert (answer.status, answer.all(b"cache-control")) == (503, [b"no-store"])
     assert answer.all(b"retry-after") == [b"1"]
-    # No address: the browser loads the one it has, with its query.
-    assert answer.all(b"refresh") == [b"1"]
+    assert answer.all(b"refresh") == [PAGE_AGAIN]
     assert answer.all(b"set-cookie") == []
     assert b"The app is starting" in answer.body
     assert b"upstream-starting" in answer.body
@@ -110,12 +111,29 @@ async def test_a_page_of_an_app_that_is_asleep_says_so_and_goes_on_by_itself(gat
     assert app.heads[0].startswith(b"GET /notes?page=2 HTTP/1.1\r\n")
 
 
+@pytest.mark.parametrize(
+    ("target", "again"),
+    [
+        ("/a;b,c?d=//e", b"4; url=/a;b,c?d=//e"),
+        ("/?url=x", b"4; url=/?url=x"),
+        ("//evil.test/", b"4"),
+        ("/a//b", b"4"),
+    ],
+)
+async def test_the_page_leads_to_this_host_only(gateway, app, target, again):
+    running = await gateway(app.url, {"wake_timeout": "60s"})
+
+    answer = await running.ask(request(target, HTML))
+
+    assert (answer.status, answer.all(b"refresh")) == (503, [again])
+
+
 async def test_head_is_told_the_same_without_the_page(gateway, app):
     running = await gateway(app.url, {"wake_timeout": "60s"})
 
     answer = await running.ask(request("/", HTML, method="HEAD"))
 
-    assert (answer.status, answer.all(b"refresh"), answer.body) == (503, [b"1"], b"")
+    assert (answer.status, answer.all(b"refresh"), answer.body) == (503, [AGAIN], b"")
 
 
 async def test_a_page_whose_app_boots_at_once_never_shows_the_waiting(gateway, app):
@@ -185,7 +203,7 @@ async def test_after_the_whole_time_a_page_says_that_it_failed_and_rests(gateway
     answers = [await client.ask(PAGE) for _ in range(3)]
 
     assert [it.status for it in answers] == [503, 502, 502]
-    assert [it.all(b"refresh") for it in answers] == [[b"1"], [], []]
+    assert [it.all(b"refresh") for it in answers] == [[PAGE_AGAIN], [], []]
     assert b"upstream-refused" in answers[-1].body
 
     # A person who reloads finds the app as soon as it is there.
@@ -291,7 +309,7 @@ async def test_signed_in_and_not_get_the_same_page(gateway, app):
     answer = await running.ask(request("/", HTML, cookie.rstrip()))
     stranger = await running.ask(request("/", HTML))
 
-    assert (answer.status, answer.all(b"refresh")) == (503, [b"1"])
+    assert (answer.status, answer.all(b"refresh")) == (503, [AGAIN])
     # The waiting is only for those whom the route admits.
     assert stranger.status == 302
 
@@ -345,7 +363,7 @@ async def test_what_drops_connects_is_asleep_too(gateway):
             for filler in fillers:
                 filler.close()
 
-    assert (answer.status, answer.all(b"refresh")) == (503, [b"1"])
+    assert (answer.status, answer.all(b"refresh")) == (503, [PAGE_AGAIN])
 
 
 async def test_a_gateway_that_ends_leaves_no_loop(gateway, app):

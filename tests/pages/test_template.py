@@ -149,7 +149,10 @@ PAGES: dict[str, dict[str, object]] = {
         "logout_url": "/",
         "home_url": "/",
     },
-    "starting": dict.fromkeys(("title", "status", "reason", "request_id"), HOSTILE),
+    "starting": {
+        **dict.fromkeys(("title", "status", "reason", "request_id"), HOSTILE),
+        "script_url": "/_gatepost/come-again.js",
+    },
     "signed-out": {
         "provider_session_lives": True,
         "provider": HOSTILE,
@@ -164,6 +167,7 @@ SCRIPTS = {
     "sign-in": [{"src": "/_gatepost/keep-fragment.js", "defer": None}, PASSKEYS],
     "sign-in-code": [PASSKEYS],
     "account": [PASSKEYS],
+    "starting": [{"src": "/_gatepost/come-again.js", "defer": None}],
 }
 
 

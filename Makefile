@@ -108,6 +108,7 @@ build/bench/bin/caddy: requirements/bench.lock
 
 bench: compile build/bench/bin/caddy ## measure beside nginx and Caddy: CPU, latency, bodies … (BENCH=run ARGS=--json)
 	@scripts/setup-debian $(BENCH_PACKAGES)
+	@$(if $(filter start,$(BENCH)),scripts/install-wheel build/installed)
 	@for name in $(BENCH); do \
 	  PATH="$(CURDIR)/build/bench/bin:$$PATH" $(BIN)/python bench/$$name --compiled $(COMPILED) $(ARGS) || exit 1; \
 	done

@@ -11,6 +11,7 @@ from yarl import URL
 
 from tests.fixtures.chromium import heading
 from tests.fixtures.network import take_free_port
+from tests.patience import until
 
 # A cookie of another site's link is left out the first time, and comes with the page's own reload.
 STRICT = "strict=yes; SameSite=Strict"
@@ -103,6 +104,30 @@ async def test_the_page_goes_on_to_the_app_with_its_whole_address_and_its_cookie
     assert app.asked[0] == ("/notes?page=2&q=a%20b", "strict=yes")
     complaints = [it["message"] for it in chromium.get_log("browser") if it["level"] == "SEVERE"]
     assert [it for it in complaints if "Content Security Policy" in it] == []
+
+
+@pytest.mark.parametrize("wake_timeout", ["60s"])
+async def test_the_page_goes_on_without_scripts(
+    gateway: Any, app: Sleeper, chromium: Chrome
+) -> None:
+    there = f"http://localhost:{gateway.port}/notes?page=2"
+    without = {"value": True}
+
+    def visit() -> None:
+        chromium.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", without)
+        chromium.get(there)
+
+    try:
+        await asyncio.to_thread(visit)
+        title = await asyncio.to_thread(lambda: chromium.title)
+        await app.boot()
+        await until(lambda: app.asked)
+    finally:
+        without["value"] = False
+        chromium.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", without)
+
+    assert title.startswith("The app is starting")
+    assert app.asked[0] == ("/notes?page=2", "")
 
 
 def _visit(chromium: Chrome, url: str, shown: str) -> None:

@@ -12,11 +12,12 @@ from gateway.assembly.first_run import announce_setup
 from gateway.assembly.hosts import client_limits
 from gateway.assembly.lasting import Lasting, load_lasting, sealer_of
 from gateway.assembly.providers import bearer_of
+from gateway.assembly.readiness import readiness_of
 from gateway.assembly.serving import Configuration, clock, count_outcome, pipeline_of
 from gateway.assembly.session_refresh import Refreshes
 from gateway.assembly.token_revocation import Revocations
 from gateway.authn.bearer import BearerAuthenticator
-from gateway.errors import GatewayError, StoreUnavailableError
+from gateway.errors import StoreUnavailableError
 from gateway.limits import RateTable
 from gateway.message.forwarded import Networks
 from gateway.oidc.http import ProviderHttp
@@ -24,14 +25,7 @@ from gateway.record.audit import AuditWriter
 from gateway.record.metrics import Metrics
 from gateway.record.metrics_sum import Snapshot, add
 from gateway.server.addresses import listening
-from gateway.server.admin import (
-    RELOAD_FAILED,
-    Admin,
-    AdminListener,
-    Names,
-    Readiness,
-    serve_admin,
-)
+from gateway.server.admin import Admin, AdminListener, Names, Readiness, serve_admin
 from gateway.server.front import Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
 from gateway.server.place import ALONE, Place
@@ -212,19 +206,10 @@ class Gateway:
         )
 
     async def readiness(self) -> Readiness:
-        """Whether the gateway can serve, and what is missing; asks the store and nobody else."""
-        if self.front is None or self.lasting is None or self.front.draining:
+        """Whether the gateway can serve, and what is missing."""
+        if self.front is None or self.lasting is None:
             return Readiness("shutting-down")
-        missing = [] if self.reload_succeeded else [RELOAD_FAILED]
-        missing += [f"upstream {it}" for it in self.front.upstream_failures()]
-        for provider in self.lasting.providers.values():
-            if provider.failure is not None:
-                missing.append(str(provider.failure))
-        try:
-            await self.lasting.store.ping()
-        except GatewayError as error:
-            return Readiness(error.reason, (f"store: {error}", *missing))
-        return Readiness(missing=tuple(missing))
+        return await readiness_of(self.front, self.lasting, reloaded=self.reload_succeeded)
 
     async def numbers(self) -> Snapshot:
         """A snapshot of all metrics."""

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from tests.dataplane.harness import request
+from tests.dataplane.harness import HOST, request
 from tests.fixtures.certificates import Authority
 from tests.fixtures.network import take_free_port
 from tests.patience import soon, until
@@ -126,6 +126,21 @@ async def test_the_page_leads_to_this_host_only(gateway, app, target, again):
     answer = await running.ask(request(target, HTML))
 
     assert (answer.status, answer.all(b"refresh")) == (503, [again])
+
+
+async def test_below_a_path_the_page_and_its_script_are_there_too(gateway, app):
+    running = await gateway(
+        app.url, {"wake_timeout": "60s"}, public_url=f"http://{HOST.decode()}/notes"
+    )
+    client = await running.client()
+
+    answer = await client.ask(request("/notes/a?b", HTML))
+    (script,) = re.findall(rb'<script src="([^"]+)"', answer.body)
+
+    assert answer.all(b"refresh") == [b"4; url=/notes/a?b"]
+    assert script == b"/notes/_gatepost/come-again.js"
+    found = await client.ask(request(script.decode()))
+    assert (found.status, b"reload()" in found.body) == (200, True)
 
 
 async def test_head_is_told_the_same_without_the_page(gateway, app):

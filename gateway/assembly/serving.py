@@ -135,8 +135,9 @@ def _cookie_rules(settings: Settings) -> CookieRules:
 def _own_cookies(settings: Settings, kinds: Iterable[Authenticator]) -> tuple[bytes, ...]:
     name = settings.sessions.cookie.name
     carrying = (cookie for kind in kinds for cookie in kind.cookies)
-    # Those besides the session's have a prefix even where that has a domain.
-    all_urls = ("http://a", "https://a", *settings.public_url)
+    # Those besides the session's have a prefix even where that has a domain.  Another gateway on
+    # the same host may be below a path.
+    all_urls = ("http://a", "https://a", "https://a/b")
     prefixed = (cookie_name(name, url, None) for url in all_urls)
     return tuple(it.encode() for it in dict.fromkeys((*prefixed, *carrying)))
 

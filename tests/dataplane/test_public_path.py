@@ -149,6 +149,16 @@ async def test_our_cookie_reaches_no_app_and_no_app_sets_it(gateway, raw_upstrea
     assert b"Cookie: a=1\r\n" in app.heads[-1]
 
 
+async def test_no_app_sets_the_cookie_of_a_gateway_below_another_path(gateway, raw_upstream):
+    said = b"Set-Cookie: __Secure-gatepost=planted; Secure; HttpOnly; Path=/notes\r\n"
+    app = await raw_upstream(b"HTTP/1.1 200 OK\r\n" + said + b"Content-Length: 2\r\n\r\nok")
+    for cookies in ("isolate", "shared"):
+        running = await gateway(
+            app.url, {"cookies": cookies}, public_url="https://app.test", routes=PUBLIC
+        )
+        assert (await running.ask(request("/"))).all(b"set-cookie") == []
+
+
 async def test_a_page_of_the_same_origin_may_post_and_of_another_not(gateway, raw_upstream):
     app = await raw_upstream(OK)
     running = await gateway(app.url, public_url=URL, routes=SIGNED_IN)

@@ -173,7 +173,7 @@ class Pipeline:
     def _begin_page(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
         """As `_begin`, for a page of an app whatever its path."""
         request = entry.request
-        if request.host not in self._hosts:
+        if not self._served.serves(request.host):
             raise UnknownHostError(repr(request.host))
         return self._begin_on(entry, self._matcher.match(request))
 

@@ -121,6 +121,14 @@ async def test_with_nginx_the_host_is_that_of_the_question_alone(asked):
     assert (await running.ask(data)).status == 403
 
 
+async def test_with_nginx_hosts_of_a_star_are_asked_about(asked):
+    running = await asked(public_url="http://*.apps.test")
+    cookie = await line_of(running)
+    for host, status in [("a.apps.test", 202), ("b.a.apps.test", 403), ("apps.test", 403)]:
+        data = at(host, "/oauth2/auth", REAL_IP, cookie)
+        assert (await running.ask(data)).status == status, host
+
+
 async def test_with_nginx_the_address_is_that_of_x_real_ip_alone(asked):
     routes = [{"name": "office", "prefix": "/", "access": {"allow": [{"ip": "192.0.2.0/24"}]}}]
     running = await asked(routes=routes)

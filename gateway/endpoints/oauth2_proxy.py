@@ -7,7 +7,7 @@ provider (RFC 9700, section 4.4).  Otherwise a sign-in begins on the gateway's o
 
 import re
 from collections.abc import Collection
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from gateway import responses
 from gateway.endpoints.callback import Callback
@@ -136,7 +136,7 @@ def judge(rd: str, public_url: str, shared: Collection[str]) -> str:
 def _path(rd: str) -> str:
     safe = safe_return_to(rd)
     # Back to the beginning of a sign-in would be a loop.
-    is_bad = is_loop(safe, "") or safe.startswith(OAUTH2_PREFIX)
+    is_bad = is_loop(safe, "") or unquote(safe).startswith(OAUTH2_PREFIX)
     return "" if is_bad or (safe == "/" and rd != "/") else safe
 
 

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from urllib.parse import parse_qs, parse_qsl, urlencode
+from urllib.parse import parse_qs, parse_qsl, unquote, urlencode
 
 from gateway.message.public_url import OWN_PREFIX, base_of, home_of
 from gateway.message.request import Request
@@ -93,7 +93,8 @@ def destination(request: Request, wanted: str | None) -> str:
 
 def is_loop(return_to: str, base: str) -> bool:
     """Whether `return_to` is the start or end of a sign-in; `base` is the public URL's path."""
-    return return_to.startswith(tuple(base + it for it in _NO_RETURN))
+    # Endpoints are found by the decoded path.
+    return unquote(return_to).startswith(tuple(base + it for it in _NO_RETURN))
 
 
 def read_sign_in_request(request: Request) -> SignInRequest:

@@ -317,7 +317,10 @@ async def test_rd_leads_nowhere_else(asked):
         "http://app.test/../x": b"/",
         "http://app.test/oauth2/sign_in": b"/",
         "/oauth2/start": b"/",
+        "/%6fauth2/start": b"/",
+        "http://app.test/oauth2%2fstart": b"/",
         "/_gatepost/sign-in": b"/",
+        "/_gatepost/%73ign-in": b"/",
     }.items():
         query = "".join(f"%{byte:02x}" for byte in rd.encode())
         answer = await running.ask(request(f"/oauth2/return?rd={query}"))

@@ -145,6 +145,7 @@ async def test_several_providers_are_offered(make_browser, add_provider):
         ("return_to=/_gatepost/account", "/_gatepost/account"),
         ("return_to=/_gatepost/sign-in?return_to=/x", "/"),
         ("return_to=/_gatepost/login/hostile", "/"),
+        ("return_to=/%255Fgatepost/login/hostile", "/"),
     ],
 )
 async def test_the_way_back_stays_on_this_host(browser, hostile, query, expected):

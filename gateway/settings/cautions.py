@@ -54,6 +54,12 @@ def _public_url(settings: Settings) -> Iterator[Problem]:
         if origin.startswith("http:") and settings.server.tls is not None:
             message = f"{origin} is not https, and server.tls serves https only: write https://"
             yield Problem(("public_url", index), message)
+        if "://*." in origin and (base_of(origin) or settings.sessions.cookie.domain):
+            # Without `__Host-` (see `cookie_name`), a script of one host can sign visitors of
+            # another in as an account of its own.
+            reason = "below a path" if base_of(origin) else "with sessions.cookie.domain"
+            message = f"hosts of {origin} can set each other's session cookie {reason}"
+            yield Problem(("public_url", index), message)
 
 
 def _secrets(settings: Settings, document: Document) -> Iterator[Problem]:

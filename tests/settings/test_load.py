@@ -468,6 +468,29 @@ def test_risky_settings_are_warned_about(changed, added, expected):
         assert warnings[0].startswith(f"gatepost.yaml:{expected}")
 
 
+@pytest.mark.parametrize(
+    ("url", "added", "expected"),
+    [
+        ("https://*.a.test", "", None),
+        ("https://b.a.test/notes", "", None),
+        ("https://*.a.test/notes", "", "can set each other's session cookie below a path"),
+        (
+            "https://*.a.test",
+            "sessions: {cookie: {domain: a.test}}",
+            "can set each other's session cookie with sessions.cookie.domain",
+        ),
+    ],
+)
+def test_a_star_whose_hosts_can_set_each_others_cookie_is_warned_of(url, added, expected):
+    prefix = "/notes" if url.endswith("/notes") else "/"
+    routes = f"routes: [{{name: r, prefix: {prefix}, access: signed_in}}]"
+    text = f'public_url: "{url}"\nupstreams: {{app: {{url: "http://app:1"}}}}\nbearer: []\n'
+    text += "providers: {p: {issuer: https://id, client_id: c, client_auth: none}}\n"
+    found = [it for it in load_text(f"{text}{routes}\n{added}\n").warnings if "each other" in it]
+    assert len(found) == bool(expected)
+    assert all(expected in it for it in found)
+
+
 def test_a_secret_all_may_read_is_warned_about():
     secret_file("s", "secret", 0o644)
     warnings = load_text(

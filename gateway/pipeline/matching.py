@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from gateway.bounded import remember
+from gateway.message.moving import moved_to
 from gateway.message.request import Request
 from gateway.routing.route import Route
 from gateway.routing.table import RouteTable
@@ -21,8 +22,9 @@ class Matcher:
 
     def match(self, request: Request) -> Route | None:
         """The route of `request`, `RESERVED` for the gateway's own paths, None if no match."""
-        if request.method == "OPTIONS" or request.target.is_ambiguous:
-            return self._table.match_readings(request)
+        to = moved_to(request)
+        if to is not None or request.method == "OPTIONS" or request.target.is_ambiguous:
+            return self._table.match_readings(request, to)
         key = (request.host, request.method, request.target.path)
         try:
             return self._routes[key]

@@ -6,9 +6,11 @@ from typing import Self
 from gateway.authn import GUARDED, Authenticator
 from gateway.authn.foreign import Foreign
 from gateway.authz.access import Access
+from gateway.errors import AmbiguousPathError
 from gateway.forward.response import ResponseRules
 from gateway.forward.upstream import Upstream
 from gateway.limits import RateLimiter
+from gateway.message.moving import moved_to
 from gateway.message.request import Request
 from gateway.message.request_head import RequestFraming
 from gateway.mutate.cookies import MARK, OwnNames, cookies_to_app
@@ -71,7 +73,12 @@ class UpstreamPlan:
             AmbiguousPathError: Servers could read it as a path that no rule was judged on.
         """
         moved = self.relocation
-        return request.target.raw if moved is None else moved.target(request.target)
+        if moved is None:
+            return request.target.raw
+        if moved_to(request) is not None:
+            # The app might read Destination as the client does, or as one of its own paths.
+            raise AmbiguousPathError("the app has another path, and Destination names one")
+        return moved.target(request.target)
 
     def head(
         self,

@@ -15,6 +15,7 @@ from gateway.errors import AmbiguousPathError
 from gateway.message.public_url import base_of, covers
 from gateway.message.request import Request
 from gateway.message.star import is_star, star_of, without_port
+from gateway.message.target import Target
 from gateway.routing.literal import literal_stem
 from gateway.routing.route import (
     RESERVED,
@@ -169,8 +170,10 @@ class RouteTable:
                 )
         return self.routes[other.index]
 
-    def match_readings(self, request: Request) -> Route | None:
+    def match_readings(self, request: Request, also: Target | None = None) -> Route | None:
         """The route that every reading of the path leads to; None if none leads to a route.
+
+        So must every reading of `also`, another path that the app serves by this request.
 
         Raises:
             AmbiguousPathError: The readings lead to different routes.
@@ -178,7 +181,8 @@ class RouteTable:
         asked = preflight_for(request)
         target, base = request.target, base_of(request.public_url)
         route = self.match(request.host, request.method, target.path, asked, base)
-        for reading in target.readings[1:]:
+        others = target.readings[1:] if also is None else target.readings[1:] + also.readings
+        for reading in others:
             other = self.match(request.host, request.method, reading, asked, base)
             if other is not route:
                 raise AmbiguousPathError(

@@ -504,3 +504,47 @@ async def test_an_app_that_ignores_case_is_guarded_in_every_case(
 
     paths = ("/admin", "/ADMIN", "/Admin/%55sers", "/administrator")
     assert tuple([(await running.ask(request(path))).status for path in paths]) == statuses
+
+
+@pytest.mark.parametrize("method", ["COPY", "MOVE"])
+@pytest.mark.parametrize(
+    ("to", "status"),
+    [
+        ("http://app.test/files/b", 200),
+        ("https://elsewhere.test/files/b%20c", 200),
+        ("/files/b", 200),
+        ("http://app.test/files/admin/b", 400),
+        ("/files/admin/b", 400),
+        ("/files/%61dmin/b", 400),
+        ("/files/x/../admin/b", 400),
+        ("/files/x/..;/admin/b", 400),
+        ("/files//admin/b", 400),
+        ("/other", 400),
+        ("/_gatepost/x", 400),
+        ("http://u@app.test/files/b", 400),
+        ("ftp://app.test/files/b", 400),
+        ("files/b", 400),
+        ("/files/b\r\nDestination: /files/admin/b", 400),
+    ],
+)
+async def test_nothing_is_moved_to_a_path_of_another_route(
+    gateway, raw_upstream, method, to, status
+):
+    app = await raw_upstream(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    routes = [
+        {"name": "admin", "prefix": "/files/admin", "access": "denied"},
+        {"name": "files", "prefix": "/files", "access": "public"},
+    ]
+    running = await gateway(app.url, routes=routes)
+
+    got = await running.ask(request("/files/a", f"Destination: {to}", method=method))
+    assert got.status == status
+    assert len(app.heads) == (status == 200)
+
+
+async def test_a_destination_means_nothing_to_other_methods(gateway, raw_upstream):
+    app = await raw_upstream(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    running = await gateway(app.url)
+
+    assert (await running.ask(request("/", "Destination: x"))).status == 200
+    assert (await running.ask(request("/", method="COPY"))).status == 200

@@ -355,3 +355,17 @@ async def test_nginx_reads_the_path_that_is_left_and_no_other(gateway, tmp_path)
                 served += 1
                 assert got.body == unquote(target.removeprefix("/notes") or "/").encode(), target
         assert served > 30
+
+
+async def test_nothing_is_moved_where_the_app_has_another_path(gateway, raw_upstream):
+    app = await raw_upstream(OK)
+    route = {"name": "n", "prefix": "/notes", "access": "public"}
+    for base, more in [
+        ("/base", {}),
+        ("", {"strip_prefix": "/notes"}),
+        ("", {"add_prefix": "/base"}),
+    ]:
+        running = await gateway(app.url + base, routes=[{**route, **more}])
+        to = "Destination: http://app.test/notes/b"
+        assert (await running.ask(request("/notes/a", to, method="MOVE"))).status == 400
+        assert app.heads == []

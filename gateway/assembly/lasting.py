@@ -14,7 +14,7 @@ from gateway.mail.outbox import Outbox
 from gateway.mutate.signer import AssertionSigner, load_signer
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.provider import Provider
-from gateway.record.audit import AuditWriter
+from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import Metrics
 from gateway.sealing.secret import server_secrets
 from gateway.sessions import Limits, Sealer, SessionManager

@@ -21,7 +21,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.limits import RateTable
 from gateway.message.forwarded import Networks
 from gateway.oidc.http import ProviderHttp
-from gateway.record.audit import AuditWriter
+from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import Metrics
 from gateway.record.metrics_sum import Snapshot, add
 from gateway.server.addresses import listening
@@ -120,7 +120,7 @@ class Gateway:
     async def _open(self, sealer: Sealer) -> Lasting:
         """Open what outlives a configuration."""
         settings, on_exit, metrics = self._settings, self._closing, Metrics()
-        audit = AuditWriter(settings.audit.file)
+        audit = AuditWriter(settings.audit, metrics.count_audit_dropped)
         on_exit.callback(audit.close)
         store = MeasuredStore(
             open_store(settings.store, settings.data_dir, self._clock),
@@ -252,7 +252,7 @@ class Gateway:
         assert policy is not None  # noqa: S101
         change = await prepare(settings, self._settings, lasting, policy, self._bearer, self._clock)
         await announce_setup(settings, lasting, self._place)
-        lasting.audit.reopen(settings.audit.file)
+        lasting.audit.reopen(settings.audit)
         # Nothing below can fail, so a reload applies completely or not at all.
         self._settings, self._bearer = settings, change.config.bearer
         change.take_effect(lasting, policy)

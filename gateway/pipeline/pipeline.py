@@ -46,7 +46,8 @@ from gateway.pipeline.oauth2_proxy import OAuth2ProxyAuth
 from gateway.pipeline.read import Hosts, RequestReader
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import VERDICTS, Answer, Handler, Serve, Verdict
-from gateway.record.audit import AuditWriter, Entry, Lines
+from gateway.record.audit import Entry, Lines
+from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import NO_ROUTE, Metrics
 from gateway.routing.deprecation import Deprecation, client_name
 from gateway.routing.route import RESERVED, Route, is_preflight, names_well_known

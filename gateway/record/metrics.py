@@ -49,6 +49,9 @@ class Metrics:
         self.sign_ins: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.session_refreshes: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.deprecated_requests: defaultdict[tuple[str, str], int] = defaultdict(int)
+        # Present from the start, so that the first drop is an increase.
+        self.audit_dropped: defaultdict[tuple[str], int] = defaultdict(int)
+        self.audit_dropped.update({("queue-full",): 0, ("write-failed",): 0})
         self._clients: set[str] = set()
         self.request_seconds: defaultdict[str, Histogram] = defaultdict(Histogram)
         self.upstream_seconds: defaultdict[str, Histogram] = defaultdict(Histogram)
@@ -74,6 +77,10 @@ class Metrics:
                 client = "other"
         self.deprecated_requests[route, client] += 1
 
+    def count_audit_dropped(self, reason: str, lines: int) -> None:
+        """Count `lines` of the audit that were not written."""
+        self.audit_dropped[reason,] += lines
+
 
 COUNTERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "requests": (
@@ -97,6 +104,11 @@ COUNTERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         "gatepost_deprecated_requests",
         "Requests to routes that are deprecated.",
         ("route", "client"),
+    ),
+    "audit_dropped": (
+        "gatepost_audit_lines_dropped",
+        "Lines of the audit that were not written.",
+        ("reason",),
     ),
 }
 HISTOGRAMS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {

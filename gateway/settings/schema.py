@@ -30,11 +30,11 @@ from gateway.settings.headers import (
 )
 from gateway.settings.identity import AssertionSettings, IdentitySettings
 from gateway.settings.providers import ClaimSettings, ProviderSettings
+from gateway.settings.record import AuditSettings, MetricsSettings
 from gateway.settings.routes import DeprecatedSettings, RateLimitSettings, RouteSettings
 from gateway.settings.scalars import (
     Address,
     FileName,
-    Flag,
     OneOrMany,
     SecretText,
     Section,
@@ -120,18 +120,6 @@ def _provider_name(text: str) -> str:
     if re.fullmatch(r"[a-z0-9-]+", text) is None:
         raise wrong(f"{quote(text)} is not a provider name (lower-case letters, digits, hyphens)")
     return text
-
-
-class AuditSettings(Section):
-    """Where decisions are written, one JSON line each."""
-
-    file: Text = Field("stderr", description="stderr, stdout or a file path.")
-
-
-class MetricsSettings(Section):
-    """Prometheus metrics on `admin_listen`."""
-
-    enabled: Flag = Field(True, description="Serves /metrics.")
 
 
 EVERYTHING = RouteSettings(name="everything", prefix=("/",), access="signed_in")

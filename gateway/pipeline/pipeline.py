@@ -235,7 +235,7 @@ class Pipeline:
                 return isinstance(decide_foreign(plan.access, Facts(request, identity, now)), Allow)
             return isinstance(decide(plan.access, Facts(request, identity, now)), Allow)
         except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
-            _log.info("%s: closing the tunnel: %r", request.request_id, error)
+            _log.info("closing the tunnel: %r", error, extra={"request_id": request.request_id})
             return False
 
     def _is_gone(self, plan: RoutePlan, now: float) -> bool:
@@ -310,14 +310,16 @@ class Pipeline:
 
     def refuse(self, entry: Entry, error: GatewayError) -> Response:
         """See RequestHandler."""
-        _log.info("%s: %s: %s", entry.request.request_id, error.reason, error)
+        _log.info("%s: %s", error.reason, error, extra={"request_id": entry.request.request_id})
         entry.note(error)
         return responses.for_error(entry.request, error, fields=error.fields)
 
     def _failed(self, entry: Entry, error: Exception) -> Response:
         if isinstance(error, GatewayError):
             return self.refuse(entry, error)
-        _log.error("%s: unexpected error", entry.request.request_id, exc_info=error)
+        _log.error(
+            "unexpected error", exc_info=error, extra={"request_id": entry.request.request_id}
+        )
         return self.refuse(entry, InternalError(repr(error)))
 
     def refuse_early(

@@ -1,6 +1,6 @@
-"""The sections ``audit`` and ``metrics``: what the gateway tells about itself."""
+"""The sections ``audit``, ``log`` and ``metrics``: what the gateway tells about itself."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
@@ -69,6 +69,15 @@ class AuditSettings(Section):
         if self.max_bytes and not names_file(self.file):
             raise wrong(f"max_bytes is for a file, and file is {self.file}")
         return self
+
+
+class LogSettings(Section):
+    """The log, on standard error."""
+
+    format: Literal["text", "json"] = Field("text", description="text, or json: an object a line.")
+    level: Literal["debug", "info", "warning", "error"] = Field(
+        "info", description="The least severe messages to write: debug, info, warning or error."
+    )
 
 
 class MetricsSettings(Section):

@@ -30,7 +30,7 @@ from gateway.settings.headers import (
 )
 from gateway.settings.identity import AssertionSettings, IdentitySettings
 from gateway.settings.providers import ClaimSettings, ProviderSettings
-from gateway.settings.record import AuditSettings, MetricsSettings
+from gateway.settings.record import AuditSettings, LogSettings, MetricsSettings
 from gateway.settings.routes import DeprecatedSettings, RateLimitSettings, RouteSettings
 from gateway.settings.scalars import (
     Address,
@@ -72,6 +72,7 @@ __all__ = [
     "IdentitySettings",
     "IntrospectionSettings",
     "LimitSettings",
+    "LogSettings",
     "MetricsSettings",
     "ProviderSettings",
     "RateLimitSettings",
@@ -201,6 +202,7 @@ class Settings(Section):
     audit: AuditSettings = Field(
         AuditSettings(), description="Audit log, one JSON line for each decision."
     )
+    log: LogSettings = Field(LogSettings(), description="Format and level of the log.")
     metrics: MetricsSettings = Field(MetricsSettings(), description="Prometheus metrics.")
 
     @property

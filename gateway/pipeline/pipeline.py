@@ -77,7 +77,7 @@ class Tools:
     audit: AuditWriter
     sessions: SessionTools
     new_request_id: Callable[[], str]
-    new_trace: Callable[[], str]
+    trace_parent: Callable[[str | None], str]
     monotonic: Callable[[], float]
     well_known: WellKnown | None = None
     user_header: str = "user"
@@ -108,7 +108,7 @@ class Pipeline:
         self._forward_auth = asking = tools.forward_auth
         self._compatible = tools.oauth2_proxy
         told = () if asking is None else asking.told
-        self._admitter = Admitter(tools.sessions, origins, tools.new_trace, told)
+        self._admitter = Admitter(tools.sessions, origins, tools.trace_parent, told)
         self._decisions = Decisions(
             self._admitter, tools.sessions, tools.metrics, origins, tools.user_header
         )

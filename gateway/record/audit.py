@@ -35,6 +35,7 @@ class Entry:
         decision: ``allow``, ``deny``, ``sign_in``, ``step_up`` or ``error``.
         began_at: Monotonic seconds when the head was complete.
         recorded: Whether the line has been written.
+        trace: The spans of the request; None without tracing.
         is_head: Whether the client sent HEAD, so that the response has no content.  `request` does
             not tell if `is_question`: then it is the original request.
         is_question: Whether a proxy asks about `request`, and will forward it itself.
@@ -52,6 +53,7 @@ class Entry:
         "recorded",
         "request",
         "route",
+        "trace",
         "trusted",
     )
 
@@ -76,6 +78,7 @@ class Entry:
         self.recorded = False
         self.is_head = request.method == "HEAD"
         self.is_question = False
+        self.trace: object = None
 
     @property
     def session_id(self) -> str | None:
@@ -170,8 +173,7 @@ class Lines:
         return known
 
     def _path(self, path: str) -> str:
-        """`path` up to what may hold a session id or code: ``;jsessionid=``, ``%3Fcode=``."""
-        return self._text(path if _CUT.search(path) is None else _cut(path))
+        return self._text(cut_path(path))
 
     def _text(self, text: str) -> str:
         known = self._texts.get(text)
@@ -193,8 +195,9 @@ class Lines:
         return text
 
 
-def _cut(path: str) -> str:
-    return _CUT.split(path, maxsplit=1)[0] + "…"
+def cut_path(path: str) -> str:
+    """`path` up to what may hold a session id or code: ``;jsessionid=``, ``%3Fcode=``."""
+    return path if _CUT.search(path) is None else _CUT.split(path, maxsplit=1)[0] + "…"
 
 
 def _escape(found: re.Match[str]) -> str:

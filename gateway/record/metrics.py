@@ -14,7 +14,7 @@ BOUNDS: Final[tuple[float, ...]] = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE = "none"
 # Clients choose these names themselves; any beyond this many count as "other".
 _MOST_CLIENTS = 50
@@ -62,7 +62,7 @@ class Metrics:
         self, route: str, method: str, status: int, decision: str, reason: str, duration_s: float
     ) -> None:
         """Count one answered request."""
-        if method not in _METHODS:
+        if method not in METHODS:
             method = "other"  # Clients can invent any number of methods.
         self.requests[route, method, status] += 1
         self.decisions[route, decision, reason] += 1

@@ -1,10 +1,11 @@
-"""The sections ``audit``, ``log`` and ``metrics``: what the gateway tells about itself."""
+"""The sections ``audit``, ``log``, ``metrics`` and ``tracing``: what an operator sees."""
 
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from gateway.settings.addresses import WebUrl
 from gateway.settings.scalars import Count, Flag, Section, Size, Text, wrong
 
 STREAMS = ("stderr", "stdout")
@@ -84,3 +85,17 @@ class MetricsSettings(Section):
     """Prometheus metrics on `admin_listen`."""
 
     enabled: Flag = Field(True, description="Serves /metrics.")
+
+
+def _collector(url: str) -> str:
+    if "?" in url:
+        raise wrong("must not have a query")
+    return url
+
+
+class TracingSettings(Section):
+    """Spans for OpenTelemetry; needs the extra gatepost[otel]."""
+
+    otlp: Annotated[WebUrl, AfterValidator(_collector)] = Field(
+        description="Collector for OTLP over HTTP; `/v1/traces` is appended."
+    )

@@ -30,7 +30,7 @@ from gateway.settings.headers import (
 )
 from gateway.settings.identity import AssertionSettings, IdentitySettings
 from gateway.settings.providers import ClaimSettings, ProviderSettings
-from gateway.settings.record import AuditSettings, LogSettings, MetricsSettings
+from gateway.settings.record import AuditSettings, LogSettings, MetricsSettings, TracingSettings
 from gateway.settings.routes import DeprecatedSettings, RateLimitSettings, RouteSettings
 from gateway.settings.scalars import (
     Address,
@@ -89,6 +89,7 @@ __all__ = [
     "StaticKeySettings",
     "TimeoutSettings",
     "TokenSettings",
+    "TracingSettings",
     "UpstreamSettings",
     "UpstreamTlsSettings",
 ]
@@ -204,6 +205,9 @@ class Settings(Section):
     )
     log: LogSettings = Field(LogSettings(), description="Format and level of the log.")
     metrics: MetricsSettings = Field(MetricsSettings(), description="Prometheus metrics.")
+    tracing: TracingSettings | None = Field(
+        None, description="Spans for OpenTelemetry; without this section there are none."
+    )
 
     @property
     def has_local_accounts(self) -> bool:

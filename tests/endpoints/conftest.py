@@ -168,7 +168,7 @@ class WireBrowser(Browser):
             audit=AuditWriter(AuditSettings(), metrics.count_audit_dropped),
             sessions=unused,
             new_request_id=lambda: "r1",
-            new_trace=lambda: "",
+            trace_parent=lambda given: "",
             monotonic=time.monotonic,
         )
         return Pipeline(

@@ -20,5 +20,6 @@ pytest_plugins = [
     "tests.fixtures.demo",
     "tests.fixtures.chromium",
     "tests.fixtures.mail",
+    "tests.fixtures.collector",
     "tests.fixtures.wheels",
 ]

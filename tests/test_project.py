@@ -344,7 +344,7 @@ def test_a_problem_that_a_page_shows_has_the_type_that_is_sent():
 
 def test_the_audit_line_that_a_page_shows_names_a_session_as_it_is_named():
     page = (ROOT / "docs" / "operations.md").read_text()
-    [line] = re.findall(r'^\{"time": .*\}$', page, flags=re.MULTILINE)
+    [line] = re.findall(r'^\{"time": .*"decision": .*\}$', page, flags=re.MULTILINE)
 
     assert len(json.loads(line)["session"]) == len(new_ticket(os.urandom).session_id)
     assert "SHA-256 in hex, 64 digits" in page

@@ -23,13 +23,14 @@ from gateway.oidc.http import Answer as ProviderAnswer
 from gateway.oidc.http import ProviderHttp
 from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.verdict import Answer, Verdict
-from gateway.record.audit import AuditWriter, Entry
+from gateway.record.audit import Entry
+from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import Metrics
 from gateway.sealing.sealer import MIN_SECRET_BYTES
 from gateway.server.front import ClientLimits
 from gateway.server.heads import Heads
 from gateway.sessions import Sealer
-from gateway.settings.schema import Settings
+from gateway.settings.schema import AuditSettings, Settings
 from gateway.storage.memory import MemoryStore
 
 
@@ -97,21 +98,22 @@ class DryRun:
 @asynccontextmanager
 async def open_dry_run(settings: Settings) -> AsyncIterator[DryRun]:
     """A dry run of `settings`; writes nothing, listens nowhere and connects to nothing."""
-    audit, worth = AuditWriter("stderr"), dict[str, Outcome]()
+    metrics, worth = Metrics(), dict[str, Outcome]()
+    audit = AuditWriter(AuditSettings(), metrics.count_audit_dropped)
     try:
-        pipeline = await _pipeline(settings, audit, worth)
+        pipeline = await _pipeline(settings, metrics, audit, worth)
         yield DryRun(pipeline, client_limits(settings), worth)
     finally:
         audit.close()
 
 
 async def _pipeline(
-    settings: Settings, audit: AuditWriter, worth: Mapping[str, Outcome]
+    settings: Settings, metrics: Metrics, audit: AuditWriter, worth: Mapping[str, Outcome]
 ) -> Pipeline:
     sealer = Sealer((secrets.token_bytes(MIN_SECRET_BYTES),))
     http = _NoProviderHttp()
     lasting = await load_lasting(
-        settings, sealer, MemoryStore(clock), http, Metrics(), audit, RateTable(), clock
+        settings, sealer, MemoryStore(clock), http, metrics, audit, RateTable(), clock
     )
     bearer = bearer_of(settings, http, lasting.accounts, clock)
     config = Configuration(settings, lasting.providers, lasting.apps, sealer, bearer)

@@ -1,6 +1,7 @@
 """What outlives a configuration: the store and its contents, providers, metrics."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.accounts.manager import Accounts, load_accounts
 from gateway.assembly.apps import token_limits, token_settings
@@ -14,7 +15,7 @@ from gateway.mail.outbox import Outbox
 from gateway.mutate.signer import AssertionSigner, load_signer
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.provider import Provider
-from gateway.record.audit import AuditWriter
+from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import Metrics
 from gateway.sealing.secret import server_secrets
 from gateway.sessions import Limits, Sealer, SessionManager
@@ -22,6 +23,9 @@ from gateway.sessions.all_sessions import token_store
 from gateway.settings.schema import Settings
 from gateway.storage.store import Clock, Store
 from gateway.storage.stores import is_networked
+
+if TYPE_CHECKING:
+    from gateway.record.tracing import Tracing
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,7 @@ class Lasting:
         tokens: The gateway's tokens with their sessions, even if no app gets tokens now.
         providers: Those of the current configuration; changed in place.
         apps: The provider of each app, called as the app, by app name; changed in place.
+        tracing: Makes spans; None if none are wanted.
     """
 
     clock: Clock
@@ -50,6 +55,7 @@ class Lasting:
     metrics: Metrics
     audit: AuditWriter
     rates: RateTable
+    tracing: "Tracing | None" = None
 
 
 async def load_lasting(
@@ -61,6 +67,7 @@ async def load_lasting(
     audit: AuditWriter,
     rates: RateTable,
     clock: Clock,
+    tracing: "Tracing | None" = None,
 ) -> Lasting:
     """Load what the store holds for `settings`; starts no background task.
 
@@ -86,6 +93,7 @@ async def load_lasting(
         metrics=metrics,
         audit=audit,
         rates=rates,
+        tracing=tracing,
     )
 
 

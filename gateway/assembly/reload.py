@@ -69,6 +69,7 @@ def needs_restart(old: Settings, new: Settings) -> list[str]:
         "server.tls": (before.tls is None) != (after.tls is None),
         "data_dir": old.data_dir != new.data_dir,
         "store": old.store != new.store,
+        "tracing": old.tracing != new.tracing,
     }
     return [name for name, has_changed in changed.items() if has_changed]
 
@@ -88,7 +89,8 @@ def as_started(old: Settings, new: Settings) -> Settings:
     if (before.tls is None) != (new.server.tls is None):
         fixed["tls"] = before.tls
     server = new.server.model_copy(update=fixed)
-    return new.model_copy(update={"server": server, "data_dir": old.data_dir, "store": old.store})
+    lasting = {"data_dir": old.data_dir, "store": old.store, "tracing": old.tracing}
+    return new.model_copy(update={"server": server, **lasting})
 
 
 class Reloader:

@@ -199,12 +199,13 @@ def _tools(
     """The pipeline's dependencies, apart from the routes."""
     settings = config.settings
     app_cookies = deps.app_cookies
+    parents = traceparents(os.urandom)
     return Tools(
         endpoints=build_endpoints(deps),
         metrics=lasting.metrics,
         audit=lasting.audit,
         new_request_id=request_ids(os.urandom),
-        new_trace=traceparents(os.urandom),
+        trace_parent=parents if lasting.tracing is None else lasting.tracing.parents(parents),
         monotonic=time.monotonic,
         user_header=settings.accounts.user_header,
         doctor=Doctor(config.sealer, lasting.clock, hosts_of(settings).serves),

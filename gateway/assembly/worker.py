@@ -5,7 +5,9 @@ import contextlib
 import logging
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from gateway import __version__
 from gateway.assembly.accounts import AccountPolicy, connect_sessions
 from gateway.assembly.change import prepare, set_grace
 from gateway.assembly.first_run import announce_setup
@@ -21,7 +23,9 @@ from gateway.errors import StoreUnavailableError
 from gateway.limits import RateTable
 from gateway.message.forwarded import Networks
 from gateway.oidc.http import ProviderHttp
-from gateway.record.audit import AuditWriter
+from gateway.pipeline.pipeline import Pipeline
+from gateway.pipeline.verdict import RequestHandler
+from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import Metrics
 from gateway.record.metrics_sum import Snapshot, add
 from gateway.server.addresses import listening
@@ -37,7 +41,12 @@ from gateway.storage.measured import MeasuredStore
 from gateway.storage.store import Clock
 from gateway.storage.sweeper import sweep_forever
 
+if TYPE_CHECKING:
+    from gateway.record.tracing import Tracing
+
 _log = logging.getLogger(__name__)
+# What the last spans get when the gateway stops.
+_EXPORT_S = 5.0
 
 
 class Gateway:
@@ -102,7 +111,9 @@ class Gateway:
             ),
             lasting,
         )
-        front = self.front = Front(pipeline, client_limits(settings), upstreams, self._clock)
+        front = self.front = Front(
+            _handler(pipeline, lasting), client_limits(settings), upstreams, self._clock
+        )
         front.every_tick(lasting.audit.flush)
         _connect_tunnels(lasting, front)
         gauges = lasting.metrics.gauges
@@ -120,18 +131,25 @@ class Gateway:
     async def _open(self, sealer: Sealer) -> Lasting:
         """Open what outlives a configuration."""
         settings, on_exit, metrics = self._settings, self._closing, Metrics()
-        audit = AuditWriter(settings.audit.file)
+        audit = AuditWriter(settings.audit, metrics.count_audit_dropped)
         on_exit.callback(audit.close)
-        store = MeasuredStore(
-            open_store(settings.store, settings.data_dir, self._clock),
-            settings.store,
-            metrics.store_seconds,
-        )
+        plain = open_store(settings.store, settings.data_dir, self._clock)
+        tracing = _tracing(settings)
+        if tracing is None:
+            store = MeasuredStore(plain, settings.store, metrics.store_seconds)
+            http = ProviderHttp()
+        else:
+            from gateway.assembly.tracing import TracedHttp, TracedStore
+
+            on_exit.push_async_callback(_close_tracing, tracing)
+            store = TracedStore(plain, settings.store, metrics.store_seconds, tracing)
+            http = TracedHttp(tracing)
         on_exit.push_async_callback(store.aclose)
-        http = ProviderHttp()
         on_exit.push_async_callback(http.aclose)
         rates = RateTable(self._place.rates)
-        return await load_lasting(settings, sealer, store, http, metrics, audit, rates, self._clock)
+        return await load_lasting(
+            settings, sealer, store, http, metrics, audit, rates, self._clock, tracing
+        )
 
     def _connect_sessions(self, lasting: Lasting) -> None:
         """Refresh sessions at their providers, and revoke their refresh tokens there."""
@@ -252,7 +270,7 @@ class Gateway:
         assert policy is not None  # noqa: S101
         change = await prepare(settings, self._settings, lasting, policy, self._bearer, self._clock)
         await announce_setup(settings, lasting, self._place)
-        lasting.audit.reopen(settings.audit.file)
+        lasting.audit.reopen(settings.audit)
         # Nothing below can fail, so a reload applies completely or not at all.
         self._settings, self._bearer = settings, change.config.bearer
         change.take_effect(lasting, policy)
@@ -261,7 +279,7 @@ class Gateway:
         if self._admin is not None:
             self._admin.change(self._answers())
         pipeline = change.pipeline
-        front.change(pipeline, client_limits(settings), change.upstreams)
+        front.change(_handler(pipeline, lasting), client_limits(settings), change.upstreams)
         closed = front.tunnels.close_unless(
             lambda entry: (
                 entry.identity.client in (None, *change.config.by_app)
@@ -278,6 +296,28 @@ class Gateway:
         if self.front is not None:
             await self.front.drain(self._settings.server.drain_timeout)
         await self._closing.aclose()
+
+
+def _tracing(settings: Settings) -> "Tracing | None":
+    if settings.tracing is None:
+        return None
+    from gateway.record.tracing import Tracing  # With the libraries of an extra.
+
+    return Tracing(settings.tracing.otlp, __version__)
+
+
+async def _close_tracing(tracing: "Tracing") -> None:
+    """Export the last spans, for a few seconds at most."""
+    thread = tracing.close()
+    await asyncio.to_thread(thread.join, _EXPORT_S)
+
+
+def _handler(pipeline: Pipeline, lasting: Lasting) -> RequestHandler:
+    if lasting.tracing is None:
+        return pipeline
+    from gateway.pipeline.traced import TracedPipeline
+
+    return TracedPipeline(pipeline, lasting.tracing)
 
 
 def _connect_tunnels(lasting: Lasting, front: Front) -> None:

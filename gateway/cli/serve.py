@@ -64,8 +64,12 @@ class Run:
             served.reload_succeeded = succeeded
             self.manager.ready("" if succeeded else "the last reload failed")
 
+        async def take(settings: "Settings") -> None:
+            await served.reload(settings)
+            log_to_stderr(settings.log.format, settings.log.level)
+
         loop = asyncio.get_running_loop()
-        reloader = Reloader(self.loaded, self.read, served.reload, told, self.manager.reloading)
+        reloader = Reloader(self.loaded, self.read, take, told, self.manager.reloading)
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
@@ -110,6 +114,7 @@ def serve_command(config: Path | None) -> None:
     read = partial(load, config, os.environ)
     try:
         loaded = read()
+        log_to_stderr(loaded.settings.log.format, loaded.settings.log.level)
         for warning in loaded.warnings:
             _log.warning("%s", warning)
         for note in loaded.notes:

@@ -44,6 +44,7 @@ async def _work(end: socket.socket) -> int:
     if message is None:
         return 0
     number, _, (settings, place) = message
+    log_to_stderr(settings.log.format, settings.log.level)
     gateway = Gateway(settings, place)
     failed = await _attempt(gateway.start())
     garbage.collect_from_now_on()
@@ -86,7 +87,10 @@ async def _answer(gateway: "Gateway", channel: Channel) -> None:
         elif what == "readiness":
             channel.send((number, await gateway.readiness()))
         elif what == "reload":
-            channel.send((number, await _attempt(gateway.reload(argument))))
+            failed = await _attempt(gateway.reload(argument))
+            if failed is None:
+                log_to_stderr(argument.log.format, argument.log.level)
+            channel.send((number, failed))
 
 
 if __name__ == "__main__":

@@ -63,7 +63,11 @@ class EmailChange:
         if session is None:
             return responses.redirect(request, responses.sign_in_location(request, here))
         changed = await self._changes.confirm(form["token"], _account_id(session))
-        _log.info("%s: user %r has a new address", request.request_id, session.identity.user)
+        _log.info(
+            "user %r has a new address",
+            session.identity.user,
+            extra={"request_id": request.request_id},
+        )
         await end_others(self._deps, changed.account, session)
         await self._follow(request, session, changed)
         if changed.old:

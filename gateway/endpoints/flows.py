@@ -80,7 +80,11 @@ def keep_flow(
     field = _flow_cookie(request, rules, sealer, flow, browser)
     if len(field[1]) > MAX_COOKIE_BYTES:
         chars, request_id = len(flow.return_to), request.request_id
-        _log.warning("%s: return_to of %d characters fits no cookie: dropped", request_id, chars)
+        _log.warning(
+            "return_to of %d characters fits no cookie: dropped",
+            chars,
+            extra={"request_id": request_id},
+        )
         field = _flow_cookie(
             request, rules, sealer, replace(flow, return_to=home_of(request)), browser
         )

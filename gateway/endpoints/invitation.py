@@ -88,7 +88,7 @@ class InvitationPage:
                 return responses.problem(request, error.status, error.reason, detail=told)
             return _page(request, error.status, token, email, user, told)
         self._local.tokens.give_back(request.client)
-        _log.info("%s: user %r took up an invitation", request.request_id, user)
+        _log.info("user %r took up an invitation", user, extra={"request_id": request.request_id})
         identity = await self._local.accounts.sign_in(user, password, self._deps.clock())
         return await begin_session(self._deps, request, identity, home_of(request))
 

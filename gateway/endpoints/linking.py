@@ -75,7 +75,13 @@ class Linking:
             await self._forget(provider, found)
         except GatewayError as error:
             name = provider.registration.name
-            _log.warning("%s: linking at %s: %s: %s", request.request_id, name, error.reason, error)
+            _log.warning(
+                "linking at %s: %s: %s",
+                name,
+                error.reason,
+                error,
+                extra={"request_id": request.request_id},
+            )
             signs_in = isinstance(error, (LinkInterruptedError, SignInTooOldError))
             return responses.problem(
                 request,

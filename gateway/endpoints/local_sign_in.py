@@ -125,7 +125,9 @@ class LocalSignIn:
         )
 
     def _failed(self, request: Request, error: GatewayError) -> None:
-        _log.warning("%s: local sign-in: %s: %s", request.request_id, error.reason, error)
+        _log.warning(
+            "local sign-in: %s: %s", error.reason, error, extra={"request_id": request.request_id}
+        )
         self._deps.on_sign_in(LOCAL, error.reason)
 
 

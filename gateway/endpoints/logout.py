@@ -99,7 +99,12 @@ class Logout:
             )
         except GatewayError as error:
             # The session here has ended anyway, and the page says that the provider's has not.
-            _log.warning("%s: sign-out at %s: %s", request.request_id, session.provider, error)
+            _log.warning(
+                "sign-out at %s: %s",
+                session.provider,
+                error,
+                extra={"request_id": request.request_id},
+            )
             return None
 
     def _signed_out(

@@ -100,7 +100,7 @@ def refusal(request: Request, refused: OAuthError) -> Response:
     The media type is the protocol's (RFC 6749, section 5.2).
     """
     ours = responses.problem_document(request, refused.status, refused.reason, refused.about)
-    _log.info("%s: %s: %s", request.request_id, refused.reason, refused)
+    _log.info("%s: %s", refused.reason, refused, extra={"request_id": request.request_id})
     document = {"error": refused.error, "error_description": ours["detail"], **ours}
     answer = responses.json_answer(request, refused.status, document, fields=refused.fields)
     return answer.because(refused.reason)

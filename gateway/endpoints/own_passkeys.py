@@ -127,10 +127,10 @@ class OwnPasskeys:
             fields = await spend_challenge(deps, request, challenge)
             await self._passkeys.add(account_id, passkey)
             _log.info(
-                "%s: account %s has a new passkey %s",
-                request.request_id,
+                "account %s has a new passkey %s",
                 account_id,
                 passkey.passkey_id,
+                extra={"request_id": request.request_id},
             )
             return responses.json_answer(request, 201, describe(passkey), fields=fields)
 
@@ -157,7 +157,12 @@ class OwnPasskeys:
         providers = self._deps.providers.values()
         issuers = {issuer for it in providers for issuer in it.registration.issuers}
         account = await self._passkeys.remove(account_id, passkey_id, issuers)
-        _log.info("%s: account %s lost passkey %s", request.request_id, account_id, passkey_id)
+        _log.info(
+            "account %s lost passkey %s",
+            account_id,
+            passkey_id,
+            extra={"request_id": request.request_id},
+        )
         await end_others(self._deps, account, session)
 
     async def _change(self, request: Request, act: _Act) -> Response:
@@ -185,7 +190,9 @@ class OwnPasskeys:
             return self._refused(request, error)
 
     def _refused(self, request: Request, error: GatewayError) -> Response:
-        _log.warning("%s: passkey: %s: %s", request.request_id, error.reason, error)
+        _log.warning(
+            "passkey: %s: %s", error.reason, error, extra={"request_id": request.request_id}
+        )
         return responses.problem(request, error.status, error.reason)
 
 

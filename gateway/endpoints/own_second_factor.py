@@ -130,7 +130,12 @@ class OwnSecondFactor:
         codes: Sequence[str] = (),
     ) -> Told:
         await end_others(self._deps, account, session)
-        _log.info("%s: account %s: second factor %s", request.request_id, _account_id(session), how)
+        _log.info(
+            "account %s: second factor %s",
+            _account_id(session),
+            how,
+            extra={"request_id": request.request_id},
+        )
         return Told(200, {"codes": codes})
 
     def _opened(self, session: Session, setup: str) -> str:

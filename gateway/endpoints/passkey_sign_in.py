@@ -108,7 +108,9 @@ class PasskeySignIn:
     def _refused(self, request: Request, error: GatewayError) -> Response:
         if isinstance(error, StoreUnavailableError):
             error = SignInUnfinishedError(str(error))
-        _log.warning("%s: passkey sign-in: %s: %s", request.request_id, error.reason, error)
+        _log.warning(
+            "passkey sign-in: %s: %s", error.reason, error, extra={"request_id": request.request_id}
+        )
         self._deps.on_sign_in(LOCAL, error.reason)
         if isinstance(error, WrongPasskeyError | CodeExpiredError):
             return responses.rejected(request, error.reason)

@@ -47,10 +47,12 @@ class ProviderLogout:
             )
             ended = await self._once(provider, found)
         except InvalidLogoutTokenError as error:
-            _log.warning("%s: logout token for %s: %s", request.request_id, name, error)
+            _log.warning(
+                "logout token for %s: %s", name, error, extra={"request_id": request.request_id}
+            )
             # Section 2.8.
             return refusal(request, OAuthError("invalid_request", error.reason))
-        _log.info("%s: %s ended %d sessions", request.request_id, name, ended)
+        _log.info("%s ended %d sessions", name, ended, extra={"request_id": request.request_id})
         return Response(200, (responses.NO_STORE,))
 
     async def front_channel(self, name: str, request: Request, _body: bytes) -> Response:

@@ -64,7 +64,7 @@ class Reset:
         tokens.give_back(request.client)
         for issuer, subject in account.subjects:
             await self._deps.all_sessions.end_all(issuer, subject)
-        _log.info("%s: user %r has a new password", request.request_id, user)
+        _log.info("user %r has a new password", user, extra={"request_id": request.request_id})
         return responses.redirect(request, own_path(request, responses.SIGN_IN_PATH))
 
     def _page(

@@ -53,7 +53,7 @@ class Setup:
         try:
             await make_first_administrator(self._local, token, person, password)
         except WrongSetupTokenError as error:
-            _log.warning("%s: setup: %s", request.request_id, error)
+            _log.warning("setup: %s", error, extra={"request_id": request.request_id})
             told = "The setup token is wrong. Copy it from the gateway's log."
             return _refused(request, error, form, told)
         except GatewayError as error:
@@ -63,7 +63,7 @@ class Setup:
                 raise
             return _refused(request, error, form, said)
         self._local.tokens.give_back(request.client)
-        _log.info("%s: the first administrator was made", request.request_id)
+        _log.info("the first administrator was made", extra={"request_id": request.request_id})
         identity = await self._local.accounts.sign_in(person.user, password, self._deps.clock())
         return await begin_session(self._deps, request, identity, home_of(request))
 

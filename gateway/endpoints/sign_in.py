@@ -202,7 +202,13 @@ class SignIn:
         It can be started again; without `return_to`, it then leads to the home page.
         """
         name = provider.registration.name
-        _log.warning("%s: sign-in at %s: %s: %s", request.request_id, name, error.reason, error)
+        _log.warning(
+            "sign-in at %s: %s: %s",
+            name,
+            error.reason,
+            error,
+            extra={"request_id": request.request_id},
+        )
         self._deps.on_sign_in(name, error.reason)
         return responses.problem(
             request,
@@ -217,9 +223,9 @@ def _asked(request: Request) -> SignInRequest:
     asked = read_sign_in_request(request)
     if asked.dropped:
         _log.warning(
-            "%s: return_to of %d characters is too long or not a path on this host: ignored",
-            request.request_id,
+            "return_to of %d characters is too long or not a path on this host: ignored",
             asked.dropped,
+            extra={"request_id": request.request_id},
         )
     return asked
 

@@ -188,10 +188,13 @@ def forwarded_lines_behind(request: Request, peer: str, prefix: str = "") -> byt
     )
 
 
-def trace_lines(request: Request, new_parent: Callable[[], str], *, trusted: bool) -> bytes:
-    """X-Request-Id and W3C ``traceparent``; a trusted proxy's trace passes unchanged."""
+def trace_lines(request: Request, parent: Callable[[str | None], str], *, trusted: bool) -> bytes:
+    """X-Request-Id and W3C ``traceparent``; a trusted proxy's trace goes on.
+
+    `parent` gets the ``traceparent`` of a trusted proxy, and returns the one to send.
+    """
     given = traceparent_of(request.fields) if trusted else None
-    lines = f"X-Request-Id: {request.request_id}\r\ntraceparent: {given or new_parent()}\r\n"
+    lines = f"X-Request-Id: {request.request_id}\r\ntraceparent: {parent(given)}\r\n"
     if given is None:
         return lines.encode()
     states = request.fields.all(b"tracestate")

@@ -26,8 +26,11 @@ def request_ids(random: RandomBytes) -> Callable[[], str]:
     return new
 
 
-def traceparents(random: RandomBytes) -> Callable[[], str]:
-    """A function that returns a new ``traceparent`` at each call; draws random bytes in batches."""
+def traceparents(random: RandomBytes) -> Callable[[str | None], str]:
+    """A function that returns the ``traceparent`` it is given, or else a new one.
+
+    It draws random bytes in batches.
+    """
 
     def batch() -> list[str]:
         traces = random(_BATCH * _TRACE_BYTES).hex(" ", _TRACE_BYTES).split(" ")
@@ -36,9 +39,11 @@ def traceparents(random: RandomBytes) -> Callable[[], str]:
 
     ready: list[str] = []
 
-    def new() -> str:
+    def parent(given: str | None) -> str:
+        if given is not None:
+            return given
         if not ready:
             ready.extend(batch())
         return ready.pop()
 
-    return new
+    return parent

@@ -55,14 +55,14 @@ class Admitter:
         self,
         sessions: SessionTools,
         origins: Collection[bytes],
-        new_trace: Callable[[], str],
+        trace_parent: Callable[[str | None], str],
         told: Collection[str] = (),
     ) -> None:
         """`told` names the fields of every answer that lets a proxy forward the request itself."""
         self._told = told
         self._sessions = sessions
         self._origins = origins
-        self._new_trace = new_trace
+        self._trace_parent = trace_parent
 
     def admit_anonymous(
         self, entry: Entry, plan: RoutePlan, added: FieldList = ()
@@ -183,7 +183,7 @@ class Admitter:
             proxy=entry.peer if entry.trusted else None,
             owned=owned,
             identity=to.identity.lines(identity, request.received_at),
-            trace=outbound.trace_lines(request, self._new_trace, trusted=entry.trusted),
+            trace=outbound.trace_lines(request, self._trace_parent, trusted=entry.trusted),
             by_token=identity.credential in STATED,
         )
         return Outbound(

@@ -79,7 +79,9 @@ class Decisions:
         request = entry.request
         self.count_authentication(outcome.kind, outcome.reason)
         if outcome.detail:
-            _log.info("%s: %s: %s", request.request_id, outcome.reason, outcome.detail)
+            _log.info(
+                "%s: %s", outcome.reason, outcome.detail, extra={"request_id": request.request_id}
+            )
         cleared = (self._sessions.clear(request),) if outcome.clears_cookie else ()
         if outcome.lapsed and plan.access.word == "optional":
             return self.authorize(entry, plan, ANONYMOUS, cleared)

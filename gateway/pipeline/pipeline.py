@@ -46,7 +46,8 @@ from gateway.pipeline.oauth2_proxy import OAuth2ProxyAuth
 from gateway.pipeline.read import Hosts, RequestReader
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import VERDICTS, Answer, Handler, Serve, Verdict
-from gateway.record.audit import AuditWriter, Entry, Lines
+from gateway.record.audit import Entry, Lines
+from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import NO_ROUTE, Metrics
 from gateway.routing.deprecation import Deprecation, client_name
 from gateway.routing.route import RESERVED, Route, is_preflight, names_well_known
@@ -76,7 +77,7 @@ class Tools:
     audit: AuditWriter
     sessions: SessionTools
     new_request_id: Callable[[], str]
-    new_trace: Callable[[], str]
+    trace_parent: Callable[[str | None], str]
     monotonic: Callable[[], float]
     well_known: WellKnown | None = None
     user_header: str = "user"
@@ -107,7 +108,7 @@ class Pipeline:
         self._forward_auth = asking = tools.forward_auth
         self._compatible = tools.oauth2_proxy
         told = () if asking is None else asking.told
-        self._admitter = Admitter(tools.sessions, origins, tools.new_trace, told)
+        self._admitter = Admitter(tools.sessions, origins, tools.trace_parent, told)
         self._decisions = Decisions(
             self._admitter, tools.sessions, tools.metrics, origins, tools.user_header
         )
@@ -234,7 +235,7 @@ class Pipeline:
                 return isinstance(decide_foreign(plan.access, Facts(request, identity, now)), Allow)
             return isinstance(decide(plan.access, Facts(request, identity, now)), Allow)
         except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
-            _log.info("%s: closing the tunnel: %r", request.request_id, error)
+            _log.info("closing the tunnel: %r", error, extra={"request_id": request.request_id})
             return False
 
     def _is_gone(self, plan: RoutePlan, now: float) -> bool:
@@ -309,14 +310,16 @@ class Pipeline:
 
     def refuse(self, entry: Entry, error: GatewayError) -> Response:
         """See RequestHandler."""
-        _log.info("%s: %s: %s", entry.request.request_id, error.reason, error)
+        _log.info("%s: %s", error.reason, error, extra={"request_id": entry.request.request_id})
         entry.note(error)
         return responses.for_error(entry.request, error, fields=error.fields)
 
     def _failed(self, entry: Entry, error: Exception) -> Response:
         if isinstance(error, GatewayError):
             return self.refuse(entry, error)
-        _log.error("%s: unexpected error", entry.request.request_id, exc_info=error)
+        _log.error(
+            "unexpected error", exc_info=error, extra={"request_id": entry.request.request_id}
+        )
         return self.refuse(entry, InternalError(repr(error)))
 
     def refuse_early(

@@ -3,12 +3,8 @@
 A line never contains a token, code, cookie, verifier or query string.
 """
 
-import queue
 import re
-import sys
-import threading
 from datetime import UTC, datetime
-from typing import IO
 
 import orjson
 
@@ -23,7 +19,6 @@ from gateway.model import ANONYMOUS, Identity
 _BREAKS = re.compile("[\x7f-\x9f\u2028\u2029]")
 # Many servers do not count what follows these as part of the path.
 _CUT = re.compile("[;?#]")
-_FLUSH_BYTES = 1024 * 1024
 # Limits, so that clients who invent paths cannot fill the memory.
 _REMEMBERED, _REMEMBERED_CHARS = 4096, 256
 _REFUSED, _FAILED = 400, 500
@@ -40,6 +35,7 @@ class Entry:
         decision: ``allow``, ``deny``, ``sign_in``, ``step_up`` or ``error``.
         began_at: Monotonic seconds when the head was complete.
         recorded: Whether the line has been written.
+        trace: The spans of the request; None without tracing.
         is_head: Whether the client sent HEAD, so that the response has no content.  `request` does
             not tell if `is_question`: then it is the original request.
         is_question: Whether a proxy asks about `request`, and will forward it itself.
@@ -57,6 +53,7 @@ class Entry:
         "recorded",
         "request",
         "route",
+        "trace",
         "trusted",
     )
 
@@ -81,6 +78,7 @@ class Entry:
         self.recorded = False
         self.is_head = request.method == "HEAD"
         self.is_question = False
+        self.trace: object = None
 
     @property
     def session_id(self) -> str | None:
@@ -175,8 +173,7 @@ class Lines:
         return known
 
     def _path(self, path: str) -> str:
-        """`path` up to what may hold a session id or code: ``;jsessionid=``, ``%3Fcode=``."""
-        return self._text(path if _CUT.search(path) is None else _cut(path))
+        return self._text(cut_path(path))
 
     def _text(self, text: str) -> str:
         known = self._texts.get(text)
@@ -198,8 +195,9 @@ class Lines:
         return text
 
 
-def _cut(path: str) -> str:
-    return _CUT.split(path, maxsplit=1)[0] + "…"
+def cut_path(path: str) -> str:
+    """`path` up to what may hold a session id or code: ``;jsessionid=``, ``%3Fcode=``."""
+    return path if _CUT.search(path) is None else _CUT.split(path, maxsplit=1)[0] + "…"
 
 
 def _escape(found: re.Match[str]) -> str:
@@ -214,83 +212,3 @@ def _json(value: str | None) -> str:
     except TypeError:  # A lone surrogate, as in a name from a provider.
         text = orjson.dumps(value.encode("utf-8", "replace").decode()).decode()
     return text if text.isascii() and text.isprintable() else _BREAKS.sub(_escape, text)
-
-
-class AuditWriter:
-    """Writes lines to a file in its own thread, so that a slow disk or pipe delays no request.
-
-    Each `flush` passes the lines so far to that thread; the front calls it about twice a second.
-    """
-
-    def __init__(self, file: str) -> None:
-        """Write to ``stderr``, ``stdout``, or append to the file of that name.
-
-        Raises:
-            OSError: The file cannot be opened.
-        """
-        self._file, self._is_own = _open(file)
-        self._buffer: list[bytes] = []
-        self._size = 0
-        self._queue: queue.SimpleQueue[bytes | tuple[IO[bytes], bool] | None] = queue.SimpleQueue()
-        self._writer = threading.Thread(target=self._run, name="audit", daemon=True)
-        self._writer.start()
-
-    def write(self, text: bytes) -> None:
-        """Add a line; the next flush writes it."""
-        self._buffer.append(text)
-        self._size += len(text)
-        if self._size >= _FLUSH_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Pass the lines so far to the thread."""
-        if self._buffer:
-            self._queue.put(b"".join(self._buffer))
-            self._buffer.clear()
-            self._size = 0
-
-    def reopen(self, file: str) -> None:
-        """Write to `file` from now on; the same name is reopened, as after log rotation.
-
-        Raises:
-            OSError: The file cannot be opened; the old file stays in use.
-        """
-        opened = _open(file)
-        self.flush()
-        self._queue.put(opened)
-
-    def close(self) -> None:
-        """Write all remaining lines and end the thread."""
-        self.flush()
-        self._queue.put(None)
-        self._writer.join(timeout=5.0)
-
-    def _run(self) -> None:
-        while (text := self._queue.get()) is not None:
-            if not isinstance(text, bytes):
-                self._turn_to(text)
-                continue
-            try:
-                self._file.write(text)
-                self._file.flush()
-            except OSError as error:
-                # The disk is full or the reader is gone.  Requests continue; stderr gets a line.
-                print(f"audit: {error}", file=sys.stderr)  # noqa: T201 - the log may be the file
-        self._let_go()
-
-    def _turn_to(self, opened: tuple[IO[bytes], bool]) -> None:
-        self._let_go()
-        self._file, self._is_own = opened
-
-    def _let_go(self) -> None:
-        if self._is_own:
-            self._file.close()
-
-
-def _open(file: str) -> tuple[IO[bytes], bool]:
-    """The stream of that name, and whether we must close it."""
-    if file == "stderr":
-        return sys.stderr.buffer, False
-    if file == "stdout":
-        return sys.stdout.buffer, False
-    return open(file, "ab"), True  # noqa: PTH123 - lives as long as the process

@@ -14,7 +14,7 @@ BOUNDS: Final[tuple[float, ...]] = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE = "none"
 # Clients choose these names themselves; any beyond this many count as "other".
 _MOST_CLIENTS = 50
@@ -49,6 +49,9 @@ class Metrics:
         self.sign_ins: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.session_refreshes: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.deprecated_requests: defaultdict[tuple[str, str], int] = defaultdict(int)
+        # Present from the start, so that the first drop is an increase.
+        self.audit_dropped: defaultdict[tuple[str], int] = defaultdict(int)
+        self.audit_dropped.update({("queue-full",): 0, ("write-failed",): 0})
         self._clients: set[str] = set()
         self.request_seconds: defaultdict[str, Histogram] = defaultdict(Histogram)
         self.upstream_seconds: defaultdict[str, Histogram] = defaultdict(Histogram)
@@ -59,7 +62,7 @@ class Metrics:
         self, route: str, method: str, status: int, decision: str, reason: str, duration_s: float
     ) -> None:
         """Count one answered request."""
-        if method not in _METHODS:
+        if method not in METHODS:
             method = "other"  # Clients can invent any number of methods.
         self.requests[route, method, status] += 1
         self.decisions[route, decision, reason] += 1
@@ -73,6 +76,10 @@ class Metrics:
             else:
                 client = "other"
         self.deprecated_requests[route, client] += 1
+
+    def count_audit_dropped(self, reason: str, lines: int) -> None:
+        """Count `lines` of the audit that were not written."""
+        self.audit_dropped[reason,] += lines
 
 
 COUNTERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
@@ -97,6 +104,11 @@ COUNTERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         "gatepost_deprecated_requests",
         "Requests to routes that are deprecated.",
         ("route", "client"),
+    ),
+    "audit_dropped": (
+        "gatepost_audit_lines_dropped",
+        "Lines of the audit that were not written.",
+        ("reason",),
     ),
 }
 HISTOGRAMS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {

@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
 from pathlib import Path as FilePath
 
 from gateway.settings.document import Data, Document, Path, Problem
@@ -64,6 +65,7 @@ def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem,
                 document.spoil((*path, name), problem)
     _try_store(document)
     _try_drivers(document)
+    _try_tracing(document)
     return tuple(files), tuple(warnings)
 
 
@@ -166,6 +168,20 @@ def _try_drivers(document: Document) -> None:
         problem = driver_problem(dsn) if isinstance(dsn, str) else None
         if problem is not None:
             document.spoil((*path, "dsn_file" if "dsn_file" in section else "dsn"), problem)
+
+
+def _try_tracing(document: Document) -> None:
+    packages = ("opentelemetry.sdk", "opentelemetry.exporter")
+    if document.data.get("tracing") is not None and not all(map(_is_installed, packages)):
+        problem = "needs packages that are not installed: pip install 'gatepost[otel]'"
+        document.spoil(("tracing",), problem)
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return find_spec(package) is not None
+    except (ModuleNotFoundError, ValueError):
+        return False
 
 
 def _try_store(document: Document) -> None:

@@ -6,10 +6,9 @@ from pathlib import Path as FilePath
 from urllib.parse import quote
 
 from gateway.settings.document import Data, Document, Path
+from gateway.settings.record import names_file
 from gateway.settings.shape import settings_of
 from gateway.storage.stores import file_options
-
-_WORDS_OF_AUDIT = ("stderr", "stdout")
 
 
 def resolve_files(document: Document, directory: FilePath) -> None:
@@ -18,7 +17,7 @@ def resolve_files(document: Document, directory: FilePath) -> None:
         for path, text in list(_texts(document.data, (), pattern)):
             _put(document, path, _below(directory, text))
     for path, text in list(_texts(document.data, (), ("audit", "file"))):
-        if text not in _WORDS_OF_AUDIT:
+        if names_file(text):
             _put(document, path, _below(directory, text))
     for path, text in list(_texts(document.data, (), ("store",))):
         _put(document, path, _store_below(directory, text))

@@ -30,11 +30,11 @@ from gateway.settings.headers import (
 )
 from gateway.settings.identity import AssertionSettings, IdentitySettings
 from gateway.settings.providers import ClaimSettings, ProviderSettings
+from gateway.settings.record import AuditSettings, LogSettings, MetricsSettings, TracingSettings
 from gateway.settings.routes import DeprecatedSettings, RateLimitSettings, RouteSettings
 from gateway.settings.scalars import (
     Address,
     FileName,
-    Flag,
     OneOrMany,
     SecretText,
     Section,
@@ -72,6 +72,7 @@ __all__ = [
     "IdentitySettings",
     "IntrospectionSettings",
     "LimitSettings",
+    "LogSettings",
     "MetricsSettings",
     "ProviderSettings",
     "RateLimitSettings",
@@ -88,6 +89,7 @@ __all__ = [
     "StaticKeySettings",
     "TimeoutSettings",
     "TokenSettings",
+    "TracingSettings",
     "UpstreamSettings",
     "UpstreamTlsSettings",
 ]
@@ -120,18 +122,6 @@ def _provider_name(text: str) -> str:
     if re.fullmatch(r"[a-z0-9-]+", text) is None:
         raise wrong(f"{quote(text)} is not a provider name (lower-case letters, digits, hyphens)")
     return text
-
-
-class AuditSettings(Section):
-    """Where decisions are written, one JSON line each."""
-
-    file: Text = Field("stderr", description="stderr, stdout or a file path.")
-
-
-class MetricsSettings(Section):
-    """Prometheus metrics on `admin_listen`."""
-
-    enabled: Flag = Field(True, description="Serves /metrics.")
 
 
 EVERYTHING = RouteSettings(name="everything", prefix=("/",), access="signed_in")
@@ -213,7 +203,11 @@ class Settings(Section):
     audit: AuditSettings = Field(
         AuditSettings(), description="Audit log, one JSON line for each decision."
     )
+    log: LogSettings = Field(LogSettings(), description="Format and level of the log.")
     metrics: MetricsSettings = Field(MetricsSettings(), description="Prometheus metrics.")
+    tracing: TracingSettings | None = Field(
+        None, description="Spans for OpenTelemetry; without this section there are none."
+    )
 
     @property
     def has_local_accounts(self) -> bool:

@@ -19,13 +19,13 @@ from gateway.oidc.registration import ClaimNames, Registration
 from gateway.pipeline.admit import SessionTools
 from gateway.pipeline.pipeline import Pipeline, Tools
 from gateway.pipeline.read import Hosts
-from gateway.record.audit import AuditWriter
+from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import Metrics
 from gateway.routing.table import RouteTable
 from gateway.server.front import ClientLimits, Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
 from gateway.sessions.all_sessions import AllSessions
-from gateway.settings.schema import Address, ServerTlsSettings
+from gateway.settings.schema import Address, AuditSettings, ServerTlsSettings
 from tests.builders import make_request
 from tests.fixtures.certificates import Authority
 from tests.fixtures.clock import Clock
@@ -161,13 +161,14 @@ class WireBrowser(Browser):
             peek=lambda request: None,
             **dict.fromkeys(("end", "leave", "signed_out", "look_up")),
         )
+        metrics = Metrics()
         tools = Tools(
             endpoints=self.endpoints,
-            metrics=Metrics(),
-            audit=AuditWriter("stderr"),
+            metrics=metrics,
+            audit=AuditWriter(AuditSettings(), metrics.count_audit_dropped),
             sessions=unused,
             new_request_id=lambda: "r1",
-            new_trace=lambda: "",
+            trace_parent=lambda given: "",
             monotonic=time.monotonic,
         )
         return Pipeline(

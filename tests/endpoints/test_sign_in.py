@@ -372,7 +372,9 @@ async def test_a_way_back_that_is_dropped_is_in_the_log(browser, hostile, page, 
 
     assert location(response) == "/"
     assert all(len(value) <= 4096 for value in browser.set_cookies)
-    assert f"r1: return_to of {len(page)} characters" in caplog.text
+    [record] = [it for it in caplog.records if "return_to" in it.getMessage()]
+    assert record.getMessage().startswith(f"return_to of {len(page)} characters ")
+    assert record.request_id == "r1"
     assert page not in caplog.text
 
 

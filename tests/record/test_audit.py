@@ -10,7 +10,7 @@ import pytest
 from gateway.errors import StoreUnavailableError
 from gateway.message.response import Response
 from gateway.model import Identity
-from gateway.record.audit import AuditWriter, Entry, Lines
+from gateway.record.audit import Entry, Lines
 from tests.builders import make_identity, make_request
 from tests.e2e.people import Browser
 from tests.fixtures.demo import sign_in_at_demo_provider
@@ -113,46 +113,6 @@ def test_a_name_no_encoding_has_is_written_all_the_same():
     entry.identity = make_identity("a\ud800b")
 
     assert record_of(entry)["user"] == "a?b"
-
-
-@pytest.fixture
-def open_writer():
-    """Open writers that are closed at the end, as that of a process is with the process."""
-    opened = []
-
-    def begin(path):
-        opened.append(AuditWriter(str(path)))
-        return opened[-1]
-
-    yield begin
-    for writer in opened:
-        writer.close()
-
-
-def test_lines_are_written_in_order_and_a_reopened_file_takes_the_next(tmp_path, open_writer):
-    first, second = tmp_path / "first", tmp_path / "second"
-    writer = open_writer(first)
-
-    writer.write(b"1\n")
-    writer.write(b"2\n")
-    writer.reopen(str(second))
-    writer.write(b"3\n")
-    writer.close()
-
-    assert first.read_bytes() == b"1\n2\n"
-    assert second.read_bytes() == b"3\n"
-
-
-def test_a_file_that_cannot_be_opened_changes_nothing(tmp_path, open_writer):
-    kept = tmp_path / "kept"
-    writer = open_writer(kept)
-
-    with pytest.raises(OSError, match="not-there"):
-        writer.reopen(str(tmp_path / "not-there" / "audit"))
-    writer.write(b"1\n")
-    writer.close()
-
-    assert kept.read_bytes() == b"1\n"
 
 
 async def test_no_secret_of_a_sign_in_is_ever_logged(gateway_process, demo_provider, raw_upstream):

@@ -38,7 +38,7 @@ ADDED = [
         "zzz: 1",
         '4:1: unknown setting "zzz" (one of: auth_mode, secret, secret_file, data_dir, store, '
         "server, sessions, bearer, api_keys, tokens, accounts, smtp, forward_auth, "
-        "compatibility, routes, audit, metrics)",
+        "compatibility, routes, audit, log, metrics, tracing)",
     ),
     (
         "auth_mode: standalone",
@@ -154,6 +154,23 @@ ADDED = [
     ("data_dir:", "4:10: data_dir: is empty: set a value or omit it"),
     ("audit:", "4:7: audit: is empty: set a value or omit it"),
     ("audit: stderr", "4:8: audit: must be a mapping, not text"),
+    (
+        "audit: {file: 'syslog+tcp://u:hunter2@logs'}",
+        "4:15: audit.file: is not the URL of a syslog server: write syslog://host:514",
+    ),
+    (
+        "audit: {file: 'syslog:logs'}",
+        "4:15: audit.file: is not the URL of a syslog server: write syslog://host:514",
+    ),
+    (
+        "audit: {file: 'syslog://logs:99999'}",
+        "4:15: audit.file: is not the URL of a syslog server: write syslog://host:514",
+    ),
+    (
+        "audit: {max_bytes: 1MiB}",
+        "4:1: audit: max_bytes is for a file, and file is stderr",
+    ),
+    ("audit: {file: a, keep: 0}", "4:24: audit.keep: must be at least 1"),
     ("metrics: {enabled: maybe}", '4:20: metrics.enabled: "maybe" must be true or false'),
     (
         "server: {listen: 8080}",

@@ -579,10 +579,10 @@ def test_relative_paths_are_relative_to_the_file_they_stand_in(tmp_path, monkeyp
     assert load(Path("site/gatepost.yaml"), {**environ, "GATEPOST_DATA_DIR": "x"}).settings
 
 
-@pytest.mark.parametrize("word", ["stderr", "stdout"])
+@pytest.mark.parametrize("word", ["stderr", "stdout", "syslog", "syslog://logs:601"])
 def test_a_stream_of_the_audit_is_no_file(tmp_path, word):
     (tmp_path / "site").mkdir()
-    (tmp_path / "site" / "g.yaml").write_text(FILE + f"audit: {{file: {word}}}\n")
+    (tmp_path / "site" / "g.yaml").write_text(FILE + f"audit: {{file: '{word}'}}\n")
 
     assert load(Path("site/g.yaml"), {}).settings.audit.file == word
 

@@ -31,7 +31,7 @@ COMPILED_TESTS := test_compiled.py test_responses.py \
   accounts authn authz credentials dataplane e2e endpoints forward limits message mutate pipeline readers record \
   routing sealing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs audit compile test-compiled bench soak lock image clean
+.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs audit compile test-compiled bench soak lock dist test-dist image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -73,7 +73,7 @@ test-deploy: ## hold the examples and the chart to Compose, kustomize, Helm, kub
 check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
 	@scripts/setup-python dev
 	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff check . scripts/sbom
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/settings_reference.py --check
@@ -119,6 +119,21 @@ soak: compile ## ten minutes of mixed load; fails where memory, descriptors or t
 lock: ## lock the packages after a change of pyproject.toml (ARGS=--upgrade: the newest)
 	@scripts/setup-python dev
 	@scripts/lock $(ARGS)
+
+dist: ## make the release's files in dist/: sources, wheels, bill of materials, checksums (GATEPOST_COMPILE=0)
+	@scripts/setup-python dev
+	@[ "$$GATEPOST_COMPILE" = 0 ] || scripts/setup-debian $$($(BIN)/python scripts/extension_modules.py)
+	@scripts/dist
+
+# What installs a release has an environment of its own, as its users' has nothing of ours.
+build/release/bin/pipx: requirements/release.lock
+	@echo "· installing uv and pipx"
+	@$(BIN)/python -m venv build/release
+	@build/release/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+test-dist: dist build/release/bin/pipx ## install what `make dist` made as people do, and run it (ARGS)
+	@TEST_DIST=1 $(BIN)/python -m pytest tests/release $(ARGS)
 
 image: ## build the container image
 	docker build --tag gatepost .

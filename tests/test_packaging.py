@@ -10,8 +10,6 @@ import subprocess
 import sys
 import sysconfig
 import tomllib
-import urllib.error
-import urllib.request
 import zipfile
 from ast import literal_eval
 from fnmatch import fnmatch
@@ -22,9 +20,7 @@ from packaging.requirements import Requirement
 
 import gateway
 from tests.fixtures.compiling import extension_modules
-from tests.fixtures.gateway import clean_environment
-from tests.fixtures.network import take_free_port
-from tests.fixtures.processes import answers, terminate, wait_until
+from tests.fixtures.installed import assert_runs
 from tests.fixtures.wheels import begin_wheel, no_compiler
 
 ROOT = Path(__file__).parents[1]
@@ -426,44 +422,6 @@ def test_the_command_of_the_interpreted_wheel_says_that_it_is_not(interpreted_wh
 def test_the_installed_gateway_starts_from_the_environment_alone_and_passes_its_health_check(
     installed, tmp_path
 ):
-    port, admin_port = take_free_port(), take_free_port()
-    data = tmp_path / "data"
-    data.mkdir(mode=0o700)
-    environment = clean_environment(
-        {
-            "AUTH_MODE": "oidc-only",
-            "GATEPOST_PUBLIC_URL": f"http://127.0.0.1:{port}",
-            "GATEPOST_UPSTREAM": f"http://127.0.0.1:{take_free_port()}",
-            "GATEPOST_OIDC_ISSUER": "https://id.example.com",
-            "GATEPOST_OIDC_CLIENT_ID": "notes",
-            "GATEPOST_OIDC_CLIENT_SECRET": "s3cret",
-            "GATEPOST_SECRET": "0123456789abcdef0123456789abcdef",
-            "GATEPOST_SERVER__LISTEN": f"127.0.0.1:{port}",
-            "GATEPOST_SERVER__ADMIN_LISTEN": f"127.0.0.1:{admin_port}",
-            "GATEPOST_DATA_DIR": str(data),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-    )
-    del environment["PATH"]
-    options = {"cwd": tmp_path, "env": environment, "stdin": subprocess.DEVNULL}
-    sick = subprocess.run([installed, "healthcheck"], **options, capture_output=True)
-    log_path = tmp_path / "log"
-    with log_path.open("wb") as log:
-        process = subprocess.Popen([installed, "serve"], **options, stdout=log, stderr=log)
-    try:
-        wait_until(lambda: answers(f"http://127.0.0.1:{admin_port}/healthz"), process, "serve")
-        well = subprocess.run([installed, "healthcheck"], **options, capture_output=True)
-        nowhere = f"http://127.0.0.1:{port}/_gatepost/nowhere"
-        asked = urllib.request.Request(nowhere, headers={"Accept": "text/html"})
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(asked)
-        refused.value.close()
-    finally:
-        status = terminate(process, "gatepost serve")
+    assert_runs([installed], tmp_path)
 
-    assert sick.returncode == 1
-    assert well.returncode == 0, well.stderr
-    # A person is told on a page, which shows that pages are there and are made.
-    assert refused.value.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert status == 0, log_path.read_text()
     assert {path.name for path in tmp_path.iterdir()} == {"data", "log"}

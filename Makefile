@@ -17,6 +17,8 @@ CASES ?= 20000
 # What is measured, and for how long.
 BENCH ?= run latency verify flood workers bodies tunnels start
 MINUTES ?= 10
+# Which image, by `make image`: slim or distroless.
+TARGET ?= slim
 # What the parsers are held to llhttp with, by `make fuzz`: how many messages, and which.
 MESSAGES ?= 1000000
 SEED := $(or $(SEED),$(shell date +%s))
@@ -31,7 +33,7 @@ COMPILED_TESTS := test_compiled.py test_responses.py \
   accounts authn authz credentials dataplane e2e endpoints forward limits message mutate pipeline readers record \
   routing sealing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs audit compile test-compiled bench soak lock dist test-dist image clean
+.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs audit compile test-compiled bench soak lock dist test-dist image-size image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -73,7 +75,7 @@ test-deploy: ## hold the examples and the chart to Compose, kustomize, Helm, kub
 check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
 	@scripts/setup-python dev
 	$(BIN)/ruff format --check .
-	$(BIN)/ruff check . scripts/sbom
+	$(BIN)/ruff check . scripts/sbom scripts/distroless
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/settings_reference.py --check
@@ -132,11 +134,14 @@ build/release/bin/pipx: requirements/release.lock
 	@build/release/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-test-dist: dist build/release/bin/pipx ## install what `make dist` made as people do, and run it (ARGS)
+image-size: ## add up what the images' layers install, without a container engine (after make dist)
+	@scripts/image-size build/image
+
+test-dist: dist image-size build/release/bin/pipx ## install what `make dist` made as people do, and run it (ARGS)
 	@TEST_DIST=1 $(BIN)/python -m pytest tests/release $(ARGS)
 
-image: ## build the container image
-	docker build --tag gatepost .
+image: ## build the container image for this machine (TARGET=distroless for the one without a system)
+	docker build --target $(TARGET) --tag gatepost .
 
 clean: ## remove everything that was set up or built here
 	rm -rf .venv tests/provider/node_modules examples/verify/node_modules dist build

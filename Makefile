@@ -33,7 +33,7 @@ COMPILED_TESTS := test_compiled.py test_responses.py \
   accounts authn authz credentials dataplane e2e endpoints forward limits message mutate pipeline readers record \
   routing sealing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs audit compile test-compiled bench soak lock dist test-dist image-size image clean
+.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs audit compile test-compiled bench soak lock dist deb test-dist image-size image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -79,7 +79,7 @@ check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/settings_reference.py --check
-	$(BIN)/shellcheck .ci/run examples/compose/make-secrets examples/compose/databases.sh $$(grep -l "env bash" scripts/*)
+	$(BIN)/shellcheck .ci/run examples/compose/make-secrets examples/compose/databases.sh $$(grep -l "env bash" scripts/*) packaging/deb/p*
 	$(BIN)/hadolint Dockerfile
 
 docs: ## write the pages that are made from the code: the table of settings, the reasons
@@ -134,10 +134,13 @@ build/release/bin/pipx: requirements/release.lock
 	@build/release/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
+deb: ## make a package for the Debian this runs on, from what make dist made
+	@scripts/deb
+
 image-size: ## add up what the images' layers install, without a container engine (after make dist)
 	@scripts/image-size build/image
 
-test-dist: dist image-size build/release/bin/pipx ## install what `make dist` made as people do, and run it (ARGS)
+test-dist: dist deb image-size build/release/bin/pipx ## install what `make dist` made as people do, and run it (ARGS)
 	@TEST_DIST=1 $(BIN)/python -m pytest tests/release $(ARGS)
 
 image: ## build the container image for this machine (TARGET=distroless for the one without a system)

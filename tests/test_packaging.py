@@ -17,6 +17,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import gateway
+from gateway.settings.load import load
 from tests.fixtures.compiling import extension_modules
 from tests.fixtures.installed import assert_runs
 from tests.fixtures.wheels import begin_wheel, no_compiler
@@ -28,7 +29,7 @@ ROOT = Path(__file__).parents[1]
     "path",
     [
         ".ci/run",
-        *(f"scripts/{x}" for x in ("dist", "environment", "image-size", "lean", "lock")),
+        *(f"scripts/{x}" for x in ("deb", "dist", "environment", "image-size", "lean", "lock")),
         *(f"scripts/setup-{x}" for x in ("python", "node", "go", "debian")),
     ],
 )
@@ -310,3 +311,13 @@ def test_the_installed_gateway_starts_from_the_environment_alone_and_passes_its_
     assert_runs([installed], tmp_path)
 
     assert {path.name for path in tmp_path.iterdir()} == {"data", "log"}
+
+
+def test_the_configuration_of_the_debian_package_is_right(tmp_path):
+    secret = tmp_path / "oidc_client_secret"
+    secret.write_text("s3cret\n")
+    text = (ROOT / "packaging" / "deb" / "gatepost.yaml").read_text()
+    config = tmp_path / "gatepost.yaml"
+    config.write_text(text.replace("/etc/gatepost/oidc_client_secret", str(secret)))
+
+    assert str(load(config, {}).settings.data_dir) == "/var/lib/gatepost"

@@ -72,7 +72,12 @@ test-deploy: ## hold the examples and the chart to Compose, kustomize, Helm, kub
 	@scripts/setup-deploy
 	@TEST_DEPLOY=1 $(BIN)/python -m pytest tests/deploy $(ARGS)
 
-check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
+# In Go, and the packages of it elsewhere fetch it from where not everyone can.
+build/bin/actionlint:
+	@echo "· compiling actionlint"
+	@GOBIN=$(CURDIR)/build/bin go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+check: build/bin/actionlint ## format, lint, types, layers, settings page, shell scripts, Dockerfile, workflows
 	@scripts/setup-python dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check . scripts/sbom scripts/distroless
@@ -81,6 +86,7 @@ check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
 	$(BIN)/python scripts/settings_reference.py --check
 	$(BIN)/shellcheck .ci/run examples/compose/make-secrets examples/compose/databases.sh $$(grep -l "env bash" scripts/*) packaging/deb/p*
 	$(BIN)/hadolint Dockerfile
+	PATH="$(CURDIR)/$(BIN):$$PATH" build/bin/actionlint
 
 docs: ## write the pages that are made from the code: the table of settings, the reasons
 	@scripts/setup-python dev

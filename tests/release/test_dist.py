@@ -33,7 +33,7 @@ def test_the_checksums_are_those_of_every_file():
     assert listed == {
         name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in there.items()
     }
-    assert len(listed) >= 4
+    assert any(name.endswith(".whl") for name in listed)
 
 
 @pytest.mark.parametrize("pattern", ARCHIVES)

@@ -17,6 +17,8 @@ CASES ?= 20000
 # What is measured, and for how long.
 BENCH ?= run latency verify flood workers bodies tunnels start
 MINUTES ?= 10
+# Which image, by `make image`: slim or distroless.
+TARGET ?= slim
 # What the parsers are held to llhttp with, by `make fuzz`: how many messages, and which.
 MESSAGES ?= 1000000
 SEED := $(or $(SEED),$(shell date +%s))
@@ -31,7 +33,7 @@ COMPILED_TESTS := test_compiled.py test_responses.py \
   accounts authn authz credentials dataplane e2e endpoints forward limits message mutate pipeline readers record \
   routing sealing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs audit compile test-compiled bench soak lock image clean
+.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs audit compile test-compiled bench soak lock dist deb test-dist image-size image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -70,15 +72,21 @@ test-deploy: ## hold the examples and the chart to Compose, kustomize, Helm, kub
 	@scripts/setup-deploy
 	@TEST_DEPLOY=1 $(BIN)/python -m pytest tests/deploy $(ARGS)
 
-check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
+# In Go, and the packages of it elsewhere fetch it from where not everyone can.
+build/bin/actionlint:
+	@echo "· compiling actionlint"
+	@GOBIN=$(CURDIR)/build/bin go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
+
+check: build/bin/actionlint ## format, lint, types, layers, settings page, shell scripts, Dockerfile, workflows
 	@scripts/setup-python dev
 	$(BIN)/ruff format --check .
-	$(BIN)/ruff check .
+	$(BIN)/ruff check . scripts/sbom scripts/distroless
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/settings_reference.py --check
-	$(BIN)/shellcheck .ci/run examples/compose/make-secrets examples/compose/databases.sh $$(grep -l "env bash" scripts/*)
+	$(BIN)/shellcheck .ci/run examples/compose/make-secrets examples/compose/databases.sh $$(grep -l "env bash" scripts/*) packaging/deb/p*
 	$(BIN)/hadolint Dockerfile
+	PATH="$(CURDIR)/$(BIN):$$PATH" build/bin/actionlint
 
 docs: ## write the pages that are made from the code: the table of settings, the reasons
 	@scripts/setup-python dev
@@ -120,8 +128,29 @@ lock: ## lock the packages after a change of pyproject.toml (ARGS=--upgrade: the
 	@scripts/setup-python dev
 	@scripts/lock $(ARGS)
 
-image: ## build the container image
-	docker build --tag gatepost .
+dist: ## make the release's files in dist/: sources, wheels, bill of materials, checksums (GATEPOST_COMPILE=0)
+	@scripts/setup-python dev
+	@[ "$$GATEPOST_COMPILE" = 0 ] || scripts/setup-debian $$($(BIN)/python scripts/extension_modules.py)
+	@scripts/dist
+
+# What installs a release has an environment of its own, as its users' has nothing of ours.
+build/release/bin/pipx: requirements/release.lock
+	@echo "· installing uv and pipx"
+	@$(BIN)/python -m venv build/release
+	@build/release/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+deb: ## make a package for the Debian this runs on, from what make dist made
+	@scripts/deb
+
+image-size: ## add up what the images' layers install, without a container engine (after make dist)
+	@scripts/image-size build/image
+
+test-dist: dist deb image-size build/release/bin/pipx ## install what `make dist` made as people do, and run it (ARGS)
+	@TEST_DIST=1 $(BIN)/python -m pytest tests/release $(ARGS)
+
+image: ## build the container image for this machine (TARGET=distroless for the one without a system)
+	docker build --target $(TARGET) --tag gatepost .
 
 clean: ## remove everything that was set up or built here
 	rm -rf .venv tests/provider/node_modules examples/verify/node_modules dist build

@@ -1,17 +1,13 @@
-"""What is shipped: the wheel, the image's recipe, the set-up scripts, the examples' units."""
+"""What is shipped: the wheels, and the scripts that set things up."""
 
-import configparser
 import os
 import re
-import shlex
 import shutil
 import stat
 import subprocess
 import sys
 import sysconfig
 import tomllib
-import urllib.error
-import urllib.request
 import zipfile
 from ast import literal_eval
 from fnmatch import fnmatch
@@ -21,133 +17,19 @@ import pytest
 from packaging.requirements import Requirement
 
 import gateway
+from gateway.settings.load import load
 from tests.fixtures.compiling import extension_modules
-from tests.fixtures.gateway import clean_environment
-from tests.fixtures.network import take_free_port
-from tests.fixtures.processes import answers, terminate, wait_until
+from tests.fixtures.installed import assert_runs
 from tests.fixtures.wheels import begin_wheel, no_compiler
 
 ROOT = Path(__file__).parents[1]
-
-# The instructions of a Dockerfile, as far as this project should need them.
-INSTRUCTIONS = {
-    "ARG",
-    "CMD",
-    "COPY",
-    "ENTRYPOINT",
-    "ENV",
-    "EXPOSE",
-    "FROM",
-    "HEALTHCHECK",
-    "LABEL",
-    "RUN",
-    "USER",
-    "VOLUME",
-    "WORKDIR",
-}
-
-
-def instructions():
-    """(instruction, arguments) of the Dockerfile, continuation lines joined."""
-    text = "\n".join(
-        line
-        for line in (ROOT / "Dockerfile").read_text().splitlines()
-        if not line.lstrip().startswith("#")
-    )
-    for line in text.replace("\\\n", " ").splitlines():
-        if line.strip():
-            name, _, arguments = line.partition(" ")
-            yield name, " ".join(arguments.split())
-
-
-def arguments_of(name):
-    return [arguments for instruction, arguments in instructions() if instruction == name]
-
-
-def exec_form(arguments):
-    """The words of a CMD or ENTRYPOINT in its exec form."""
-    assert re.fullmatch(r"\[.*\]", arguments), f"not in exec form: {arguments}"
-    return [word.strip().strip('"') for word in arguments[1:-1].split(",")]
-
-
-def test_the_dockerfile_has_only_known_instructions():
-    assert {instruction for instruction, _ in instructions()} <= INSTRUCTIONS
-
-
-def test_what_the_dockerfile_copies_exists_and_is_not_ignored():
-    stages = {words[2] for arguments in arguments_of("FROM") if (words := arguments.split())[1:2]}
-    allowed = {
-        line[1:]
-        for line in (ROOT / ".dockerignore").read_text().splitlines()
-        if line.startswith("!")
-    }
-
-    for arguments in arguments_of("COPY"):
-        words = shlex.split(arguments)
-        if words[0].startswith("--from="):
-            assert words[0].removeprefix("--from=") in stages
-            continue
-        for source in words[:-1]:
-            assert (ROOT / source).exists()
-            assert source.partition("/")[0] in allowed
-
-
-def test_every_arg_in_a_from_is_declared_with_a_tag():
-    declared = dict(arguments.split("=", 1) for arguments in arguments_of("ARG"))
-
-    for arguments in arguments_of("FROM"):
-        image = re.sub(r"\$\{(\w+)\}", lambda found: declared[found[1]], arguments.split()[0])
-        assert re.fullmatch(r"[a-z]+:[0-9][a-z0-9.-]+", image)
-
-
-def test_the_image_runs_as_a_numeric_user_without_rights():
-    (user,) = arguments_of("USER")
-
-    assert re.fullmatch(r"[1-9][0-9]{3,}:[1-9][0-9]{3,}", user)
-
-
-def test_the_image_starts_and_checks_itself_with_commands_that_exist():
-    entrypoint = exec_form(arguments_of("ENTRYPOINT")[0])
-    command = exec_form(arguments_of("CMD")[0])
-    (health,) = arguments_of("HEALTHCHECK")
-    health_command = exec_form(health.partition("CMD ")[2])
-
-    for words in ([*entrypoint, *command], health_command):
-        assert words[0] == "gatepost"
-        shown = subprocess.run(
-            [sys.executable, "-m", "gateway", *words[1:], "--help"],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-        )
-        assert shown.returncode == 0, shown.stderr
-
-
-def test_the_image_ships_bytecode_that_is_believed_whatever_the_times_are():
-    run = " ".join(arguments_of("RUN"))
-
-    assert "--invalidation-mode unchecked-hash /opt/gatepost/lib" in run
-    assert "--require-hashes" in run
-    assert "PYTHONDONTWRITEBYTECODE=1" in " ".join(arguments_of("ENV"))
-
-
-def test_the_data_directory_is_one_place_everywhere():
-    (volume,) = arguments_of("VOLUME")
-    environment = " ".join(arguments_of("ENV"))
-    unit = configparser.ConfigParser(strict=False)
-    unit.optionxform = str
-    unit.read(ROOT / "examples" / "systemd" / "gatepost.service")
-
-    assert f"GATEPOST_DATA_DIR={volume}" in environment
-    assert unit["Service"]["Environment"] == f"GATEPOST_DATA_DIR={volume}"
-    assert f"/var/lib/{unit['Service']['StateDirectory']}" == volume
 
 
 @pytest.mark.parametrize(
     "path",
     [
         ".ci/run",
-        "scripts/lock",
+        *(f"scripts/{x}" for x in ("deb", "dist", "environment", "image-size", "lean", "lock")),
         *(f"scripts/setup-{x}" for x in ("python", "node", "go", "debian")),
     ],
 )
@@ -426,44 +308,16 @@ def test_the_command_of_the_interpreted_wheel_says_that_it_is_not(interpreted_wh
 def test_the_installed_gateway_starts_from_the_environment_alone_and_passes_its_health_check(
     installed, tmp_path
 ):
-    port, admin_port = take_free_port(), take_free_port()
-    data = tmp_path / "data"
-    data.mkdir(mode=0o700)
-    environment = clean_environment(
-        {
-            "AUTH_MODE": "oidc-only",
-            "GATEPOST_PUBLIC_URL": f"http://127.0.0.1:{port}",
-            "GATEPOST_UPSTREAM": f"http://127.0.0.1:{take_free_port()}",
-            "GATEPOST_OIDC_ISSUER": "https://id.example.com",
-            "GATEPOST_OIDC_CLIENT_ID": "notes",
-            "GATEPOST_OIDC_CLIENT_SECRET": "s3cret",
-            "GATEPOST_SECRET": "0123456789abcdef0123456789abcdef",
-            "GATEPOST_SERVER__LISTEN": f"127.0.0.1:{port}",
-            "GATEPOST_SERVER__ADMIN_LISTEN": f"127.0.0.1:{admin_port}",
-            "GATEPOST_DATA_DIR": str(data),
-            "PYTHONDONTWRITEBYTECODE": "1",
-        }
-    )
-    del environment["PATH"]
-    options = {"cwd": tmp_path, "env": environment, "stdin": subprocess.DEVNULL}
-    sick = subprocess.run([installed, "healthcheck"], **options, capture_output=True)
-    log_path = tmp_path / "log"
-    with log_path.open("wb") as log:
-        process = subprocess.Popen([installed, "serve"], **options, stdout=log, stderr=log)
-    try:
-        wait_until(lambda: answers(f"http://127.0.0.1:{admin_port}/healthz"), process, "serve")
-        well = subprocess.run([installed, "healthcheck"], **options, capture_output=True)
-        nowhere = f"http://127.0.0.1:{port}/_gatepost/nowhere"
-        asked = urllib.request.Request(nowhere, headers={"Accept": "text/html"})
-        with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(asked)
-        refused.value.close()
-    finally:
-        status = terminate(process, "gatepost serve")
+    assert_runs([installed], tmp_path)
 
-    assert sick.returncode == 1
-    assert well.returncode == 0, well.stderr
-    # A person is told on a page, which shows that pages are there and are made.
-    assert refused.value.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert status == 0, log_path.read_text()
     assert {path.name for path in tmp_path.iterdir()} == {"data", "log"}
+
+
+def test_the_configuration_of_the_debian_package_is_right(tmp_path):
+    secret = tmp_path / "oidc_client_secret"
+    secret.write_text("s3cret\n")
+    text = (ROOT / "packaging" / "deb" / "gatepost.yaml").read_text()
+    config = tmp_path / "gatepost.yaml"
+    config.write_text(text.replace("/etc/gatepost/oidc_client_secret", str(secret)))
+
+    assert str(load(config, {}).settings.data_dir) == "/var/lib/gatepost"

@@ -295,6 +295,7 @@ LOCKS_OF_GROUP = {
     "bench": ("bench",),
     "apps": ("apps",),
     "deploy": ("deploy",),
+    "release": ("release",),
 }
 
 

@@ -31,7 +31,7 @@ COMPILED_TESTS := test_compiled.py test_responses.py \
   accounts authn authz credentials dataplane e2e endpoints forward limits message mutate pipeline readers record \
   routing sealing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs audit compile test-compiled bench soak lock image clean
+.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs site audit compile test-compiled bench soak lock image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -85,6 +85,18 @@ docs: ## write the pages that are made from the code: the table of settings, the
 	$(BIN)/python scripts/settings_reference.py
 	$(BIN)/python -c "from gateway.pages.reasons import reasons_document as page; print(page(), end='')" > docs/reasons.md
 
+# Zensical has an environment of its own: neither the gateway nor its tests need it.
+build/zensical/stamp: requirements/site.lock
+	@scripts/setup-python dev
+	@echo "· installing Zensical, which builds the site"
+	@$(BIN)/python -m venv build/zensical
+	@build/zensical/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+site: build/zensical/stamp ## build the site of docs/ into build/site; fails on a broken link or anchor
+	@rm -rf build/site
+	@build/zensical/bin/zensical build --strict --clean
+
 audit: ## ask the advisory databases about the locked packages (needs the internet)
 	@scripts/setup-python dev
 	$(BIN)/pip-audit --require-hashes --disable-pip -r requirements/runtime.lock
@@ -124,5 +136,5 @@ image: ## build the container image
 
 clean: ## remove everything that was set up or built here
 	rm -rf .venv tests/provider/node_modules examples/verify/node_modules dist build
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find gateway tests -name __pycache__ -prune -exec rm -rf {} +

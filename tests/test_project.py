@@ -29,6 +29,7 @@ from tests.fixtures.certificates import Authority
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 SKIPPED_DIRECTORIES = {
+    ".cache",
     ".git",
     ".hypothesis",
     ".import_linter_cache",
@@ -117,13 +118,40 @@ def test_links_of_a_page_resolve(page):
     assert not broken
 
 
-def test_every_page_is_in_the_navigation_and_every_entry_is_a_page():
+def entries(navigation):
+    """Every page of the navigation, in order."""
+    for entry in navigation:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            ((_, inside),) = entry.items()
+            yield from entries([inside] if isinstance(inside, str) else inside)
+
+
+def test_every_page_is_in_the_navigation_once_and_every_entry_is_a_page():
+    """Zensical, strict as it is, leaves this out."""
     navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
     docs = ROOT / "docs"
-    found = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
-    pages = {name for name in found if not name.startswith("decisions/")}
+    pages = sorted(path.relative_to(docs).as_posix() for path in docs.rglob("*.md"))
 
-    assert pages == set(navigation)
+    assert pages == sorted(entries(navigation))
+
+
+def test_the_navigation_is_in_the_order_of_a_readers_questions():
+    navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+
+    assert [title for entry in navigation for title in entry] == [
+        "Start",
+        "Concepts",
+        "Guides",
+        "Apps",
+        "Providers",
+        "Reference",
+        "Operations",
+        "Threat model",
+        "Performance",
+        "Decisions",
+    ]
 
 
 def configurations():
@@ -183,6 +211,7 @@ def test_continuous_integration_runs_the_checks_and_the_readmes_test_command():
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
 
     assert "make check" in lines
+    assert "make site" in lines
     assert "make test" in lines
 
 
@@ -295,6 +324,7 @@ LOCKS_OF_GROUP = {
     "bench": ("bench",),
     "apps": ("apps",),
     "deploy": ("deploy",),
+    "site": ("site",),
 }
 
 

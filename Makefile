@@ -70,19 +70,21 @@ test-deploy: ## hold the examples and the chart to Compose, kustomize, Helm, kub
 	@scripts/setup-deploy
 	@TEST_DEPLOY=1 $(BIN)/python -m pytest tests/deploy $(ARGS)
 
-check: ## format, lint, types, layers, settings page, shell scripts, Dockerfile
+check: ## format, lint, types, layers, written pages, shell scripts, Dockerfile
 	@scripts/setup-python dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/settings_reference.py --check
+	$(BIN)/python scripts/commands_reference.py --check
 	$(BIN)/shellcheck .ci/run examples/compose/make-secrets examples/compose/databases.sh $$(grep -l "env bash" scripts/*)
 	$(BIN)/hadolint Dockerfile
 
-docs: ## write the pages that are made from the code: the table of settings, the reasons
+docs: ## write the pages that are made from the code: the table of settings, the commands, the reasons
 	@scripts/setup-python dev
 	$(BIN)/python scripts/settings_reference.py
+	$(BIN)/python scripts/commands_reference.py
 	$(BIN)/python -c "from gateway.pages.reasons import reasons_document as page; print(page(), end='')" > docs/reasons.md
 
 # Zensical has an environment of its own: neither the gateway nor its tests need it.

@@ -291,6 +291,26 @@ def test_the_commands_documented_are_those_there_are():
     assert documented == listed | {"healthcheck"}
 
 
+def test_the_page_of_commands_is_what_they_print():
+    page = (ROOT / "docs" / "commands.md").read_text()
+    printed = subprocess.run(
+        [sys.executable, "-m", "gateway", "healthcheck", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    written = subprocess.run(
+        [sys.executable, "scripts/commands_reference.py", "--check"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "40"},
+        check=False,
+    )
+
+    assert written.returncode == 0
+    assert f"## gatepost healthcheck\n\n```text\n{printed}```\n" in page
+
+
 def test_every_metric_is_documented():
     page = (ROOT / "docs" / "operations.md").read_text()
     documented = set(re.findall(r"^\| `(gatepost_[a-z_]+)`", page, re.MULTILINE))

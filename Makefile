@@ -98,6 +98,7 @@ build/zensical/stamp: requirements/site.lock
 site: build/zensical/stamp ## build the site of docs/ into build/site; fails on a broken link or anchor
 	@rm -rf build/site
 	@build/zensical/bin/zensical build --strict --clean
+	@build/zensical/bin/python scripts/site_twins.py build/site
 
 audit: ## ask the advisory databases about the locked packages (needs the internet)
 	@scripts/setup-python dev

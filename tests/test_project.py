@@ -154,6 +154,20 @@ def test_the_navigation_is_in_the_order_of_a_readers_questions():
     ]
 
 
+def test_the_site_has_a_twin_of_each_page_and_a_list_whose_links_lead_to_them(tmp_path):
+    subprocess.run([sys.executable, "scripts/site_twins.py", tmp_path], cwd=ROOT, check=True)
+    docs = ROOT / "docs"
+    pages = {path.relative_to(docs).as_posix(): path.read_text() for path in docs.rglob("*.md")}
+    twins = {path.relative_to(tmp_path).as_posix(): path for path in tmp_path.rglob("*.md")}
+    text = (tmp_path / "llms.txt").read_text()
+    listed = re.findall(r"^- \[.+?\]\((\S+)\)(?:: .+\.)?$", text, re.MULTILINE)
+
+    assert {name: path.read_text() for name, path in twins.items()} == pages
+    assert sorted(listed) == sorted(pages)
+    assert text.startswith("# Gatepost\n\n> ")
+    assert "\n## Threat model\n\n- [Threat model](threat-model.md): " in text
+
+
 def configurations():
     """Every YAML block of the documentation that is a whole configuration."""
     for page in PAGES:

@@ -33,7 +33,7 @@ COMPILED_TESTS := test_compiled.py test_responses.py \
   accounts authn authz credentials dataplane e2e endpoints forward limits message mutate pipeline readers record \
   routing sealing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs audit compile test-compiled bench soak lock dist deb test-dist image-size image clean
+.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs site audit compile test-compiled bench soak lock dist deb test-dist image-size image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -77,21 +77,36 @@ build/bin/actionlint:
 	@echo "· compiling actionlint"
 	@GOBIN=$(CURDIR)/build/bin go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12
 
-check: build/bin/actionlint ## format, lint, types, layers, settings page, shell scripts, Dockerfile, workflows
+check: build/bin/actionlint ## format, lint, types, layers, written pages, shell scripts, Dockerfile, workflows
 	@scripts/setup-python dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check . scripts/sbom scripts/distroless
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/settings_reference.py --check
+	$(BIN)/python scripts/commands_reference.py --check
 	$(BIN)/shellcheck .ci/run examples/compose/make-secrets examples/compose/databases.sh $$(grep -l "env bash" scripts/*) packaging/deb/p*
 	$(BIN)/hadolint Dockerfile
 	PATH="$(CURDIR)/$(BIN):$$PATH" build/bin/actionlint
 
-docs: ## write the pages that are made from the code: the table of settings, the reasons
+docs: ## write the pages that are made from the code: the table of settings, the commands, the reasons
 	@scripts/setup-python dev
 	$(BIN)/python scripts/settings_reference.py
+	$(BIN)/python scripts/commands_reference.py
 	$(BIN)/python -c "from gateway.pages.reasons import reasons_document as page; print(page(), end='')" > docs/reasons.md
+
+# Zensical has an environment of its own: neither the gateway nor its tests need it.
+build/zensical/stamp: requirements/site.lock
+	@scripts/setup-python dev
+	@echo "· installing Zensical, which builds the site"
+	@$(BIN)/python -m venv build/zensical
+	@build/zensical/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+site: build/zensical/stamp ## build the site of docs/ into build/site; fails on a broken link or anchor
+	@rm -rf build/site
+	@build/zensical/bin/zensical build --strict --clean
+	@build/zensical/bin/python scripts/site_twins.py build/site
 
 audit: ## ask the advisory databases about the locked packages (needs the internet)
 	@scripts/setup-python dev
@@ -154,5 +169,5 @@ image: ## build the container image for this machine (TARGET=distroless for the 
 
 clean: ## remove everything that was set up or built here
 	rm -rf .venv tests/provider/node_modules examples/verify/node_modules dist build
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find gateway tests -name __pycache__ -prune -exec rm -rf {} +

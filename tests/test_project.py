@@ -29,6 +29,7 @@ from tests.fixtures.certificates import Authority
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 SKIPPED_DIRECTORIES = {
+    ".cache",
     ".git",
     ".hypothesis",
     ".import_linter_cache",
@@ -117,13 +118,54 @@ def test_links_of_a_page_resolve(page):
     assert not broken
 
 
-def test_every_page_is_in_the_navigation_and_every_entry_is_a_page():
+def entries(navigation):
+    """Every page of the navigation, in order."""
+    for entry in navigation:
+        if isinstance(entry, str):
+            yield entry
+        else:
+            ((_, inside),) = entry.items()
+            yield from entries([inside] if isinstance(inside, str) else inside)
+
+
+def test_every_page_is_in_the_navigation_once_and_every_entry_is_a_page():
+    """Zensical, strict as it is, leaves this out."""
     navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
     docs = ROOT / "docs"
-    found = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
-    pages = {name for name in found if not name.startswith("decisions/")}
+    pages = sorted(path.relative_to(docs).as_posix() for path in docs.rglob("*.md"))
 
-    assert pages == set(navigation)
+    assert pages == sorted(entries(navigation))
+
+
+def test_the_navigation_is_in_the_order_of_a_readers_questions():
+    navigation = yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]
+
+    assert [title for entry in navigation for title in entry] == [
+        "Start",
+        "Concepts",
+        "Guides",
+        "Apps",
+        "Providers",
+        "Reference",
+        "Operations",
+        "Threat model",
+        "Performance",
+        "Decisions",
+    ]
+
+
+def test_the_site_has_a_twin_of_each_page_and_a_list_whose_links_lead_to_them(tmp_path):
+    subprocess.run([sys.executable, "scripts/site_twins.py", tmp_path], cwd=ROOT, check=True)
+    docs = ROOT / "docs"
+    pages = {path.relative_to(docs).as_posix(): path.read_text() for path in docs.rglob("*.md")}
+    twins = {path.relative_to(tmp_path).as_posix(): path for path in tmp_path.rglob("*.md")}
+    text = (tmp_path / "llms.txt").read_text()
+    listed = re.findall(r"^- \[.+?\]\((\S+)\)(?:: .+\.)?$", text, re.MULTILINE)
+
+    assert {name: path.read_text() for name, path in twins.items()} == pages
+    assert sorted(listed) == sorted(pages)
+    assert text.startswith("# Gatepost\n\n> ")
+    assert "\n## Threat model\n\n- [Threat model](threat-model.md): " in text
 
 
 def configurations():
@@ -183,6 +225,7 @@ def test_continuous_integration_runs_the_checks_and_the_readmes_test_command():
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
 
     assert "make check" in lines
+    assert "make site" in lines
     assert "make test" in lines
 
 
@@ -262,6 +305,26 @@ def test_the_commands_documented_are_those_there_are():
     assert documented == listed | {"healthcheck"}
 
 
+def test_the_page_of_commands_is_what_they_print():
+    page = (ROOT / "docs" / "commands.md").read_text()
+    printed = subprocess.run(
+        [sys.executable, "-m", "gateway", "healthcheck", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    written = subprocess.run(
+        [sys.executable, "scripts/commands_reference.py", "--check"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "40"},
+        check=False,
+    )
+
+    assert written.returncode == 0
+    assert f"## gatepost healthcheck\n\n```text\n{printed}```\n" in page
+
+
 def test_every_metric_is_documented():
     page = (ROOT / "docs" / "operations.md").read_text()
     documented = set(re.findall(r"^\| `(gatepost_[a-z_]+)`", page, re.MULTILINE))
@@ -296,6 +359,7 @@ LOCKS_OF_GROUP = {
     "apps": ("apps",),
     "deploy": ("deploy",),
     "release": ("release",),
+    "site": ("site",),
 }
 
 

@@ -12,7 +12,7 @@ from gateway.cli import admin_address
 
 _DEFAULT = "127.0.0.1:9090"
 _TIMEOUT_S = 3.0
-_USAGE = """usage: gatepost healthcheck [-c FILE | HOST:PORT]
+USAGE = """usage: gatepost healthcheck [-c FILE | HOST:PORT]
 
 Ask /healthz of the gateway's admin listener.  Exit 0 if it is alive, 1 if not.
 Asks HOST:PORT, else the address in GATEPOST_SERVER__ADMIN_LISTEN, else the one that the running
@@ -30,11 +30,11 @@ _LAST_PORT = 65535
 def main(arguments: list[str]) -> int:
     """Check the gateway at the given address; returns the exit status."""
     if arguments[:1] in (["-h"], ["--help"]):
-        sys.stdout.write(_USAGE)
+        sys.stdout.write(USAGE)
         return 0
     read = _read(arguments)
     if read is None:
-        sys.stderr.write(_USAGE)
+        sys.stderr.write(USAGE)
         return _USAGE_STATUS
     config, address = read
     try:

@@ -33,7 +33,7 @@ COMPILED_TESTS := test_compiled.py test_responses.py \
   accounts authn authz credentials dataplane e2e endpoints forward limits message mutate pipeline readers record \
   routing sealing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs site audit compile test-compiled bench soak lock dist deb test-dist image-size image clean
+.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs site screenshots audit compile test-compiled bench soak lock dist deb test-dist image-size image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -107,6 +107,9 @@ site: build/zensical/stamp ## build the site of docs/ into build/site; fails on 
 	@rm -rf build/site
 	@build/zensical/bin/zensical build --strict --clean
 	@build/zensical/bin/python scripts/site_twins.py build/site
+
+screenshots: setup ## take the README's pictures anew, from the demo in a browser
+	@PICTURES=$(CURDIR)/docs/images $(BIN)/python -m pytest -k without_a_provider tests/browser/test_demo.py
 
 audit: ## ask the advisory databases about the locked packages (needs the internet)
 	@scripts/setup-python dev

@@ -7,7 +7,7 @@ import tracemalloc
 
 import pytest
 
-from gateway.record import audit
+from gateway.record import audit, audit_writer
 from tests.dataplane.harness import Client, request
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -39,7 +39,7 @@ SENT = {
 def bytes_in_use() -> int:
     gc.collect()
     # The audit's lines are written twice a second.
-    kept = [tracemalloc.Filter(False, audit.__file__)]
+    kept = [tracemalloc.Filter(False, it.__file__) for it in (audit, audit_writer)]
     found = tracemalloc.take_snapshot().filter_traces(kept).statistics("filename")
     return sum(of_file.size for of_file in found)
 

@@ -105,7 +105,9 @@ class Waking:
         raise self._outcome(running.time(), shows_page=shows_page)
 
     def _outcome(self, now: float, *, shows_page: bool) -> GatewayError:
-        if shows_page and self._since is not None and now < self._since + self.wake_s:
+        # Whoever can wait no longer than until the page would come gets none.
+        has_page = shows_page and self.wake_s > _PAGE_AFTER_S
+        if has_page and self._since is not None and now < self._since + self.wake_s:
             return UpstreamStartingError(f"{self._name}: accepts no connections yet")
         failure = self._failure or UpstreamTimeoutError(f"{self._name}: no connection in time")
         # A new exception each time: one instance raised twice would grow its traceback.

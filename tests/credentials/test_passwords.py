@@ -282,6 +282,10 @@ def test_hashes_yield_to_everything_else():
     hashes.close()
 
 
+def batched(items, size):
+    return (items[first : first + size] for first in range(0, len(items), size))
+
+
 async def tried(local, user):
     """How long a wrong password takes, in seconds."""
     began = time.perf_counter()
@@ -316,8 +320,13 @@ async def two_thousand_tries():
     took = {"ann": [], "nobody": []}
     names = [*took] * 1000
     random.Random(7).shuffle(names)
-    for user in names:
-        took[user].append(await tried(local, user))
+    # Of many hashes, as in earnest: other processes hold a test up for longer than one of its own.
+    hashes._step_s = 0.03
+    for some in batched(names, 5):
+        for user, taken in zip(
+            some, await asyncio.gather(*(tried(local, it) for it in some)), strict=True
+        ):
+            took[user].append(taken)
 
     # The standard deviation of chance is 0.013 for a thousand against a thousand.
     assert abs(told_apart(took["ann"], took["nobody"]) - 0.5) < 0.08

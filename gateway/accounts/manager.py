@@ -188,10 +188,6 @@ class Accounts:
             raise StoreUnavailableError("there is an account of a new account's id")
         return account_id
 
-    async def set_disabled(self, account_id: str, is_disabled: bool) -> None:
-        """Disable or enable the account."""
-        await self.change(account_id, lambda known: replace(known, is_disabled=is_disabled))
-
     async def set_external_id(self, account_id: str, external_id: str) -> None:
         """Give an account the app's own key of the person.
 

@@ -21,11 +21,6 @@ class LastWayInError(GatewayError):
     status = 409
 
 
-def has_local(account: Account) -> bool:
-    """Whether the account has a local identity, with a password or without."""
-    return account.local is not None
-
-
 def linked(account: Account) -> tuple[Subject, ...]:
     """The account's identities at providers."""
     local = {it.subject_key() for it in account.seen if it.provider == LOCAL}
@@ -36,7 +31,7 @@ def can_sign_in(account: Account, issuers: Set[str]) -> bool:
     """Whether anybody can sign in: locally, or at an issuer that people can sign in at."""
     has_own = account.password is not None or account.passkeys != ()
     by_issuer = any(issuer in issuers for issuer, _ in linked(account))
-    return (has_own and has_local(account)) or by_issuer
+    return (has_own and account.local is not None) or by_issuer
 
 
 def without_passkeys(account: Account, credential_ids: Set[bytes]) -> Account:

@@ -39,7 +39,7 @@ def doctor_command(config: Path | None, only: tuple[str, ...], as_json: bool) ->
 
     Run it on the gateway's machine, as its user, beside the running gateway.  It asks public_url as
     a client would, and each provider as a browser without a session would.  It sends the client's
-    secret to the provider's token endpoint, with a code that nobody was given.
+    secret to the provider's token endpoint, with a made-up code.
 
     Each line is ok, a warning, or an error, with what to do and where that is explained.
 

@@ -11,7 +11,6 @@ from typing import Literal
 from gateway.accounts.account import Account, facts_of
 from gateway.accounts.errors import UserTakenError
 from gateway.accounts.manager import Accounts
-from gateway.accounts.ways_in import has_local
 from gateway.credentials.local_proofs import PASSWORD, Proof
 from gateway.credentials.password_hashes import PasswordHashes
 from gateway.credentials.password_throttle import WrongPasswordError
@@ -188,7 +187,7 @@ class LocalAccounts:
             NoPasswordError: The account signs in with a provider only.
         """
         account_id, account = await self._records.follow(account_id)
-        is_first = account is not None and may_be_first and has_local(account)
+        is_first = may_be_first and account is not None and account.local is not None
         if account is None or (_password(account) is None and not is_first):
             raise NoPasswordError(
                 f"account {account_id} has no local password: it signs in with its provider"
@@ -228,7 +227,7 @@ class LocalAccounts:
         if (
             account is None
             or account.is_disabled
-            or not has_local(account)
+            or account.local is None
             or fingerprint(account) != made_for
         ):
             raise UnknownResetError("no such link")
@@ -298,12 +297,14 @@ class LocalAccounts:
 
 def _password(account: Account) -> str | None:
     """The hash of the account's password, unless the local identity was unlinked."""
-    return account.password if has_local(account) else None
+    return None if account.local is None else account.password
 
 
 def _local(account: Account) -> Identity:
-    """What is known of the person who has the local password."""
-    return next(it for it in account.seen if it.provider == LOCAL)
+    """The account's local identity; whoever has proven the password has one."""
+    if account.local is None:
+        raise NoPasswordError("the account has no local identity")
+    return account.local
 
 
 def _needed(account: Account) -> tuple[object, object]:

@@ -7,7 +7,7 @@ from gateway.accounts.account import Account
 from gateway.accounts.errors import NoSuchAccountError
 from gateway.accounts.manager import Accounts
 from gateway.accounts.passkey import Passkey
-from gateway.accounts.ways_in import WaysIn, has_local, without_passkeys
+from gateway.accounts.ways_in import WaysIn, without_passkeys
 from gateway.credentials.local_accounts import LocalAccounts
 from gateway.credentials.passkey_proofs import (
     Credential,
@@ -64,7 +64,7 @@ class Passkeys:
     async def of(self, account_id: str) -> tuple[Passkey, ...]:
         """The account's passkeys, oldest first."""
         _, account = await self._records.follow(account_id)
-        return account.passkeys if account is not None and has_local(account) else ()
+        return () if account is None or account.local is None else account.passkeys
 
     async def add(self, account_id: str, passkey: Passkey) -> None:
         """Add a passkey that `judge_new` found right.
@@ -83,7 +83,7 @@ class Passkeys:
             raise PasskeyRefusedError(f"passkey {passkey.passkey_id} belongs to an account")
 
         def added(it: Account) -> Account:
-            if not has_local(it):
+            if it.local is None:
                 raise PasskeyRefusedError(f"account {account_id} has no local identity")
             if len(it.passkeys) >= MOST_PASSKEYS:
                 raise TooManyPasskeysError(f"account {account_id}")
@@ -197,6 +197,6 @@ class Passkeys:
 
 def _held(account: Account, credential_id: bytes) -> Passkey | None:
     """The account's passkey, unless the local identity was unlinked."""
-    if not has_local(account):
+    if account.local is None:
         return None
     return next((it for it in account.passkeys if it.credential_id == credential_id), None)

@@ -26,8 +26,8 @@ AT_ONCE = 2
 _MOST_WAITING = 32
 # A wrong password is told at multiples of this many times what a hash costs.
 _STEP = 4
-# Both hashes with their lanes weigh a quarter of one other thread: it hardly notices, and sign-ins
-# do not starve.
+# Both hashes with their lanes weigh about a quarter of one other thread (sched(7), "nice value"):
+# it goes first, and sign-ins do not starve.
 _NICENESS = 15
 _chance = random.SystemRandom()
 
@@ -51,8 +51,8 @@ class PasswordHashes:
     """Makes and verifies hashes, two at once; 32 more wait.
 
     The threads are the limit, not a semaphore around them: a client that goes away cancels its
-    request, but not the thread, which still has its memory.  They have less priority, so that
-    requests that are proxied hardly wait for them.
+    request, but not the thread, which still has its memory.  They have less priority than the
+    thread that proxies requests.
 
     Attributes:
         verified: How many passwords were compared with a hash.

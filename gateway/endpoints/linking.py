@@ -7,7 +7,6 @@ from gateway import responses
 from gateway.accounts.account import Account
 from gateway.accounts.desk import AccountDesk
 from gateway.accounts.manager import Accounts
-from gateway.accounts.ways_in import has_local
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import KeptFlow
 from gateway.endpoints.fresh import SignInTooOldError, require_fresh
@@ -109,7 +108,7 @@ class Linking:
 
     async def _link(self, session: Session, identity: Identity) -> None:
         account_id, account = await self._own_account(session)
-        if account is None or account.is_disabled or not has_local(account):
+        if account is None or account.is_disabled or account.local is None:
             raise LinkInterruptedError(f"account {account_id} has no local identity")
         # As `gatepost accounts link` does.
         await AccountDesk(self._accounts).link(identity.subject_key(), account_id)

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from gateway.accounts.account import Account, Subject
 from gateway.accounts.manager import Accounts
-from gateway.accounts.ways_in import LastWayInError, WaysIn, can_sign_in, has_local, linked
+from gateway.accounts.ways_in import LastWayInError, WaysIn, can_sign_in, linked
 from gateway.endpoints.account_section import Told
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here, require_fresh
@@ -38,7 +38,7 @@ class OwnIdentities:
         """The identities and providers; None without providers or without a local account."""
         account = (await self._account(session))[1]
         providers = self._deps.providers
-        if account is None or not providers or not has_local(account):
+        if account is None or not providers or account.local is None:
             return None
         known = {issuer for issuer, _ in linked(account)}
         return {

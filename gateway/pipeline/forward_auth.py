@@ -54,29 +54,41 @@ class ForwardAuth:
         Raises:
             GatewayError: The question cannot be answered.
         """
-        asked = entry.request
-        entry.route = RESERVED.name
-        if not entry.trusted:
-            return deny(entry, Deny("untrusted-proxy"))
-        if asked.method != "GET" and self.dialect != "envoy":
-            raise AskedByGetError(asked.method)
+        refused = refuse_question(entry, by_get=self.dialect != "envoy")
+        if refused is not None:
+            return refused
         reader.reread(entry, self.dialect)
         entry.route = None
         verdict = begin(entry)
-        if not isinstance(verdict, Serve):
-            return verdict
-        # No app has these paths; the proxy must send them to the gateway itself.
-        entry.route = None
-        return deny(entry, Deny("no-route", status=404))
+        return own_path_asked(entry) if isinstance(verdict, Serve) else verdict
 
     def reply(self, request: Request, verdict: Verdict) -> Verdict:
         """`verdict` on `request` as an answer that this proxy understands."""
         response = answer_of(request, verdict)
         return Answer(for_nginx(response) if self.dialect == "nginx" else response)
 
-    async def reply_later(self, request: Request, verdict: Awaitable[Verdict]) -> Verdict:
-        """As `reply`, for a verdict that is still awaited."""
-        return self.reply(request, await verdict)
+
+def refuse_question(entry: Entry, *, by_get: bool) -> Verdict | None:
+    """The refusal of a question that nobody may ask so; None if there is no reason to refuse it.
+
+    Raises:
+        AskedByGetError: It must come by GET, and does not.
+    """
+    entry.route = RESERVED.name
+    if not entry.trusted:
+        return deny(entry, Deny("untrusted-proxy"))
+    if by_get and entry.request.method != "GET":
+        raise AskedByGetError(entry.request.method)
+    return None
+
+
+def own_path_asked(entry: Entry) -> Verdict:
+    """The answer to a question about the gateway's own paths.
+
+    No app has them; the proxy must send them to the gateway itself.
+    """
+    entry.route = None
+    return deny(entry, Deny("no-route", status=404))
 
 
 def answer_of(request: Request, verdict: Verdict) -> Response:

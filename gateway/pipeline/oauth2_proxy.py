@@ -18,11 +18,16 @@ from gateway.model import Allow, Deny, Identity
 from gateway.mutate.templates import Template
 from gateway.pipeline.constraints import Constraints, read_constraints
 from gateway.pipeline.decisions import deny
-from gateway.pipeline.forward_auth import AskedByGetError, Begin, answer_of, for_nginx
+from gateway.pipeline.forward_auth import (
+    Begin,
+    answer_of,
+    for_nginx,
+    own_path_asked,
+    refuse_question,
+)
 from gateway.pipeline.read import RequestReader
 from gateway.pipeline.verdict import VERDICTS, Answer, Serve, Verdict
 from gateway.record.audit import Entry
-from gateway.routing.route import RESERVED
 
 _AUTH = OAUTH2_AUTH_PATH.encode()
 _REMEMBERED, _REMEMBERED_CHARS = 256, 2048
@@ -55,13 +60,10 @@ class OAuth2ProxyAuth:
         Raises:
             GatewayError: The question cannot be answered.
         """
-        asked = entry.request
-        entry.route = RESERVED.name
-        if not entry.trusted:
-            return deny(entry, Deny("untrusted-proxy"))
-        if asked.method != "GET":
-            raise AskedByGetError(asked.method)
-        constraints = self._read(asked.target.query)
+        refused = refuse_question(entry, by_get=True)
+        if refused is not None:
+            return refused
+        constraints = self._read(entry.request.target.query)
         if self.names_page:
             reader.reread(entry, self._dialect)
         else:
@@ -88,8 +90,7 @@ class OAuth2ProxyAuth:
     def _narrowed(self, entry: Entry, verdict: Verdict, constraints: Constraints) -> Verdict:
         """`verdict`, or a refusal if the identity does not meet `constraints`."""
         if isinstance(verdict, Serve):
-            entry.route = None
-            return deny(entry, Deny("no-route", status=404))
+            return own_path_asked(entry)
         if not isinstance(verdict, Answer) or verdict.response.status != _OK:
             return verdict
         request, identity = entry.request, entry.identity
@@ -125,10 +126,6 @@ class OAuth2ProxyAuth:
         if response.status != _OK:
             return Answer(response)
         return Answer(Response(_ACCEPTED, response.fields, response.body))
-
-    async def reply_later(self, request: Request, verdict: Awaitable[Verdict]) -> Verdict:
-        """As `reply`, for a verdict that is still awaited."""
-        return self.reply(request, await verdict)
 
 
 def _is_identity(field: tuple[str, str]) -> bool:

@@ -138,7 +138,7 @@ class Pipeline:
         if isinstance(verdict, VERDICTS):
             return verdict if asking is None else asking.reply(entry.request, verdict)
         waiting = self._wait(entry, verdict)
-        return waiting if asking is None else asking.reply_later(entry.request, waiting)
+        return waiting if asking is None else _reply_later(asking, entry.request, waiting)
 
     def _asking(self, request: Request) -> ForwardAuth | OAuth2ProxyAuth | None:
         """What answers `request`, if that is a question about another one."""
@@ -352,3 +352,9 @@ _HOSTLESS = frozenset(
 _HOSTLESS_FOLDERS = tuple(
     f"{OWN_PREFIX}/{name}/" for name in (".well-known", "auth", "backchannel-logout")
 )
+
+
+async def _reply_later(
+    asking: ForwardAuth | OAuth2ProxyAuth, request: Request, verdict: Awaitable[Verdict]
+) -> Verdict:
+    return asking.reply(request, await verdict)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from gateway.accounts.account import Account
+from gateway.accounts.desk import AccountDesk
 from gateway.accounts.manager import Accounts
 from gateway.credentials import keys as module
 from gateway.credentials.key_format import parse_key
@@ -80,7 +81,7 @@ async def test_news_of_one_owner_has_no_key_of_another_looked_up(workers, create
 
 
 async def disable(accounts, store):
-    await accounts.set_disabled("a1", True)
+    await AccountDesk(accounts).set_disabled("a1", True)
 
 
 async def unlink(accounts, store):
@@ -128,7 +129,7 @@ async def test_the_keys_of_an_owner_who_is_gone_are_dead(workers, create, clock,
 async def test_an_owner_who_is_enabled_again_has_the_same_keys(workers, create, clock):
     (accounts, here), (_, there) = workers
     text, _ = await create(here)
-    await accounts.set_disabled("a1", True)
+    await AccountDesk(accounts).set_disabled("a1", True)
     for keys in (here, there):
         assert await who(keys, text, clock) is None
 
@@ -138,7 +139,7 @@ async def test_an_owner_who_is_enabled_again_has_the_same_keys(workers, create, 
     for keys in (here, there):
         assert await who(keys, text, clock) is None
 
-    await accounts.set_disabled("a1", False)
+    await AccountDesk(accounts).set_disabled("a1", False)
     await accounts.sign_in(NEWER)
     for keys in (here, there):
         assert (await who(keys, text, clock)).groups == ("contractors",)
@@ -152,7 +153,7 @@ async def test_an_account_that_is_gone_does_not_come_back_by_a_refresh(
     await store.delete("account:a1")
 
     await accounts.refreshed(ALICE)
-    await accounts.set_disabled("a1", False)
+    await AccountDesk(accounts).set_disabled("a1", False)
 
     assert await who(keys, text, clock) is None
     assert await accounts.find("a1") is None
@@ -263,7 +264,7 @@ async def test_whoever_changes_an_account_at_once_loses_nothing(workers):
 
     await asyncio.gather(
         *(accounts.sign_in(it) for it in comers for accounts in (one, other)),
-        one.set_disabled("a1", True),
+        AccountDesk(one).set_disabled("a1", True),
         return_exceptions=True,
     )
 

@@ -90,7 +90,7 @@ async def test_other_names_lead_nowhere(world, name):
 async def test_only_an_account_in_use_with_a_password_and_an_address_gets_a_link(world):
     await add(world, "mailless", "")
     disabled = await add(world, "gone", "gone@a.test")
-    await world.accounts.set_disabled(disabled, True)
+    await AccountDesk(world.accounts).set_disabled(disabled, True)
     await world.accounts.sign_in(replace(OF_PROVIDER, user="pat", email="pat@a.test"))
     unlinked = await add(world, "was-local", "was@a.test")
     account = await world.accounts.find(unlinked)
@@ -238,7 +238,7 @@ async def test_no_link_adds_a_password_to_an_account_that_signs_in_already(world
 
 async def test_a_disabled_or_merged_invitation_is_not_taken_up(world):
     account_id, token = await invite(world)
-    await world.accounts.set_disabled(account_id, True)
+    await AccountDesk(world.accounts).set_disabled(account_id, True)
     with pytest.raises(UnknownInvitationError):
         await world.invitations.take_up(token, "ann", PASSWORD)
 
@@ -276,7 +276,7 @@ async def test_a_link_to_another_address_ends(world, meanwhile):
     elif meanwhile == "email":
         await world.changes.vouch(ann, "third@a.test")
     else:
-        await world.accounts.set_disabled(ann, True)
+        await AccountDesk(world.accounts).set_disabled(ann, True)
     with pytest.raises((UnknownEmailLinkError, NoPasswordError)):
         await world.changes.confirm(token, ann)
     assert (await world.accounts.find(ann)).email != "new@a.test"

@@ -154,7 +154,7 @@ async def test_a_passkey_that_is_removed_while_a_hook_runs_does_not_sign_in(worl
 async def test_a_disabled_account_does_not_sign_in(world):
     account_id = await person(world, "ann")
     key = await enrol(world, account_id)
-    await world.accounts.set_disabled(account_id, True)
+    await AccountDesk(world.accounts).set_disabled(account_id, True)
     with pytest.raises(AccountDisabledError):
         await sign_in(world, key)
 

@@ -345,7 +345,7 @@ async def two_thousand_tries():
 
 async def test_an_account_that_is_disabled_or_has_no_password_signs_nobody_in(world):
     account_id = await add(world)
-    await world.accounts.set_disabled(account_id, True)
+    await AccountDesk(world.accounts).set_disabled(account_id, True)
     with pytest.raises(AccountDisabledError):
         await world.local.sign_in("ann", PASSWORD, 0.0)
     await world.accounts.sign_in(Identity("bob", "1", "https://id.test", "session", provider="id"))

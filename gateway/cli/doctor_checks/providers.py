@@ -76,7 +76,7 @@ def _named(found: ProviderFinding, provider: str) -> Finding:
 async def _check_client(
     provider: Provider, metadata: Metadata, registration: Registration
 ) -> Finding:
-    """Whether the token endpoint accepts the client, asked with a code that nobody was given."""
+    """Whether the token endpoint accepts the client, asked with a made-up code."""
     name, about = "provider-client-secret", registration.provider
     method = choose_method(provider.registration, metadata)
     what = "client id" if method == "none" else "client id and secret"
@@ -104,7 +104,7 @@ async def _check_client(
     except GatewayError as error:
         do = "sign in once to find out"
         return Finding("warning", name, about, f"cannot be told: {error}", do)
-    says = "the token endpoint gave tokens for a code that nobody was given"
+    says = "the token endpoint gave tokens for a made-up code"
     return Finding("error", name, about, says, "do not use this provider, and tell its maker")
 
 

@@ -72,7 +72,7 @@ test-deploy: ## hold the examples and the chart to Compose, kustomize, Helm, kub
 	@scripts/setup-deploy
 	@TEST_DEPLOY=1 $(BIN)/python -m pytest tests/deploy $(ARGS)
 
-# In Go, and the packages of it elsewhere fetch it from where not everyone can.
+# Compiled from source: its packages elsewhere download a binary from a host that not everyone reaches.
 build/bin/actionlint:
 	@echo "· compiling actionlint"
 	@GOBIN=$(CURDIR)/build/bin go install github.com/rhysd/actionlint/cmd/actionlint@v1.7.12

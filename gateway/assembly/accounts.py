@@ -1,8 +1,6 @@
 """Applies account settings, and the effects of account changes on sessions."""
 
-from collections.abc import Iterable
-
-from gateway.accounts.account import Account, Subject
+from gateway.accounts.account import Account
 from gateway.accounts.entrance import Rules
 from gateway.accounts.hooks import Hooks
 from gateway.accounts.manager import Accounts
@@ -62,17 +60,12 @@ def connect_sessions(accounts: Accounts, sessions: AllSessions) -> None:
             # A person with the same subject at the issuer may have sessions; a client has none.
             return
         if after.is_disabled:
-            await _end(sessions, {*before.subjects, *after.subjects})
+            await sessions.end_all_of({*before.subjects, *after.subjects})
             return
         if after.merged_into is None:
             # Identities that no longer belong to the account.
-            await _end(sessions, set(before.subjects) - set(after.subjects))
+            await sessions.end_all_of(set(before.subjects) - set(after.subjects))
         if before.kept != after.kept or after.took(before):
             await sessions.doubt_account({*before.subjects, *after.subjects})
 
     accounts.on_change(changed)
-
-
-async def _end(sessions: AllSessions, subjects: Iterable[Subject]) -> None:
-    for issuer, subject in subjects:
-        await sessions.end_all(issuer, subject)

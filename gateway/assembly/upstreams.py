@@ -47,7 +47,7 @@ def _upstream(name: str, settings: UpstreamSettings, max_fields: int) -> Upstrea
             host=at.host,
             port=at.port,
             path=at.path,
-            tls=_tls(settings) if is_tls else None,
+            tls=upstream_tls(settings) if is_tls else None,
             server_name=(settings.tls.server_name or at.host) if is_tls else None,
         ),
         Timeouts(
@@ -109,7 +109,8 @@ def _origins(settings: UpstreamSettings) -> list[str]:
     return [f"{scheme}://{host}" for host in dict.fromkeys(hosts)]
 
 
-def _tls(settings: UpstreamSettings) -> ssl.SSLContext:
+def upstream_tls(settings: UpstreamSettings) -> ssl.SSLContext:
+    """What TLS to the app needs."""
     tls = settings.tls
     return tls_context(
         ca_file=tls.ca_file,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gateway.credentials.account_bulk import Tally
     from gateway.credentials.account_rows import Form, Row
 
-_MIB = 1024
+_MIB_IN_KIB = 1024
 
 
 @click.command("export")
@@ -76,6 +76,7 @@ def import_command(config: Path | None, file: Path, applies: bool, as_json: bool
     Example: gatepost accounts import users.csv --apply
     """
     settings = load_local(config)
+    from gateway.credentials.account_rows import RowError
 
     async def run(kept: Kept) -> "tuple[Tally, bool]":
         from gateway.credentials.account_bulk import work_through
@@ -98,7 +99,7 @@ def import_command(config: Path | None, file: Path, applies: bool, as_json: bool
 
     try:
         tally, was_applied = with_kept(settings, run)
-    except ValueError as error:  # RowError, which is imported late.
+    except RowError as error:
         fail(f"{file}: {error}", 1)
     _tell(file, tally, as_json)
     if tally.refused:
@@ -119,9 +120,10 @@ def _tell(file: Path, tally: "Tally", as_json: bool) -> None:
     else:
         for name, number in counts.items():
             click.echo(f"{name:<10} {number}")
-    if tally.memory_kib > 64 * _MIB:
+    if tally.memory_kib > 64 * _MIB_IN_KIB:
         click.echo(
-            f"# a first sign-in takes up to {tally.memory_kib // _MIB} MiB, and two run at once",
+            f"# a first sign-in takes up to {tally.memory_kib // _MIB_IN_KIB} MiB,"
+            " and two run at once",
             err=True,
         )
 

@@ -147,9 +147,9 @@ def _lines(findings: "list[Finding]") -> Iterator[str]:
             group = found.group
             yield click.style(group, bold=True)
         about = f"{found.about}: " if found.about else ""
-        do = f". To do: {found.do}. See {found.page}" if found.level != "ok" else ""
-        if found.level == "ok" and found.do:
-            do = f". To do: {found.do}"
+        do = f". To do: {found.do}" if found.do else ""
+        if found.level != "ok":
+            do += f". See {found.page}"
         level = click.style(f"{found.level:<7}", fg=_COLOURS[found.level])
         yield f"  {level}  {found.id:<{width}}  {printable(f'{about}{found.says}{do}')}"
     yield _verdict(findings)

@@ -124,7 +124,7 @@ def _connect(address: str) -> socket.socket:
     if address.startswith("unix:"):
         connection = socket.socket(socket.AF_UNIX)
         connection.settimeout(_TIMEOUT_S)
-        connection.connect(address.removeprefix("unix:"))
+        connection.connect(address.removeprefix("unix:").partition("?")[0])
         return connection
     host, _, port = address.rpartition(":")
     if not (port.isascii() and port.isdecimal() and int(port) <= _LAST_PORT):

@@ -77,8 +77,12 @@ def oauth2_proxy_command(
         _stop(str(error))
     _finish(found.settings, f"gatepost import oauth2-proxy {file}", output, found.report)
     for before, after in found.redirect_uris:
-        if "compatibility" in found.settings:
-            click.echo(f"the redirect URI may stay {before}, and changes to {after}", err=True)
+        # Of several providers, none is called back at oauth2-proxy's path.
+        if "compatibility" in found.settings and len(found.redirect_uris) == 1:
+            click.echo(
+                f"the redirect URI may stay {before}; without compatibility, register {after}",
+                err=True,
+            )
             continue
         click.echo(f"the redirect URI changes: register {after} (was {before})", err=True)
 

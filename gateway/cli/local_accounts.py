@@ -1,6 +1,7 @@
 """`gatepost accounts add`, `reset-password` and more: accounts with a local user name."""
 
 import sys
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,7 @@ from gateway.cli.opened import Kept, fail, load_settings, with_kept
 from gateway.cli.options import config_option, json_option
 
 if TYPE_CHECKING:
+    from gateway.accounts.account import Account
     from gateway.accounts.desk import Found
     from gateway.model import Identity
     from gateway.settings.schema import Settings
@@ -130,8 +132,7 @@ def set_email_command(config: Path | None, account: str, email: str, as_json: bo
             changed = await EmailChanges(kept.accounts).vouch(found.account_id, address)
         finally:
             await policy.aclose()
-        for issuer, subject in changed.account.subjects:
-            await kept.sessions.end_all(issuer, subject)
+        await kept.sessions.end_all_of(changed.account.subjects)
         return Found(found.account_id, changed.account)
 
     tell(with_kept(settings, run), as_json)
@@ -148,19 +149,7 @@ def remove_passkeys_command(config: Path | None, account: str, as_json: bool) ->
 
     Example: gatepost accounts remove-passkeys alice
     """
-    settings = load_local(config)
-
-    async def run(kept: Kept) -> "Found":
-        from gateway.accounts.desk import AccountDesk
-
-        desk = AccountDesk(kept.accounts)
-        found = await desk.find(account)
-        changed = await kept.local.passkeys.remove_all(found.account_id)
-        for issuer, subject in changed.subjects:
-            await kept.sessions.end_all(issuer, subject)
-        return await desk.find(found.account_id)
-
-    tell(with_kept(settings, run), as_json)
+    _take_away(config, account, lambda kept, found: kept.local.passkeys.remove_all(found), as_json)
 
 
 @click.command("reset-second-factor")
@@ -174,16 +163,26 @@ def reset_second_factor_command(config: Path | None, account: str, as_json: bool
 
     Example: gatepost accounts reset-second-factor alice
     """
+    _take_away(config, account, lambda kept, found: kept.local.factors.turn_off(found), as_json)
+
+
+def _take_away(
+    config: Path | None,
+    account: str,
+    change: "Callable[[Kept, str], Awaitable[Account]]",
+    as_json: bool,
+) -> None:
+    """Do `change` to the account with the id that it is given, and end its sessions."""
     settings = load_local(config)
 
     async def run(kept: Kept) -> "Found":
         from gateway.accounts.desk import AccountDesk
 
-        found = await AccountDesk(kept.accounts).find(account)
-        changed = await kept.local.factors.turn_off(found.account_id)
-        for issuer, subject in changed.subjects:
-            await kept.sessions.end_all(issuer, subject)
-        return await AccountDesk(kept.accounts).find(found.account_id)
+        desk = AccountDesk(kept.accounts)
+        found = await desk.find(account)
+        changed = await change(kept, found.account_id)
+        await kept.sessions.end_all_of(changed.subjects)
+        return await desk.find(found.account_id)
 
     tell(with_kept(settings, run), as_json)
 

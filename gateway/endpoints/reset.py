@@ -62,8 +62,7 @@ class Reset:
             # It stays counted: judging a password takes one of few threads.
             return self._page(request, error.status, token, user, str(error))
         tokens.give_back(request.client)
-        for issuer, subject in account.subjects:
-            await self._deps.all_sessions.end_all(issuer, subject)
+        await self._deps.all_sessions.end_all_of(account.subjects)
         _log.info("user %r has a new password", user, extra={"request_id": request.request_id})
         return responses.redirect(request, own_path(request, responses.SIGN_IN_PATH))
 

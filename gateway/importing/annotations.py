@@ -83,8 +83,10 @@ not needed: a Service chooses the pod
     session-cookie-partitioned session-cookie-path session-cookie-samesite session-cookie-secure
 differs: only a refused connection is tried again
     proxy-next-upstream proxy-next-upstream-timeout proxy-next-upstream-tries
-no equal: the app's redirects and cookies are forwarded as they are
-    proxy-redirect-from proxy-redirect-to proxy-cookie-domain proxy-cookie-path
+differs: redirects to the app's own address are turned to public_url: upstreams.NAME.redirects
+    proxy-redirect-from proxy-redirect-to
+no equal: the app's cookies are forwarded with their domain and path
+    proxy-cookie-domain proxy-cookie-path
 to do: set upstreams.NAME.tls
     proxy-ssl-ciphers proxy-ssl-name proxy-ssl-protocols proxy-ssl-secret proxy-ssl-server-name
     proxy-ssl-verify proxy-ssl-verify-depth
@@ -94,11 +96,11 @@ no equal: an error of the app is forwarded as it is
     custom-http-errors default-backend disable-proxy-intercept-errors
 to do: set upstreams.NAME.request_headers or response_headers
     custom-headers
-no equal: X-Forwarded-Prefix is removed, because no client may set it
+differs: the app gets the prefix that strip_prefix takes off, or that of a trusted proxy
     x-forwarded-prefix
 not needed: every decision is one line of the audit
     enable-access-log enable-rewrite-log
-no equal: there are no traces yet
+to do: set tracing.otlp, which sends a span of every request
     enable-opentelemetry opentelemetry-operation-name opentelemetry-trust-incoming-span
     enable-opentracing opentracing-trust-incoming-span
 no equal: requests are not mirrored

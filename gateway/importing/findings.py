@@ -41,13 +41,11 @@ class Report:
     """The findings so far; `source` is the name of the imported file."""
 
     source: str
-    findings: list[Finding] = field(default_factory=list)
+    findings: dict[Finding, None] = field(default_factory=dict)
 
     def add(self, kind: Kind, place: str, option: str, message: str) -> None:
         """Add a finding, once."""
-        found = Finding(place, option, kind, message)
-        if found not in self.findings:
-            self.findings.append(found)
+        self.findings[Finding(place, option, kind, message)] = None
 
     def lines(self) -> Iterator[str]:
         """All findings in the order of the file, then how many there are of each kind."""

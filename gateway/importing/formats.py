@@ -17,7 +17,6 @@ from gateway.settings.scalars import printable
 from gateway.settings.yaml_reader import read_written
 
 Format = Literal["toml", "flags", "env", "yaml"]
-FORMATS: tuple[Format, ...] = ("toml", "flags", "env", "yaml")
 
 _PREFIX = "OAUTH2_PROXY_"
 _VARIABLE = re.compile(r"(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)", re.DOTALL)

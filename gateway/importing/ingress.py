@@ -78,7 +78,7 @@ class _Importer:
         route: dict[str, Value] = {"name": name, "host": hosts, **match, "upstream": upstream}
         denied = ingress.annotations.get("rewrite-target")
         if denied:
-            message = "the path is forwarded as it came, so these requests are denied"
+            message = "is not translated: denied until you write strip_prefix or add_prefix"
             self._say(ingress, "rewrite-target", "no equal", message)
             route["access"] = Noted("denied", f"rewrite-target: {literal(denied)}")
         else:
@@ -128,8 +128,13 @@ class _Importer:
         if scheme == "https":
             message = "the app's certificate is verified now: set upstreams.NAME.tls.ca_file"
             self._say(ingress, "backend-protocol", "differs", message)
-        name = re.sub(r"[^a-z0-9]+", "-", f"{ingress.namespace}-{backend.service}-{port}".lower())
-        self.upstreams.setdefault(name, {"url": url, **self._how(ingress)})
+        stem = re.sub(r"[^a-z0-9]+", "-", f"{ingress.namespace}-{backend.service}-{port}".lower())
+        settings: dict[str, Value] = {"url": url, **self._how(ingress)}
+        # Another app, or the same in another way, may have the same name.
+        name, number = stem, 1
+        while self.upstreams.setdefault(name, settings) != settings:
+            number += 1
+            name = f"{stem}-{number}"
         return name
 
     def _how(self, ingress: Ingress) -> dict[str, Value]:

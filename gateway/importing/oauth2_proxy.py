@@ -149,10 +149,12 @@ def _public_url(given: Given) -> Value:
 def _providers(who_by: list[tuple[str, Given]], where: str) -> list[Translated]:
     found: list[Translated] = []
     names: set[str] = set()
+    is_alone = len(who_by) == 1
     for name, options in who_by:
-        one = translate_provider(options, name, where)
+        one = translate_provider(options, name, where, is_alone=is_alone)
         if one.name in names:
-            one = translate_provider(options, f"{one.name}-{len(names) + 1}", where)
+            other = f"{one.name}-{len(names) + 1}"
+            one = translate_provider(options, other, where, is_alone=is_alone)
         names.add(one.name)
         found.append(one)
     return found

@@ -274,7 +274,7 @@ not needed: health checks are not in the audit
     silence_ping_logging flag
 differs: set audit.file; the log goes to stderr
     logging_filename text
-not needed: rotate the file with logrotate
+differs: set audit.max_bytes and audit.keep, or rotate the file with logrotate
     logging_compress flag
     logging_max_age text
     logging_max_backups text

@@ -67,7 +67,7 @@ _ADFS = re.compile(r"(https?://[^/?#]+/adfs)/.*")
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """A provider of the new file; `secret` is the variable that its secret is expected in."""
+    """A provider of the new file."""
 
     name: str
     settings: dict[str, Value]
@@ -75,8 +75,11 @@ class Translated:
     client_id: str
 
 
-def translate_provider(given: Given, name: str, where: str) -> Translated:
-    """The provider that the options describe; `where` is the place of what is not given."""
+def translate_provider(given: Given, name: str, where: str, *, is_alone: bool = True) -> Translated:
+    """The provider that the options describe; `where` is the place of what is not given.
+
+    Unless it `is_alone`, its secret is expected in a variable with its name.
+    """
     kind_name = given.text("provider", "google").lower()
     kind = PROVIDERS.get(kind_name)
     name = re.sub(r"[^a-z0-9]+", "-", (name or kind_name).lower()).strip("-") or "provider"
@@ -92,7 +95,8 @@ def translate_provider(given: Given, name: str, where: str) -> Translated:
     if not client_id:
         given.report.add("to do", where, "client_id", "is not in this file: write it")
     settings["client_id"] = literal(client_id) or Noted("change-me", "not in the imported file")
-    _secret(given, settings, where)
+    variable = "OIDC" if is_alone else name.upper().replace("-", "_")
+    _secret(given, settings, where, f"{variable}_CLIENT_SECRET")
     _claims(given, settings)
     _parameters(given, settings)
     label = given.text("provider_display_name")
@@ -146,18 +150,18 @@ def _derived(given: Given, kind_name: str) -> tuple[str, str] | None:
     return None
 
 
-def _secret(given: Given, settings: dict[str, Value], where: str) -> None:
+def _secret(given: Given, settings: dict[str, Value], where: str, variable: str) -> None:
     if given.get("client_secret_file") is not None:
         settings["client_secret_file"] = literal(given.text("client_secret_file"))
     elif given.get("jwt_key_file") is not None:
         settings["client_key_file"] = literal(given.text("jwt_key_file"))
     else:
-        message = "not copied: set OIDC_CLIENT_SECRET, or use client_secret_file"
+        message = f"not copied: set {variable}, or use client_secret_file"
         if given.get("client_secret") is not None:
             given.say("to do", "client_secret", message)
         else:
             given.report.add("to do", where, "client_secret", f"is not in this file: {message}")
-        settings["client_secret"] = Noted("${OIDC_CLIENT_SECRET}", "secrets are not copied")
+        settings["client_secret"] = Noted(f"${{{variable}}}", "secrets are not copied")
 
 
 def _claims(given: Given, settings: dict[str, Value]) -> None:

@@ -34,7 +34,6 @@ class Upstream:
     keeps_host: bool = True
     insecure: bool = False
     rewrites: bool = False
-    strips_base: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +88,10 @@ def _served(upstream: Upstream, name: str, report: Report) -> Served:
         report.add("no equal", upstream.place, upstream.option, message)
         return Served("", {}, match, message)
     if upstream.rewrites:
-        message = "the path is forwarded as it came, so requests for this upstream are denied"
-        report.add("no equal", upstream.place, upstream.option, f"rewriteTarget: {message}")
-        return Served("", {}, match, f"rewriteTarget has no equal: {message}")
+        message = "is not translated: requests for this upstream are denied"
+        does = f"rewriteTarget: {message} until you write strip_prefix or add_prefix"
+        report.add("no equal", upstream.place, upstream.option, does)
+        return Served("", {}, match, f"rewriteTarget {message}")
     return Served(name, _settings(upstream, url, report), match)
 
 
@@ -104,9 +104,9 @@ def _url(upstream: Upstream) -> str | None:
     uri = upstream.uri
     if uri.startswith("unix:"):
         uri = "unix:" + re.sub(r"^/*", "/", uri.removeprefix("unix:"))
-    elif upstream.strips_base:
-        parts = uri.split("/", 3)
-        uri = "/".join(parts[:3])
+    else:
+        # oauth2-proxy sends the request's own path, whatever the URL's is.
+        uri = "/".join(uri.split("/", 3)[:3])
     try:
         return str(parse_upstream_url(uri))
     except ValueError:
@@ -166,7 +166,6 @@ def from_urls(
             timeout=timeout,
             keeps_host=keeps_host,
             insecure=insecure,
-            strips_base=True,
         )
         found.append(one)
     return found

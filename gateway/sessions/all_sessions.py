@@ -65,6 +65,11 @@ class AllSessions:
         apps = await self._apps.end_all(issuer, subject)
         return [*await self._browsers.end_all(issuer, subject), *apps]
 
+    async def end_all_of(self, subjects: Iterable[tuple[str, str]]) -> None:
+        """End every session of these (issuer, subject) pairs."""
+        for issuer, subject in subjects:
+            await self.end_all(issuer, subject)
+
     async def doubt_account(self, subjects: Iterable[tuple[str, str]]) -> None:
         """Make all workers read the accounts of these (issuer, subject) pairs again."""
         whose = tuple(subjects)

@@ -7,9 +7,12 @@ import sys
 
 import pytest
 
+from gateway.assembly.worker import Gateway
 from gateway.cli import admin_address
+from gateway.settings.load import load
 from tests.e2e.raw import OK, behind
-from tests.fixtures.gateway import clean_environment
+from tests.fixtures.gateway import clean_environment, dump, with_defaults
+from tests.fixtures.network import take_free_port
 
 
 def check(*arguments, cwd, **environment):
@@ -66,6 +69,21 @@ async def test_a_file_may_be_given(raw_upstream, gateway_process, runtime, tmp_p
     ended = check("-c", config, cwd=tmp_path)
     assert ended.returncode == 1
     assert gateway.admin_url.removeprefix("http://") in ended.stderr
+
+
+async def test_a_socket_with_a_mode_is_asked(raw_upstream, runtime, tmp_path):
+    at = f"unix:{tmp_path / 'admin.sock'}?mode=0600"
+    server = {"listen": f"127.0.0.1:{take_free_port()}", "admin_listen": at}
+    config = tmp_path / "gatepost.yaml"
+    settings = behind(await raw_upstream(OK), server=server)
+    config.write_text(dump(with_defaults(settings, tmp_path)))
+    gateway = Gateway(load(config, {}).settings)
+    await gateway.start()
+
+    found = await asyncio.to_thread(check, "-c", str(config), cwd=tmp_path)
+
+    await gateway.stop()
+    assert (found.returncode, found.stderr) == (0, "")
 
 
 async def test_the_gateway_of_another_file_is_not_asked(

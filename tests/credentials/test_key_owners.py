@@ -7,6 +7,7 @@ import pytest
 
 from gateway.accounts.account import Account
 from gateway.accounts.desk import AccountDesk
+from gateway.accounts.errors import NoSuchAccountError
 from gateway.accounts.manager import Accounts
 from gateway.credentials import keys as module
 from gateway.credentials.key_format import parse_key
@@ -153,7 +154,8 @@ async def test_an_account_that_is_gone_does_not_come_back_by_a_refresh(
     await store.delete("account:a1")
 
     await accounts.refreshed(ALICE)
-    await AccountDesk(accounts).set_disabled("a1", False)
+    with pytest.raises(NoSuchAccountError):
+        await AccountDesk(accounts).set_disabled("a1", False)
 
     assert await who(keys, text, clock) is None
     assert await accounts.find("a1") is None

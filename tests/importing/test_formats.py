@@ -115,7 +115,7 @@ unheardOf: 1
     ],
 )
 def test_the_format_is_known_by_its_shape(translate, text, line):
-    imported = translate("oauth2-proxy", text + "")
+    imported = translate("oauth2-proxy", text)
     settings = imported.settings()
     assert settings.public_url == ("https://notes.example.com",)
     assert settings.upstreams["app"].url == "http://127.0.0.1:3000"
@@ -205,7 +205,20 @@ def test_several_providers_each_have_their_own_rules(translate):
         "  - {id: other, provider: google, clientID: g, clientSecret: x}\nupstreamConfig:",
     )
     imported = translate("oauth2-proxy", text)
-    assert list(imported.settings(APP_KEY="k", X_INLINE="v").providers) == ["main", "other"]
+    secrets = {"MAIN_CLIENT_SECRET": "of-main", "OTHER_CLIENT_SECRET": "of-other"}
+    providers = imported.settings(APP_KEY="k", X_INLINE="v", **secrets).providers
+    assert {name: it.client_secret for name, it in providers.items()} == {
+        "main": "of-main",
+        "other": "of-other",
+    }
+    assert imported.says("OTHER_CLIENT_SECRET")
+
+
+def test_the_path_of_an_upstreams_url_is_not_sent(translate):
+    text = ALPHA.replace("http://127.0.0.1:4000", "http://127.0.0.1:4000/base")
+    imported = translate("oauth2-proxy", text)
+    settings = imported.settings(APP_KEY="k", X_INLINE="v")
+    assert settings.upstreams["api"].url == "http://127.0.0.1:4000"
 
 
 def test_a_rewritten_path_is_denied(translate):

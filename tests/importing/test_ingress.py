@@ -44,6 +44,28 @@ def imported(translate):
     return run
 
 
+def test_services_whose_names_run_together_stay_apart(imported):
+    one = ingress(SIGNED_IN, [("/", "Prefix", "a-web", {"number": 80})], "one.example.com")
+    other = ingress(SIGNED_IN, [("/", "Prefix", "web", {"number": 80})], "other.example.com")
+    one["metadata"]["namespace"], other["metadata"]["namespace"] = "team", "team-a"
+    slow = ingress(
+        {**SIGNED_IN, "upstream-vhost": "else.example.com"},
+        [("/", "Prefix", "web", {"number": 80})],
+        "slow.example.com",
+        name="slow",
+    )
+    slow["metadata"]["namespace"] = "team-a"
+
+    data = imported(one, other, slow).data
+
+    routes = [it for it in data["routes"] if "upstream" in it]
+    upstream_of = {it["host"][0]: data["upstreams"][it["upstream"]] for it in routes}
+    assert "//a-web.team." in upstream_of["one.example.com"]["url"]
+    assert "//web.team-a." in upstream_of["other.example.com"]["url"]
+    assert "host" not in upstream_of["other.example.com"]
+    assert upstream_of["slow.example.com"]["host"] == "else.example.com"
+
+
 def first(imported):
     """The route that stands first."""
     return imported.data["routes"][0]

@@ -28,9 +28,11 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- end -}}
 {{- $secrets := list $config -}}
 {{- range $config.providers }}{{ $secrets = append $secrets . }}{{ end -}}
+{{- with $config.smtp }}{{ $secrets = append $secrets . }}{{ end -}}
+{{- range $config.bearer }}{{ with .introspection }}{{ $secrets = append $secrets . }}{{ end }}{{ end -}}
 {{- range $secrets -}}
-{{- if or (hasKey . "secret") (hasKey . "client_secret") (hasKey . "client_key") -}}
-{{- fail "a config map is no place for secrets: put it into existingSecret, and write secret_file or client_secret_file" -}}
+{{- if or (hasKey . "secret") (hasKey . "client_secret") (hasKey . "client_key") (hasKey . "password") -}}
+{{- fail "a config map is no place for secrets: put it into existingSecret, and write secret_file, client_secret_file or password_file" -}}
 {{- end -}}
 {{- end -}}
 {{- toYaml (set $config "server" (merge (dict "admin_listen" "0.0.0.0:9090") $server)) -}}

@@ -3,7 +3,6 @@
 import asyncio
 import secrets
 from collections.abc import Iterator
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from gateway.assembly.providers import providers_of
@@ -19,7 +18,7 @@ from gateway.oidc.errors import ClientRefusedError, CodeRefusedError
 from gateway.oidc.finding import Finding as ProviderFinding
 from gateway.oidc.finding import quoted
 from gateway.oidc.provider import Provider
-from gateway.settings.addresses import is_loopback
+from gateway.settings.addresses import is_on_private_network
 
 _OF_APP = " of the app "
 
@@ -116,7 +115,7 @@ def _reaches_us(provider: Provider, registration: Registration) -> Iterator[Find
     name, about = "provider-reaches-us", registration.provider
     ours = urlsplit(uri).hostname or ""
     theirs = urlsplit(provider.registration.issuer).hostname or ""
-    if _is_inside(ours) and not _is_inside(theirs):
+    if is_on_private_network(ours) and not is_on_private_network(theirs):
         says = f"{theirs} may not reach {quoted(uri)}, an address inside your network"
         do = f"make it reachable for the provider, or set providers.{about}.backchannel_logout: "
         yield Finding("warning", name, about, says, f"{do}false")
@@ -125,12 +124,3 @@ def _reaches_us(provider: Provider, registration: Registration) -> Iterator[Find
         yield Finding(
             "ok", name, about, says, "to be sure, end a session there and see it end here"
         )
-
-
-def _is_inside(host: str) -> bool:
-    if is_loopback(host):
-        return True
-    try:
-        return ip_address(host).is_private
-    except ValueError:
-        return False

@@ -8,10 +8,10 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from gateway.assembly.upstreams import upstream_tls
 from gateway.cli.doctor_checks.app_answer import Likeness, NoAnswerError, Where, ask_app
 from gateway.cli.doctor_checks.finding import Finding, Level
 from gateway.cli.doctor_checks.surroundings import STEP_S, Surroundings
-from gateway.forward.address import tls_context
 from gateway.message.star import example_of
 from gateway.oidc.finding import shown
 from gateway.settings.scalars import join_host_port
@@ -31,7 +31,7 @@ async def check_upstreams(around: Surroundings) -> list[Finding]:
 async def _check(around: Surroundings, name: str, upstream: UpstreamSettings) -> list[Finding]:
     host = urlsplit(example_of(around.settings.public_url[0])).netloc
     is_tls, at = upstream.address
-    tls = _tls(upstream) if is_tls else None
+    tls = upstream_tls(upstream) if is_tls else None
     server_name = (upstream.tls.server_name or at.host) if is_tls else None
     try:
         answer = await ask_app(Where(at.host, at.port, at.path, tls, server_name), host)
@@ -49,16 +49,6 @@ async def _check(around: Surroundings, name: str, upstream: UpstreamSettings) ->
     return [answered, await _around(around, name, upstream, answer)]
 
 
-def _tls(upstream: UpstreamSettings) -> ssl.SSLContext:
-    tls = upstream.tls
-    return tls_context(
-        ca_file=tls.ca_file,
-        cert_file=tls.cert_file,
-        key_file=tls.key_file,
-        insecure_skip_verify=tls.insecure_skip_verify,
-    )
-
-
 def _socket(name: str, path: str) -> Finding:
     mode = stat.S_IMODE(Path(path).stat().st_mode)
     says = f"{path} has mode {mode:04o}"
@@ -74,7 +64,7 @@ async def _around(
     """Whether others can reach the app without the gateway, as far as this machine can tell."""
     is_tls, at = upstream.address
     configured = await _addresses(at.host)
-    is_local = all(ip_address(it).is_loopback for it in configured)
+    is_local = bool(configured) and all(ip_address(it).is_loopback for it in configured)
     own = await _own_addresses()
     published = [it for it in await _published(around) if it not in configured]
     candidates = dict.fromkeys([*(own if is_local else own & set(configured)), *published])
@@ -136,6 +126,6 @@ async def _addresses(host: str) -> list[str]:
     try:
         async with asyncio.timeout(STEP_S):
             found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-    except (OSError, TimeoutError, UnicodeError):
+    except (OSError, UnicodeError):
         return []
     return list(dict.fromkeys(str(it[4][0]).partition("%")[0] for it in found))

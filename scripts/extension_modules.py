@@ -71,6 +71,7 @@ MODULES: tuple[str, ...] = (
     "mutate/trace",
     "pipeline/admit",
     "pipeline/announcement",
+    "pipeline/cors",
     "pipeline/decisions",
     "pipeline/foreign",
     "pipeline/matching",

@@ -12,12 +12,16 @@ from gateway.kinds import ISSUED
 from gateway.limits import RateLimiter, RateTable
 from gateway.message.public_url import origin_of
 from gateway.message.star import names_host
+from gateway.pipeline.cors import OVERRULED, Cors
 from gateway.pipeline.route_plan import RoutePlan, UpstreamPlan
 from gateway.responses import Admission
 from gateway.routing.deprecation import deprecation_of
 from gateway.routing.route import Route, covers
 from gateway.routing.table import RouteTable
 from gateway.settings.schema import AccessRules, Settings
+
+# Those of a route that takes every method; a preflight asks for one of them.
+_USUAL_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 def route_plans(
@@ -103,6 +107,21 @@ def _route_plan(
         limiter=_limiter(route, rates),
         deprecation=None if route.settings is None else deprecation_of(route.settings.deprecated),
         foreign=_foreign(route, foreign),
+        cors=_cors(route, to),
+    )
+
+
+def _cors(route: Route, to: UpstreamPlan | None) -> Cors | None:
+    settings = None if route.settings is None else route.settings.cors
+    if settings is None:
+        return None
+    return Cors(
+        settings.origins,
+        credentials=settings.credentials,
+        methods=sorted(route.methods) or _USUAL_METHODS,
+        headers=settings.headers,
+        max_age_s=int(settings.max_age),
+        answers=None if to is None else to.answers.without(OVERRULED),
     )
 
 

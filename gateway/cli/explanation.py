@@ -108,7 +108,8 @@ class Explanation:
             for name, value in verdict.response.fields:
                 if name in _TOLD_FIELDS:
                     yield name.lower().replace("-", "_"), value
-            yield "because", reason_for(self.decided.entry.reason, status).explanation
+            if status >= HTTPStatus.MULTIPLE_CHOICES:
+                yield "because", reason_for(self.decided.entry.reason, status).explanation
         else:
             yield "answer", "an endpoint of the gateway's own"
 
@@ -168,6 +169,8 @@ def _restrictions(settings: RouteSettings) -> Iterator[tuple[str, str]]:
     for name in ("strip_prefix", "add_prefix"):
         if value := getattr(settings, name):
             yield name, value
+    if settings.cors is not None:
+        yield "cors", ", ".join(settings.cors.origins)
     limit, deprecated = settings.rate_limit, settings.deprecated
     if limit is not None:
         yield "rate_limit", f"{limit.requests} per {format_duration(limit.per)} by {limit.by}"

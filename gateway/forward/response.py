@@ -67,6 +67,15 @@ class ResponseRules:
             removed=self._removed, added=self._fields, reserved=self._reserved, paths=paths
         )
 
+    def without(self, names: Iterable[bytes]) -> "ResponseRules":
+        """The same rules, less the fields `names`."""
+        return ResponseRules(
+            removed=(*self._removed, *names),
+            added=self._fields,
+            reserved=self._reserved,
+            paths=self._paths,
+        )
+
     def start(self, head: ResponseHead, owned: AppCookies | None, public_url: str) -> bytes:
         """The status line and the field lines; for a client at `public_url`."""
         start = head.derived.get(self)

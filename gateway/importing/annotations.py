@@ -59,7 +59,7 @@ no equal: the redirect must stay in the proxy in front
     app-root permanent-redirect permanent-redirect-code temporal-redirect temporal-redirect-code
     from-to-www-redirect force-ssl-redirect ssl-redirect preserve-trailing-slash
     use-port-in-redirects
-no equal: let the app answer preflights: preflight: pass on its routes
+to do: write cors on its routes, or let the app answer with preflight: pass
     enable-cors cors-allow-origin cors-allow-methods cors-allow-headers cors-allow-credentials
     cors-expose-headers cors-max-age
 no equal: part of a canary, which must stay in the proxy in front

@@ -101,6 +101,13 @@ REQUESTS: Mapping[str, Reason] = MappingProxyType(
             " allow.",
             "Open this site and do it from there.",
         ),
+        "origin-not-allowed": Reason(
+            403,
+            "Refused: this origin may not use the route",
+            "A script of another site asked to use this address, and the site is not among those"
+            " that the route names.",
+            "If it should be, name its origin in the `cors` of the route.",
+        ),
     }
 )
 

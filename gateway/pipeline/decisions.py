@@ -17,6 +17,7 @@ from gateway.message.response import FieldList
 from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
 from gateway.mutate.templates import is_sendable
 from gateway.pipeline.admit import Admitter, SessionTools
+from gateway.pipeline.cors import Cors
 from gateway.pipeline.kept_form import sign_in_first
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import Answer, Verdict
@@ -63,7 +64,8 @@ class Decisions:
         if identity.credential in AMBIENT and is_cross_site(
             entry.request, self._origins, upgrade=entry.asks_for_upgrade
         ):
-            return Deny("cross-site")
+            trusted = plan.cors is not None and plan.cors.trusts(entry.request)
+            return None if trusted else Deny("cross-site")
         return None
 
     def _is_sendable(self, user: str) -> bool:
@@ -144,6 +146,15 @@ def deny(entry: Entry, decision: Deny, admission: Admission = responses.SESSION_
     return Answer(
         responses.for_decision(entry.request, decision, admission, identity=entry.identity)
     )
+
+
+def answer_preflight(entry: Entry, cors: Cors) -> Answer:
+    """Answer a CORS preflight in place of the app."""
+    response = cors.answer_preflight(entry.request)
+    if response is None:
+        return deny(entry, Deny("origin-not-allowed"))
+    entry.decide("allow", "preflight")
+    return Answer(response)
 
 
 def is_good_for(identity: Identity, route: Route) -> bool:

@@ -38,7 +38,8 @@ from gateway.message.response import Response
 from gateway.model import ANONYMOUS, Allow, Deny
 from gateway.pipeline.admit import Admitter, SessionTools
 from gateway.pipeline.announcement import announce, announce_later
-from gateway.pipeline.decisions import Decisions, deny, is_good_for
+from gateway.pipeline.cors import Cors
+from gateway.pipeline.decisions import Decisions, answer_preflight, deny, is_good_for
 from gateway.pipeline.foreign import ForeignCredentials, own_part
 from gateway.pipeline.forward_auth import ForwardAuth
 from gateway.pipeline.matching import Matcher
@@ -98,6 +99,7 @@ class Pipeline:
         tools: Tools,
     ) -> None:
         self._plans = plans
+        self._cors = {it.route.name: it.cors for it in plans.values() if it.cors is not None}
         self._served = hosts
         self._hosts = frozenset(hosts.public_urls)
         self._matcher = Matcher(table, hosts.serves)
@@ -188,6 +190,22 @@ class Pipeline:
         return self._enter(entry, plan)
 
     def _enter(self, entry: Entry, plan: RoutePlan) -> Verdict | Awaitable[Verdict]:
+        # A proxy that only asks sends the app's answer itself: nothing can be added to it.
+        if plan.cors is not None and not entry.is_question:
+            return self._enter_by_scripts(entry, plan, plan.cors)
+        return self._admit(entry, plan)
+
+    def _enter_by_scripts(
+        self, entry: Entry, plan: RoutePlan, cors: Cors
+    ) -> Verdict | Awaitable[Verdict]:
+        if is_preflight(entry.request):
+            return answer_preflight(entry, cors)
+        verdict = self._admit(entry, plan)
+        if isinstance(verdict, VERDICTS):
+            return cors.announce(verdict, entry.request)
+        return cors.announce_later(verdict, entry.request)
+
+    def _admit(self, entry: Entry, plan: RoutePlan) -> Verdict | Awaitable[Verdict]:
         request = entry.request
         if plan.access.word == "public":
             entry.decide("allow", "public")
@@ -312,7 +330,9 @@ class Pipeline:
         """See RequestHandler."""
         _log.info("%s: %s", error.reason, error, extra={"request_id": entry.request.request_id})
         entry.note(error)
-        return responses.for_error(entry.request, error, fields=error.fields)
+        response = responses.for_error(entry.request, error, fields=error.fields)
+        cors = None if entry.route is None or entry.is_question else self._cors.get(entry.route)
+        return response if cors is None else cors.open(response, entry.request)
 
     def _failed(self, entry: Entry, error: Exception) -> Response:
         if isinstance(error, GatewayError):

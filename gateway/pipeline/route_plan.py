@@ -24,6 +24,7 @@ from gateway.mutate.outbound import (
 )
 from gateway.mutate.owners import CookieOwners, OwnedCookies
 from gateway.mutate.relocation import Relocation
+from gateway.pipeline.cors import Cors
 from gateway.responses import Admission
 from gateway.routing.deprecation import Deprecation
 from gateway.routing.route import Route
@@ -148,6 +149,7 @@ class RoutePlan:
         limiter: None if there is no rate limit.
         deprecation: None if the route is not deprecated.
         foreign: Tells which credentials are left to the app; None if they are refused.
+        cors: The origins whose scripts may use it; None if that is left to the app.
     """
 
     route: Route
@@ -159,6 +161,7 @@ class RoutePlan:
     limiter: RateLimiter | None = None
     deprecation: Deprecation | None = None
     foreign: Foreign | None = None
+    cors: Cors | None = None
 
     def less_authorization(self) -> Self:
         """This plan for a request whose Authorization was for the gateway."""

@@ -31,7 +31,8 @@ class Route:
         upstream: The upstream's name; None if there is none.
         ignores_case: Whether its app reads ``/Admin`` as ``/admin``: the route then covers both.
         credentials: Accepted kinds of credential; empty for all that are configured.
-        preflight: Whether a CORS preflight passes without identity (``pass`` or ``refuse``).
+        preflight: What happens to a CORS preflight: ``refuse``, ``pass`` (it goes on without
+            identity) or ``answer`` (the gateway answers it).
         settings: The route's settings; None for `RESERVED` and the default route.
     """
 
@@ -51,14 +52,14 @@ class Route:
     settings: "RouteSettings | None" = None
 
     def takes(self, method: str, preflight_for: str = "") -> bool:
-        """Whether the route covers `method`, or passes preflights for `preflight_for`.
+        """Whether the route covers `method`, or takes preflights for `preflight_for`.
 
-        A route for POST alone with ``preflight: pass`` must cover the OPTIONS request that asks
+        A route for POST alone that takes preflights must cover the OPTIONS request that asks
         for POST, or no browser would ever send the POST.
         """
         if not self.methods or method in self.methods:
             return True
-        return self.preflight == "pass" and preflight_for in self.methods
+        return self.preflight != "refuse" and preflight_for in self.methods
 
 
 RESERVED = Route(index=-1, name="gatepost", stems=(OWN_PREFIX,))
@@ -126,7 +127,7 @@ def compile_route(
         ignores_case=upstream in ignoring_case,
         credentials=settings.credentials,
         unauthenticated=settings.unauthenticated,
-        preflight=settings.preflight,
+        preflight=settings.preflight if settings.cors is None else "answer",
         settings=settings,
     )
 

@@ -10,6 +10,7 @@ from gateway.kinds import SCHEMES
 from gateway.message.public_url import OWN_PREFIX
 from gateway.settings.access import Access, Credential
 from gateway.settings.addresses import HostText, WebUrl, plain_path
+from gateway.settings.cors import CorsSettings
 from gateway.settings.scalars import (
     EMPTY,
     Count,
@@ -195,6 +196,11 @@ class RouteSettings(Section):
     preflight: Literal["refuse", "pass"] = Field(
         "refuse", description="pass: forwards a CORS preflight without identity."
     )
+    cors: CorsSettings | None = Field(
+        None,
+        description="Other origins whose scripts may use the route: the gateway answers"
+        " preflights itself, and these scripts can read its own refusals too.",
+    )
     deprecated: DeprecatedSettings | None = Field(
         None, description="Marks the route as deprecated."
     )
@@ -222,4 +228,10 @@ class RouteSettings(Section):
                 f"route {quote(self.name)} needs exactly one of path, prefix, regex"
                 + (" and has none" if given == 0 else "")
             )
+        return self
+
+    @model_validator(mode="after")
+    def _has_one_word_on_preflights(self) -> Self:
+        if self.cors is not None and self.preflight == "pass":
+            raise wrong("cors answers preflights: leave out preflight: pass")
         return self

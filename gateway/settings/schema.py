@@ -21,6 +21,7 @@ from gateway.settings.accounts import (
 from gateway.settings.addresses import PublicUrl
 from gateway.settings.api_keys import ApiKeySettings, StaticKeySettings
 from gateway.settings.bearer import BearerSettings, IntrospectionSettings
+from gateway.settings.cors import CorsSettings
 from gateway.settings.forward_auth import ForwardAuthSettings
 from gateway.settings.headers import (
     BasicSettings,
@@ -63,6 +64,7 @@ __all__ = [
     "ClientSettings",
     "ConditionSettings",
     "CookieSettings",
+    "CorsSettings",
     "Credential",
     "DeprecatedSettings",
     "ForwardAuthSettings",

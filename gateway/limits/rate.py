@@ -29,6 +29,10 @@ class Rate:
         """Seconds in which the bucket gains room for one request."""
         return self.per_s / self.requests
 
+    def left(self, full_at: float, now: float) -> int:
+        """How many requests may follow at once on a bucket that is full at `full_at`."""
+        return int((self.per_s - (full_at - now) + _ROUNDING_S) / self.interval_s)
+
 
 @dataclass(frozen=True, slots=True)
 class Taken:

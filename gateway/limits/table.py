@@ -14,7 +14,7 @@ import secrets
 from hashlib import blake2b
 from struct import Struct
 
-from gateway.limits.rate import Rate, Taken, take
+from gateway.limits.rate import Rate, Taken, TooSoon, take
 
 _KEY_BYTES = 16
 _ROWS = 8192
@@ -45,8 +45,8 @@ class RateTable:
         # Without the key, no one can choose client names that collide with another client's.
         self._key = bytes(self._memory[:_KEY_BYTES])
 
-    def wait_s(self, client: bytes, rate: Rate, now: float) -> float:
-        """Take one request of `client` at `now`; returns 0 if in time, else seconds to wait."""
+    def take(self, client: bytes, rate: Rate, now: float) -> Taken | TooSoon:
+        """Take one request of `client` at `now`."""
         tag = int.from_bytes(blake2b(client, digest_size=8, key=self._key).digest(), "little")
         row = _KEY_BYTES + tag % _ROWS * _ROW.size
         kept = _ROW.unpack_from(self._memory, row)
@@ -57,7 +57,6 @@ class RateTable:
         else:
             place = times.index(min(times))
             taken = take(rate, 0.0, now)
-        if not isinstance(taken, Taken):
-            return taken.wait_s
-        _PLACE.pack_into(self._memory, row + place * _PLACE.size, tag, taken.full_at)
-        return 0.0
+        if isinstance(taken, Taken):
+            _PLACE.pack_into(self._memory, row + place * _PLACE.size, tag, taken.full_at)
+        return taken

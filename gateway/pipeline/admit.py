@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from math import ceil
 
 from gateway import responses
 from gateway.authn import Authenticated, Outcome, Rejected
@@ -107,9 +106,10 @@ class Admitter:
         if to is None:
             raise InternalError("a route without an upstream")
         if plan.limiter is not None:
-            wait_s = plan.limiter.wait_s(request, identity)
-            if wait_s:
-                return _hold_back(entry, wait_s, added)
+            counted = plan.limiter.count(request, identity)
+            added = (*counted.fields, *added)
+            if counted.wait_s:
+                return _hold_back(entry, counted.wait_s, added)
         if to.logout_paths and to.signs_out(request.target.path) and request.method != "OPTIONS":
             return self._sign_out(entry, to, identity, added, owned)
         if owned is None and to.owners is not None:
@@ -202,11 +202,11 @@ class Admitter:
         )
 
 
-def _hold_back(entry: Entry, wait_s: float, added: FieldList) -> Answer:
+def _hold_back(entry: Entry, wait_s: int, added: FieldList) -> Answer:
     over = Deny("rate-limited", status=429)
     entry.decide("deny", over.reason)
     # RFC 9110, section 10.2.3: whole seconds.
-    fields = (("Retry-After", str(ceil(wait_s))), *added)
+    fields = (("Retry-After", str(wait_s)), *added)
     return Answer(
         responses.for_decision(entry.request, over, identity=entry.identity, fields=fields)
     )

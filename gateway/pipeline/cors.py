@@ -21,7 +21,10 @@ _VARY_PREFLIGHT = (
     "Origin, Access-Control-Request-Method, Access-Control-Request-Headers",
 )
 # What tells a script how to go on after a refusal; others are hidden from it.
-_EXPOSED = ("Access-Control-Expose-Headers", "Retry-After, WWW-Authenticate, X-Request-Id")
+_EXPOSED = (
+    "Access-Control-Expose-Headers",
+    "RateLimit, RateLimit-Policy, Retry-After, WWW-Authenticate, X-Request-Id",
+)
 # The app's own word would contradict the gateway's: two values are as good as none.
 OVERRULED = (b"access-control-allow-origin", b"access-control-allow-credentials")
 

@@ -51,6 +51,27 @@ async def test_over_the_rate_is_429_with_the_time_to_wait(running):
     assert await statuses(gateway, 5, "/free") == [200] * 5
 
 
+async def test_a_client_is_told_how_many_requests_are_left(running):
+    limit = {"requests": 3, "per": "1m", "by": "ip"}
+    gateway, _ = await running(route("limited", rate_limit=limit), route("free"))
+
+    answers = [await gateway.ask(request("/limited")) for _ in range(4)]
+
+    found = [it.all(b"ratelimit")[0].decode().split(";") for it in answers]
+    assert [(name, left) for name, left, _ in found] == [
+        ('"ip"', "r=2"),
+        ('"ip"', "r=1"),
+        ('"ip"', "r=0"),
+        ('"ip"', "r=0"),
+    ]
+    # Until all are back: a third of a minute for each; and for the last, until one is.
+    resets = [int(reset.removeprefix("t=")) for *_, reset in found]
+    assert all(at - 1 <= reset <= at for at, reset in zip((20, 40, 60, 20), resets, strict=True))
+    assert {it.all(b"ratelimit-policy")[0] for it in answers} == {b'"ip";q=3;w=60'}
+    assert [it.status for it in answers] == [200, 200, 200, 429]
+    assert not (await gateway.ask(request("/free"))).all(b"ratelimit")
+
+
 async def test_routes_are_counted_apart(running):
     gateway, _ = await running(route("a", rate_limit=LIMIT), route("b", rate_limit=LIMIT))
 

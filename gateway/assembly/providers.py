@@ -8,7 +8,9 @@ from gateway.authn.bearer import BearerAuthenticator
 from gateway.oidc.bearer_issuer import BearerIssuer
 from gateway.oidc.configured import register
 from gateway.oidc.http import ProviderHttp
+from gateway.oidc.oauth2 import OAuth2Provider
 from gateway.oidc.provider import Provider
+from gateway.oidc.registration import Registration
 from gateway.settings.schema import AccessRules, Settings
 from gateway.settings.templates import PLACEHOLDER
 from gateway.storage.store import Clock
@@ -18,9 +20,17 @@ def providers_of(settings: Settings, http: ProviderHttp, clock: Clock) -> dict[s
     """The providers by name; makes no call yet."""
     wanted = wanted_claims(settings)
     return {
-        name: Provider(register(name, it), http, clock, wanted_claims=wanted)
+        name: _provider(register(name, it), http, clock, wanted)
         for name, it in settings.providers.items()
     }
+
+
+def _provider(
+    registration: Registration, http: ProviderHttp, clock: Clock, wanted: tuple[str, ...]
+) -> Provider:
+    if registration.oauth2 is not None:
+        return OAuth2Provider(registration, registration.oauth2, http, clock)
+    return Provider(registration, http, clock, wanted_claims=wanted)
 
 
 def app_providers(settings: Settings, providers: Mapping[str, Provider]) -> dict[str, Provider]:

@@ -11,6 +11,7 @@ from gateway.oidc.errors import IssuerMisconfiguredError
 from gateway.oidc.finding import Finding
 from gateway.oidc.keys import fetch_key_set
 from gateway.oidc.metadata_peer import judge_by_standards
+from gateway.oidc.oauth2_report import examine_oauth2
 from gateway.oidc.provider import Provider
 from gateway.oidc.provider_extras import judge_clock, judge_extras
 from gateway.oidc.provider_report import judge_client_auth, judge_document, judge_keys
@@ -48,6 +49,8 @@ def expectations(settings: Settings, providers: Mapping[str, Provider]) -> dict[
 async def examine(provider: Provider, expected: Expected) -> tuple[Finding, ...]:
     """All findings on `provider`, in reading order."""
     registration, asked_at = provider.registration, provider.clock()
+    if registration.oauth2 is not None:
+        return await examine_oauth2(registration, registration.oauth2, provider.http)
     try:
         answer = await fetch_document(registration.issuer, provider.http)
         answered_at = provider.clock()

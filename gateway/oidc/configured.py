@@ -1,8 +1,11 @@
 """Builds a provider's Registration from its settings and the profile's defaults."""
 
+from dataclasses import replace
+
 from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.profiles import PROFILES, Profile
-from gateway.oidc.registration import ClaimNames, Names, Registration
+from gateway.oidc.registration import ClaimNames, Names, OAuth2, Registration
+from gateway.settings.oauth2_profiles import OAUTH2_PROFILES, GroupList
 from gateway.settings.providers import ProviderSettings
 
 OFFLINE = "offline_access"
@@ -10,6 +13,8 @@ OFFLINE = "offline_access"
 
 def register(name: str, settings: ProviderSettings) -> Registration:
     """The registration for `settings`; the profile supplies what they leave out."""
+    if settings.type == "oauth2":
+        return _register_oauth2(name, settings)
     profile = PROFILES[settings.profile]
     asked = profile.scopes if settings.scopes is None else settings.scopes
     offline = profile.offline_params if OFFLINE in asked else {}
@@ -33,16 +38,70 @@ def register(name: str, settings: ProviderSettings) -> Registration:
     )
 
 
-def _claims(settings: ProviderSettings, profile: Profile) -> ClaimNames:
-    def chosen(configured: Names | None, default: Names) -> Names:
-        return default if configured is None else configured
+def _register_oauth2(name: str, settings: ProviderSettings) -> Registration:
+    profile, claims = OAUTH2_PROFILES[settings.profile], settings.claims
+    issuer = settings.issuer.rstrip("/")
 
+    def endpoint(configured: str | None, default: str) -> str:
+        return default.format(issuer=issuer) if configured is None else configured
+
+    if settings.groups_endpoint is None:
+        groups = tuple(
+            replace(it, endpoint=it.endpoint.format(issuer=issuer)) for it in profile.groups
+        )
+    else:
+        members = () if claims.group is None else (claims.group,)
+        groups = (GroupList(settings.groups_endpoint, members),)
+    return Registration(
+        name=name,
+        issuer=settings.issuer,
+        client_id=settings.client_id,
+        client_secret=settings.client_secret,
+        client_key=settings.client_key,
+        client_auth=settings.client_auth,
+        scopes=profile.scopes if settings.scopes is None else settings.scopes,
+        authorize_params=settings.authorize_params,
+        claims=ClaimNames(
+            user=_chosen(claims.user, profile.user),
+            email=_chosen(claims.email, profile.email),
+            name=_chosen(claims.name, profile.name),
+            roles=claims.roles or (),
+            groups=_chosen(claims.groups, profile.groups_claim),
+            split=claims.split or "",
+        ),
+        assume_email_verified=settings.email_verified == "assume",
+        # Services that tell their issuer do not agree on the slash at its end.
+        issuer_aliases=(issuer, f"{issuer}/", *profile.also),
+        label=settings.label or f"Sign in with {name}",
+        oauth2=OAuth2(
+            authorization_endpoint=endpoint(
+                settings.authorization_endpoint, profile.authorization_endpoint
+            ),
+            token_endpoint=endpoint(settings.token_endpoint, profile.token_endpoint),
+            userinfo_endpoint=endpoint(settings.userinfo_endpoint, profile.userinfo_endpoint),
+            emails_endpoint=endpoint(settings.emails_endpoint, profile.emails_endpoint),
+            revocation_endpoint=profile.revocation_endpoint.format(issuer=issuer),
+            groups=groups,
+            subject=profile.subject if claims.subject is None else (claims.subject,),
+            email_verified=profile.email_verified,
+            client_auth=profile.client_auth,
+            account_prompt=profile.account_prompt,
+            recheck_s=settings.recheck,
+        ),
+    )
+
+
+def _chosen(configured: Names | None, default: Names) -> Names:
+    return default if configured is None else configured
+
+
+def _claims(settings: ProviderSettings, profile: Profile) -> ClaimNames:
     return ClaimNames(
-        user=chosen(settings.claims.user, profile.claims.user),
-        email=chosen(settings.claims.email, profile.claims.email),
-        name=chosen(settings.claims.name, profile.claims.name),
-        roles=chosen(settings.claims.roles, profile.claims.roles),
-        groups=chosen(settings.claims.groups, profile.claims.groups),
+        user=_chosen(settings.claims.user, profile.claims.user),
+        email=_chosen(settings.claims.email, profile.claims.email),
+        name=_chosen(settings.claims.name, profile.claims.name),
+        roles=_chosen(settings.claims.roles, profile.claims.roles),
+        groups=_chosen(settings.claims.groups, profile.claims.groups),
         verified_as_text=profile.claims.verified_as_text,
         split=settings.claims.split or "",
     )

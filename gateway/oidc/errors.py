@@ -101,6 +101,13 @@ class SubjectMismatchError(SignInError):
     status = 400
 
 
+class StepUpImpossibleError(SignInError):
+    """A rule asks when the user signed in, which the provider cannot tell."""
+
+    reason = "step-up-impossible"
+    status = 403
+
+
 class UnknownProviderError(SignInError):
     """No provider with this name is configured."""
 

@@ -132,6 +132,20 @@ class Provider:
         except UserinfoRefusedError:
             return Person(claims, {}, userinfo_failed=True)
 
+    async def prove(self, metadata: Metadata, tokens: TokenAnswer, expected: Expected) -> SignedIn:
+        """Who signed in, by the `tokens` that a code was redeemed for.
+
+        Raises:
+            SignInError: the ID token is missing or not as `expected`.
+            ProviderUnavailableError: the provider gave no usable response.
+        """
+        if tokens.id_token is None:
+            raise InvalidIdTokenError("the token endpoint sent no ID token: is openid in scopes?")
+        expected = replace(expected, access_token=tokens.access_token)
+        claims = (await self.verify_id_token(tokens.id_token, expected)).claims
+        person = await self.ask_about(metadata, claims, tokens.access_token)
+        return self.signed_in(person, tokens)
+
     async def revoke(self, token: str, kind: str = "refresh_token") -> None:
         """Revoke `token` if the provider supports it (RFC 7009).
 

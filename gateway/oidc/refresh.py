@@ -9,6 +9,7 @@ from gateway.oidc.claims import Person
 from gateway.oidc.client import TokenAnswer
 from gateway.oidc.errors import SubjectMismatchError
 from gateway.oidc.id_token import Expected
+from gateway.oidc.oauth2 import OAuth2Provider
 from gateway.oidc.provider import Provider, SignedIn
 from gateway.oidc.tokens import peek_claims
 
@@ -29,6 +30,8 @@ async def refresh(
         SignInError: the new ID token is not acceptable; end the session.
         ProviderUnavailableError: no usable response came; the session may continue.
     """
+    if isinstance(provider, OAuth2Provider):
+        return await provider.ask_again(refresh_token, previous)
     metadata = await provider.metadata()
     tokens = await provider.client.refresh(metadata, refresh_token)
     claims = await _refreshed_claims(provider, tokens, previous.subject, id_token)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.settings.oauth2_profiles import GroupList
+
 Names = tuple[str, ...]
 Parameters = Mapping[str, str | tuple[str, ...]]
 
@@ -27,6 +29,27 @@ class ClaimNames:
 
 
 @dataclass(frozen=True, slots=True)
+class OAuth2:
+    """How a provider of plain OAuth 2.0 is asked; see `OAuth2Profile` for what is not said here.
+
+    Attributes:
+        recheck_s: How often userinfo is asked about a user who is signed in.
+    """
+
+    authorization_endpoint: str
+    token_endpoint: str
+    userinfo_endpoint: str
+    emails_endpoint: str
+    revocation_endpoint: str
+    groups: tuple[GroupList, ...]
+    subject: Names
+    email_verified: str
+    client_auth: Names
+    account_prompt: str
+    recheck_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Registration:
     """One client registration at one provider.
 
@@ -39,6 +62,7 @@ class Registration:
         access_typ: The ``typ`` of the provider's access tokens; ``""`` for any.
         algorithms: The accepted signature algorithms of ID tokens.
         assume_email_verified: Whether to use an e-mail that nothing marks as verified.
+        oauth2: None for a provider of OpenID Connect.
     """
 
     name: str
@@ -56,6 +80,7 @@ class Registration:
     assume_email_verified: bool = False
     issuer_aliases: Names = ()
     label: str = ""
+    oauth2: OAuth2 | None = None
 
     @property
     def issuers(self) -> frozenset[str]:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.oidc.discovery import Metadata
-from gateway.oidc.errors import InvalidIdTokenError
 from gateway.oidc.flow import (
     Callback,
     Flow,
@@ -122,12 +121,7 @@ async def _redeem(
     tokens = await provider.client.redeem(
         metadata, code, redirect_uri=redirect_uri, code_verifier=code_verifier
     )
-    if tokens.id_token is None:
-        raise InvalidIdTokenError("the token endpoint sent no ID token: is openid in scopes?")
-    expected = replace(expected, access_token=tokens.access_token)
-    claims = (await provider.verify_id_token(tokens.id_token, expected)).claims
-    person = await provider.ask_about(metadata, claims, tokens.access_token)
-    return provider.signed_in(person, tokens)
+    return await provider.prove(metadata, tokens, expected)
 
 
 def _with_prompt(asked: Mapping[str, str | tuple[str, ...]], prompt: str) -> str:

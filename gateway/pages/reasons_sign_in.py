@@ -29,6 +29,13 @@ SIGN_IN: Mapping[str, Reason] = MappingProxyType(
             "Too much time passed between leaving for the provider and coming back.",
             _AGAIN,
         ),
+        "step-up-impossible": _failed(
+            "This provider cannot do what the page asks for",
+            "The page needs to know when you signed in, which this provider does not tell.",
+            "Sign in another way, if this site offers one. The operator of this site should not use"
+            " max_age for users of a provider of plain OAuth 2.0.",
+            403,
+        ),
         "nonce-mismatch": _failed(
             "The provider's response is for another sign-in",
             "The ID token was issued for a different sign-in.",

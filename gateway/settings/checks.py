@@ -103,6 +103,7 @@ def check(draft: Draft) -> list[Problem]:
         *_cookie(draft),
         *_store(draft),
         *_upstreams(draft),
+        *_providers(draft),
         *_bearer(draft),
         *_tokens(draft),
         *_routes(draft),
@@ -223,6 +224,25 @@ def _tokens(draft: Draft) -> Iterator[Problem]:
         if client.provider not in draft.providers:
             message = unknown_message("provider", client.provider, draft.providers)
             yield Problem(("tokens", "clients", name, "provider"), message)
+            continue
+        provider = draft.providers[client.provider]
+        if provider is not None and provider.type == "oauth2":
+            # Nothing tells for whom such a provider issued a token (RFC 9700, section 4.4).
+            message = f"{quote(client.provider)} has no ID tokens: apps cannot use type: oauth2"
+            yield Problem(("tokens", "clients", name, "provider"), message)
+
+
+def _providers(draft: Draft) -> Iterator[Problem]:
+    """Users are known by issuer and subject, so each issuer must be one service."""
+    seen: dict[str, tuple[str, tuple[str, str, str | None]]] = {}
+    for name, it in draft.providers.items():
+        if it is None:
+            continue
+        service = (it.type, it.profile, it.userinfo_endpoint)
+        other, known = seen.setdefault(it.issuer.rstrip("/"), (name, service))
+        if service != known and "oauth2" in (it.type, known[0]):
+            message = f"is that of provider {quote(other)} too: their users would be the same"
+            yield Problem(("providers", name, "issuer"), message)
 
 
 def _routes(draft: Draft) -> Iterator[Problem]:

@@ -1,4 +1,4 @@
-"""Providers: the OpenID providers where users sign in."""
+"""Providers: where users sign in, by OpenID Connect or plain OAuth 2.0."""
 
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
@@ -7,7 +7,9 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, mode
 
 from gateway.settings.access import ClaimName
 from gateway.settings.addresses import parse_web_url
+from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
 from gateway.settings.scalars import (
+    Duration,
     FileName,
     Flag,
     OneOrMany,
@@ -32,6 +34,12 @@ Profile = Literal[
     "okta",
     "cognito",
     "dex",
+    "github",
+    "gitea",
+    "forgejo",
+    "gitlab",
+    "discord",
+    "bitbucket",
 ]
 ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
 
@@ -66,7 +74,19 @@ Issuer = Annotated[
     PlainValidator(_parse_issuer),
     WithJsonSchema({"type": "string", "pattern": "^https?://[^?#]+$"}),
 ]
+Endpoint = Annotated[
+    str, PlainValidator(parse_web_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
+]
 Names = Annotated[tuple[ClaimName, ...], OneOrMany()]
+# Settings that only plain OAuth 2.0 uses.
+_OF_OAUTH2 = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "userinfo_endpoint",
+    "emails_endpoint",
+    "groups_endpoint",
+    "recheck",
+)
 
 
 def _not_of_the_flow(parameters: Mapping[str, str]) -> Mapping[str, str]:
@@ -96,16 +116,35 @@ class ClaimSettings(Section):
     )
 
 
+class ProviderClaimSettings(ClaimSettings):
+    """As `ClaimSettings`, with what only plain OAuth 2.0 needs."""
+
+    subject: ClaimName | None = Field(
+        None, description="Immutable id of the user; only with type: oauth2."
+    )
+    group: ClaimName | None = Field(
+        None, description="Name of a group in the items of groups_endpoint; only with type: oauth2."
+    )
+
+
 class ProviderSettings(Section):
-    """One OpenID provider.  None means the default of its profile, or of discovery.
+    """One provider.  None means the default of its profile, or of discovery.
 
     Attributes:
         issuer: Exactly as written: a trailing slash matters.
+        recheck: Seconds.
         client_secret: The secret itself, even if it comes from `client_secret_file`.
         client_key: A private key, PEM or JWK, even if it comes from `client_key_file`.
     """
 
-    issuer: Issuer = Field(description="Issuer URL, exactly as the provider writes it.")
+    type: Literal["oidc", "oauth2"] = Field(
+        "oidc",
+        description="oidc: OpenID Connect; oauth2: plain OAuth 2.0, such as GitHub or Discord.",
+    )
+    issuer: Issuer = Field(
+        description="Issuer URL, exactly as the provider writes it; with type: oauth2, the name"
+        " under which its users are known; default: that of the profile."
+    )
     profile: Profile = Field("generic", description="Defaults for a product.")
     client_id: Text = Field(description="The gateway's client id at the provider.")
     client_secret: SecretText | None = Field(
@@ -127,18 +166,81 @@ class ProviderSettings(Section):
     authorize_params: Annotated[Mapping[Text, Text], AfterValidator(_not_of_the_flow)] = Field(
         {}, description="More parameters for the authorization request."
     )
+    authorization_endpoint: Endpoint | None = Field(
+        None, description="Where users sign in; only with type: oauth2, as are all endpoints."
+    )
+    token_endpoint: Endpoint | None = Field(None, description="Where codes are redeemed.")
+    userinfo_endpoint: Endpoint | None = Field(None, description="Describes the user.")
+    emails_endpoint: Endpoint | None = Field(
+        None,
+        description="Lists the user's e-mail addresses; only the verified primary one counts.",
+    )
+    groups_endpoint: Endpoint | None = Field(
+        None, description="Lists the user's groups: texts, or objects with the member claims.group."
+    )
+    recheck: Duration = Field(
+        900.0,
+        description="How often the provider is asked about a user who is signed in; only with"
+        " type: oauth2.",
+    )
     email_verified: Literal["require", "assume"] = Field(
         "require",
         description="require: ignores an e-mail not marked as verified; assume: accepts it.",
     )
-    claims: ClaimSettings = Field(
-        ClaimSettings(), description="Which claim has each part of the identity."
+    claims: ProviderClaimSettings = Field(
+        ProviderClaimSettings(), description="Which claim has each part of the identity."
     )
     label: Text | None = Field(None, description="Text of the sign-in button.")
     backchannel_logout: Flag = Field(
         True,
         description="Accept logout tokens from the provider (OIDC Back-Channel Logout 1.0).",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _takes_the_issuer_of_its_profile(cls, value: object) -> object:
+        if not isinstance(value, dict) or value.get("type") != "oauth2":
+            return value
+        profile = OAUTH2_PROFILES.get(str(value.get("profile", "generic")))
+        issuer = {} if profile is None or not profile.issuer else {"issuer": profile.issuer}
+        return {**issuer, "backchannel_logout": False, **value}
+
+    @model_validator(mode="after")
+    def _fits_its_type(self) -> Self:
+        if self.type == "oidc":
+            self._judge_oidc()
+        else:
+            self._judge_oauth2()
+        return self
+
+    def _judge_oidc(self) -> None:
+        if self.profile != "generic" and self.profile in OAUTH2_PROFILES:
+            raise wrong(f"profile {self.profile} needs type: oauth2")
+        given = [name for name in _OF_OAUTH2 if name in self.model_fields_set]
+        given += [f"claims.{it}" for it in ("subject", "group") if getattr(self.claims, it)]
+        if given:
+            raise wrong(f"{given[0]} needs type: oauth2")
+        if self.scopes is not None and "openid" not in self.scopes:
+            raise wrong("scopes must include openid")
+
+    def _judge_oauth2(self) -> None:
+        profile = OAUTH2_PROFILES.get(self.profile)
+        if profile is None:
+            known = ", ".join(OAUTH2_PROFILES)
+            raise wrong(f"profile {self.profile} is of OpenID Connect; with type: oauth2: {known}")
+        for name in ("authorization_endpoint", "token_endpoint", "userinfo_endpoint"):
+            if getattr(self, name) is None and not getattr(profile, name):
+                raise wrong(
+                    f"type: oauth2 needs {name}, or a profile: {', '.join(OAUTH2_PROFILES)}"
+                )
+        if self.client_key is not None:
+            raise wrong("type: oauth2 uses no client_key: set client_secret_file")
+        if self.backchannel_logout:
+            raise wrong("backchannel_logout needs OpenID Connect: remove it")
+        if self.claims.group is not None and self.groups_endpoint is None:
+            raise wrong("claims.group needs groups_endpoint")
+        if self.recheck <= 0:
+            raise wrong("recheck must be more than 0")
 
     @model_validator(mode="after")
     def _can_prove_itself(self) -> Self:
@@ -154,6 +256,4 @@ class ProviderSettings(Section):
             raise wrong(f"client_auth {self.client_auth} does not use client_key")
         if self.client_auth == "none" and has_secret:
             raise wrong("client_auth none does not use client_secret")
-        if self.scopes is not None and "openid" not in self.scopes:
-            raise wrong("scopes must include openid")
         return self

@@ -30,7 +30,11 @@ from gateway.settings.headers import (
     ResponseHeaderSettings,
 )
 from gateway.settings.identity import AssertionSettings, IdentitySettings
-from gateway.settings.providers import ClaimSettings, ProviderSettings
+from gateway.settings.providers import (
+    ClaimSettings,
+    ProviderClaimSettings,
+    ProviderSettings,
+)
 from gateway.settings.record import AuditSettings, LogSettings, MetricsSettings, TracingSettings
 from gateway.settings.routes import DeprecatedSettings, RateLimitSettings, RouteSettings
 from gateway.settings.scalars import (
@@ -76,6 +80,7 @@ __all__ = [
     "LimitSettings",
     "LogSettings",
     "MetricsSettings",
+    "ProviderClaimSettings",
     "ProviderSettings",
     "RateLimitSettings",
     "RequestHeaderSettings",

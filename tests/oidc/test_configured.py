@@ -7,7 +7,10 @@ import pytest
 from gateway.oidc.configured import register
 from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.profiles import PROFILES
+from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
 from gateway.settings.providers import Profile, ProviderSettings
+
+OF_OIDC = [it for it in get_args(Profile) if it == "generic" or it not in OAUTH2_PROFILES]
 
 
 def configured(**values):
@@ -15,16 +18,16 @@ def configured(**values):
 
 
 def test_every_profile_that_can_be_configured_is_there():
-    assert set(get_args(Profile)) <= set(PROFILES)
+    assert set(get_args(Profile)) <= {*PROFILES, *OAUTH2_PROFILES}
 
 
 def test_only_cognito_is_known_to_quote_the_mark_of_an_email():
-    quoting = [n for n in get_args(Profile) if configured(profile=n).claims.verified_as_text]
+    quoting = [n for n in OF_OIDC if configured(profile=n).claims.verified_as_text]
 
     assert quoting == ["cognito"]
 
 
-@pytest.mark.parametrize("name", get_args(Profile))
+@pytest.mark.parametrize("name", OF_OIDC)
 def test_every_profile_makes_a_registration(name):
     found = configured(profile=name)
 

@@ -17,6 +17,7 @@ from gateway.settings.addresses import (
     upstream_address,
 )
 from gateway.settings.coverage import shadowed_by
+from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
 from gateway.settings.places import check_place
 from gateway.settings.providers import Profile
 from gateway.settings.routes import RouteSettings
@@ -203,7 +204,7 @@ def test_an_assertion_is_on_unless_turned_off():
 
 
 def test_profiles_are_those_there_are():
-    assert set(Profile.__args__) == set(PROFILES)
+    assert set(Profile.__args__) == {*PROFILES, *OAUTH2_PROFILES}
 
 
 def route(name, **what):

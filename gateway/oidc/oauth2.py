@@ -1,0 +1,146 @@
+"""A provider of plain OAuth 2.0: no discovery and no ID tokens, so userinfo says who signed in.
+
+A user is known by the id that the provider never changes.  No token proves whom it was issued for,
+so only one that this gateway redeemed a code for is ever used to ask.
+"""
+
+import asyncio
+import secrets
+from dataclasses import replace
+
+from gateway.errors import ProviderUnavailableError
+from gateway.model import Identity
+from gateway.oidc.claims import Person
+from gateway.oidc.client import TokenAnswer
+from gateway.oidc.discovery import Metadata
+from gateway.oidc.errors import (
+    RefreshRefusedError,
+    StepUpImpossibleError,
+    SubjectMismatchError,
+    UserinfoRefusedError,
+)
+from gateway.oidc.flow import RandomBytes
+from gateway.oidc.http import ProviderHttp
+from gateway.oidc.id_token import Expected
+from gateway.oidc.oauth2_claims import claims_of, subject_of
+from gateway.oidc.oauth2_client import OAuth2Client
+from gateway.oidc.provider import Provider, SignedIn
+from gateway.oidc.registration import OAuth2, Registration
+from gateway.storage.store import Clock
+
+# Stands before an access token that is kept in the place of a refresh token, to ask again with.
+# RFC 6749, appendix A: a token has no blank in it.
+_ACCESS = "access "
+
+
+class OAuth2Provider(Provider):
+    """Everything the gateway asks of one provider of plain OAuth 2.0."""
+
+    def __init__(
+        self,
+        registration: Registration,
+        oauth2: OAuth2,
+        http: ProviderHttp,
+        clock: Clock,
+        random_bytes: RandomBytes = secrets.token_bytes,
+    ) -> None:
+        """Use `registration`, with the endpoints of `oauth2`."""
+        super().__init__(registration, http, clock, random_bytes=random_bytes)
+        self._oauth2 = oauth2
+        self.client: OAuth2Client = OAuth2Client(registration, self.http, clock)
+        self._metadata = Metadata(
+            issuer=registration.issuer,
+            authorization_endpoint=oauth2.authorization_endpoint,
+            token_endpoint=oauth2.token_endpoint,
+            jwks_uri="",
+            userinfo_endpoint=oauth2.userinfo_endpoint,
+            revocation_endpoint=oauth2.revocation_endpoint or None,
+            token_auth_methods=oauth2.client_auth,
+            account_prompt=oauth2.account_prompt,
+            login_prompt=oauth2.account_prompt,
+        )
+
+    async def metadata(self) -> Metadata:
+        """The endpoints; asks nobody."""
+        return self._metadata
+
+    async def revoke(self, token: str, kind: str = "refresh_token") -> None:
+        """Revoke what a session was kept with; see `Provider.revoke`."""
+        if token.startswith(_ACCESS):
+            token, kind = token.removeprefix(_ACCESS), "access_token"
+        await super().revoke(token, kind)
+
+    async def prove(self, metadata: Metadata, tokens: TokenAnswer, expected: Expected) -> SignedIn:
+        """See `Provider.prove`; userinfo takes the place of the ID token."""
+        del metadata
+        if expected.max_age_s is not None:
+            raise StepUpImpossibleError(
+                "a plain OAuth 2.0 provider does not tell when users sign in"
+            )
+        try:
+            return await self._described(tokens)
+        except UserinfoRefusedError:
+            raise
+        except ProviderUnavailableError:
+            return await self._described(tokens)
+
+    async def ask_again(self, refresh_token: str, previous: Identity) -> SignedIn:
+        """What `gateway.oidc.refresh.refresh` returns; without a refresh token, asks userinfo.
+
+        Raises:
+            RefreshRefusedError, SubjectMismatchError, ProviderUnavailableError: as there.
+        """
+        if refresh_token.startswith(_ACCESS):
+            tokens = TokenAnswer(refresh_token.removeprefix(_ACCESS))
+        else:
+            tokens = await self.client.refresh(self._metadata, refresh_token)
+        try:
+            found = await self._described(tokens)
+        except UserinfoRefusedError as error:
+            raise RefreshRefusedError(str(error)) from error
+        if found.identity.subject != previous.subject:
+            raise SubjectMismatchError("the access token is another user's by now")
+        scopes = previous.scopes if tokens.scopes is None else tokens.scopes
+        return replace(found, identity=replace(found.identity, scopes=scopes))
+
+    async def _described(self, tokens: TokenAnswer) -> SignedIn:
+        """The user whom the access token is of.
+
+        Raises:
+            UserinfoRefusedError: the token is refused.
+            UserMissingError: the user has no id.
+            ProviderUnavailableError: there is no readable answer.
+        """
+        oauth2, client, token = self._oauth2, self.client, tokens.access_token
+        user, emails, lists = await asyncio.gather(
+            client.document(oauth2.userinfo_endpoint, token),
+            self._emails(token),
+            asyncio.gather(*(client.groups(it, token) for it in oauth2.groups)),
+        )
+        if not isinstance(user, dict):
+            raise ProviderUnavailableError(f"{oauth2.userinfo_endpoint}: no user")
+        claims = claims_of(
+            user,
+            subject_of(user, oauth2.subject),
+            verified=oauth2.email_verified,
+            emails=emails,
+            groups=[name for names in lists for name in names] if lists else None,
+        )
+        return self.signed_in(Person({"sub": claims["sub"]}, claims), self._kept(tokens))
+
+    async def _emails(self, token: str) -> object:
+        """The user's addresses; none if the token may not read them, None if there is no list."""
+        if not self._oauth2.emails_endpoint:
+            return None
+        found = await self.client.document(self._oauth2.emails_endpoint, token)
+        return [] if found is None else found
+
+    def _kept(self, tokens: TokenAnswer) -> TokenAnswer:
+        """`tokens` as a session keeps them: they are due when the user is to be asked about."""
+        due = self.clock() + self._oauth2.recheck_s
+        return replace(
+            tokens,
+            expires_at=due if tokens.expires_at is None else min(due, tokens.expires_at),
+            refresh_token=tokens.refresh_token or _ACCESS + tokens.access_token,
+            id_token=None,
+        )

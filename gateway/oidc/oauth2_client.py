@@ -1,0 +1,122 @@
+"""Calls a plain OAuth 2.0 provider, whose answers are looser than OpenID Connect's."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from urllib.parse import parse_qsl
+
+from gateway.errors import GatewayError, ProviderUnavailableError
+from gateway.oidc.client import ProviderClient
+from gateway.oidc.discovery import Metadata
+from gateway.oidc.errors import UserinfoRefusedError
+from gateway.oidc.http import Answer
+from gateway.oidc.oauth2_claims import (
+    UNREAD,
+    group_names,
+    items_of,
+    next_page,
+    too_many,
+)
+from gateway.settings.oauth2_profiles import GroupList
+
+_OK = 200
+_BAD_REQUEST = 400
+_FORM = "application/x-www-form-urlencoded"
+# RFC 6750, section 3.1: the token has ended.
+_TOKEN_ENDED = 401
+# The token may not read this: a scope was not asked for, or the user did not grant it.
+_NOT_ALLOWED = frozenset({403, 404})
+_MAX_PAGES = 20
+# GitHub's own words for those of RFC 6749, section 5.2.
+_ERROR_CODES = {
+    "bad_verification_code": "invalid_grant",
+    "bad_refresh_token": "invalid_grant",
+    "incorrect_client_credentials": "invalid_client",
+}
+
+
+class OAuth2Client(ProviderClient):
+    """As `ProviderClient`; also reads users, and what they belong to."""
+
+    async def document(self, url: str, access_token: str) -> object:
+        """The JSON document at `url`; None if the token may not read it.
+
+        Raises:
+            UserinfoRefusedError: the token has ended.
+            ProviderUnavailableError: there is no readable answer.
+        """
+        answer = await self._get(url, access_token)
+        return None if answer is None else _json(answer)
+
+    async def groups(self, where: GroupList, access_token: str) -> list[object]:
+        """The names in a list, page by page; `UNREAD` in place of what cannot be read.
+
+        Raises:
+            UserinfoRefusedError: the token has ended.
+            ProviderUnavailableError: there is no readable answer.
+        """
+        names: list[object] = []
+        url: str | None = where.endpoint
+        for _ in range(_MAX_PAGES):
+            answer = None if url is None else await self._get(url, access_token)
+            if url is None or answer is None:
+                return names if url is None else [*names, UNREAD]
+            document = _json(answer)
+            names += group_names(items_of(document), where.members)
+            if too_many(names):
+                break
+            url = next_page(url, answer.fields.get("link", ""), document)
+        return names if url is None else [*names, UNREAD]
+
+    async def _get(self, url: str, access_token: str) -> Answer | None:
+        answer = await self._http.get(url, fields={"Authorization": f"Bearer {access_token}"})
+        if answer.status == _TOKEN_ENDED:
+            raise UserinfoRefusedError(f"{url}: the access token is refused")
+        if answer.status in _NOT_ALLOWED:
+            return None
+        if answer.status != _OK:
+            raise ProviderUnavailableError(f"{url}: status {answer.status}")
+        return answer
+
+    async def _post(
+        self,
+        metadata: Metadata,
+        url: str,
+        parameters: list[tuple[str, str]],
+        timeout_s: float | None = None,
+    ) -> Answer:
+        return _normal(await super()._post(metadata, url, parameters, timeout_s))
+
+
+def _json(answer: Answer) -> object:
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError) as error:
+        raise ProviderUnavailableError(f"{answer.url}: the answer is not JSON") from error
+
+
+def _normal(answer: Answer) -> Answer:
+    """An answer of the token endpoint, as RFC 6749, section 5, has it.
+
+    Some services send a form for JSON, 200 for an error, commas between scopes, or no token type.
+    """
+    try:
+        document = _members(answer)
+    except GatewayError:
+        return answer
+    scope = document.get("scope")
+    if isinstance(scope, str):
+        document["scope"] = scope.replace(",", " ")
+    error = document.get("error")
+    if isinstance(error, str):
+        document["error"] = _ERROR_CODES.get(error, error)
+    document.setdefault("token_type", "bearer")
+    status = _BAD_REQUEST if error is not None and answer.status == _OK else answer.status
+    return replace(answer, status=status, body=json.dumps(document).encode())
+
+
+def _members(answer: Answer) -> dict[str, object]:
+    if answer.media_type != _FORM:
+        return answer.json_object()
+    pairs: Mapping[str, str] = dict(parse_qsl(answer.body.decode("utf-8", "replace")))
+    return dict(pairs)

@@ -1,0 +1,46 @@
+"""Findings about a provider of plain OAuth 2.0, which publishes nothing that could be read."""
+
+from urllib.parse import urlsplit
+
+from gateway.errors import GatewayError
+from gateway.oidc.finding import Finding
+from gateway.oidc.http import ProviderHttp
+from gateway.oidc.registration import OAuth2, Registration
+
+_NOT_FOUND = frozenset({301, 302, 307, 308, 404, 405, 410})
+
+
+async def examine_oauth2(
+    registration: Registration, oauth2: OAuth2, http: ProviderHttp
+) -> tuple[Finding, ...]:
+    """What can be told without a user: the endpoints, whether they answer, and what they give."""
+    lists = [it.endpoint for it in oauth2.groups]
+    asked = [oauth2.userinfo_endpoint, oauth2.emails_endpoint, *lists]
+    return (
+        Finding("note", "type", "plain OAuth 2.0: no discovery, no keys and no sign-out there"),
+        *[await _asked(registration.name, url, http) for url in asked if url],
+        Finding("note", "users", f"known by {' or '.join(oauth2.subject)}, as text"),
+        Finding("note", "groups", _groups(registration, lists)),
+        Finding("note", "recheck", f"asked again every {oauth2.recheck_s:g} s"),
+    )
+
+
+async def _asked(name: str, url: str, http: ProviderHttp) -> Finding:
+    """Ask for a document without a token, which must be refused."""
+    topic = urlsplit(url).path or "/"
+    try:
+        status = (await http.get(url)).status
+    except GatewayError as error:
+        says = str(error).removeprefix(f'provider "{name}": ')
+        do = "make sure that this machine can reach that address and the provider responds there"
+        return Finding("problem", topic, says, do)
+    if status in _NOT_FOUND:
+        do = "compare the address with the provider's documentation"
+        return Finding("problem", topic, f"{url} is {status}", do)
+    return Finding("ok", topic, f"{url} answers ({status} without a token)")
+
+
+def _groups(registration: Registration, lists: list[str]) -> str:
+    if lists:
+        return f"from {', '.join(lists)}"
+    return f"from the claim {' or '.join(registration.claims.groups)} of userinfo, if it has it"

@@ -1,0 +1,97 @@
+"""Providers with `type: oauth2`: their profiles, and mistakes."""
+
+import pytest
+
+from gateway.errors import SettingsError
+from gateway.oidc.configured import register
+from gateway.settings.load import load
+from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
+
+FILE = """
+public_url: https://notes.example.com
+upstreams: {{app: http://127.0.0.1:3000}}
+providers:
+  oidc: {{issuer: https://id.example.com, client_id: notes}}
+  hub: {{client_id: x, client_secret: y, {settings}}}
+{more}
+"""
+GENERIC = (
+    "type: oauth2, issuer: https://hub.example, authorization_endpoint: https://hub.example/a,"
+    " token_endpoint: https://hub.example/t, userinfo_endpoint: https://hub.example/u"
+)
+
+
+def loaded(tmp_path, settings, more=""):
+    file = tmp_path / "gatepost.yaml"
+    file.write_text(FILE.format(settings=settings, more=more))
+    return load(file, {}).settings
+
+
+@pytest.mark.parametrize("profile", sorted(set(OAUTH2_PROFILES) - {"generic"}))
+def test_a_profile_needs_no_more_than_a_client(tmp_path, profile):
+    own = "" if OAUTH2_PROFILES[profile].issuer else ", issuer: https://git.example.com/"
+    settings = loaded(tmp_path, f"type: oauth2, profile: {profile}{own}")
+
+    hub = register("hub", settings.providers["hub"])
+
+    endpoints = hub.oauth2
+    for name in ("authorization_endpoint", "token_endpoint", "userinfo_endpoint"):
+        assert getattr(endpoints, name).startswith("https://")
+        assert "{" not in getattr(endpoints, name)
+        assert "//" not in getattr(endpoints, name).removeprefix("https://")
+    assert hub.scopes
+    # A login or an e-mail address changes hands.
+    assert not {"login", "username", "email", "nickname"} & set(endpoints.subject)
+    assert "offline_access" not in hub.scopes
+
+
+def test_what_the_file_gives_replaces_what_the_profile_says(tmp_path):
+    settings = loaded(
+        tmp_path,
+        "type: oauth2, profile: github, issuer: https://ghe.example,"
+        " userinfo_endpoint: https://ghe.example/api/v3/user, recheck: 5m,"
+        " groups_endpoint: https://ghe.example/api/v3/user/orgs,"
+        " claims: {subject: /user/id, group: login}, scopes: [read:user]",
+    )
+    hub = register("hub", settings.providers["hub"])
+
+    assert (hub.issuer, hub.scopes) == ("https://ghe.example", ("read:user",))
+    assert hub.oauth2.userinfo_endpoint == "https://ghe.example/api/v3/user"
+    assert hub.oauth2.emails_endpoint == "https://api.github.com/user/emails"
+    assert (hub.oauth2.subject, hub.oauth2.recheck_s) == (("/user/id",), 300)
+    assert [(it.endpoint, it.members) for it in hub.oauth2.groups] == [
+        ("https://ghe.example/api/v3/user/orgs", ("login",))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ("type: oauth2", "issuer"),
+        ("type: oauth2, issuer: https://hub.example", "needs authorization_endpoint"),
+        ("type: oauth2, profile: keycloak, issuer: https://hub.example", "is of OpenID Connect"),
+        ("profile: github, issuer: https://github.com", "needs type: oauth2"),
+        ("issuer: https://a.example, recheck: 5m", "recheck needs type: oauth2"),
+        ("issuer: https://a.example, token_endpoint: https://a.example/t", "needs type: oauth2"),
+        ("issuer: https://a.example, claims: {subject: id}", "needs type: oauth2"),
+        (f"{GENERIC}, backchannel_logout: true", "needs OpenID Connect"),
+        (f"{GENERIC}, claims: {{group: name}}", "needs groups_endpoint"),
+        (f"{GENERIC}, recheck: 0s", "recheck"),
+        (f"{GENERIC}, client_auth: private_key_jwt", "client_key"),
+        (GENERIC.replace("https://hub.example,", "https://id.example.com/,"), "would be the same"),
+        (GENERIC.replace("https://hub.example/u", "ftp://hub.example/u"), "not an http or https"),
+    ],
+)
+def test_a_mistake_is_told(tmp_path, settings, told):
+    with pytest.raises(SettingsError) as raised:
+        loaded(tmp_path, settings)
+
+    assert any(told in it for it in raised.value.problems), raised.value.problems
+
+
+def test_apps_cannot_use_it(tmp_path):
+    more = "tokens: {clients: {ios: {provider: hub, redirect_uris: [com.example:/cb]}}}"
+    with pytest.raises(SettingsError) as raised:
+        loaded(tmp_path, "type: oauth2, profile: github", more)
+
+    assert "has no ID tokens" in raised.value.problems[0]

@@ -17,6 +17,7 @@ from gateway.assembly.providers import bearer_of
 from gateway.assembly.readiness import readiness_of
 from gateway.assembly.serving import Configuration, clock, count_outcome, pipeline_of
 from gateway.assembly.session_refresh import Refreshes
+from gateway.assembly.shared_rates import SharedRates
 from gateway.assembly.token_revocation import Revocations
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.errors import StoreUnavailableError
@@ -39,6 +40,7 @@ from gateway.settings.schema import Settings
 from gateway.storage import open_store
 from gateway.storage.measured import MeasuredStore
 from gateway.storage.store import Clock
+from gateway.storage.stores import is_networked
 from gateway.storage.sweeper import sweep_forever
 
 if TYPE_CHECKING:
@@ -146,7 +148,9 @@ class Gateway:
             http = TracedHttp(tracing)
         on_exit.push_async_callback(store.aclose)
         on_exit.push_async_callback(http.aclose)
-        rates = RateTable(self._place.rates)
+        shared = is_networked(settings.store)
+        key = sealer.digests("rate-limits", "")[0].encode()[:64] if shared else b""
+        rates = RateTable(self._place.rates, key)
         return await load_lasting(
             settings, sealer, store, http, metrics, audit, rates, self._clock, tracing
         )
@@ -179,6 +183,10 @@ class Gateway:
             await kept.start()
             self._closing.push_async_callback(kept.aclose)
         set_grace(lasting, self._settings)
+        if is_networked(self._settings.store):
+            shared = SharedRates(lasting.rates, lasting.store, self._clock)
+            await shared.start()
+            self._closing.push_async_callback(shared.aclose)
         sweeping = sweep_forever(lasting.store, self._clock)
         sweeper = asyncio.get_running_loop().create_task(sweeping)
         self._closing.callback(sweeper.cancel)

@@ -1,10 +1,13 @@
 """Rate limits and deprecated routes, through a whole gateway."""
 
+import itertools
+
 import pytest
 
 from tests.dataplane.harness import request
 from tests.dataplane.harness import start_gateway as start_in_loop
-from tests.e2e.raw import OK
+from tests.e2e.raw import OK, connect
+from tests.patience import until
 
 LIMIT = {"requests": 2, "per": "1m"}
 DENY_BOB = {"deny": [{"user": "bob"}]}
@@ -142,3 +145,33 @@ async def test_from_the_sunset_on_a_route_is_gone(running):
     assert b'"reason":"gone"' in answer.body
     assert answer.all(b"sunset") == [b"Fri, 01 Jan 2021 00:00:00 GMT"]
     assert not app.heads
+
+
+@pytest.mark.parametrize("fixture", ["start_redis_server", "start_postgres_server"])
+async def test_machines_of_one_store_count_together(
+    request, fixture, gateway_process, raw_upstream
+):
+    limit = {"requests": 2000, "per": "7d", "by": "ip"}
+    settings = {
+        "public_url": "http://notes.test",
+        "store": request.getfixturevalue(fixture)().url,
+        "upstreams": {"app": {"url": (await raw_upstream(OK)).url}},
+        "routes": [route("limited", rate_limit=limit)],
+    }
+    one, other = gateway_process(settings), gateway_process(settings)
+
+    async def left(gateway):
+        client = await connect(gateway)
+        head = b"GET /limited HTTP/1.1\r\nHost: notes.test\r\n\r\n"
+        answer = await client.ask(head)
+        client.writer.transport.abort()
+        return int(answer.all(b"ratelimit")[0].split(b";")[1].removeprefix(b"r="))
+
+    for _ in range(300):
+        await left(one)
+    asked = itertools.count(1)
+
+    async def is_told():
+        return await left(other) + next(asked) <= 1700
+
+    await until(is_told)

@@ -66,3 +66,31 @@ def test_processes_count_together():
 
     assert out == b"[0.0, 30.0]\n"
     assert wait_s(table, b"alice", RATE, NOW) == 30.0
+
+
+def test_machines_with_one_key_know_a_client_by_one_tag():
+    here, there = RateTable(key=b"k"), RateTable(key=b"k")
+    here.note_takes()
+    for _ in range(3):
+        here.take(b"alice", RATE, NOW)
+
+    ((tag, rate), count), *rest = here.noted_takes().items()
+    there.add(tag, rate, count, NOW)
+
+    # What was refused counts nowhere.
+    assert (rate, count, rest) == (RATE, 2, [])
+    assert wait_s(there, b"alice", RATE, NOW) == 30.0
+    assert wait_s(there, b"bob", RATE, NOW) == 0.0
+    assert here.noted_takes() == {}
+
+
+def test_however_much_is_told_a_client_waits_for_no_more_than_the_period():
+    table = RateTable(key=b"k")
+    table.note_takes()
+    table.take(b"alice", RATE, NOW)
+    (tag, rate), _ = next(iter(table.noted_takes().items()))
+
+    table.add(tag, rate, 2**32 - 1, NOW)
+
+    assert wait_s(table, b"alice", RATE, NOW) == 30.0
+    assert wait_s(table, b"alice", RATE, NOW + 60) == 0.0

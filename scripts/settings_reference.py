@@ -1,16 +1,20 @@
-"""Write the table of all settings into docs/configuration.md, from the schema itself.
+"""Write the table of all settings into docs/configuration.md, and config/schema.json for editors.
 
-With ``--check`` nothing is written and the status is 1 where the page is behind.
+With ``--check`` nothing is written and the status is 1 where one of them is behind.
 """
 
+import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from gateway.settings import schema
+from gateway.settings.json_schema import json_schema
 
-PAGE = Path(__file__).parents[1] / "docs" / "configuration.md"
+ROOT = Path(__file__).parents[1]
+PAGE = ROOT / "docs" / "configuration.md"
+SCHEMA = ROOT / "config" / "schema.json"
 BEGIN = "<!-- settings: written by make docs -->\n"
 END = "<!-- settings: end -->\n"
 
@@ -87,17 +91,21 @@ def table() -> str:
 
 
 def main() -> int:
-    """Write the page, or check it."""
+    """Write the page and the schema, or check them."""
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    wanted = f"{before}{BEGIN}\n{table()}\n{END}{after}"
-    if text == wanted:
-        return 0
+    wanted = {
+        PAGE: f"{before}{BEGIN}\n{table()}\n{END}{after}",
+        SCHEMA: json.dumps(json_schema(), indent=1) + "\n",
+    }
+    behind = [it for it in wanted if not it.exists() or it.read_text("utf-8") != wanted[it]]
     if "--check" in sys.argv:
-        sys.stderr.write("docs/configuration.md is behind the schema: make docs\n")
-        return 1
-    PAGE.write_text(wanted, encoding="utf-8")
+        for path in behind:
+            sys.stderr.write(f"{path.relative_to(ROOT)} is behind the settings: make docs\n")
+        return 1 if behind else 0
+    for path in behind:
+        path.write_text(wanted[path], encoding="utf-8")
     return 0
 
 

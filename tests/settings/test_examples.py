@@ -26,6 +26,19 @@ EditorLoader.yaml_implicit_resolvers = {
 EditorLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
 
 
+ROOT = CONFIG.parent
+EVERY = [*FILES, *sorted((ROOT / "examples").rglob("gatepost.yaml"))]
+
+
+@pytest.mark.parametrize("file", EVERY, ids=lambda file: str(file.relative_to(ROOT)))
+def test_an_editor_finds_the_schema_of_an_example(file):
+    line = file.read_text(encoding="utf-8").partition("\n")[0]
+    named = line.removeprefix("# yaml-language-server: $schema=")
+
+    assert (file.parent / named).resolve() == CONFIG / "schema.json"
+    assert json.loads((CONFIG / "schema.json").read_text(encoding="utf-8")) == json_schema()
+
+
 @pytest.fixture
 def secrets(tmp_path):
     for name in ("gatepost", "oidc_client_secret", "users_hook", "app_dsn", "smtp_password"):

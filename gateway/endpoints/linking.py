@@ -69,9 +69,11 @@ class Linking:
             # Before, so that nothing is redeemed in vain, and after, because that takes a while.
             session = await self._session(request, kept)
             found = await finish_sign_in(provider, kept.flow, parameters)
-            session = await self._session(request, kept)
-            await self._link(session, found.identity)
-            await self._forget(provider, found)
+            try:
+                session = await self._session(request, kept)
+                await self._link(session, found.identity)
+            finally:
+                await self._forget(provider, found)
         except GatewayError as error:
             name = provider.registration.name
             _log.warning(

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from base64 import urlsafe_b64encode
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlencode
@@ -38,9 +39,9 @@ async def test_the_command_reads_how_its_request_arrived():
     assert ("Cache-Control", "no-store") in answer.fields
 
 
-def of_another_purpose():
-    sealed = SEALER.seal("session", json.dumps({"nonce": "00", "at": NOW}).encode())
-    return urlencode({"question": sealed.hex()}).encode()
+def sealed_for(purpose):
+    sealed = SEALER.seal(purpose, json.dumps({"nonce": "00", "at": NOW}).encode())
+    return urlencode({"question": urlsafe_b64encode(sealed).decode()}).encode()
 
 
 @pytest.mark.parametrize(
@@ -55,13 +56,18 @@ def of_another_purpose():
         ask(OTHER, NOW).form,
         ask(SEALER, NOW - VALID_S - 1).form,
         ask(SEALER, NOW + VALID_S + 1).form,
-        of_another_purpose(),
+        sealed_for("session"),
     ],
 )
 async def test_who_has_not_the_secret_learns_nothing(form):
     answer = await told(form)
 
     assert (answer.status, json.loads(answer.body)["reason"]) == (404, "no-route")
+
+
+async def test_only_what_was_sealed_for_a_question_is_one():
+    assert (await told(sealed_for("doctor question"))).status == 200
+    assert (await told(sealed_for("doctor answer"))).status == 404
 
 
 @pytest.mark.parametrize("age_s", [1 - VALID_S, 0, VALID_S - 1])

@@ -11,7 +11,6 @@ from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import KeptFlow
 from gateway.endpoints.fresh import SignInTooOldError, require_fresh
 from gateway.endpoints.new_session import from_own_page
-from gateway.endpoints.own_password import end_others
 from gateway.endpoints.parameters import SignInRequest
 from gateway.endpoints.sign_in import SignIn
 from gateway.errors import GatewayError
@@ -118,7 +117,7 @@ class Linking:
         _log.info("account %s: an identity of %s was linked", account_id, identity.provider)
         _, account = await self._accounts.locate(linked.account_id or "")
         if account is not None:
-            await end_others(self._deps, account, session)
+            await self._deps.all_sessions.end_others_of(account.subjects, session.session_id)
 
     async def _own_account(self, session: Session) -> tuple[str, Account | None]:
         return await self._accounts.locate(session.identity.account_id or "")

@@ -63,7 +63,7 @@ class Invitations:
         if data is None:
             raise UnknownInvitationError("no such invitation")
         account_id, email = json.loads(data)
-        account = (await self._records.follow(account_id))[1]
+        account_id, account = await self._records.follow(account_id)
         if account is None or not _is_open(account, email):
             raise UnknownInvitationError(f"the invitation to account {account_id} was taken up")
         if await self._records.with_email(email):

@@ -13,6 +13,7 @@ from gateway.endpoints.doctor import PATH, VALID_S, Doctor, ask, read_answer
 from gateway.sealing.sealer import Sealer
 from tests.builders import NOW, SECRET, make_request
 from tests.fixtures.gateway import SECRET as GATEWAY_SECRET
+from tests.patience import PATIENCE_S
 
 HOSTS = frozenset({"notes.example.com"})
 SEALER = Sealer((SECRET,))
@@ -99,7 +100,7 @@ def test_nothing_else_passes_for_the_gateway(body):
 
 
 def asked(port, method, path, body, host):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     form = {"Content-Type": "application/x-www-form-urlencoded", "Host": host}
     connection.request(method, path, body, form)
     response = connection.getresponse()
@@ -124,7 +125,7 @@ def test_without_the_secret_the_path_is_as_unknown_as_any_other(gateway_process,
     # The right question is answered under any host: which one arrives is what the command asks.
     sealer = Sealer((GATEWAY_SECRET.encode(),))
     question = ask(sealer, datetime.now(UTC).timestamp())
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE_S)
     connection.request("POST", PATH, question.form, {"Host": "gatepost:8080"})
     arrival = read_answer(sealer, question, connection.getresponse().read())
     connection.close()

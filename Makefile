@@ -15,7 +15,7 @@ BENCH_PACKAGES := nginx wrk
 # How many requests each server behind the gateway gets, by `make readers`; SEED says which.
 CASES ?= 20000
 # What is measured, and for how long.
-BENCH ?= run latency verify flood workers bodies tunnels start
+BENCH ?= run latency verify flood passwords workers bodies tunnels start
 MINUTES ?= 10
 # Which image, by `make image`: slim or distroless.
 TARGET ?= slim

@@ -18,6 +18,8 @@ pytest_plugins = [
     "tests.fixtures.postgres",
     "tests.fixtures.mariadb",
     "tests.fixtures.demo",
+    "tests.fixtures.threaded",
+    "tests.fixtures.accounts",
     "tests.fixtures.chromium",
     "tests.fixtures.mail",
     "tests.fixtures.collector",

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -15,6 +16,7 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.version import Version
 
+from gateway.endpoints import table
 from gateway.endpoints.doctor import PATH as DOCTOR_PATH
 from gateway.message.names import IDENTITY_NAMES, IDENTITY_PREFIXES
 from gateway.message.original import AUTH_PATH
@@ -277,6 +279,12 @@ def test_every_claim_of_the_assertion_is_documented():
 def test_the_endpoints_documented_are_those_there_are():
     page = (ROOT / "docs" / "endpoints.md").read_text()
     source = (ROOT / "gateway" / "endpoints" / "table.py").read_text()
+    named = re.findall(r"\b((?:responses\.)?[A-Z]\w+_PATH)\b", source)
+    written = re.findall(r'\{([\w.]+)\}(/[a-z./-]+)"', source)
+    there_are = {
+        (attrgetter(name)(table) + rest).removeprefix(f"{OWN_PREFIX}/")
+        for name, rest in (*((it, "") for it in named), *written)
+    }
     # The pipeline answers these: they depend on more than the request to the endpoint.
     own = {it.removeprefix(f"{OWN_PREFIX}/") for it in (AUTH_PATH, DOCTOR_PATH)}
 
@@ -285,7 +293,7 @@ def test_the_endpoints_documented_are_those_there_are():
     )
     documented = {row.rstrip("/") for row in rows}
 
-    assert documented == own | {*re.findall(r'\{PREFIX\}/([a-z./-]+)"', source)}
+    assert documented == own | there_are
 
 
 def test_the_commands_documented_are_those_there_are():

@@ -38,9 +38,12 @@ class AccountDesk:
 
     async def find(self, name: str) -> Found:
         """The account with this id or user name."""
-        for found in (await self._records.follow(name), await self._accounts.named(name)):
-            if found is not None and found[1] is not None:
-                return Found(found[0], found[1])
+        account_id, account = await self._records.follow(name)
+        if account is not None:
+            return Found(account_id, account)
+        account_id, account = await self._accounts.named(name) or ("", None)
+        if account is not None:
+            return Found(account_id, account)
         raise NoSuchAccountError(f"no account {name!r}: give an id or a user name")
 
     async def page(self, after: str = "", limit: int = _PAGE) -> list[Found]:

@@ -9,6 +9,7 @@ accounts outlive every secret.
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Literal
@@ -30,6 +31,8 @@ EVERY_ACCOUNT = "accounts"
 _MOST_MERGES = 100
 # Held for some reads and writes.
 _LOCK_S, _LOCK_POLL_S, _LOCK_TRIES = 20.0, 0.05, 500
+# Of a link that acts for whoever has it.
+_TOKEN_BYTES = 32
 
 Kind = Literal["identity", "client", "user", "external", "passkey"]
 NoteKind = Literal[
@@ -185,6 +188,12 @@ class AccountRecords:
         key = self._index(kind, *parts)
         sealed = self._sealer.seal(_NOTE, data, context=key.encode())
         return await self._store.compare_and_swap(key, expected, sealed, ttl_s=ttl_s)
+
+    async def new_note(self, kind: NoteKind, data: bytes, ttl_s: float) -> str:
+        """Keep `data` for `ttl_s` seconds under a new token that nobody can guess; the token."""
+        token = secrets.token_urlsafe(_TOKEN_BYTES)
+        await self.swap_note(kind, token, expected=None, data=data, ttl_s=ttl_s)
+        return token
 
     async def take_note(self, kind: NoteKind, *parts: str) -> bytes | None:
         """Remove and return the data about `parts`: only one of several callers gets it."""

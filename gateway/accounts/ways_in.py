@@ -104,8 +104,9 @@ class WaysIn:
                 raise LastWayInError(f"account {account_id} has no other way in")
             return after
 
-        # Both: a swap decides between two removals, and until an unlinked identity is free too, a
-        # sign-in with it could bring it back for the next removal to count.
+        # A swap decides between two removals.  Unlinking goes on after its swap: until the identity
+        # is free, a sign-in with it could bring it back, and another removal would count it as a
+        # way in.  So there is a lock too.
         async with self._accounts.records.locked("ways-in", account_id):
             account = await self._accounts.change(account_id, changed)
             if account is None:

@@ -5,14 +5,14 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Literal, TypeVar
+from functools import partial
+from typing import Any, Literal
 
 from gateway.accounts.account import Account
 from gateway.credentials.old_hashes import HashRefusedError, read_hash
 from gateway.credentials.passwords import UserNameRefusedError, check_email, check_user_name
 
 Form = Literal["json", "csv"]
-_T = TypeVar("_T")
 
 # Characters.  Longer lines are refused before they fill the memory.
 MAX_LINE = 64 * 1024
@@ -99,7 +99,7 @@ def _read_json(lines: Iterable[str]) -> Iterator[Numbered]:
         if len(line) > MAX_LINE:
             yield Numbered(number, RowError(f"the line has more than {MAX_LINE} characters"))
         elif line.strip():
-            yield Numbered(number, _judged(_from_json, line))
+            yield Numbered(number, _judged(partial(_from_json, line)))
 
 
 def _read_csv(lines: Iterable[str]) -> Iterator[Numbered]:
@@ -118,7 +118,7 @@ def _read_csv(lines: Iterable[str]) -> Iterator[Numbered]:
         if heading is None:
             heading = _heading(cells)
         else:
-            yield Numbered(reader.line_num, _judged(_from_cells, (heading, cells)))
+            yield Numbered(reader.line_num, _judged(partial(_from_cells, heading, cells)))
 
 
 def _short(lines: Iterable[str]) -> Iterator[str]:
@@ -138,9 +138,9 @@ def _heading(cells: list[str]) -> list[str]:
     return cells
 
 
-def _judged(read: Callable[[_T], Row], given: _T) -> Row | RowError:
+def _judged(read: Callable[[], Row]) -> Row | RowError:
     try:
-        return read(given)
+        return read()
     except RowError as error:
         return error
     except (UserNameRefusedError, HashRefusedError) as error:
@@ -186,8 +186,7 @@ def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _from_cells(given: tuple[list[str], list[str]]) -> Row:
-    heading, cells = given
+def _from_cells(heading: list[str], cells: list[str]) -> Row:
     if len(cells) != len(heading):
         raise RowError(f"{len(cells)} cells, and {len(heading)} in the heading")
     values: dict[str, object] = {}

@@ -1,7 +1,6 @@
 """Changes the e-mail address of a local account once its owner has proven the new one."""
 
 import json
-import secrets
 from dataclasses import dataclass, field, replace
 
 from gateway.accounts.account import Account
@@ -10,7 +9,6 @@ from gateway.credentials.local_accounts import NoPasswordError, fingerprint
 from gateway.errors import GatewayError
 
 CHANGE_S = 3600.0
-_TOKEN_BYTES = 32
 
 
 class UnknownEmailLinkError(GatewayError):
@@ -45,12 +43,8 @@ class EmailChanges:
             NoPasswordError: The account has no local identity.
         """
         account_id, account = await self._local(account_id)
-        token = secrets.token_urlsafe(_TOKEN_BYTES)
         data = json.dumps([account_id, fingerprint(account), email]).encode()
-        await self._records.swap_note(
-            "email-change", token, expected=None, data=data, ttl_s=CHANGE_S
-        )
-        return token
+        return await self._records.new_note("email-change", data, CHANGE_S)
 
     async def look(self, token: str, account_id: str) -> str:
         """The address that the token makes that of `account_id`; uses nothing up.

@@ -1,7 +1,6 @@
 """Links by which an invited person chooses a user name and a password."""
 
 import json
-import secrets
 from dataclasses import dataclass, replace
 
 from gateway.accounts.account import Account, Invitation, facts_of
@@ -13,7 +12,6 @@ from gateway.credentials.passwords import UserNameRefusedError, check_user_name
 from gateway.errors import GatewayError
 
 INVITED_S = 3600.0
-_TOKEN_BYTES = 32
 
 
 class UnknownInvitationError(GatewayError):
@@ -51,12 +49,8 @@ class Invitations:
         account = (await self._records.follow(account_id))[1]
         if account is None or not _is_open(account, email):
             return None
-        token = secrets.token_urlsafe(_TOKEN_BYTES)
         data = json.dumps([account_id, email]).encode()
-        await self._records.swap_note(
-            "invitation", token, expected=None, data=data, ttl_s=INVITED_S
-        )
-        return token
+        return await self._records.new_note("invitation", data, INVITED_S)
 
     async def look(self, token: str) -> Invited:
         """The invitation of the token; uses nothing up.
@@ -69,7 +63,7 @@ class Invitations:
         if data is None:
             raise UnknownInvitationError("no such invitation")
         account_id, email = json.loads(data)
-        account = (await self._records.follow(account_id))[1]
+        account_id, account = await self._records.follow(account_id)
         if account is None or not _is_open(account, email):
             raise UnknownInvitationError(f"the invitation to account {account_id} was taken up")
         if await self._records.with_email(email):

@@ -1,7 +1,6 @@
 """Accounts that sign in with a user name and password of the gateway's own."""
 
 import json
-import secrets
 import time
 from dataclasses import dataclass, replace
 from functools import partial
@@ -28,7 +27,6 @@ from gateway.kinds import LOCAL
 from gateway.model import Identity
 
 RESET_S = 3600.0
-_RESET_BYTES = 32
 _RESET: Literal["password-reset"] = "password-reset"
 # Looked up for an unknown user name, so that the store does the same work.
 _NOBODY = "0" * 32
@@ -192,10 +190,8 @@ class LocalAccounts:
             raise NoPasswordError(
                 f"account {account_id} has no local password: it signs in with its provider"
             )
-        token = secrets.token_urlsafe(_RESET_BYTES)
         data = f"{account_id} {fingerprint(account)}".encode()
-        await self._records.swap_note(_RESET, token, expected=None, data=data, ttl_s=RESET_S)
-        return token
+        return await self._records.new_note(_RESET, data, RESET_S)
 
     async def reset_user(self, token: str) -> str:
         """The user name of the account whose password `token` sets; uses nothing up.

@@ -1,7 +1,7 @@
 """The account page is made of sections: each shows something and takes the forms that change it."""
 
 from collections.abc import Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -15,7 +15,7 @@ class Told:
     """What a section says after a form: the page is shown again, with `values` in the section."""
 
     status: int
-    values: Mapping[str, object] = field(default_factory=dict)
+    values: Mapping[str, object]
 
 
 class Section(Protocol):

@@ -93,7 +93,9 @@ class Callback:
         self, request: Request, provider: Provider, kept: KeptFlow, parameters: Mapping[str, str]
     ) -> Response:
         if self._linking is None:
-            raise StateMismatchError("the flow links an identity, which is off by now")
+            raise StateMismatchError(
+                "the flow links an identity, and linking is no longer possible here"
+            )
         return await self._linking.finish(request, provider, kept, parameters)
 
     async def _with_account(self, signed_in: SignedIn) -> SignedIn:

@@ -79,6 +79,12 @@ class Deps:
     outbox: Outbox | None = None
     account_secrets: Sequence[str] = ()
 
+    @property
+    def issuers(self) -> frozenset[str]:
+        """The issuers that people can sign in at."""
+        every = self.providers.values()
+        return frozenset(issuer for it in every for issuer in it.registration.issuers)
+
     def session_cookies(self, request: Request) -> tuple[str, ...]:
         """The distinct session cookies of `request`, in order."""
         return tuple(dict.fromkeys(request.cookies(self.cookies.session_name(request))))

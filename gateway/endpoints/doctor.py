@@ -11,9 +11,10 @@ import secrets
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from gateway import __version__, responses
+from gateway.endpoints.parameters import read_whole_form
 from gateway.message.public_url import OWN_PREFIX
 from gateway.message.request import Request
 from gateway.message.response import Response
@@ -118,11 +119,9 @@ class Doctor:
 
     def _nonce(self, body: bytes, now: float) -> bytes | None:
         """The nonce of a valid question; None if there is none."""
-        try:
-            sent = parse_qs(body.decode("ascii"), max_num_fields=1).get("question", [""])
-        except ValueError:
-            return None
-        data = self._sealer.open_sealed(_QUESTION, _decoded(sent[0].encode()))
+        form = read_whole_form(body, 1) or {}
+        sent = form.get("question", "")
+        data = self._sealer.open_sealed(_QUESTION, _decoded(sent.encode()))
         if data is None:
             return None
         question = json.loads(data)

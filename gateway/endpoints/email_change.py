@@ -7,9 +7,7 @@ from gateway import responses
 from gateway.credentials.email_change import Changed, EmailChanges, UnknownEmailLinkError
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.origin import is_same_origin
-from gateway.endpoints.own_password import end_others
 from gateway.endpoints.parameters import read_form, read_whole_form
-from gateway.kinds import LOCAL
 from gateway.mail.letters import Letters
 from gateway.mail.outbox import Outbox, only
 from gateway.message.public_url import own_path
@@ -68,7 +66,7 @@ class EmailChange:
             session.identity.user,
             extra={"request_id": request.request_id},
         )
-        await end_others(self._deps, changed.account, session)
+        await self._deps.all_sessions.end_others_of(changed.account.subjects, session.session_id)
         await self._follow(request, session, changed)
         if changed.old:
             letters = Letters(self._outbox.host)
@@ -78,7 +76,7 @@ class EmailChange:
     async def _follow(self, request: Request, session: Session, changed: Changed) -> None:
         """Have the session that goes on tell apps the new address."""
         local = changed.account.local
-        if local is None or session.provider != LOCAL:
+        if local is None or session.local_account_id is None:
             return
         identity = replace(session.as_proven, email=local.email)
         successor = with_tokens(session, identity, session.tokens)

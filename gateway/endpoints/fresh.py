@@ -17,17 +17,22 @@ class SignInTooOldError(GatewayError):
     status = 403
 
 
-def require_fresh(session: Session, now: float, allowed_s: float = FRESH_S) -> None:
-    """Require a sign-in at most `allowed_s` seconds ago; 0 for any time.
-
-    Raises:
-        SignInTooOldError: It was too long ago.
-    """
+def is_fresh(session: Session, now: float, allowed_s: float = FRESH_S) -> bool:
+    """Whether the sign-in was at most `allowed_s` seconds ago; 0 for any time."""
     # If the provider does not send auth_time, use the session's start: the best known time at
     # which the user proved who they are.
     proven_at = session.identity.authenticated_at
     at = session.created_at if proven_at is None else proven_at
-    if allowed_s and abs(now - at) > allowed_s:
+    return not allowed_s or abs(now - at) <= allowed_s
+
+
+def require_fresh(session: Session, now: float, allowed_s: float = FRESH_S) -> None:
+    """Require that the session `is_fresh`.
+
+    Raises:
+        SignInTooOldError: It is not.
+    """
+    if not is_fresh(session, now, allowed_s):
         raise SignInTooOldError("signed in too long ago")
 
 

@@ -11,7 +11,6 @@ from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import KeptFlow
 from gateway.endpoints.fresh import SignInTooOldError, require_fresh
 from gateway.endpoints.new_session import from_own_page
-from gateway.endpoints.own_password import end_others
 from gateway.endpoints.parameters import SignInRequest
 from gateway.endpoints.sign_in import SignIn
 from gateway.errors import GatewayError
@@ -69,9 +68,11 @@ class Linking:
             # Before, so that nothing is redeemed in vain, and after, because that takes a while.
             session = await self._session(request, kept)
             found = await finish_sign_in(provider, kept.flow, parameters)
-            session = await self._session(request, kept)
-            await self._link(session, found.identity)
-            await self._forget(provider, found)
+            try:
+                session = await self._session(request, kept)
+                await self._link(session, found.identity)
+            finally:
+                await self._forget(provider, found)
         except GatewayError as error:
             name = provider.registration.name
             _log.warning(
@@ -116,7 +117,7 @@ class Linking:
         _log.info("account %s: an identity of %s was linked", account_id, identity.provider)
         _, account = await self._accounts.locate(linked.account_id or "")
         if account is not None:
-            await end_others(self._deps, account, session)
+            await self._deps.all_sessions.end_others_of(account.subjects, session.session_id)
 
     async def _own_account(self, session: Session) -> tuple[str, Account | None]:
         return await self._accounts.locate(session.identity.account_id or "")

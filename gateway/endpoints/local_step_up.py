@@ -5,7 +5,6 @@ from typing import NamedTuple
 from gateway.credentials.local_proofs import passkey_helps, second_factor_helps
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.parameters import SignInRequest
-from gateway.kinds import LOCAL
 from gateway.message.request import Request
 
 _TOO_WEAK = "The page you asked for needs a stronger sign-in than this site has for local accounts."
@@ -36,9 +35,9 @@ async def step_up_notice(deps: Deps, request: Request, asked: SignInRequest) -> 
     if not by_app and not by_passkey:
         return Notice(_TOO_WEAK)
     session = await deps.session(request)
-    if session is None or session.provider != LOCAL or deps.local is None:
+    account_id = None if session is None else session.local_account_id
+    if account_id is None or deps.local is None:
         return Notice(_WITH_APP if by_app else _WITH_PASSKEY)
-    account_id = session.identity.account_id or ""
     if by_passkey and await deps.local.passkeys.of(account_id):
         return Notice(_WITH_PASSKEY)
     if not by_app:

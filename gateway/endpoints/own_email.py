@@ -10,9 +10,8 @@ from gateway.credentials.mail_quota import MAILS_PER_S, may_mail
 from gateway.credentials.password_throttle import TooManyTriesError, WrongPasswordError
 from gateway.endpoints.account_section import Told
 from gateway.endpoints.deps import Deps
-from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here, require_fresh
+from gateway.endpoints.fresh import is_fresh, prove_anew_here
 from gateway.endpoints.local_sign_in import too_many_tries
-from gateway.kinds import LOCAL
 from gateway.mail.letter import UnmailableError, mailable
 from gateway.mail.letters import Letters
 from gateway.mail.outbox import Outbox, only
@@ -37,12 +36,12 @@ class OwnEmail:
 
     async def shown(self, request: Request, session: Session) -> Mapping[str, object] | None:
         """The form, for a session that began with a local account."""
-        if session.provider != LOCAL or session.identity.account_id is None:
+        if session.local_account_id is None:
             return None
         return {
             "refused": None,
             "mailed_to": None,
-            "asks_password": not self._is_fresh(session),
+            "asks_password": not is_fresh(session, self._deps.clock()),
             "prove_anew_url": prove_anew_here(request, session),
         }
 
@@ -68,21 +67,16 @@ class OwnEmail:
         if not await may_mail(self._accounts, "email-change", account_id):
             return too_many_tries(request, MAILS_PER_S)
         token = await self._changes.token(account_id, to)
+        # On this host, not on that of `public_url`: the link works in this session only, and its
+        # cookie is for this host.  Other hosts than the configured ones get no answer but 421.
         link = f"{request.public_url}{responses.EMAIL_PATH}?token={token}"
         letters = Letters(self._outbox.host)
         self._outbox.post(only(letters.confirm_address(to, session.identity.user, link)))
         return Told(200, {"mailed_to": to})
 
     async def _prove(self, request: Request, session: Session, password: str) -> None:
-        if self._is_fresh(session):
+        if is_fresh(session, self._deps.clock()):
             return
         who = session.identity
         async with self._local.tries.attempt(who.user, request.client, self._deps.clock()):
             await self._local.accounts.prove(who.account_id or "", password)
-
-    def _is_fresh(self, session: Session) -> bool:
-        try:
-            require_fresh(session, self._deps.clock())
-        except SignInTooOldError:
-            return False
-        return True

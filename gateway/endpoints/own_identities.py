@@ -11,7 +11,6 @@ from gateway.endpoints.account_section import Told
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here, require_fresh
 from gateway.endpoints.linking import Linking
-from gateway.endpoints.own_password import end_others
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.sessions.session import Session
@@ -47,7 +46,7 @@ class OwnIdentities:
                 name for name, it in providers.items() if known.isdisjoint(it.registration.issuers)
             ],
             "has_password": account.password is not None,
-            "can_retire": can_sign_in(replace(account, password=None), self._issuers()),
+            "can_retire": can_sign_in(replace(account, password=None), self._deps.issuers),
             "prove_anew_url": None,
             "refused": None,
         }
@@ -74,19 +73,19 @@ class OwnIdentities:
             told = "It is the last way to sign in to your account, or names you in the apps."
             return Told(error.status, {"refused": told})
         if account is not None:
-            await end_others(self._deps, account, session)
+            await self._deps.all_sessions.end_others_of(account.subjects, session.session_id)
         return None
 
     async def _remove(self, session: Session, which: str | None) -> Account | None:
         account_id, account = await self._account(session)
         if which is None:
-            return await self._ways.retire_password(account_id, self._issuers())
+            return await self._ways.retire_password(account_id, self._deps.issuers)
         found = () if account is None else linked(account)
         subject = next((it for it in found if _key(it) == which), None)
         # If it is not linked any more, the result is as requested.
         if subject is None:
             return None
-        return await self._ways.unlink(account_id, subject, self._issuers())
+        return await self._ways.unlink(account_id, subject, self._deps.issuers)
 
     def _row(self, account: Account, subject: Subject) -> Mapping[str, object]:
         seen = account.as_seen(*subject)
@@ -100,14 +99,11 @@ class OwnIdentities:
             "id": _key(subject),
             "provider": next(names, subject[0]),
             "who": subject[1] if seen is None else seen.email or seen.name or subject[1],
-            "can_unlink": not is_name and can_sign_in(account.without(subject), self._issuers()),
+            "can_unlink": not is_name and can_sign_in(account.without(subject), self._deps.issuers),
         }
 
     async def _account(self, session: Session) -> tuple[str, Account | None]:
         return await self._accounts.locate(session.identity.account_id or "")
-
-    def _issuers(self) -> Set[str]:
-        return {i for it in self._deps.providers.values() for i in it.registration.issuers}
 
 
 def _key(subject: Subject) -> str:

@@ -19,7 +19,6 @@ from gateway.endpoints.deps import Deps
 from gateway.endpoints.fresh import SignInTooOldError, prove_anew_path, require_fresh
 from gateway.endpoints.json_body import read_json
 from gateway.endpoints.origin import is_same_origin
-from gateway.endpoints.own_password import end_others
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.endpoints.passkey_challenges import (
     VALID_S,
@@ -30,7 +29,6 @@ from gateway.endpoints.passkey_challenges import (
     spend_challenge,
 )
 from gateway.errors import GatewayError
-from gateway.kinds import LOCAL
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.sessions.device import device_name
@@ -67,7 +65,7 @@ class OwnPasskeys:
 
     def is_for(self, session: Session) -> bool:
         """Whether the session is one of a local account."""
-        return session.provider == LOCAL and session.identity.account_id is not None
+        return session.local_account_id is not None
 
     async def of(self, session: Session) -> tuple[Passkey, ...]:
         """The passkeys of the session's account, oldest first."""
@@ -154,16 +152,14 @@ class OwnPasskeys:
         """
         require_fresh(session, self._deps.clock())
         account_id = session.identity.account_id or ""
-        providers = self._deps.providers.values()
-        issuers = {issuer for it in providers for issuer in it.registration.issuers}
-        account = await self._passkeys.remove(account_id, passkey_id, issuers)
+        account = await self._passkeys.remove(account_id, passkey_id, self._deps.issuers)
         _log.info(
             "account %s lost passkey %s",
             account_id,
             passkey_id,
             extra={"request_id": request.request_id},
         )
-        await end_others(self._deps, account, session)
+        await self._deps.all_sessions.end_others_of(account.subjects, session.session_id)
 
     async def _change(self, request: Request, act: _Act) -> Response:
         if not is_same_origin(request):

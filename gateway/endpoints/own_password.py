@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping, Set
 
-from gateway.accounts.account import Account
 from gateway.credentials.local import Local
 from gateway.credentials.password_throttle import TooManyTriesError, WrongPasswordError
 from gateway.credentials.passwords import PasswordRefusedError
 from gateway.endpoints.account_section import Told
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.local_sign_in import too_many_tries
-from gateway.kinds import LOCAL
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.sessions.session import Session
@@ -28,8 +26,8 @@ class OwnPassword:
 
     async def shown(self, request: Request, session: Session) -> Mapping[str, object] | None:
         """The form, for a session that began with a local password."""
-        account_id, accounts = session.identity.account_id, self._deps.accounts
-        if session.provider != LOCAL or account_id is None or accounts is None:
+        account_id, accounts = session.local_account_id, self._deps.accounts
+        if account_id is None or accounts is None:
             return None
         account = await accounts.find(account_id)
         return None if account is None or account.password is None else {"refused": None}
@@ -58,13 +56,4 @@ class OwnPassword:
             account = await self._local.accounts.change_password(
                 who.account_id or "", form["old_password"], form["new_password"]
             )
-        await end_others(self._deps, account, session)
-
-
-async def end_others(deps: Deps, account: Account, session: Session) -> None:
-    """End all sessions of the account but `session`."""
-    for issuer, subject in account.subjects:
-        others = await deps.all_sessions.list_of(issuer, subject)
-        await deps.all_sessions.end_these(
-            it for it in others if it.session_id != session.session_id
-        )
+        await self._deps.all_sessions.end_others_of(account.subjects, session.session_id)

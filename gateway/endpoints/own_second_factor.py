@@ -14,9 +14,7 @@ from gateway.endpoints.account_section import Told
 from gateway.endpoints.cookies import open_sealed, seal
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here, require_fresh
-from gateway.endpoints.own_password import end_others
 from gateway.errors import GatewayError
-from gateway.kinds import LOCAL
 from gateway.message.request import Request
 from gateway.sessions.session import Session
 
@@ -58,8 +56,8 @@ class OwnSecondFactor:
 
     async def shown(self, request: Request, session: Session) -> Mapping[str, object] | None:
         """Whether it is on, for a session that began with a local password."""
-        account_id, accounts = session.identity.account_id, self._deps.accounts
-        if session.provider != LOCAL or account_id is None or accounts is None:
+        account_id, accounts = session.local_account_id, self._deps.accounts
+        if account_id is None or accounts is None:
             return None
         account = await accounts.find(account_id)
         if account is None or account.password is None:
@@ -129,7 +127,7 @@ class OwnSecondFactor:
         how: str,
         codes: Sequence[str] = (),
     ) -> Told:
-        await end_others(self._deps, account, session)
+        await self._deps.all_sessions.end_others_of(account.subjects, session.session_id)
         _log.info(
             "account %s: second factor %s",
             _account_id(session),

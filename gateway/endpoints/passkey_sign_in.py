@@ -1,6 +1,7 @@
 """``sign-in/passkey``: signs in with a passkey, alone or in place of a code after a password."""
 
 import logging
+from http import HTTPStatus
 
 from gateway import responses
 from gateway.credentials.local import Local
@@ -112,6 +113,6 @@ class PasskeySignIn:
             "passkey sign-in: %s: %s", error.reason, error, extra={"request_id": request.request_id}
         )
         self._deps.on_sign_in(LOCAL, error.reason)
-        if isinstance(error, WrongPasskeyError | CodeExpiredError):
+        if error.status == HTTPStatus.UNAUTHORIZED:
             return responses.rejected(request, error.reason)
         return responses.problem(request, error.status, error.reason)

@@ -1,10 +1,9 @@
 """The scripts of the gateway's pages."""
 
-from collections.abc import Callable
-
 from gateway.endpoints.deps import Handler
 from gateway.message.request import Request
 from gateway.message.response import Response
+from gateway.pages import script
 
 _FIELDS = (
     ("Content-Type", "text/javascript; charset=utf-8"),
@@ -14,10 +13,10 @@ _FIELDS = (
 )
 
 
-def script(read: Callable[[], bytes]) -> Handler:
-    """The endpoint that serves what `read` gives."""
+def serve_script(name: str) -> Handler:
+    """The endpoint that serves the script `name`."""
 
     async def serve(request: Request, _body: bytes) -> Response:
-        return Response(200, _FIELDS, b"" if request.method == "HEAD" else read())
+        return Response(200, _FIELDS, b"" if request.method == "HEAD" else script(name))
 
     return serve

@@ -16,6 +16,7 @@ from gateway.endpoints.account_section import Section
 from gateway.endpoints.account_sessions import SessionSection
 from gateway.endpoints.authorization_server import AuthorizationServer
 from gateway.endpoints.callback import Callback
+from gateway.endpoints.code_step import CODE_PATH
 from gateway.endpoints.deps import Deps, Handler
 from gateway.endpoints.email_change import EmailChange
 from gateway.endpoints.forgot import Forgot
@@ -37,7 +38,7 @@ from gateway.endpoints.passkey_sign_in import PasskeySignIn
 from gateway.endpoints.provider_logout import ProviderLogout
 from gateway.endpoints.reset import Reset
 from gateway.endpoints.revocation import Revocation
-from gateway.endpoints.scripts import script
+from gateway.endpoints.scripts import serve_script
 from gateway.endpoints.setup import Setup
 from gateway.endpoints.sign_in import SignIn
 from gateway.endpoints.strict import ANYTHING, FORM, JSON, NamedHandler, strict, strict_named
@@ -47,11 +48,10 @@ from gateway.errors import GatewayError
 from gateway.message.public_url import OWN_PREFIX
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
-from gateway.pages import come_again_script, fragment_script, passkey_script
 
-PREFIX = OWN_PREFIX
-_KEYS = f"{PREFIX}/api/keys"
-_PASSKEYS = f"{PREFIX}/api/passkeys"
+_SESSIONS = f"{OWN_PREFIX}/api/sessions"
+_KEYS = f"{OWN_PREFIX}/api/keys"
+_PASSKEYS = f"{OWN_PREFIX}/api/passkeys"
 # Of one form on the account page, scopes aside.
 _FORM_FIELDS = 20
 
@@ -124,23 +124,23 @@ def build_endpoints(deps: Deps) -> Endpoints:
     return Endpoints(
         exact={
             **of_sign_in,
-            f"{PREFIX}/logout": {**_looked_at(logout.ask), "POST": strict(logout.end, ANYTHING)},
-            f"{PREFIX}/account": {
+            responses.LOGOUT_PATH: {**_looked_at(logout.ask), "POST": strict(logout.end, ANYTHING)},
+            responses.ACCOUNT_PATH: {
                 **_looked_at(account.show),
                 "POST": strict(account.change, FORM),
             },
-            f"{PREFIX}/api/sessions": {**_looked_at(own.show), "DELETE": strict(own.end_every)},
+            _SESSIONS: {**_looked_at(own.show), "DELETE": strict(own.end_every)},
             **keys,
             **passkeys,
             **_of_tokens(deps),
-            f"{PREFIX}/whoami": _looked_at(Whoami(deps).tell),
-            f"{PREFIX}/.well-known/jwks.json": _looked_at(KeySetEndpoint(deps.key_set).serve),
+            f"{OWN_PREFIX}/whoami": _looked_at(Whoami(deps).tell),
+            f"{OWN_PREFIX}/.well-known/jwks.json": _looked_at(KeySetEndpoint(deps.key_set).serve),
         },
         named={
             **sign_in_named,
-            f"{PREFIX}/backchannel-logout": {"POST": from_provider.back_channel},
-            f"{PREFIX}/frontchannel-logout": {"GET": from_provider.front_channel},
-            f"{PREFIX}/api/sessions": {"DELETE": strict_named(own.end_one)},
+            f"{OWN_PREFIX}/backchannel-logout": {"POST": from_provider.back_channel},
+            f"{OWN_PREFIX}/frontchannel-logout": {"GET": from_provider.front_channel},
+            _SESSIONS: {"DELETE": strict_named(own.end_one)},
             **keys_named,
             **passkeys_named,
         },
@@ -198,15 +198,18 @@ def _of_sign_in(
 
     exact = {
         **local,
-        f"{PREFIX}/sign-in": {**_looked_at(sign_in.choose), **local.get(f"{PREFIX}/sign-in", {})},
-        f"{PREFIX}/keep-fragment.js": _looked_at(script(fragment_script)),
-        f"{PREFIX}/come-again.js": _looked_at(script(come_again_script)),
-        f"{PREFIX}/signed-in": _looked_at(sign_in.arrived),
+        responses.SIGN_IN_PATH: {
+            **_looked_at(sign_in.choose),
+            **local.get(responses.SIGN_IN_PATH, {}),
+        },
+        responses.FRAGMENT_SCRIPT_PATH: _looked_at(serve_script("keep-fragment")),
+        responses.COME_AGAIN_SCRIPT_PATH: _looked_at(serve_script("come-again")),
+        responses.SIGNED_IN_PATH: _looked_at(sign_in.arrived),
     }
     return exact, {
-        f"{PREFIX}/login": {"GET": login, "HEAD": login},
+        f"{OWN_PREFIX}/login": {"GET": login, "HEAD": login},
         # Not HEAD: a code works once, and a mere check of the link must not use it up.
-        f"{PREFIX}/callback": {"GET": receive, "POST": receive},
+        f"{OWN_PREFIX}/callback": {"GET": receive, "POST": receive},
     }
 
 
@@ -217,17 +220,17 @@ def _of_local(deps: Deps, sign_in: SignIn) -> dict[str, Methods]:
     setup, reset, passkey = Setup(deps, local), Reset(deps, local), PasskeySignIn(deps, local)
     signs_in = LocalSignIn(deps, local, sign_in)
     return {
-        f"{PREFIX}/sign-in": {"POST": strict(signs_in.enter, FORM)},
-        f"{PREFIX}/sign-in/code": {
+        responses.SIGN_IN_PATH: {"POST": strict(signs_in.enter, FORM)},
+        CODE_PATH: {
             **_looked_at(signs_in.start_again),
             "POST": strict(signs_in.enter_code, FORM),
         },
         **_of_mail(deps, local),
-        f"{PREFIX}/sign-in/passkey/options": {"POST": strict(passkey.options)},
-        f"{PREFIX}/sign-in/passkey": {"POST": strict(passkey.enter, JSON)},
-        f"{PREFIX}/passkeys.js": _looked_at(script(passkey_script)),
-        f"{PREFIX}/setup": {**_looked_at(setup.show), "POST": strict(setup.make, FORM)},
-        f"{PREFIX}/reset": {**_looked_at(reset.show), "POST": strict(reset.change, FORM)},
+        f"{responses.SIGN_IN_PATH}/passkey/options": {"POST": strict(passkey.options)},
+        f"{responses.SIGN_IN_PATH}/passkey": {"POST": strict(passkey.enter, JSON)},
+        responses.PASSKEY_SCRIPT_PATH: _looked_at(serve_script("passkeys")),
+        responses.SETUP_PATH: {**_looked_at(setup.show), "POST": strict(setup.make, FORM)},
+        responses.RESET_PATH: {**_looked_at(reset.show), "POST": strict(reset.change, FORM)},
     }
 
 
@@ -238,7 +241,7 @@ def _of_mail(deps: Deps, local: Local) -> dict[str, Methods]:
         return {}
     invited = InvitationPage(deps, local, Invitations(accounts, local.accounts))
     found: dict[str, Methods] = {
-        f"{PREFIX}/invitation": {
+        responses.INVITATION_PATH: {
             **_looked_at(invited.show),
             "POST": strict(invited.take_up, FORM),
         }
@@ -246,8 +249,8 @@ def _of_mail(deps: Deps, local: Local) -> dict[str, Methods]:
     if outbox is not None:
         forgot = Forgot(deps, local, Forgotten(accounts, local.accounts), outbox)
         email = EmailChange(deps, EmailChanges(accounts), outbox)
-        found[f"{PREFIX}/forgot"] = {**_looked_at(forgot.show), "POST": strict(forgot.ask, FORM)}
-        found[f"{PREFIX}/email"] = {
+        found[responses.FORGOT_PATH] = {**_looked_at(forgot.show), "POST": strict(forgot.ask, FORM)}
+        found[responses.EMAIL_PATH] = {
             **_looked_at(email.show),
             "POST": strict(email.confirm, FORM),
         }
@@ -268,7 +271,7 @@ def _of_passkeys(
         return {}, {}
     exact = {
         _PASSKEYS: {**_looked_at(own.show), "POST": strict(own.add, JSON)},
-        f"{PREFIX}/api/passkeys/options": {"POST": strict(own.options)},
+        f"{_PASSKEYS}/options": {"POST": strict(own.options)},
     }
     return exact, {_PASSKEYS: {"DELETE": strict_named(own.remove_one)}}
 
@@ -277,11 +280,11 @@ def _of_tokens(deps: Deps) -> dict[str, Methods]:
     apps, keys = deps.apps, None if deps.keys is None else deps.keys[0]
     found: dict[str, Methods] = {}
     if apps is not None or keys is not None:
-        found[f"{PREFIX}/revoke"] = {"POST": Revocation(apps, keys).revoke}
+        found[f"{OWN_PREFIX}/revoke"] = {"POST": Revocation(apps, keys).revoke}
     if keys is not None:
-        found[f"{PREFIX}/introspect"] = {"POST": Introspection(deps, apps, keys).tell}
+        found[f"{OWN_PREFIX}/introspect"] = {"POST": Introspection(deps, apps, keys).tell}
     if apps is not None:
         server = AuthorizationServer(apps, introspects=keys is not None)
-        found[f"{PREFIX}/token"] = {"POST": TokenEndpoint(deps, apps).grant}
-        found[f"{PREFIX}/.well-known/oauth-authorization-server"] = _looked_at(server.tell)
+        found[f"{OWN_PREFIX}/token"] = {"POST": TokenEndpoint(deps, apps).grant}
+        found[f"{OWN_PREFIX}/.well-known/oauth-authorization-server"] = _looked_at(server.tell)
     return found

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from gateway.errors import GatewayError
 from gateway.mail.letter import Letter, write
-from gateway.mail.smtp import deliver
+from gateway.mail.smtp import UnsentMailError, deliver
 from gateway.settings.smtp import SmtpSettings
 
 _log = logging.getLogger(__name__)
@@ -71,12 +71,13 @@ class Outbox:
         """Send a mail now.
 
         Raises:
-            UnsentMailError: The server did not take it.
+            UnsentMailError: The server did not take it, or there is none.
             UnmailableError: The address cannot be sent to.
         """
-        if self.smtp is not None:
-            message = write(letter, self.smtp.sender, self.host, self._clock())
-            await self._deliver(self.smtp, message, self.host)
+        if self.smtp is None:
+            raise UnsentMailError("no mail server is configured")
+        message = write(letter, self.smtp.sender, self.host, self._clock())
+        await self._deliver(self.smtp, message, self.host)
 
     async def aclose(self) -> None:
         """Send for a few more seconds, then give up what is left."""

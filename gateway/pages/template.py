@@ -117,21 +117,9 @@ def _prose(text: str) -> Markup:
 
 
 @cache
-def fragment_script() -> bytes:
-    """The script that keeps the URL's fragment while the user chooses a provider."""
-    return (_HERE / "keep-fragment.js").read_bytes()
-
-
-@cache
-def passkey_script() -> bytes:
-    """The script that adds passkeys and signs in with them."""
-    return (_HERE / "passkeys.js").read_bytes()
-
-
-@cache
-def come_again_script() -> bytes:
-    """The script that loads the page of a starting app again."""
-    return (_HERE / "come-again.js").read_bytes()
+def script(name: str) -> bytes:
+    """The script `name` that pages load, without its suffix."""
+    return (_HERE / f"{name}.js").read_bytes()
 
 
 @cache

@@ -4,6 +4,7 @@ from gateway.responses.admission import SESSION_ONLY, Admission
 from gateway.responses.bodies import NO_STORE, json_answer, page, redirect
 from gateway.responses.locations import (
     ACCOUNT_PATH,
+    COME_AGAIN_SCRIPT_PATH,
     EMAIL_PATH,
     FORGOT_PATH,
     FRAGMENT_SCRIPT_PATH,
@@ -23,6 +24,7 @@ from gateway.responses.refusals import for_decision, rejected, sign_in
 
 __all__ = [
     "ACCOUNT_PATH",
+    "COME_AGAIN_SCRIPT_PATH",
     "EMAIL_PATH",
     "FORGOT_PATH",
     "FRAGMENT_SCRIPT_PATH",

@@ -70,6 +70,12 @@ class AllSessions:
         for issuer, subject in subjects:
             await self.end_all(issuer, subject)
 
+    async def end_others_of(self, subjects: Iterable[tuple[str, str]], session_id: str) -> None:
+        """End every session of these (issuer, subject) pairs but the one with this id."""
+        for issuer, subject in subjects:
+            found = await self.list_of(issuer, subject)
+            await self.end_these(it for it in found if it.session_id != session_id)
+
     async def doubt_account(self, subjects: Iterable[tuple[str, str]]) -> None:
         """Make all workers read the accounts of these (issuer, subject) pairs again."""
         whose = tuple(subjects)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from gateway.kinds import LOCAL
 from gateway.model import AccountFacts, Identity
 
 Migration = Callable[[dict[str, Any]], dict[str, Any]]
@@ -97,6 +98,11 @@ class Session:
     def as_proven(self) -> Identity:
         """Who signed in, as the provider stated."""
         return self.identity if self.proven is None else self.proven
+
+    @property
+    def local_account_id(self) -> str | None:
+        """The account that signed in locally; None if a provider's identity did."""
+        return self.identity.account_id if self.provider == LOCAL else None
 
     @property
     def credential(self) -> str:

@@ -2,32 +2,13 @@
 
 import asyncio
 import re
-from collections.abc import Callable
 from typing import Any
 
-import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
+from tests.fixtures.accounts import PASSWORD
 from tests.fixtures.chromium import heading, press, wait_for_text
-from tests.fixtures.network import take_free_port
-
-PASSWORD = "crumbly meteor anchovy"
-APP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 14\r\n\r\n<h1>Notes</h1>"
-
-
-@pytest.fixture
-async def gateway(gateway_process: Callable[..., Any], raw_upstream: Callable[..., Any]) -> Any:
-    app = await raw_upstream(APP)
-    listen = take_free_port()
-    return gateway_process(
-        {
-            "auth_mode": "standalone",
-            "public_url": f"http://localhost:{listen}",
-            "server": {"listen": f"127.0.0.1:{listen}"},
-            "upstreams": {"app": {"url": app.url}},
-        }
-    )
 
 
 def fill(chromium: Chrome, **values: str) -> None:

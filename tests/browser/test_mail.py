@@ -1,21 +1,18 @@
 """Forgotten password, invitation and another address, in a real browser and by real mails."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from tests.browser.test_local_accounts import APP, PASSWORD, fill
+from tests.browser.test_local_accounts import fill
+from tests.fixtures.accounts import PASSWORD, command
 from tests.fixtures.chromium import heading, press, wait_for_text
-from tests.fixtures.gateway import GatewayProcess, clean_environment
+from tests.fixtures.gateway import GatewayProcess
 from tests.fixtures.mail import Mailbox
-from tests.fixtures.network import take_free_port
 from tests.fixtures.processes import wait_until
 
 NEW = "velvet trombone glacier"
@@ -27,34 +24,10 @@ def mailbox(mail_server: Callable[..., Mailbox]) -> Mailbox:
 
 
 @pytest.fixture
-async def gateway(
-    gateway_process: Callable[..., Any], raw_upstream: Callable[..., Any], mailbox: Mailbox
-) -> Any:
-    app = await raw_upstream(APP)
-    listen = take_free_port()
-    return gateway_process(
-        {
-            "auth_mode": "standalone",
-            "public_url": f"http://localhost:{listen}",
-            "server": {"listen": f"127.0.0.1:{listen}"},
-            "upstreams": {"app": {"url": app.url}},
-            "smtp": {"url": f"smtp://{mailbox.address}", "from": "Notes <notes@example.com>"},
-        }
-    )
-
-
-def invite(gateway: GatewayProcess, email: str) -> None:
-    subprocess.run(
-        [
-            *(sys.executable, "-m", "gateway", "accounts", "invite"),
-            *("-c", str(gateway.config_path), "--email", email),
-        ],
-        cwd=Path(__file__).parents[2],
-        env=clean_environment({}),
-        check=True,
-        stdout=subprocess.DEVNULL,
-        timeout=60,
-    )
+def gateway(start_standalone: Callable[..., Any], mailbox: Mailbox) -> Any:
+    """A gateway that sends mails."""
+    smtp = {"url": f"smtp://{mailbox.address}", "from": "Notes <notes@example.com>"}
+    return start_standalone(smtp=smtp)
 
 
 def link(gateway: GatewayProcess, mailbox: Mailbox, to: str, count: int = 1) -> str:
@@ -74,7 +47,7 @@ async def test_from_an_invitation_to_another_address(
 
 def _walk(gateway: GatewayProcess, chromium: Chrome, mailbox: Mailbox) -> None:
     url = f"http://localhost:{gateway.port}"
-    invite(gateway, "ann.lee@a.test")
+    assert command(gateway, "invite", "--email", "ann.lee@a.test").returncode == 0
     invitation = link(gateway, mailbox, "ann.lee@a.test")
     chromium.get(invitation)
     heading(chromium, "Welcome")

@@ -9,13 +9,12 @@ import bcrypt
 import pytest
 from selenium.webdriver import Chrome
 
-from tests.browser.test_local_accounts import PASSWORD, fill
-from tests.e2e.test_local_accounts import Browser, app, command
+from tests.browser.test_local_accounts import fill
+from tests.e2e.browsing import Browser
+from tests.fixtures.accounts import PASSWORD, command
 from tests.fixtures.chromium import heading, press, wait_for_text
 from tests.fixtures.network import take_free_port
 from tests.fixtures.oidc import OidcProvider
-
-__all__ = ["app"]
 
 LOGIN = "ann-at-work"
 ANN = {"X-User": "ann", "X-Id": "17"}
@@ -23,7 +22,7 @@ ANN = {"X-User": "ann", "X-Id": "17"}
 
 @pytest.fixture
 def start(
-    gateway_process: Callable[..., Any], app: str, oidc_provider: OidcProvider, tmp_path: Path
+    gateway_process: Callable[..., Any], echo_app: str, oidc_provider: OidcProvider, tmp_path: Path
 ) -> Callable[..., Any]:
     """Start the gateway with a mode, always at the same address and with the same data."""
     listen = f"127.0.0.1:{take_free_port()}"
@@ -45,7 +44,7 @@ def start(
                 "data_dir": str(tmp_path / "kept"),
                 "upstreams": {
                     "app": {
-                        "url": app,
+                        "url": echo_app,
                         "identity": {"headers": {"X-User": "{user}", "X-Id": "{external_id}"}},
                     }
                 },

@@ -10,7 +10,7 @@ from aiohttp import web
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from gateway.pages import fragment_script, page_fields, render
+from gateway.pages import page_fields, render, script
 from tests.fixtures.chromium import press, wait_for_text
 from tests.fixtures.network import take_free_port
 
@@ -47,7 +47,7 @@ async def ours() -> AsyncIterator[str]:
             web.get("/done", done),
             web.get("/asked", asked),
             web.get("/choice", choice),
-            web.get("/keep-fragment.js", script),
+            web.get("/keep-fragment.js", fragment_script),
         ]
     )
     runner = web.AppRunner(app, access_log=None)
@@ -106,8 +106,8 @@ async def choice(request: web.Request) -> web.Response:
     return web.Response(body=body, headers=page_fields("sign-in"))
 
 
-async def script(request: web.Request) -> web.Response:
-    return web.Response(body=fragment_script(), content_type="text/javascript")
+async def fragment_script(request: web.Request) -> web.Response:
+    return web.Response(body=script("keep-fragment"), content_type="text/javascript")
 
 
 async def asked(request: web.Request) -> web.Response:

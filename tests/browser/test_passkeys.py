@@ -16,30 +16,14 @@ from selenium.webdriver.common.virtual_authenticator import (
 )
 
 from tests.e2e.test_passkeys import turn_on_second_factor
+from tests.fixtures.accounts import PASSWORD
 from tests.fixtures.chromium import heading, press, wait_for_text, wait_until
-from tests.fixtures.network import take_free_port
-
-PASSWORD = "crumbly meteor anchovy"
-APP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 14\r\n\r\n<h1>Notes</h1>"
 
 
 @pytest.fixture
-async def gateway(
-    gateway_process: Callable[..., Any],
-    raw_upstream: Callable[..., Any],
-    request: pytest.FixtureRequest,
-) -> Any:
+async def gateway(start_standalone: Callable[..., Any], request: pytest.FixtureRequest) -> Any:
     """A gateway; a test may give the path of its public URL."""
-    app = await raw_upstream(APP)
-    listen = take_free_port()
-    gateway = gateway_process(
-        {
-            "auth_mode": "standalone",
-            "public_url": f"http://localhost:{listen}{getattr(request, 'param', '')}",
-            "server": {"listen": f"127.0.0.1:{listen}"},
-            "upstreams": {"app": {"url": app.url}},
-        }
-    )
+    gateway = start_standalone(getattr(request, "param", ""))
     await asyncio.to_thread(add, gateway, "ann", "bob")
     return gateway
 

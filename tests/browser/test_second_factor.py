@@ -1,8 +1,6 @@
 """An authenticator app, from setting it up to turning it off, in a real browser by its keys."""
 
 import asyncio
-import subprocess
-import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -13,36 +11,17 @@ from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from tests.fixtures.accounts import PASSWORD, add
 from tests.fixtures.chromium import heading, wait_for_text, wait_until
-from tests.fixtures.gateway import clean_environment
-from tests.fixtures.network import take_free_port
 
-PASSWORD = "crumbly meteor anchovy"
-APP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 14\r\n\r\n<h1>Notes</h1>"
 _MOST_TABS = 60
 
 
 @pytest.fixture
-async def gateway(gateway_process: Callable[..., Any], raw_upstream: Callable[..., Any]) -> Any:
-    app = await raw_upstream(APP)
-    listen = take_free_port()
-    gateway = gateway_process(
-        {
-            "auth_mode": "standalone",
-            "public_url": f"http://localhost:{listen}",
-            "server": {"listen": f"127.0.0.1:{listen}"},
-            "upstreams": {"app": {"url": app.url}},
-        }
-    )
-    subprocess.run(
-        [sys.executable, "-m", "gateway", "accounts", "add", "-c", gateway.config_path, "ann"],
-        env=clean_environment({}),
-        input=PASSWORD,
-        text=True,
-        check=True,
-        capture_output=True,
-        timeout=60,
-    )
+def gateway(start_standalone: Callable[..., Any]) -> Any:
+    """A gateway with the account of ann."""
+    gateway = start_standalone()
+    add(gateway)
     return gateway
 
 

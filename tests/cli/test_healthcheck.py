@@ -22,7 +22,7 @@ def check(*arguments, cwd, **environment):
         env=clean_environment({"PYTHONPATH": os.getcwd(), **environment}),  # noqa: PTH109
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
     )
 
 

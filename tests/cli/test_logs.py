@@ -10,6 +10,7 @@ from datetime import datetime
 import pytest
 
 from tests.fixtures.processes import answers, wait_until
+from tests.patience import PATIENCE_S
 
 LOG = """
 import logging, sys
@@ -129,4 +130,4 @@ def silent(gateway):
 def ask_for_an_unknown_host(gateway):
     request = urllib.request.Request(gateway.base_url, headers={"Host": "nowhere.example"})
     with pytest.raises(urllib.request.HTTPError, match="421"):
-        urllib.request.urlopen(request, timeout=10)
+        urllib.request.urlopen(request, timeout=PATIENCE_S)

@@ -236,11 +236,25 @@ async def test_no_link_adds_a_password_to_an_account_that_signs_in_already(world
     assert (await invite(world, "bob@a.test", issuer="https://id.example.com"))[1] is None
 
 
-async def test_a_disabled_or_merged_invitation_is_not_taken_up(world):
+@pytest.mark.parametrize("how", ["disabled", "merged into one that signs in"])
+async def test_a_disabled_or_merged_invitation_is_not_taken_up(world, how):
     account_id, token = await invite(world)
-    await AccountDesk(world.accounts).set_disabled(account_id, True)
+    if how == "disabled":
+        await world.desk.set_disabled(account_id, True)
+    else:
+        await world.desk.merge(account_id, await add(world, "bob", "bob@a.test"))
     with pytest.raises(UnknownInvitationError):
         await world.invitations.take_up(token, "ann", PASSWORD)
+    assert await world.accounts.named("ann") is None
+
+
+async def test_an_invitation_that_is_merged_into_another_is_taken_up_there(world):
+    account_id, token = await invite(world)
+    other, _ = await invite(world, "bob@a.test")
+    await world.desk.merge(account_id, other)
+    await world.invitations.take_up(token, "ann", PASSWORD)
+    assert (await world.accounts.named("ann"))[0] == other
+    assert (await world.local.sign_in("ann", PASSWORD, 0)).account_id == other
 
 
 @pytest.mark.parametrize(

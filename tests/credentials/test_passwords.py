@@ -50,6 +50,7 @@ from gateway.model import Identity
 from gateway.sealing.sealer import Sealer
 from gateway.storage.memory import MemoryStore
 from tests.fixtures.clock import Clock
+from tests.patience import soon
 
 PASSWORD = "crumbly meteor anchovy"
 OTHER = "velvet trombone glacier"
@@ -458,8 +459,7 @@ async def test_a_right_password_keeps_nobody_else_out():
         held = [tasks.create_task(sign_in(it)) for it in ("ann", "Ann", "\uff21NN", "ann", "ann")]
         await asyncio.sleep(0)
         with pytest.raises(TooManyTriesError) as raised:
-            async with asyncio.timeout(5):
-                await sign_in("ann")
+            await soon(sign_in("ann"))
         assert raised.value.wait_s > 0
         for other in (("ann", "192.0.2.2"), ("bob",)):
             tasks.create_task(sign_in(*other))

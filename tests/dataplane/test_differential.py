@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from gateway.message.fields import fold
 from gateway.message.names import CONNECTION_NAMES, is_identity_name
 from tests.dataplane.harness import HOST, Fields, split_fields, start_gateway
+from tests.patience import PATIENCE_S
 
 TOKEN = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 VALUE = [9, *range(32, 127), *range(128, 256)]
@@ -106,7 +107,7 @@ class World:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: uvloop.run(self._run()))
         self._thread.start()
-        assert self._ready.wait(10)
+        assert self._ready.wait(PATIENCE_S)
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -162,7 +163,7 @@ class World:
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join(10)
+        self._thread.join(PATIENCE_S)
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.dataplane.harness import Client
-from tests.patience import soon, until, until_still
+from tests.patience import PATIENCE_S, soon, until, until_still
 
 SIZE = 200 * 2**20
 PIECE = b"x" * 2**18
@@ -227,7 +227,7 @@ async def test_sigterm_lets_requests_end_and_closes_the_rest(
             await connection.send(OK)
 
     upstream = await raw_upstream(handle)
-    running = gateway_process(settings(upstream.url, drain_timeout="8s"))
+    running = gateway_process(settings(upstream.url, drain_timeout="60s"))
     idle, unused, busy = [await connect(running) for _ in range(3)]
     assert not (await idle.ask(get(running))).closes
     await busy.send(get(running, "POST"))
@@ -242,7 +242,7 @@ async def test_sigterm_lets_requests_end_and_closes_the_rest(
     answer = await busy.response()
     assert (answer.body, answer.closes) == (b"ok", True)
     assert await busy.is_closed()
-    assert await asyncio.to_thread(running.process.wait, 5) == 0
+    assert await asyncio.to_thread(running.process.wait, PATIENCE_S) == 0
 
 
 async def test_sigterm_does_not_wait_longer_than_the_drain_time_out(
@@ -262,5 +262,5 @@ async def test_sigterm_does_not_wait_longer_than_the_drain_time_out(
     await soon(asked.wait())
 
     running.process.send_signal(signal.SIGTERM)
-    assert await asyncio.to_thread(running.process.wait, 3) == 0
+    assert await asyncio.to_thread(running.process.wait, PATIENCE_S) == 0
     assert await client.is_closed()

@@ -413,7 +413,7 @@ async def test_trailers_are_no_more_than_fields_may_be(raw_upstream, gateway, co
     [b"G", b"GET / HTTP/1.1\r\n", b"GET / HTTP/1.1\r\nHost: app.test\r\n", b"\r\nGET"],
 )
 async def test_a_head_that_comes_too_slowly_is_408(gateway, start):
-    running = await gateway(server={"limits": {"header_timeout": "600ms"}})
+    running = await gateway(server={"limits": {"header_timeout": "1500ms"}})
     client = await running.client()
 
     await client.send(start)

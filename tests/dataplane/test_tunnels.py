@@ -223,11 +223,11 @@ async def test_a_tunnel_nothing_moves_in_ends_at_the_idle_time_out(raw_upstream,
 
 async def test_a_tunnel_that_is_used_outlives_the_response_time_out(raw_upstream, gateway):
     upstream = await raw_upstream(echo)
-    running = await gateway(upstream.url, {"timeouts": {"response": "500ms", "idle": "1s"}})
+    running = await gateway(upstream.url, {"timeouts": {"response": "500ms", "idle": "2s"}})
     client = await running.client()
     await client.ask(upgrade("x"))
 
-    for _ in range(8):
+    for _ in range(10):
         await client.send(b"ping")
         assert await client.reader.readexactly(4) == b"ping"
         await asyncio.sleep(0.25)

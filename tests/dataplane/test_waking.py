@@ -281,8 +281,9 @@ async def test_nobody_who_waits_means_no_more_connects(gateway, app):
     await until(lambda: waiting(running) == 3)
     for client in clients:
         client.abort()
-    await until(lambda: not waiting(running))
+    await until(lambda: not running.gateway.front.connections)
 
+    assert not waiting(running)
     assert waking(running)._loop is None
 
 

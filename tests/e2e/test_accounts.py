@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import sys
-from pathlib import Path
 
 import aiohttp
 import pytest
@@ -15,13 +13,13 @@ from aiohttp import web
 
 from tests.e2e.people import Browser
 from tests.e2e.raw import ask, connect
+from tests.fixtures.accounts import GATEPOST, ROOT
+from tests.fixtures.accounts import command as accounts_command
 from tests.fixtures.gateway import clean_environment
 from tests.fixtures.network import take_free_port
 from tests.fixtures.oidc import sign_in_at_oidc_provider
 from tests.patience import soon, until
 
-GATEPOST = [sys.executable, "-m", "gateway"]
-ROOT = Path(__file__).parents[2]
 # What the development provider calls her.
 ALICE = "user-alice"
 SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
@@ -29,18 +27,9 @@ SIGNED_IN = {"name": "rest", "prefix": "/", "access": "signed_in"}
 DOCTORS = {"name": "ward", "prefix": "/ward", "access": {"allow": [{"role": "doctor"}]}}
 
 
-def command(gateway, *arguments, text=""):
+def command(gateway, *arguments, **how):
     """What `gatepost accounts` prints as JSON."""
-    name, *rest = arguments
-    done = subprocess.run(
-        [*GATEPOST, "accounts", name, "-c", str(gateway.config_path), *rest, "--json"],
-        cwd=ROOT,
-        env=clean_environment({}),
-        input=text,
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+    done = accounts_command(gateway, *arguments, "--json", **how)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

@@ -14,6 +14,7 @@ from tests.authn.issuer import INTROSPECTION
 from tests.e2e.raw import OK, ask, behind
 from tests.fixtures.network import take_free_port
 from tests.oidc.hostile import basic_of, tampered
+from tests.patience import PATIENCE_S
 
 WELL_KNOWN = "/.well-known/oauth-protected-resource"
 SIGNED_IN = {"name": "rest", "prefix": "/", "access": "signed_in"}
@@ -281,7 +282,7 @@ async def test_a_certified_providers_tokens_are_taken(gateway_process, oidc_prov
         )
         pair = ":".join(urllib.parse.quote_plus(it) for it in introspection.values())
         request.add_header("Authorization", f"Basic {b64encode(pair.encode()).decode()}")
-        with urllib.request.urlopen(request, timeout=10) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
             return json.load(response)["access_token"]
 
     async def status(value):

@@ -6,9 +6,9 @@ import stat
 import bcrypt
 import pytest
 
-from tests.e2e.test_local_accounts import PASSWORD, Browser, add, app, command, start, tokens
-
-__all__ = ["app", "start"]
+from tests.e2e.browsing import Browser
+from tests.e2e.test_local_accounts import tokens
+from tests.fixtures.accounts import PASSWORD, add, command
 
 OLD = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 USERS = f"""\
@@ -19,8 +19,8 @@ bob,bob@a.test,,{OLD.replace("$2b$", "$2y$")},18,,,
 
 
 @pytest.fixture
-def gateway(start):
-    return start()
+def gateway(start_standalone):
+    return start_standalone()
 
 
 def test_an_apps_users_are_judged_then_imported_and_sign_in(gateway, tmp_path):
@@ -83,7 +83,9 @@ def test_what_is_no_text_or_no_file_is_an_error(gateway, tmp_path):
     assert command(gateway, "import", "/dev/stdin").returncode == 2
 
 
-def test_an_export_has_hashes_only_if_asked_and_is_only_for_its_owner(gateway, start, tmp_path):
+def test_an_export_has_hashes_only_if_asked_and_is_only_for_its_owner(
+    gateway, start_standalone, tmp_path
+):
     add(gateway, "ann", "--email", "ann@a.test", "--role", "editor", "--admin")
     command(gateway, "set-secret", "ann", "notes-key", text="t0psecret")
     printed = command(gateway, "export")
@@ -101,6 +103,6 @@ def test_an_export_has_hashes_only_if_asked_and_is_only_for_its_owner(gateway, s
     assert "t0psecret" not in text
     assert list(tmp_path.glob(".accounts.csv*")) == []
 
-    other = start(data_dir=str(tmp_path / "other"))
+    other = start_standalone(data_dir=str(tmp_path / "other"))
     assert command(other, "import", str(path), "--apply").returncode == 0
     assert Browser(other).sign_in("ann").status_code == 303

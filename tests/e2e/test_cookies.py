@@ -79,7 +79,7 @@ async def test_public_routes_tell_owners_apart_too(start):
 
 
 async def test_it_is_withheld_when_the_session_has_run_out_and_given_back_later(start):
-    async with await start({"sessions": {"idle_timeout": "1s"}}) as browser:
+    async with await start({"sessions": {"idle_timeout": "3s"}}) as browser:
         await browser.sign_in("alice")
         await browser.get("/", "sid=a; Path=/; HttpOnly", "theme=dark; Path=/")
 

@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from tests.e2e.raw import OK, admin, behind, connect, get
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ async def test_a_slow_request_ends_idle_connections_close_and_no_new_one_is_take
     go.set()
     answer = await busy.response()
     assert (answer.status, answer.body, answer.closes) == (200, b"ok", True)
-    assert await asyncio.to_thread(gateway.process.wait, 10) == 0
+    assert await asyncio.to_thread(gateway.process.wait, PATIENCE_S) == 0
     busy.writer.close()
     idle.writer.close()
 
@@ -61,7 +61,7 @@ async def test_what_takes_longer_than_the_time_out_is_cut_off(slow_app, gateway_
     gateway.process.send_signal(signal.SIGTERM)
 
     assert await busy.rest() == b""
-    assert await asyncio.to_thread(gateway.process.wait, 5) == 0
+    assert await asyncio.to_thread(gateway.process.wait, PATIENCE_S) == 0
     assert "did not end in time" in gateway.log()
     busy.writer.close()
 
@@ -78,7 +78,7 @@ async def test_the_last_lines_of_the_audit_are_written(slow_app, gateway_process
 
     go.set()
     await busy.response()
-    await asyncio.to_thread(gateway.process.wait, 10)
+    await asyncio.to_thread(gateway.process.wait, PATIENCE_S)
 
     assert b'"path":"/slow"' in audit.read_bytes()
     busy.writer.close()

@@ -5,44 +5,28 @@ import json
 import subprocess
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
 
+import aiohttp
 import pytest
 
 from gateway.assembly.worker import Gateway
 from gateway.credentials.local_accounts import NewPerson
 from gateway.settings.load import load
-from tests.e2e.test_local_accounts import (
-    CROSS,
-    GATEPOST,
-    OTHER,
-    PASSWORD,
-    App,
-    Browser,
-    add,
-    command,
-)
+from tests.e2e.browsing import CROSS, Browser
+from tests.fixtures.accounts import GATEPOST, OTHER, PASSWORD, add, command
+from tests.fixtures.demo import sign_in_at_demo_provider
 from tests.fixtures.gateway import clean_environment, dump, with_defaults
 from tests.fixtures.network import take_free_port
 from tests.fixtures.processes import wait_until
+from tests.fixtures.threaded import serving
 from tests.patience import until
 
 FORGOT, RESET = "/_gatepost/forgot", "/_gatepost/reset"
 INVITATION, EMAIL, ACCOUNT = "/_gatepost/invitation", "/_gatepost/email", "/_gatepost/account"
-
-
-@pytest.fixture
-def app():
-    """The URL of an app that tells who it was asked by."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), App) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -51,19 +35,10 @@ def mailbox(mail_server):
 
 
 @pytest.fixture
-def start(gateway_process, app, mailbox):
+def start(start_standalone, mailbox):
     """Start a gateway that sends mails: ``gateway = start(auth_mode="hybrid", …)``."""
-
-    def begin(**settings):
-        whole = {
-            "upstreams": {"app": {"url": app}},
-            "auth_mode": "standalone",
-            "smtp": {"url": f"smtp://{mailbox.address}", "from": "Notes <notes@example.com>"},
-            **settings,
-        }
-        return gateway_process({name: it for name, it in whole.items() if it is not None})
-
-    return begin
+    smtp = {"url": f"smtp://{mailbox.address}", "from": "Notes <notes@example.com>"}
+    return lambda **settings: start_standalone(**{"smtp": smtp, **settings})
 
 
 @pytest.fixture
@@ -350,24 +325,48 @@ def test_of_many_who_take_up_an_invitation_one_does(start):
         add(gateway, f"ann-{number}")
 
 
+def sign_in_at_provider(gateway, user):
+    """The answer to the callback of `user`, in a new browser."""
+    browser = Browser(gateway)
+    away = browser.page("/_gatepost/login/oidc").headers["Location"]
+
+    async def walk():
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(cookie_jar=jar) as session:
+            return await sign_in_at_demo_provider(session, away, user)
+
+    return browser.page(asyncio.run(walk()).removeprefix(gateway.base_url))
+
+
 def test_in_hybrid_an_invitation_is_good_once_either_way(start, demo_provider):
     address = f"127.0.0.1:{take_free_port()}"
     callback = f"http://{address}/_gatepost/callback/oidc"
     provider = demo_provider({"client_id": "notes", "redirect_uris": [callback]})
+    names = {"user": "preferred_username"}
     gateway = start(
         auth_mode="hybrid",
         server={"listen": address},
-        providers={"oidc": {"issuer": provider.issuer, "client_id": "notes"}},
+        providers={"oidc": {"issuer": provider.issuer, "client_id": "notes", "claims": names}},
         accounts={"provision": "invited"},
     )
-    made = invite(gateway, "ann@a.test")
-    by_issuer = invite(gateway, "bob@a.test", "--issuer", provider.issuer)
-    assert by_issuer.get("link") is None
-    _, token = local(gateway, made["link"])
-    form = {"token": token, "username": "ann", "password": PASSWORD}
-    assert Browser(gateway).form(INVITATION, **form).status_code == 303
-    shown = json.loads(command(gateway, "show", "ann", "--json").stdout)
-    assert (shown["invitations"], shown["id"]) == ([], made["id"])
+    made = {user: invite(gateway, f"{user}@example.com") for user in ("ann", "bob")}
+    made["eve"] = invite(gateway, "eve@example.com", "--issuer", provider.issuer)
+    assert made["eve"].get("link") is None
+    links = {user: local(gateway, made[user]["link"])[1] for user in ("ann", "bob")}
+
+    def take_up(user):
+        form = {"token": links[user], "username": user, "password": PASSWORD}
+        return Browser(gateway).form(INVITATION, **form).status_code
+
+    assert take_up("ann") == 303
+    refused = sign_in_at_provider(gateway, "ann")
+    assert (refused.status_code, "not-invited" in refused.text) == (403, True)
+    assert sign_in_at_provider(gateway, "bob").status_code == 302
+    assert take_up("bob") == 404
+    assert sign_in_at_provider(gateway, "eve").status_code == 302
+    for user, invited in made.items():
+        shown = json.loads(command(gateway, "show", user, "--json").stdout)
+        assert (shown["invitations"], shown["id"]) == ([], invited["id"])
 
 
 def test_an_address_is_changed_by_a_link_to_it(start, mails):
@@ -443,13 +442,8 @@ def hook(tmp_path):
     secret = tmp_path / "hook"
     secret.write_text("x" * 40)
     secret.chmod(0o600)
-    with ThreadingHTTPServer(("127.0.0.1", 0), own) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_port}/"
-        yield own.told, {"http": {"url": url, "secret_file": str(secret)}, "on": ["update"]}
-        server.shutdown()
-        thread.join()
+    with serving(own) as url:
+        yield own.told, {"http": {"url": f"{url}/", "secret_file": str(secret)}, "on": ["update"]}
 
 
 def test_the_app_learns_of_a_new_address(start, mails, hook):
@@ -541,10 +535,10 @@ class JumpingClock:
         return time.time() + self.ahead_s  # noqa: TID251 - what is measured against
 
 
-async def test_an_old_sign_in_needs_the_password_to_change_the_address(app, mailbox, tmp_path):
+async def test_an_old_sign_in_needs_the_password_to_change_the_address(echo_app, mailbox, tmp_path):
     config = tmp_path / "gatepost.yaml"
     smtp = {"url": f"smtp://{mailbox.address}", "from": "notes@example.com"}
-    settings = {"auth_mode": "standalone", "upstreams": {"app": app}, "smtp": smtp}
+    settings = {"auth_mode": "standalone", "upstreams": {"app": echo_app}, "smtp": smtp}
     filled = with_defaults(settings, tmp_path)
     config.write_text(dump(filled))
     clock = JumpingClock()

@@ -2,10 +2,7 @@
 
 import json
 import re
-import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pyotp
 import pytest
@@ -13,13 +10,14 @@ import requests
 
 from gateway.cli.opened import load_settings, with_kept
 from gateway.credentials.local_accounts import NewPerson
+from tests.e2e.browsing import FromAddress
+from tests.fixtures.accounts import PASSWORD
+from tests.fixtures.accounts import command as accounts_command
 from tests.fixtures.authenticator import UP, register, use
-from tests.fixtures.gateway import clean_environment, gateways
+from tests.fixtures.gateway import gateways
 from tests.fixtures.network import take_free_port
 from tests.fixtures.processes import wait_until
 
-ROOT = Path(__file__).parents[2]
-PASSWORD = "crumbly meteor anchovy"
 SIGN_IN, OPTIONS = "/_gatepost/sign-in/passkey", "/_gatepost/sign-in/passkey/options"
 OWN, NEW = "/_gatepost/api/passkeys", "/_gatepost/api/passkeys/options"
 SAME = {"Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"}
@@ -82,26 +80,8 @@ class Browser(requests.Session):
         return answer.json() if answer.status_code == 200 else None
 
 
-class FromAddress(requests.adapters.HTTPAdapter):
-    """Connects from an address of its own."""
-
-    def __init__(self, address):
-        self._address = address
-        super().__init__()
-
-    def init_poolmanager(self, *args, **kwargs):
-        super().init_poolmanager(*args, source_address=(self._address, 0), **kwargs)
-
-
-def command(gateway, name, *arguments):
-    done = subprocess.run(
-        [sys.executable, "-m", "gateway", "accounts", name, "-c", gateway.config_path, *arguments],
-        cwd=ROOT,
-        env=clean_environment({}),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )
+def command(gateway, *arguments):
+    done = accounts_command(gateway, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

@@ -2,17 +2,16 @@
 
 import json
 import secrets
-import threading
-from http.server import ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
 import aiohttp
 import pytest
 
 from gateway.assembly.serving import clock
+from tests.e2e.browsing import PAGE
 from tests.e2e.test_api_keys import made
-from tests.e2e.test_local_accounts import OTHER, PAGE, PASSWORD, App, add
 from tests.e2e.test_second_factor import Person, codes_in, hidden
+from tests.fixtures.accounts import OTHER, PASSWORD, add
 from tests.fixtures.demo import sign_in_at_demo_provider
 from tests.fixtures.network import take_free_port
 from tests.fixtures.processes import wait_until
@@ -23,17 +22,7 @@ LAST = "/the-last-request"
 
 
 @pytest.fixture
-def app():
-    with ThreadingHTTPServer(("127.0.0.1", 0), App) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def watched(gateway_process, demo_provider, mail_server, collector, app, tmp_path):
+def watched(gateway_process, demo_provider, mail_server, collector, echo_app, tmp_path):
     """A gateway that writes all it can: a debug log, the audit, metrics and spans."""
     address = f"127.0.0.1:{take_free_port()}"
     callback = f"http://{address}/_gatepost/callback/oidc"
@@ -45,7 +34,7 @@ def watched(gateway_process, demo_provider, mail_server, collector, app, tmp_pat
         {
             "auth_mode": "hybrid",
             "server": {"listen": address},
-            "upstreams": {"app": app},
+            "upstreams": {"app": echo_app},
             "providers": {
                 "oidc": {
                     "issuer": provider.issuer,

@@ -49,7 +49,8 @@ async def test_over_the_rate_is_429_with_the_time_to_wait(running):
     assert over.status == 429
     assert b'"reason":"rate-limited"' in over.body
     (wait,) = over.all(b"retry-after")
-    assert 29 <= int(wait) <= 30
+    # A token comes every thirty seconds, and some of them have passed.
+    assert 0 < int(wait) <= 30
     assert len(app.heads) == 2
     assert await statuses(gateway, 5, "/free") == [200] * 5
 

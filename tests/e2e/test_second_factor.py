@@ -6,7 +6,6 @@ import json
 import re
 import threading
 from datetime import UTC, datetime
-from http.server import ThreadingHTTPServer
 from urllib.parse import urlsplit
 
 import pyotp
@@ -15,8 +14,9 @@ import pytest
 from gateway.assembly.worker import Gateway
 from gateway.credentials.local_proofs import MULTI_FACTOR
 from gateway.settings.load import load
-from tests.e2e.test_local_accounts import CROSS, OTHER, PAGE, PASSWORD, SAME, App, Browser, add
-from tests.e2e.test_local_accounts import command as accounts_command
+from tests.e2e.browsing import CROSS, PAGE, SAME, Browser
+from tests.fixtures.accounts import OTHER, PASSWORD, add
+from tests.fixtures.accounts import command as accounts_command
 from tests.fixtures.clock import Clock
 from tests.fixtures.gateway import dump, with_defaults
 from tests.fixtures.network import take_free_port
@@ -104,17 +104,7 @@ def clock():
 
 
 @pytest.fixture
-def app():
-    with ThreadingHTTPServer(("127.0.0.1", 0), App) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-@pytest.fixture
-def start(clock, app, tmp_path):
+def start(clock, echo_app, tmp_path):
     """Runs gateways with one store and one clock to turn, in the event loop of a thread."""
     loop, running = asyncio.new_event_loop(), []
     thread = threading.Thread(target=loop.run_forever)
@@ -136,7 +126,7 @@ def start(clock, app, tmp_path):
             "auth_mode": "standalone",
             "server": {"listen": f"127.0.0.1:{port}"},
             "data_dir": str(tmp_path / "kept"),
-            "upstreams": {"app": app},
+            "upstreams": {"app": echo_app},
             "routes": ROUTES,
             **settings,
         }

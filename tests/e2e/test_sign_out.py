@@ -250,12 +250,12 @@ async def test_a_tunnel_ends_when_its_sessions_idle_time_is_over(start):
 
 
 async def test_what_a_client_sends_through_a_tunnel_is_use_of_its_session(start):
-    cluster = await start(sessions={"idle_timeout": "2s", "absolute_timeout": "1h"})
+    cluster = await start(sessions={"idle_timeout": "3s", "absolute_timeout": "1h"})
     async with browser() as session:
         cookie = await sign_in(session, cluster, "ann")
         tunnel = await open_tunnel(cluster, 1, cookie)
 
-        # Somebody types, for three times as long.
+        # Somebody types, for twice as long.
         for _ in range(24):
             await asyncio.sleep(0.25)
             assert await tunnel.is_open()
@@ -275,7 +275,7 @@ async def test_what_an_app_sends_through_a_tunnel_is_no_use(start):
 
 
 async def test_a_tunnel_ends_with_the_absolute_limit(start):
-    cluster = await start(sessions={"idle_timeout": "3s", "absolute_timeout": "3s"})
+    cluster = await start(sessions={"idle_timeout": "5s", "absolute_timeout": "5s"})
     async with browser() as session:
         cookie = await sign_in(session, cluster, "ann")
         tunnel = await open_tunnel(cluster, 1, cookie)

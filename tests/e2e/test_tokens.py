@@ -772,7 +772,8 @@ async def test_guesses_are_throttled_and_those_who_are_known_are_not(start):
     statuses = [(await phone.exchange(f"guess.{n}"))[0] for n in range(25)]
 
     assert statuses[:20] == [400] * 20
-    assert statuses[-1] == 429
+    # Guesses come back with time.
+    assert 429 in statuses[20:]
     assert await phone.status("gp_at_" + "A" * 90) == 401
     assert await phone.status(tokens["access_token"]) == 200
     # It is known here, and so is not held back.

@@ -15,7 +15,7 @@ from tests.dataplane.harness import BrokenBodyError
 from tests.e2e.raw import OK, PUBLIC, admin, ask, behind, connect, get
 from tests.fixtures.gateway import clean_environment, dump, with_defaults
 from tests.fixtures.network import take_free_port
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 
 
 def workers(gateway) -> list[int]:
@@ -167,7 +167,7 @@ async def test_sigterm_drains_every_worker(raw_upstream, gateway_process):
         answer = await client.response()
         assert (answer.status, answer.body) == (200, b"ok")
         client.writer.close()
-    assert await asyncio.to_thread(gateway.process.wait, 10) == 0
+    assert await asyncio.to_thread(gateway.process.wait, PATIENCE_S) == 0
 
 
 async def test_all_workers_count_one_rate_and_reload_together(raw_upstream, gateway_process):
@@ -225,7 +225,7 @@ def refused(tmp_path, settings) -> subprocess.CompletedProcess[str]:
         env=clean_environment({}),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
     )
 
 

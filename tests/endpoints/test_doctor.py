@@ -2,6 +2,7 @@
 
 import http.client
 import json
+from base64 import urlsafe_b64encode
 from dataclasses import replace
 from datetime import UTC, datetime
 from urllib.parse import parse_qs, urlencode
@@ -12,6 +13,7 @@ from gateway.endpoints.doctor import PATH, VALID_S, Doctor, ask, read_answer
 from gateway.sealing.sealer import Sealer
 from tests.builders import NOW, SECRET, make_request
 from tests.fixtures.gateway import SECRET as GATEWAY_SECRET
+from tests.patience import PATIENCE_S
 
 HOSTS = frozenset({"notes.example.com"})
 SEALER = Sealer((SECRET,))
@@ -38,9 +40,9 @@ async def test_the_command_reads_how_its_request_arrived():
     assert ("Cache-Control", "no-store") in answer.fields
 
 
-def of_another_purpose():
-    sealed = SEALER.seal("session", json.dumps({"nonce": "00", "at": NOW}).encode())
-    return urlencode({"question": sealed.hex()}).encode()
+def sealed_for(purpose):
+    sealed = SEALER.seal(purpose, json.dumps({"nonce": "00", "at": NOW}).encode())
+    return urlencode({"question": urlsafe_b64encode(sealed).decode()}).encode()
 
 
 @pytest.mark.parametrize(
@@ -55,13 +57,18 @@ def of_another_purpose():
         ask(OTHER, NOW).form,
         ask(SEALER, NOW - VALID_S - 1).form,
         ask(SEALER, NOW + VALID_S + 1).form,
-        of_another_purpose(),
+        sealed_for("session"),
     ],
 )
 async def test_who_has_not_the_secret_learns_nothing(form):
     answer = await told(form)
 
     assert (answer.status, json.loads(answer.body)["reason"]) == (404, "no-route")
+
+
+async def test_only_what_was_sealed_for_a_question_is_one():
+    assert (await told(sealed_for("doctor question"))).status == 200
+    assert (await told(sealed_for("doctor answer"))).status == 404
 
 
 @pytest.mark.parametrize("age_s", [1 - VALID_S, 0, VALID_S - 1])
@@ -93,7 +100,7 @@ def test_nothing_else_passes_for_the_gateway(body):
 
 
 def asked(port, method, path, body, host):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     form = {"Content-Type": "application/x-www-form-urlencoded", "Host": host}
     connection.request(method, path, body, form)
     response = connection.getresponse()
@@ -118,7 +125,7 @@ def test_without_the_secret_the_path_is_as_unknown_as_any_other(gateway_process,
     # The right question is answered under any host: which one arrives is what the command asks.
     sealer = Sealer((GATEWAY_SECRET.encode(),))
     question = ask(sealer, datetime.now(UTC).timestamp())
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=PATIENCE_S)
     connection.request("POST", PATH, question.form, {"Host": "gatepost:8080"})
     arrival = read_answer(sealer, question, connection.getresponse().read())
     connection.close()

@@ -356,7 +356,9 @@ async def test_a_cookie_that_the_browser_keeps_back_is_asked_for_by_a_page(world
     assert await world.subjects("ann") == [world.login]
 
 
-async def test_the_refresh_token_of_a_link_is_revoked(world, there, oidc_provider, add_provider):
+@pytest.fixture
+def revoked(world, oidc_provider, add_provider):
+    """The tokens revoked at the provider, which now gives refresh tokens."""
     client = oidc_provider.register(CALLBACK, scope="openid profile email offline_access")
     real = add_provider(
         "real",
@@ -366,17 +368,35 @@ async def test_the_refresh_token_of_a_link_is_revoked(world, there, oidc_provide
         scopes=("openid", "profile", "email", "offline_access"),
         authorize_params={"prompt": "consent"},
     )
-    await world.add("ann")
-    browser = await world.browser("ann")
-    revoked = []
-    revoke = real.revoke
+    revoke, tokens = real.revoke, []
 
     async def noted(token, *rest):
-        revoked.append(token)
         await revoke(token, *rest)
+        tokens.append(token)
 
     real.revoke = noted
+    return tokens
+
+
+async def test_the_refresh_token_of_a_link_is_revoked(world, there, revoked):
+    await world.add("ann")
+    browser = await world.browser("ann")
+
     await follow(browser, await back(browser, there, world.login))
 
     assert await world.subjects("ann") == [world.login]
+    assert len(revoked) == 1
+
+
+async def test_the_refresh_token_of_a_link_that_is_refused_is_revoked_too(world, there, revoked):
+    await world.add("ann")
+    stranger = await world.browser()
+    away = location(await stranger.get("/_gatepost/login/real"))
+    await follow(stranger, local(await sign_in_at_oidc_provider(there, away, world.login)))
+    assert revoked == []
+    browser = await world.browser("ann")
+
+    response = await follow(browser, await back(browser, there, world.login))
+
+    assert (response.status, reason(response)) == (409, "subject-taken")
     assert len(revoked) == 1

@@ -145,6 +145,29 @@ async def test_the_only_way_in_cannot_be_removed(ann, deps):
     assert (page.status, b"your only way to sign in" in page.body) == (409, True)
 
 
+@pytest.mark.parametrize("why", ["wrong response", "password changed meanwhile"])
+async def test_every_401_says_where_to_sign_in(ann, deps, why):
+    key, _ = await enrol(ann)
+    _, asked = await call(ann, OPTIONS)
+    how = {"rp_id": "evil.test"} if why == "wrong response" else {}
+    credential = use(key, asked, ORIGIN, **how)
+    sign_in = deps.accounts.sign_in
+
+    async def sign_in_slowly(identity):
+        signed_in = await sign_in(identity)
+        await deps.accounts.change(identity.subject, lambda it: replace(it, password="another"))
+        return signed_in
+
+    deps.accounts.sign_in = sign_in_slowly
+    fields = ((b"content-type", b"application/json"),)
+    answer = await ann.post(
+        SIGN_IN, json.dumps({"credential": credential}).encode(), fields=fields, navigates=False
+    )
+    assert answer.status == 401
+    # RFC 9110, section 15.5.2.
+    assert dict(answer.fields)["WWW-Authenticate"].startswith("Gatepost sign_in=")
+
+
 async def test_a_sign_in_without_the_store_is_told_to_start_again(ann, store):
     key, _ = await enrol(ann)
     _, asked = await call(ann, OPTIONS)

@@ -69,6 +69,22 @@ async def test_a_mail_that_fails_holds_up_no_other_and_the_log_names_nobody(capl
     assert "secret" not in caplog.text
 
 
+async def test_without_a_mail_server_a_mail_counts_as_not_sent(caplog):
+    async def deliver(_smtp, _message, _host):
+        raise AssertionError("there is nobody to hand it to")
+
+    box = outbox(deliver)
+    # A new configuration may have none while mails still wait.
+    box.smtp = None
+    with pytest.raises(UnsentMailError, match="no mail server"):
+        await box.send(letter())
+    with caplog.at_level(logging.INFO):
+        box.post(only(letter()))
+        await soon(box.aclose())
+    assert "mail invitation: mail-not-sent" in caplog.text
+    assert "invitation: sent" not in caplog.text
+
+
 async def test_what_waits_is_sent_before_the_end():
     sent = []
 

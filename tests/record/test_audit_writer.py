@@ -288,7 +288,7 @@ async def test_requests_are_answered_while_the_disk_is_full(gateway_process, raw
 
     for _ in range(3):
         with pytest.raises(urllib.request.HTTPError, match="403"):
-            urllib.request.urlopen(gateway.base_url, timeout=10)
+            urllib.request.urlopen(gateway.base_url, timeout=PATIENCE_S)
 
     dropped = 'gatepost_audit_lines_dropped_total{reason="write-failed"} 3.0'
     wait_until(lambda: dropped in gateway.metrics(), gateway.process, dropped)

@@ -1,0 +1,39 @@
+"""A gateway with local accounts, before an app, at an address that browsers trust."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.fixtures.network import take_free_port
+
+APP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 14\r\n\r\n<h1>Notes</h1>"
+
+
+@pytest.fixture
+async def start_standalone(
+    gateway_process: Callable[..., Any], raw_upstream: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Start it: ``start_standalone(path="/notes", smtp={…})``, with a path of its public URL."""
+    app = await raw_upstream(APP)
+
+    def start(path: str = "", **settings: Any) -> Any:
+        port = take_free_port()
+        return gateway_process(
+            {
+                "auth_mode": "standalone",
+                # Scripts may use passkeys here, as on a site with TLS.
+                "public_url": f"http://localhost:{port}{path}",
+                "server": {"listen": f"127.0.0.1:{port}"},
+                "upstreams": {"app": {"url": app.url}},
+                **settings,
+            }
+        )
+
+    return start
+
+
+@pytest.fixture
+def gateway(start_standalone: Callable[..., Any]) -> Any:
+    """The gateway; a module may have one that differs."""
+    return start_standalone()

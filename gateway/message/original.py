@@ -6,13 +6,15 @@ is refused, because deciding on another path than the app serves would evade the
 """
 
 import re
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
 
 from gateway.errors import MalformedRequestError
 from gateway.message.fields import Fields, fold
 from gateway.message.forwarded import parse_address
+from gateway.message.framing import CHUNKED
 from gateway.message.names import REROUTING_NAMES, is_identity_name
-from gateway.message.public_url import OWN_PREFIX, own_path
+from gateway.message.public_url import OWN_PREFIX, base_of
 from gateway.message.request import Request
 from gateway.message.request_head import METHOD, SECOND_HTTP, RequestFraming, canonical_host
 from gateway.message.target import Target, parse_target
@@ -47,27 +49,39 @@ _QUESTION = frozenset(
 _REROUTING = REROUTING_NAMES | {b"x-rewrite-url", b"x-original-url", b"x-original-uri"}
 
 
-@dataclass(frozen=True, slots=True)
+# Keys of `Fields.derived`, where what follows from the fields alone is kept.
+_KEPT: Final = "original"
+_KEPT_BARE: Final = (_KEPT, "bare")
+
+
 class Original:
-    """The original request; `host` as `canonical_host` returns it, `fields` without the question.
+    """The original request.  Immutable.
 
     Attributes:
-        upgrade: The protocol that the client wants to switch to, ``b""`` if none.
+        framing: Its host, as `canonical_host` returns it, its fields, without those of the
+            question, and the protocol that the client wants to switch to.
     """
 
-    method: str
-    host: str
-    target: Target
-    fields: Fields
-    upgrade: bytes
+    __slots__ = ("framing", "method", "target")
+
+    def __init__(self, method: str, target: Target, framing: RequestFraming) -> None:
+        self.method = method
+        self.target = target
+        self.framing = framing
 
 
 def is_question(request: Request, dialect: str) -> bool:
     """Whether `request` is a question."""
-    raw, auth = request.target.raw, own_path(request, AUTH_PATH).encode()
-    if dialect == "envoy":
-        return raw.startswith(auth) and raw[len(auth) :][:1] in (b"", b"/", b"?")
-    return raw.partition(b"?")[0] == auth
+    raw, auth = request.target.raw, _auth_path(request.public_url)
+    if not raw.startswith(auth):
+        return False
+    after = raw[len(auth) : len(auth) + 1]
+    return after in (b"", b"?") or (after == b"/" and dialect == "envoy")
+
+
+@lru_cache(maxsize=1024)
+def _auth_path(public_url: str) -> bytes:
+    return (base_of(public_url) + AUTH_PATH).encode()
 
 
 def bare_original_of(framing: RequestFraming) -> tuple[Original, str]:
@@ -81,19 +95,30 @@ def bare_original_of(framing: RequestFraming) -> tuple[Original, str]:
         MalformedRequestError: The question is malformed.
     """
     fields = framing.fields
+    known: tuple[Original, str] | None = fields.derived.get(_KEPT_BARE)
+    if known is not None:
+        return known
     _refuse_what_the_app_must_not_get(fields, "nginx")
     client = parse_address(fields.text(b"x-real-ip"))
     if client is None:
         raise MalformedRequestError("X-Real-IP is missing, repeated or no address")
     if not framing.host:
         raise MalformedRequestError("the question has no Host")
-    original = Original("GET", framing.host, _ANY_PAGE, _kept(fields), _upgrade(fields))
-    return original, str(client)
+    known = Original("GET", _ANY_PAGE, _without_question(fields, framing.host)), str(client)
+    fields.derived[_KEPT_BARE] = known
+    return known
 
 
-def _kept(fields: Fields) -> Fields:
-    """`fields` without those of the question."""
-    return Fields([field for field in fields.items if fold(field[0]) not in _QUESTION])
+def _without_question(fields: Fields, host: str) -> RequestFraming:
+    return RequestFraming(
+        Fields([field for field in fields.items if fold(field[0]) not in _QUESTION]),
+        host,
+        # A body stays with the proxy, so nobody here knows its length.
+        CHUNKED,
+        frozenset(),
+        _upgrade(fields),
+        expects_continue=False,
+    )
 
 
 def original_of(asked: Request, framing: RequestFraming, dialect: str) -> Original:
@@ -103,23 +128,40 @@ def original_of(asked: Request, framing: RequestFraming, dialect: str) -> Origin
         MalformedRequestError: The question is malformed.
         AmbiguousPathError: The original path has too many readings.
     """
-    fields = framing.fields
+    derived, key = framing.fields.derived, (_KEPT, dialect)
+    if dialect == "envoy":
+        kept: RequestFraming | None = derived.get(key)
+        if kept is None:
+            _refuse_fields(framing.fields, dialect)
+            kept = derived[key] = _without_question(framing.fields, framing.host)
+        uri = asked.target.raw[len(_auth_path(asked.public_url)) :]
+        return Original(asked.method, _target(uri), kept)
+    known: Original | None = derived.get(key)
+    if known is None:
+        known = derived[key] = _read(framing.fields, dialect)
+    return known
+
+
+def _read(fields: Fields, dialect: str) -> Original:
+    """The original request, all of which the fields of the question tell."""
+    _refuse_fields(fields, dialect)
+    sent, host, uri = _as_nginx(fields) if dialect == "nginx" else _as_traefik(fields)
+    if METHOD.fullmatch(sent) is None:
+        raise MalformedRequestError("the original method is not a method")
+    return Original(sent.decode(), _target(uri), _without_question(fields, host))
+
+
+def _target(uri: bytes) -> Target:
+    if len(uri) > _MAX_URI_BYTES:
+        raise MalformedRequestError(f"an original path of {len(uri)} bytes")
+    return parse_target(uri)
+
+
+def _refuse_fields(fields: Fields, dialect: str) -> None:
     _refuse_what_the_app_must_not_get(fields, dialect)
     if not (fields.has(b"x-forwarded-for") or fields.has(b"forwarded")):
         # Otherwise every client would be judged by the proxy's own address.
         raise MalformedRequestError("the question has neither X-Forwarded-For nor Forwarded")
-    match dialect:
-        case "nginx":
-            sent, host, uri = _as_nginx(fields)
-        case "envoy":
-            sent, host, uri = _as_envoy(asked, framing)
-        case _:
-            sent, host, uri = _as_traefik(fields)
-    if METHOD.fullmatch(sent) is None:
-        raise MalformedRequestError("the original method is not a method")
-    if len(uri) > _MAX_URI_BYTES:
-        raise MalformedRequestError(f"an original path of {len(uri)} bytes")
-    return Original(sent.decode(), host, parse_target(uri), _kept(fields), _upgrade(fields))
 
 
 def _refuse_what_the_app_must_not_get(fields: Fields, dialect: str) -> None:
@@ -138,11 +180,6 @@ def _refuse_what_the_app_must_not_get(fields: Fields, dialect: str) -> None:
         if folded == b"upgrade" and SECOND_HTTP.search(value):
             # The proxy would tunnel it.
             raise MalformedRequestError("Upgrade asks for a second HTTP, which no rule would check")
-
-
-def _as_envoy(asked: Request, framing: RequestFraming) -> tuple[bytes, str, bytes]:
-    uri = asked.target.raw[len(own_path(asked, AUTH_PATH)) :]
-    return asked.method.encode(), framing.host, uri
 
 
 def _as_nginx(fields: Fields) -> tuple[bytes, str, bytes]:

@@ -14,11 +14,14 @@ from gateway.record.audit import Entry
 Handler = Callable[[Request, bytes], Awaitable[Response]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class Answer:
-    """The gateway answers at once."""
+    """The gateway answers at once.  Never modified."""
 
     response: Response
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from http import HTTPStatus
 from gateway.message.response import Response
 
 _NO_LENGTH = frozenset({204, 304})
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_STATUS_LINES = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
 
 
 def response_bytes(
@@ -13,13 +15,14 @@ def response_bytes(
 ) -> bytes:
     """The answer as bytes; `date` is a Date value, `connection` a whole field line or ``b""``."""
     status = response.status
-    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n"]
     # Our names and values never hold a line break; one that did would split the answer.
-    lines += [f"{name}: {_one_line(value)}\r\n" for name, value in response.fields]
+    lines = [f"{name}: {_one_line(value)}\r\n" for name, value in response.fields]
     if status not in _NO_LENGTH and not (is_head and not response.body):
         lines.append(f"Content-Length: {len(response.body)}\r\n")
     lines.append(f"X-Request-Id: {request_id}\r\n")
-    head = "".join(lines).encode() + b"Date: " + date + b"\r\n" + connection + b"\r\n"
+    start = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    fields = "".join(lines).encode()
+    head = b"".join((start, response.lines, fields, b"Date: ", date, b"\r\n", connection, b"\r\n"))
     return head if is_head or status in _NO_LENGTH else head + response.body
 
 

@@ -6,11 +6,12 @@ is refused, because deciding on another path than the app serves would evade the
 """
 
 import re
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
 from gateway.errors import MalformedRequestError
-from gateway.message.fields import Fields, fold
+from gateway.message.fields import Field, Fields, fold
 from gateway.message.forwarded import parse_address
 from gateway.message.framing import CHUNKED
 from gateway.message.names import REROUTING_NAMES, is_identity_name
@@ -43,15 +44,16 @@ _QUESTION = frozenset(
         b"x-forwarded-uri",
         b"x-forwarded-port",
         b"x-envoy-original-path",
+        b"x-request-id",
     }
 )
 # The proxy would pass these on to the app, which could serve another path or method than is judged.
 _REROUTING = REROUTING_NAMES | {b"x-rewrite-url", b"x-original-url", b"x-original-uri"}
 
 
-# Keys of `Fields.derived`, where what follows from the fields alone is kept.
-_KEPT: Final = "original"
-_KEPT_BARE: Final = (_KEPT, "bare")
+# The first part of keys of `Fields.derived`.
+_READ: Final = "original"
+_JUDGED: Final = "judged"
 
 
 class Original:
@@ -94,31 +96,13 @@ def bare_original_of(framing: RequestFraming) -> tuple[Original, str]:
     Raises:
         MalformedRequestError: The question is malformed.
     """
-    fields = framing.fields
-    known: tuple[Original, str] | None = fields.derived.get(_KEPT_BARE)
-    if known is not None:
-        return known
-    _refuse_what_the_app_must_not_get(fields, "nginx")
-    client = parse_address(fields.text(b"x-real-ip"))
+    asked = _clients_part(framing.fields, "nginx")
+    client = parse_address(framing.fields.text(b"x-real-ip"))
     if client is None:
         raise MalformedRequestError("X-Real-IP is missing, repeated or no address")
     if not framing.host:
         raise MalformedRequestError("the question has no Host")
-    known = Original("GET", _ANY_PAGE, _without_question(fields, framing.host)), str(client)
-    fields.derived[_KEPT_BARE] = known
-    return known
-
-
-def _without_question(fields: Fields, host: str) -> RequestFraming:
-    return RequestFraming(
-        Fields([field for field in fields.items if fold(field[0]) not in _QUESTION]),
-        host,
-        # A body stays with the proxy, so nobody here knows its length.
-        CHUNKED,
-        frozenset(),
-        _upgrade(fields),
-        expects_continue=False,
-    )
+    return Original("GET", _ANY_PAGE, _framed(asked, framing.host)), str(client)
 
 
 def original_of(asked: Request, framing: RequestFraming, dialect: str) -> Original:
@@ -128,27 +112,25 @@ def original_of(asked: Request, framing: RequestFraming, dialect: str) -> Origin
         MalformedRequestError: The question is malformed.
         AmbiguousPathError: The original path has too many readings.
     """
-    derived, key = framing.fields.derived, (_KEPT, dialect)
+    fields = framing.fields
     if dialect == "envoy":
-        kept: RequestFraming | None = derived.get(key)
-        if kept is None:
-            _refuse_fields(framing.fields, dialect)
-            kept = derived[key] = _without_question(framing.fields, framing.host)
         uri = asked.target.raw[len(_auth_path(asked.public_url)) :]
-        return Original(asked.method, _target(uri), kept)
-    known: Original | None = derived.get(key)
+        rest = _framed(_judged_part(fields, dialect), framing.host)
+        return Original(asked.method, _target(uri), rest)
+    key = _READ, dialect
+    known: Original | None = fields.derived.get(key)
     if known is None:
-        known = derived[key] = _read(framing.fields, dialect)
+        known = fields.derived[key] = _read(fields, dialect)
     return known
 
 
 def _read(fields: Fields, dialect: str) -> Original:
     """The original request, all of which the fields of the question tell."""
-    _refuse_fields(fields, dialect)
+    judged = _judged_part(fields, dialect)
     sent, host, uri = _as_nginx(fields) if dialect == "nginx" else _as_traefik(fields)
     if METHOD.fullmatch(sent) is None:
         raise MalformedRequestError("the original method is not a method")
-    return Original(sent.decode(), _target(uri), _without_question(fields, host))
+    return Original(sent.decode(), _target(uri), _framed(judged, host))
 
 
 def _target(uri: bytes) -> Target:
@@ -157,17 +139,36 @@ def _target(uri: bytes) -> Target:
     return parse_target(uri)
 
 
-def _refuse_fields(fields: Fields, dialect: str) -> None:
-    _refuse_what_the_app_must_not_get(fields, dialect)
+def _framed(fields: Fields, host: str) -> RequestFraming:
+    """The framing of a request whose body stays with the proxy, so nobody here knows its length."""
+    upgrade = _upgrade(fields)
+    return RequestFraming(fields, host, CHUNKED, frozenset(), upgrade, expects_continue=False)
+
+
+def _judged_part(fields: Fields, dialect: str) -> Fields:
+    """`_clients_part`, of a question that must tell the client's address."""
     if not (fields.has(b"x-forwarded-for") or fields.has(b"forwarded")):
         # Otherwise every client would be judged by the proxy's own address.
         raise MalformedRequestError("the question has neither X-Forwarded-For nor Forwarded")
+    return _clients_part(fields, dialect)
 
 
-def _refuse_what_the_app_must_not_get(fields: Fields, dialect: str) -> None:
+def _clients_part(fields: Fields, dialect: str) -> Fields:
+    """`fields` without those of the question, all of which the app may get."""
+    _refuse_what_the_app_must_not_get(fields.changing, dialect)
+    steady, key = fields.steady, (_JUDGED, dialect)
+    kept: Fields | None = steady.derived.get(key)
+    if kept is None:
+        _refuse_what_the_app_must_not_get(steady.items, dialect)
+        kept = Fields([field for field in steady.items if fold(field[0]) not in _QUESTION])
+        steady.derived[key] = kept
+    return kept
+
+
+def _refuse_what_the_app_must_not_get(fields: Iterable[Field], dialect: str) -> None:
     """Refuse fields of the client that the proxy would pass on, and no rule could judge."""
     own = b"x-original-url" if dialect == "nginx" else b""
-    for name, value in fields.items:
+    for name, value in fields:
         folded = fold(name)
         if folded in _REROUTING and name.lower() != own:
             raise MalformedRequestError(

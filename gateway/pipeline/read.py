@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
+from typing import Final
 
 from gateway.errors import InternalError, MalformedRequestError
 from gateway.message import forwarded
@@ -20,7 +21,7 @@ _NOTHING = Target(b"", "", "", ("",))
 # Each is the public URL of a host that a star covers, or a peer; there may be any number of these.
 _REMEMBERED = 1024
 # The key of `Fields.derived` for what a trusted proxy tells in these fields.
-_TOLD = ("told by a proxy",)
+_TOLD: Final = b"told by a proxy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,17 +106,18 @@ class RequestReader:
         self, proxy: forwarded.Address, fields: Fields, asked: str
     ) -> tuple[str, str | None, str]:
         """Client, request id and host as `proxy` tells them; `asked` is the host in Host."""
-        kept: _Told | None = fields.derived.get(_TOLD)
-        if kept is not None and kept[0] is self and kept[1] is proxy and kept[2] == asked:
-            return kept[3]
-        client = forwarded.client_address(proxy, fields, self._trusted)
+        # None of the fields that change names the client or the host.
+        steady = fields.steady
         request_id = forwarded.request_id_of(fields)
-        host = forwarded.forwarded_host(fields, asked)
+        kept: _Told | None = steady.derived.get(_TOLD)
+        if kept is not None and kept[0] is self and kept[1] is proxy and kept[2] == asked:
+            return kept[3], request_id, kept[4]
+        client = forwarded.client_address(proxy, steady, self._trusted)
+        host = forwarded.forwarded_host(steady, asked)
         if host not in self._public_urls and not self._hosts.serves(host):
-            host = self._with_port(fields, host)
-        told = client, request_id, host
-        fields.derived[_TOLD] = self, proxy, asked, told
-        return told
+            host = self._with_port(steady, host)
+        steady.derived[_TOLD] = self, proxy, asked, client, host
+        return client, request_id, host
 
     def _with_port(self, fields: Fields, host: str) -> str:
         """`host` with the port that a trusted proxy names, if that is a host we serve."""
@@ -171,8 +173,8 @@ class RequestReader:
         return Entry(request, None, peer=peer, trusted=False, began_at=self._monotonic())
 
 
-# The reader, the proxy, the host in Host, and what the proxy tells.
-_Told = tuple[RequestReader, forwarded.Address, str, tuple[str, str | None, str]]
+# The reader, the proxy, and the host in Host; then the client and the host as the proxy tells them.
+_Told = tuple[RequestReader, forwarded.Address, str, str, str]
 
 
 def _from_absolute_form(host: str, raw: bytes) -> tuple[str, bytes]:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from math import ceil
+from typing import Final
 
 from gateway import responses
 from gateway.authn import Authenticated, Outcome, Rejected
@@ -23,7 +24,7 @@ from gateway.responses.permission import go_ahead_lines
 from gateway.sessions.session import Session
 
 # RFC 9110, section 9.2.2.
-_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _REMEMBERED_ANSWERS = 4096
 
 

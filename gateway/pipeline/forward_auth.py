@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from typing import Final
 
 from gateway import responses
 from gateway.errors import GatewayError, InternalError
@@ -17,7 +18,7 @@ from gateway.record.audit import Entry
 from gateway.responses.challenges import challenge
 from gateway.routing.route import RESERVED
 
-_OK = 200
+_OK: Final = 200
 Begin = Callable[[Entry], Verdict | Awaitable[Verdict]]
 
 

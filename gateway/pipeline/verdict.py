@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.errors import GatewayError
 from gateway.forward.outbound import Outbound
@@ -34,7 +34,7 @@ class Serve:
 # An Outbound is sent upstream.
 Verdict = Answer | Serve | Outbound
 # For `isinstance`.
-VERDICTS = (Answer, Serve, Outbound)
+VERDICTS: Final = (Answer, Serve, Outbound)
 
 
 class RequestHandler(Protocol):

@@ -82,6 +82,15 @@ class Server:
         return f"GET {path} HTTP/1.1\r\n{lines}\r\n".encode()
 
 
+def asked_about(path: str) -> dict[str, str]:
+    """The fields of nginx's question about `path`."""
+    return {
+        "X-Original-Method": "GET",
+        "X-Original-URL": f"{ORIGIN}:80{path}",
+        "X-Forwarded-For": "192.0.2.1",
+    }
+
+
 def asked(doc: str, *, rounds: int | None = None) -> ArgumentParser:
     """The options that all measurements have; see `trees_of`."""
     parser = ArgumentParser(description=doc, formatter_class=RawDescriptionHelpFormatter)

@@ -6,6 +6,7 @@ responses and commands look kinds up here, so that none of them keeps a list.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +61,9 @@ KINDS: Mapping[str, Kind] = {kind.word: kind for kind in _KINDS}
 SCHEMES = tuple(dict.fromkeys(scheme for kind in _KINDS for scheme in kind.schemes))
 CAN_STEP_UP = frozenset(kind.word for kind in _KINDS if kind.can_step_up)
 ISSUED = frozenset(kind.word for kind in _KINDS if kind.is_issued)
-AMBIENT = frozenset(kind.word for kind in _KINDS if kind.is_ambient)
+AMBIENT: Final = frozenset(kind.word for kind in _KINDS if kind.is_ambient)
 # The kinds that a client sends on purpose, in a request field.
-STATED = frozenset(KINDS) - AMBIENT
+STATED: Final = frozenset(KINDS) - AMBIENT
 
 
 def sent_by(scheme: str) -> frozenset[str]:

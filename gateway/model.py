@@ -6,6 +6,7 @@ Nothing here imports another gateway module.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import Final
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 _NO_SECRETS: Mapping[str, str] = MappingProxyType({})
@@ -110,7 +111,7 @@ class AccountFacts:
         )
 
 
-ANONYMOUS = Identity(user="", subject="", issuer="", credential="anonymous")
+ANONYMOUS: Final = Identity(user="", subject="", issuer="", credential="anonymous")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.message.request import Request
 from gateway.model import Identity
@@ -52,7 +52,7 @@ class Rejected:
 
 Outcome = Authenticated | NotPresented | Rejected
 
-NOT_PRESENTED = NotPresented()
+NOT_PRESENTED: Final = NotPresented()
 
 
 @dataclass(frozen=True, slots=True)

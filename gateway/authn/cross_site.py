@@ -1,11 +1,12 @@
 """Cross-site request check for the session cookie."""
 
 from collections.abc import Collection
+from typing import Final
 
 from gateway.message.public_url import origin_of
 from gateway.message.request import Request
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 
 
 def is_cross_site(request: Request, origins: Collection[bytes], *, upgrade: bool) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from functools import partial
+from typing import Final
 
 from gateway.authn.authenticator import (
     NOT_PRESENTED,
@@ -22,7 +23,7 @@ from gateway.settings.schema import Settings
 
 # A sibling host can set cookies with our name beside the real one (RFC 6265, section 8.6), and
 # must not lock the user out by that.  More than this many is an attack.
-MAX_VALUES = 4
+MAX_VALUES: Final = 4
 
 
 def cookie_name(name: str, public_url: str, domain: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.forward.public_paths import PublicPaths
 from gateway.message.fields import Field, fold
@@ -22,10 +22,10 @@ HOP_BY_HOP = frozenset(
     }
 )
 # Connection options that name no field, or only fields that are never forwarded.
-_USUAL_OPTIONS = frozenset({b"close", b"keep-alive", b"upgrade"})
-_FRAMING = frozenset({b"content-length"})
-NO_BODY_STATUS = frozenset({204, 304})
-SWITCHING_PROTOCOLS = 101
+_USUAL_OPTIONS: Final = frozenset({b"close", b"keep-alive", b"upgrade"})
+_FRAMING: Final = frozenset({b"content-length"})
+NO_BODY_STATUS: Final = frozenset({204, 304})
+SWITCHING_PROTOCOLS: Final = 101
 _NO_CONTENT = 204
 
 

@@ -32,11 +32,17 @@ class Fields:
         items: (name, value) pairs, values without surrounding white space.
         derived: A cache for values that other stages compute from these fields alone.  It pays
             because a client repeats its fields on a kept connection.
+        changing: Those of `items` that proxies write anew for each request; see `steady`.
     """
 
-    __slots__ = ("_values", "derived", "items")
+    __slots__ = ("_steady", "_values", "changing", "derived", "items")
 
-    def __init__(self, items: Iterable[Field]) -> None:
+    def __init__(
+        self,
+        items: Iterable[Field],
+        steady: "Fields | None" = None,
+        changing: tuple[Field, ...] = (),
+    ) -> None:
         self.items: tuple[Field, ...] = tuple(items)
         values: dict[bytes, list[bytes]] = {}
         for name, value in self.items:
@@ -48,6 +54,13 @@ class Fields:
                 found.append(value)
         self._values = values
         self.derived: dict[object, Any] = {}
+        self._steady = steady
+        self.changing = changing
+
+    @property
+    def steady(self) -> "Fields":
+        """The fields without `changing`, whose `derived` lasts; these if nothing changes."""
+        return self if self._steady is None else self._steady
 
     def all(self, name: bytes) -> list[bytes]:
         """All values of `name` (lower case), in order.  Do not modify the list."""

@@ -5,11 +5,12 @@ lengths, codings other than ``chunked``.
 """
 
 import re
+from typing import Final
 
 from gateway.message.field_lines import HeadError
 
-CHUNKED = -1
-UNTIL_CLOSE = -2
+CHUNKED: Final = -1
+UNTIL_CLOSE: Final = -2
 
 LENGTH = re.compile(rb"[0-9]{1,18}")
 

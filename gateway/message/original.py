@@ -6,13 +6,16 @@ is refused, because deciding on another path than the app serves would evade the
 """
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from functools import lru_cache
+from typing import Final
 
 from gateway.errors import MalformedRequestError
-from gateway.message.fields import Fields, fold
+from gateway.message.fields import Field, Fields, fold
 from gateway.message.forwarded import parse_address
+from gateway.message.framing import CHUNKED
 from gateway.message.names import REROUTING_NAMES, is_identity_name
-from gateway.message.public_url import OWN_PREFIX, own_path
+from gateway.message.public_url import OWN_PREFIX, base_of
 from gateway.message.request import Request
 from gateway.message.request_head import METHOD, SECOND_HTTP, RequestFraming, canonical_host
 from gateway.message.target import Target, parse_target
@@ -41,33 +44,46 @@ _QUESTION = frozenset(
         b"x-forwarded-uri",
         b"x-forwarded-port",
         b"x-envoy-original-path",
+        b"x-request-id",
     }
 )
 # The proxy would pass these on to the app, which could serve another path or method than is judged.
 _REROUTING = REROUTING_NAMES | {b"x-rewrite-url", b"x-original-url", b"x-original-uri"}
 
 
-@dataclass(frozen=True, slots=True)
+# The first part of keys of `Fields.derived`.
+_READ: Final = "original"
+_JUDGED: Final = "judged"
+
+
 class Original:
-    """The original request; `host` as `canonical_host` returns it, `fields` without the question.
+    """The original request.  Immutable.
 
     Attributes:
-        upgrade: The protocol that the client wants to switch to, ``b""`` if none.
+        framing: Its host, as `canonical_host` returns it, its fields, without those of the
+            question, and the protocol that the client wants to switch to.
     """
 
-    method: str
-    host: str
-    target: Target
-    fields: Fields
-    upgrade: bytes
+    __slots__ = ("framing", "method", "target")
+
+    def __init__(self, method: str, target: Target, framing: RequestFraming) -> None:
+        self.method = method
+        self.target = target
+        self.framing = framing
 
 
 def is_question(request: Request, dialect: str) -> bool:
     """Whether `request` is a question."""
-    raw, auth = request.target.raw, own_path(request, AUTH_PATH).encode()
-    if dialect == "envoy":
-        return raw.startswith(auth) and raw[len(auth) :][:1] in (b"", b"/", b"?")
-    return raw.partition(b"?")[0] == auth
+    raw, auth = request.target.raw, _auth_path(request.public_url)
+    if not raw.startswith(auth):
+        return False
+    after = raw[len(auth) : len(auth) + 1]
+    return after in (b"", b"?") or (after == b"/" and dialect == "envoy")
+
+
+@lru_cache(maxsize=1024)
+def _auth_path(public_url: str) -> bytes:
+    return (base_of(public_url) + AUTH_PATH).encode()
 
 
 def bare_original_of(framing: RequestFraming) -> tuple[Original, str]:
@@ -80,20 +96,13 @@ def bare_original_of(framing: RequestFraming) -> tuple[Original, str]:
     Raises:
         MalformedRequestError: The question is malformed.
     """
-    fields = framing.fields
-    _refuse_what_the_app_must_not_get(fields, "nginx")
-    client = parse_address(fields.text(b"x-real-ip"))
+    asked = _clients_part(framing.fields, "nginx")
+    client = parse_address(framing.fields.text(b"x-real-ip"))
     if client is None:
         raise MalformedRequestError("X-Real-IP is missing, repeated or no address")
     if not framing.host:
         raise MalformedRequestError("the question has no Host")
-    original = Original("GET", framing.host, _ANY_PAGE, _kept(fields), _upgrade(fields))
-    return original, str(client)
-
-
-def _kept(fields: Fields) -> Fields:
-    """`fields` without those of the question."""
-    return Fields([field for field in fields.items if fold(field[0]) not in _QUESTION])
+    return Original("GET", _ANY_PAGE, _framed(asked, framing.host)), str(client)
 
 
 def original_of(asked: Request, framing: RequestFraming, dialect: str) -> Original:
@@ -104,28 +113,62 @@ def original_of(asked: Request, framing: RequestFraming, dialect: str) -> Origin
         AmbiguousPathError: The original path has too many readings.
     """
     fields = framing.fields
-    _refuse_what_the_app_must_not_get(fields, dialect)
+    if dialect == "envoy":
+        uri = asked.target.raw[len(_auth_path(asked.public_url)) :]
+        rest = _framed(_judged_part(fields, dialect), framing.host)
+        return Original(asked.method, _target(uri), rest)
+    key = _READ, dialect
+    known: Original | None = fields.derived.get(key)
+    if known is None:
+        known = fields.derived[key] = _read(fields, dialect)
+    return known
+
+
+def _read(fields: Fields, dialect: str) -> Original:
+    """The original request, all of which the fields of the question tell."""
+    judged = _judged_part(fields, dialect)
+    sent, host, uri = _as_nginx(fields) if dialect == "nginx" else _as_traefik(fields)
+    if METHOD.fullmatch(sent) is None:
+        raise MalformedRequestError("the original method is not a method")
+    return Original(sent.decode(), _target(uri), _framed(judged, host))
+
+
+def _target(uri: bytes) -> Target:
+    if len(uri) > _MAX_URI_BYTES:
+        raise MalformedRequestError(f"an original path of {len(uri)} bytes")
+    return parse_target(uri)
+
+
+def _framed(fields: Fields, host: str) -> RequestFraming:
+    """The framing of a request whose body stays with the proxy, so nobody here knows its length."""
+    upgrade = _upgrade(fields)
+    return RequestFraming(fields, host, CHUNKED, frozenset(), upgrade, expects_continue=False)
+
+
+def _judged_part(fields: Fields, dialect: str) -> Fields:
+    """`_clients_part`, of a question that must tell the client's address."""
     if not (fields.has(b"x-forwarded-for") or fields.has(b"forwarded")):
         # Otherwise every client would be judged by the proxy's own address.
         raise MalformedRequestError("the question has neither X-Forwarded-For nor Forwarded")
-    match dialect:
-        case "nginx":
-            sent, host, uri = _as_nginx(fields)
-        case "envoy":
-            sent, host, uri = _as_envoy(asked, framing)
-        case _:
-            sent, host, uri = _as_traefik(fields)
-    if METHOD.fullmatch(sent) is None:
-        raise MalformedRequestError("the original method is not a method")
-    if len(uri) > _MAX_URI_BYTES:
-        raise MalformedRequestError(f"an original path of {len(uri)} bytes")
-    return Original(sent.decode(), host, parse_target(uri), _kept(fields), _upgrade(fields))
+    return _clients_part(fields, dialect)
 
 
-def _refuse_what_the_app_must_not_get(fields: Fields, dialect: str) -> None:
+def _clients_part(fields: Fields, dialect: str) -> Fields:
+    """`fields` without those of the question, all of which the app may get."""
+    _refuse_what_the_app_must_not_get(fields.changing, dialect)
+    steady, key = fields.steady, (_JUDGED, dialect)
+    kept: Fields | None = steady.derived.get(key)
+    if kept is None:
+        _refuse_what_the_app_must_not_get(steady.items, dialect)
+        kept = Fields([field for field in steady.items if fold(field[0]) not in _QUESTION])
+        steady.derived[key] = kept
+    return kept
+
+
+def _refuse_what_the_app_must_not_get(fields: Iterable[Field], dialect: str) -> None:
     """Refuse fields of the client that the proxy would pass on, and no rule could judge."""
     own = b"x-original-url" if dialect == "nginx" else b""
-    for name, value in fields.items:
+    for name, value in fields:
         folded = fold(name)
         if folded in _REROUTING and name.lower() != own:
             raise MalformedRequestError(
@@ -138,11 +181,6 @@ def _refuse_what_the_app_must_not_get(fields: Fields, dialect: str) -> None:
         if folded == b"upgrade" and SECOND_HTTP.search(value):
             # The proxy would tunnel it.
             raise MalformedRequestError("Upgrade asks for a second HTTP, which no rule would check")
-
-
-def _as_envoy(asked: Request, framing: RequestFraming) -> tuple[bytes, str, bytes]:
-    uri = asked.target.raw[len(own_path(asked, AUTH_PATH)) :]
-    return asked.method.encode(), framing.host, uri
 
 
 def _as_nginx(fields: Fields) -> tuple[bytes, str, bytes]:

@@ -31,6 +31,14 @@ SECOND_HTTP = re.compile(rb"h2|http|tls", re.IGNORECASE)
 REMEMBERED_BYTES = 4096
 _REMEMBERED_LINES, _REMEMBERED_LINE_BYTES = 1024, 256
 _REMEMBERED_BLOCKS, _REMEMBERED_SEEN = 512, 4096
+# Lines that proxies write anew for each request, as they spell them.  Without them, the fields of
+# one client repeat behind a proxy too.
+_CHANGING = (
+    b"\r\nX-Request-ID: ",
+    b"\r\nx-request-id: ",
+    b"\r\nX-Original-URL: ",
+    b"\r\nX-Forwarded-Uri: ",
+)
 
 
 class RequestFraming:
@@ -217,7 +225,42 @@ def _upgrade(fields: Fields, length: int, *, http_1_0: bool) -> bytes:
 
 
 def _remembered_fields(block: bytes, http_1_0: bool) -> RequestFraming:
-    """Call `_read_fields`, with a cache for clients that repeat their fields."""
+    """As `_read_fields`, with a cache for clients that repeat their fields but for `_CHANGING`."""
+    steady, cut = _cut_changing(block)
+    known = _remembered_block(steady, http_1_0)
+    if not cut:
+        return known
+    # The lines that are cut out are framed by no other, and frame none.
+    changing = parse_field_lines(b"".join([line for _, line in cut]))
+    items = list(known.fields.items)
+    for (number, _), field in zip(reversed(cut), reversed(changing), strict=True):
+        items.insert(number, field)
+    return RequestFraming(
+        Fields(items, known.fields, changing),
+        known.host,
+        known.length,
+        known.connection,
+        known.upgrade,
+        expects_continue=known.expects_continue,
+    )
+
+
+def _cut_changing(block: bytes) -> tuple[bytes, list[tuple[int, bytes]]]:
+    """`block` without the lines of `_CHANGING`, and these, each with the number of lines before it.
+
+    They are in the order in which they were cut out; the first line of the block never is.
+    """
+    cut: list[tuple[int, bytes]] = []
+    for start in _CHANGING:
+        at = block.find(start) + 2
+        if at >= 2:  # noqa: PLR2004 - found
+            end = block.find(b"\r\n", at) + 2
+            cut.append((block.count(b"\r\n", 0, at), block[at:end]))
+            block = block[:at] + block[end:]
+    return block, cut
+
+
+def _remembered_block(block: bytes, http_1_0: bool) -> RequestFraming:
     key = block, http_1_0
     known = _KNOWN_FIELDS.get(key)
     if known is None:

@@ -3,10 +3,12 @@
 RFC 9112, section 2.2: a head in which every line ends in bare LF is accepted too.
 """
 
+from typing import Final
+
 from gateway.message.field_lines import HeadError, which_field
 from gateway.message.response_head import BareLinesError, ResponseHead, parse_response_head
 
-_MAX_HEAD_BYTES = 65536
+_MAX_HEAD_BYTES: Final = 65536
 
 
 def take_head(data: bytes) -> tuple[ResponseHead | None, bytes]:

@@ -7,13 +7,14 @@ and `Target.readings` lists every path that a server may read it as.
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from gateway.errors import MalformedRequestError
 from gateway.message.readings import all_readings
 
 # Longer targets are mostly queries that do not repeat.
-_MAX_REMEMBERED_BYTES = 256
+_MAX_REMEMBERED_BYTES: Final = 256
 
 # RFC 3986, section 3.3: pchar without ";" and escapes, in segments that are not empty or dots.
 _SEGMENT = rb"(?!\.{1,2}(?:[/?]|\Z))[A-Za-z0-9._~!$&'()*+,=:@-]+"

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 RandomBytes = Callable[[int], bytes]
 
-# W3C Trace Context, section 3.2.2; sent as hexadecimal.
-_TRACE_BYTES, _PARENT_BYTES = 16, 8
+# W3C Trace Context, section 3.2.2: digits of the ids of a trace and of its parent.
+_TRACE_DIGITS, _DIGITS = 32, 48
 _BATCH = 256
 # The last two digits of 256 ids made at once, reversed because they are popped from the end.
 _ENDS = [f"{number:02x}" for number in range(255, -1, -1)]
@@ -33,9 +33,11 @@ def traceparents(random: RandomBytes) -> Callable[[str | None], str]:
     """
 
     def batch() -> list[str]:
-        traces = random(_BATCH * _TRACE_BYTES).hex(" ", _TRACE_BYTES).split(" ")
-        parents = random(_BATCH * _PARENT_BYTES).hex(" ", _PARENT_BYTES).split(" ")
-        return [f"00-{traces[n]}-{parents[n]}-01" for n in range(_BATCH)]
+        digits = random(_BATCH * _DIGITS // 2).hex()
+        return [
+            f"00-{digits[at : at + _TRACE_DIGITS]}-{digits[at + _TRACE_DIGITS : at + _DIGITS]}-01"
+            for at in range(0, len(digits), _DIGITS)
+        ]
 
     ready: list[str] = []
 

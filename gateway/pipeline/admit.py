@@ -2,10 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from typing import Final
 
 from gateway import responses
 from gateway.authn import Authenticated, Outcome, Rejected
 from gateway.authn.cross_site import is_cross_site
+from gateway.bounded import remember
 from gateway.errors import GatewayError, InternalError
 from gateway.forward.outbound import Outbound
 from gateway.kinds import STATED
@@ -17,11 +19,12 @@ from gateway.mutate.owners import CookieOwners, OwnedCookies
 from gateway.pipeline.route_plan import RoutePlan, UpstreamPlan
 from gateway.pipeline.verdict import Answer, Verdict
 from gateway.record.audit import Entry
-from gateway.responses.permission import go_ahead
+from gateway.responses.permission import go_ahead_lines
 from gateway.sessions.session import Session
 
 # RFC 9110, section 9.2.2.
-_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+_REMEMBERED_ANSWERS = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,8 @@ class Admitter:
     ) -> None:
         """`told` names the fields of every answer that lets a proxy forward the request itself."""
         self._told = told
+        # The identity's field lines -> those of the answer to a question.
+        self._answers: dict[bytes, bytes] = {}
         self._sessions = sessions
         self._origins = origins
         self._trace_parent = trace_parent
@@ -174,7 +179,7 @@ class Admitter:
         request, framing = entry.request, entry.framing
         if entry.is_question:
             lines = to.identity.lines(identity, request.received_at)
-            return Answer(go_ahead(lines, self._told, added))
+            return Answer(Response(200, added, lines=self._go_ahead(lines)))
         if framing is None:
             raise InternalError("bytes that are not a request were admitted")
         head = to.head(
@@ -200,6 +205,13 @@ class Admitter:
             instead=instead,
             once=once,
         )
+
+    def _go_ahead(self, lines: bytes) -> bytes:
+        known = self._answers.get(lines)
+        if known is None:
+            known = go_ahead_lines(lines, self._told)
+            remember(self._answers, lines, known, _REMEMBERED_ANSWERS)
+        return known
 
 
 def _hold_back(entry: Entry, wait_s: int, added: FieldList) -> Answer:

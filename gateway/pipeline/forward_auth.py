@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from typing import Final
 
 from gateway import responses
 from gateway.errors import GatewayError, InternalError
@@ -17,6 +18,7 @@ from gateway.record.audit import Entry
 from gateway.responses.challenges import challenge
 from gateway.routing.route import RESERVED
 
+_OK: Final = 200
 Begin = Callable[[Entry], Verdict | Awaitable[Verdict]]
 
 
@@ -64,6 +66,8 @@ class ForwardAuth:
 
     def reply(self, request: Request, verdict: Verdict) -> Verdict:
         """`verdict` on `request` as an answer that this proxy understands."""
+        if isinstance(verdict, Answer) and verdict.response.status == _OK:
+            return verdict
         response = answer_of(request, verdict)
         return Answer(for_nginx(response) if self.dialect == "nginx" else response)
 
@@ -114,7 +118,7 @@ def for_nginx(response: Response) -> Response:
 
     A redirect becomes 401, whose Location nginx's configuration can pass on.
     """
-    if response.status in (200, 401, 403):
+    if response.status in (_OK, 401, 403):
         return response
     if response.status not in (302, 303):
         return Response(403, response.fields, response.body)

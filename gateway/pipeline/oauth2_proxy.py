@@ -28,6 +28,7 @@ from gateway.pipeline.forward_auth import (
 from gateway.pipeline.read import RequestReader
 from gateway.pipeline.verdict import VERDICTS, Answer, Serve, Verdict
 from gateway.record.audit import Entry
+from gateway.responses.permission import fields_of
 
 _AUTH = OAUTH2_AUTH_PATH.encode()
 _REMEMBERED, _REMEMBERED_CHARS = 256, 2048
@@ -105,7 +106,7 @@ class OAuth2ProxyAuth:
                 return deny(entry, Deny("denied-by-rule"))
         elif constraints.refuses:
             return deny(entry, Deny("denied-by-rule"))
-        fields = self._fields(verdict.response.fields, identity)
+        fields = self._fields(fields_of(verdict.response), identity)
         return Answer(Response(_OK, fields, verdict.response.body))
 
     def _fields(self, given: FieldList, identity: Identity) -> FieldList:

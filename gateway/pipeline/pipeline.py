@@ -10,6 +10,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 from gateway import responses
 from gateway.authn import (
@@ -30,6 +31,7 @@ from gateway.endpoints.table import Endpoints, NoEndpoint
 from gateway.endpoints.well_known import PREFIX as WELL_KNOWN
 from gateway.endpoints.well_known import WellKnown
 from gateway.errors import GatewayError, InternalError, MethodRefusedError, UnknownHostError
+from gateway.forward.outbound import Outbound
 from gateway.message import forwarded
 from gateway.message.public_url import OWN_PREFIX, inner_path, origin_of
 from gateway.message.request import Request
@@ -57,7 +59,7 @@ from gateway.routing.table import RouteTable
 _log = logging.getLogger(__name__)
 
 # TRACE would show scripts fields that they may not read; CONNECT would open a tunnel to anywhere.
-_REFUSED_METHODS = frozenset({"CONNECT", "TRACE"})
+_REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +139,7 @@ class Pipeline:
                 verdict = asking.begin(entry, self._reader, begin)
         except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
             verdict = Answer(self._failed(entry, error))
-        if isinstance(verdict, VERDICTS):
+        if isinstance(verdict, (Outbound, Answer, Serve)):
             return verdict if asking is None else asking.reply(entry.request, verdict)
         waiting = self._wait(entry, verdict)
         return waiting if asking is None else _reply_later(asking, entry.request, waiting)

@@ -2,20 +2,15 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
+from typing import Final
 
 from gateway.errors import InternalError, MalformedRequestError
 from gateway.message import forwarded
 from gateway.message.fields import Fields
-from gateway.message.framing import CHUNKED
 from gateway.message.original import Original, bare_original_of, original_of
 from gateway.message.request import Request
-from gateway.message.request_head import (
-    RequestFraming,
-    RequestHead,
-    canonical_host,
-    glimpse,
-)
+from gateway.message.request_head import RequestHead, canonical_host, glimpse
 from gateway.message.star import in_place_of_star, star_of
 from gateway.message.target import Target, parse_target, split_absolute_form
 from gateway.record.audit import Entry
@@ -23,8 +18,10 @@ from gateway.record.audit import Entry
 _NOTHING = Target(b"", "", "", ("",))
 
 
-# Each is the public URL of a host that a star covers; clients may name any number of these.
-_REMEMBERED_HOSTS = 1024
+# Each is the public URL of a host that a star covers, or a peer; there may be any number of these.
+_REMEMBERED = 1024
+# The key of `Fields.derived` for what a trusted proxy tells in these fields.
+_TOLD: Final = b"told by a proxy"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +65,11 @@ class RequestReader:
         self._public_urls = hosts.public_urls
         self._url_of: Callable[[str], str] = hosts.url_of
         if hosts.stars:
-            self._url_of = lru_cache(maxsize=_REMEMBERED_HOSTS)(hosts.url_of)
+            self._url_of = lru_cache(maxsize=_REMEMBERED)(hosts.url_of)
         self._trusted = trusted
+        self._proxy_at: Callable[[str], forwarded.Address | None] = lru_cache(maxsize=_REMEMBERED)(
+            partial(forwarded.trusted_address, trusted=trusted)
+        )
         self._new_request_id = new_request_id
         self._monotonic = monotonic
 
@@ -80,18 +80,14 @@ class RequestReader:
             MalformedRequestError, AmbiguousPathError: The request cannot be routed.
         """
         framing = head.framing
-        proxy = forwarded.trusted_address(peer, self._trusted) if self._trusted else None
+        proxy = self._proxy_at(peer) if self._trusted else None
         trusted = proxy is not None
         host, raw = framing.host, head.target
         if not raw.startswith(b"/"):
             host, raw = _from_absolute_form(host, raw)
         client, request_id = peer, None
         if proxy is not None:
-            client = forwarded.client_address(proxy, framing.fields, self._trusted)
-            request_id = forwarded.request_id_of(framing.fields)
-            host = forwarded.forwarded_host(framing.fields, host)
-            if host not in self._public_urls and not self._hosts.serves(host):
-                host = self._with_port(framing.fields, host)
+            client, request_id, host = self._told_by(proxy, framing.fields, host)
         public_url = self._public_urls.get(host)
         request = Request(
             method=head.method,
@@ -105,6 +101,23 @@ class RequestReader:
             http_1_0=head.http_1_0,
         )
         return Entry(request, framing, peer=peer, trusted=trusted, began_at=self._monotonic())
+
+    def _told_by(
+        self, proxy: forwarded.Address, fields: Fields, asked: str
+    ) -> tuple[str, str | None, str]:
+        """Client, request id and host as `proxy` tells them; `asked` is the host in Host."""
+        # None of the fields that change names the client or the host.
+        steady = fields.steady
+        request_id = forwarded.request_id_of(fields)
+        kept: _Told | None = steady.derived.get(_TOLD)
+        if kept is not None and kept[0] is self and kept[1] is proxy and kept[2] == asked:
+            return kept[3], request_id, kept[4]
+        client = forwarded.client_address(proxy, steady, self._trusted)
+        host = forwarded.forwarded_host(steady, asked)
+        if host not in self._public_urls and not self._hosts.serves(host):
+            host = self._with_port(steady, host)
+        steady.derived[_TOLD] = self, proxy, asked, client, host
+        return client, request_id, host
 
     def _with_port(self, fields: Fields, host: str) -> str:
         """`host` with the port that a trusted proxy names, if that is a host we serve."""
@@ -132,21 +145,13 @@ class RequestReader:
     def _ask_about(self, entry: Entry, original: Original, client: str) -> None:
         asked = entry.request
         entry.is_question = True
-        entry.framing = RequestFraming(
-            original.fields,
-            original.host,
-            # A body stays with the proxy, so nobody here knows its length.
-            CHUNKED,
-            frozenset(),
-            original.upgrade,
-            expects_continue=False,
-        )
+        entry.framing = framing = original.framing
         entry.request = Request(
             method=original.method,
             target=original.target,
-            fields=original.fields,
-            host=original.host,
-            public_url=self._url_of(original.host),
+            fields=framing.fields,
+            host=framing.host,
+            public_url=self._url_of(framing.host),
             client=client,
             request_id=asked.request_id,
             received_at=asked.received_at,
@@ -166,6 +171,10 @@ class RequestReader:
             received_at=now,
         )
         return Entry(request, None, peer=peer, trusted=False, began_at=self._monotonic())
+
+
+# The reader, the proxy, and the host in Host; then the client and the host as the proxy tells them.
+_Told = tuple[RequestReader, forwarded.Address, str, str, str]
 
 
 def _from_absolute_form(host: str, raw: bytes) -> tuple[str, bytes]:

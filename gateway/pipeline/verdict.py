@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.errors import GatewayError
 from gateway.forward.outbound import Outbound
@@ -14,11 +14,14 @@ from gateway.record.audit import Entry
 Handler = Callable[[Request, bytes], Awaitable[Response]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class Answer:
-    """The gateway answers at once."""
+    """The gateway answers at once.  Never modified."""
 
     response: Response
+
+    def __init__(self, response: Response) -> None:
+        self.response = response
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,7 @@ class Serve:
 # An Outbound is sent upstream.
 Verdict = Answer | Serve | Outbound
 # For `isinstance`.
-VERDICTS = (Answer, Serve, Outbound)
+VERDICTS: Final = (Answer, Serve, Outbound)
 
 
 class RequestHandler(Protocol):

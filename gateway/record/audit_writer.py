@@ -4,13 +4,14 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
+from typing import Final
 
 from gateway.record.audit_sinks import LinesLostError, Sink, open_sink
 from gateway.settings.record import AuditSettings
 
 _log = logging.getLogger(__name__)
 
-_FLUSH_BYTES = 1024 * 1024
+_FLUSH_BYTES: Final = 1024 * 1024
 # Waiting lines of one worker: some twenty thousand, for a disk that hangs for a while.
 _MOST_WAITING_BYTES = 8 * _FLUSH_BYTES
 _CLOSE_S = 5.0

@@ -4,7 +4,6 @@ Labels are route names, reason codes, methods and provider names, never a path, 
 so the configuration bounds the number of time series.
 """
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -14,8 +13,8 @@ BOUNDS: Final[tuple[float, ...]] = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-NO_ROUTE = "none"
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+NO_ROUTE: Final = "none"
 # Clients choose these names themselves; any beyond this many count as "other".
 _MOST_CLIENTS = 50
 
@@ -31,7 +30,12 @@ class Histogram:
 
     def observe(self, duration_s: float) -> None:
         """Count one duration."""
-        self.counts[bisect_left(BOUNDS, duration_s)] += 1
+        bucket = 0
+        for bound in BOUNDS:
+            if duration_s <= bound:
+                break
+            bucket += 1
+        self.counts[bucket] += 1
         self.sum_s += duration_s
 
 

@@ -8,6 +8,7 @@ If nothing needs to wait, all of it happens inside `data_received`, without a ta
 """
 
 from collections.abc import Awaitable
+from typing import Final
 
 from gateway.errors import (
     BodyTooLargeError,
@@ -34,7 +35,10 @@ _OWN_BODY_BYTES = 65536
 # How much work is done for one client before the others get a turn: some milliseconds.  A chunk of
 # a body, a field and 32 bytes of a head count 1 each; a request adds 32, and each further reading
 # of its path 16.
-_TURN, _REQUEST, _HEAD_BYTES, _READING = 1024, 32, 32, 16
+_TURN: Final = 1024
+_REQUEST: Final = 32
+_HEAD_BYTES: Final = 32
+_READING: Final = 16
 _UNLIMITED = 1 << 62
 
 

@@ -1,11 +1,14 @@
 """Serializes the gateway's own answers (RFC 9112, section 4).  Pure."""
 
 from http import HTTPStatus
+from typing import Final
 
-from gateway.message.response import Response
+from gateway.message.response import FieldList, Response
 
-_NO_LENGTH = frozenset({204, 304})
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
+_NO_LENGTH: Final = frozenset({204, 304})
+_STATUS_LINES: Final = {
+    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+}
 
 
 def response_bytes(
@@ -13,14 +16,21 @@ def response_bytes(
 ) -> bytes:
     """The answer as bytes; `date` is a Date value, `connection` a whole field line or ``b""``."""
     status = response.status
-    lines = [f"HTTP/1.1 {status} {_PHRASES.get(status, '')}\r\n"]
-    # Our names and values never hold a line break; one that did would split the answer.
-    lines += [f"{name}: {_one_line(value)}\r\n" for name, value in response.fields]
-    if status not in _NO_LENGTH and not (is_head and not response.body):
-        lines.append(f"Content-Length: {len(response.body)}\r\n")
-    lines.append(f"X-Request-Id: {request_id}\r\n")
-    head = "".join(lines).encode() + b"Date: " + date + b"\r\n" + connection + b"\r\n"
+    start = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
+    fields = _field_lines(response.fields) if response.fields else b""
+    length = b"Content-Length: 0\r\n"
+    if status in _NO_LENGTH or (is_head and not response.body):
+        length = b""
+    elif response.body:
+        length = b"Content-Length: %d\r\n" % len(response.body)
+    own = b"".join((b"X-Request-Id: ", request_id.encode(), b"\r\nDate: ", date, b"\r\n"))
+    head = b"".join((start, response.lines, fields, length, own, connection, b"\r\n"))
     return head if is_head or status in _NO_LENGTH else head + response.body
+
+
+def _field_lines(fields: FieldList) -> bytes:
+    # Our names and values never hold a line break; one that did would split the answer.
+    return "".join([f"{name}: {_one_line(value)}\r\n" for name, value in fields]).encode()
 
 
 def _one_line(value: str) -> str:

@@ -13,7 +13,7 @@ from gateway.sessions.record import Record
 from gateway.sessions.refresher import Refresher
 from gateway.sessions.session import Session
 from gateway.sessions.ticket import Ticket, cookie_digest, parse_ticket, storage_key
-from gateway.sessions.upkeep import Terms, touch_s
+from gateway.sessions.upkeep import Terms
 from gateway.storage.contact import Contact
 from gateway.storage.store import Store
 
@@ -118,7 +118,7 @@ class Loader:
             return None
         entry = self._keeper.remember(ticket, session, record, now)
         entry.last_seen_at = now
-        if abs(now - entry.written_at) >= touch_s(self._terms.limits):
+        if abs(now - entry.written_at) >= self._terms.limits.touch_s:
             self._touch(entry)
         return entry.session
 

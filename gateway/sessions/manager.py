@@ -23,7 +23,7 @@ from gateway.sessions.ticket import (
     parse_ticket,
     storage_key,
 )
-from gateway.sessions.upkeep import SessionUpkeep, touch_s
+from gateway.sessions.upkeep import SessionUpkeep
 from gateway.storage.contact import CHECK_S, MAX_UNCHECKED_S, Contact
 from gateway.storage.store import Clock, Store
 
@@ -87,7 +87,7 @@ class SessionManager:
         if now >= entry.refresh_due_at and not self.refresher.ahead(entry, now):
             return None
         entry.last_seen_at = now
-        if unchecked_s >= CHECK_S or abs(now - entry.written_at) >= touch_s(self.limits):
+        if unchecked_s >= CHECK_S or abs(now - entry.written_at) >= self.limits.touch_s:
             self._upkeep.task.call(entry)
         return entry.session
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Final
 
 from gateway.kinds import LOCAL
 from gateway.model import AccountFacts, Identity
@@ -22,6 +22,9 @@ _DERIVED = frozenset(
 _NOT_WRITTEN = frozenset({"identity", "tokens", "account", "proven"})
 _TUPLES = frozenset({"groups", "roles", "amr"})
 _SETS = frozenset({"routes", "scopes", "unreadable"})
+# The time of last use is written at most this often, or twenty times per idle timeout if shorter.
+_TOUCH_S: Final = 60.0
+_TOUCHES_IN_IDLE: Final = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,11 @@ class Limits:
         age = now - created_at
         ahead = -self.idle_s
         return ahead < idle < self.idle_s and ahead < age < self.absolute_s
+
+    @property
+    def touch_s(self) -> float:
+        """How far the stored time of last use may lag, in seconds."""
+        return min(_TOUCH_S, self.idle_s / _TOUCHES_IN_IDLE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,13 +5,14 @@ import re
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import sha256
+from typing import Final
 
 from gateway.sealing.sealer import RandomBytes
 
 _ID_BYTES = 16
 _KEY_BYTES = 32
 # 48 bytes are exactly 64 characters, so a ticket has only one spelling.
-COOKIE_CHARS = 64
+COOKIE_CHARS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)

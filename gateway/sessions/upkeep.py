@@ -24,9 +24,6 @@ from gateway.storage.watch import Watch
 
 _log = logging.getLogger(__name__)
 
-# The time of last use is written at most this often, or twenty times per idle timeout if shorter.
-_TOUCH_S = 60.0
-_TOUCHES_IN_IDLE = 20
 _SHORTEST_ROUND_S = 0.5
 
 
@@ -37,14 +34,9 @@ class Terms(Protocol):
     sealer: Sealer
 
 
-def touch_s(limits: Limits) -> float:
-    """How far the stored time of last use may lag, in seconds."""
-    return min(_TOUCH_S, limits.idle_s / _TOUCHES_IN_IDLE)
-
-
 def round_s(limits: Limits) -> float:
     """How often the background task runs without being woken, in seconds."""
-    return max(_SHORTEST_ROUND_S, min(ROUND_S, touch_s(limits)))
+    return max(_SHORTEST_ROUND_S, min(ROUND_S, limits.touch_s))
 
 
 def ttl_s(limits: Limits, created_at: float, now: float) -> float:
@@ -53,7 +45,7 @@ def ttl_s(limits: Limits, created_at: float, now: float) -> float:
     Longer than the idle timeout, because times of use are written late.  The limits themselves are
     checked on each use.
     """
-    idle_s = limits.idle_s + 2 * touch_s(limits) + MAX_UNCHECKED_S
+    idle_s = limits.idle_s + 2 * limits.touch_s + MAX_UNCHECKED_S
     return max(1.0, min(idle_s, created_at + limits.absolute_s - now))
 
 
@@ -169,7 +161,7 @@ class SessionUpkeep:
                 await self._write_use(seen_at, data, record, info)
             except StoreUnavailableError as error:
                 _log.warning("sessions: a time of use was not written: %s", error)
-            return min(now + touch_s(limits), seen_at + limits.idle_s)
+            return min(now + limits.touch_s, seen_at + limits.idle_s)
         return seen_at + limits.idle_s
 
     def _last_seen(self, session_id: str, info: SessionInfo | None) -> float:
@@ -188,7 +180,7 @@ class SessionUpkeep:
         self, used_at: float, data: bytes, record: Record, info: SessionInfo
     ) -> bool:
         """Write a time of use, unless the stored one is recent; returns whether it was written."""
-        if abs(used_at - info.last_seen_at) < touch_s(self._terms.limits):
+        if abs(used_at - info.last_seen_at) < self._terms.limits.touch_s:
             return False
         sealed = records.touched(self._terms.sealer, info, record, used_at)
         return await swap(self._store, data, sealed, info, self._terms, self._clock())

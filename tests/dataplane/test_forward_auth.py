@@ -378,6 +378,33 @@ async def test_no_spelling_of_a_path_is_let_through(asked, dialect):
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+async def test_each_question_of_one_client_is_judged_by_what_it_asks(asked, dialect):
+    """Most of their fields repeat, so what follows from those alone is remembered."""
+    running = await asked(dialect)
+    cookie = (await running.sign_in()).decode().strip()
+    client = await running.client()
+    for number in range(4):
+        for target, host, status in (
+            (f"/app/{number}", HOST, 200),
+            ("/admin", HOST, 403),
+            ("/elsewhere", HOST, 404),
+            ("/app", "other.test", 421),
+            ("/public", HOST, 200),
+        ):
+            sent = f"q{number}-{status}"
+            lines = (cookie, f"X-Request-ID: {sent}")
+            answer = await client.ask(question(dialect, target, *lines, host=host))
+            expected = status if status in (200, 403) else refused(dialect, status)
+            assert answer.status == expected, (number, target)
+            assert answer.all(b"x-request-id") == [sent.encode()]
+            if target.startswith("/app/"):
+                assert told(answer)["x-user"] == "alice"
+        other = "X-Forwarded-Uri" if dialect == "nginx" else "X-Original-URL"
+        answer = await client.ask(question(dialect, "/app", cookie, f"{other}: /admin"))
+        assert answer.status == (200 if dialect == "nginx" else 400)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_websocket_from_another_site_is_refused(asked, dialect):
     running = await asked(dialect)
     cookie = (await running.sign_in()).decode().strip()

@@ -66,6 +66,46 @@ def test_an_upgrade_is_one_when_connection_says_so(fields, upgrade):
     assert get(fields, b"GET / HTTP/1.0").framing.upgrade == b""
 
 
+LINES = (
+    b"Host: a.test",
+    b"Accept: */*",
+    b"Connection: keep-alive, x-request-id",
+    b"Content-Length: 3",
+    b"X-Forwarded-For: 192.0.2.1",
+    b"X-Request-ID: r1",
+    b"X-Request-ID:r2",
+    b"x-request-id: r3",
+    b"X-Original-URL: http://a.test/b",
+    b"x-original-url: http://a.test/c",
+    b"X-Forwarded-Uri: /d",
+    b"X-Forwarded-Uri: ",
+    b"X-Request-ID: a\nb",
+    b"X-Request-ID: a\rb",
+    b"X-Original-URL: \x00",
+    b" folded",
+)
+
+
+def reading(block):
+    """All that a block of fields tells, or that it is refused."""
+    try:
+        framing = parse_request_head(b"GET / HTTP/1.1\r\n" + block).framing
+    except MalformedRequestError:
+        return None
+    fields = [field for field in framing.fields.items if field[0] != b"Filler"]
+    found = {name.lower(): framing.fields.all(name.lower()) for name, _ in fields}
+    return fields, found, framing.host, framing.length, framing.connection
+
+
+@given(st.lists(st.sampled_from(LINES), max_size=8))
+def test_a_head_tells_the_same_whatever_was_remembered_of_it(lines):
+    block = b"".join(line + b"\r\n" for line in (LINES[0], *lines))
+    # One so long is never remembered.
+    expected = reading(block + b"Filler: " + b"x" * 4096 + b"\r\n")
+    for _ in range(3):
+        assert reading(block) == expected
+
+
 def test_http_1_0_knows_neither_expectations_nor_hosts():
     assert get(b"Expect: 100-continue\r\n").framing.expects_continue
     assert not get(b"Expect: 100-continue\r\n", b"GET / HTTP/1.0").framing.expects_continue

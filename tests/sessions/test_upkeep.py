@@ -6,14 +6,14 @@ import pytest
 from gateway.errors import StoreUnavailableError
 from gateway.sessions import upkeep
 from gateway.sessions.session import Limits
-from gateway.sessions.upkeep import touch_s, ttl_s
+from gateway.sessions.upkeep import ttl_s
 from tests.patience import PATIENCE_S, until
 from tests.sessions.test_manager import successor_of
 
 
 @pytest.mark.parametrize(("idle_s", "touch"), [(8 * 3600, 60), (1200, 60), (1000, 50), (10, 0.5)])
 def test_the_store_lags_behind_by_a_minute_or_a_twentieth(idle_s, touch):
-    assert touch_s(Limits(idle_s, 1e6)) == touch
+    assert Limits(idle_s, 1e6).touch_s == touch
 
 
 @pytest.mark.parametrize(

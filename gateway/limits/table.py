@@ -45,6 +45,10 @@ class RateTable:
         # Without the key, no one can choose client names that collide with another client's.
         self._key = bytes(self._memory[:_KEY_BYTES])
 
+    def clear(self) -> None:
+        """Forget all clients."""
+        self._memory[_KEY_BYTES:] = bytes(_BYTES - _KEY_BYTES)
+
     def wait_s(self, client: bytes, rate: Rate, now: float) -> float:
         """Take one request of `client` at `now`; returns 0 if in time, else seconds to wait."""
         tag = int.from_bytes(blake2b(client, digest_size=8, key=self._key).digest(), "little")

@@ -29,6 +29,7 @@ from gateway.settings.headers import (
     ResponseHeaderSettings,
 )
 from gateway.settings.identity import AssertionSettings, IdentitySettings
+from gateway.settings.policy_tests import ExpectedDecision, PolicyTest, TestedIdentity
 from gateway.settings.providers import ClaimSettings, ProviderSettings
 from gateway.settings.record import AuditSettings, LogSettings, MetricsSettings, TracingSettings
 from gateway.settings.routes import DeprecatedSettings, RateLimitSettings, RouteSettings
@@ -65,6 +66,7 @@ __all__ = [
     "CookieSettings",
     "Credential",
     "DeprecatedSettings",
+    "ExpectedDecision",
     "ForwardAuthSettings",
     "HeaderValueSettings",
     "HookSettings",
@@ -74,6 +76,7 @@ __all__ = [
     "LimitSettings",
     "LogSettings",
     "MetricsSettings",
+    "PolicyTest",
     "ProviderSettings",
     "RateLimitSettings",
     "RequestHeaderSettings",
@@ -87,6 +90,7 @@ __all__ = [
     "SmtpTlsSettings",
     "SqlHookSettings",
     "StaticKeySettings",
+    "TestedIdentity",
     "TimeoutSettings",
     "TokenSettings",
     "TracingSettings",
@@ -199,6 +203,9 @@ class Settings(Section):
     )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
         (EVERYTHING,), description="The first matching route applies to a request."
+    )
+    tests: tuple[PolicyTest, ...] = Field(
+        (), description="Requests and what must happen to them; run by `gatepost check` only."
     )
     audit: AuditSettings = Field(
         AuditSettings(), description="Audit log, one JSON line for each decision."

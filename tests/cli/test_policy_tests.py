@@ -314,12 +314,14 @@ def test_a_test_that_cannot_be_read_is_an_error_with_its_place(check, test, prob
 
 def test_the_page_shows_what_is_printed(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    text = re.search(r"```yaml\n(.*?)```", PAGE, re.S)[1]
+    text, part, *_ = re.findall(r"```yaml\n(.*?)```", PAGE, re.S)
     right = text.replace("carol@example.com", "carol@contractors.example.com")
     shown = re.findall(r"\$ gatepost (check[^\n]*)\n(.*?)…\n```", PAGE, re.S)
 
-    assert [command for command, _ in shown] == ["check -c gatepost.yaml", "check --coverage"]
-    for (command, wanted), written in zip(shown, (text, right), strict=True):
+    odd = text[text.index("public_url") : text.index("routes:")] + part
+
+    assert [it for it, _ in shown] == ["check -c gatepost.yaml", "check --coverage", "check"]
+    for (command, wanted), written in zip(shown, (text, right, odd), strict=True):
         (tmp_path / "gatepost.yaml").write_text(written, encoding="utf-8")
         found = CliRunner().invoke(
             check_command, command.split()[1:], env={"OIDC_CLIENT_SECRET": "none"}

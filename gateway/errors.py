@@ -1,5 +1,7 @@
 """Errors that end a request, each with a stable public reason and a private detail."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 
@@ -123,13 +125,35 @@ class MethodRefusedError(GatewayError):
     fields = (("Allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"),)
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One mistake or risk in the configuration; as text, the line printed for it.
+
+    Attributes:
+        rule: What kind it is: stable, kebab-case, listed in docs/policy-tests.md.
+        message: What is wrong, after the dotted path of the setting.
+        place: ``file:line:column``, a file, or ``environment: NAME``; ``""`` if none is known.
+    """
+
+    rule: str
+    message: str
+    place: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
+
+
 class SettingsError(Exception):
     """The configuration is wrong; raised at load only, never while a request is in flight.
 
     Attributes:
-        problems: One printable line per problem: ``file:line:column: path: what is wrong``.
+        findings: What is wrong.
+        problems: One printable line for each: ``file:line:column: path: what is wrong``.
     """
 
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
+    def __init__(self, findings: Sequence[Finding | str]) -> None:
+        self.findings = [
+            Finding("invalid-configuration", it) if isinstance(it, str) else it for it in findings
+        ]
+        self.problems = [str(it) for it in self.findings]
+        super().__init__("\n".join(self.problems))

@@ -65,15 +65,23 @@ class Decided:
 class DryRun:
     """See the module; `open_dry_run` makes one."""
 
-    def __init__(self, pipeline: Pipeline, limits: ClientLimits, worth: dict[str, Outcome]) -> None:
+    def __init__(
+        self,
+        pipeline: Pipeline,
+        limits: ClientLimits,
+        worth: dict[str, Outcome],
+        rates: RateTable,
+    ) -> None:
         """Let `pipeline` look up the outcome of each kind of credential in `worth`."""
         self._pipeline = pipeline
         self._limits = limits
         self._worth = worth
+        self._rates = rates
 
     async def decide(self, asked: Asked) -> Decided:
-        """The outcome of the request."""
+        """The outcome of the request; no earlier one counts towards its rate limit."""
         self._worth.clear()
+        self._rates.clear()
         if asked.identity is not None:
             self._worth[asked.identity.credential] = Authenticated(asked.identity)
         for _ in range(asked.times - 1):
@@ -98,22 +106,26 @@ class DryRun:
 @asynccontextmanager
 async def open_dry_run(settings: Settings) -> AsyncIterator[DryRun]:
     """A dry run of `settings`; writes nothing, listens nowhere and connects to nothing."""
-    metrics, worth = Metrics(), dict[str, Outcome]()
+    metrics, worth, rates = Metrics(), dict[str, Outcome](), RateTable()
     audit = AuditWriter(AuditSettings(), metrics.count_audit_dropped)
     try:
-        pipeline = await _pipeline(settings, metrics, audit, worth)
-        yield DryRun(pipeline, client_limits(settings), worth)
+        pipeline = await _pipeline(settings, metrics, audit, worth, rates)
+        yield DryRun(pipeline, client_limits(settings), worth, rates)
     finally:
         audit.close()
 
 
 async def _pipeline(
-    settings: Settings, metrics: Metrics, audit: AuditWriter, worth: Mapping[str, Outcome]
+    settings: Settings,
+    metrics: Metrics,
+    audit: AuditWriter,
+    worth: Mapping[str, Outcome],
+    rates: RateTable,
 ) -> Pipeline:
     sealer = Sealer((secrets.token_bytes(MIN_SECRET_BYTES),))
     http = _NoProviderHttp()
     lasting = await load_lasting(
-        settings, sealer, MemoryStore(clock), http, metrics, audit, RateTable(), clock
+        settings, sealer, MemoryStore(clock), http, metrics, audit, rates, clock
     )
     bearer = bearer_of(settings, http, lasting.accounts, clock)
     config = Configuration(settings, lasting.providers, lasting.apps, sealer, bearer)

@@ -1,90 +1,108 @@
-"""`gatepost check`: prints all errors of a configuration, and warnings for risky settings."""
+"""`gatepost check`: prints what is wrong or risky in a configuration, and runs its policy tests."""
 
-import json
+import asyncio
 import os
 import sys
-from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.check_report import Report, Test
 from gateway.cli.options import config_option
-from gateway.errors import SettingsError
+from gateway.errors import Finding, SettingsError
 
 if TYPE_CHECKING:
     from gateway.settings.load import Loaded
-    from gateway.settings.schema import Settings
 
-# A configuration with warnings can be served; one with errors cannot, and exits with 2.
-_STRICT_STATUS = 1
+_FORMATS = ("text", "json", "github", "sarif")
 
 
 @click.command("check")
 @config_option
 @click.option("--strict", is_flag=True, help="Fail on a warning too: exit 1.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def check_command(config: Path | None, strict: bool, as_json: bool) -> None:
-    """Check the configuration: print every error, exit 2 if there is one."""
+@click.option("--coverage", is_flag=True, help="List the rules that no test is decided by.")
+@click.option(
+    "--without-secrets",
+    is_flag=True,
+    help="Do not read the files of secrets and certificates, where they are not at hand.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(_FORMATS),
+    default="text",
+    show_default=True,
+    help="github: annotations of a workflow; sarif: SARIF 2.1.0.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
+def check_command(
+    config: Path | None,
+    strict: bool,
+    coverage: bool,
+    without_secrets: bool,
+    form: str,
+    as_json: bool,
+) -> None:
+    """Check the configuration and run its policy tests (`tests:`).
+
+    Prints every error at once, each with its place, and warns about risky settings.
+
+    \b
+    Exit status:
+      0  it can be served, and all tests pass
+      1  a test fails, or with --strict, there is a warning
+      2  it cannot be served
+
+    \b
+    Examples:
+      gatepost check -c gatepost.yaml --strict
+      gatepost check --coverage --without-secrets
+      gatepost check --format sarif > gatepost.sarif
+    """
+    from gateway.cli.check_formats import PRINTERS
+
+    report = _report(config, strict=strict, covers=coverage, reads_secrets=not without_secrets)
+    PRINTERS["json" if as_json else form](report)
+    sys.exit(report.status)
+
+
+def _report(config: Path | None, *, strict: bool, covers: bool, reads_secrets: bool) -> Report:
     from gateway.settings.data_dir import data_dir_warning
     from gateway.settings.load import load
 
     try:
-        loaded = load(config, os.environ)
-        warning = data_dir_warning(loaded.settings)
+        loaded = load(config, os.environ, reads_secrets=reads_secrets)
+        # Elsewhere, another directory has the same name.
+        warning = data_dir_warning(loaded.settings) if reads_secrets else None
     except SettingsError as error:
-        if as_json:
-            click.echo(json.dumps({"ok": False, "errors": error.problems, "warnings": []}))
-        else:
-            for problem in error.problems:
-                click.echo(problem, err=True)
-        sys.exit(2)
-    if warning is not None:
-        loaded = replace(loaded, warnings=(*loaded.warnings, warning))
-    failed = strict and bool(loaded.warnings)
-    if as_json:
-        _print_json(loaded, failed=failed)
-    else:
-        _print_text(loaded, failed=failed)
-    sys.exit(_STRICT_STATUS if failed else 0)
+        return Report(errors=tuple(error.findings))
+    added = () if warning is None else (Finding("data-dir", warning),)
+    report = Report(
+        source=loaded.source,
+        settings=loaded.settings,
+        warnings=(*loaded.findings, *added),
+        notes=loaded.notes,
+        strict=strict,
+    )
+    return _tested(report, loaded, covers=covers) if loaded.settings.tests or covers else report
 
 
-def _print_json(loaded: "Loaded", *, failed: bool) -> None:
-    from gateway.cli.registration import registrations
+def _tested(report: Report, loaded: "Loaded", *, covers: bool) -> Report:
+    from dataclasses import replace
 
-    found = {
-        "ok": not failed,
-        "errors": [],
-        "warnings": list(loaded.warnings),
-        "notes": list(loaded.notes),
-        **_counts(loaded.settings),
-        "register": [asdict(it) for it in registrations(loaded.settings)],
-    }
-    click.echo(json.dumps(found))
+    from gateway.cli.policy_coverage import coverage_of
+    from gateway.cli.policy_tests import run_policy_tests
+    from gateway.settings.document import Problem
 
-
-def _print_text(loaded: "Loaded", *, failed: bool) -> None:
-    from gateway.cli.registration import registrations
-
-    for warning in loaded.warnings:
-        click.echo(f"warning: {warning}", err=True)
-    counts = _counts(loaded.settings)
-    shown = ", ".join(_count(number, noun.removesuffix("s")) for noun, number in counts.items())
-    verdict = "not ok, there are warnings" if failed else "ok"
-    click.echo(f"{loaded.source}: {verdict}, {shown}")
-    for note in loaded.notes:
-        click.echo(f"note: {note}")
-    for registration in registrations(loaded.settings):
-        click.echo("\n".join(registration.lines()))
-
-
-def _counts(settings: "Settings") -> dict[str, int]:
-    return {
-        "routes": len(settings.routes),
-        "upstreams": len(settings.upstreams),
-        "providers": len(settings.providers),
-    }
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    settings, document = loaded.settings, loaded.document
+    tried = asyncio.run(run_policy_tests(settings, datetime.now(UTC).timestamp()))
+    found = [document.finding(Problem(it.path, it.message, rule="failed-test")) for it in tried]
+    report = replace(report, tests=tuple(map(Test, found, tried)))
+    if not covers:
+        return report
+    explained = [it.explanation for it in tried if it.explanation is not None]
+    coverage = coverage_of(settings, explained)
+    untested = document.findings(coverage.left())
+    return replace(report, coverage=coverage, untested=tuple(untested))

@@ -1,6 +1,7 @@
 """Turns the options of `gatepost explain` into the request that a client would send."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -29,6 +30,7 @@ class Pretence:
 
     Attributes:
         bad: The credential is not valid.
+        claims: ``NAME=VALUE`` each, or values by name.
         after: Number of similar requests at the same moment before it.
     """
 
@@ -45,7 +47,7 @@ class Pretence:
     groups: tuple[str, ...] = ()
     roles: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
-    claims: tuple[str, ...] = ()
+    claims: tuple[str, ...] | Mapping[str, object] = ()
     provider: str | None = None
     acr: str | None = None
     amr: tuple[str, ...] = ()
@@ -190,24 +192,32 @@ def _issuer(settings: Settings) -> str:
     return next((it.issuer for it in settings.bearer), "")
 
 
-def _claims(texts: tuple[str, ...]) -> Mapping[str, object]:
-    """Claims from ``NAME=VALUE``; a name may be a JSON pointer, and a repeated one gives a list."""
-    values: dict[tuple[str, ...], list[str]] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not name or not equals:
-            raise UsageError(f"--claim: {text!r} is not NAME=VALUE")
-        values.setdefault(pointer_tokens(name), []).append(value)
+def _claims(given: tuple[str, ...] | Mapping[str, object]) -> Mapping[str, object]:
+    """Claims by their names, which may be JSON pointers."""
     claims: dict[str, object] = {}
-    for tokens, given in values.items():
+    for name, value in _pairs(given).items():
+        *parents, last = pointer_tokens(name)
         into = claims
-        for token in tokens[:-1]:
+        for token in parents:
             inner = into.setdefault(token, {})
             if not isinstance(inner, dict):
                 raise UsageError(f"--claim: {token!r} has a value and members")
             into = inner
-        into[tokens[-1]] = given[0] if len(given) == 1 else given
+        into[last] = deepcopy(value)
     return claims
+
+
+def _pairs(given: tuple[str, ...] | Mapping[str, object]) -> Mapping[str, object]:
+    """Values by name from ``NAME=VALUE`` texts; a repeated name gives a list."""
+    if isinstance(given, Mapping):
+        return given
+    values: dict[str, list[str]] = {}
+    for text in given:
+        name, equals, value = text.partition("=")
+        if not name or not equals:
+            raise UsageError(f"--claim: {text!r} is not NAME=VALUE")
+        values.setdefault(name, []).append(value)
+    return {name: them[0] if len(them) == 1 else them for name, them in values.items()}
 
 
 def _address(text: str) -> str:

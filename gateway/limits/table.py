@@ -71,6 +71,10 @@ class RateTable:
         behind_s = min(max(full_at - now, 0.0) + count * rate.interval_s, rate.per_s)
         self._keep(row, place, tag, now + behind_s)
 
+    def clear(self) -> None:
+        """Forget all clients."""
+        self._memory[_KEY_BYTES:] = bytes(_BYTES - _KEY_BYTES)
+
     def take(self, client: bytes, rate: Rate, now: float) -> Taken | TooSoon:
         """Take one request of `client` at `now`."""
         tag = int.from_bytes(blake2b(client, digest_size=8, key=self._key).digest(), "little")

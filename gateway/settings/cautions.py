@@ -4,16 +4,14 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from gateway.message.names import is_identity_name
 from gateway.message.public_url import base_of
 from gateway.message.star import star_of
-from gateway.settings.access import WHOEVER_ASKS, ConditionSettings
 from gateway.settings.accounts import has_password, may_be_read_on_the_way
 from gateway.settings.addresses import is_loopback
-from gateway.settings.api_keys import ApiKeySettings
+from gateway.settings.contradictions import contradictions
 from gateway.settings.coverage import deciding, uncovered
 from gateway.settings.document import Document, Path, Problem
-from gateway.settings.headers import fold_name
+from gateway.settings.foreign_cautions import foreign_cautions
 from gateway.settings.other_proxies import other_proxies_forms
 from gateway.settings.places import host_of
 from gateway.settings.providers import ProviderSettings
@@ -41,6 +39,7 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *_smtp(settings),
         *_routes(settings),
         *_oauth2_proxy(settings),
+        *contradictions(settings),
         *_uncovered(settings),
         *other_proxies_forms(settings),
     ]
@@ -50,16 +49,16 @@ def _public_url(settings: Settings) -> Iterator[Problem]:
     for index, origin in enumerate(settings.public_url):
         if origin.startswith("http:") and not is_loopback(urlsplit(origin).hostname or ""):
             message = f"{origin} is not https: cookies and tokens can be read in transit"
-            yield Problem(("public_url", index), message)
+            yield Problem(("public_url", index), message, rule="insecure-transport")
         if origin.startswith("http:") and settings.server.tls is not None:
             message = f"{origin} is not https, and server.tls serves https only: write https://"
-            yield Problem(("public_url", index), message)
+            yield Problem(("public_url", index), message, rule="insecure-transport")
         if "://*." in origin and (base_of(origin) or settings.sessions.cookie.domain):
             # Without `__Host-` (see `cookie_name`), a script of one host can sign visitors of
             # another in as an account of its own.
             reason = "below a path" if base_of(origin) else "with sessions.cookie.domain"
             message = f"hosts of {origin} can set each other's session cookie {reason}"
-            yield Problem(("public_url", index), message)
+            yield Problem(("public_url", index), message, rule="sibling-hosts")
 
 
 def _secrets(settings: Settings, document: Document) -> Iterator[Problem]:
@@ -83,18 +82,22 @@ def _secrets(settings: Settings, document: Document) -> Iterator[Problem]:
     for path in paths:
         mark = document.marks.get(path)
         if mark is not None and not mark.variable and path not in document.filled:
-            yield Problem(path, f"the secret is in the file itself: prefer {path[-1]}_file")
+            yield Problem(
+                path,
+                f"the secret is in the file itself: prefer {path[-1]}_file",
+                rule="secret-exposed",
+            )
 
 
 def _server(settings: Settings) -> Iterator[Problem]:
     for index, network in enumerate(settings.server.trusted_proxies):
         if network.prefixlen == 0:
             message = f"{network} trusts every client to set its own address"
-            yield Problem(("server", "trusted_proxies", index), message)
+            yield Problem(("server", "trusted_proxies", index), message, rule="trusts-everyone")
     admin = settings.server.admin_listen
     if admin.host and not is_loopback(admin.host):
         message = f"{admin} is reachable from other machines and requires no credential"
-        yield Problem(("server", "admin_listen"), message)
+        yield Problem(("server", "admin_listen"), message, rule="admin-exposed")
 
 
 def _upstreams(settings: Settings) -> Iterator[Problem]:
@@ -102,15 +105,17 @@ def _upstreams(settings: Settings) -> Iterator[Problem]:
         path: Path = ("upstreams", name)
         if upstream.tls.insecure_skip_verify:
             message = "any certificate is accepted, so connections can be intercepted"
-            yield Problem((*path, "tls", "insecure_skip_verify"), message)
+            yield Problem(
+                (*path, "tls", "insecure_skip_verify"), message, rule="unverified-certificate"
+            )
         if upstream.request_fields_kept and not settings.server.trusted_proxies:
             message = "clients can send these fields themselves, because trusted_proxies is empty"
-            yield Problem((*path, "request_fields_kept"), message)
+            yield Problem((*path, "request_fields_kept"), message, rule="forgeable-fields")
         if upstream.cookies == "shared":
             message = (
                 "the app's cookies outlive the sign-in, so the next user may be taken for the last"
             )
-            yield Problem((*path, "cookies"), message)
+            yield Problem((*path, "cookies"), message, rule="shared-app-cookies")
 
 
 def _providers(settings: Settings) -> Iterator[Problem]:
@@ -118,14 +123,16 @@ def _providers(settings: Settings) -> Iterator[Problem]:
         path: Path = ("providers", name)
         if provider.email_verified == "assume":
             message = "unverified e-mail addresses are accepted as the user's own"
-            yield Problem((*path, "email_verified"), message)
+            yield Problem((*path, "email_verified"), message, rule="unverified-email")
         if _may_lack_secret(provider):
             message = "has no client_secret_file, so it must be a public client at the provider:"
-            yield Problem(path, f"{message} if it is, write client_auth: none")
+            yield Problem(
+                path, f"{message} if it is, write client_auth: none", rule="no-client-secret"
+            )
         parts = urlsplit(provider.issuer)
         if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
             message = f"{quote(provider.issuer)} is not https: sign-ins can be forged"
-            yield Problem((*path, "issuer"), message)
+            yield Problem((*path, "issuer"), message, rule="insecure-transport")
 
 
 def _may_lack_secret(provider: ProviderSettings) -> bool:
@@ -139,7 +146,7 @@ def _api_keys(settings: Settings) -> Iterator[Problem]:
     for index, key in enumerate(settings.api_keys.static):
         if key.expires is None:
             message = f"the key {quote(key.name)} never expires: set expires"
-            yield Problem(("api_keys", "static", index), message)
+            yield Problem(("api_keys", "static", index), message, rule="key-never-expires")
 
 
 def _tokens(settings: Settings) -> Iterator[Problem]:
@@ -149,24 +156,32 @@ def _tokens(settings: Settings) -> Iterator[Problem]:
             if scheme not in ("http", "https") and "." not in scheme:
                 # RFC 8252, section 7.1: the app's own domain, reversed.
                 message = f"any app may claim {scheme}: too; better com.example.app:, or https"
-                yield Problem(("tokens", "clients", name, "redirect_uris", index), message)
+                yield Problem(
+                    ("tokens", "clients", name, "redirect_uris", index),
+                    message,
+                    rule="claimable-redirect",
+                )
 
 
 def _hooks(settings: Settings) -> Iterator[Problem]:
     for index, hook in enumerate(settings.accounts.hooks):
         if hook.http is not None and may_be_read_on_the_way(hook.http.url):
             message = f"{quote(hook.http.url)} is not https: personal data can be read in transit"
-            yield Problem(("accounts", "hooks", index, "http", "url"), message)
+            yield Problem(
+                ("accounts", "hooks", index, "http", "url"), message, rule="insecure-transport"
+            )
 
 
 def _smtp(settings: Settings) -> Iterator[Problem]:
     if settings.smtp is None:
         return
     if not settings.has_local_accounts:
-        yield Problem(("smtp",), "has no effect: auth_mode oidc-only has no local accounts")
+        yield Problem(
+            ("smtp",), "has no effect: auth_mode oidc-only has no local accounts", rule="no-effect"
+        )
     if settings.smtp.insecure_plaintext:
         message = "mails with links to a new password can be read in transit"
-        yield Problem(("smtp", "insecure_plaintext"), message)
+        yield Problem(("smtp", "insecure_plaintext"), message, rule="insecure-transport")
 
 
 def _bearer(settings: Settings) -> Iterator[Problem]:
@@ -174,11 +189,11 @@ def _bearer(settings: Settings) -> Iterator[Problem]:
         path: Path = ("bearer", index)
         if bearer.email_verified == "assume":
             message = "unverified e-mail addresses are accepted as the user's own"
-            yield Problem((*path, "email_verified"), message)
+            yield Problem((*path, "email_verified"), message, rule="unverified-email")
         parts = urlsplit(bearer.issuer)
         if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
             message = f"{quote(bearer.issuer)} is not https: tokens can be forged"
-            yield Problem((*path, "issuer"), message)
+            yield Problem((*path, "issuer"), message, rule="insecure-transport")
 
 
 def _routes(settings: Settings) -> Iterator[Problem]:
@@ -186,12 +201,16 @@ def _routes(settings: Settings) -> Iterator[Problem]:
         path: Path = ("routes", index)
         if route.access == "public" and "/" in route.prefix and not route.methods:
             message = f"route {quote(route.name)} opens every remaining path to everyone"
-            yield Problem((*path, "access"), message)
+            yield Problem((*path, "access"), message, rule="open-to-everyone")
         yield from _any_word(settings, route, (*path, "access", "allow"))
-        yield from _foreign(settings, route, (*path, "foreign_credentials"))
+        yield from foreign_cautions(settings, route, (*path, "foreign_credentials"))
         prefix = _plain_prefix(route)
         if prefix is not None:
-            yield Problem((*path, "regex"), f"says the same as prefix: {prefix}, but slower")
+            yield Problem(
+                (*path, "regex"),
+                f"says the same as prefix: {prefix}, but slower",
+                rule="slow-regex",
+            )
 
 
 def _any_word(settings: Settings, route: RouteSettings, path: Path) -> Iterator[Problem]:
@@ -205,7 +224,7 @@ def _any_word(settings: Settings, route: RouteSettings, path: Path) -> Iterator[
             message = (
                 f"{given[0]} can come from any provider: add provider: [{known}], or one of them"
             )
-            yield Problem((*path, index), message)
+            yield Problem((*path, index), message, rule="any-provider")
 
 
 def _uncovered(settings: Settings) -> Iterator[Problem]:
@@ -218,7 +237,11 @@ def _uncovered(settings: Settings) -> Iterator[Problem]:
         where = "" if is_everywhere else f" on {host}"
         message = f"no route matches {what}{where}, so it gets 404 no-route"
         last = "{name: everything, prefix: /, access: signed_in}"
-        yield Problem(("routes",), f"{message}: end with {last}, or with access: denied")
+        yield Problem(
+            ("routes",),
+            f"{message}: end with {last}, or with access: denied",
+            rule="uncovered-paths",
+        )
 
 
 def _oauth2_proxy(settings: Settings) -> Iterator[Problem]:
@@ -231,74 +254,13 @@ def _oauth2_proxy(settings: Settings) -> Iterator[Problem]:
     others += [it.name for it in settings.routes if it.access in ("denied", "gone")]
     if first is None or first.access in ("public", "sign_in", "denied", "gone"):
         message = "nobody passes at /oauth2/auth: the route that covers it lets in no identity"
-        yield Problem(("compatibility",), message)
+        yield Problem(("compatibility",), message, rule="page-not-judged")
     elif others:
         message = (
             f"at /oauth2/auth, route {quote(first.name)} decides for every page, and not "
             f"{', '.join(map(quote, others))}: let nginx ask /_gatepost/auth instead"
         )
-        yield Problem(("compatibility",), message)
-
-
-def _foreign(settings: Settings, route: RouteSettings, path: Path) -> Iterator[Problem]:
-    if route.foreign_credentials != "pass":
-        return
-    if not route.asks_for_credentials:
-        yield Problem(path, "has no effect: this route checks no credentials")
-        return
-    if "/" in route.prefix and not route.methods:
-        message = f"route {quote(route.name)} lets anyone with an invented credential reach"
-        yield Problem(path, f"{message} every remaining path: the app must refuse it everywhere")
-    for field in _kept_from_app(settings, route):
-        yield Problem(path, f"{field} never reaches the app, because upstreams sets or removes it")
-    key_field = ApiKeySettings().header if settings.api_keys is None else settings.api_keys.header
-    if _is_always_removed(settings, route, key_field):
-        message = f"the app's own keys in {key_field} are refused, because the gateway always"
-        yield Problem(path, f"{message} removes that field: give api_keys.header another name")
-    if _asks_about_the_user(route):
-        message = "access conditions on the user do not apply to foreign credentials: the app must"
-        yield Problem(path, message)
-    if any(it.introspection is not None for it in settings.bearer):
-        message = "with introspection, a Bearer token that is not a JWT goes to the issuer"
-        yield Problem(path, f"{message}, so the app's own tokens are not forwarded")
-
-
-def _asks_about_the_user(route: RouteSettings) -> bool:
-    if isinstance(route.access, str):
-        return False
-    items = (*route.access.allow, *route.access.deny)
-    names = ConditionSettings.model_fields.keys() - WHOEVER_ASKS
-    return any(getattr(item, name) is not None for item in items for name in names)
-
-
-def _kept_from_app(settings: Settings, route: RouteSettings) -> Iterator[str]:
-    """The credential fields that the configuration keeps from reaching the app."""
-    kept: set[str] = set()
-    for name, upstream in settings.upstreams.items():
-        headers = upstream.identity.headers
-        kept.update(upstream.request_headers.set, () if isinstance(headers, str) else headers)
-        if route.upstream in (None, name):
-            kept.update(upstream.request_headers.remove)
-    keys = ApiKeySettings() if settings.api_keys is None else settings.api_keys
-    folded = set(map(fold_name, kept))
-    for field in dict.fromkeys(("Authorization", "X-API-Key", keys.header)):
-        if fold_name(field) in folded:
-            yield field
-
-
-def _is_always_removed(settings: Settings, route: RouteSettings, field: str) -> bool:
-    """Whether apps may read an identity from `field`, so that a client's own never reaches them."""
-    folded = fold_name(field)
-    names = settings.upstreams if route.upstream is None else (route.upstream,)
-    kept = [pattern for name in names for pattern in settings.upstreams[name].request_fields_kept]
-    return is_identity_name(folded.encode()) and not any(_fits(folded, it) for it in kept)
-
-
-def _fits(folded: str, pattern: str) -> bool:
-    """Whether the folded name is one of those that an item of `request_fields_kept` stands for."""
-    if pattern.endswith("*"):
-        return folded.startswith(fold_name(pattern[:-1]))
-    return folded == fold_name(pattern)
+        yield Problem(("compatibility",), message, rule="page-not-judged")
 
 
 def _plain_prefix(route: RouteSettings) -> str | None:

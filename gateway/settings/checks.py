@@ -1,7 +1,7 @@
 """Checks across settings: references to names, and routes that hide one another."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urlsplit
 
@@ -9,16 +9,25 @@ from gateway.kinds import AMBIENT, KINDS, LOCAL, Kind, sent_by
 from gateway.settings.access import AccessRules
 from gateway.settings.bearer import BearerSettings
 from gateway.settings.coverage import shadowed_by
-from gateway.settings.document import Path, Problem
+from gateway.settings.document import INVALID, Path, Problem
 from gateway.settings.headers import fold_name
 from gateway.settings.places import check_place, check_public_urls
+from gateway.settings.policy_tests import PolicyTest, check_policy_tests
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote, unknown_message
-from gateway.settings.schema import AuthMode, ServerSettings, SessionSettings, Settings
+from gateway.settings.schema import (
+    EVERYTHING,
+    AuthMode,
+    ServerSettings,
+    SessionSettings,
+    Settings,
+)
 from gateway.settings.tokens import TokenSettings
 from gateway.settings.upstreams import UpstreamSettings
 from gateway.storage.stores import is_networked
+
+_ACROSS = "conflicting-settings"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +64,7 @@ class Draft:
     tokens: TokenSettings | None = None
     auth_mode: AuthMode | None = None
     dialect: str = ""
+    tests: tuple[PolicyTest | None, ...] = ()
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -78,12 +88,18 @@ class Draft:
             tokens=settings.tokens,
             auth_mode=settings.auth_mode,
             dialect="" if settings.forward_auth is None else settings.forward_auth.dialect,
+            tests=settings.tests,
         )
 
     @property
     def has_local_accounts(self) -> bool:
         """Whether users may sign in with a local user name and password."""
         return self.auth_mode in ("standalone", "hybrid")
+
+    @property
+    def provider_names(self) -> list[str]:
+        """The providers that an identity can come from."""
+        return [*self.providers, *([LOCAL] if self.has_local_accounts else [])]
 
     def takes(self, kind: Kind) -> bool:
         """Whether the settings for credentials of `kind` are given; an empty list is not."""
@@ -95,6 +111,10 @@ class Draft:
 
 def check(draft: Draft) -> list[Problem]:
     """All problems across the settings of `draft`."""
+    return [it if it.rule != INVALID else replace(it, rule=_ACROSS) for it in _all(draft)]
+
+
+def _all(draft: Draft) -> list[Problem]:
     return [
         *_mode(draft),
         *check_public_urls(draft.public_url, draft.sections, has_links=draft.has_local_accounts),
@@ -107,6 +127,7 @@ def check(draft: Draft) -> list[Problem]:
         *_bearer(draft),
         *_tokens(draft),
         *_routes(draft),
+        *check_policy_tests(draft.tests, _route_names(draft), draft.provider_names),
     ]
 
 
@@ -270,8 +291,14 @@ def _routes(draft: Draft) -> Iterator[Problem]:
         if hidden_by:
             shown = ", ".join(f"routes[{names[it.name]}] {quote(it.name)}" for it in hidden_by)
             verb = "takes" if len(hidden_by) == 1 else "take"
-            yield Problem(path, f"can never match: {shown} {verb} all its requests")
+            message = f"can never match: {shown} {verb} all its requests"
+            yield Problem(path, message, rule="unreachable-route")
         earlier.append(route.settings)
+
+
+def _route_names(draft: Draft) -> list[str]:
+    routes = draft.routes if draft.routes is not None else [EVERYTHING]
+    return [route.name for route in routes if route.name is not None]
 
 
 def _route_upstream(draft: Draft, route: RouteDraft, path: Path) -> Iterator[Problem]:
@@ -318,7 +345,7 @@ def _listed(kinds: Iterable[str]) -> str:
 def _route_providers(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:
     if not isinstance(route.access, AccessRules):
         return
-    known = [*draft.providers, *([LOCAL] if draft.has_local_accounts else [])]
+    known = draft.provider_names
     for rules, name in ((route.access.allow, "allow"), (route.access.deny, "deny")):
         for number, condition in enumerate(rules):
             for position, provider in enumerate(condition.provider or ()):

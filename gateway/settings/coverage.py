@@ -34,14 +34,32 @@ def shadowed_by(route: RouteSettings, earlier: list[RouteSettings]) -> list[Rout
 
     Sound, not complete: regular expressions are understood only in simple cases.
     """
-    covering = [(atom, before) for before in earlier for atom in _atoms(before)]
     found: dict[str, RouteSettings] = {}
-    for atom in _atoms(route):
-        by = next((before for other, before in covering if _covers(other, atom)), None)
+    for _, by in _covering(route, earlier):
         if by is None:
             return []
         found[by.name] = by
     return list(found.values())
+
+
+def covered_atoms(
+    route: RouteSettings, earlier: Sequence[RouteSettings]
+) -> dict[str, RouteSettings]:
+    """The paths, prefixes and expressions of `route` that one of `earlier` takes, with that one."""
+    found: dict[str, RouteSettings] = {}
+    for atom, by in _covering(route, earlier):
+        if by is not None:
+            found.setdefault(atom.text, by)
+    return found
+
+
+def _covering(
+    route: RouteSettings, earlier: Sequence[RouteSettings]
+) -> Iterator[tuple[_Atom, RouteSettings | None]]:
+    """Each way in which `route` matches, and the first of `earlier` that takes all of it."""
+    covering = [(atom, before) for before in earlier for atom in _atoms(before)]
+    for atom in _atoms(route):
+        yield atom, next((before for other, before in covering if _covers(other, atom)), None)
 
 
 def is_below(route: RouteSettings, prefix: str) -> bool:

@@ -12,6 +12,7 @@ from gateway.settings.bearer import BearerSettings
 from gateway.settings.checks import Draft, RouteDraft, check
 from gateway.settings.document import Data, Document, Path, Problem, value_at
 from gateway.settings.environment import variable_for
+from gateway.settings.policy_tests import PolicyTest
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import EMPTY, kind_of, quote, unknown_message
@@ -25,6 +26,8 @@ from gateway.settings.schema import (
 from gateway.settings.shape import members, model_at
 from gateway.settings.tokens import TokenSettings
 from gateway.settings.upstreams import UpstreamSettings
+
+MISSING, UNKNOWN = "missing-setting", "unknown-setting"
 
 # Tags of unions in the schema, which are not keys in the file.
 _TAGS = frozenset({"|rules", "|word", "|preset", "|mapping", "[key]"})
@@ -42,7 +45,6 @@ _WANTED = {
 # Settings of a later version.  "Unknown setting" would make users look for a typo.
 _LATER = frozenset(
     {
-        ("tests",),
         ("admins",),
     }
 )
@@ -93,6 +95,9 @@ def _salvage(data: Mapping[str, Data]) -> Draft:
         if isinstance(issuers := data.get("bearer"), list)
         else (),
         tokens=one(TokenSettings, data.get("tokens")),
+        tests=tuple(one(PolicyTest, it) for it in tests)
+        if isinstance(tests := data.get("tests"), list)
+        else (),
         auth_mode=_mode_in(data),
         server=one(ServerSettings, data.get("server", {})),
         sessions=one(SessionSettings, data.get("sessions", {})),
@@ -194,22 +199,22 @@ def _missing(document: Document, path: Path) -> Problem:
     by_variable = mark is None or bool(mark.variable) or not parent
     hint = f" (set {variable_for(path)})" if by_variable else ""
     if mark is None or mark.variable:
-        return Problem((), f"{quote(str(path[-1]))} is missing{hint}", "environment")
-    return Problem(parent, f"{quote(str(path[-1]))} is missing{hint}", mark.key)
+        return Problem((), f"{quote(str(path[-1]))} is missing{hint}", "environment", MISSING)
+    return Problem(parent, f"{quote(str(path[-1]))} is missing{hint}", mark.key, MISSING)
 
 
 def _unknown(document: Document, path: Path) -> Problem:
     parent, name = path[:-1], str(path[-1])
     mark = document.marks[document.nearest(path)]
     if _is_later(path):
-        return Problem(path, "is not available in this version", mark.key)
+        return Problem(path, "is not available in this version", mark.key, UNKNOWN)
     there = value_at(document.data, parent)
     known = _names(parent)
     if mark.variable and len(mark.base) >= len(path):
-        return Problem(path, _unknown_variable(mark.base, path, known), mark.key)
+        return Problem(path, _unknown_variable(mark.base, path, known), mark.key, UNKNOWN)
     free = [it for it in known if it not in there] if isinstance(there, dict) else known
     what = "condition" if model_at(parent) is ConditionSettings else "setting"
-    return Problem(parent, unknown_message(what, name, known, free), mark.key)
+    return Problem(parent, unknown_message(what, name, known, free), mark.key, UNKNOWN)
 
 
 def _unknown_variable(base: Path, path: Path, known: Sequence[str]) -> str:

@@ -4,9 +4,12 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from gateway.errors import Finding
 from gateway.settings.scalars import printable, quote
 
 Path = tuple[str | int, ...]
+# The rule of every problem that is of no special kind.
+INVALID = "invalid-value"
 Data = str | None | list["Data"] | dict[str, "Data"]
 
 
@@ -36,11 +39,13 @@ class Problem:
         path: The path of the value it is about.
         message: What is wrong, without the path.
         place: The position, if it is not that of the value at `path`.
+        rule: What kind it is, see `gateway.settings.rules`.
     """
 
     path: Path
     message: str
     place: str = ""
+    rule: str = INVALID
 
 
 @dataclass(slots=True)
@@ -65,9 +70,9 @@ class Document:
     unsure: set[Path] = field(default_factory=set)
     filled: set[Path] = field(default_factory=set)
 
-    def spoil(self, path: Path, message: str, place: str = "") -> None:
+    def spoil(self, path: Path, message: str, place: str = "", rule: str = INVALID) -> None:
         """Add a problem that makes the value at `path` unknown."""
-        self.problems.append(Problem(path, message, place))
+        self.problems.append(Problem(path, message, place, rule))
         self.broken.add(path)
 
     def forget(self, path: Path) -> None:
@@ -96,21 +101,28 @@ class Document:
             path[:length] in self.broken for length in range(len(path) + 1)
         )
 
-    def describe(self, problem: Problem) -> str:
-        """The line printed for `problem`: ``file:line:column: path: message``."""
+    def finding(self, problem: Problem) -> Finding:
+        """`problem` with its position: ``file:line:column: path: message``."""
         path = self.nearest(problem.path)
         mark = self.marks.get(path)
         if mark is None:
-            return printable(f"{problem.place or self.source}: {problem.message}")
+            place = problem.place or self.source
+            return Finding(problem.rule, printable(problem.message), printable(place))
         # A list or mapping is located by its key, a scalar by itself.
         compound = isinstance(value_at(self.data, path), dict | list)
         place = problem.place or (mark.key if compound else mark.value)
         dotted = "" if mark.variable and len(path) <= len(mark.base) else dotted_path(path)
-        return printable(": ".join(part for part in (place, dotted, problem.message) if part))
+        message = ": ".join(part for part in (dotted, problem.message) if part)
+        return Finding(problem.rule, printable(message), printable(place))
 
     def lines(self, problems: Iterable[Problem]) -> list[str]:
-        """One line for each of `problems`, in the order of the file, without duplicates."""
-        return sorted(dict.fromkeys(map(self.describe, problems)), key=_file_order)
+        """The line printed for each of `findings`."""
+        return [str(it) for it in self.findings(problems)]
+
+    def findings(self, problems: Iterable[Problem]) -> list[Finding]:
+        """`problems` with their positions, in the order of the file, without duplicates."""
+        found = {str(it): it for it in map(self.finding, problems)}
+        return sorted(found.values(), key=lambda it: _file_order(str(it)))
 
 
 def _file_order(line: str) -> tuple[int, int]:

@@ -33,6 +33,7 @@ _STORE_PEM_FILES = {
     "sslkey": "key_file",
 }
 
+_UNREADABLE = "unreadable-file"
 _LARGEST = 1024 * 1024
 # Stands for the content of a file that was not read; long enough for a secret.
 _UNREAD = "what is in a file that was not read"
@@ -62,7 +63,7 @@ def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem,
             given = {name: it for name in _PEM_FILES if isinstance(it := section.get(name), str)}
             files += [FilePath(named) for named in given.values()]
             for name, problem in _pem_problems(given):
-                document.spoil((*path, name), problem)
+                document.spoil((*path, name), problem, rule=_UNREADABLE)
     _try_store(document)
     _try_drivers(document)
     _try_tracing(document)
@@ -195,10 +196,10 @@ def _try_store(document: Document) -> None:
         try:
             _read_text(named)
         except _UnreadableError as error:
-            document.spoil(("store",), f"{option}: {error}")
+            document.spoil(("store",), f"{option}: {error}", rule=_UNREADABLE)
     for name, problem in _pem_problems(pem_files):
         option = next(it for it in given if _STORE_PEM_FILES.get(it) == name)
-        document.spoil(("store",), f"{option}: {problem}")
+        document.spoil(("store",), f"{option}: {problem}", rule=_UNREADABLE)
 
 
 def _pem_problems(files: Mapping[str, str]) -> Iterator[tuple[str, str]]:
@@ -241,10 +242,11 @@ def _read(
     try:
         text, mode = _read_text(named)
     except _UnreadableError as error:
-        document.spoil(path, str(error))
+        document.spoil(path, str(error), rule=_UNREADABLE)
         return None
     if mode & stat.S_IROTH and _is_ours(FilePath(named)):
-        warnings.append(Problem(path, f"every user on this machine can read {named!r}"))
+        message = f"every user on this machine can read {named!r}"
+        warnings.append(Problem(path, message, rule="secret-exposed"))
     return text
 
 

@@ -1,10 +1,10 @@
 """Loads the configuration: first the file, then the environment, then secret files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway.errors import SettingsError
+from gateway.errors import Finding, SettingsError
 from gateway.settings.cautions import cautions
 from gateway.settings.decode import decode
 from gateway.settings.document import Document
@@ -27,15 +27,22 @@ class Loaded:
         settings: The configuration.
         path: The file it came from; None if it comes only from the environment.
         files: Every file it depends on, `path` first; a change to one requires a reload.
-        warnings: Printable lines about risky settings.
+        findings: Risky settings.
         notes: Printable lines about what must be set up outside the gateway.
+        document: Knows where each setting was written.
     """
 
     settings: Settings
     path: Path | None
     files: tuple[Path, ...]
-    warnings: tuple[str, ...]
+    findings: tuple[Finding, ...]
     notes: tuple[str, ...]
+    document: Document = field(repr=False)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Printable lines about risky settings."""
+        return tuple(map(str, self.findings))
 
     @property
     def source(self) -> str:
@@ -65,17 +72,19 @@ def load(path: Path | None, environ: Mapping[str, str], *, reads_secrets: bool =
     overlay(document, environ)
     files, file_warnings = read_files(document) if reads_secrets else leave_unread(document)
     settings = decode(document)
-    unfound = [] if file is not None else [_nothing_found()]
+    unfound = () if file is not None else (_nothing_found(),)
     if settings is None:
         is_bare = "public_url" not in document.data or "upstreams" not in document.data
-        raise SettingsError([*(unfound if is_bare else []), *document.lines(document.problems)])
-    warnings = document.lines([*cautions(settings, document), *file_warnings])
+        missing = [Finding("unreadable-file", it) for it in unfound if is_bare]
+        raise SettingsError([*missing, *document.findings(document.problems)])
+    risky = document.findings([*cautions(settings, document), *file_warnings])
     return Loaded(
         settings=settings,
         path=file,
         files=files if file is None else (file, *files),
-        warnings=tuple(warnings),
+        findings=tuple(risky),
         notes=(*unfound, *notes(settings)),
+        document=document,
     )
 
 
@@ -90,14 +99,16 @@ def _read(file: Path, environ: Mapping[str, str]) -> Document:
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SettingsError(
-            [printable(f"{file}: is not UTF-8 text, see byte {error.start}")]
-        ) from error
+        raise _unreadable(file, f"is not UTF-8 text, see byte {error.start}") from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a file name"
-        raise SettingsError([printable(f"{file}: cannot be read: {reason}")]) from error
+        raise _unreadable(file, f"cannot be read: {reason}") from error
     document = read_document(text, str(file), environ)
     if () in document.broken:  # Not YAML, so any further message would be a guess.
-        raise SettingsError(document.lines(document.problems))
+        raise SettingsError(document.findings(document.problems))
     resolve_files(document, file.parent)
     return document
+
+
+def _unreadable(file: Path, message: str) -> SettingsError:
+    return SettingsError([Finding("unreadable-file", message, printable(str(file)))])

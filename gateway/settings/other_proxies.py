@@ -70,7 +70,7 @@ def other_proxies_forms(settings: Settings) -> Iterator[Problem]:
         for path, text in _texts(settings, (), pattern):
             message = judge(text)
             if message is not None:
-                yield Problem(path, message)
+                yield Problem(path, message, rule="other-proxy-form")
 
 
 def _texts(value: object, path: Path, pattern: tuple[str, ...]) -> Iterator[tuple[Path, str]]:

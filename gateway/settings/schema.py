@@ -30,6 +30,7 @@ from gateway.settings.headers import (
     ResponseHeaderSettings,
 )
 from gateway.settings.identity import AssertionSettings, IdentitySettings
+from gateway.settings.policy_tests import ExpectedDecision, PolicyTest, TestedIdentity
 from gateway.settings.providers import (
     ClaimSettings,
     ProviderClaimSettings,
@@ -71,6 +72,7 @@ __all__ = [
     "CorsSettings",
     "Credential",
     "DeprecatedSettings",
+    "ExpectedDecision",
     "ForwardAuthSettings",
     "HeaderValueSettings",
     "HookSettings",
@@ -80,6 +82,7 @@ __all__ = [
     "LimitSettings",
     "LogSettings",
     "MetricsSettings",
+    "PolicyTest",
     "ProviderClaimSettings",
     "ProviderSettings",
     "RateLimitSettings",
@@ -94,6 +97,7 @@ __all__ = [
     "SmtpTlsSettings",
     "SqlHookSettings",
     "StaticKeySettings",
+    "TestedIdentity",
     "TimeoutSettings",
     "TokenSettings",
     "TracingSettings",
@@ -206,6 +210,9 @@ class Settings(Section):
     )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
         (EVERYTHING,), description="The first matching route applies to a request."
+    )
+    tests: tuple[PolicyTest, ...] = Field(
+        (), description="Requests and what must happen to them; run by `gatepost check` only."
     )
     audit: AuditSettings = Field(
         AuditSettings(), description="Audit log, one JSON line for each decision."

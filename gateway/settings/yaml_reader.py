@@ -138,7 +138,7 @@ class _Reader:
                 raise _RefusedError("is nested too deeply", self._of(event.start_mark))
 
     def _spoil(self, message: str, place: str) -> None:
-        self._document.spoil(self._base, message, place)
+        self._document.spoil(self._base, message, place, "invalid-yaml")
 
     def _place(self, line: int, column: int = 1) -> str:
         if self._variable:
@@ -208,7 +208,12 @@ class _Reader:
             elif key.value in own:
                 first = own[key.value][0].line + 1
                 self._document.problems.append(
-                    Problem(path, f"{quote(key.value)} is repeated, first on line {first}", place)
+                    Problem(
+                        path,
+                        f"{quote(key.value)} is repeated, first on line {first}",
+                        place,
+                        "repeated-setting",
+                    )
                 )
             else:
                 own[key.value] = (key.start_mark, value)
@@ -222,7 +227,7 @@ class _Reader:
         wrong: list[str] = []
         filled = _VARIABLE.sub(lambda found: _filled(found, self._environ or {}, wrong), text)
         for message in wrong:
-            self._document.spoil(path, message)
+            self._document.spoil(path, message, rule="unset-variable")
         self._document.filled.add(path)
         return None if plain and not filled else filled
 

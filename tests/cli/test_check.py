@@ -148,6 +148,8 @@ def test_json_says_the_same(run):
         "ok": True,
         "errors": [],
         "warnings": [],
+        "findings": [],
+        "tests": [],
         "routes": 1,
         "upstreams": 1,
         "providers": 1,

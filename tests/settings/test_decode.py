@@ -38,7 +38,7 @@ ADDED = [
         "zzz: 1",
         '4:1: unknown setting "zzz" (one of: auth_mode, secret, secret_file, data_dir, store, '
         "server, sessions, bearer, api_keys, tokens, accounts, smtp, forward_auth, "
-        "compatibility, routes, audit, log, metrics, tracing)",
+        "compatibility, routes, tests, audit, log, metrics, tracing)",
     ),
     (
         "auth_mode: standalone",
@@ -145,7 +145,6 @@ ADDED = [
         "forward_auth: {dialect: nginx}",
         "4:1: forward_auth: no proxy can ask: add the proxy's address to server.trusted_proxies",
     ),
-    ("tests: []", "4:1: tests: is not available in this version"),
     ("admins: []", "4:1: admins: is not available in this version"),
     (
         "secret: short",

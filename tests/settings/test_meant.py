@@ -331,7 +331,7 @@ LITERAL = (
     "providers.*.claims.group",
     *(f"accounts.hooks.*.{it}" for it in ("http.", "sql.")),
     *("bearer.*.introspection.", "api_keys.static.*.name", "api_keys.static.*.sha256"),
-    "tracing.otlp",
+    *("tracing.otlp", "tests."),
     *(f"tokens.clients.*.{it}" for it in ("provider", "client_id", "redirect_uris")),
     *(f"routes.*.{it}" for it in ("name", "host", "upstream", "deprecated.link")),
     *("routes.*.strip_prefix", "routes.*.add_prefix", "routes.*.cors."),

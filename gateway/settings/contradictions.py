@@ -1,0 +1,177 @@
+"""Rules that cannot do what they seem to: items that never match, or that others make pointless.
+
+Sound, not complete: what is reported is so, whatever the requests.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from gateway.kinds import KINDS
+from gateway.message.mailbox import a_labels, read_mailbox
+from gateway.settings.access import AccessRules, ConditionSettings
+from gateway.settings.coverage import covered_atoms
+from gateway.settings.document import Path, Problem
+from gateway.settings.routes import RouteSettings
+from gateway.settings.scalars import quote
+from gateway.settings.schema import Settings
+
+# Facts of one sign-in, which a credential without one never has.
+_OF_A_SIGN_IN = ("acr", "amr", "max_age")
+_OPEN = ("public", "optional")
+
+
+def contradictions(settings: Settings) -> Iterator[Problem]:
+    """All rules of `settings` that cannot do what they seem to."""
+    for index, route in enumerate(settings.routes):
+        path: Path = ("routes", index)
+        yield from _opened_before(settings, index)
+        if not isinstance(route.access, str):
+            yield from _never_met(settings, route, route.access, (*path, "access"))
+            # Only conditions on the request apply to a foreign credential.
+            if not route.passes_foreign:
+                yield from _pointless(route.access, (*path, "access"))
+
+
+def _opened_before(settings: Settings, index: int) -> Iterator[Problem]:
+    """Paths that a route names and an open one above it takes."""
+    route = settings.routes[index]
+    if route.access in _OPEN:
+        return
+    earlier = settings.routes[:index]
+    for text, by in covered_atoms(route, [it for it in earlier if it.access in _OPEN]).items():
+        where = f"routes[{earlier.index(by)}] {quote(by.name)}"
+        message = f"{where} is {by.access} and takes {text} before this route: put this route above"
+        yield Problem(("routes", index), message, rule="public-above-stricter")
+
+
+def _never_met(
+    settings: Settings, route: RouteSettings, access: AccessRules, path: Path
+) -> Iterator[Problem]:
+    accepted = _accepted(settings, route)
+    for word, items in (("allow", access.allow), ("deny", access.deny)):
+        for number, item in enumerate(items):
+            at = (*path, word, number)
+            reasons = [_method(item, route), _email(item)]
+            if not route.passes_foreign:
+                reasons.append(_credential(item, accepted))
+            for reason in filter(None, reasons):
+                message = f"can never match: {reason}"
+                yield Problem(at, message, rule="impossible-condition")
+            yield from _ip(item, (*at, "ip"))
+
+
+def _accepted(settings: Settings, route: RouteSettings) -> frozenset[str]:
+    """The kinds of credential that may prove an identity on `route`."""
+    given = {"session"} if settings.has_local_accounts else set()
+    given |= {word for word, kind in KINDS.items() if getattr(settings, kind.section)}
+    return frozenset(given & set(route.credentials or given))
+
+
+def _credential(item: ConditionSettings, accepted: frozenset[str]) -> str:
+    asked = accepted if item.credential is None else accepted & set(item.credential)
+    if item.credential is not None and not asked:
+        return f"credential is {_any(item.credential)}, and the route accepts {_any(accepted)}"
+    given = [name for name in _OF_A_SIGN_IN if getattr(item, name) is not None]
+    if given and asked and not any(KINDS[word].can_step_up for word in asked):
+        return f"{given[0]} is about a sign-in, and {_any(asked)} comes without one"
+    return ""
+
+
+def _method(item: ConditionSettings, route: RouteSettings) -> str:
+    if item.method is None or not route.methods:
+        return ""
+    if not _methods(item.method).isdisjoint(_methods(route.methods)):
+        return ""
+    return f"method is {_any(item.method)}, and the route is for {_any(route.methods)}"
+
+
+def _methods(values: tuple[str, ...]) -> frozenset[str]:
+    return frozenset((*values, "HEAD") if "GET" in values else values)
+
+
+def _email(item: ConditionSettings) -> str:
+    if item.email is None or item.email_domain is None:
+        return ""
+    if not _domains_of(item.email).isdisjoint(_domains(item.email_domain)):
+        return ""
+    return f"no address in email is at {_any(item.email_domain)}"
+
+
+def _ip(item: ConditionSettings, path: Path) -> Iterator[Problem]:
+    for number, network in enumerate(item.ip or ()):
+        mapped = getattr(network.network_address, "ipv4_mapped", None)
+        if mapped is not None:
+            meant = f"{mapped}/{network.prefixlen - 96}"
+            message = f"can never match: {network} is IPv4, so write {meant}"
+            yield Problem((*path, number), message, rule="impossible-condition")
+
+
+def _pointless(access: AccessRules, path: Path) -> Iterator[Problem]:
+    for number, item in enumerate(access.allow):
+        by = next((i for i, it in enumerate(access.deny) if covers(it, item)), None)
+        if by is not None:
+            message = f"lets no one in: deny[{by}] refuses every request that it matches"
+            yield Problem((*path, "allow", number), message, rule="overruled-allow")
+    for word, items in (("allow", access.allow), ("deny", access.deny)):
+        for number in range(len(items)):
+            by = _covering(items, number)
+            if by is not None:
+                message = f"changes nothing: {word}[{by}] matches every request that it matches"
+                rule = "redundant-condition"
+                yield Problem((*path, word, number), f"{message}: remove one of them", rule=rule)
+
+
+def _covering(items: tuple[ConditionSettings, ...], number: int) -> int | None:
+    """The item that makes the one at `number` pointless; of two that say the same, the first."""
+    item = items[number]
+    for index, other in enumerate(items):
+        if index != number and covers(other, item) and (index < number or not covers(item, other)):
+            return index
+    return None
+
+
+def covers(wide: ConditionSettings, narrow: ConditionSettings) -> bool:
+    """Whether every request that meets `narrow` meets `wide`."""
+    asked = {name: getattr(wide, name) for name in type(wide).model_fields}
+    return all(
+        _follows(name, wanted, narrow) for name, wanted in asked.items() if wanted is not None
+    )
+
+
+def _follows(name: str, wanted: Any, narrow: ConditionSettings) -> bool:
+    """Whether the fact `name` is one of `wanted` for whoever meets `narrow`."""
+    given = getattr(narrow, name)
+    if name == "email_domain":
+        known = _domains_of(narrow.email or ()) or _domains(narrow.email_domain or ())
+        return bool(known) and known <= _domains(wanted)
+    if given is None:
+        return False
+    if name == "max_age":
+        return bool(given <= wanted)
+    if name == "method":
+        return _methods(given) <= _methods(wanted)
+    if name == "ip":
+        return all(any(_is_within(inner, outer) for outer in wanted) for inner in given)
+    if isinstance(wanted, Mapping):
+        return all(key in given and set(given[key]) <= set(wanted[key]) for key in wanted)
+    if isinstance(wanted, tuple):
+        return set(given) <= set(wanted)
+    return bool(given == wanted)
+
+
+def _is_within(inner: Any, outer: Any) -> bool:
+    return inner.version == outer.version and bool(inner.subnet_of(outer))
+
+
+def _domains_of(addresses: tuple[str, ...]) -> frozenset[str]:
+    mailboxes = (read_mailbox(address) for address in addresses)
+    return frozenset(it[1] for it in mailboxes if it is not None)
+
+
+def _domains(values: tuple[str, ...]) -> frozenset[str]:
+    return frozenset(a_labels(it.removeprefix("@")) or it for it in values)
+
+
+def _any(values: tuple[str, ...] | frozenset[str]) -> str:
+    shown = sorted(values) if isinstance(values, frozenset) else values
+    return " or ".join(shown) or "none"

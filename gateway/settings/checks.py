@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 from gateway.kinds import AMBIENT, KINDS, LOCAL, Kind, sent_by
 from gateway.settings.access import AccessRules
 from gateway.settings.bearer import BearerSettings
-from gateway.settings.coverage import shadowed_by
+from gateway.settings.coverage import Taken
 from gateway.settings.document import INVALID, Path, Problem
 from gateway.settings.headers import fold_name
 from gateway.settings.places import check_place, check_public_urls
@@ -271,7 +271,7 @@ def _routes(draft: Draft) -> Iterator[Problem]:
         if len(draft.upstreams) > 1:
             yield Problem((), "with several upstreams, add routes that select one")
         return
-    earlier: list[RouteSettings] = []
+    taken = Taken()
     names: dict[str, int] = {}
     for index, route in enumerate(draft.routes):
         path: Path = ("routes", index)
@@ -287,13 +287,13 @@ def _routes(draft: Draft) -> Iterator[Problem]:
         yield from _route_providers(draft, route.settings, path)
         yield from _route_credentials(draft, route.settings, path)
         yield from _route_challenges(draft, route.settings, path)
-        hidden_by = shadowed_by(route.settings, earlier)
+        hidden_by = taken.hides(route.settings)
         if hidden_by:
             shown = ", ".join(f"routes[{names[it.name]}] {quote(it.name)}" for it in hidden_by)
             verb = "takes" if len(hidden_by) == 1 else "take"
             message = f"can never match: {shown} {verb} all its requests"
             yield Problem(path, message, rule="unreachable-route")
-        earlier.append(route.settings)
+        taken.add(route.settings)
 
 
 def _route_names(draft: Draft) -> list[str]:
@@ -302,6 +302,8 @@ def _route_names(draft: Draft) -> list[str]:
 
 
 def _route_upstream(draft: Draft, route: RouteDraft, path: Path) -> Iterator[Problem]:
+    if not draft.upstreams:
+        return  # Reported as missing.
     if route.upstream is not None:
         if route.upstream not in draft.upstreams:
             message = unknown_message("upstream", route.upstream, draft.upstreams)

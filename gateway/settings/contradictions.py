@@ -9,7 +9,7 @@ from typing import Any
 from gateway.kinds import KINDS
 from gateway.message.mailbox import a_labels, read_mailbox
 from gateway.settings.access import AccessRules, ConditionSettings
-from gateway.settings.coverage import covered_atoms
+from gateway.settings.coverage import Taken
 from gateway.settings.document import Path, Problem
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote
@@ -18,30 +18,27 @@ from gateway.settings.schema import Settings
 # Facts of one sign-in, which a credential without one never has.
 _OF_A_SIGN_IN = ("acr", "amr", "max_age")
 _OPEN = ("public", "optional")
+_MOST_COMPARED = 300
 
 
 def contradictions(settings: Settings) -> Iterator[Problem]:
     """All rules of `settings` that cannot do what they seem to."""
+    opened, places = Taken(), {}
     for index, route in enumerate(settings.routes):
         path: Path = ("routes", index)
-        yield from _opened_before(settings, index)
+        if route.access in _OPEN:
+            opened.add(route)
+            places[route.name] = f"routes[{index}] {quote(route.name)} is {route.access}"
+        else:
+            for text, by in opened.takes_of(route).items():
+                message = f"{places[by.name]} and takes {text} before this route"
+                rule = "public-above-stricter"
+                yield Problem(path, f"{message}: put this route above", rule=rule)
         if not isinstance(route.access, str):
             yield from _never_met(settings, route, route.access, (*path, "access"))
             # Only conditions on the request apply to a foreign credential.
             if not route.passes_foreign:
                 yield from _pointless(route.access, (*path, "access"))
-
-
-def _opened_before(settings: Settings, index: int) -> Iterator[Problem]:
-    """Paths that a route names and an open one above it takes."""
-    route = settings.routes[index]
-    if route.access in _OPEN:
-        return
-    earlier = settings.routes[:index]
-    for text, by in covered_atoms(route, [it for it in earlier if it.access in _OPEN]).items():
-        where = f"routes[{earlier.index(by)}] {quote(by.name)}"
-        message = f"{where} is {by.access} and takes {text} before this route: put this route above"
-        yield Problem(("routes", index), message, rule="public-above-stricter")
 
 
 def _never_met(
@@ -107,6 +104,9 @@ def _ip(item: ConditionSettings, path: Path) -> Iterator[Problem]:
 
 
 def _pointless(access: AccessRules, path: Path) -> Iterator[Problem]:
+    # Each is compared with each.
+    if len(access.allow) + len(access.deny) > _MOST_COMPARED:
+        return
     for number, item in enumerate(access.allow):
         by = next((i for i, it in enumerate(access.deny) if covers(it, item)), None)
         if by is not None:

@@ -1,8 +1,9 @@
 """Coverage of routes: those that can never match, and requests that none matches."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal
 
 from gateway.message.star import star_of
@@ -11,6 +12,8 @@ from gateway.settings.routes import RouteSettings
 _UNLIKELY = "/no-route-names-this"
 _WORD = re.compile(r"[A-Za-z0-9_-]{2,}")
 _MOST_NAMED = 5
+_MOST_SAMPLES = 50
+_MOST_ATOMS = 50_000
 _META = re.compile(r"[.^$*+?{}\[\]\\|()]")
 
 
@@ -29,37 +32,70 @@ class _Atom:
     method: str | None
 
 
-def shadowed_by(route: RouteSettings, earlier: list[RouteSettings]) -> list[RouteSettings]:
-    """The routes in `earlier` that together hide `route`; empty if it can match.
+class Taken:
+    """What some routes take, each request by the first of them that matches.
 
     Sound, not complete: regular expressions are understood only in simple cases.
     """
-    found: dict[str, RouteSettings] = {}
-    for _, by in _covering(route, earlier):
-        if by is None:
-            return []
-        found[by.name] = by
-    return list(found.values())
+
+    def __init__(self, routes: Iterable[RouteSettings] = ()) -> None:
+        """Begin with `routes`."""
+        self._atoms: list[tuple[_Atom, RouteSettings]] = []
+        # By text, so that files with thousands of routes are read in seconds.
+        self._known: dict[tuple[str, str], list[int]] = {}
+        self._regexes: list[int] = []
+        for route in routes:
+            self.add(route)
+
+    def add(self, route: RouteSettings) -> None:
+        """Let `route` take what is left."""
+        if _is_too_wide(route):
+            return
+        for atom in _atoms(route):
+            number = len(self._atoms)
+            self._atoms.append((atom, route))
+            self._known.setdefault((atom.kind, atom.text), []).append(number)
+            if atom.kind == "regex":
+                self._regexes.append(number)
+
+    def hides(self, route: RouteSettings) -> list[RouteSettings]:
+        """The routes that together take everything of `route`; empty if something is left."""
+        found: dict[str, RouteSettings] = {}
+        for atom in () if _is_too_wide(route) else _atoms(route):
+            by = self._taker(atom)
+            if by is None:
+                return []
+            found[by.name] = by
+        return list(found.values())
+
+    def takes_of(self, route: RouteSettings) -> dict[str, RouteSettings]:
+        """The paths, prefixes and expressions of `route` that a route takes, with that one."""
+        if _is_too_wide(route):
+            return {}
+        takers = ((atom.text, self._taker(atom)) for atom in _atoms(route))
+        return {text: by for text, by in takers if by is not None}
+
+    def _taker(self, atom: _Atom) -> RouteSettings | None:
+        """The first route that takes all of `atom`."""
+        numbers = sorted({*self._likely(atom)})
+        covering = (it for it in map(self._atoms.__getitem__, numbers) if _covers(it[0], atom))
+        return next((route for _, route in covering), None)
+
+    def _likely(self, atom: _Atom) -> Iterator[int]:
+        """Those with the text of `atom`, a prefix above it, or an expression that may match it."""
+        if atom.kind == "path":
+            yield from self._regexes
+        for known in ((atom.kind, atom.text), ("regex", "/.*")):
+            yield from self._known.get(known, ())
+        start = _literal_start(atom.text) if atom.kind == "regex" else atom.text
+        above = [start[:end] for end, sign in enumerate(start) if sign == "/" and end]
+        for prefix in ("/", *above, atom.text):
+            yield from self._known.get(("prefix", prefix), ())
 
 
-def covered_atoms(
-    route: RouteSettings, earlier: Sequence[RouteSettings]
-) -> dict[str, RouteSettings]:
-    """The paths, prefixes and expressions of `route` that one of `earlier` takes, with that one."""
-    found: dict[str, RouteSettings] = {}
-    for atom, by in _covering(route, earlier):
-        if by is not None:
-            found.setdefault(atom.text, by)
-    return found
-
-
-def _covering(
-    route: RouteSettings, earlier: Sequence[RouteSettings]
-) -> Iterator[tuple[_Atom, RouteSettings | None]]:
-    """Each way in which `route` matches, and the first of `earlier` that takes all of it."""
-    covering = [(atom, before) for before in earlier for atom in _atoms(before)]
-    for atom in _atoms(route):
-        yield atom, next((before for other, before in covering if _covers(other, atom)), None)
+def shadowed_by(route: RouteSettings, earlier: Iterable[RouteSettings]) -> list[RouteSettings]:
+    """The routes in `earlier` that together hide `route`; empty if it can match."""
+    return Taken(earlier).hides(route)
 
 
 def is_below(route: RouteSettings, prefix: str) -> bool:
@@ -67,7 +103,7 @@ def is_below(route: RouteSettings, prefix: str) -> bool:
 
     Sound, not complete: regular expressions are understood only in simple cases.
     """
-    return all(_prefix_covers(prefix, atom) for atom in _atoms(route))
+    return all(_prefix_covers(prefix, atom) for atom in _anywhere(route))
 
 
 def meets(route: RouteSettings, prefix: str) -> bool:
@@ -79,8 +115,19 @@ def meets(route: RouteSettings, prefix: str) -> bool:
         atom.kind == "regex"
         or _prefix_covers(prefix or "/", atom)
         or (atom.kind == "prefix" and _prefix_covers(atom.text, _Atom("path", prefix, None, None)))
-        for atom in _atoms(route)
+        for atom in _anywhere(route)
     )
+
+
+def _is_too_wide(route: RouteSettings) -> bool:
+    """Whether there are too many combinations of host, method and path to look at each."""
+    texts = len(route.path) + len(route.prefix) + 1
+    return max(1, len(route.host)) * max(1, len(route.methods)) * texts > _MOST_ATOMS
+
+
+def _anywhere(route: RouteSettings) -> Iterator[_Atom]:
+    """The atoms of `route` for any host and method."""
+    return _atoms(route.model_copy(update={"host": (), "methods": ()}))
 
 
 def _atoms(route: RouteSettings) -> Iterator[_Atom]:
@@ -103,8 +150,14 @@ def _covers(first: _Atom, second: _Atom) -> bool:
     if first.kind == "prefix":
         return _prefix_covers(first.text, second)
     if second.kind == "path":
-        return re.fullmatch(first.text, second.text) is not None
+        return _compiled(first.text).fullmatch(second.text) is not None
     return first.text == "/.*" or (second.kind == "regex" and first.text == second.text)
+
+
+@lru_cache(maxsize=50_000)
+def _compiled(regex: str) -> re.Pattern[str]:
+    # The cache of `re` is too small for files with thousands of routes.
+    return re.compile(regex)
 
 
 def _prefix_covers(prefix: str, atom: _Atom) -> bool:
@@ -133,9 +186,12 @@ def uncovered(routes: Sequence[RouteSettings], hosts: Mapping[str, str]) -> dict
 
     Sound, not complete: tries sample paths, made of the words in regular expressions.
     """
+    if any(map(_is_too_wide, routes)):
+        return {}
     atoms = [atom for route in routes for atom in _atoms(route)]
     words = {word for it in atoms if it.kind == "regex" for word in _WORD.findall(it.text)}
-    samples = [_UNLIKELY, f"{_UNLIKELY}/x.y", "/", *sorted(f"/{word}" for word in words)]
+    several = sorted(f"/{word}" for word in words)[:_MOST_SAMPLES]
+    samples = [_UNLIKELY, f"{_UNLIKELY}/x.y", "/", *several]
     found = {}
     for host, base in hosts.items():
         tried = [base + path for path in samples]
@@ -152,7 +208,7 @@ def deciding(routes: Sequence[RouteSettings], path: str) -> RouteSettings | None
     """The first of `routes` that covers GET of `path` on some host; None if none does."""
     for route in routes:
         takes_get = not route.methods or "GET" in route.methods
-        if takes_get and any(_takes(atom, path) for atom in _atoms(route)):
+        if takes_get and any(_takes(atom, path) for atom in _anywhere(route)):
             return route
     return None
 

@@ -145,16 +145,19 @@ def _problems(document: Document, error: ValidationError) -> list[Problem]:
 
 def _misspelt(details: Sequence[ErrorDetails]) -> set[Path]:
     """Missing settings that are present under a misspelt name, which is already reported."""
-    paths = [_path(detail) for detail in details if detail["type"] == "extra_forbidden"]
+    unknown: dict[Path, list[str]] = {}
+    for detail in details:
+        if detail["type"] == "extra_forbidden":
+            path = _path(detail)
+            unknown.setdefault(path[:-1], []).append(str(path[-1]))
     return {
         missing
         for detail in details
         if detail["type"] == "missing"
         for missing in [_path(detail)]
-        for path in paths
-        if path[:-1] == missing[:-1]
-        and f"did you mean {quote(str(missing[-1]))}?"
-        in unknown_message("", str(path[-1]), _names(path[:-1]))
+        for name in unknown.get(missing[:-1], ())
+        if f"did you mean {quote(str(missing[-1]))}?"
+        in unknown_message("", name, _names(missing[:-1]))
     }
 
 

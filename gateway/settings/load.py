@@ -17,6 +17,8 @@ from gateway.settings.schema import Settings
 from gateway.settings.yaml_reader import read_document
 
 DEFAULT_FILE = Path("gatepost.yaml")
+# Many times the size of a file with all the values that are read.
+_LARGEST = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +99,17 @@ def _nothing_found() -> str:
 
 def _read(file: Path, environ: Mapping[str, str]) -> Document:
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        with file.open("rb") as opened:
+            content = opened.read(_LARGEST + 1)
+        text = content[:_LARGEST].decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise _unreadable(file, f"is not UTF-8 text, see byte {error.start}") from error
+        message = f"is not UTF-8 text, see byte {error.start}: save it as UTF-8"
+        raise _unreadable(file, message) from error
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "not a file name"
         raise _unreadable(file, f"cannot be read: {reason}") from error
+    if len(content) > _LARGEST:
+        raise _unreadable(file, f"is larger than {_LARGEST >> 20} MiB: is it the right file?")
     document = read_document(text, str(file), environ)
     if () in document.broken:  # Not YAML, so any further message would be a guess.
         raise SettingsError(document.findings(document.problems))

@@ -39,6 +39,7 @@ FOREIGN = "foreign"
 _OWN_ROUTE = "gatepost"
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,14})(?:\.[0-9]{1,15})?")
 _SWITCHES = {"true": True, "false": False}
+_FIRST_YEAR, _LAST_YEAR = 1971, 9999
 _LEAST_STATUS, _MOST_STATUS = 200, 599
 
 if TYPE_CHECKING:
@@ -55,9 +56,13 @@ def parse_moment(value: object) -> datetime:
     text = as_text(value, "a time")
     try:
         at = datetime.fromisoformat(text)
-        return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
     except ValueError:
         raise wrong(f"{quote(text)} is not a time (write 2027-03-01T12:00Z)") from None
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    # Towards the first and the last year, conversions of the time zone overflow.
+    if not _FIRST_YEAR <= at.year < _LAST_YEAR:
+        raise wrong(f"{quote(text)} is not between {_FIRST_YEAR} and {_LAST_YEAR}")
+    return at
 
 
 def _request(text: str) -> str:

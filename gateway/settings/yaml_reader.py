@@ -6,12 +6,13 @@ Scalars stay text, so that their setting decides what they mean; a quoted one is
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import yaml
 
 from gateway.settings.document import Data, Document, Mark, Path, Problem
 from gateway.settings.scalars import quote
+from gateway.settings.yaml_mistakes import Position, explain
 
 # A configuration has hundreds of values, but aliases can turn a few lines into billions.
 _MOST_VALUES = 50_000
@@ -57,15 +58,6 @@ def read_written(text: str, source: str) -> tuple[list[Data], Document]:
 
 
 _Read = TypeVar("_Read")
-
-
-class _Position(Protocol):
-    """The common part of PyYAML's two mark types; both count from 0."""
-
-    @property
-    def line(self) -> int: ...
-    @property
-    def column(self) -> int: ...
 
 
 class _RefusedError(Exception):
@@ -118,18 +110,24 @@ class _Reader:
         except _RefusedError as error:
             self._spoil(str(error), error.place)
         except yaml.MarkedYAMLError as error:
-            self._spoil(*self._explain(text, error))
+            message, mark = explain(text, error)
+            self._spoil(message, self._of(mark))
         except yaml.reader.ReaderError as error:
             line = text.encode("utf-8", "replace").count(b"\n", 0, error.position) + 1
-            self._spoil("is not YAML: control characters", self._place(line))
+            found = f"U+{error.character:04X}" if isinstance(error.character, int) else "one"
+            message = f"is not YAML: remove the control character {found}"
+            self._spoil(message, self._place(line))
         except UnicodeError:
             self._spoil("is not UTF-8 text", self._place(1))
         return None
 
     def _refuse_depth(self, text: str) -> None:
-        """Refuse deep nesting, because the composer recurses in C and would overflow the stack."""
-        depth = 0
+        """Refuse what would overflow the composer's stack, which is C's, or fill the memory."""
+        depth = written = 0
         for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+            written += isinstance(event, yaml.NodeEvent)
+            if written > self.limit:
+                raise self._too_large(event.start_mark)
             if isinstance(event, yaml.CollectionStartEvent):
                 depth += 1
             elif isinstance(event, yaml.CollectionEndEvent):
@@ -145,37 +143,23 @@ class _Reader:
             return f"environment: {self._variable}"
         return f"{self._document.source}:{line}:{column}"
 
-    def _of(self, mark: _Position | None) -> str:
+    def _of(self, mark: Position | None) -> str:
         return self._place(1) if mark is None else self._place(mark.line + 1, mark.column + 1)
 
-    def _explain(self, text: str, error: yaml.MarkedYAMLError) -> tuple[str, str]:
-        mark = error.problem_mark
-        if mark is None:
-            return f"is not YAML: {error.problem}", self._place(1)
-        lines = text.splitlines()
-        at = lines[mark.line][mark.column :] if mark.line < len(lines) else ""
-        if at.startswith("\t"):
-            message = "is not YAML: indent with spaces, not tabs"
-        elif error.context == "expected a single document in the stream":
-            message = "contains several YAML documents"
-        elif error.context is None:
-            message = f"is not YAML: {error.problem}"
-        else:
-            message = f"is not YAML: {error.problem} {error.context}"
-        return message, self._of(mark)
+    def _too_large(self, mark: Position | None) -> _RefusedError:
+        return _RefusedError(f"is too large: more than {self.limit:,} values", self._of(mark))
 
     def _count(self, node: yaml.Node, depth: int) -> None:
         self._values += 1
         if self._values > self.limit:
-            message = f"is too large: more than {self.limit:,} values"
-            raise _RefusedError(message, self._of(node.start_mark))
+            raise self._too_large(node.start_mark)
         if depth > _DEEPEST:
             raise _RefusedError("is nested too deeply", self._of(node.start_mark))
         if node.tag not in _TAGS:
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
             raise _RefusedError(f"tag {quote(tag)} is not supported", self._of(node.start_mark))
 
-    def _convert(self, node: yaml.Node, path: Path, key: _Position | None) -> Data:
+    def _convert(self, node: yaml.Node, path: Path, key: Position | None) -> Data:
         self._count(node, len(path) - len(self._base))
         place = self._of(node.start_mark)
         key_place = place if key is None else self._of(key)
@@ -192,9 +176,9 @@ class _Reader:
 
     def _entries(
         self, node: yaml.MappingNode, path: Path, depth: int
-    ) -> dict[str, tuple[_Position, yaml.Node]]:
-        own: dict[str, tuple[_Position, yaml.Node]] = {}
-        merged: dict[str, tuple[_Position, yaml.Node]] = {}
+    ) -> dict[str, tuple[Position, yaml.Node]]:
+        own: dict[str, tuple[Position, yaml.Node]] = {}
+        merged: dict[str, tuple[Position, yaml.Node]] = {}
         for key, value in node.value:
             self._count(key, depth)
             place = self._of(key.start_mark)

@@ -432,7 +432,7 @@ ADDED = [
     ("server:\n\tlisten: 1", "5:1: is not YAML: indent with spaces, not tabs"),
     ("audit: {file: [", None),
     ("---\nstore: sqlite", "4:1: contains several YAML documents"),
-    ("x: *nothing", "4:4: is not YAML: found undefined alias"),
+    ("x: *nothing", "4:4: is not YAML: put a value that begins with * in quotes"),
     ("x: &x [*x]", None),
     ("secret_file: nowhere", "4:14: secret_file: cannot read 'nowhere': No such file or directory"),
 ]

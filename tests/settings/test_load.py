@@ -187,7 +187,7 @@ def test_a_variable_without_a_name_means_the_only_entry(name, value, get):
         (
             "GATEPOST_SERVER",
             "{listen: [}",
-            "is not YAML: did not find expected node content while parsing a flow node",
+            "is not YAML: a value is missing before this character, or needs quotes",
         ),
         (
             "GATEPOST_SERVER",

@@ -8,9 +8,13 @@ from gateway.authn.bearer import BearerAuthenticator
 from gateway.oidc.bearer_issuer import BearerIssuer
 from gateway.oidc.configured import register
 from gateway.oidc.http import ProviderHttp
+from gateway.oidc.internal_url import Addresses
 from gateway.oidc.oauth2 import OAuth2Provider
 from gateway.oidc.provider import Provider
+from gateway.oidc.reach import reached
 from gateway.oidc.registration import Registration
+from gateway.settings.bearer import BearerSettings
+from gateway.settings.providers import ProviderSettings
 from gateway.settings.schema import AccessRules, Settings
 from gateway.settings.templates import PLACEHOLDER
 from gateway.storage.store import Clock
@@ -20,7 +24,7 @@ def providers_of(settings: Settings, http: ProviderHttp, clock: Clock) -> dict[s
     """The providers by name; makes no call yet."""
     wanted = wanted_claims(settings)
     return {
-        name: _provider(register(name, it), http, clock, wanted)
+        name: _provider(register(name, it), reached(http, _addresses(it)), clock, wanted)
         for name, it in settings.providers.items()
     }
 
@@ -62,7 +66,9 @@ def wanted_claims(settings: Settings) -> tuple[str, ...]:
 
 def issuers_of(settings: Settings) -> tuple[object, ...]:
     """The settings that decide how access tokens are verified and whose identity they give."""
-    return settings.bearer, {name: it.issuer for name, it in settings.providers.items()}
+    return settings.bearer, {
+        name: (it.issuer, it.internal_url) for name, it in settings.providers.items()
+    }
 
 
 def bearer_of(
@@ -73,6 +79,31 @@ def bearer_of(
         return None
     named = {it.issuer: name for name, it in settings.providers.items()}
     issuers = [
-        BearerIssuer(it, http, clock, provider=named.get(it.issuer, "")) for it in settings.bearer
+        _issuer(it, named.get(it.issuer, ""), settings.providers, http, clock)
+        for it in settings.bearer
     ]
     return BearerAuthenticator(issuers, accounts)
+
+
+def _issuer(
+    settings: BearerSettings,
+    provider: str,
+    providers: Mapping[str, ProviderSettings],
+    http: ProviderHttp,
+    clock: Clock,
+) -> BearerIssuer:
+    """An issuer of access tokens; one that is also the `provider` of that name is reached so."""
+    if not provider:
+        return BearerIssuer(settings, http, clock)
+    its = providers[provider]
+    return BearerIssuer(
+        settings,
+        reached(http, _addresses(its)),
+        clock,
+        provider=provider,
+        internal_url=its.internal_url,
+    )
+
+
+def _addresses(settings: ProviderSettings) -> Addresses:
+    return Addresses(settings.issuer, settings.internal_url)

@@ -34,6 +34,7 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         claims=_claims(settings, profile),
         assume_email_verified=settings.email_verified == "assume",
         issuer_aliases=profile.issuer_aliases,
+        internal_url=settings.internal_url,
         label=settings.label or f"Sign in with {name}",
     )
 

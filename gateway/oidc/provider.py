@@ -69,7 +69,7 @@ class Provider:
         who = f'provider "{registration.name}"'
         self._notices, http = Notices(who), http.named(who)
         self._discovery = Discovery(
-            registration.issuer, http, clock, aliases=registration.issuer_aliases
+            registration.addresses, http, clock, aliases=registration.issuer_aliases
         )
         self.keys = KeySource(self._jwks_uri, http, clock)
         self.http = http

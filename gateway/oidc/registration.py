@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.oidc.internal_url import Addresses
 from gateway.settings.oauth2_profiles import GroupList
 
 Names = tuple[str, ...]
@@ -79,8 +80,14 @@ class Registration:
     claims: ClaimNames = field(default_factory=ClaimNames)
     assume_email_verified: bool = False
     issuer_aliases: Names = ()
+    internal_url: str | None = None
     label: str = ""
     oauth2: OAuth2 | None = None
+
+    @property
+    def addresses(self) -> Addresses:
+        """Where browsers find the provider, and where the gateway does."""
+        return Addresses(self.issuer, self.internal_url)
 
     @property
     def issuers(self) -> frozenset[str]:

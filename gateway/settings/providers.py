@@ -160,6 +160,11 @@ class ProviderSettings(Section):
     client_auth: ClientAuth | None = Field(
         None, description="How the client authenticates; default: from discovery."
     )
+    internal_url: Issuer | None = Field(
+        None,
+        description="The provider's address for the gateway's own calls: takes the place of the"
+        " issuer, path included, at the start of each. Browsers get the public address.",
+    )
     scopes: Annotated[tuple[Text, ...], OneOrMany()] | None = Field(
         None, description="Requested scopes; must include openid."
     )

@@ -2,9 +2,10 @@
 //
 //   node server.mjs '{"clients": [...], "ttl": {"AccessToken": 60}, ...}'
 //
-// Prints one line of JSON, {"issuer": "..."}, when it answers, and ends when its standard input
+// Prints one line of JSON, {"issuer": "...", "address": "..."}, when it answers, and ends when its standard input
 // does, so that it never outlives the tests. The argument's members:
 //   port      number; 0 (default) takes a free one
+//   issuer    its public name, if it has another than the address it listens on; may have a path
 //   clients   client metadata known from the start; more can be registered (RFC 7591) at any time
 //   users     login name -> claims; a login name not listed gets claims made from the name
 //   delay     path -> milliseconds that its answers take
@@ -19,7 +20,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import Provider from 'oidc-provider';
 
 const {
-  port = 0, users = {}, delay = {}, ttl = {}, features = {}, ...rest
+  port = 0, issuer: named, users = {}, delay = {}, ttl = {}, features = {}, ...rest
 } = JSON.parse(process.argv[2] ?? '{}');
 
 // Everything but the one line of JSON belongs to the log.
@@ -116,6 +117,7 @@ async function readJson(request) {
   return JSON.parse(Buffer.concat(chunks).toString());
 }
 
+const mount = named === undefined ? '' : new URL(named).pathname.replace(/\/$/, '');
 let answer;
 const server = createServer((request, response) => {
   // PUT /users/{login} changes what the provider says of somebody from now on.
@@ -129,18 +131,22 @@ const server = createServer((request, response) => {
   }
   const path = request.url.split('?')[0];
   if (path in delay) console.error(`asked: ${path}`);
+  // oidc-provider takes what was cut off for the path it is mounted at.
+  request.originalUrl = request.url;
+  if (request.url.startsWith(`${mount}/`)) request.url = request.url.slice(mount.length);
   setTimeout(() => answer(request, response), delay[path] ?? 0);
 });
 
 server.listen(port, '127.0.0.1', () => {
-  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const address = `http://127.0.0.1:${server.address().port}`;
+  const issuer = named ?? address;
   const provider = new Provider(issuer, configuration);
   provider.on('server_error', (ctx, error) => console.error(error));
   provider.on('grant.success', (ctx) => console.error(`granted: ${ctx.oidc.params.grant_type}`));
   provider.on('grant.revoked', (ctx, grantId) => console.error(`revoked: ${grantId}`));
   provider.on('grant.error', (ctx, error) => console.error(`refused: ${error.message}`));
   answer = provider.callback();
-  process.stdout.write(`${JSON.stringify({ issuer })}\n`);
+  process.stdout.write(`${JSON.stringify({ issuer, address })}\n`);
 });
 
 process.stdin.resume();

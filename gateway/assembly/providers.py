@@ -24,7 +24,7 @@ def providers_of(settings: Settings, http: ProviderHttp, clock: Clock) -> dict[s
     """The providers by name; makes no call yet."""
     wanted = wanted_claims(settings)
     return {
-        name: _provider(register(name, it), reached(http, _addresses(it)), clock, wanted)
+        name: _provider(register(name, it), _reached(it, http), clock, wanted)
         for name, it in settings.providers.items()
     }
 
@@ -67,7 +67,8 @@ def wanted_claims(settings: Settings) -> tuple[str, ...]:
 def issuers_of(settings: Settings) -> tuple[object, ...]:
     """The settings that decide how access tokens are verified and whose identity they give."""
     return settings.bearer, {
-        name: (it.issuer, it.internal_url) for name, it in settings.providers.items()
+        name: (it.issuer, it.internal_url, it.tls, it.proxy)
+        for name, it in settings.providers.items()
     }
 
 
@@ -94,16 +95,17 @@ def _issuer(
 ) -> BearerIssuer:
     """An issuer of access tokens; one that is also the `provider` of that name is reached so."""
     if not provider:
-        return BearerIssuer(settings, http, clock)
+        return BearerIssuer(settings, reached(http, Addresses(settings.issuer)), clock)
     its = providers[provider]
     return BearerIssuer(
         settings,
-        reached(http, _addresses(its)),
+        _reached(its, http),
         clock,
         provider=provider,
         internal_url=its.internal_url,
     )
 
 
-def _addresses(settings: ProviderSettings) -> Addresses:
-    return Addresses(settings.issuer, settings.internal_url)
+def _reached(settings: ProviderSettings, http: ProviderHttp) -> ProviderHttp:
+    addresses = Addresses(settings.issuer, settings.internal_url)
+    return reached(http, addresses, settings.tls, settings.proxy)

@@ -11,6 +11,7 @@ from gateway.oidc.errors import IssuerMisconfiguredError
 from gateway.oidc.finding import Finding
 from gateway.oidc.keys import fetch_key_set
 from gateway.oidc.metadata_peer import judge_by_standards
+from gateway.oidc.mutual_tls import METHOD, with_mutual_tls
 from gateway.oidc.oauth2_report import examine_oauth2
 from gateway.oidc.provider import Provider
 from gateway.oidc.provider_extras import judge_clock, judge_extras
@@ -78,6 +79,8 @@ async def _with_metadata(
     """Findings that need a valid document: client authentication and keys."""
     registration = provider.registration
     try:
+        if registration.client_auth == METHOD:
+            document = with_mutual_tls(document)
         metadata = read_metadata(document, registration.addresses, registration.issuer_aliases)
     except GatewayError:
         return (Finding("note", "keys", "not fetched, because the document is refused"),)

@@ -9,6 +9,7 @@ from gateway.oidc.cache import CachedDocument, freshness_s
 from gateway.oidc.errors import IssuerMisconfiguredError
 from gateway.oidc.http import Answer, ProviderHttp
 from gateway.oidc.internal_url import Addresses
+from gateway.oidc.mutual_tls import with_mutual_tls
 from gateway.storage.store import Clock
 
 WELL_KNOWN = "/.well-known/openid-configuration"
@@ -185,9 +186,11 @@ class Discovery:
         clock: Clock,
         *,
         aliases: Collection[str] = (),
+        mutual_tls: bool = False,
     ) -> None:
         self._addresses = addresses
         self._aliases = aliases
+        self._mutual_tls = mutual_tls
         self._http = http
         self._document = CachedDocument(self._fetch, clock)
 
@@ -207,5 +210,8 @@ class Discovery:
 
     async def _fetch(self) -> tuple[Metadata, float]:
         answer = await fetch_document(self._addresses, self._http)
-        metadata = read_metadata(answer.json_object(), self._addresses, self._aliases)
+        document: Mapping[str, object] = answer.json_object()
+        if self._mutual_tls:
+            document = with_mutual_tls(document)
+        metadata = read_metadata(document, self._addresses, self._aliases)
         return metadata, freshness_s(answer.fields.get("cache-control", ""))

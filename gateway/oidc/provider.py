@@ -20,6 +20,7 @@ from gateway.oidc.flow import RandomBytes, with_query
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.id_token import Expected, judge_id_token, judge_userinfo
 from gateway.oidc.keys import KeySource
+from gateway.oidc.mutual_tls import METHOD
 from gateway.oidc.notices import Notices
 from gateway.oidc.registration import Registration
 from gateway.oidc.tokens import BadTokenError, SignedToken, is_symmetric, verify, verify_with_secret
@@ -69,7 +70,11 @@ class Provider:
         who = f'provider "{registration.name}"'
         self._notices, http = Notices(who), http.named(who)
         self._discovery = Discovery(
-            registration.addresses, http, clock, aliases=registration.issuer_aliases
+            registration.addresses,
+            http,
+            clock,
+            aliases=registration.issuer_aliases,
+            mutual_tls=registration.client_auth == METHOD,
         )
         self.keys = KeySource(self._jwks_uri, http, clock)
         self.http = http

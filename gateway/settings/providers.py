@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, mode
 from gateway.settings.access import ClaimName
 from gateway.settings.addresses import parse_web_url
 from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
+from gateway.settings.provider_reach import ProviderTlsSettings, Proxy
 from gateway.settings.scalars import (
     Duration,
     FileName,
@@ -41,7 +42,9 @@ Profile = Literal[
     "discord",
     "bitbucket",
 ]
-ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
+ClientAuth = Literal[
+    "client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth", "none"
+]
 
 # Set by the flow itself (RFC 6749, section 4.1.1; RFC 7636; OIDC Core 1.0, section 3.1.2.1).
 _FLOW_PARAMETERS = frozenset(
@@ -165,6 +168,15 @@ class ProviderSettings(Section):
         description="The provider's address for the gateway's own calls: takes the place of the"
         " issuer, path included, at the start of each. Browsers get the public address.",
     )
+    tls: ProviderTlsSettings = Field(
+        ProviderTlsSettings(), description="TLS for the gateway's own calls."
+    )
+    proxy: Proxy | None = Field(
+        None,
+        repr=False,
+        description="Proxy for the gateway's own calls: http://proxy:3128. Default: HTTPS_PROXY,"
+        " HTTP_PROXY and NO_PROXY of the environment.",
+    )
     scopes: Annotated[tuple[Text, ...], OneOrMany()] | None = Field(
         None, description="Requested scopes; must include openid."
     )
@@ -261,4 +273,16 @@ class ProviderSettings(Section):
             raise wrong(f"client_auth {self.client_auth} does not use client_key")
         if self.client_auth == "none" and has_secret:
             raise wrong("client_auth none does not use client_secret")
+        return self
+
+    @model_validator(mode="after")
+    def _can_show_its_certificate(self) -> Self:
+        if self.tls != ProviderTlsSettings() and (self.internal_url or self.issuer)[:6] != "https:":
+            raise wrong(f"tls needs an https {'internal_url' if self.internal_url else 'issuer'}")
+        if self.client_auth != "tls_client_auth":
+            return self
+        if self.tls.cert_file is None:
+            raise wrong("client_auth tls_client_auth needs tls.cert_file and tls.key_file")
+        if self.client_secret is not None:
+            raise wrong("client_auth tls_client_auth does not use client_secret")
         return self

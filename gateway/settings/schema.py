@@ -30,6 +30,7 @@ from gateway.settings.headers import (
     ResponseHeaderSettings,
 )
 from gateway.settings.identity import AssertionSettings, IdentitySettings
+from gateway.settings.provider_reach import ProviderTlsSettings
 from gateway.settings.providers import (
     ClaimSettings,
     ProviderClaimSettings,
@@ -82,6 +83,7 @@ __all__ = [
     "MetricsSettings",
     "ProviderClaimSettings",
     "ProviderSettings",
+    "ProviderTlsSettings",
     "RateLimitSettings",
     "RequestHeaderSettings",
     "ResponseHeaderSettings",

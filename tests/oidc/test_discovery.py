@@ -6,6 +6,7 @@ from gateway.errors import ProviderUnavailableError
 from gateway.oidc.discovery import Discovery, read_metadata, well_known_url
 from gateway.oidc.errors import IssuerMisconfiguredError
 from gateway.oidc.internal_url import Addresses
+from gateway.oidc.mutual_tls import with_mutual_tls
 
 ISSUER = "https://id.example.com/oidc"
 PUBLIC = Addresses(ISSUER)
@@ -182,3 +183,36 @@ def test_plain_http_is_called_at_the_internal_address_only(value):
 def test_the_internal_address_is_no_issuer():
     with pytest.raises(IssuerMisconfiguredError, match="set its public URL there"):
         read_metadata({**DOCUMENT, "issuer": "http://idp:8080/oidc"}, INSIDE)
+
+
+@pytest.mark.parametrize(
+    ("aliases", "token", "userinfo"),
+    [
+        ({}, "https://id.example.com/token", None),
+        ([], "https://id.example.com/token", None),
+        (
+            {
+                "token_endpoint": "https://mtls.example.com/token",
+                "userinfo_endpoint": "https://mtls.example.com/me",
+                "issuer": "https://evil.example",
+                "jwks_uri": "https://evil.example/jwks",
+            },
+            "https://mtls.example.com/token",
+            "https://mtls.example.com/me",
+        ),
+    ],
+)
+def test_a_client_with_a_certificate_takes_the_addresses_that_ask_for_it(aliases, token, userinfo):
+    document = with_mutual_tls({**DOCUMENT, "mtls_endpoint_aliases": aliases})
+
+    found = read_metadata(document, PUBLIC)
+
+    assert (found.token_endpoint, found.userinfo_endpoint) == (token, userinfo)
+    assert found.jwks_uri == DOCUMENT["jwks_uri"]
+
+
+def test_an_address_for_certificates_is_judged_like_the_others():
+    aliases = {"token_endpoint": "http://mtls.example.com/token"}
+
+    with pytest.raises(ProviderUnavailableError):
+        read_metadata(with_mutual_tls({**DOCUMENT, "mtls_endpoint_aliases": aliases}), PUBLIC)

@@ -17,6 +17,7 @@ from gateway.settings.bearer import BearerSettings
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.schema import AccessRules, Settings
 from gateway.settings.templates import PLACEHOLDER
+from gateway.settings.tenants import in_tenant
 from gateway.storage.store import Clock
 
 
@@ -67,7 +68,7 @@ def wanted_claims(settings: Settings) -> tuple[str, ...]:
 def issuers_of(settings: Settings) -> tuple[object, ...]:
     """The settings that decide how access tokens are verified and whose identity they give."""
     return settings.bearer, {
-        name: (it.issuer, it.internal_url, it.tls, it.proxy)
+        name: (_issuers_of(it), it.internal_url, it.tls, it.proxy)
         for name, it in settings.providers.items()
     }
 
@@ -78,7 +79,7 @@ def bearer_of(
     """The authenticator for access tokens, or None; makes no call yet."""
     if not settings.bearer:
         return None
-    named = {it.issuer: name for name, it in settings.providers.items()}
+    named = {issuer: name for name, it in settings.providers.items() for issuer in _issuers_of(it)}
     issuers = [
         _issuer(it, named.get(it.issuer, ""), settings.providers, http, clock)
         for it in settings.bearer
@@ -104,6 +105,11 @@ def _issuer(
         provider=provider,
         internal_url=its.internal_url,
     )
+
+
+def _issuers_of(settings: ProviderSettings) -> tuple[str, ...]:
+    """The issuers that the provider's users are known by."""
+    return tuple(in_tenant(settings.issuer, it) for it in settings.tenants) or (settings.issuer,)
 
 
 def _reached(settings: ProviderSettings, http: ProviderHttp) -> ProviderHttp:

@@ -31,6 +31,7 @@ class Metadata:
         token_auth_methods: How clients may authenticate at the token endpoint.
         answers_with_issuer: Whether every response carries ``iss`` (RFC 9207, section 3).
         account_prompt: The ``prompt`` value that lets a user switch accounts.
+        denies_pkce: Whether it lists how it checks proof keys (RFC 7636), and S256 is not there.
         login_prompt: The ``prompt`` value that has a user sign in again.
     """
 
@@ -46,6 +47,7 @@ class Metadata:
     answers_with_issuer: bool = False
     account_prompt: str = "select_account"
     login_prompt: str = "login"
+    denies_pkce: bool = False
 
 
 def well_known_url(issuer: str) -> str:
@@ -96,6 +98,7 @@ def read_metadata(
         token_auth_methods=_names(document.get("token_endpoint_auth_methods_supported")),
         account_prompt=_account_prompt(document.get("prompt_values_supported")),
         login_prompt=_login_prompt(issuer, document.get("prompt_values_supported")),
+        denies_pkce=_denies_pkce(document.get("code_challenge_methods_supported")),
         answers_with_issuer=(
             document.get("authorization_response_iss_parameter_supported") is True
         ),
@@ -139,7 +142,7 @@ async def fetch_document(addresses: Addresses, http: ProviderHttp) -> Answer:
         ProviderUnavailableError: there is no response, or not a 200.
         IssuerMisconfiguredError: there is no document.
     """
-    answer = await http.get(well_known_url(addresses.issuer))
+    answer = await http.get(well_known_url(addresses.discovered))
     if answer.status != _OK:  # The only success status in section 4.2.
         raise _not_found(addresses, answer)
     return answer
@@ -161,6 +164,11 @@ def _not_found(addresses: Addresses, answer: Answer) -> ProviderUnavailableError
     if answer.status in _NOT_HERE:
         return IssuerMisconfiguredError(f"issuer: configured is {issuer!r}: {found}{elsewhere}")
     return ProviderUnavailableError(f"{found}{elsewhere}")
+
+
+def _denies_pkce(supported: object) -> bool:
+    # Many providers that check proof keys list nothing.
+    return isinstance(supported, list) and "S256" not in supported
 
 
 def _account_prompt(supported: object) -> str:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
+from gateway.settings.tenants import in_tenant
+
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
@@ -16,6 +18,14 @@ class Addresses:
 
     issuer: str
     internal_url: str | None = None
+
+    @property
+    def discovered(self) -> str:
+        """The issuer that publishes the discovery document.
+
+        Entra ID publishes that of all tenants under a tenant called ``common``.
+        """
+        return self.issuer if self.internal_url else in_tenant(self.issuer, "common")
 
     def called(self, url: str) -> str:
         """`url` as the gateway calls it: one that begins with the issuer is changed."""

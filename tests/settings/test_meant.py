@@ -330,7 +330,10 @@ LITERAL = (
     *(f"upstreams.*.{it}" for it in ("url", "host", "tls.", "request_fields_kept")),
     *(f"upstreams.*.request_headers.set.*.{it}" for it in ("file", "account_secret", "prefix")),
     *(f"upstreams.*.request_headers.set.*.basic.{it}" for it in ("account_secret", "password")),
-    *(f"providers.*.{it}" for it in ("client_", "label", "authorize_params.", "tls.", "proxy")),
+    *(
+        f"providers.*.{it}"
+        for it in ("client_", "label", "authorize_params.", "tls.", "proxy", "tenants")
+    ),
     *("providers.*.claims.split", "bearer.*.claims.split"),
     *(f"providers.*.{name}_endpoint" for name in ("emails", "groups", "token", "userinfo")),
     *("providers.*.authorization_endpoint", "providers.*.claims.subject"),

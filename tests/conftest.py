@@ -12,6 +12,7 @@ pytest_plugins = [
     "tests.fixtures.issuers",
     "tests.fixtures.memory",
     "tests.fixtures.oidc",
+    "tests.fixtures.forward_proxy",
     "tests.fixtures.gateway",
     "tests.fixtures.activation",
     "tests.fixtures.redis",

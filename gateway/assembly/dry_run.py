@@ -19,8 +19,8 @@ from gateway.errors import GatewayError, MalformedRequestError, ProviderUnavaila
 from gateway.limits import RateTable
 from gateway.message.forwarded import canonical_address
 from gateway.model import Identity
+from gateway.oidc.http import DIRECT, ProviderHttp, Way
 from gateway.oidc.http import Answer as ProviderAnswer
-from gateway.oidc.http import ProviderHttp
 from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.verdict import Answer, Verdict
 from gateway.record.audit import Entry
@@ -143,6 +143,7 @@ class _NoProviderHttp(ProviderHttp):
         fields: Mapping[str, str],
         body: bytes | None,
         timeout_s: float | None = None,
+        way: Way = DIRECT,
     ) -> ProviderAnswer:
         """See ProviderHttp.send."""
         raise ProviderUnavailableError(f"{method} {url}: a dry run asks no provider")

@@ -8,11 +8,16 @@ from gateway.authn.bearer import BearerAuthenticator
 from gateway.oidc.bearer_issuer import BearerIssuer
 from gateway.oidc.configured import register
 from gateway.oidc.http import ProviderHttp
+from gateway.oidc.internal_url import Addresses
 from gateway.oidc.oauth2 import OAuth2Provider
 from gateway.oidc.provider import Provider
+from gateway.oidc.reach import reached
 from gateway.oidc.registration import Registration
+from gateway.settings.bearer import BearerSettings
+from gateway.settings.providers import ProviderSettings
 from gateway.settings.schema import AccessRules, Settings
 from gateway.settings.templates import PLACEHOLDER
+from gateway.settings.tenants import in_tenant
 from gateway.storage.store import Clock
 
 
@@ -20,7 +25,7 @@ def providers_of(settings: Settings, http: ProviderHttp, clock: Clock) -> dict[s
     """The providers by name; makes no call yet."""
     wanted = wanted_claims(settings)
     return {
-        name: _provider(register(name, it), http, clock, wanted)
+        name: _provider(register(name, it), _reached(it, http), clock, wanted)
         for name, it in settings.providers.items()
     }
 
@@ -62,7 +67,10 @@ def wanted_claims(settings: Settings) -> tuple[str, ...]:
 
 def issuers_of(settings: Settings) -> tuple[object, ...]:
     """The settings that decide how access tokens are verified and whose identity they give."""
-    return settings.bearer, {name: it.issuer for name, it in settings.providers.items()}
+    return settings.bearer, {
+        name: (_issuers_of(it), it.internal_url, it.tls, it.proxy)
+        for name, it in settings.providers.items()
+    }
 
 
 def bearer_of(
@@ -71,8 +79,39 @@ def bearer_of(
     """The authenticator for access tokens, or None; makes no call yet."""
     if not settings.bearer:
         return None
-    named = {it.issuer: name for name, it in settings.providers.items()}
+    named = {issuer: name for name, it in settings.providers.items() for issuer in _issuers_of(it)}
     issuers = [
-        BearerIssuer(it, http, clock, provider=named.get(it.issuer, "")) for it in settings.bearer
+        _issuer(it, named.get(it.issuer, ""), settings.providers, http, clock)
+        for it in settings.bearer
     ]
     return BearerAuthenticator(issuers, accounts)
+
+
+def _issuer(
+    settings: BearerSettings,
+    provider: str,
+    providers: Mapping[str, ProviderSettings],
+    http: ProviderHttp,
+    clock: Clock,
+) -> BearerIssuer:
+    """An issuer of access tokens; one that is also the `provider` of that name is reached so."""
+    if not provider:
+        return BearerIssuer(settings, reached(http, Addresses(settings.issuer)), clock)
+    its = providers[provider]
+    return BearerIssuer(
+        settings,
+        _reached(its, http),
+        clock,
+        provider=provider,
+        internal_url=its.internal_url,
+    )
+
+
+def _issuers_of(settings: ProviderSettings) -> tuple[str, ...]:
+    """The issuers that the provider's users are known by."""
+    return tuple(in_tenant(settings.issuer, it) for it in settings.tenants) or (settings.issuer,)
+
+
+def _reached(settings: ProviderSettings, http: ProviderHttp) -> ProviderHttp:
+    addresses = Addresses(settings.issuer, settings.internal_url)
+    return reached(http, addresses, settings.tls, settings.proxy)

@@ -12,13 +12,12 @@ from pathlib import Path
 from gateway.errors import GatewayError, SettingsError
 from gateway.settings.load import Loaded
 from gateway.settings.schema import Settings
+from gateway.settings.stamps import stamp
 
 _log = logging.getLogger(__name__)
 
 STILL_S = 1.0
 _LOOK_S = 0.25
-
-Stamp = tuple[tuple[int, ...], ...]
 
 
 class Watch:
@@ -43,19 +42,6 @@ class Watch:
             self._read = found
             return True
         return False
-
-
-def stamp(files: Iterable[Path]) -> Stamp:
-    """A value that changes if one of `files`, or the target of a link, changes."""
-    return tuple(map(_stamp, files))
-
-
-def _stamp(file: Path) -> tuple[int, ...]:
-    try:
-        found = file.stat()
-    except (OSError, ValueError):
-        return ()
-    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
 def needs_restart(old: Settings, new: Settings) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Mapping
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from gateway.oidc.http import Answer, ProviderHttp
+from gateway.oidc.http import DIRECT, Answer, ProviderHttp, Way
 from gateway.record.audit import cut_path
 from gateway.record.tracing import Tracing
 from gateway.storage.measured import MeasuredStore, Timings
@@ -41,6 +41,7 @@ class TracedHttp(ProviderHttp):
         fields: Mapping[str, str],
         body: bytes | None,
         timeout_s: float | None = None,
+        way: Way = DIRECT,
     ) -> Answer:
         """See ProviderHttp."""
         parts = urlsplit(url)
@@ -50,7 +51,7 @@ class TracedHttp(ProviderHttp):
             "url.path": cut_path(parts.path),
         }
         with self._tracing.call(f"provider {method}", attributes) as span:
-            answer = await super().send(method, url, fields, body, timeout_s)
+            answer = await super().send(method, url, fields, body, timeout_s, way)
             if span is not None:
                 span.set_attribute("http.response.status_code", answer.status)
             return answer

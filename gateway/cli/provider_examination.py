@@ -11,6 +11,7 @@ from gateway.oidc.errors import IssuerMisconfiguredError
 from gateway.oidc.finding import Finding
 from gateway.oidc.keys import fetch_key_set
 from gateway.oidc.metadata_peer import judge_by_standards
+from gateway.oidc.mutual_tls import METHOD, with_mutual_tls
 from gateway.oidc.oauth2_report import examine_oauth2
 from gateway.oidc.provider import Provider
 from gateway.oidc.provider_extras import judge_clock, judge_extras
@@ -52,7 +53,7 @@ async def examine(provider: Provider, expected: Expected) -> tuple[Finding, ...]
     if registration.oauth2 is not None:
         return await examine_oauth2(registration, registration.oauth2, provider.http)
     try:
-        answer = await fetch_document(registration.issuer, provider.http)
+        answer = await fetch_document(registration.addresses, provider.http)
         answered_at = provider.clock()
         document = answer.json_object()
     except GatewayError as error:
@@ -78,7 +79,9 @@ async def _with_metadata(
     """Findings that need a valid document: client authentication and keys."""
     registration = provider.registration
     try:
-        metadata = read_metadata(document, registration.issuer, registration.issuer_aliases)
+        if registration.client_auth == METHOD:
+            document = with_mutual_tls(document)
+        metadata = read_metadata(document, registration.addresses, registration.issuer_aliases)
     except GatewayError:
         return (Finding("note", "keys", "not fetched, because the document is refused"),)
     clients = tuple(_clients(metadata, registration, expected))
@@ -103,7 +106,11 @@ def _not_had(topic: str, error: GatewayError, provider: Provider) -> Finding:
     name = provider.registration.name
     # The report already names the provider.
     says = str(error).removeprefix(f'provider "{name}": ')
-    if isinstance(error, IssuerMisconfiguredError):
+    if isinstance(error, IssuerMisconfiguredError) and says.startswith("internal_url"):
+        do = (
+            f"set providers.{name}.internal_url to what stands for the issuer inside, with its path"
+        )
+    elif isinstance(error, IssuerMisconfiguredError):
         do = f"set providers.{name}.issuer to the provider's issuer, exactly as it writes it"
     else:
         do = "make sure that this machine can reach that address and the provider responds there"

@@ -68,7 +68,7 @@ class ProviderLogout:
         if not asked.get("sid"):
             raise MalformedRequestError("front-channel logout without sid")
         here = await self._deps.session(request)
-        found = await self._under_sid(provider, asked["sid"])
+        found = await self._under_sid(provider, asked["iss"], asked["sid"])
         await self._deps.all_sessions.end_these(found)
         fields: FieldList = ()
         if here is not None and any(info.session_id == here.session_id for info in found):
@@ -97,13 +97,15 @@ class ProviderLogout:
             raise
 
     async def _named(self, provider: Provider, token: LogoutToken) -> list[SessionInfo]:
-        under_sid = [] if token.sid is None else await self._under_sid(provider, token.sid)
+        under_sid = (
+            [] if token.sid is None else await self._under_sid(provider, token.issuer, token.sid)
+        )
         if token.subject is None:
             return under_sid
         of_subject = [
             info
             for info in await self._deps.all_sessions.list_of(
-                provider.registration.issuer, token.subject
+                provider.registration.issuer_in({"iss": token.issuer}), token.subject
             )
             if info.provider == provider.registration.name
         ]
@@ -128,9 +130,10 @@ class ProviderLogout:
         name = provider.registration.name
         return {app: it.client_id for app, it in found.items() if it.name == name}
 
-    async def _under_sid(self, provider: Provider, sid: str) -> list[SessionInfo]:
+    async def _under_sid(self, provider: Provider, issuer: str, sid: str) -> list[SessionInfo]:
         registration = provider.registration
-        found = await self._deps.all_sessions.list_by_sid(registration.issuer, sid)
+        known = registration.issuer_in({"iss": issuer})
+        found = await self._deps.all_sessions.list_by_sid(known, sid)
         return [info for info in found if info.provider == registration.name]
 
 

@@ -20,6 +20,7 @@ from gateway.oidc.access_token import (
 )
 from gateway.oidc.discovery import Discovery
 from gateway.oidc.http import ProviderHttp
+from gateway.oidc.internal_url import Addresses
 from gateway.oidc.introspection import Introspector
 from gateway.oidc.keys import KeySource
 from gateway.oidc.notices import Notices
@@ -78,9 +79,18 @@ class BearerIssuer:
     """See the module."""
 
     def __init__(
-        self, settings: "BearerSettings", http: ProviderHttp, clock: Clock, *, provider: str = ""
+        self,
+        settings: "BearerSettings",
+        http: ProviderHttp,
+        clock: Clock,
+        *,
+        provider: str = "",
+        internal_url: str | None = None,
     ) -> None:
-        """Accept the tokens that `settings` describe; `provider` names this issuer's provider."""
+        """Accept the tokens that `settings` describe.
+
+        `provider` is the name of this issuer's provider, and `internal_url` its setting.
+        """
         self.issuer = settings.issuer
         self._clock = clock
         who = f'provider "{provider}"' if provider else f'issuer "{settings.issuer}"'
@@ -93,7 +103,7 @@ class BearerIssuer:
             assume_email_verified=settings.email_verified == "assume",
             provider=provider,
         )
-        discovery = Discovery(settings.issuer, http, clock)
+        discovery = Discovery(Addresses(settings.issuer, internal_url), http, clock)
 
         async def jwks_uri() -> str:
             return (await discovery.metadata()).jwks_uri

@@ -10,6 +10,7 @@ from urllib.parse import quote_plus
 
 from gateway.errors import ProviderUnavailableError
 from gateway.oidc.discovery import Metadata
+from gateway.oidc.mutual_tls import METHOD
 from gateway.oidc.registration import Registration
 from gateway.oidc.tokens import sign
 from gateway.settings.client_key import read_client_key
@@ -104,6 +105,8 @@ _METHODS: dict[str, Callable[[Registration, Metadata, float], ClientProof]] = {
     "client_secret_basic": _basic,
     "client_secret_post": _post,
     "private_key_jwt": _private_key_jwt,
+    # The certificate is shown in the handshake; the request names the client (RFC 8705, section 2).
+    METHOD: _none,
     "none": _none,
 }
 

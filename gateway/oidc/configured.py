@@ -29,11 +29,19 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         assertion_audience=profile.assertion_audience,
         access_typ=profile.access_typ,
         scopes=scopes,
-        authorize_params={**profile.authorize_params, **offline, **settings.authorize_params},
-        algorithms=tuple(sorted(ASYMMETRIC)),
+        authorize_params={
+            **profile.authorize_params,
+            **offline,
+            **settings.authorize_params,
+            **_response_mode(settings, profile),
+        },
+        algorithms=settings.algorithms or tuple(sorted(ASYMMETRIC)),
         claims=_claims(settings, profile),
         assume_email_verified=settings.email_verified == "assume",
         issuer_aliases=profile.issuer_aliases,
+        tenants=settings.tenants,
+        nonce_may_be_absent=(settings.nonce or profile.nonce) == "unless_absent",
+        internal_url=settings.internal_url,
         label=settings.label or f"Sign in with {name}",
     )
 
@@ -89,6 +97,12 @@ def _register_oauth2(name: str, settings: ProviderSettings) -> Registration:
             recheck_s=settings.recheck,
         ),
     )
+
+
+def _response_mode(settings: ProviderSettings, profile: Profile) -> dict[str, str]:
+    # Query is what `response_type=code` means without it.
+    mode = settings.response_mode or profile.response_mode
+    return {} if mode == "query" else {"response_mode": mode}
 
 
 def _chosen(configured: Names | None, default: Names) -> Names:

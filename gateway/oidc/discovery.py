@@ -8,6 +8,8 @@ from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.oidc.cache import CachedDocument, freshness_s
 from gateway.oidc.errors import IssuerMisconfiguredError
 from gateway.oidc.http import Answer, ProviderHttp
+from gateway.oidc.internal_url import Addresses
+from gateway.oidc.mutual_tls import with_mutual_tls
 from gateway.storage.store import Clock
 
 WELL_KNOWN = "/.well-known/openid-configuration"
@@ -16,6 +18,9 @@ _OK = 200
 _NOT_HERE = frozenset({301, 308, 404, 410})
 _SERVER_ERROR = 500
 _GOOGLE = "https://accounts.google.com"
+NAMED_BY_REQUEST = (
+    "the provider takes its name from the address it is called at: set its public URL there"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,7 @@ class Metadata:
         token_auth_methods: How clients may authenticate at the token endpoint.
         answers_with_issuer: Whether every response carries ``iss`` (RFC 9207, section 3).
         account_prompt: The ``prompt`` value that lets a user switch accounts.
+        denies_pkce: Whether it lists how it checks proof keys (RFC 7636), and S256 is not there.
         login_prompt: The ``prompt`` value that has a user sign in again.
     """
 
@@ -41,6 +47,7 @@ class Metadata:
     answers_with_issuer: bool = False
     account_prompt: str = "select_account"
     login_prompt: str = "login"
+    denies_pkce: bool = False
 
 
 def well_known_url(issuer: str) -> str:
@@ -49,62 +56,73 @@ def well_known_url(issuer: str) -> str:
 
 
 def read_metadata(
-    document: Mapping[str, object], issuer: str, aliases: Collection[str] = ()
+    document: Mapping[str, object], addresses: Addresses, aliases: Collection[str] = ()
 ) -> Metadata:
-    """Parse the discovery `document` of `issuer`, which may call itself one of `aliases`.
+    """Parse the discovery `document` at `addresses`, which may call itself one of `aliases`.
+
+    Addresses for browsers are public; the others are as published.
 
     Raises:
         IssuerMisconfiguredError: it names another issuer.  Compared byte for byte (section 4.3),
             so a trailing slash makes a difference.
         ProviderUnavailableError: an endpoint is missing, or its URL may not be called.
     """
-    named = document.get("issuer")
+    issuer, named = addresses.issuer, document.get("issuer")
     if named != issuer and named not in aliases:
+        inside = isinstance(named, str) and addresses.is_inside(named)
         raise IssuerMisconfiguredError(
             f"issuer: configured is {issuer!r}, found is {str(named)[:200]!r}"
+            f"{f'; {NAMED_BY_REQUEST}' if inside else ''}"
         )
 
     def optional(name: str) -> str | None:
         value = document.get(name)
-        return None if value is None else checked_url(value, name, issuer)
+        return None if value is None else checked_url(value, name, addresses)
 
     def required(name: str) -> str:
-        return checked_url(document.get(name), name, issuer)
+        return checked_url(document.get(name), name, addresses)
+
+    end_session_endpoint = optional("end_session_endpoint")
 
     return Metadata(
         issuer=issuer,
-        authorization_endpoint=required("authorization_endpoint"),
+        authorization_endpoint=addresses.shown(required("authorization_endpoint")),
         token_endpoint=required("token_endpoint"),
         jwks_uri=required("jwks_uri"),
         userinfo_endpoint=optional("userinfo_endpoint"),
-        end_session_endpoint=optional("end_session_endpoint"),
+        end_session_endpoint=(
+            None if end_session_endpoint is None else addresses.shown(end_session_endpoint)
+        ),
         revocation_endpoint=optional("revocation_endpoint"),
         introspection_endpoint=optional("introspection_endpoint"),
         token_auth_methods=_names(document.get("token_endpoint_auth_methods_supported")),
         account_prompt=_account_prompt(document.get("prompt_values_supported")),
         login_prompt=_login_prompt(issuer, document.get("prompt_values_supported")),
+        denies_pkce=_denies_pkce(document.get("code_challenge_methods_supported")),
         answers_with_issuer=(
             document.get("authorization_response_iss_parameter_supported") is True
         ),
     )
 
 
-def checked_url(value: object, name: str, issuer: str) -> str:
-    """`value`, the endpoint `name` of `issuer`, checked to be a URL that may be called.
+def checked_url(value: object, name: str, addresses: Addresses) -> str:
+    """`value`, the endpoint `name` at `addresses`, checked to be a URL that may be called.
 
     Raises:
         ProviderUnavailableError: it is missing, or not such a URL.
     """
     if not isinstance(value, str):
-        raise ProviderUnavailableError(f"discovery of {issuer!r}: {name} is missing")
+        raise ProviderUnavailableError(f"discovery of {addresses.issuer!r}: {name} is missing")
     try:
         parts = urlsplit(value)
         hostname = parts.hostname
     except ValueError as error:
         raise ProviderUnavailableError(f"discovery: {name} is no URL: {value!r}") from error
     # OpenID Connect Core 1.0, section 3.1.2, requires TLS.  An issuer configured with plain http
-    # (for development, or on loopback) has already given that up.
-    allowed = ("https", "http") if issuer.startswith("http://") else ("https",)
+    # (for development, or on loopback) has already given that up, and so has the configuration for
+    # what lies at an internal address with plain http.
+    is_plain = addresses.issuer.startswith("http://") or addresses.is_inside(value)
+    allowed = ("https", "http") if is_plain else ("https",)
     if parts.scheme not in allowed or not hostname or parts.fragment or parts.username:
         raise ProviderUnavailableError(f"discovery: {name} may not be called: {value!r}")
     return value
@@ -117,31 +135,40 @@ def _names(value: object) -> tuple[str, ...]:
     return tuple(item for item in value if isinstance(item, str))
 
 
-async def fetch_document(issuer: str, http: ProviderHttp) -> Answer:
-    """Fetch the discovery document of `issuer`, without parsing it.
+async def fetch_document(addresses: Addresses, http: ProviderHttp) -> Answer:
+    """Fetch the discovery document of the issuer at `addresses`, without parsing it.
 
     Raises:
         ProviderUnavailableError: there is no response, or not a 200.
         IssuerMisconfiguredError: there is no document.
     """
-    answer = await http.get(well_known_url(issuer))
+    answer = await http.get(well_known_url(addresses.discovered))
     if answer.status != _OK:  # The only success status in section 4.2.
-        raise _not_found(issuer, answer)
+        raise _not_found(addresses, answer)
     return answer
 
 
-def _not_found(issuer: str, answer: Answer) -> ProviderUnavailableError:
-    """The error for a missing document: a wrong issuer, or a temporary failure."""
-    found = f"{answer.url} is {answer.status}"
+def _not_found(addresses: Addresses, answer: Answer) -> ProviderUnavailableError:
+    """The error for a missing document: a wrong address, or a temporary failure."""
+    issuer, found = addresses.issuer, f"{answer.url} is {answer.status}"
     if issuer.endswith(WELL_KNOWN) and answer.status < _SERVER_ERROR:
         meant = issuer.removesuffix(WELL_KNOWN)
         hint = f"configured is the document's own address; the issuer may be {meant!r}"
         return IssuerMisconfiguredError(f"issuer: {hint}: {found}")
     moved = answer.fields.get("location", "")[:200]
     elsewhere = f", found at {moved!r}" if moved else ""
+    if answer.status in _NOT_HERE and addresses.internal_url is not None:
+        given = f"internal_url: configured is {addresses.internal_url!r}"
+        hint = f"it takes the place of {issuer!r}, path included"
+        return IssuerMisconfiguredError(f"{given}: {found}{elsewhere}; {hint}")
     if answer.status in _NOT_HERE:
         return IssuerMisconfiguredError(f"issuer: configured is {issuer!r}: {found}{elsewhere}")
     return ProviderUnavailableError(f"{found}{elsewhere}")
+
+
+def _denies_pkce(supported: object) -> bool:
+    # Many providers that check proof keys list nothing.
+    return isinstance(supported, list) and "S256" not in supported
 
 
 def _account_prompt(supported: object) -> str:
@@ -161,10 +188,17 @@ class Discovery:
     """The metadata of one issuer, fetched at first use and kept while the provider is down."""
 
     def __init__(
-        self, issuer: str, http: ProviderHttp, clock: Clock, *, aliases: Collection[str] = ()
+        self,
+        addresses: Addresses,
+        http: ProviderHttp,
+        clock: Clock,
+        *,
+        aliases: Collection[str] = (),
+        mutual_tls: bool = False,
     ) -> None:
-        self._issuer = issuer
+        self._addresses = addresses
         self._aliases = aliases
+        self._mutual_tls = mutual_tls
         self._http = http
         self._document = CachedDocument(self._fetch, clock)
 
@@ -183,6 +217,9 @@ class Discovery:
         return await self._document.get()
 
     async def _fetch(self) -> tuple[Metadata, float]:
-        answer = await fetch_document(self._issuer, self._http)
-        metadata = read_metadata(answer.json_object(), self._issuer, self._aliases)
+        answer = await fetch_document(self._addresses, self._http)
+        document: Mapping[str, object] = answer.json_object()
+        if self._mutual_tls:
+            document = with_mutual_tls(document)
+        metadata = read_metadata(document, self._addresses, self._aliases)
         return metadata, freshness_s(answer.fields.get("cache-control", ""))

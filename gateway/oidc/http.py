@@ -4,7 +4,7 @@ import json
 import os
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gateway.errors import ProviderUnavailableError
@@ -52,10 +52,26 @@ class Answer:
         return value
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How to get to a server.
+
+    Attributes:
+        tls: None to trust the system's authorities and present no certificate.
+        proxy: ``http://host:port``, perhaps with a password; None for a direct connection.
+    """
+
+    tls: ssl.SSLContext | None = None
+    proxy: str | None = field(default=None, repr=False)
+
+
+DIRECT = Way()
+
+
 class ProviderHttp:
     """Sends requests to providers; keeps no cookies and follows no redirects.
 
-    All providers share it.  TLS certificates are verified against the system's authorities.
+    All providers share it; `gateway.oidc.reach` adds what is particular to one.
     """
 
     def __init__(
@@ -108,6 +124,7 @@ class ProviderHttp:
         fields: Mapping[str, str],
         body: bytes | None,
         timeout_s: float | None = None,
+        way: Way = DIRECT,
     ) -> Answer:
         """Send a request; `get` and `post` call this and raise what it raises."""
         # aiohttp's client is imported at the first call.  That takes a quarter of a second, which
@@ -121,7 +138,14 @@ class ProviderHttp:
         )
         try:
             async with self._session.request(
-                method, url, headers=fields, data=body, allow_redirects=False, timeout=timeout
+                method,
+                url,
+                headers=fields,
+                data=body,
+                allow_redirects=False,
+                timeout=timeout,
+                ssl=True if way.tls is None else way.tls,
+                proxy=way.proxy,
             ) as response:
                 content = await self._read(response.content, url)
                 found = {name.lower(): value for name, value in response.headers.items()}
@@ -169,9 +193,10 @@ class _Named(ProviderHttp):
         fields: Mapping[str, str],
         body: bytes | None,
         timeout_s: float | None = None,
+        way: Way = DIRECT,
     ) -> Answer:
         try:
-            return await self._http.send(method, url, fields, body, timeout_s)
+            return await self._http.send(method, url, fields, body, timeout_s, way)
         except ProviderUnavailableError as error:
             raise ProviderUnavailableError(f"{self._who}: {error}") from error
 
@@ -185,6 +210,11 @@ def _described(error: Exception, call: str) -> str:
             cause = error.certificate_error
             detail = getattr(cause, "verify_message", "") or "it is not valid"
             return f"cannot connect to {error.host}:{error.port}: certificate refused: {detail}"
+        case aiohttp.ClientProxyConnectionError():
+            where = f"{error.host}:{error.port}"
+            return f"{call}: cannot connect to the proxy {where}: {_cause(error.os_error)}"
+        case aiohttp.ClientHttpProxyError():
+            return f"{call}: the proxy refuses the connection: status {error.status}"
         case aiohttp.ClientConnectorError():
             return f"cannot connect to {error.host}:{error.port}: {_cause(error.os_error)}"
         case TimeoutError():

@@ -31,6 +31,7 @@ class Expected:
         issuers: The configured issuer and its accepted spellings.
         clients: The client ids that the token may be for.
         nonce: As sent; None if the token does not come from a sign-in (a refresh).
+        nonce_may_be_absent: Whether to accept a token without it; a wrong one is refused.
         access_token: The one issued together with it, for ``at_hash``.
         max_age_s: The ``max_age`` of the sign-in, if it asked for one: how long before `asked_at`
             the user may have signed in.
@@ -41,6 +42,7 @@ class Expected:
     issuers: Collection[str]
     clients: Collection[str]
     nonce: str | None
+    nonce_may_be_absent: bool = False
     access_token: str | None = None
     max_age_s: int | None = None
     asked_at: float = 0.0
@@ -67,8 +69,7 @@ def judge_id_token(token: SignedToken, expected: Expected, now: float) -> None:
     subject = claims.get("sub")
     if not isinstance(subject, str) or not 0 < len(subject) <= MAX_SUBJECT_CHARACTERS:
         raise InvalidIdTokenError(f"the ID token's sub is {subject!r}")
-    if expected.nonce is not None and not _equals(claims.get("nonce"), expected.nonce):
-        raise NonceMismatchError("the ID token's nonce is not the one that was sent")
+    _judge_nonce(claims, expected)
     _judge_access_token_hash(token, expected.access_token)
 
 
@@ -146,6 +147,17 @@ def _time(claims: Mapping[str, object], name: str) -> float | None:
     if number is None:
         raise InvalidIdTokenError(f"the ID token's {name} is {str(value)[:100]!r}")
     return number
+
+
+def _judge_nonce(claims: Mapping[str, object], expected: Expected) -> None:
+    if expected.nonce is None or (expected.nonce_may_be_absent and "nonce" not in claims):
+        return
+    if "nonce" not in claims:
+        raise NonceMismatchError(
+            "the ID token has no nonce; if this provider never returns it, set nonce: unless_absent"
+        )
+    if not _equals(claims["nonce"], expected.nonce):
+        raise NonceMismatchError("the ID token's nonce is not the one that was sent")
 
 
 def _judge_access_token_hash(token: SignedToken, access_token: str | None) -> None:

@@ -42,6 +42,7 @@ class LogoutToken:
         token_id: ``jti``; each may be used once.
         good_until: When it becomes too old, so that `token_id` need not be kept any longer.
         algorithm: Its signature algorithm.
+        issuer: Its ``iss``.
     """
 
     subject: str | None
@@ -50,6 +51,7 @@ class LogoutToken:
     token_id: str
     good_until: float
     algorithm: str
+    issuer: str
 
 
 async def read_logout_token(
@@ -108,7 +110,7 @@ def judge_logout_token(
     if token_id is None or (subject is None and sid is None):
         raise InvalidLogoutTokenError("the logout token has no jti, or neither sid nor sub")
     algorithm = str(token.header["alg"])
-    return LogoutToken(subject, sid, sent_to, token_id, good_until, algorithm)
+    return LogoutToken(subject, sid, sent_to, token_id, good_until, algorithm, issuer)
 
 
 def _judge_kind(token: SignedToken) -> None:

@@ -32,6 +32,8 @@ class Profile:
     issuer_aliases: Names = ()
     assertion_audience: str = "token_endpoint"
     access_typ: str = ""
+    response_mode: str = "query"
+    nonce: str = "required"
 
 
 PROFILES: Mapping[str, Profile] = {

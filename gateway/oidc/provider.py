@@ -20,8 +20,10 @@ from gateway.oidc.flow import RandomBytes, with_query
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.id_token import Expected, judge_id_token, judge_userinfo
 from gateway.oidc.keys import KeySource
+from gateway.oidc.mutual_tls import METHOD
 from gateway.oidc.notices import Notices
 from gateway.oidc.registration import Registration
+from gateway.oidc.tenants import judge_tenant
 from gateway.oidc.tokens import BadTokenError, SignedToken, is_symmetric, verify, verify_with_secret
 from gateway.storage.store import Clock
 
@@ -69,7 +71,11 @@ class Provider:
         who = f'provider "{registration.name}"'
         self._notices, http = Notices(who), http.named(who)
         self._discovery = Discovery(
-            registration.issuer, http, clock, aliases=registration.issuer_aliases
+            registration.addresses,
+            http,
+            clock,
+            aliases=registration.issuer_aliases,
+            mutual_tls=registration.client_auth == METHOD,
         )
         self.keys = KeySource(self._jwks_uri, http, clock)
         self.http = http
@@ -191,6 +197,8 @@ class Provider:
         except BadTokenError as error:
             raise InvalidIdTokenError(str(error)) from error
         judge_id_token(token, expected, self.clock())
+        if self.registration.tenants:
+            judge_tenant(token.claims, self.registration.issuer, self.registration.tenants)
         return token
 
     async def _verified(self, token: str) -> SignedToken:
@@ -282,7 +290,7 @@ class Provider:
         return make_identity(
             person,
             provider=registration.name,
-            issuer=registration.issuer,
+            issuer=registration.issuer_in(person.id_token),
             names=registration.claims,
             assume_email_verified=registration.assume_email_verified,
             scopes=scopes,

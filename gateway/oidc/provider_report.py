@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from gateway.errors import ProviderUnavailableError
 from gateway.oidc.client_auth import choose_method
-from gateway.oidc.discovery import Metadata, checked_url
+from gateway.oidc.discovery import NAMED_BY_REQUEST, Metadata, checked_url
 from gateway.oidc.finding import Finding, names_in, quoted, shown
 from gateway.oidc.keys import read_keys
 from gateway.oidc.registration import Registration
@@ -47,8 +47,10 @@ def _issuer(document: Document, registration: Registration) -> Iterator[Finding]
             "problem",
             "issuer",
             f"configured is {configured!r}, the document says {quoted(named)!r}",
-            f"if that is your provider, set providers.{registration.name}.issuer to exactly what "
-            "the document says; a trailing slash counts",
+            NAMED_BY_REQUEST
+            if registration.addresses.is_inside(str(named))
+            else f"if that is your provider, set providers.{registration.name}.issuer to exactly "
+            "what the document says; a trailing slash counts",
         )
         return
     yield Finding("ok", "issuer", f"matches: {named}")
@@ -70,7 +72,7 @@ def _endpoints(document: Document, registration: Registration) -> Iterator[Findi
                 yield Finding("problem", "endpoints", f"{name} is missing", _AT_THE_PROVIDER)
             continue
         try:
-            checked_url(value, name, registration.issuer)
+            checked_url(value, name, registration.addresses)
         except ProviderUnavailableError:
             wrong = f"{name} is {quoted(value)!r}; it must be an https URL without user name and #"
             yield Finding("problem", "endpoints", wrong, _AT_THE_PROVIDER)

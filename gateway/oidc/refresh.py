@@ -7,7 +7,7 @@ from gateway.errors import ProviderUnavailableError
 from gateway.model import Identity
 from gateway.oidc.claims import Person
 from gateway.oidc.client import TokenAnswer
-from gateway.oidc.errors import SubjectMismatchError
+from gateway.oidc.errors import IssuerMismatchError, SubjectMismatchError
 from gateway.oidc.id_token import Expected
 from gateway.oidc.oauth2 import OAuth2Provider
 from gateway.oidc.provider import Provider, SignedIn
@@ -32,9 +32,12 @@ async def refresh(
     """
     if isinstance(provider, OAuth2Provider):
         return await provider.ask_again(refresh_token, previous)
+    registration = provider.registration
+    if registration.tenants and previous.issuer not in registration.issuers:
+        raise IssuerMismatchError(f"tenants: that of {previous.issuer!r} is not listed any more")
     metadata = await provider.metadata()
     tokens = await provider.client.refresh(metadata, refresh_token)
-    claims = await _refreshed_claims(provider, tokens, previous.subject, id_token)
+    claims = await _refreshed_claims(provider, tokens, previous, id_token)
     endpoint = metadata.userinfo_endpoint
     found: Mapping[str, object] = {}
     if endpoint is not None and (tokens.id_token is None or provider.wants_userinfo(claims)):
@@ -55,18 +58,21 @@ async def refresh(
 
 
 async def _refreshed_claims(
-    provider: Provider, tokens: TokenAnswer, subject: str, id_token: str | None
+    provider: Provider, tokens: TokenAnswer, previous: Identity, id_token: str | None
 ) -> Mapping[str, object]:
     if tokens.id_token is None:
-        return {"sub": subject} if id_token is None else peek_claims(id_token)
+        known = {"iss": previous.issuer, "sub": previous.subject}
+        return known if id_token is None else peek_claims(id_token)
+    registration = provider.registration
     expected = Expected(
-        issuers=provider.registration.issuers,
-        clients=(provider.registration.client_id,),
+        issuers=registration.issuers,
+        clients=(registration.client_id,),
         nonce=None,
         access_token=tokens.access_token,
     )
     claims = (await provider.verify_id_token(tokens.id_token, expected)).claims
     # OpenID Connect Core 1.0, section 12.2.
-    if claims["sub"] != subject:
+    is_moved = bool(registration.tenants) and claims["iss"] != previous.issuer
+    if claims["sub"] != previous.subject or is_moved:
         raise SubjectMismatchError("the refreshed ID token is about another subject")
     return claims

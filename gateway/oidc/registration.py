@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from gateway.oidc.internal_url import Addresses
 from gateway.settings.oauth2_profiles import GroupList
+from gateway.settings.tenants import in_tenant
 
 Names = tuple[str, ...]
 Parameters = Mapping[str, str | tuple[str, ...]]
@@ -61,6 +63,8 @@ class Registration:
         assertion_audience: ``token_endpoint`` or ``issuer``: the ``aud`` of private_key_jwt.
         access_typ: The ``typ`` of the provider's access tokens; ``""`` for any.
         algorithms: The accepted signature algorithms of ID tokens.
+        tenants: The ids whose issuers the template `issuer` stands for; empty if it is none.
+        nonce_may_be_absent: Whether an ID token without nonce is accepted.
         assume_email_verified: Whether to use an e-mail that nothing marks as verified.
         oauth2: None for a provider of OpenID Connect.
     """
@@ -79,10 +83,26 @@ class Registration:
     claims: ClaimNames = field(default_factory=ClaimNames)
     assume_email_verified: bool = False
     issuer_aliases: Names = ()
+    tenants: Names = ()
+    nonce_may_be_absent: bool = False
+    internal_url: str | None = None
     label: str = ""
     oauth2: OAuth2 | None = None
 
     @property
+    def addresses(self) -> Addresses:
+        """Where browsers find the provider, and where the gateway does."""
+        return Addresses(self.issuer, self.internal_url)
+
+    @property
     def issuers(self) -> frozenset[str]:
-        """All accepted spellings of the issuer."""
+        """All accepted values of ``iss``: spellings of the issuer, or those of the tenants."""
+        if self.tenants:
+            return frozenset(in_tenant(self.issuer, it) for it in self.tenants)
         return frozenset((self.issuer, *self.issuer_aliases))
+
+    def issuer_in(self, claims: Mapping[str, object]) -> str:
+        """The issuer that users are known by, from the verified `claims` of a token."""
+        named = claims.get("iss")
+        is_tenants = bool(self.tenants) and isinstance(named, str) and named in self.issuers
+        return str(named) if is_tenants else self.issuer

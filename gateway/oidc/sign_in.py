@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
+from gateway.errors import ProviderUnavailableError
 from gateway.oidc.discovery import Metadata
 from gateway.oidc.flow import (
     Callback,
@@ -39,6 +40,12 @@ async def begin_sign_in(
         IssuerMismatchError: it names another issuer than the configured one.
     """
     metadata = await provider.metadata()
+    if provider.registration.nonce_may_be_absent and metadata.denies_pkce:
+        # One of the two must tie the code to this browser: else a stolen one could be used in it.
+        raise ProviderUnavailableError(
+            f'provider "{provider.registration.name}": nonce: unless_absent needs PKCE with S256, '
+            "which the provider does not offer"
+        )
     flow = new_flow(
         provider=provider.registration.name,
         redirect_uri=redirect_uri,
@@ -81,6 +88,7 @@ async def finish_sign_in(provider: Provider, flow: Flow, parameters: Mapping[str
         issuers=provider.registration.issuers,
         clients=(provider.registration.client_id,),
         nonce=flow.nonce,
+        nonce_may_be_absent=provider.registration.nonce_may_be_absent,
         max_age_s=flow.max_age_s,
         asked_at=flow.started_at,
     )

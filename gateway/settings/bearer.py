@@ -4,7 +4,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gateway.settings.providers import ClaimSettings, Issuer
+from gateway.settings.algorithms import Algorithm
+from gateway.settings.claims import ClaimSettings
+from gateway.settings.providers import Issuer
 from gateway.settings.scalars import (
     Duration,
     FileName,
@@ -15,22 +17,6 @@ from gateway.settings.scalars import (
     wrong,
 )
 
-# All asymmetric algorithms; a test keeps this and gateway.oidc.keys in step.  "none" is left out
-# because it proves nothing, and HMAC because a published key can be no secret and a shared one
-# proves no issuer (RFC 8725, section 3.1).
-Algorithm = Literal[
-    "RS256",
-    "RS384",
-    "RS512",
-    "PS256",
-    "PS384",
-    "PS512",
-    "ES256",
-    "ES384",
-    "ES512",
-    "EdDSA",
-    "Ed25519",
-]
 # RFC 7662, section 4: the longer a response is cached, the later a revoked token stops working.
 MAX_CACHE_S = 300.0
 

@@ -23,7 +23,12 @@ _SECRETS = (
     ((*_HEADERS, "basic"), "password"),
     (("smtp",), "password"),
 )
-_CERTIFICATES = (("server", "tls"), ("upstreams", "*", "tls"), ("smtp", "tls"))
+_CERTIFICATES = (
+    ("server", "tls"),
+    ("upstreams", "*", "tls"),
+    ("providers", "*", "tls"),
+    ("smtp", "tls"),
+)
 _PEM_FILES = ("ca_file", "cert_file", "key_file")
 # Their names in a store's URL; the store's driver reads the files at every connect.
 _STORE_PEM_FILES = {

@@ -196,7 +196,7 @@ def issuer_meant(text: str) -> str | None:
     found = re.fullmatch(
         r"(.+?)/\.well-known/(?:openid-configuration|oauth-authorization-server)/?", text
     )
-    return None if found is None else f"is the metadata URL: write issuer: {found[1]}"
+    return None if found is None else f"is the metadata URL: write {found[1]}"
 
 
 def template_meant(text: str) -> str | None:

@@ -53,6 +53,7 @@ MEANT: Mapping[tuple[str, ...], Callable[[str], str | None]] = {
     (*_UPSTREAM, "identity", "assertion", "header"): meant.field_name_meant,
     (*_UPSTREAM, "identity", "assertion", "audience"): meant.value_meant,
     **{(*of, "issuer"): meant.issuer_meant for of in _ISSUERS},
+    ("providers", "*", "internal_url"): meant.issuer_meant,
     **{(*of, "claims", it, _EACH): meant.claim_name_meant for of in _ISSUERS for it in _CLAIMS},
     ("providers", _EACH, "scopes", _EACH): meant.scope_meant,
     ("bearer", _EACH, "audiences", _EACH): meant.value_meant,

@@ -5,9 +5,18 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
-from gateway.settings.access import ClaimName
 from gateway.settings.addresses import parse_web_url
+from gateway.settings.claims import ProviderClaimSettings
 from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
+from gateway.settings.provider_quirks import (
+    Nonce,
+    ProviderAlgorithm,
+    ResponseMode,
+    Tenant,
+    judge_algorithms,
+    judge_tenants,
+)
+from gateway.settings.provider_reach import ProviderTlsSettings, Proxy
 from gateway.settings.scalars import (
     Duration,
     FileName,
@@ -41,7 +50,9 @@ Profile = Literal[
     "discord",
     "bitbucket",
 ]
-ClientAuth = Literal["client_secret_basic", "client_secret_post", "private_key_jwt", "none"]
+ClientAuth = Literal[
+    "client_secret_basic", "client_secret_post", "private_key_jwt", "tls_client_auth", "none"
+]
 
 # Set by the flow itself (RFC 6749, section 4.1.1; RFC 7636; OIDC Core 1.0, section 3.1.2.1).
 _FLOW_PARAMETERS = frozenset(
@@ -77,7 +88,6 @@ Issuer = Annotated[
 Endpoint = Annotated[
     str, PlainValidator(parse_web_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
 ]
-Names = Annotated[tuple[ClaimName, ...], OneOrMany()]
 # Settings that only plain OAuth 2.0 uses.
 _OF_OAUTH2 = (
     "authorization_endpoint",
@@ -87,6 +97,8 @@ _OF_OAUTH2 = (
     "groups_endpoint",
     "recheck",
 )
+# Settings that only OpenID Connect uses.
+_OF_OIDC = ("tenants", "algorithms", "nonce", "response_mode")
 
 
 def _not_of_the_flow(parameters: Mapping[str, str]) -> Mapping[str, str]:
@@ -94,37 +106,6 @@ def _not_of_the_flow(parameters: Mapping[str, str]) -> Mapping[str, str]:
         if name in _FLOW_PARAMETERS:
             raise wrong(f"cannot set {name}: the sign-in sets it")
     return parameters
-
-
-class ClaimSettings(Section):
-    """The claim for each fact: names or JSON pointers; the first present one is used.
-
-    None means the default of the provider's profile.
-    """
-
-    user: Names | None = Field(None, description="User name for the app.")
-    email: Names | None = Field(None, description="E-mail address.")
-    name: Names | None = Field(None, description="Display name.")
-    groups: Names | None = Field(
-        None,
-        description="Groups: a text, a list of texts or numbers, or an object's keys;"
-        " /groups/*/id selects a member of every object in a list.",
-    )
-    roles: Names | None = Field(None, description="Roles, in the same shapes as groups.")
-    split: Text | None = Field(
-        None, description='Separator for groups and roles that come as one text: ","'
-    )
-
-
-class ProviderClaimSettings(ClaimSettings):
-    """As `ClaimSettings`, with what only plain OAuth 2.0 needs."""
-
-    subject: ClaimName | None = Field(
-        None, description="Immutable id of the user; only with type: oauth2."
-    )
-    group: ClaimName | None = Field(
-        None, description="Name of a group in the items of groups_endpoint; only with type: oauth2."
-    )
 
 
 class ProviderSettings(Section):
@@ -159,6 +140,38 @@ class ProviderSettings(Section):
     )
     client_auth: ClientAuth | None = Field(
         None, description="How the client authenticates; default: from discovery."
+    )
+    internal_url: Issuer | None = Field(
+        None,
+        description="The provider's address for the gateway's own calls: takes the place of the"
+        " issuer, path included, at the start of each. Browsers get the public address.",
+    )
+    tls: ProviderTlsSettings = Field(
+        ProviderTlsSettings(), description="TLS for the gateway's own calls."
+    )
+    proxy: Proxy | None = Field(
+        None,
+        repr=False,
+        description="Proxy for the gateway's own calls: http://proxy:3128. Default: HTTPS_PROXY,"
+        " HTTP_PROXY and NO_PROXY of the environment.",
+    )
+    tenants: Annotated[tuple[Tenant, ...], OneOrMany()] = Field(
+        (),
+        description="Tenants that may come in, by their ids (tid); required if the issuer has the"
+        " place {tenantid}, as with Entra ID.",
+    )
+    algorithms: Annotated[tuple[ProviderAlgorithm, ...], OneOrMany()] | None = Field(
+        None,
+        description="Accepted signature algorithms; default: all asymmetric ones. HS256 needs a"
+        " client secret of at least 32 bytes.",
+    )
+    nonce: Nonce | None = Field(
+        None,
+        description="required, the default; unless_absent accepts an ID token without nonce from a"
+        " provider that returns none. A wrong one is always refused.",
+    )
+    response_mode: ResponseMode | None = Field(
+        None, description="How the provider answers: query, the default, or form_post."
     )
     scopes: Annotated[tuple[Text, ...], OneOrMany()] | None = Field(
         None, description="Requested scopes; must include openid."
@@ -222,6 +235,8 @@ class ProviderSettings(Section):
             raise wrong(f"{given[0]} needs type: oauth2")
         if self.scopes is not None and "openid" not in self.scopes:
             raise wrong("scopes must include openid")
+        judge_tenants(self.issuer, self.tenants)
+        judge_algorithms(self.algorithms or (), self.client_secret)
 
     def _judge_oauth2(self) -> None:
         profile = OAUTH2_PROFILES.get(self.profile)
@@ -233,6 +248,9 @@ class ProviderSettings(Section):
                 raise wrong(
                     f"type: oauth2 needs {name}, or a profile: {', '.join(OAUTH2_PROFILES)}"
                 )
+        for name in _OF_OIDC:
+            if name in self.model_fields_set:
+                raise wrong(f"{name} needs OpenID Connect: remove it")
         if self.client_key is not None:
             raise wrong("type: oauth2 uses no client_key: set client_secret_file")
         if self.backchannel_logout:
@@ -256,4 +274,16 @@ class ProviderSettings(Section):
             raise wrong(f"client_auth {self.client_auth} does not use client_key")
         if self.client_auth == "none" and has_secret:
             raise wrong("client_auth none does not use client_secret")
+        return self
+
+    @model_validator(mode="after")
+    def _can_show_its_certificate(self) -> Self:
+        if self.tls != ProviderTlsSettings() and (self.internal_url or self.issuer)[:6] != "https:":
+            raise wrong(f"tls needs an https {'internal_url' if self.internal_url else 'issuer'}")
+        if self.client_auth != "tls_client_auth":
+            return self
+        if self.tls.cert_file is None:
+            raise wrong("client_auth tls_client_auth needs tls.cert_file and tls.key_file")
+        if self.client_secret is not None:
+            raise wrong("client_auth tls_client_auth does not use client_secret")
         return self

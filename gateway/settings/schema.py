@@ -21,6 +21,7 @@ from gateway.settings.accounts import (
 from gateway.settings.addresses import PublicUrl
 from gateway.settings.api_keys import ApiKeySettings, StaticKeySettings
 from gateway.settings.bearer import BearerSettings, IntrospectionSettings
+from gateway.settings.claims import ClaimSettings, ProviderClaimSettings
 from gateway.settings.cors import CorsSettings
 from gateway.settings.forward_auth import ForwardAuthSettings
 from gateway.settings.headers import (
@@ -31,11 +32,8 @@ from gateway.settings.headers import (
 )
 from gateway.settings.identity import AssertionSettings, IdentitySettings
 from gateway.settings.policy_tests import ExpectedDecision, PolicyTest, TestedIdentity
-from gateway.settings.providers import (
-    ClaimSettings,
-    ProviderClaimSettings,
-    ProviderSettings,
-)
+from gateway.settings.provider_reach import ProviderTlsSettings
+from gateway.settings.providers import ProviderSettings
 from gateway.settings.record import AuditSettings, LogSettings, MetricsSettings, TracingSettings
 from gateway.settings.routes import DeprecatedSettings, RateLimitSettings, RouteSettings
 from gateway.settings.scalars import (
@@ -85,6 +83,7 @@ __all__ = [
     "PolicyTest",
     "ProviderClaimSettings",
     "ProviderSettings",
+    "ProviderTlsSettings",
     "RateLimitSettings",
     "RequestHeaderSettings",
     "ResponseHeaderSettings",

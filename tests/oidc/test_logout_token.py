@@ -42,12 +42,14 @@ def judge(typ="logout+jwt", **changes):
 
 
 def test_what_it_says():
-    assert judge() == LogoutToken("alice", "s1", frozenset({"notes"}), "one", NOW + 180, "RS256")
+    assert judge() == LogoutToken(
+        "alice", "s1", frozenset({"notes"}), "one", NOW + 180, "RS256", ISSUER
+    )
     assert judge(sid=...) == LogoutToken(
-        "alice", None, frozenset({"notes"}), "one", NOW + 180, "RS256"
+        "alice", None, frozenset({"notes"}), "one", NOW + 180, "RS256", ISSUER
     )
     assert judge(sub=...) == LogoutToken(
-        None, "s1", frozenset({"notes"}), "one", NOW + 180, "RS256"
+        None, "s1", frozenset({"notes"}), "one", NOW + 180, "RS256", ISSUER
     )
 
 

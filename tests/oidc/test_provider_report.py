@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from gateway.errors import GatewayError
 from gateway.oidc.discovery import read_metadata
 from gateway.oidc.finding import shown
+from gateway.oidc.internal_url import Addresses
 from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.metadata_peer import judge_by_standards
 from gateway.oidc.provider_extras import judge_clock, judge_extras
@@ -177,7 +178,7 @@ def test_a_document_is_a_problem_exactly_where_serve_refuses_it(issuer, name, va
     registration = replace(REGISTRATION, issuer=issuer)
     document = changed({"issuer": issuer, name: value})
     try:
-        read_metadata(document, issuer)
+        read_metadata(document, Addresses(issuer))
     except GatewayError:
         refused = True
     else:
@@ -283,7 +284,9 @@ def test_claims_that_rules_use_are_looked_for_too():
     ],
 )
 def test_how_the_client_proves_itself(client, offered, method, level):
-    metadata = read_metadata(changed({"token_endpoint_auth_methods_supported": offered}), ISSUER)
+    metadata = read_metadata(
+        changed({"token_endpoint_auth_methods_supported": offered}), Addresses(ISSUER)
+    )
 
     found = judge_client_auth(replace(REGISTRATION, **client), metadata)
 

@@ -2,11 +2,14 @@
 //
 //   node server.mjs '{"clients": [...], "ttl": {"AccessToken": 60}, ...}'
 //
-// Prints one line of JSON, {"issuer": "..."}, when it answers, and ends when its standard input
+// Prints one line of JSON, {"issuer": "...", "address": "..."}, when it answers, and ends when its standard input
 // does, so that it never outlives the tests. The argument's members:
 //   port      number; 0 (default) takes a free one
+//   issuer    its public name, if it has another than the address it listens on; may have a path
 //   clients   client metadata known from the start; more can be registered (RFC 7591) at any time
 //   users     login name -> claims; a login name not listed gets claims made from the name
+//   tls       {cert, key, ca}: PEM files; then it serves https, and clients may authenticate with a
+//             certificate of that authority (RFC 8705), by its DNS name
 //   delay     path -> milliseconds that its answers take
 //   ttl       seconds for AccessToken, IdToken, RefreshToken, Session, ...
 //   algorithms, features, and any other member: given to oidc-provider as they are
@@ -14,12 +17,14 @@
 // Anyone who reaches it may sign in as anyone: that is what it is for.
 
 import { createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import { readFileSync } from 'node:fs';
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 
 import Provider from 'oidc-provider';
 
 const {
-  port = 0, users = {}, delay = {}, ttl = {}, features = {}, ...rest
+  port = 0, issuer: named, users = {}, delay = {}, ttl = {}, features = {}, tls, ...rest
 } = JSON.parse(process.argv[2] ?? '{}');
 
 // Everything but the one line of JSON belongs to the log.
@@ -75,7 +80,10 @@ const configuration = {
   pkce: { methods: ['S256'], required: () => true },
   rotateRefreshToken: true,
   clientDefaults: { grant_types: ['authorization_code', 'refresh_token'] },
-  clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
+  clientAuthMethods: [
+    'client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none',
+    ...(tls === undefined ? [] : ['tls_client_auth']),
+  ],
   findAccount: (ctx, login) => ({ accountId: login, claims: () => claimsOf(login) }),
   extraTokenClaims: (ctx, token) => (token.accountId
     ? { groups: claimsOf(token.accountId).groups }
@@ -88,6 +96,14 @@ const configuration = {
     devInteractions: { enabled: true },
     introspection: { enabled: true },
     jwtUserinfo: { enabled: true },
+    mTLS: {
+      enabled: tls !== undefined,
+      tlsClientAuth: true,
+      getCertificate: (ctx) => ctx.socket.getPeerX509Certificate(),
+      certificateAuthorized: (ctx) => ctx.socket.authorized,
+      certificateSubjectMatches: (ctx, property, expected) => property === 'tls_client_auth_san_dns'
+        && ctx.socket.getPeerX509Certificate()?.subjectAltName === `DNS:${expected}`,
+    },
     revocation: { enabled: true },
     rpInitiatedLogout: { enabled: true },
     registration: {
@@ -116,8 +132,15 @@ async function readJson(request) {
   return JSON.parse(Buffer.concat(chunks).toString());
 }
 
+const mount = named === undefined ? '' : new URL(named).pathname.replace(/\/$/, '');
 let answer;
-const server = createServer((request, response) => {
+const secure = tls && {
+  ...Object.fromEntries(Object.entries(tls).map(([name, file]) => [name, readFileSync(file)])),
+  requestCert: true,
+  rejectUnauthorized: false,
+};
+const listen = secure ? (handle) => createTlsServer(secure, handle) : createServer;
+const server = listen((request, response) => {
   // PUT /users/{login} changes what the provider says of somebody from now on.
   const [, login] = /^\/users\/([^/]+)$/.exec(request.url) ?? [];
   if (request.method === 'PUT' && login !== undefined) {
@@ -129,18 +152,22 @@ const server = createServer((request, response) => {
   }
   const path = request.url.split('?')[0];
   if (path in delay) console.error(`asked: ${path}`);
+  // oidc-provider takes what was cut off for the path it is mounted at.
+  request.originalUrl = request.url;
+  if (request.url.startsWith(`${mount}/`)) request.url = request.url.slice(mount.length);
   setTimeout(() => answer(request, response), delay[path] ?? 0);
 });
 
 server.listen(port, '127.0.0.1', () => {
-  const issuer = `http://127.0.0.1:${server.address().port}`;
+  const address = `${secure ? 'https' : 'http'}://127.0.0.1:${server.address().port}`;
+  const issuer = named ?? address;
   const provider = new Provider(issuer, configuration);
   provider.on('server_error', (ctx, error) => console.error(error));
   provider.on('grant.success', (ctx) => console.error(`granted: ${ctx.oidc.params.grant_type}`));
   provider.on('grant.revoked', (ctx, grantId) => console.error(`revoked: ${grantId}`));
   provider.on('grant.error', (ctx, error) => console.error(`refused: ${error.message}`));
   answer = provider.callback();
-  process.stdout.write(`${JSON.stringify({ issuer })}\n`);
+  process.stdout.write(`${JSON.stringify({ issuer, address })}\n`);
 });
 
 process.stdin.resume();

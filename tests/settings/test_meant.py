@@ -245,7 +245,13 @@ def test_a_wildcard_a_list_or_a_scheme_in_a_rule(warnings, entry, expected):
             "",
             "",
             "bearer: [{issuer: 'https://i/.well-known/openid-configuration', audiences: a}]",
-            "bearer[0].issuer: is the metadata URL: write issuer: https://i",
+            "bearer[0].issuer: is the metadata URL: write https://i",
+        ),
+        (
+            "",
+            ", internal_url: 'http://idp:8080/.well-known/openid-configuration'",
+            "",
+            "providers.idp.internal_url: is the metadata URL: write http://idp:8080",
         ),
         ("", "", "api_keys: {header: 'X-*'}", "api_keys.header: "),
         ("", "", "api_keys: {grantable_scopes: '*'}", "api_keys.grantable_scopes: "),
@@ -324,7 +330,10 @@ LITERAL = (
     *(f"upstreams.*.{it}" for it in ("url", "host", "tls.", "request_fields_kept")),
     *(f"upstreams.*.request_headers.set.*.{it}" for it in ("file", "account_secret", "prefix")),
     *(f"upstreams.*.request_headers.set.*.basic.{it}" for it in ("account_secret", "password")),
-    *(f"providers.*.{it}" for it in ("client_", "label", "authorize_params.")),
+    *(
+        f"providers.*.{it}"
+        for it in ("client_", "label", "authorize_params.", "tls.", "proxy", "tenants")
+    ),
     *("providers.*.claims.split", "bearer.*.claims.split"),
     *(f"providers.*.{name}_endpoint" for name in ("emails", "groups", "token", "userinfo")),
     *("providers.*.authorization_endpoint", "providers.*.claims.subject"),

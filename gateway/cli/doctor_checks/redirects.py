@@ -119,7 +119,8 @@ def _authorization_url(provider: Provider, metadata: Metadata, uri: str) -> str:
         flow,
         client_id=registration.client_id,
         scopes=registration.scopes,
-        extra={**registration.authorize_params, "prompt": "none"},
+        # A form for a browser to send would tell nothing here.
+        extra={**registration.authorize_params, "prompt": "none", "response_mode": "query"},
     )
     return with_query(metadata.authorization_endpoint, parameters)
 

@@ -155,7 +155,7 @@ def _follows(name: str, wanted: Any, narrow: ConditionSettings) -> bool:
     if isinstance(wanted, Mapping):
         return all(key in given and set(given[key]) <= set(wanted[key]) for key in wanted)
     if isinstance(wanted, tuple):
-        return set(given) <= set(wanted)
+        return all(it in wanted for it in given)
     return bool(given == wanted)
 
 

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from gateway.cli.check import check_command
 from gateway.settings.rules import ERRORS, NOTES, WARNINGS
 
-PAGE = (Path(__file__).parents[2] / "docs" / "policy-tests.md").read_text(encoding="utf-8")
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "policy-tests.md").read_text(encoding="utf-8")
 
 CONFIG = """\
 public_url: https://notes.example.com
@@ -327,6 +328,22 @@ def test_the_page_shows_what_is_printed(tmp_path, monkeypatch):
             check_command, command.split()[1:], env={"OIDC_CLIENT_SECRET": "none"}
         )
         assert (found.stderr + found.stdout).startswith(wanted)
+
+
+def test_the_first_page_shows_what_is_printed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    page = (DOCS / "getting-started.md").read_text(encoding="utf-8")
+    text, shown = re.search(
+        r"```yaml\n([^`]*tests:[^`]*)```\n\n```console\n[^\n]*\n(.*?)```", page, re.S
+    ).groups()
+    (tmp_path / "gatepost.yaml").write_text(text, encoding="utf-8")
+
+    found = CliRunner().invoke(check_command, ["--without-secrets"])
+    assert (found.exit_code, found.stderr) == (0, "")
+    assert found.stdout.startswith(shown)
+    opened = text.replace("access: {allow: {group: admins}}", "access: signed_in")
+    (tmp_path / "gatepost.yaml").write_text(opened, encoding="utf-8")
+    assert CliRunner().invoke(check_command, ["--without-secrets"]).exit_code == 1
 
 
 def test_the_page_lists_every_rule():

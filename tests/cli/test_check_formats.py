@@ -158,3 +158,24 @@ def test_a_file_that_cannot_be_read_is_one_finding_in_every_form(tmp_path, monke
         assert result.exit_code == 2
         assert "none.yaml" in result.stdout
         assert "unreadable-file" in result.stdout
+
+
+SETTINGS = ROOT / "gateway" / "settings"
+WARNING = ("cautions", "contradictions", "foreign_cautions", "other_proxies")
+
+
+def test_every_rule_that_is_named_is_listed():
+    named = set()
+    for path in (ROOT / "gateway").rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        named |= set(re.findall(r"""\brule(?::[^=]*)? ?= ?"([a-z-]+)\"""", text))
+
+    assert named <= set(RULES)
+    assert len(named) > 20
+
+
+@pytest.mark.parametrize("module", WARNING)
+def test_every_warning_has_a_rule_of_its_own(module):
+    text = (SETTINGS / f"{module}.py").read_text(encoding="utf-8")
+
+    assert text.count("Problem(") == text.count("rule=")

@@ -174,7 +174,8 @@ def test_the_wheel_has_every_module_and_page_and_nothing_else(interpreted_wheel)
     wheel, _ = interpreted_wheel
 
     assert names_in(wheel) == files_of_the_package()
-    assert not any(fnmatch(name, "*test*") for name in names_in(wheel))
+    of_tests = ("tests/*", "*/tests/*", "*test_*", "*conftest*")
+    assert not [it for it in names_in(wheel) if any(fnmatch(it, form) for form in of_tests)]
     assert wheel.name.endswith("-py3-none-any.whl")
 
 

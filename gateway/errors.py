@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 
@@ -149,11 +150,13 @@ class SettingsError(Exception):
     Attributes:
         findings: What is wrong.
         problems: One printable line for each: ``file:line:column: path: what is wrong``.
+        files: The files that were read, or should have been; a change to one may correct it.
     """
 
-    def __init__(self, findings: Sequence[Finding | str]) -> None:
+    def __init__(self, findings: Sequence[Finding | str], files: tuple[Path, ...] = ()) -> None:
         self.findings = [
             Finding("invalid-configuration", it) if isinstance(it, str) else it for it in findings
         ]
         self.problems = [str(it) for it in self.findings]
         super().__init__("\n".join(self.problems))
+        self.files = files

@@ -23,6 +23,7 @@ CHOSEN = {
     "upstreams": "NAME",
     "providers": "NAME",
     "clients": "NAME",
+    "conditions": "NAME",
     "claim": "CLAIM",
     "authorize_params": "PARAMETER",
 }

@@ -177,15 +177,21 @@ def configurations():
         for number, (indent, block) in enumerate(blocks):
             text = re.sub(f"^{indent}", "", block, flags=re.MULTILINE)
             if re.search("^public_url:", text, re.MULTILINE):
-                yield pytest.param(text, id=f"{page.name}-{number}")
+                yield pytest.param(text, _files_beside(blocks), id=f"{page.name}-{number}")
+
+
+def _files_beside(blocks):
+    """The included files that a page shows: blocks that begin with their name."""
+    named = ((block.partition("\n")[0].removeprefix("# "), block) for _, block in blocks)
+    return {name: block for name, block in named if re.fullmatch(r"rules/\S+", name)}
 
 
 def test_the_documentation_shows_configurations():
     assert len(list(configurations())) >= 4
 
 
-@pytest.mark.parametrize("text", list(configurations()))
-def test_a_configuration_of_the_documentation_is_right(text, tmp_path):
+@pytest.mark.parametrize(("text", "beside"), list(configurations()))
+def test_a_configuration_of_the_documentation_is_right(text, beside, tmp_path):
     for secret in set(re.findall(r"file: (/\S*[a-z.])", text)):
         stand_in = tmp_path / Path(secret).name
         if stand_in.name.endswith("-ca.pem"):
@@ -202,6 +208,9 @@ def test_a_configuration_of_the_documentation_is_right(text, tmp_path):
 
     page = tmp_path / "gatepost.yaml"
     page.write_text(text)
+    for name, block in beside.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(block)
 
     loaded = load(page, {"OIDC_CLIENT_SECRET": "s3cret"})
 

@@ -13,6 +13,7 @@ from gateway.oidc.oauth2 import OAuth2Provider
 from gateway.oidc.provider import Provider
 from gateway.oidc.reach import reached
 from gateway.oidc.registration import Registration
+from gateway.settings.access import items_of
 from gateway.settings.bearer import BearerSettings
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.schema import AccessRules, Settings
@@ -60,7 +61,7 @@ def wanted_claims(settings: Settings) -> tuple[str, ...]:
             wanted.update(m[2] for m in PLACEHOLDER.finditer(text) if m[1] == "claim" and m[2])
     for route in settings.routes:
         if isinstance(route.access, AccessRules):
-            for condition in (*route.access.allow, *route.access.deny):
+            for condition in items_of((*route.access.allow, *route.access.deny)):
                 wanted.update(condition.claim or ())
     return tuple(sorted(wanted))
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from gateway.errors import GatewayError, SettingsError
 from gateway.settings.load import Loaded
+from gateway.settings.route_changes import route_changes
 from gateway.settings.schema import Settings
 from gateway.settings.stamps import stamp
 
@@ -21,21 +22,25 @@ _LOOK_S = 0.25
 
 
 class Watch:
-    """Reports when one of some files has changed and then stayed unchanged for a second."""
+    """Reports when one of some files has changed and then stayed unchanged for a second.
+
+    Attributes:
+        files: What is watched; of a folder, the names of the files that are included with it.
+    """
 
     def __init__(self, files: Iterable[Path]) -> None:
-        """Watch `files`, starting from their current state."""
-        self._files = tuple(files)
+        """Watch `files` and folders, starting from their current state."""
+        self.files = tuple(files)
         self._since = 0.0
         self.restart()
 
     def restart(self) -> None:
         """Start again from the files' current state, without reporting earlier changes."""
-        self._read = self._seen = stamp(self._files)
+        self._read = self._seen = stamp(self.files)
 
     def look(self, now: float) -> bool:
         """Whether to read them now; True once per change.  `now` is in seconds of any clock."""
-        found = stamp(self._files)
+        found = stamp(self.files)
         if found != self._seen:
             self._seen, self._since = found, now
         elif found != self._read and now - self._since >= STILL_S:
@@ -99,12 +104,11 @@ class Reloader:
         `read` raises SettingsError, and `take` raises if it cannot be served.  `told` gets the
         outcome of each reload, and `began` is called before it.
         """
-        self._started_with = loaded.settings
+        self._started_with = self._served = loaded.settings
         self._read = read
         self._take = take
         self._told = told
         self._began = began
-        self._files = loaded.files
         self._watch = Watch(loaded.files)
         self._wanted = asyncio.Event()
 
@@ -135,10 +139,7 @@ class Reloader:
         # Restart the watch before reading, so that a change during the read causes another.
         self._watch.restart()
         try:
-            # In a thread, because parsing takes tens of milliseconds and would stall the proxy.
-            loaded = await asyncio.to_thread(self._read)
-            if loaded.files != self._files:
-                self._files, self._watch = loaded.files, Watch(loaded.files)
+            loaded = await self._load()
             await self._take(as_started(self._started_with, loaded.settings))
         except SettingsError as error:
             for problem in error.problems:
@@ -152,7 +153,36 @@ class Reloader:
                 _log.warning("%s", warning)
             for name in needs_restart(self._started_with, loaded.settings):
                 _log.warning("%s has changed: this needs a restart", name)
-            _log.info("the configuration was reloaded")
+            self._report(loaded.settings)
             return True
         _log.error("the configuration was not reloaded: the last valid one stays in effect")
         return False
+
+    async def _load(self) -> Loaded:
+        # In a thread, because parsing takes tens of milliseconds and would stall the proxy.
+        try:
+            loaded = await asyncio.to_thread(self._read)
+        except SettingsError as error:
+            # A file may be at fault that was not read before.
+            if not self._follow((*self._watch.files, *error.files)):
+                raise
+        else:
+            if not self._follow(loaded.files):
+                return loaded
+        # The files that are new may have changed before they were watched.
+        return await asyncio.to_thread(self._read)
+
+    def _follow(self, files: Iterable[Path]) -> bool:
+        """Watch `files` instead of the current ones; returns whether they differ."""
+        wanted = tuple(dict.fromkeys(files))
+        if wanted == self._watch.files:
+            return False
+        self._watch = Watch(wanted)
+        return True
+
+    def _report(self, settings: Settings) -> None:
+        changes = route_changes(self._served.routes, settings.routes)
+        self._served = settings
+        if changes:
+            _log.info("routes changed: %s", changes, extra={"changes": changes.as_json()})
+        _log.info("the configuration was reloaded")

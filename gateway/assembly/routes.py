@@ -18,6 +18,7 @@ from gateway.responses import Admission
 from gateway.routing.deprecation import deprecation_of
 from gateway.routing.route import Route, covers
 from gateway.routing.table import RouteTable
+from gateway.settings.access import items_of
 from gateway.settings.schema import AccessRules, Settings
 
 # Those of a route that takes every method; a preflight asks for one of them.
@@ -136,7 +137,7 @@ def scopes_of(access: str | AccessRules) -> tuple[str, ...]:
     """The scopes that a route's rules ask for."""
     if isinstance(access, str):
         return ()
-    named = (scope for condition in access.allow for scope in condition.scope or ())
+    named = (scope for condition in items_of(access.allow) for scope in condition.scope or ())
     return tuple(dict.fromkeys(named))
 
 

@@ -9,9 +9,11 @@ from gateway.authz.conditions import CONDITIONS
 from gateway.authz.facts import MET, Broken, Facts, Met, Result, Unmet, Unreadable
 from gateway.kinds import CAN_STEP_UP
 from gateway.model import Allow, Decision, Deny, SignIn, StepUp
+from gateway.settings.access import Named, placed
+from gateway.settings.document import Path
 
 if TYPE_CHECKING:
-    from gateway.settings.access import AccessRules, ConditionSettings
+    from gateway.settings.access import AccessRules, ConditionSettings, Entry
 
 _ALLOWED = Allow()
 _SIGN_IN = SignIn()
@@ -32,10 +34,15 @@ class Item:
 
     Attributes:
         labels: The text of each condition as in the file, for messages.
+        where: Its place in `allow` or `deny`, such as ``[0]``, or ``[0] staff[1]`` if it is an item
+            of a named condition.
+        origin: Path of the item in the settings if it is one of a named condition, else empty.
     """
 
     conditions: tuple[Condition, ...]
     labels: tuple[str, ...]
+    where: str
+    origin: Path = ()
 
     def judge(self, facts: Facts) -> list[Result]:
         """The result of each condition, or a single `Broken` if one of them raises."""
@@ -80,13 +87,22 @@ def compile_access(access: "str | AccessRules") -> Access:
     return Access(RULES, compile_items(access.allow), compile_items(access.deny))
 
 
-def compile_items(settings: Iterable["ConditionSettings"]) -> tuple[Item, ...]:
-    """Compile the items of `allow` or `deny`.
+def compile_items(entries: Iterable["Entry"]) -> tuple[Item, ...]:
+    """Compile the items of `allow` or `deny`; those of a named condition take its name's place.
 
     Raises:
-        ValueError: An item has no condition, or its condition does not accept a value.
+        ValueError: A name is unknown, an item has no condition, or its condition does not accept a
+            value.
     """
-    return tuple(_compile_item(item) for item in settings)
+    given = tuple(entries)
+    for entry in given:
+        if isinstance(entry, Named) and not entry.items:
+            # An empty `deny` would refuse nobody.
+            raise ValueError(f"unknown condition {entry.name!r}")
+    return tuple(
+        _compile_item(it.settings, it.where, it.path if it.is_named else ())
+        for it in placed(given, ())
+    )
 
 
 def decide(access: Access, facts: Facts) -> Decision:
@@ -124,11 +140,11 @@ def _allows_at_once(access: Access, facts: Facts) -> bool:
 
 def weigh(access: Access, facts: Facts, judge: Callable[[Item], Sequence[Result]]) -> Decision:
     """Apply the rules to a signed-in identity; `judge` returns the results of an item."""
-    for index, item in enumerate(access.deny):
+    for item in access.deny:
         results = judge(item)
         # If unsure, deny: only an Unmet condition spares the request.
         if all(not isinstance(result, Unmet) for result in results):
-            return _denied_by(results, f"deny[{index}]: " + "; ".join(item.labels))
+            return _denied_by(results, f"deny{item.where}: " + "; ".join(item.labels))
     if not access.allow:
         return _ALLOWED
     failed: list[list[_Failure]] = []
@@ -167,7 +183,7 @@ def _step_up(failures: Sequence[_Failure]) -> StepUp | None:
     return StepUp(known[0].reason, acr, min(ages, default=None), amr)
 
 
-def _compile_item(settings: "ConditionSettings") -> Item:
+def _compile_item(settings: "ConditionSettings", where: str, origin: Path) -> Item:
     conditions: list[Condition] = []
     labels: list[str] = []
     for name, kind in CONDITIONS.items():
@@ -179,7 +195,7 @@ def _compile_item(settings: "ConditionSettings") -> Item:
         labels += _labels(name, value, len(found))
     if not conditions:
         raise ValueError("an item needs a condition")
-    return Item(tuple(conditions), tuple(labels))
+    return Item(tuple(conditions), tuple(labels), where, origin)
 
 
 def _labels(name: str, value: object, count: int) -> list[str]:

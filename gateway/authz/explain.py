@@ -2,9 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.authz.access import Access, Item
 from gateway.authz.facts import Broken, Facts, Met, Result, Unreadable
+
+if TYPE_CHECKING:
+    from gateway.settings.document import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +35,15 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """The results of one item; `where` is its place in the file, such as ``allow[0]``."""
+    """The results of one item.
+
+    `where` is its place in the file, such as ``allow[0]`` or ``allow[0] staff[1]``; `origin` is the
+    path of its definition if it is an item of a named condition.
+    """
 
     where: str
     findings: tuple[Finding, ...]
+    origin: "Path" = ()
 
 
 def findings_of(item: Item, facts: Facts) -> tuple[Finding, ...]:
@@ -51,6 +60,10 @@ def try_items(
     of_allow: Callable[[Item, Facts], tuple[Finding, ...]] = findings_of,
 ) -> tuple[Trial, ...]:
     """The results of each item of `access`, in order of evaluation; empty if `access` is a word."""
-    deny = [Trial(f"deny[{i}]", findings_of(item, facts)) for i, item in enumerate(access.deny)]
-    allow = [Trial(f"allow[{i}]", of_allow(item, facts)) for i, item in enumerate(access.allow)]
+    deny = [
+        Trial(f"deny{item.where}", findings_of(item, facts), item.origin) for item in access.deny
+    ]
+    allow = [
+        Trial(f"allow{item.where}", of_allow(item, facts), item.origin) for item in access.allow
+    ]
     return (*deny, *allow)

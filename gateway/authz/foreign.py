@@ -45,7 +45,8 @@ def _less_who(item: Item) -> Item:
     """`item` without conditions on the identity.  If none are left, it is empty and so holds."""
     pairs = zip(item.conditions, item.labels, strict=True)
     kept = [(condition, label) for condition, label in pairs if not _asks_who(condition)]
-    return Item(tuple(it for it, _ in kept), tuple(it for _, it in kept))
+    left = tuple(it for it, _ in kept)
+    return Item(left, tuple(it for _, it in kept), item.where, item.origin)
 
 
 def _findings_less_who(item: Item, facts: Facts) -> tuple[Finding, ...]:

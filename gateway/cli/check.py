@@ -84,6 +84,7 @@ def _report(config: Path | None, *, strict: bool, covers: bool, reads_secrets: b
         settings=loaded.settings,
         warnings=(*loaded.findings, *added),
         notes=loaded.notes,
+        order=tuple(loaded.route_places()),
         strict=strict,
     )
     return _tested(report, loaded, covers=covers) if loaded.settings.tests or covers else report

@@ -48,6 +48,7 @@ def print_json(report: Report) -> None:
         found |= {
             "notes": list(report.notes),
             **_counts(report.settings),
+            "order": [{"route": name, "place": place or None} for name, place in report.order],
             "tests": [_test(it) for it in report.tests],
             "register": [asdict(it) for it in registrations(report.settings)],
         }
@@ -122,6 +123,10 @@ def _summary(report: Report) -> Iterator[str]:
     from gateway.cli.registration import registrations
 
     yield _verdict(report, report.settings)
+    if report.settings.include:
+        yield "routes, in this order:"
+        width = max(len(name) for name, _ in report.order)
+        yield from (f"  {name:<{width}}  {place}" for name, place in report.order)
     if report.coverage is not None:
         yield report.coverage.summary()
         yield from (f"untested: {it}" for it in report.untested)

@@ -34,6 +34,7 @@ class Report:
     Attributes:
         source: The configuration's name in messages; ``""`` if it cannot be served.
         settings: None if it cannot be served.
+        order: The routes in the order in which they are tried: the name and place of each.
         coverage: None if it was not asked for; so `untested` is empty.
         strict: Whether a warning fails.
     """
@@ -44,6 +45,7 @@ class Report:
     warnings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     tests: tuple[Test, ...] = ()
+    order: tuple[tuple[str, str], ...] = ()
     coverage: "Coverage | None" = None
     untested: tuple[Finding, ...] = ()
     strict: bool = False

@@ -17,7 +17,7 @@ from gateway.kinds import KINDS
 if TYPE_CHECKING:
     from gateway.cli.explanation import Explanation
     from gateway.cli.pretence import Pretence
-    from gateway.settings.schema import Settings
+    from gateway.settings.load import Loaded
 
 
 @click.command("explain")
@@ -94,20 +94,21 @@ def explain_command(config: Path | None, as_json: bool, **options: Any) -> None:
     from gateway.settings.load import load
 
     try:
-        settings = load(config, os.environ, reads_secrets=False).settings
+        loaded = load(config, os.environ, reads_secrets=False)
     except SettingsError as error:
         click.echo("\n".join(error.problems), err=True)
         sys.exit(2)
-    explained = asyncio.run(_explain(settings, Pretence(**options)))
+    explained = asyncio.run(_explain(loaded, Pretence(**options)))
     if as_json:
         click.echo(json.dumps(explained.as_json()))
     else:
         click.echo("\n".join(explained.lines()))
 
 
-async def _explain(settings: "Settings", pretence: "Pretence") -> "Explanation":
+async def _explain(loaded: "Loaded", pretence: "Pretence") -> "Explanation":
     from gateway.assembly.dry_run import open_dry_run
     from gateway.cli.explanation import explain
 
+    settings, now = loaded.settings, datetime.now(UTC).timestamp()
     async with open_dry_run(settings) as dry_run:
-        return await explain(settings, dry_run, pretence, datetime.now(UTC).timestamp())
+        return await explain(settings, dry_run, pretence, now, loaded.place)

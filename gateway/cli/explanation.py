@@ -1,6 +1,6 @@
 """Explains the outcome of a dry run: the routes tried, the conditions, the decision."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -17,6 +17,7 @@ from gateway.pipeline.verdict import Answer
 from gateway.routing.route import RESERVED, Route
 from gateway.routing.table import build_table
 from gateway.routing.trial import RouteTrial, try_routes
+from gateway.settings.document import Path
 from gateway.settings.scalars import format_duration, printable
 from gateway.settings.schema import AccessRules, RouteSettings, Settings
 
@@ -34,6 +35,7 @@ class Explanation:
         routes: The routes tried.
         route: The route that decided; None if none did.
         items: The results of the rules of `route`; empty if they were not evaluated.
+        place_of: The place of a setting in the files, see `Loaded.place`.
     """
 
     decided: Decided
@@ -41,6 +43,7 @@ class Explanation:
     routes: tuple[RouteTrial, ...]
     route: Route | None
     items: tuple[Trial, ...]
+    place_of: Callable[[Path], str]
 
     @property
     def decision(self) -> str:
@@ -61,7 +64,8 @@ class Explanation:
         if self.route is not None:
             yield from (f"  {name}: {value}" for name, value in _settings_of(self.route))
             for item in self.items:
-                yield f"  {item.where}:"
+                defined = self._defined(item)
+                yield f"  {item.where} ({defined}):" if defined else f"  {item.where}:"
                 yield from (f"    {finding}" for finding in item.findings)
         yield from (f"{name.replace('_', ' ')}: {value}" for name, value in self._outcome())
         yield f"decision: {self.decision} reason: {entry.reason} route: {entry.route or '-'}"
@@ -81,11 +85,15 @@ class Explanation:
             ],
             "settings": {} if self.route is None else dict(_settings_of(self.route)),
             "conditions": [
-                {"where": item.where, **_finding(finding)}
+                {"where": item.where, "defined": self._defined(item), **_finding(finding)}
                 for item in self.items
                 for finding in item.findings
             ],
         }
+
+    def _defined(self, item: Trial) -> str | None:
+        """Where the item of a named condition is defined; None for other items."""
+        return self.place_of(item.origin) if item.origin else None
 
     def _said(self, trial: RouteTrial) -> str:
         if not trial.covers:
@@ -115,9 +123,15 @@ class Explanation:
 
 
 async def explain(
-    settings: Settings, dry_run: DryRun, pretence: Pretence, now: float
+    settings: Settings,
+    dry_run: DryRun,
+    pretence: Pretence,
+    now: float,
+    place_of: Callable[[Path], str] = lambda path: "",
 ) -> Explanation:
     """Explain the request of `pretence`, sent at `now` unless it names a time.
+
+    `place_of` gives the place of a setting in the files.
 
     Raises:
         click.UsageError: An option is not valid.
@@ -126,13 +140,13 @@ async def explain(
     request, name = decided.entry.request, decided.entry.route
     if decided.entry.framing is None:
         # The bytes are not a readable request, so no route applies.
-        return Explanation(decided, (), (), None, ())
+        return Explanation(decided, (), (), None, (), place_of)
     table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
     tried = tuple(try_routes(table, request))
     found = next((it.route for it in tried if it.covers and it.route is not RESERVED), None)
     route = found if found is not None and found.name == name else None
     items = () if route is None else _items(route, decided, pretence)
-    return Explanation(decided, tuple(request.target.readings), tried, route, items)
+    return Explanation(decided, tuple(request.target.readings), tried, route, items, place_of)
 
 
 def _items(route: Route, decided: Decided, pretence: Pretence) -> tuple[Trial, ...]:

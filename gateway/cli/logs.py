@@ -51,7 +51,10 @@ class _OneObject(logging.Formatter):
             members["request_id"] = request_id
         if record.exc_info:
             members["error"] = self.formatException(record.exc_info)
-        return json.dumps({name: _encodable(text) for name, text in members.items()})
+        # What a reload changed, for programs; its names are printable, as the schema requires.
+        changes = getattr(record, "changes", None)
+        more = {} if changes is None else {"changes": changes}
+        return json.dumps({name: _encodable(text) for name, text in members.items()} | more)
 
 
 def _request_id(record: logging.LogRecord) -> str | None:

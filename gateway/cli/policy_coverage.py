@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.authz.explain import Trial
 from gateway.authz.facts import Met, Unmet
 from gateway.cli.explanation import Explanation
+from gateway.settings.access import placed
 from gateway.settings.document import Path, Problem
 from gateway.settings.scalars import quote
 from gateway.settings.schema import Settings
@@ -57,8 +58,9 @@ def coverage_of(settings: Settings, explained: Iterable[Explanation]) -> Coverag
         routes[route.name] = path
         if not isinstance(route.access, str):
             for word, listed in (("allow", route.access.allow), ("deny", route.access.deny)):
-                for number in range(len(listed)):
-                    items[(*path, "access", word, number)] = route.name
+                for item in placed(listed, (*path, "access", word)):
+                    # An item of a named condition is tested if any route is decided by it.
+                    items.setdefault(item.path, route.name)
     tested_routes, tested_items = set(), set()
     for it in explained:
         if it.route is None:
@@ -66,8 +68,9 @@ def coverage_of(settings: Settings, explained: Iterable[Explanation]) -> Coverag
         tested_routes.add(it.route.name)
         trial = decisive(it)
         if trial is not None:
-            word, _, place = trial.where.rstrip("]").partition("[")
-            tested_items.add((*routes[it.route.name], "access", word, int(place)))
+            word, _, place = trial.where.partition("]")[0].partition("[")
+            own = (*routes[it.route.name], "access", word)
+            tested_items.add(trial.origin or (*own, int(place)))
     return Coverage(routes, items, frozenset(tested_routes), frozenset(tested_items))
 
 

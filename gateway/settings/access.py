@@ -1,19 +1,24 @@
 """A route's `access`: keywords, `allow` and `deny` lists, and their conditions."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 from pydantic import (
     AfterValidator,
     Discriminator,
     Field,
+    PlainValidator,
     Tag,
+    WithJsonSchema,
     model_validator,
 )
 
 from gateway.kinds import KINDS
 from gateway.message.mailbox import a_labels, read_mailbox
 from gateway.settings.addresses import NetworkText
+from gateway.settings.document import Path
 from gateway.settings.scalars import (
     Duration,
     FieldName,
@@ -110,7 +115,88 @@ class ConditionSettings(Section):
 # The conditions that do not depend on the identity.  They apply to foreign credentials too.
 WHOEVER_ASKS = frozenset({"ip", "method", "header"})
 
-Conditions = Annotated[tuple[ConditionSettings, ...], OneOrMany()]
+
+@dataclass(frozen=True, slots=True)
+class NamedItem:
+    """One item of a named condition.
+
+    Attributes:
+        where: The names that lead to it from a rule, such as ``staff[1]`` or ``everyone staff[1]``.
+        path: Where it is defined, such as ``("conditions", "staff", 1)``.
+    """
+
+    where: str
+    path: Path
+    settings: ConditionSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The name of a condition of `conditions`, in place of an item.
+
+    Attributes:
+        items: Any of them is enough; empty until the names are resolved, and if `name` is unknown.
+    """
+
+    name: str
+    items: tuple[NamedItem, ...] = ()
+
+
+def _read_named(value: object) -> Named:
+    return value if isinstance(value, Named) else Named(str(value))
+
+
+def _entry_kind(value: object) -> str:
+    return "|named" if isinstance(value, str | Named) else "|item"
+
+
+def _condition_name(text: str) -> str:
+    if re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]*", text) is None:
+        raise wrong(f"{quote(text)} is not a name (letters, digits, hyphens, underscores)")
+    if text in get_args(AccessWord):
+        raise wrong(f"{text} is a keyword of access: choose another name")
+    return text
+
+
+NamedText = Annotated[Named, PlainValidator(_read_named), WithJsonSchema({"type": "string"})]
+# What stands in `allow` and `deny`: an item, or the name of several.
+Entry = Annotated[
+    Annotated[ConditionSettings, Tag("|item")] | Annotated[NamedText, Tag("|named")],
+    Discriminator(_entry_kind),
+]
+Conditions = Annotated[tuple[Entry, ...], OneOrMany()]
+ConditionName = Annotated[str, AfterValidator(_condition_name)]
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedItem:
+    """An item of `allow` or `deny`.
+
+    Attributes:
+        where: Its place in the list: ``[0]``, or ``[0] staff[1]`` if a name stands there.
+        path: Where it is written: in the list, or where the named condition is defined.
+        is_named: Whether a name stands for it, so that other rules may use it too.
+    """
+
+    where: str
+    path: Path
+    settings: ConditionSettings
+    is_named: bool = False
+
+
+def items_of(entries: Iterable[Entry]) -> Iterator[ConditionSettings]:
+    """The items of `entries`, with those of named conditions in place of their names."""
+    return (item.settings for item in placed(entries, ()))
+
+
+def placed(entries: Iterable[Entry], path: Path) -> Iterator[PlacedItem]:
+    """The items of `entries`, whose path is `path`, with their places."""
+    for index, entry in enumerate(entries):
+        if isinstance(entry, Named):
+            for it in entry.items:
+                yield PlacedItem(f"[{index}] {it.where}", it.path, it.settings, is_named=True)
+        else:
+            yield PlacedItem(f"[{index}]", (*path, index), entry)
 
 
 class AccessRules(Section):
@@ -122,10 +208,14 @@ class AccessRules(Section):
     """
 
     allow: Conditions = Field(
-        (), description="One matching item is enough; all conditions of an item must hold."
+        (),
+        description="One matching item, or item of a named condition, is enough; all conditions of"
+        " an item must hold.",
     )
     deny: Conditions = Field(
-        (), description="One matching item refuses the request, whatever allow says."
+        (),
+        description="One matching item, or item of a named condition, refuses the request, whatever"
+        " allow says.",
     )
 
     @model_validator(mode="after")

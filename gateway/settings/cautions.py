@@ -6,8 +6,10 @@ from urllib.parse import urlsplit
 
 from gateway.message.public_url import base_of
 from gateway.message.star import star_of
+from gateway.settings.access import placed
 from gateway.settings.accounts import has_password, may_be_read_on_the_way
 from gateway.settings.addresses import is_loopback
+from gateway.settings.conditions import unused
 from gateway.settings.contradictions import contradictions
 from gateway.settings.coverage import deciding, uncovered
 from gateway.settings.document import Document, Path, Problem
@@ -38,8 +40,9 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *_hooks(settings),
         *_smtp(settings),
         *_routes(settings),
+        *unused(settings.conditions, settings.routes),
         *_oauth2_proxy(settings),
-        *contradictions(settings),
+        *contradictions(settings, document),
         *_uncovered(settings),
         *other_proxies_forms(settings),
     ]
@@ -218,13 +221,14 @@ def _any_word(settings: Settings, route: RouteSettings, path: Path) -> Iterator[
     if isinstance(route.access, str) or len(settings.providers) < _SEVERAL:
         return
     known = ", ".join(settings.providers)
-    for index, condition in enumerate(route.access.allow):
+    for item in placed(route.access.allow, path):
+        condition = item.settings
         given = [name for name in _OF_THE_USER if getattr(condition, name) is not None]
         if given and condition.provider is None:
             message = (
                 f"{given[0]} can come from any provider: add provider: [{known}], or one of them"
             )
-            yield Problem((*path, index), message, rule="any-provider")
+            yield Problem(item.path, message, rule="any-provider")
 
 
 def _uncovered(settings: Settings) -> Iterator[Problem]:

@@ -1,13 +1,14 @@
 """Checks across settings: references to names, and routes that hide one another."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 from urllib.parse import urlsplit
 
 from gateway.kinds import AMBIENT, KINDS, LOCAL, Kind, sent_by
-from gateway.settings.access import AccessRules
+from gateway.settings.access import AccessRules, Entry, Named
 from gateway.settings.bearer import BearerSettings
+from gateway.settings.conditions import check_conditions
 from gateway.settings.coverage import Taken
 from gateway.settings.document import INVALID, Path, Problem
 from gateway.settings.headers import fold_name
@@ -32,11 +33,20 @@ _ACROSS = "conflicting-settings"
 
 @dataclass(frozen=True, slots=True)
 class RouteDraft:
-    """The readable part of a route; None for what is missing or could not be read."""
+    """The readable part of a route; None for what is missing or could not be read.
+
+    Attributes:
+        where: Its path, for messages about other routes; see `Document.named`.
+        shown: Its path and name.
+        is_included: Whether an included file has it.
+    """
 
     name: str | None
     upstream: str | None
     settings: RouteSettings | None
+    where: str = ""
+    shown: str = ""
+    is_included: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +70,7 @@ class Draft:
     has_secret: bool
     sections: frozenset[str]
     routes: tuple[RouteDraft, ...] | None
+    conditions: Mapping[str, Sequence[Entry] | None]
     bearer: tuple[BearerSettings | None, ...] = ()
     tokens: TokenSettings | None = None
     auth_mode: AuthMode | None = None
@@ -89,6 +100,7 @@ class Draft:
             auth_mode=settings.auth_mode,
             dialect="" if settings.forward_auth is None else settings.forward_auth.dialect,
             tests=settings.tests,
+            conditions=settings.conditions,
         )
 
     @property
@@ -128,6 +140,8 @@ def _all(draft: Draft) -> list[Problem]:
         *_tokens(draft),
         *_routes(draft),
         *check_policy_tests(draft.tests, _route_names(draft), draft.provider_names),
+        *check_conditions(draft.conditions, [it.settings for it in draft.routes or ()]),
+        *_providers_of_rules(draft),
     ]
 
 
@@ -270,28 +284,32 @@ def _routes(draft: Draft) -> Iterator[Problem]:
     if draft.routes is None:
         if len(draft.upstreams) > 1:
             yield Problem((), "with several upstreams, add routes that select one")
+        if "include" in draft.sections:
+            # Without routes, every signed-in user gets everywhere, as soon as a folder is empty.
+            message = "there are no routes, neither here nor in the included files: write one"
+            yield Problem(("include",), message)
         return
     taken = Taken()
-    names: dict[str, int] = {}
+    names: dict[str, RouteDraft] = {}
     for index, route in enumerate(draft.routes):
         path: Path = ("routes", index)
         if route.name in names:
-            message = f"{quote(route.name)} is already the name of routes[{names[route.name]}]"
+            message = f"{quote(route.name)} is already the name of {names[route.name].where}"
             yield Problem((*path, "name"), message)
         elif route.name is not None:
-            names[route.name] = index
+            names[route.name] = route
         yield from _route_upstream(draft, route, path)
         if route.settings is None:
             continue
         yield from check_place(route.settings, path, draft.public_url)
-        yield from _route_providers(draft, route.settings, path)
         yield from _route_credentials(draft, route.settings, path)
         yield from _route_challenges(draft, route.settings, path)
         hidden_by = taken.hides(route.settings)
         if hidden_by:
-            shown = ", ".join(f"routes[{names[it.name]}] {quote(it.name)}" for it in hidden_by)
+            shown = ", ".join(names[it.name].shown for it in hidden_by)
             verb = "takes" if len(hidden_by) == 1 else "take"
-            message = f"can never match: {shown} {verb} all its requests"
+            hint = f" (write before: {hidden_by[0].name})" if route.is_included else ""
+            message = f"can never match: {shown} {verb} all its requests{hint}"
             yield Problem(path, message, rule="unreachable-route")
         taken.add(route.settings)
 
@@ -344,15 +362,24 @@ def _listed(kinds: Iterable[str]) -> str:
     return ", ".join(sorted(kinds))
 
 
-def _route_providers(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:
-    if not isinstance(route.access, AccessRules):
-        return
+def _providers_of_rules(draft: Draft) -> Iterator[Problem]:
+    for name, entries in draft.conditions.items():
+        yield from _rule_providers(draft, entries or (), ("conditions", name))
+    for index, route in enumerate(draft.routes or ()):
+        if route.settings is not None and isinstance(route.settings.access, AccessRules):
+            access, path = route.settings.access, ("routes", index, "access")
+            yield from _rule_providers(draft, access.allow, (*path, "allow"))
+            yield from _rule_providers(draft, access.deny, (*path, "deny"))
+
+
+def _rule_providers(draft: Draft, entries: Sequence[Entry], path: Path) -> Iterator[Problem]:
     known = draft.provider_names
-    for rules, name in ((route.access.allow, "allow"), (route.access.deny, "deny")):
-        for number, condition in enumerate(rules):
-            for position, provider in enumerate(condition.provider or ()):
-                if provider not in known:
-                    yield Problem(
-                        (*path, "access", name, number, "provider", position),
-                        unknown_message("provider", provider, known),
-                    )
+    for number, entry in enumerate(entries):
+        if isinstance(entry, Named):
+            continue  # Its items are checked where they are defined.
+        for position, provider in enumerate(entry.provider or ()):
+            if provider not in known:
+                yield Problem(
+                    (*path, number, "provider", position),
+                    unknown_message("provider", provider, known),
+                )

@@ -3,16 +3,15 @@
 Sound, not complete: what is reported is so, whatever the requests.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from gateway.kinds import KINDS
 from gateway.message.mailbox import a_labels, read_mailbox
-from gateway.settings.access import AccessRules, ConditionSettings
+from gateway.settings.access import AccessRules, ConditionSettings, PlacedItem, placed
 from gateway.settings.coverage import Taken
-from gateway.settings.document import Path, Problem
+from gateway.settings.document import Document, Path, Problem
 from gateway.settings.routes import RouteSettings
-from gateway.settings.scalars import quote
 from gateway.settings.schema import Settings
 
 # Facts of one sign-in, which a credential without one never has.
@@ -21,14 +20,14 @@ _OPEN = ("public", "optional")
 _MOST_COMPARED = 300
 
 
-def contradictions(settings: Settings) -> Iterator[Problem]:
-    """All rules of `settings` that cannot do what they seem to."""
+def contradictions(settings: Settings, document: Document) -> Iterator[Problem]:
+    """All rules of `settings` that cannot do what they seem to; `document` has their places."""
     opened, places = Taken(), {}
     for index, route in enumerate(settings.routes):
         path: Path = ("routes", index)
         if route.access in _OPEN:
             opened.add(route)
-            places[route.name] = f"routes[{index}] {quote(route.name)} is {route.access}"
+            places[route.name] = f"{document.named(path, route.name)} is {route.access}"
         else:
             for text, by in opened.takes_of(route).items():
                 message = f"{places[by.name]} and takes {text} before this route"
@@ -45,12 +44,15 @@ def _never_met(
     settings: Settings, route: RouteSettings, access: AccessRules, path: Path
 ) -> Iterator[Problem]:
     accepted = _accepted(settings, route)
-    for word, items in (("allow", access.allow), ("deny", access.deny)):
-        for number, item in enumerate(items):
-            at = (*path, word, number)
-            reasons = [_method(item, route), _email(item)]
-            if not route.passes_foreign:
-                reasons.append(_credential(item, accepted))
+    for word, entries in (("allow", access.allow), ("deny", access.deny)):
+        for placed_item in placed(entries, (*path, word)):
+            item, at = placed_item.settings, placed_item.path
+            reasons = [_email(item)]
+            # A named item may match on other routes.
+            if not placed_item.is_named:
+                reasons.append(_method(item, route))
+                if not route.passes_foreign:
+                    reasons.append(_credential(item, accepted))
             for reason in filter(None, reasons):
                 message = f"can never match: {reason}"
                 yield Problem(at, message, rule="impossible-condition")
@@ -104,29 +106,40 @@ def _ip(item: ConditionSettings, path: Path) -> Iterator[Problem]:
 
 
 def _pointless(access: AccessRules, path: Path) -> Iterator[Problem]:
+    allow = list(placed(access.allow, (*path, "allow")))
+    deny = list(placed(access.deny, (*path, "deny")))
     # Each is compared with each.
-    if len(access.allow) + len(access.deny) > _MOST_COMPARED:
+    if len(allow) + len(deny) > _MOST_COMPARED:
         return
-    for number, item in enumerate(access.allow):
-        by = next((i for i, it in enumerate(access.deny) if covers(it, item)), None)
+    for item in _of_the_route(allow):
+        by = next((it for it in deny if covers(it.settings, item.settings)), None)
         if by is not None:
-            message = f"lets no one in: deny[{by}] refuses every request that it matches"
-            yield Problem((*path, "allow", number), message, rule="overruled-allow")
-    for word, items in (("allow", access.allow), ("deny", access.deny)):
-        for number in range(len(items)):
-            by = _covering(items, number)
+            message = f"lets no one in: deny{by.where} refuses every request that it matches"
+            yield Problem(item.path, message, rule="overruled-allow")
+    for word, items in (("allow", allow), ("deny", deny)):
+        for item in _of_the_route(items):
+            by = _covering(items, item)
             if by is not None:
-                message = f"changes nothing: {word}[{by}] matches every request that it matches"
+                message = f"changes nothing: {word}{by.where} matches every request that it matches"
                 rule = "redundant-condition"
-                yield Problem((*path, word, number), f"{message}: remove one of them", rule=rule)
+                yield Problem(item.path, f"{message}: remove one of them", rule=rule)
 
 
-def _covering(items: tuple[ConditionSettings, ...], number: int) -> int | None:
-    """The item that makes the one at `number` pointless; of two that say the same, the first."""
-    item = items[number]
-    for index, other in enumerate(items):
-        if index != number and covers(other, item) and (index < number or not covers(item, other)):
-            return index
+def _of_the_route(items: Sequence[PlacedItem]) -> Iterator[PlacedItem]:
+    """Those that are not named: what is pointless here may have a point in another route."""
+    return (item for item in items if not item.is_named)
+
+
+def _covering(items: Sequence[PlacedItem], item: PlacedItem) -> PlacedItem | None:
+    """The one that makes `item` pointless; of two that say the same, the first or the named one."""
+    is_later = False
+    for other in items:
+        if other is item:
+            is_later = True
+        elif covers(other.settings, item.settings) and (
+            not is_later or other.is_named or not covers(item.settings, other.settings)
+        ):
+            return other
     return None
 
 

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from itertools import starmap
 from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.settings.access import ConditionSettings
+from gateway.settings.access import Conditions, ConditionSettings, Entry
 from gateway.settings.bearer import BearerSettings
 from gateway.settings.checks import Draft, RouteDraft, check
 from gateway.settings.document import Data, Document, Path, Problem, value_at
@@ -30,7 +32,7 @@ from gateway.settings.upstreams import UpstreamSettings
 MISSING, UNKNOWN = "missing-setting", "unknown-setting"
 
 # Tags of unions in the schema, which are not keys in the file.
-_TAGS = frozenset({"|rules", "|word", "|preset", "|mapping", "[key]"})
+_TAGS = frozenset({"|rules", "|word", "|preset", "|mapping", "|item", "|named", "[key]"})
 
 # pydantic's error types, and the words for them in messages.
 _WANTED = {
@@ -61,11 +63,25 @@ def decode(document: Document) -> Settings | None:
     else:
         found = []
         draft = Draft.of(settings)
-    found += check(draft)
+    found += check(_with_places(document, draft))
     document.problems += [
         problem for problem in found if not document.is_broken(document.nearest(problem.path))
     ]
     return None if document.problems else settings
+
+
+def _with_places(document: Document, draft: Draft) -> Draft:
+    """`draft` with the place of each route."""
+
+    def placed(index: int, route: RouteDraft) -> RouteDraft:
+        path: Path = ("routes", index)
+        file = document.written.get(path, (document.source, index))[0]
+        shown = document.named(path, route.name or "")
+        where = document.named(path)
+        return replace(route, where=where, shown=shown, is_included=file != document.source)
+
+    routes = None if draft.routes is None else tuple(starmap(placed, enumerate(draft.routes)))
+    return replace(draft, routes=routes)
 
 
 def _salvage(data: Mapping[str, Data]) -> Draft:
@@ -105,6 +121,7 @@ def _salvage(data: Mapping[str, Data]) -> Draft:
         has_secret="secret" in data or "secret_file" in data,
         sections=frozenset(data),
         dialect=_dialect_in(data.get("forward_auth")),
+        conditions=_conditions_in(data.get("conditions")),
         routes=None
         if "routes" not in data
         else tuple(
@@ -112,6 +129,18 @@ def _salvage(data: Mapping[str, Data]) -> Draft:
             for it in (routes if isinstance(routes, list) else [])
         ),
     )
+
+
+def _conditions_in(section: Data) -> dict[str, tuple[Entry, ...] | None]:
+    def readable(value: Data) -> tuple[Entry, ...] | None:
+        try:
+            return adapter.validate_python(value)
+        except ValidationError:
+            return None
+
+    adapter: TypeAdapter[tuple[Entry, ...]] = TypeAdapter(Conditions)
+    named = section if isinstance(section, dict) else {}
+    return {name: readable(value) for name, value in named.items()}
 
 
 def _dialect_in(section: Data) -> str:
@@ -175,9 +204,16 @@ def _problem(document: Document, detail: ErrorDetails) -> Problem:
     if kind == "extra_forbidden":
         return _unknown(document, path)
     mark = document.marks.get(path)
+    if kind == "literal_error" and path[-1:] == ("access",) and _is_condition(document, given):
+        return Problem(path, f"{given} is a named condition: write {{allow: {given}}}")
     # pydantic marks a mistake in a key itself with this last element.
     of_key = detail["loc"][-1:] == ("[key]",) and mark is not None
     return Problem(path, _message(path, kind, given, detail), mark.key if of_key and mark else "")
+
+
+def _is_condition(document: Document, given: object) -> bool:
+    defined = document.data.get("conditions")
+    return isinstance(given, str) and isinstance(defined, dict) and given in defined
 
 
 def _message(path: Path, kind: str, given: object, detail: ErrorDetails) -> str:

@@ -60,6 +60,9 @@ class Document:
         broken: Paths whose values are unknown, so that nothing more is reported about them.
         unsure: Paths of mappings that lack a value, so that they may seem inconsistent.
         filled: Paths whose values contain a value from the environment.
+        included: Names of the included files, in the order in which they were read.
+        written: With included files, the path of each route and test -> its file, and its index
+            there.
     """
 
     source: str
@@ -69,6 +72,8 @@ class Document:
     broken: set[Path] = field(default_factory=set)
     unsure: set[Path] = field(default_factory=set)
     filled: set[Path] = field(default_factory=set)
+    included: list[str] = field(default_factory=list)
+    written: dict[Path, tuple[str, int]] = field(default_factory=dict)
 
     def spoil(self, path: Path, message: str, place: str = "", rule: str = INVALID) -> None:
         """Add a problem that makes the value at `path` unknown."""
@@ -108,26 +113,47 @@ class Document:
         if mark is None:
             place = problem.place or self.source
             return Finding(problem.rule, printable(problem.message), printable(place))
-        # A list or mapping is located by its key, a scalar by itself.
-        compound = isinstance(value_at(self.data, path), dict | list)
-        place = problem.place or (mark.key if compound else mark.value)
-        dotted = "" if mark.variable and len(path) <= len(mark.base) else dotted_path(path)
+        place = problem.place or self.place(path)
+        is_known = bool(mark.variable) and len(path) <= len(mark.base)
+        dotted = "" if is_known else dotted_path(self.as_written(path))
         message = ": ".join(part for part in (dotted, problem.message) if part)
         return Finding(problem.rule, printable(message), printable(place))
+
+    def place(self, path: Path) -> str:
+        """Where the value at `path` is written: of a list or mapping, where its key is."""
+        mark = self.marks[path]
+        return mark.key if isinstance(value_at(self.data, path), dict | list) else mark.value
+
+    def as_written(self, path: Path) -> Path:
+        """`path` with the index that its list item has in its own file."""
+        found = self.written.get(path[:2])
+        return path if found is None else (*path[:1], found[1], *path[2:])
+
+    def named(self, path: Path, name: str = "") -> str:
+        """The list item at `path`, for a message about another: its path and `name`, if given.
+
+        Its place too, if several files have such items.
+        """
+        at = f" at {self.place(self.nearest(path))}" if path in self.written else ""
+        shown = f" {quote(name)}" if name else ""
+        return f"{dotted_path(self.as_written(path))}{shown}{at}"
 
     def lines(self, problems: Iterable[Problem]) -> list[str]:
         """The line printed for each of `findings`."""
         return [str(it) for it in self.findings(problems)]
 
     def findings(self, problems: Iterable[Problem]) -> list[Finding]:
-        """`problems` with their positions, in the order of the file, without duplicates."""
+        """`problems` with their positions, in the order of the files, without duplicates."""
         found = {str(it): it for it in map(self.finding, problems)}
-        return sorted(found.values(), key=lambda it: _file_order(str(it)))
+        return sorted(found.values(), key=lambda it: self._file_order(str(it)))
 
-
-def _file_order(line: str) -> tuple[int, int]:
-    found = re.search(r":([0-9]+):([0-9]+): ", line)
-    return (int(found[1]), int(found[2])) if found else (0, 0)
+    def _file_order(self, line: str) -> tuple[int, int, int]:
+        found = re.search(r":([0-9]+):([0-9]+): ", line)
+        if found is None:
+            return 0, 0, 0
+        file = line[: found.start()]
+        number = self.included.index(file) + 1 if file in self.included else 0
+        return number, int(found[1]), int(found[2])
 
 
 def dotted_path(path: Path) -> str:

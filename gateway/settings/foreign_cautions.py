@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from gateway.message.names import is_identity_name
-from gateway.settings.access import WHOEVER_ASKS, ConditionSettings
+from gateway.settings.access import WHOEVER_ASKS, ConditionSettings, items_of
 from gateway.settings.api_keys import ApiKeySettings
 from gateway.settings.document import Path, Problem
 from gateway.settings.headers import fold_name
@@ -55,7 +55,7 @@ def foreign_cautions(settings: Settings, route: RouteSettings, path: Path) -> It
 def _asks_about_the_user(route: RouteSettings) -> bool:
     if isinstance(route.access, str):
         return False
-    items = (*route.access.allow, *route.access.deny)
+    items = tuple(items_of((*route.access.allow, *route.access.deny)))
     names = ConditionSettings.model_fields.keys() - WHOEVER_ASKS
     return any(getattr(item, name) is not None for item in items for name in names)
 

@@ -8,8 +8,10 @@ from gateway.errors import Finding, SettingsError
 from gateway.settings.cautions import cautions
 from gateway.settings.decode import decode
 from gateway.settings.document import Document
+from gateway.settings.document import Path as SettingPath
 from gateway.settings.environment import CONFIG, overlay
 from gateway.settings.files import leave_unread, read_files
+from gateway.settings.include import include
 from gateway.settings.notes import notes
 from gateway.settings.relative import resolve_files
 from gateway.settings.scalars import printable
@@ -28,7 +30,8 @@ class Loaded:
     Attributes:
         settings: The configuration.
         path: The file it came from; None if it comes only from the environment.
-        files: Every file it depends on, `path` first; a change to one requires a reload.
+        files: Every file and included folder it depends on, `path` first; a change to one requires
+            a reload.
         findings: Risky settings.
         notes: Printable lines about what must be set up outside the gateway.
         document: Knows where each setting was written.
@@ -45,6 +48,16 @@ class Loaded:
     def warnings(self) -> tuple[str, ...]:
         """Printable lines about risky settings."""
         return tuple(map(str, self.findings))
+
+    def place(self, path: SettingPath) -> str:
+        """Where the setting at `path` is written; ``""`` if it is a default."""
+        found = self.document.nearest(path)
+        return self.document.place(found) if len(found) > 1 else ""
+
+    def route_places(self) -> list[tuple[str, str]]:
+        """The name of each route and its place, in order; ``""`` for the default route."""
+        routes = enumerate(self.settings.routes)
+        return [(route.name, self.place(("routes", index))) for index, route in routes]
 
     @property
     def source(self) -> str:
@@ -72,19 +85,21 @@ def load(path: Path | None, environ: Mapping[str, str], *, reads_secrets: bool =
     file = find_file(path, environ)
     document = Document("environment") if file is None else _read(file, environ)
     overlay(document, environ)
-    files, file_warnings = read_files(document) if reads_secrets else leave_unread(document)
+    included = include(document, file, environ)
+    secrets, file_warnings = read_files(document) if reads_secrets else leave_unread(document)
+    files = (*(() if file is None else (file,)), *included.files, *secrets)
     settings = decode(document)
     unfound = () if file is not None else (_nothing_found(),)
     if settings is None:
         is_bare = "public_url" not in document.data or "upstreams" not in document.data
         missing = [Finding("unreadable-file", it) for it in unfound if is_bare]
-        raise SettingsError([*missing, *document.findings(document.problems)])
-    risky = document.findings([*cautions(settings, document), *file_warnings])
+        raise SettingsError([*missing, *document.findings(document.problems)], files)
+    warnings = [*cautions(settings, document), *included.warnings, *file_warnings]
     return Loaded(
         settings=settings,
         path=file,
-        files=files if file is None else (file, *files),
-        findings=tuple(risky),
+        files=files,
+        findings=tuple(document.findings(warnings)),
         notes=(*unfound, *notes(settings)),
         document=document,
     )

@@ -28,7 +28,11 @@ _FACTS: Mapping[tuple[str, ...], Callable[[str], str | None]] = {
     ("header", _EACH, _EACH): meant.value_meant,
 }
 _CLAIMS = ("user", "email", "name", "groups", "roles")
-_RULES = (("routes", _EACH, "access", "allow", _EACH), ("routes", _EACH, "access", "deny", _EACH))
+_RULES = (
+    ("routes", _EACH, "access", "allow", _EACH),
+    ("routes", _EACH, "access", "deny", _EACH),
+    ("conditions", _EACH, _EACH),
+)
 _UPSTREAM = ("upstreams", _EACH)
 _ISSUERS = (("providers", _EACH), ("bearer", _EACH))
 

@@ -204,6 +204,15 @@ class RouteSettings(Section):
     deprecated: DeprecatedSettings | None = Field(
         None, description="Marks the route as deprecated."
     )
+    before: Text | None = Field(
+        None,
+        description="In an included file: the name of the route that this one comes right before."
+        " Without before or after, it comes after all routes of the main file.",
+    )
+    after: Text | None = Field(
+        None,
+        description="In an included file: the name of the route that this one comes right after.",
+    )
 
     @property
     def asks_for_credentials(self) -> bool:

@@ -11,7 +11,14 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from gateway.settings.access import Access, AccessRules, ConditionSettings, Credential
+from gateway.settings.access import (
+    Access,
+    AccessRules,
+    ConditionName,
+    Conditions,
+    ConditionSettings,
+    Credential,
+)
 from gateway.settings.accounts import (
     AccountSettings,
     HookSettings,
@@ -22,6 +29,7 @@ from gateway.settings.addresses import PublicUrl
 from gateway.settings.api_keys import ApiKeySettings, StaticKeySettings
 from gateway.settings.bearer import BearerSettings, IntrospectionSettings
 from gateway.settings.claims import ClaimSettings, ProviderClaimSettings
+from gateway.settings.conditions import with_items
 from gateway.settings.cors import CorsSettings
 from gateway.settings.forward_auth import ForwardAuthSettings
 from gateway.settings.headers import (
@@ -207,6 +215,14 @@ class Settings(Section):
         description="oauth2-proxy: answers `/oauth2/auth`, `start`, `sign_in`, `sign_out`,"
         " `callback` and `userinfo` too. Needs forward_auth.",
     )
+    include: Annotated[tuple[Text, ...], OneOrMany()] = Field(
+        (),
+        description="Files beside this one with more routes, conditions and tests, or folders of"
+        " such files.",
+    )
+    conditions: Mapping[ConditionName, Conditions] = Field(
+        {}, description="Named conditions, for allow and deny: one item or a list; any is enough."
+    )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
         (EVERYTHING,), description="The first matching route applies to a request."
     )
@@ -243,7 +259,7 @@ class Settings(Section):
             route.model_copy(update={"upstream": only})
             if route.upstream is None and route.forwards
             else route
-            for route in self.routes
+            for route in with_items(self.routes, self.conditions)
         )
         upstreams = {name: _with_audience(name, it) for name, it in self.upstreams.items()}
         # Safe on a frozen model, because nobody has this instance yet.

@@ -59,6 +59,11 @@ def members(model: type[Section]) -> dict[str, FieldInfo]:
     return {field.alias or name: field for name, field in model.model_fields.items()}
 
 
+def settings_names() -> frozenset[str]:
+    """The names of all settings at the top of the file."""
+    return frozenset(members(Settings))
+
+
 def _inside(form: Any, part: str | int) -> list[Any]:
     """The types that the member `part` of a value of `form` may have."""
     if isinstance(form, type) and issubclass(form, Section):

@@ -47,6 +47,7 @@ _WORDS: tuple[tuple[str, str, bool], ...] = (
     ("<document start>", "indent this line as the first setting of the file", False),
     ("cannot start any token", _BEGINS, False),
     ("undefined alias", "put a value that begins with * in quotes", False),
+    ("second occurrence", "line {start} has an anchor of this name: use another one", False),
     ("alphabetic or numeric", "put a value that begins with * or & in quotes", True),
     (
         "escape character",

@@ -83,6 +83,7 @@ class _Reader:
         self._base = base
         self._variable = variable
         self._values = 0
+        self._open: list[yaml.Node] = []
         self.limit = _MOST_VALUES
 
     def read(self, text: str) -> Data:
@@ -159,11 +160,23 @@ class _Reader:
             tag = node.tag.replace("tag:yaml.org,2002:", "!!")
             raise _RefusedError(f"tag {quote(tag)} is not supported", self._of(node.start_mark))
 
+    def _enter(self, node: yaml.Node, place: str) -> None:
+        """Note that `node` is being read, and refuse it if it already is."""
+        if any(node is outer for outer in self._open):
+            raise _RefusedError("contains itself, by an alias to its own anchor", place)
+        self._open.append(node)
+
     def _convert(self, node: yaml.Node, path: Path, key: Position | None) -> Data:
         self._count(node, len(path) - len(self._base))
         place = self._of(node.start_mark)
+        self._enter(node, place)
         key_place = place if key is None else self._of(key)
         self._document.marks[path] = Mark(place, key_place, self._base, self._variable)
+        data = self._data_of(node, path)
+        self._open.pop()
+        return data
+
+    def _data_of(self, node: yaml.Node, path: Path) -> Data:
         if isinstance(node, yaml.MappingNode):
             return {
                 name: self._convert(value, (*path, name), at)
@@ -186,9 +199,13 @@ class _Reader:
                 raise _RefusedError("a key must be text", place)
             if key.tag == "tag:yaml.org,2002:merge":
                 for target in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                    # Empty mappings have no keys to count, and can be merged billions of times too.
+                    self._count(target, depth)
                     if not isinstance(target, yaml.MappingNode):
                         raise _RefusedError("<< needs a mapping", place)
+                    self._enter(target, place)
                     merged = self._entries(target, path, depth + 1) | merged
+                    self._open.pop()
             elif key.value in own:
                 first = own[key.value][0].line + 1
                 self._document.problems.append(

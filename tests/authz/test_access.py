@@ -155,7 +155,9 @@ ANSWERS = [
 
 
 def item(*results: Result) -> Item:
-    return Item(tuple(map(Says, results)), tuple(f"says {type(r).__name__}" for r in results))
+    return Item(
+        tuple(map(Says, results)), tuple(f"says {type(r).__name__}" for r in results), "[0]"
+    )
 
 
 @pytest.mark.parametrize(

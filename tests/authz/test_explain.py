@@ -65,7 +65,7 @@ class Fails:
 
 
 def test_a_failure_is_told_once_for_its_item(make_facts):
-    access = Access("rules", allow=(Item((Fails(), Fails()), ("a: 1", "b: 2")),))
+    access = Access("rules", allow=(Item((Fails(), Fails()), ("a: 1", "b: 2"), "[0]"),))
 
     assert told(access, make_facts()) == [
         (

@@ -153,6 +153,7 @@ def test_json_says_the_same(run):
         "routes": 1,
         "upstreams": 1,
         "providers": 1,
+        "order": [{"route": "everything", "place": None}],
         "register": [
             {
                 "provider": "idp",
@@ -223,3 +224,35 @@ def test_the_pages_name_what_is_to_be_registered(run, page):
     if page == "getting-started.md":
         assert found["post_logout_redirect_uris"][0] in text
         assert found["backchannel_logout_uri"] in text
+
+
+def test_the_order_of_included_routes_is_shown(run, tmp_path):
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "wiki.yaml").write_text(
+        "routes:\n"
+        "  - {name: wiki, prefix: /wiki, access: signed_in, before: everything}\n"
+        "  - {name: more, path: /more, host: b.example.com, access: signed_in}\n"
+    )
+    routes = "routes:\n  - {name: everything, prefix: /, host: a.example.com, access: signed_in}\n"
+    text = f"{RIGHT}include: rules/\n{routes}"
+
+    assert run(text).stdout.splitlines()[:5] == [
+        "gatepost.yaml: ok, 3 routes, 1 upstream, 1 provider",
+        "routes, in this order:",
+        "  wiki        rules/wiki.yaml:2:5",
+        "  everything  gatepost.yaml:6:5",
+        "  more        rules/wiki.yaml:3:5",
+    ]
+    assert json.loads(run(text, "--json").stdout)["order"] == [
+        {"route": "wiki", "place": "rules/wiki.yaml:2:5"},
+        {"route": "everything", "place": "gatepost.yaml:6:5"},
+        {"route": "more", "place": "rules/wiki.yaml:3:5"},
+    ]
+
+
+def test_a_wrong_included_file_is_an_error(run, tmp_path):
+    (tmp_path / "wiki.yaml").write_text("routes: [{name: wiki}]\n")
+    result = run(f"{RIGHT}include: wiki.yaml\n")
+
+    assert result.exit_code == 2
+    assert result.stderr.startswith("wiki.yaml:1:10: routes[0]: ")

@@ -327,6 +327,7 @@ def test_it_is_told_to_programs_too(config: str) -> None:
     assert told["settings"] == {"access": "rules"}
     assert told["conditions"][1] == {
         "where": "allow[0]",
+        "defined": None,
         "condition": "group: admins",
         "result": "unmet",
         "reason": "group-missing",
@@ -439,3 +440,36 @@ def test_a_host_of_a_star_is_explained(tmp_path):
     assert told[-1] == "decision: deny reason: denied route: one"
     told = explained(str(path), "GET", "/", "--host", "a.b.example.com")
     assert told[-1] == "decision: deny reason: unknown-host route: -"
+
+
+def test_an_item_of_a_named_condition_is_shown_with_its_name_and_place(tmp_path: Path) -> None:
+    (tmp_path / "gatepost.yaml").write_text(
+        "public_url: https://notes.example.com\n"
+        "upstreams: {app: 'http://app:1'}\n"
+        "providers: {idp: {issuer: 'https://id.example.com', client_id: x, client_auth: none}}\n"
+        "include: rules.yaml\n"
+        "conditions: {outside: {ip: 203.0.113.0/24}}\n"
+        "routes: [{name: all, prefix: /, access: {allow: [{user: eve}, staff], deny: outside}}]\n"
+    )
+    (tmp_path / "rules.yaml").write_text(
+        "conditions:\n  staff:\n    - {group: staff}\n    - {email_domain: example.com}\n"
+    )
+    config = str(tmp_path / "gatepost.yaml")
+    told = explained(config, "GET", "/", "--user", "kim", "--group", "staff")
+
+    assert [line for line in told if line.startswith(("  allow", "  deny"))] == [
+        f"  deny[0] outside[0] ({config}:5:14):",
+        "  allow[0]:",
+        f"  allow[1] staff[0] ({tmp_path}/rules.yaml:3:7):",
+        f"  allow[1] staff[1] ({tmp_path}/rules.yaml:4:7):",
+    ]
+    assert told[-1] == "decision: allow reason: allowed route: all"
+    asked = ["-c", config, "GET", "/", "--user", "kim", "--ip", "203.0.113.7", "--json"]
+    found = json.loads(CliRunner().invoke(explain_command, asked).output)
+    assert (found["decision"], found["reason"]) == ("deny", "denied-by-rule")
+    assert [(it["where"], it["defined"]) for it in found["conditions"]] == [
+        ("deny[0] outside[0]", f"{config}:5:14"),
+        ("allow[0]", None),
+        ("allow[1] staff[0]", f"{tmp_path}/rules.yaml:3:7"),
+        ("allow[1] staff[1]", f"{tmp_path}/rules.yaml:4:7"),
+    ]

@@ -363,3 +363,32 @@ def test_no_secret_is_needed_where_none_is_read(tmp_path, monkeypatch):
     found = CliRunner().invoke(check_command, ["--without-secrets"])
     assert found.exit_code == 0, found.stderr
     assert [it.name for it in tmp_path.iterdir()] == ["gatepost.yaml"]
+
+
+def test_tests_of_included_files_run_and_cover_named_conditions(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("gatepost.yaml").write_text(
+        "public_url: https://a.example.com\n"
+        "upstreams: {app: 'http://app:1'}\n"
+        "providers: {idp: {issuer: 'https://id.example.com', client_id: x, client_auth: none}}\n"
+        "include: rules.yaml\n"
+        "routes: [{name: all, prefix: /, access: {allow: [staff, {user: eve}]}}]\n"
+    )
+    Path("rules.yaml").write_text(
+        "conditions: {staff: [{group: staff}, {role: staff}]}\n"
+        "routes: [{name: one, path: /one, before: all, access: {allow: staff}}]\n"
+        "tests:\n"
+        "  - {request: GET /, as: {user: kim, groups: [staff]}, expect: allow}\n"
+        "  - {request: GET /one, as: {user: eve}, expect: allow}\n"
+    )
+    found = CliRunner().invoke(check_command, ["--coverage"])
+
+    assert found.exit_code == 1
+    assert found.stderr.startswith("failed: rules.yaml:5:5: tests[1]: ")
+    # One of the names' items was decided by, in whatever route.
+    assert "tests decide by 2 of 2 routes and 1 of 3 items of allow and deny\n" in found.stdout
+    assert [it for it in found.stdout.splitlines() if it.startswith("untested")] == [
+        'untested: gatepost.yaml:5:57: routes[0].access.allow[1]: no test of route "all" is '
+        "decided by this",
+        'untested: rules.yaml:1:38: conditions.staff[1]: no test of route "one" is decided by this',
+    ]

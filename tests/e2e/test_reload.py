@@ -303,3 +303,60 @@ async def test_more_connections_than_allowed_are_told_so(raw_upstream, gateway_p
 
 async def is_served(gateway) -> bool:
     return (await ask(gateway)).status == 200
+
+
+def rules(gateway, name, text):
+    """Put a file of routes into the folder `rules` beside the gateway's file."""
+    folder = gateway.config_path.parent / "rules"
+    folder.mkdir(exist_ok=True)
+    # At once, as tools that deploy files do.
+    other = folder / ".other"
+    other.write_text(text)
+    other.replace(folder / name)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_included_files_are_read_again_by_all_workers(raw_upstream, gateway_process, workers):
+    server = {"workers": workers, "drain_timeout": "2s"}
+    gateway = gateway_process(behind(await raw_upstream(OK), server=server))
+
+    async def is_ready():
+        return (await admin(gateway, "/readyz")).status == 200
+
+    async def statuses(path, *wanted):
+        """The answers at `path` on new connections, which reach every worker in time."""
+        found = [(await ask(gateway, path)).status for _ in range(20)]
+        return set(found) == set(wanted)
+
+    await until(is_ready)
+    rules(gateway, "a.yaml", "routes: [{name: a, path: /a, access: denied, before: all}]\n")
+    change(gateway, include=["rules/"])
+    await taken(gateway)
+    assert await statuses("/a", 403)
+    assert "routes changed: added a\n" in gateway.log()
+
+    rules(gateway, "b.yaml", "routes: [{name: b, path: /b, access: gone, before: all}]\n")
+    await taken(gateway, 2)
+    assert await statuses("/b", 410)
+    assert "routes changed: added b\n" in gateway.log()
+
+    rules(gateway, "a.yaml", "routes: [{name: a, path: /a, access: gone, before: al}]\n")
+    await until(lambda: "was not reloaded" in gateway.log())
+    assert 'routes[0].before: unknown route "al"' in gateway.log()
+    assert await statuses("/a", 403)
+    assert await gauge(gateway) == "0.0"
+
+    rules(gateway, "a.yaml", "routes: [{name: a, path: /a, access: gone, after: b}]\n")
+    await taken(gateway, 3)
+    assert await statuses("/a", 410)
+    assert "routes changed: changed a (access); moved b (first)\n" in gateway.log()
+    assert await gauge(gateway) == "1.0"
+
+
+async def test_a_reload_says_what_changed_to_programs_too(raw_upstream, gateway_process):
+    gateway = gateway_process(behind(await raw_upstream(OK), log={"format": "json"}))
+
+    await hang_up(gateway, routes=[{"name": "more", "path": "/more", "access": "public"}, PUBLIC])
+
+    [changes] = [it["changes"] for it in gateway.audit() if "changes" in it]
+    assert changes == {"added": ["more"], "removed": [], "changed": {}, "moved": {}}

@@ -224,3 +224,47 @@ def made_up(rng):
         authenticated_at=NOW - rng.choice([0, 60, 61, 600, 601]),
     )
     return Facts(request, identity, NOW)
+
+
+NAMED = "conditions: {staff: [{group: staff}, {credential: api_key, method: POST}]}\n"
+
+
+@pytest.mark.parametrize(
+    ("route", "expected"),
+    [
+        (
+            rules("staff, {group: staff, ip: 10.0.0.0/8}"),
+            "allow[1]: changes nothing: allow[0] staff[0] matches every request that it matches: "
+            "remove one of them",
+        ),
+        (
+            rules("{group: staff}, staff"),
+            "allow[0]: changes nothing: allow[1] staff[0] matches every request that it matches: "
+            "remove one of them",
+        ),
+        (
+            rules("{group: staff, user: kim}, {user: eve}", "staff"),
+            "allow[0]: lets no one in: deny[0] staff[0] refuses every request that it matches",
+        ),
+        # What is pointless here may have a point in another route.
+        (rules("staff", more="credentials: session, "), None),
+        (rules("staff", more="methods: GET, "), None),
+        (rules("staff, {ip: 10.0.0.0/8}", "staff"), None),
+    ],
+)
+def test_named_conditions_are_compared_where_they_are_used(tmp_path, route, expected):
+    path = tmp_path / "gatepost.yaml"
+    path.write_text(NAMED + FILE.format(route=route), encoding="utf-8")
+    found = [it.message for it in load(path, {}).findings]
+
+    assert found == ([] if expected is None else [f"routes[0].access.{expected}"])
+
+
+def test_a_definition_that_can_never_match_is_warned_about_once(tmp_path):
+    named = "conditions: {a: {email: k@x.example, email_domain: y.example}}\n"
+    path = tmp_path / "gatepost.yaml"
+    path.write_text(named + FILE.format(route=rules("a, {user: u}", "a")), encoding="utf-8")
+
+    assert [str(it) for it in load(path, {}).findings] == [
+        f"{path}:1:14: conditions.a: can never match: no address in email is at y.example"
+    ]

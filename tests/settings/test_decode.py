@@ -38,7 +38,7 @@ ADDED = [
         "zzz: 1",
         '4:1: unknown setting "zzz" (one of: auth_mode, secret, secret_file, data_dir, store, '
         "server, sessions, bearer, api_keys, tokens, accounts, smtp, forward_auth, "
-        "compatibility, routes, tests, audit, log, metrics, tracing)",
+        "compatibility, include, conditions, routes, tests, audit, log, metrics, tracing)",
     ),
     (
         "auth_mode: standalone",
@@ -433,7 +433,9 @@ ADDED = [
     ("audit: {file: [", None),
     ("---\nstore: sqlite", "4:1: contains several YAML documents"),
     ("x: *nothing", "4:4: is not YAML: put a value that begins with * in quotes"),
-    ("x: &x [*x]", None),
+    ("x: &x [*x]", "4:4: contains itself, by an alias to its own anchor"),
+    ("x: &x {<<: *x}", "4:8: contains itself, by an alias to its own anchor"),
+    ("x: &x 1\ny: &x 2", "5:4: is not YAML: line 4 has an anchor of this name: use another one"),
     ("secret_file: nowhere", "4:14: secret_file: cannot read 'nowhere': No such file or directory"),
 ]
 

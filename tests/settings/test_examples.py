@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import jsonschema
@@ -13,6 +14,7 @@ from gateway.settings.load import load
 
 CONFIG = Path(__file__).parents[2] / "config"
 FILES = sorted(CONFIG.glob("*.yaml"))
+RULES = sorted((CONFIG / "rules").glob("*.yaml"))
 
 
 class EditorLoader(yaml.SafeLoader):
@@ -57,11 +59,12 @@ def test_an_example_is_right(file, secrets, tmp_path):
     copy = tmp_path / file.name
     text = file.read_text(encoding="utf-8").replace("/run/secrets", secrets)
     copy.write_text(text, encoding="utf-8")
+    shutil.copytree(CONFIG / "rules", tmp_path / "rules")
 
     assert load(copy, {}).warnings == ()
 
 
-@pytest.mark.parametrize("file", FILES, ids=lambda file: file.name)
+@pytest.mark.parametrize("file", [*FILES, *RULES], ids=lambda file: file.name)
 def test_an_editor_finds_nothing_wrong_with_an_example(file):
     schema = json_schema()
     jsonschema.Draft202012Validator.check_schema(schema)
@@ -81,7 +84,8 @@ def test_the_environment_of_a_pod_is_right(secrets, tmp_path, monkeypatch):
 
 
 def test_the_full_example_names_every_setting():
-    text = (CONFIG / "full.yaml").read_text(encoding="utf-8")
+    files = (CONFIG / "full.yaml", *RULES)
+    text = "".join(file.read_text(encoding="utf-8") for file in files)
     schema = json_schema()
     names = set(schema["properties"])
     for definition in schema["$defs"].values():

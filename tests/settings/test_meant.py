@@ -344,8 +344,10 @@ LITERAL = (
     *(f"tokens.clients.*.{it}" for it in ("provider", "client_id", "redirect_uris")),
     *(f"routes.*.{it}" for it in ("name", "host", "upstream", "deprecated.link")),
     *("routes.*.strip_prefix", "routes.*.add_prefix", "routes.*.cors."),
+    *("routes.*.before", "routes.*.after"),
     *(f"routes.*.access.{it}.*.email_domain" for it in ("allow", "deny")),
     *(f"routes.*.access.{it}.*.provider" for it in ("allow", "deny")),
+    *("conditions.*.*.email_domain", "conditions.*.*.provider", "include"),
 )
 
 

@@ -1,0 +1,120 @@
+"""Named conditions: what a name stands for, and names that stand for nothing."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from graphlib import CycleError, TopologicalSorter
+
+from gateway.settings.access import AccessRules, Entry, Named, NamedItem
+from gateway.settings.document import Path, Problem
+from gateway.settings.routes import RouteSettings
+from gateway.settings.scalars import unknown_message
+
+Definitions = Mapping[str, Sequence[Entry]]
+
+
+def resolver(defined: Definitions) -> Callable[[Iterable[Entry]], tuple[Entry, ...]]:
+    """What gives each known name in a list of conditions the items that it stands for."""
+    found: dict[str, Named] = {}
+
+    def resolved(entry: Entry) -> Entry:
+        if not isinstance(entry, Named) or entry.name not in defined:
+            return entry
+        if entry.name not in found:
+            found[entry.name] = Named(entry.name, tuple(_items(entry.name, defined)))
+        return found[entry.name]
+
+    return lambda entries: tuple(map(resolved, entries))
+
+
+def with_items(routes: Iterable[RouteSettings], defined: Definitions) -> tuple[RouteSettings, ...]:
+    """`routes`, in which each known name has its items."""
+    resolve = resolver(defined)
+
+    def route_of(route: RouteSettings) -> RouteSettings:
+        access = route.access
+        if isinstance(access, str) or not any(_names((*access.allow, *access.deny))):
+            return route
+        lists = {"allow": resolve(access.allow), "deny": resolve(access.deny)}
+        return route.model_copy(update={"access": access.model_copy(update=lists)})
+
+    return tuple(map(route_of, routes))
+
+
+def _items(name: str, defined: Definitions) -> Iterator[NamedItem]:
+    """The items of the condition `name`, each once, however the definitions refer to each other."""
+    left, seen = [(name, name)], {name}
+    while left:
+        at, trail = left.pop()
+        inner = []
+        for index, entry in enumerate(defined.get(at, ())):
+            if not isinstance(entry, Named):
+                yield NamedItem(f"{trail}[{index}]", ("conditions", at, index), entry)
+            elif entry.name not in seen:
+                seen.add(entry.name)
+                inner.append((entry.name, f"{trail} {entry.name}"))
+        left += reversed(inner)
+
+
+def check_conditions(
+    defined: Mapping[str, Sequence[Entry] | None], routes: Sequence[RouteSettings | None]
+) -> Iterator[Problem]:
+    """Problems with names; None stands for what could not be read."""
+    for path, entries in _lists(defined, routes):
+        for index, entry in enumerate(entries):
+            if isinstance(entry, Named) and entry.name not in defined:
+                yield Problem((*path, index), _unknown(entry.name, defined))
+    circle = _circle({name: list(_names(entries or ())) for name, entries in defined.items()})
+    if circle:
+        message = f"stands for itself: {' -> '.join(circle)}"
+        yield Problem(("conditions", circle[0]), message)
+
+
+def _circle(names: Mapping[str, Iterable[str]]) -> list[str]:
+    """Names of which each refers to the next, and the last to the first; empty if none do."""
+    try:
+        TopologicalSorter(names).prepare()
+    except CycleError as error:
+        return list(reversed(error.args[1]))
+    return []
+
+
+def _unknown(name: str, defined: Iterable[str]) -> str:
+    message = unknown_message("condition", name, defined)
+    return message if defined else f"{message}: define it in conditions, or write {{group: {name}}}"
+
+
+def _lists(
+    defined: Mapping[str, Sequence[Entry] | None], routes: Sequence[RouteSettings | None]
+) -> Iterator[tuple[Path, Sequence[Entry]]]:
+    """Every list of conditions, with its path."""
+    for name, entries in defined.items():
+        yield ("conditions", name), entries or ()
+    for number, route in enumerate(routes):
+        if route is not None and isinstance(route.access, AccessRules):
+            yield ("routes", number, "access", "allow"), route.access.allow
+            yield ("routes", number, "access", "deny"), route.access.deny
+
+
+def _names(entries: Iterable[Entry]) -> Iterator[str]:
+    return (entry.name for entry in entries if isinstance(entry, Named))
+
+
+def _reached(entries: Iterable[Entry], defined: Definitions) -> set[str]:
+    """The names in `entries`, and those that these stand for in turn."""
+    found: set[str] = set()
+    left = list(_names(entries))
+    while left:
+        name = left.pop()
+        if name not in found:
+            found.add(name)
+            left += _names(defined.get(name, ()))
+    return found
+
+
+def unused(defined: Definitions, routes: Sequence[RouteSettings]) -> Iterator[Problem]:
+    """A warning for each condition that no route uses, not even by another condition."""
+    used: set[str] = set()
+    for path, entries in _lists({}, routes):
+        used |= _reached(entries, defined) if path else set()
+    for name in defined:
+        if name not in used:
+            yield Problem(("conditions", name), "is not used by any route", rule="no-effect")

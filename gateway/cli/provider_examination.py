@@ -2,22 +2,27 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 from gateway.assembly.providers import app_providers, wanted_claims
 from gateway.cli.registration import registrations
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.oidc.discovery import Metadata, fetch_document, read_metadata
 from gateway.oidc.errors import IssuerMisconfiguredError
 from gateway.oidc.finding import Finding
+from gateway.oidc.internal_url import Addresses
 from gateway.oidc.keys import fetch_key_set
 from gateway.oidc.metadata_peer import judge_by_standards
 from gateway.oidc.mutual_tls import METHOD, with_mutual_tls
 from gateway.oidc.oauth2_report import examine_oauth2
 from gateway.oidc.provider import Provider
+from gateway.oidc.provider_asks import Asks, judge_asks
 from gateway.oidc.provider_extras import judge_clock, judge_extras
 from gateway.oidc.provider_report import judge_client_auth, judge_document, judge_keys
+from gateway.oidc.proxies import proxy_for
 from gateway.oidc.registration import Registration
-from gateway.settings.schema import Settings
+from gateway.settings.providers import ProviderSettings
+from gateway.settings.schema import AccessRules, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +32,13 @@ class Expected:
     Attributes:
         claims: The claims that rules and header fields use.
         apps: The client registration of each app that exchanges codes.
+        asks: What settings ask that many files leave alone.
     """
 
     backchannel_logout: bool
     claims: Collection[str]
     apps: Mapping[str, Registration]
+    asks: Asks
 
 
 def expectations(settings: Settings, providers: Mapping[str, Provider]) -> dict[str, Expected]:
@@ -42,9 +49,28 @@ def expectations(settings: Settings, providers: Mapping[str, Provider]) -> dict[
             backchannel_logout=settings.providers[it.provider].backchannel_logout,
             claims=claims,
             apps={app.name: by_app[app.name].registration for app in it.apps},
+            asks=_asks(settings, settings.providers[it.provider]),
         )
         for it in registrations(settings)
     }
+
+
+def _asks(settings: Settings, provider: ProviderSettings) -> Asks:
+    rules = [it.access for it in settings.routes if isinstance(it.access, AccessRules)]
+    conditions = [it for access in rules for it in access.allow]
+    bearers = [it for it in settings.bearer if it.issuer == provider.issuer]
+    called = Addresses(provider.issuer, provider.internal_url).called(provider.issuer)
+    try:
+        proxy = proxy_for(called, provider.proxy) or ""
+    except ProviderUnavailableError:
+        proxy = ""  # Then fetching the document says why.
+    return Asks(
+        acr=tuple(dict.fromkeys(acr for it in conditions for acr in it.acr or ())),
+        introspects=any(it.introspection is not None for it in bearers),
+        has_certificate=provider.tls.cert_file is not None,
+        # Without its password.
+        proxy=urlsplit(proxy).netloc.rpartition("@")[2],
+    )
 
 
 async def examine(provider: Provider, expected: Expected) -> tuple[Finding, ...]:
@@ -68,6 +94,7 @@ async def examine(provider: Provider, expected: Expected) -> tuple[Finding, ...]
             backchannel_logout=expected.backchannel_logout,
             wanted_claims=expected.claims,
         ),
+        *judge_asks(document, registration, expected.asks),
         judge_clock(date, age, (asked_at + answered_at) / 2),
         *judge_by_standards(document),
     )

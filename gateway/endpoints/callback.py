@@ -27,8 +27,9 @@ from gateway.oidc.errors import (
     UnknownProviderError,
 )
 from gateway.oidc.flow import read_parameters
-from gateway.oidc.provider import Provider, SignedIn
+from gateway.oidc.provider import Provider
 from gateway.oidc.sign_in import finish_sign_in
+from gateway.oidc.signed_in import SignedIn
 
 _ANSWER = ("state", "code", "iss", "error", "error_description")
 _MAX_FORM_BYTES = 16 * 1024

@@ -18,8 +18,9 @@ from gateway.message.public_url import own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.model import Identity
-from gateway.oidc.provider import Provider, SignedIn
+from gateway.oidc.provider import Provider
 from gateway.oidc.sign_in import finish_sign_in
+from gateway.oidc.signed_in import SignedIn
 from gateway.sessions.session import Session
 
 _log = logging.getLogger(__name__)

@@ -85,6 +85,21 @@ def judge_jwt(
         raise UnacceptableTokenError(INVALID, f"sub is {claims.get('sub')!r}")
 
 
+def judge_own(
+    header: Mapping[str, object], claims: Mapping[str, object], issuers: Collection[str], now: float
+) -> None:
+    """Check an access token that came with a sign-in, whoever it is for.
+
+    Raises:
+        UnacceptableTokenError: It is of another kind or issuer, or not valid now.
+    """
+    _judge_kind(header.get("typ", ""), _HEADER_TYPES)
+    _judge_kind(claims.get("typ", ""), _PAYLOAD_TYPES)
+    if claims.get("iss") not in issuers:
+        raise UnacceptableTokenError(INVALID, f"iss is {claims.get('iss')!r}")
+    _judge_times(claims, now)
+
+
 def judge_introspected(claims: Mapping[str, object], wanted: Wanted, now: float) -> None:
     """Check the introspection response for an active token; return if it is acceptable.
 

@@ -4,11 +4,9 @@ from dataclasses import replace
 
 from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.profiles import PROFILES, Profile
-from gateway.oidc.registration import ClaimNames, Names, OAuth2, Registration
+from gateway.oidc.registration import OFFLINE, ClaimNames, Names, OAuth2, Registration
 from gateway.settings.oauth2_profiles import OAUTH2_PROFILES, GroupList
 from gateway.settings.providers import ProviderSettings
-
-OFFLINE = "offline_access"
 
 
 def register(name: str, settings: ProviderSettings) -> Registration:
@@ -25,10 +23,12 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         client_id=settings.client_id,
         client_secret=settings.client_secret,
         client_key=settings.client_key,
-        client_auth=settings.client_auth,
+        client_auth=settings.client_auth or _client_auth(settings, profile),
         assertion_audience=profile.assertion_audience,
         access_typ=profile.access_typ,
         scopes=scopes,
+        offline=OFFLINE in asked,
+        roles_in_access_token=profile.roles_in_access_token,
         authorize_params={
             **profile.authorize_params,
             **offline,
@@ -97,6 +97,10 @@ def _register_oauth2(name: str, settings: ProviderSettings) -> Registration:
             recheck_s=settings.recheck,
         ),
     )
+
+
+def _client_auth(settings: ProviderSettings, profile: Profile) -> str | None:
+    return None if settings.client_secret is None else profile.client_auth
 
 
 def _response_mode(settings: ProviderSettings, profile: Profile) -> dict[str, str]:

@@ -104,6 +104,12 @@ def _judge_type(token: SignedToken) -> None:
 def _judge_audience(claims: Mapping[str, object], clients: Collection[str]) -> None:
     audience = claims.get("aud")
     audiences = [audience] if isinstance(audience, str) else audience
+    if audience in (None, "", []):
+        # OpenID Connect Core 1.0, section 2: aud must contain the client id.
+        raise InvalidIdTokenError(
+            f"the ID token names no audience (aud is {audience!r}): at the provider, add "
+            f"{_named(clients)} to the audiences of this client's tokens"
+        )
     if not isinstance(audiences, list) or not any(
         isinstance(name, str) and name in clients for name in audiences
     ):

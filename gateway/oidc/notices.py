@@ -1,4 +1,4 @@
-"""Logs each warning about claims once, because it recurs for every user of a provider."""
+"""Logs each warning about a provider once, because it recurs for every user of a provider."""
 
 import logging
 
@@ -6,7 +6,7 @@ _log = logging.getLogger(__name__)
 
 
 class Notices:
-    """The warnings already logged about one provider's claims."""
+    """The warnings already logged about one provider."""
 
     def __init__(self, who: str) -> None:
         """Warn about `who`, the provider's name in the log."""
@@ -15,6 +15,10 @@ class Notices:
 
     def __call__(self, claim: str, fault: str) -> None:
         """Warn if this is the first `fault` of `claim`, named as in the configuration."""
-        if claim not in self._said:
-            self._said.add(claim)
-            _log.warning("%s: claim %r: %s", self._who, claim, fault)
+        self.say(claim, f"claim {claim!r}: {fault}")
+
+    def say(self, topic: str, text: str) -> None:
+        """Warn if this is the first warning about `topic`."""
+        if topic not in self._said:
+            self._said.add(topic)
+            _log.warning("%s: %s", self._who, text)

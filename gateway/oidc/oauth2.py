@@ -24,8 +24,9 @@ from gateway.oidc.http import ProviderHttp
 from gateway.oidc.id_token import Expected
 from gateway.oidc.oauth2_claims import claims_of, subject_of
 from gateway.oidc.oauth2_client import OAuth2Client
-from gateway.oidc.provider import Provider, SignedIn
+from gateway.oidc.provider import Provider
 from gateway.oidc.registration import OAuth2, Registration
+from gateway.oidc.signed_in import SignedIn
 from gateway.storage.store import Clock
 
 # Stands before an access token that is kept in the place of a refresh token, to ask again with.

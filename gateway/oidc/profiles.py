@@ -20,6 +20,8 @@ class Profile:
         offline_scope: Whether the provider accepts the scope ``offline_access``.
         issuer_aliases: Spellings of ``iss`` that count as the configured issuer.
         assertion_audience: The required ``aud`` of private_key_jwt.
+        client_auth: How a client with a secret authenticates; None to choose by discovery.
+        roles_in_access_token: Whether groups and roles may be in the access token alone.
         access_typ: The ``typ`` of every access token, in its header or payload; ``""`` if they
             have none.
     """
@@ -34,6 +36,8 @@ class Profile:
     access_typ: str = ""
     response_mode: str = "query"
     nonce: str = "required"
+    client_auth: str | None = None
+    roles_in_access_token: bool = False
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -52,9 +56,11 @@ PROFILES: Mapping[str, Profile] = {
         offline_params={"prompt": "consent"},
         access_typ="at+jwt",
     ),
+    # Its default mappers put roles into the access token only.
     "keycloak": Profile(
         claims=ClaimNames(roles=("/realm_access/roles",), groups=("groups",)),
         access_typ="bearer",
+        roles_in_access_token=True,
     ),
     "authentik": Profile(claims=ClaimNames(groups=("groups",))),
     "authelia": Profile(
@@ -82,4 +88,41 @@ PROFILES: Mapping[str, Profile] = {
         offline_scope=False,
     ),
     "dex": Profile(scopes=(*_BASIC_SCOPES, "groups"), claims=ClaimNames(groups=("groups",))),
+    # The scope profile is unknown, and name and email need an answer by form.  The secret is a JWT
+    # that expires after six months; email_verified may be a text.  Refresh tokens come unrequested.
+    "apple": Profile(
+        scopes=("openid", "name", "email"),
+        claims=ClaimNames(verified_as_text=True),
+        offline_scope=False,
+        response_mode="form_post",
+        client_auth="client_secret_post",
+    ),
+    # Its documentation still names the older issuer.  Discovery does not say that the secret must
+    # be in the form.
+    "linkedin": Profile(
+        issuer_aliases=("https://www.linkedin.com",),
+        claims=ClaimNames(name=("name",)),
+        offline_scope=False,
+        nonce="unless_absent",
+        client_auth="client_secret_post",
+    ),
+    "pocket-id": Profile(scopes=(*_BASIC_SCOPES, "groups"), claims=ClaimNames(groups=("groups",))),
+    # Groups come by id and by name@domain; refresh tokens come unrequested, and scopes that are
+    # not mapped to a group are dropped.
+    "kanidm": Profile(
+        scopes=(*_BASIC_SCOPES, "groups"),
+        claims=ClaimNames(groups=("groups",)),
+        offline_scope=False,
+    ),
+    # Claims come from the app that asks for consent, often under ext.
+    "hydra": Profile(
+        claims=ClaimNames(roles=("roles", "/ext/roles"), groups=("groups", "/ext/groups"))
+    ),
+    "canaille": Profile(scopes=(*_BASIC_SCOPES, "groups"), claims=ClaimNames(groups=("groups",))),
+    # The ID token has only the groups that a user is a direct member of, userinfo has all.
+    # Refresh tokens come unrequested, and the scope would cause an error.
+    "gitlab": Profile(
+        claims=ClaimNames(name=("name", "nickname"), groups=("groups",)),
+        offline_scope=False,
+    ),
 }

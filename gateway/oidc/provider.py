@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections.abc import Collection, Iterable, Mapping
 from copy import copy
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.model import Identity
@@ -22,25 +22,14 @@ from gateway.oidc.id_token import Expected, judge_id_token, judge_userinfo
 from gateway.oidc.keys import KeySource
 from gateway.oidc.mutual_tls import METHOD
 from gateway.oidc.notices import Notices
-from gateway.oidc.registration import Registration
+from gateway.oidc.own_access_token import with_own_access_token
+from gateway.oidc.registration import OFFLINE, Registration
+from gateway.oidc.signed_in import SignedIn
 from gateway.oidc.tenants import judge_tenant
 from gateway.oidc.tokens import BadTokenError, SignedToken, is_symmetric, verify, verify_with_secret
 from gateway.storage.store import Clock
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """The result of a completed sign-in or refresh.
-
-    Attributes:
-        provider_session: The provider's ``sid`` (OpenID Connect Front-Channel Logout 1.0).
-    """
-
-    identity: Identity
-    tokens: TokenAnswer = field(repr=False)
-    provider_session: str | None = None
 
 
 class Provider:
@@ -95,6 +84,7 @@ class Provider:
             client_key=None,
             client_auth="none",
             scopes=(),
+            offline=False,
             authorize_params={},
         )
         other.client = ProviderClient(other.registration, self.http, self.clock)
@@ -149,6 +139,8 @@ class Provider:
             raise InvalidIdTokenError("the token endpoint sent no ID token: is openid in scopes?")
         expected = replace(expected, access_token=tokens.access_token)
         claims = (await self.verify_id_token(tokens.id_token, expected)).claims
+        if self.registration.offline and tokens.refresh_token is None:
+            self._notices.say(OFFLINE, f"no refresh token came: {self.registration.offline_hint}")
         person = await self.ask_about(metadata, claims, tokens.access_token)
         return self.signed_in(person, tokens)
 
@@ -231,7 +223,7 @@ class Provider:
         """
         endpoint = metadata.userinfo_endpoint
         if endpoint is None or not self.wants_userinfo(claims):
-            return Person(claims, {})
+            return await self.completed(Person(claims, {}), access_token)
         if access_token is None:
             return Person(claims, {}, userinfo_failed=True)
         try:
@@ -239,7 +231,13 @@ class Provider:
         except ProviderUnavailableError:
             # Retry once.  If that fails too, fail the sign-in, because facts would be missing.
             found = await self.userinfo(endpoint, access_token, claims)
-        return Person(claims, found)
+        return await self.completed(Person(claims, found), access_token)
+
+    async def completed(self, person: Person, access_token: str | None) -> Person:
+        """See `with_own_access_token`."""
+        return await with_own_access_token(
+            person, access_token, self.registration, self.keys, self.clock(), self._notices
+        )
 
     def wants_userinfo(self, claims: Mapping[str, object]) -> bool:
         """Whether `claims` lack a fact that userinfo may have."""

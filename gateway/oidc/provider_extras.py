@@ -3,9 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping
 from email.utils import parsedate_to_datetime
 
-from gateway.oidc.configured import OFFLINE
 from gateway.oidc.finding import Finding, names_in, shown
-from gateway.oidc.registration import Registration
+from gateway.oidc.registration import OFFLINE, Registration
 
 Document = Mapping[str, object]
 

@@ -34,7 +34,7 @@ def judge_document(document: Document, registration: Registration) -> Iterator[F
     """Findings on whether the discovery `document` allows sign-ins with `registration`."""
     yield from _issuer(document, registration)
     yield from _endpoints(document, registration)
-    yield from _code_flow(document)
+    yield from _code_flow(document, registration)
     yield from _demands(document)
     yield _pkce(document)
     yield _algorithms(document, registration)
@@ -82,7 +82,7 @@ def _endpoints(document: Document, registration: Registration) -> Iterator[Findi
         yield Finding("ok", "endpoints", shown(good))
 
 
-def _code_flow(document: Document) -> Iterator[Finding]:
+def _code_flow(document: Document, registration: Registration) -> Iterator[Finding]:
     # If absent, the defaults include these (OpenID Connect Discovery 1.0, section 3).
     for member, needed in (
         ("response_types_supported", "code"),
@@ -97,13 +97,23 @@ def _code_flow(document: Document) -> Iterator[Finding]:
                 "allow the authorization code flow at the provider",
             )
     modes = names_in(document, "response_modes_supported")
-    if modes is not None and "query" not in modes:
+    wanted = str(registration.authorize_params.get("response_mode", "query"))
+    if modes is None and wanted == "form_post":
+        # If absent, it means query and fragment (OpenID Connect Discovery 1.0, section 3).
+        yield Finding(
+            "warning",
+            "code flow",
+            "response_modes_supported is missing: the provider may not answer by form_post",
+            f"if sign-ins fail, set providers.{registration.name}.response_mode: query",
+        )
+    if modes is not None and wanted not in modes:
         jarm = "; JARM is not supported" if _JARM_MODES & set(modes) else ""
         yield Finding(
             "problem",
             "code flow",
-            f"response_modes_supported has no 'query', only: {shown(modes)}{jarm}",
-            "allow the response mode query at the provider",
+            f"response_modes_supported has no {wanted!r}, only: {shown(modes)}{jarm}",
+            f"allow the response mode {wanted} at the provider, or set "
+            f"providers.{registration.name}.response_mode",
         )
 
 
@@ -168,9 +178,10 @@ def _algorithms(document: Document, registration: Registration) -> Finding:
             "problem",
             topic,
             f"offered are {shown(offered)}; accepted are {accepted}",
-            "choose an asymmetric signing key at the provider",
+            "choose an asymmetric signing key at the provider, or name one of its algorithms in "
+            f"providers.{registration.name}.algorithms",
         )
-    refused = f"; never accepted: {shown(others)}" if others else ""
+    refused = f"; not accepted: {shown(others)}" if others else ""
     return Finding("ok", topic, f"{shown(common)}{refused}")
 
 
@@ -200,6 +211,9 @@ def judge_keys(
     published = key_set.get("keys")
     total = len(published) if isinstance(published, list) else 0
     keys = read_keys(key_set)
+    if set(registration.algorithms) == {"HS256"}:
+        yield Finding("ok", "keys", "none needed: HS256 is verified with the client secret")
+        return
     if not keys:
         yield Finding(
             "problem",

@@ -10,7 +10,8 @@ from gateway.oidc.client import TokenAnswer
 from gateway.oidc.errors import IssuerMismatchError, SubjectMismatchError
 from gateway.oidc.id_token import Expected
 from gateway.oidc.oauth2 import OAuth2Provider
-from gateway.oidc.provider import Provider, SignedIn
+from gateway.oidc.provider import Provider
+from gateway.oidc.signed_in import SignedIn
 from gateway.oidc.tokens import peek_claims
 
 
@@ -45,7 +46,7 @@ async def refresh(
             found = await provider.userinfo(endpoint, tokens.access_token, claims)
         except ProviderUnavailableError:
             return SignedIn(previous, tokens)
-    person = Person(claims, found)
+    person = await provider.completed(Person(claims, found), tokens.access_token)
     signed_in = provider.signed_in(person, tokens)
     identity = replace(
         signed_in.identity,

@@ -7,6 +7,8 @@ from gateway.oidc.internal_url import Addresses
 from gateway.settings.oauth2_profiles import GroupList
 from gateway.settings.tenants import in_tenant
 
+OFFLINE = "offline_access"
+
 Names = tuple[str, ...]
 Parameters = Mapping[str, str | tuple[str, ...]]
 
@@ -65,6 +67,8 @@ class Registration:
         algorithms: The accepted signature algorithms of ID tokens.
         tenants: The ids whose issuers the template `issuer` stands for; empty if it is none.
         nonce_may_be_absent: Whether an ID token without nonce is accepted.
+        offline: Whether sign-ins ask for a refresh token.
+        roles_in_access_token: Whether groups and roles are read from the access token too.
         assume_email_verified: Whether to use an e-mail that nothing marks as verified.
         oauth2: None for a provider of OpenID Connect.
     """
@@ -85,6 +89,8 @@ class Registration:
     issuer_aliases: Names = ()
     tenants: Names = ()
     nonce_may_be_absent: bool = False
+    offline: bool = False
+    roles_in_access_token: bool = False
     internal_url: str | None = None
     label: str = ""
     oauth2: OAuth2 | None = None
@@ -100,6 +106,17 @@ class Registration:
         if self.tenants:
             return frozenset(in_tenant(self.issuer, it) for it in self.tenants)
         return frozenset((self.issuer, *self.issuer_aliases))
+
+    @property
+    def offline_hint(self) -> str:
+        """What to do if a sign-in that asked for a refresh token gets none."""
+        prompt = self.authorize_params.get("prompt", ())
+        known = prompt.split() if isinstance(prompt, str) else prompt
+        at_provider = "allow the grant type refresh_token for this client at the provider"
+        # OpenID Connect Core 1.0, section 11: without consent, the provider must ignore the scope.
+        setting = f"set providers.{self.name}.authorize_params: {{prompt: consent}}, or "
+        lost = "sessions do not notice changes at the provider"
+        return f"{lost}; {'' if 'consent' in known else setting}{at_provider}"
 
     def issuer_in(self, claims: Mapping[str, object]) -> str:
         """The issuer that users are known by, from the verified `claims` of a token."""

@@ -14,7 +14,8 @@ from gateway.oidc.flow import (
     with_query,
 )
 from gateway.oidc.id_token import Expected
-from gateway.oidc.provider import Provider, SignedIn
+from gateway.oidc.provider import Provider
+from gateway.oidc.signed_in import SignedIn
 
 
 async def begin_sign_in(

@@ -8,7 +8,7 @@ from gateway.message.public_url import base_of
 from gateway.message.star import star_of
 from gateway.settings.access import placed
 from gateway.settings.accounts import has_password, may_be_read_on_the_way
-from gateway.settings.addresses import is_loopback
+from gateway.settings.addresses import is_loopback, is_on_private_network
 from gateway.settings.conditions import unused
 from gateway.settings.contradictions import contradictions
 from gateway.settings.coverage import deciding, uncovered
@@ -136,6 +136,15 @@ def _providers(settings: Settings) -> Iterator[Problem]:
         if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
             message = f"{quote(provider.issuer)} is not https: sign-ins can be forged"
             yield Problem((*path, "issuer"), message, rule="insecure-transport")
+        internal_url = provider.internal_url or ""
+        inside = urlsplit(internal_url)
+        if inside.scheme == "http" and not is_on_private_network(inside.hostname or ""):
+            message = f"{quote(internal_url)} is not https, and not on a private network"
+            yield Problem(
+                (*path, "internal_url"),
+                f"{message}: sign-ins can be forged",
+                rule="insecure-transport",
+            )
 
 
 def _may_lack_secret(provider: ProviderSettings) -> bool:

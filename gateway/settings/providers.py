@@ -43,6 +43,12 @@ Profile = Literal[
     "okta",
     "cognito",
     "dex",
+    "apple",
+    "linkedin",
+    "pocket-id",
+    "kanidm",
+    "hydra",
+    "canaille",
     "github",
     "gitea",
     "forgejo",
@@ -97,6 +103,8 @@ _OF_OAUTH2 = (
     "groups_endpoint",
     "recheck",
 )
+# Profiles of both types.
+_OF_BOTH = ("generic", "gitlab")
 # Settings that only OpenID Connect uses.
 _OF_OIDC = ("tenants", "algorithms", "nonce", "response_mode")
 
@@ -227,7 +235,7 @@ class ProviderSettings(Section):
         return self
 
     def _judge_oidc(self) -> None:
-        if self.profile != "generic" and self.profile in OAUTH2_PROFILES:
+        if self.profile not in _OF_BOTH and self.profile in OAUTH2_PROFILES:
             raise wrong(f"profile {self.profile} needs type: oauth2")
         given = [name for name in _OF_OAUTH2 if name in self.model_fields_set]
         given += [f"claims.{it}" for it in ("subject", "group") if getattr(self.claims, it)]

@@ -452,3 +452,54 @@ async def test_no_secret_is_sent_or_printed(run, start_broken):
     assert len(seen) == 1
     assert "a-secret" not in seen[0] + result.stdout + result.stderr
     assert "authorization" not in seen[0].lower()
+
+
+async def test_what_the_file_asks_and_the_provider_lacks(run, start_oidc_provider, forward_proxy):
+    provider = start_oidc_provider(
+        issuer="https://id.example.test", pkce={"methods": ["plain"]}, acrValues=["gold"]
+    )
+    # The password of the proxy is nobody's business.
+    proxy = forward_proxy.url.replace("://", "://user:pa55word@")
+
+    result = await run(
+        "idp",
+        environ={"HTTP_PROXY": proxy},
+        providers={
+            "idp": client(
+                provider.issuer,
+                internal_url=provider.address,
+                nonce="unless_absent",
+                response_mode="form_post",
+                algorithms="ES384",
+            )
+        },
+        routes=[
+            {"name": "all", "prefix": "/", "access": {"allow": {"acr": ["gold", "silver"]}}},
+        ],
+    )
+
+    assert result.status == 1
+    assert f"endpoints: called at internal_url: {provider.address}" in result.lines("ok")
+    where = forward_proxy.url.removeprefix("http://")
+    assert f"endpoints: called through the proxy {where}" in result.lines("ok")
+    assert f"{provider.address}/.well-known/openid-configuration" in forward_proxy.targets(b"GET")
+    assert "pa55word" not in result.stdout
+    (acr,) = [it for it in result.lines("warning") if it.startswith("claims: ")]
+    assert "rules ask for acr silver, and acr_values_supported has only: gold" in acr
+    problems = [it.partition(":")[0] for it in result.lines("problem")]
+    assert problems == ["PKCE", "signing algorithms", "PKCE"]
+
+
+async def test_an_internal_url_without_the_path_says_so(run, start_oidc_provider):
+    provider = start_oidc_provider(issuer="https://id.example.test/realms/main")
+
+    async def told(internal_url):
+        asked = client(provider.issuer, internal_url=internal_url)
+        return await run("idp", providers={"idp": asked})
+
+    wrong = await told(f"{provider.address}/wrong")
+    assert wrong.status == 1
+    (line,) = wrong.lines("problem")
+    assert "takes the place of 'https://id.example.test/realms/main', path included" in line
+    assert "To do: set providers.idp.internal_url" in line
+    assert (await told(f"{provider.address}/realms/main")).status == 0

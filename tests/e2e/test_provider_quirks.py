@@ -15,9 +15,9 @@ SECRET = "a-secret-of-more-than-thirty-two-bytes"
 
 @pytest.fixture
 async def start(gateway_process, start_oidc_provider, raw_upstream):
-    async def begin(client, **of_provider):
+    async def begin(client, at_provider=(), **of_provider):
         provider = start_oidc_provider(
-            enabledJWA={"idTokenSigningAlgValues": ["RS256", "HS256"]},
+            enabledJWA={"idTokenSigningAlgValues": ["RS256", "HS256"]}, **dict(at_provider)
         )
         listen = f"127.0.0.1:{take_free_port()}"
         registered = provider.register(
@@ -105,3 +105,44 @@ async def form_at_oidc_provider(session, url, user):
         url = str(response.url)
     async with session.post(url, data={"prompt": "consent"}) as response:
         return await response.text()
+
+
+async def test_keycloaks_profile_reads_roles_from_the_access_token(start, session):
+    gateway = await start(
+        {},
+        {
+            # The groups are in access tokens for an API, as Keycloak's roles are in all of them.
+            "features": {"userinfo": {"enabled": False}, "jwtUserinfo": {"enabled": False}},
+            "users": {"alice": {"groups": ["editors"]}},
+        },
+        profile="keycloak",
+        claims={"roles": "groups"},
+        scopes=["openid", "email", "api:read"],
+        authorize_params={"resource": "https://api.example.com"},
+    )
+
+    back = await sign_in_at_oidc_provider(session, await authorize(session, gateway), "alice")
+    async with session.get(back, allow_redirects=False) as told:
+        assert told.status == 302, gateway.log()
+    async with session.get(f"{gateway.base_url}/_gatepost/whoami") as told:
+        assert (await told.json())["roles"] == ["editors"], gateway.log()
+
+
+@pytest.mark.parametrize("consent", [False, True])
+async def test_a_refresh_token_that_does_not_come_is_told_once(start, session, consent):
+    params = {"authorize_params": {"prompt": "consent"}} if consent else {}
+    gateway = await start(
+        {"scope": "openid email offline_access"},
+        scopes=["openid", "email", "offline_access"],
+        **params,
+    )
+
+    for user in ("alice", "bob"):
+        session.cookie_jar.clear()
+        back = await sign_in_at_oidc_provider(session, await authorize(session, gateway), user)
+        async with session.get(back, allow_redirects=False) as told:
+            assert told.status == 302, gateway.log()
+
+    told = [it for it in gateway.log().splitlines() if "no refresh token came" in it]
+    assert len(told) == (0 if consent else 1)
+    assert all("set providers.id.authorize_params: {prompt: consent}" in it for it in told)

@@ -10,7 +10,7 @@ from gateway.oidc.profiles import PROFILES
 from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
 from gateway.settings.providers import Profile, ProviderSettings
 
-OF_OIDC = [it for it in get_args(Profile) if it == "generic" or it not in OAUTH2_PROFILES]
+OF_OIDC = [it for it in get_args(Profile) if it in PROFILES]
 
 
 def configured(**values):
@@ -21,10 +21,48 @@ def test_every_profile_that_can_be_configured_is_there():
     assert set(get_args(Profile)) <= {*PROFILES, *OAUTH2_PROFILES}
 
 
-def test_only_cognito_is_known_to_quote_the_mark_of_an_email():
+def test_few_providers_are_known_to_quote_the_mark_of_an_email():
     quoting = [n for n in OF_OIDC if configured(profile=n).claims.verified_as_text]
 
-    assert quoting == ["cognito"]
+    assert quoting == ["cognito", "apple"]
+
+
+def test_only_linkedin_is_known_to_return_no_nonce():
+    lenient = [n for n in OF_OIDC if configured(profile=n).nonce_may_be_absent]
+
+    assert lenient == ["linkedin"]
+    assert not configured(profile="linkedin", nonce="required").nonce_may_be_absent
+
+
+def test_only_keycloaks_roles_are_read_from_the_access_token():
+    reading = [n for n in OF_OIDC if configured(profile=n).roles_in_access_token]
+
+    assert reading == ["keycloak"]
+
+
+def test_apple_answers_by_a_form_and_takes_the_secret_in_one():
+    apple = configured(profile="apple", client_secret="s", scopes=["openid", "offline_access"])
+
+    assert apple.authorize_params == {"response_mode": "form_post"}
+    assert apple.client_auth == "client_secret_post"
+    assert apple.scopes == ("openid",)
+    assert apple.offline
+    assert configured(profile="apple", response_mode="query").authorize_params == {}
+    # A client without a secret is a public one.
+    assert configured(profile="linkedin").client_auth is None
+
+
+@pytest.mark.parametrize(
+    ("params", "hint"),
+    [
+        ({}, "set providers.p.authorize_params: {prompt: consent}, or allow the grant type"),
+        ({"prompt": "login consent"}, "provider; allow the grant type refresh_token"),
+    ],
+)
+def test_what_to_do_without_a_refresh_token(params, hint):
+    found = configured(scopes=["openid", "offline_access"], authorize_params=params)
+
+    assert hint in found.offline_hint
 
 
 @pytest.mark.parametrize("name", OF_OIDC)

@@ -120,3 +120,9 @@ def test_the_hash_is_the_one_of_the_specification():
 def test_only_the_issuers_own_spelling_is_the_issuer(issuer):
     with pytest.raises(IssuerMismatchError):
         judge(expected={"issuers": frozenset({"https://id"})}, iss=issuer)
+
+
+@pytest.mark.parametrize("audience", ["", [], None])
+def test_an_empty_audience_is_told_as_the_providers_fault(audience):
+    with pytest.raises(InvalidIdTokenError, match="at the provider, add 'notes' to the audiences"):
+        judge(aud=audience)

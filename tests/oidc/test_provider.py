@@ -197,6 +197,7 @@ REFUSED = {
     "subject-empty": (Wrongs(claims={"sub": ""}), errors.InvalidIdTokenError),
     "subject-a-number": (Wrongs(claims={"sub": 7}), errors.InvalidIdTokenError),
     "subject-too-long": (Wrongs(claims={"sub": "x" * 256}), errors.InvalidIdTokenError),
+    "empty-audience": (Wrongs(claims={"aud": []}), errors.InvalidIdTokenError),
     "nonce": (Wrongs(claims={"nonce": "of-another-flow"}), errors.NonceMismatchError),
     "nonce-missing": (Wrongs(claims={"nonce": None}), errors.NonceMismatchError),
     "access-token-hash": (Wrongs(claims={"at_hash": "x" * 22}), errors.InvalidIdTokenError),

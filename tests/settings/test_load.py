@@ -369,6 +369,14 @@ def test_the_file_is_the_one_asked_for():
         (("client_id: x, client_auth: none", "client_id: x, client_secret: '${S:-s}'"), "", None),
         (("client_id: x", "client_id: x, email_verified: assume"), "", "3:83: providers.idp.email"),
         (("https://id.", "http://id."), "", '3:27: providers.idp.issuer: "http://id.example.com" '),
+        (("client_id: x", "client_id: x, internal_url: http://idp:8080"), "", None),
+        (("client_id: x", "client_id: x, internal_url: http://10.0.0.7/a"), "", None),
+        (("client_id: x", "client_id: x, internal_url: https://id.example.net"), "", None),
+        (
+            ("client_id: x", "client_id: x, internal_url: http://id.example.net"),
+            "",
+            '3:81: providers.idp.internal_url: "http://id.example.net" is not https, and not on a',
+        ),
         (("", ""), "server: {trusted_proxies: 0.0.0.0/0}", "4:27: server.trusted_proxies: 0.0.0."),
         (("", ""), "server: {admin_listen: ':9090'}", "4:24: server.admin_listen: 0.0.0.0:9090 "),
         (

@@ -98,7 +98,9 @@ def _is_throttled(answer: Answer) -> bool:
     """Whether there were too many requests, which GitHub may tell by 403."""
     if answer.status != _FORBIDDEN:
         return answer.status == _TOO_MANY_REQUESTS
-    return "retry-after" in answer.fields or answer.fields.get("x-ratelimit-remaining") == "0"
+    if "retry-after" in answer.fields or answer.fields.get("x-ratelimit-remaining") == "0":
+        return True
+    return b"rate limit" in answer.body.lower()
 
 
 def _json(answer: Answer) -> object:

@@ -136,13 +136,20 @@ async def test_a_refused_token_and_another_user_end_the_session(make, sign_in, h
     assert await ask(session) == Over("refresh-refused")
 
 
-@pytest.mark.parametrize("fields", [{"Retry-After": "60"}, {"X-RateLimit-Remaining": "0"}])
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"Retry-After": "60"}, ""),
+        ({"X-RateLimit-Remaining": "0"}, ""),
+        ({"X-RateLimit-Remaining": "17"}, "You have exceeded a secondary rate limit."),
+    ],
+)
 @pytest.mark.parametrize("path", ["/user", "/user/emails", "/user/orgs"])
-async def test_too_many_requests_say_nothing_of_the_user(make, sign_in, hub, path, fields):
+async def test_too_many_requests_say_nothing_of_the_user(make, sign_in, hub, path, fields, message):
     """GitHub answers 403 (docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api)."""
     provider = make()
     session = await sign_in(provider)
-    hub.fails, hub.failure_fields = {path: 403}, fields
+    hub.fails, hub.failure_fields, hub.failure_message = {path: 403}, fields, message
 
     found = await Refreshes({"hub": provider}).ask(session)
 
@@ -228,3 +235,13 @@ async def test_the_tokens_of_another_provider_of_the_same_name_are_not_sent(
 
     assert (len(hub.asked), len(hub.sent_tokens)) == (asked, sent)
     assert hub.discoveries == 0
+
+
+@pytest.mark.parametrize("choice", [{"other_account": True}, {"link_session": "id"}])
+@pytest.mark.parametrize(("profile", "prompt"), [("github", ["select_account"]), ("gitea", None)])
+async def test_a_prompt_is_sent_only_where_there_is_one(hub, make, choice, profile, prompt):
+    issuer = {"issuer": "https://git.example"}
+    _, there = await begin_sign_in(make(profile=profile, **issuer), "http://here", "/", **choice)
+
+    asked = parse_qs(urlsplit(there).query, keep_blank_values=True)
+    assert asked.get("prompt") == prompt

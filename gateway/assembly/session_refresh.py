@@ -9,7 +9,11 @@ from gateway.assembly.background import BackgroundTasks
 from gateway.credentials.provider_tokens import kept_tokens
 from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.model import Identity
-from gateway.oidc.errors import RefreshRefusedError, SubjectMismatchError
+from gateway.oidc.errors import (
+    RefreshRefusedError,
+    SubjectMismatchError,
+    UserinfoThrottledError,
+)
 from gateway.oidc.provider import Provider
 from gateway.oidc.refresh import refresh
 from gateway.sessions.refresh import Later, Over, Refreshed, RefreshOutcome
@@ -42,13 +46,18 @@ class Refreshes:
         if provider is None or token is None or provider.registration.name != session.provider:
             # The app may have moved to another provider, which must not get this token.
             return Later("unknown-provider", provider_fails=False)
+        if not provider.issued(token, session.as_proven.issuer):
+            return Over("refresh-refused")
         try:
             found = await refresh(provider, token, session.as_proven, session.tokens.id_token)
         except (RefreshRefusedError, SubjectMismatchError) as error:
             return Over(error.reason)
         except GatewayError as error:
             _log.warning("refresh at %s: %s: %s", session.provider, error.reason, error)
-            fails = isinstance(error, ProviderUnavailableError)
+            # One user's limit must not keep the provider from being asked about others.
+            fails = isinstance(error, ProviderUnavailableError) and not isinstance(
+                error, UserinfoThrottledError
+            )
             return Later(error.reason, provider_fails=fails)
         # If userinfo failed, the previous facts come back, which may be out of date.
         if self._accounts is not None and found.identity is not session.as_proven:

@@ -7,6 +7,7 @@ asks several machines at once can get as much from each.
 
 import asyncio
 import logging
+import math
 from itertools import islice
 from struct import Struct, error
 
@@ -18,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 _CHANNEL = "rates"
 _PERIOD_S = 0.25
-_ITEM = Struct("<QIdI")
+_ITEM = Struct("<QQdI")
 # PostgreSQL carries less than 8,000 bytes in one message.
 _MOST_ITEMS = 150
 
@@ -66,12 +67,14 @@ class SharedRates:
     def hear(self, message: bytes) -> None:
         """Count what another machine tells; its own workers share the table already."""
         size = len(self._table.machine)
-        if message[:size] == self._table.machine:
+        if message[:size] == self._table.machine or not self._table.is_first():
+            return
+        if len(message) > size + _MOST_ITEMS * _ITEM.size:
             return
         try:
             items = list(_ITEM.iter_unpack(message[size:]))
         except error:
             return  # Of another version.
         for tag, requests, per_s, count in items:
-            if requests and per_s > 0:
+            if requests and 0 < per_s < math.inf:
                 self._table.add(tag, Rate(requests, per_s), count, self._clock())

@@ -35,6 +35,8 @@ class Revocations:
         if provider is None or provider.registration.name != ended.info.provider:
             # The app has moved to another provider, which must not get this token.
             return
+        if not provider.issued(ended.refresh_token, ended.info.issuer):
+            return
         self._tasks.start(_revoke(provider, ended.refresh_token))
 
     async def aclose(self) -> None:

@@ -68,10 +68,11 @@ class ResponseRules:
         )
 
     def without(self, names: Iterable[bytes]) -> "ResponseRules":
-        """The same rules, less the fields `names`."""
+        """The same rules, less the fields `names`, whether the app or the file sets them."""
+        gone = {fold(it) for it in names}
         return ResponseRules(
-            removed=(*self._removed, *names),
-            added=self._fields,
+            removed=(*self._removed, *gone),
+            added={name: it for name, it in self._fields.items() if fold(name) not in gone},
             reserved=self._reserved,
             paths=self._paths,
         )

@@ -8,6 +8,7 @@ Workers read and write without a lock.  Two that count one client in the same mi
 from the same state and let one more request pass, which a rate limit can tolerate.
 """
 
+import fcntl
 import mmap
 import os
 import secrets
@@ -52,6 +53,7 @@ class RateTable:
         else:
             self._memory = mmap.mmap(descriptor, _BYTES)
         self.machine = bytes(self._memory[:_KEY_BYTES])
+        self._descriptor = descriptor
         # Without the key, no one can choose client names that collide with another client's.
         self._key = key or self.machine
         self._noted: dict[tuple[int, Rate], int] | None = None
@@ -71,6 +73,21 @@ class RateTable:
         behind_s = min(max(full_at - now, 0.0) + count * rate.interval_s, rate.per_s)
         self._keep(row, place, tag, now + behind_s)
 
+    def is_first(self) -> bool:
+        """Whether this process, of those that share the memory, is the one that may `add`.
+
+        Each hears what other machines tell, and the memory must count it once.  When the first one
+        ends, another takes its place.
+        """
+        if self._descriptor is None:
+            return True
+        try:
+            # A lock of the process, which the kernel releases when it ends, or unmaps the memory.
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        return True
+
     def clear(self) -> None:
         """Forget all clients."""
         self._memory[_KEY_BYTES:] = bytes(_BYTES - _KEY_BYTES)
@@ -84,6 +101,9 @@ class RateTable:
             self._keep(row, place, tag, taken.full_at)
             if self._noted is not None and len(self._noted) < _MOST_NOTED:
                 self._noted[tag, rate] = self._noted.get((tag, rate), 0) + 1
+        elif full_at > now + rate.per_s:
+            # The clock was set back: without this, the client would wait until it has caught up.
+            self._keep(row, place, tag, now + rate.per_s)
         return taken
 
     def _find(self, tag: int) -> tuple[int, int, float]:

@@ -33,6 +33,9 @@ REFRESH_TIMEOUT_S = 30.0
 # Larger than any real token, and about the largest header field that servers accept.
 _JSON, _JWT = "application/json", "application/jwt"
 _MAX_TOKEN_CHARACTERS = 32 * 1024
+# Before an access token that a session keeps in the place of a refresh token, to ask again with.
+# `read_tokens` takes no token with a blank in it, so none begins like this.
+KEPT_ACCESS = "access "
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,3 +138,7 @@ class RefreshRefusedError(SignInError):
 
 class UserinfoRefusedError(ProviderUnavailableError):
     """Userinfo refuses the access token (RFC 6750, section 3.1); `reason` is inherited."""
+
+
+class UserinfoThrottledError(ProviderUnavailableError):
+    """Too many requests came with one user's token; others may go on.  `reason` is inherited."""

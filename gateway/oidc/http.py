@@ -24,7 +24,8 @@ class Answer:
     """A complete response from a provider.
 
     Attributes:
-        fields: By lower-case name; if one is repeated, the last counts.
+        fields: By lower-case name; if one is repeated, the last counts, except for ``link``, which
+            has all links.
     """
 
     url: str
@@ -149,6 +150,9 @@ class ProviderHttp:
             ) as response:
                 content = await self._read(response.content, url)
                 found = {name.lower(): value for name, value in response.headers.items()}
+                # A proxy may add a field, such as for a preload, to that with the next page.
+                if "link" in found:
+                    found["link"] = ", ".join(response.headers.getall("link"))
                 return Answer(url, response.status, found, content)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             # aiohttp raises ValueError for a URL or field that it will not send.

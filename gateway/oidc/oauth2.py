@@ -5,13 +5,14 @@ so only one that this gateway redeemed a code for is ever used to ask.
 """
 
 import asyncio
+import logging
 import secrets
 from dataclasses import replace
 
-from gateway.errors import ProviderUnavailableError
+from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.model import Identity
 from gateway.oidc.claims import Person
-from gateway.oidc.client import TokenAnswer
+from gateway.oidc.client import KEPT_ACCESS, TokenAnswer
 from gateway.oidc.discovery import Metadata
 from gateway.oidc.errors import (
     RefreshRefusedError,
@@ -29,9 +30,11 @@ from gateway.oidc.registration import OAuth2, Registration
 from gateway.oidc.signed_in import SignedIn
 from gateway.storage.store import Clock
 
-# Stands before an access token that is kept in the place of a refresh token, to ask again with.
-# RFC 6749, appendix A: a token has no blank in it.
-_ACCESS = "access "
+_log = logging.getLogger(__name__)
+
+# However many pages the provider has, it must be done before the session's lock is given up, which
+# also has to last for a refresh.
+_DESCRIBED_S = 15.0
 
 
 class OAuth2Provider(Provider):
@@ -65,10 +68,14 @@ class OAuth2Provider(Provider):
         """The endpoints; asks nobody."""
         return self._metadata
 
+    def issued(self, token: str, issuer: str) -> bool:
+        """See `Provider.issued`."""
+        return issuer == self.registration.issuer
+
     async def revoke(self, token: str, kind: str = "refresh_token") -> None:
         """Revoke what a session was kept with; see `Provider.revoke`."""
-        if token.startswith(_ACCESS):
-            token, kind = token.removeprefix(_ACCESS), "access_token"
+        if token.startswith(KEPT_ACCESS):
+            token, kind = token.removeprefix(KEPT_ACCESS), "access_token"
         await super().revoke(token, kind)
 
     async def prove(self, metadata: Metadata, tokens: TokenAnswer, expected: Expected) -> SignedIn:
@@ -88,17 +95,27 @@ class OAuth2Provider(Provider):
     async def ask_again(self, refresh_token: str, previous: Identity) -> SignedIn:
         """What `gateway.oidc.refresh.refresh` returns; without a refresh token, asks userinfo.
 
+        If the user cannot be read after a refresh, all of `previous` stays, and so do the new
+        tokens: the old refresh token may be used up.
+
         Raises:
             RefreshRefusedError, SubjectMismatchError, ProviderUnavailableError: as there.
         """
-        if refresh_token.startswith(_ACCESS):
-            tokens = TokenAnswer(refresh_token.removeprefix(_ACCESS))
-        else:
+        is_refreshed = not refresh_token.startswith(KEPT_ACCESS)
+        if is_refreshed:
             tokens = await self.client.refresh(self._metadata, refresh_token)
+            tokens = replace(tokens, refresh_token=tokens.refresh_token or refresh_token)
+        else:
+            tokens = TokenAnswer(refresh_token.removeprefix(KEPT_ACCESS))
         try:
             found = await self._described(tokens)
         except UserinfoRefusedError as error:
             raise RefreshRefusedError(str(error)) from error
+        except GatewayError as error:
+            if not is_refreshed:
+                raise
+            _log.warning("provider %s: %s", self.registration.name, error)
+            return SignedIn(previous, self._kept(tokens))
         if found.identity.subject != previous.subject:
             raise SubjectMismatchError("the access token is another user's by now")
         scopes = previous.scopes if tokens.scopes is None else tokens.scopes
@@ -113,11 +130,15 @@ class OAuth2Provider(Provider):
             ProviderUnavailableError: there is no readable answer.
         """
         oauth2, client, token = self._oauth2, self.client, tokens.access_token
-        user, emails, lists = await asyncio.gather(
-            client.document(oauth2.userinfo_endpoint, token),
-            self._emails(token),
-            asyncio.gather(*(client.groups(it, token) for it in oauth2.groups)),
-        )
+        try:
+            async with asyncio.timeout(_DESCRIBED_S):
+                user, emails, lists = await asyncio.gather(
+                    client.document(oauth2.userinfo_endpoint, token),
+                    self._emails(token),
+                    asyncio.gather(*(client.groups(it, token) for it in oauth2.groups)),
+                )
+        except TimeoutError as error:
+            raise ProviderUnavailableError("the user could not be read in time") from error
         if not isinstance(user, dict):
             raise ProviderUnavailableError(f"{oauth2.userinfo_endpoint}: no user")
         claims = claims_of(
@@ -142,6 +163,6 @@ class OAuth2Provider(Provider):
         return replace(
             tokens,
             expires_at=due if tokens.expires_at is None else min(due, tokens.expires_at),
-            refresh_token=tokens.refresh_token or _ACCESS + tokens.access_token,
+            refresh_token=tokens.refresh_token or KEPT_ACCESS + tokens.access_token,
             id_token=None,
         )

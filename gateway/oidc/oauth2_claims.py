@@ -15,7 +15,7 @@ GROUPS = "groups"
 # The claims that say how a user signed in, and of whom; only a signed ID token may have them.
 _OF_ID_TOKENS = frozenset({"iss", "aud", "exp", "nonce", "acr", "amr", "auth_time", "sid"})
 # RFC 8288, section 3, as services write it: <https://api.example.com/x?page=2>; rel="next"
-_LINK = re.compile(r'<([^>]*)>\s*((?:;\s*[\w*]+\s*=\s*(?:"[^"]*"|[^",;\s]+)\s*)*)')
+_LINK = re.compile(r'<([^<>]*)>\s*((?:;\s*[\w*]+\s*=\s*(?:"[^"]*"|[^",;\s]+)\s*)*)')
 _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^",;\s]+))', re.IGNORECASE)
 # Not a name: rules that deny by group then count on one that cannot be read.
 UNREAD: object = {}
@@ -70,11 +70,15 @@ def primary_email(emails: object) -> str | None:
         if not isinstance(item, Mapping):
             continue
         address = item.get("email")
-        is_primary = (item.get("primary"), item.get("is_primary"))
-        is_verified = (item.get("verified"), item.get("is_confirmed"))
-        if True in is_primary and True in is_verified and isinstance(address, str):
+        is_primary = _is_marked(item, "primary", "is_primary")
+        is_verified = _is_marked(item, "verified", "is_confirmed")
+        if is_primary and is_verified and isinstance(address, str):
             return address
     return None
+
+
+def _is_marked(item: Mapping[str, object], *names: str) -> bool:
+    return any(item.get(name) is True for name in names)
 
 
 def items_of(document: object) -> list[object]:

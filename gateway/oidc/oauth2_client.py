@@ -1,14 +1,13 @@
 """Calls a plain OAuth 2.0 provider, whose answers are looser than OpenID Connect's."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.oidc.client import ProviderClient
 from gateway.oidc.discovery import Metadata
-from gateway.oidc.errors import UserinfoRefusedError
+from gateway.oidc.errors import UserinfoRefusedError, UserinfoThrottledError
 from gateway.oidc.http import Answer
 from gateway.oidc.oauth2_claims import (
     UNREAD,
@@ -25,8 +24,11 @@ _FORM = "application/x-www-form-urlencoded"
 # RFC 6750, section 3.1: the token has ended.
 _TOKEN_ENDED = 401
 # The token may not read this: a scope was not asked for, or the user did not grant it.
-_NOT_ALLOWED = frozenset({403, 404})
+_FORBIDDEN = 403
+_TOO_MANY_REQUESTS = 429
+_NOT_ALLOWED = frozenset({_FORBIDDEN, 404})
 _MAX_PAGES = 20
+_MAX_MEMBERS = 100
 # GitHub's own words for those of RFC 6749, section 5.2.
 _ERROR_CODES = {
     "bad_verification_code": "invalid_grant",
@@ -43,6 +45,7 @@ class OAuth2Client(ProviderClient):
 
         Raises:
             UserinfoRefusedError: the token has ended.
+            UserinfoThrottledError: the user asked too often.
             ProviderUnavailableError: there is no readable answer.
         """
         answer = await self._get(url, access_token)
@@ -53,6 +56,7 @@ class OAuth2Client(ProviderClient):
 
         Raises:
             UserinfoRefusedError: the token has ended.
+            UserinfoThrottledError: the user asked too often.
             ProviderUnavailableError: there is no readable answer.
         """
         names: list[object] = []
@@ -72,6 +76,8 @@ class OAuth2Client(ProviderClient):
         answer = await self._http.get(url, fields={"Authorization": f"Bearer {access_token}"})
         if answer.status == _TOKEN_ENDED:
             raise UserinfoRefusedError(f"{url}: the access token is refused")
+        if _is_throttled(answer):
+            raise UserinfoThrottledError(f"{url}: too many requests of this user")
         if answer.status in _NOT_ALLOWED:
             return None
         if answer.status != _OK:
@@ -88,6 +94,15 @@ class OAuth2Client(ProviderClient):
         return _normal(await super()._post(metadata, url, parameters, timeout_s))
 
 
+def _is_throttled(answer: Answer) -> bool:
+    """Whether there were too many requests, which GitHub may tell by 403."""
+    if answer.status != _FORBIDDEN:
+        return answer.status == _TOO_MANY_REQUESTS
+    if "retry-after" in answer.fields or answer.fields.get("x-ratelimit-remaining") == "0":
+        return True
+    return b"rate limit" in answer.body.lower()
+
+
 def _json(answer: Answer) -> object:
     try:
         return json.loads(answer.body)
@@ -102,7 +117,7 @@ def _normal(answer: Answer) -> Answer:
     """
     try:
         document = _members(answer)
-    except GatewayError:
+    except (GatewayError, ValueError):
         return answer
     scope = document.get("scope")
     if isinstance(scope, str):
@@ -118,5 +133,5 @@ def _normal(answer: Answer) -> Answer:
 def _members(answer: Answer) -> dict[str, object]:
     if answer.media_type != _FORM:
         return answer.json_object()
-    pairs: Mapping[str, str] = dict(parse_qsl(answer.body.decode("utf-8", "replace")))
-    return dict(pairs)
+    text = answer.body.decode("utf-8", "replace")
+    return dict[str, object](parse_qsl(text, max_num_fields=_MAX_MEMBERS))

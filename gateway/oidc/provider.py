@@ -12,7 +12,7 @@ from dataclasses import replace
 from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.model import Identity
 from gateway.oidc.claims import Person, make_identity
-from gateway.oidc.client import ProviderClient, TokenAnswer
+from gateway.oidc.client import KEPT_ACCESS, ProviderClient, TokenAnswer
 from gateway.oidc.discovery import Discovery, Metadata
 from gateway.oidc.errors import InvalidIdTokenError, IssuerMismatchError, UserinfoRefusedError
 from gateway.oidc.facts import wants_userinfo
@@ -143,6 +143,14 @@ class Provider:
             self._notices.say(OFFLINE, f"no refresh token came: {self.registration.offline_hint}")
         person = await self.ask_about(metadata, claims, tokens.access_token)
         return self.signed_in(person, tokens)
+
+    def issued(self, token: str, issuer: str) -> bool:
+        """Whether `token`, kept with a session of a user of `issuer`, is from this provider.
+
+        A provider that has taken over the name of another one must not get its tokens.
+        """
+        del issuer
+        return not token.startswith(KEPT_ACCESS)
 
     async def revoke(self, token: str, kind: str = "refresh_token") -> None:
         """Revoke `token` if the provider supports it (RFC 7009).

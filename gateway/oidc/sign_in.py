@@ -58,10 +58,11 @@ async def begin_sign_in(
         link_session=link_session,
     )
     asked = provider.registration.authorize_params
+    prompt = metadata.account_prompt if other_account else ""
     if link_session is not None:
-        asked = {**asked, "prompt": _with_prompt(asked, metadata.login_prompt)}
-    elif other_account:
-        asked = {**asked, "prompt": _with_prompt(asked, metadata.account_prompt)}
+        prompt = metadata.login_prompt
+    if prompt:
+        asked = {**asked, "prompt": _with_prompt(asked, prompt)}
     parameters = authorization_parameters(
         replace(flow, state=f"{flow.state}.{note}") if note else flow,
         client_id=provider.registration.client_id,

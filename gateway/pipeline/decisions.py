@@ -61,12 +61,15 @@ class Decisions:
             return Deny("user-unusable")
         if not is_good_for(identity, plan.route):
             return Deny("key-not-for-route")
-        if identity.credential in AMBIENT and is_cross_site(
-            entry.request, self._origins, upgrade=entry.asks_for_upgrade
-        ):
-            trusted = plan.cors is not None and plan.cors.trusts(entry.request)
-            return None if trusted else Deny("cross-site")
-        return None
+        return Deny("cross-site") if self.is_foreign(entry, plan, identity) else None
+
+    def is_foreign(self, entry: Entry, plan: RoutePlan, identity: Identity) -> bool:
+        """Whether a page that the route does not trust uses a credential that browsers add."""
+        if identity.credential not in AMBIENT:
+            return False
+        if not is_cross_site(entry.request, self._origins, upgrade=entry.asks_for_upgrade):
+            return False
+        return plan.cors is None or not plan.cors.trusts(entry.request)
 
     def _is_sendable(self, user: str) -> bool:
         if not is_sendable(user):

@@ -251,6 +251,8 @@ class Pipeline:
                 return True
             if not is_good_for(identity, plan.route):
                 return False
+            if self._decisions.is_foreign(entry, plan, identity):
+                return False
             if identity.is_anonymous and own_part(plan, request) is not None:
                 return isinstance(decide_foreign(plan.access, Facts(request, identity, now)), Allow)
             return isinstance(decide(plan.access, Facts(request, identity, now)), Allow)

@@ -269,11 +269,12 @@ def _tokens(draft: Draft) -> Iterator[Problem]:
 
 def _providers(draft: Draft) -> Iterator[Problem]:
     """Users are known by issuer and subject, so each issuer must be one service."""
-    seen: dict[str, tuple[str, tuple[str, str, str | None]]] = {}
+    seen: dict[str, tuple[str, tuple[str | None, ...]]] = {}
     for name, it in draft.providers.items():
         if it is None:
             continue
-        service = (it.type, it.profile, it.userinfo_endpoint)
+        # One service, and the same id of each user there.
+        service = (it.type, it.profile, it.userinfo_endpoint, it.claims.subject)
         other, known = seen.setdefault(it.issuer.rstrip("/"), (name, service))
         if service != known and "oauth2" in (it.type, known[0]):
             message = f"is that of provider {quote(other)} too: their users would be the same"

@@ -133,7 +133,8 @@ OAUTH2_PROFILES: Mapping[str, OAuth2Profile] = {
         ),
         scopes=("account", "email"),
         subject=("uuid",),
-        user=("username", "nickname", "uuid"),
+        # Anybody can choose any nickname.
+        user=("username", "uuid"),
         name=("display_name", "nickname"),
     ),
 }

@@ -94,3 +94,13 @@ def test_however_much_is_told_a_client_waits_for_no_more_than_the_period():
 
     assert wait_s(table, b"alice", RATE, NOW) == 30.0
     assert wait_s(table, b"alice", RATE, NOW + 60) == 0.0
+
+
+def test_a_clock_that_is_set_back_locks_nobody_out():
+    table = RateTable()
+    for _ in range(3):
+        table.take(b"alice", RATE, NOW)
+
+    before = NOW - 86_400
+    assert wait_s(table, b"alice", RATE, before) == 30.0
+    assert wait_s(table, b"alice", RATE, before + 30) == 0.0

@@ -2,6 +2,7 @@
 
 import pytest
 
+from gateway.settings.load import load
 from tests.dataplane.conftest import gateway
 from tests.dataplane.harness import request
 
@@ -12,6 +13,7 @@ APPS_OWN = (
     b"HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: *\r\nAccess-Control-Allow-Credentials: no\r\n"
     b"Access-Control-Expose-Headers: X-Total\r\nVary: Accept\r\nContent-Length: 2\r\n\r\nok"
 )
+SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 PREFLIGHT = ["Access-Control-Request-Method: POST"]
 OTHERS = [
     "https://evil.example",
@@ -178,3 +180,37 @@ async def test_a_proxy_that_only_asks_gets_the_plain_decision(serve):
     answer = await running.ask(request("/_gatepost/auth", *asked))
 
     assert (answer.status, allowed(answer)) == (401, [])
+
+
+async def test_what_the_configuration_says_of_answers_is_overruled_too(serve):
+    fields = {
+        "access-control-allow-ORIGIN": "https://old.example.com",
+        "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Max-Age": "5",
+    }
+    app = await serve()
+    running, _ = await serve(
+        settings={"upstreams": {"app": {"url": app[1].url, "response_headers": {"set": fields}}}}
+    )
+    cookie = (await running.sign_in()).strip()
+
+    for origin, said in ((SPA, [SPA]), ("https://old.example.com", [])):
+        answer = await running.ask(request("/api/x", f"Origin: {origin}", cookie))
+        assert (answer.status, allowed(answer)) == (200, said)
+        assert answer.all(b"access-control-max-age") == [b"5"]
+    elsewhere = await running.ask(request("/x", cookie))
+    assert allowed(elsewhere) == ["https://old.example.com", "true"]
+
+
+async def test_a_reload_closes_what_an_origin_opened_that_is_trusted_no_more(serve):
+    running, _ = await serve(answer=SWITCHED, credentials=True)
+    cookie = (await running.sign_in()).strip()
+    tunnel = await running.client()
+    asked = [f"Origin: {SPA}", "Connection: Upgrade", "Upgrade: websocket", cookie]
+    assert (await tunnel.ask(request("/api/x", *asked))).status == 101
+    path = running.directory / "gatepost.yaml"
+
+    path.write_text(path.read_text().replace("credentials: true", "credentials: false"))
+    await running.gateway.reload(load(path, {}).settings)
+
+    assert await tunnel.rest() == b""

@@ -95,3 +95,26 @@ def test_apps_cannot_use_it(tmp_path):
         loaded(tmp_path, "type: oauth2, profile: github", more)
 
     assert "has no ID tokens" in raised.value.problems[0]
+
+
+@pytest.mark.parametrize(("subject", "is_told"), [("id", False), ("login", True), ("/id", True)])
+def test_one_service_has_one_kind_of_id(tmp_path, subject, is_told):
+    """A user may call themselves by the number of another one."""
+    hub = "type: oauth2, profile: github, claims: {subject: id}"
+    again = f"type: oauth2, profile: github, claims: {{subject: {subject}}}"
+    both = f"{hub}}}\n  again: {{client_id: z, client_secret: y, {again}"
+
+    problems = []
+    try:
+        loaded(tmp_path, both)
+    except SettingsError as error:
+        problems = error.problems
+
+    assert any("would be the same" in it for it in problems) is is_told
+
+
+def test_no_profile_takes_a_name_that_anybody_can_choose_for_the_user():
+    # GitLab calls the unique user name a nickname; Bitbucket's nicknames are not unique.
+    assert "nickname" not in OAUTH2_PROFILES["bitbucket"].user
+    for profile in OAUTH2_PROFILES.values():
+        assert not {"name", "display_name", "global_name", "full_name"} & set(profile.user)

@@ -94,4 +94,5 @@ def _with_fields(request: Request, fields: Fields) -> Request:
         request_id=request.request_id,
         received_at=request.received_at,
         http_1_0=request.http_1_0,
+        shows_pages=request.shows_pages,
     )

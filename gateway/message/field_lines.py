@@ -12,7 +12,7 @@ _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]"
 # Matches the name of each well-formed field line, and nothing else, in a block without bare LF.
 # Possessive, so that a line cannot cause backtracking.
 _NAME = re.compile(rb"^(" + _TOKEN + rb"++):[\t\x20-\x7e\x80-\xff]*+\r\n", re.MULTILINE)
-_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class HeadError(ValueError):
@@ -106,5 +106,5 @@ def _one_fault(line: bytes) -> str:
         return "a space before the colon"
     if re.fullmatch(_TOKEN + rb"+", name) is None:
         return "a character that is not allowed in a name"
-    control = _CONTROL.search(value)
+    control = CONTROL.search(value)
     return "malformed" if control is None else f"the control character 0x{control[0].hex()}"

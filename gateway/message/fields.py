@@ -1,6 +1,6 @@
 """Header fields (RFC 9110, section 5) as received, and how names are compared."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from string import ascii_lowercase, digits
 from typing import Any, Final
 
@@ -37,12 +37,7 @@ class Fields:
 
     __slots__ = ("_steady", "_values", "changing", "derived", "items")
 
-    def __init__(
-        self,
-        items: Iterable[Field],
-        steady: "Fields | None" = None,
-        changing: tuple[Field, ...] = (),
-    ) -> None:
+    def __init__(self, items: Iterable[Field]) -> None:
         self.items: tuple[Field, ...] = tuple(items)
         values: dict[bytes, list[bytes]] = {}
         for name, value in self.items:
@@ -54,8 +49,29 @@ class Fields:
                 found.append(value)
         self._values = values
         self.derived: dict[object, Any] = {}
-        self._steady = steady
-        self.changing = changing
+        self._steady: Fields | None = None
+        self.changing: tuple[Field, ...] = ()
+
+    def adding(self, changing: Sequence[tuple[int, Field]]) -> "Fields":
+        """These fields, which are `steady` in the result, and those of `changing`.
+
+        Each comes with the number of fields before it, without those that follow it in `changing`.
+        """
+        items, values = list(self.items), self._values.copy()
+        for number, field in reversed(changing):
+            items.insert(number, field)
+        more = Fields(())
+        for _, (name, value) in changing:
+            key = name.lower()
+            if key in values:
+                # In which order follows from all of them.
+                more = Fields(items)
+                values = more._values
+                break
+            values[key] = [value]
+        more.items, more._values = tuple(items), values
+        more._steady, more.changing = self, tuple([field for _, field in changing])
+        return more
 
     @property
     def steady(self) -> "Fields":

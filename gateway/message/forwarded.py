@@ -144,6 +144,8 @@ def _agree(what: str, told: str, other: str) -> None:
 
 def request_id_of(fields: Fields) -> str | None:
     """The ``X-Request-Id`` of a trusted proxy; None if absent, repeated or not token-like."""
+    if not fields.has(b"x-request-id"):
+        return None
     value = fields.text(b"x-request-id")
     return value if _REQUEST_ID.fullmatch(value) is not None else None
 

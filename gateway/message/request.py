@@ -19,6 +19,7 @@ class Request:
             public URL if none does.
         client: The client's address after trusted proxies are resolved, never a bare field value.
         received_at: When the head was complete, in seconds since the epoch.
+        shows_pages: Whether anybody sees the content of an answer, so that a page is worth making.
     """
 
     __slots__ = (
@@ -30,6 +31,7 @@ class Request:
         "public_url",
         "received_at",
         "request_id",
+        "shows_pages",
         "target",
     )
 
@@ -45,6 +47,7 @@ class Request:
         request_id: str,
         received_at: float,
         http_1_0: bool = False,
+        shows_pages: bool = True,
     ) -> None:
         self.method = method
         self.target = target
@@ -55,6 +58,7 @@ class Request:
         self.request_id = request_id
         self.received_at = received_at
         self.http_1_0 = http_1_0
+        self.shows_pages = shows_pages
 
     def cookies(self, name: str) -> tuple[str, ...]:
         """Every value the client sent for the cookie `name`, in order."""

@@ -4,12 +4,13 @@ Refuses every head that two servers could read differently; see `field_lines` an
 """
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from gateway.bounded import remember
 from gateway.errors import MalformedRequestError
-from gateway.message.field_lines import HeadError, parse_field_lines
-from gateway.message.fields import Fields, fold
+from gateway.message.field_lines import CONTROL, HeadError, parse_field_lines
+from gateway.message.fields import Field, Fields, fold
 from gateway.message.framing import UNTIL_CLOSE, framed_length
 
 # Upper case only: no registered method has lower case, and some apps read "post" as POST (Django,
@@ -33,11 +34,9 @@ _REMEMBERED_LINES, _REMEMBERED_LINE_BYTES = 1024, 256
 _REMEMBERED_BLOCKS, _REMEMBERED_SEEN = 512, 4096
 # Lines that proxies write anew for each request, as they spell them.  Without them, the fields of
 # one client repeat behind a proxy too.
-_CHANGING = (
-    b"\r\nX-Request-ID: ",
-    b"\r\nx-request-id: ",
-    b"\r\nX-Original-URL: ",
-    b"\r\nX-Forwarded-Uri: ",
+_CHANGING: Final = tuple(
+    (b"\r\n%b: " % name, name)
+    for name in (b"X-Request-ID", b"x-request-id", b"X-Original-URL", b"X-Forwarded-Uri")
 )
 
 
@@ -226,17 +225,13 @@ def _upgrade(fields: Fields, length: int, *, http_1_0: bool) -> bytes:
 
 def _remembered_fields(block: bytes, http_1_0: bool) -> RequestFraming:
     """As `_read_fields`, with a cache for clients that repeat their fields but for `_CHANGING`."""
-    steady, cut = _cut_changing(block)
+    steady, changing = _cut_changing(block)
     known = _remembered_block(steady, http_1_0)
-    if not cut:
+    if not changing:
         return known
-    # The lines that are cut out are framed by no other, and frame none.
-    changing = parse_field_lines(b"".join([line for _, line in cut]))
-    items = list(known.fields.items)
-    for (number, _), field in zip(reversed(cut), reversed(changing), strict=True):
-        items.insert(number, field)
+    # Nothing else in the head follows from them.
     return RequestFraming(
-        Fields(items, known.fields, changing),
+        known.fields.adding(changing),
         known.host,
         known.length,
         known.connection,
@@ -245,18 +240,22 @@ def _remembered_fields(block: bytes, http_1_0: bool) -> RequestFraming:
     )
 
 
-def _cut_changing(block: bytes) -> tuple[bytes, list[tuple[int, bytes]]]:
-    """`block` without the lines of `_CHANGING`, and these, each with the number of lines before it.
+def _cut_changing(block: bytes) -> tuple[bytes, list[tuple[int, Field]]]:
+    """`block` without the lines of `_CHANGING`, and these, as `Fields.adding` takes them.
 
-    They are in the order in which they were cut out; the first line of the block never is.
+    The first line of `block` is never cut out.
     """
-    cut: list[tuple[int, bytes]] = []
-    for start in _CHANGING:
-        at = block.find(start) + 2
-        if at >= 2:  # noqa: PLR2004 - found
-            end = block.find(b"\r\n", at) + 2
-            cut.append((block.count(b"\r\n", 0, at), block[at:end]))
-            block = block[:at] + block[end:]
+    cut: list[tuple[int, Field]] = []
+    for start, name in _CHANGING:
+        before = block.find(start)
+        if before >= 0:
+            at = before + 2
+            end = block.find(b"\r\n", at)
+            value = block[before + len(start) : end].strip(b" \t")
+            if CONTROL.search(value) is not None:
+                raise HeadError("a control character in a field of a proxy")
+            cut.append((block.count(b"\n", 0, at), (name, value)))
+            block = block[:at] + block[end + 2 :]
     return block, cut
 
 
@@ -300,6 +299,7 @@ def _host(values: list[bytes], http_1_0: bool) -> str:
     return host
 
 
+@lru_cache(maxsize=1024)
 def canonical_host(value: bytes) -> str | None:
     """`value` in lower case without trailing dot and default port; None if not a valid host."""
     if _HOST.fullmatch(value) is None:

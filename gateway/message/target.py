@@ -35,9 +35,9 @@ _ABSOLUTE_FORM = re.compile(
 _ANY_SCHEME = re.compile(rb"[Hh][Tt][Tt][Pp][Ss]?://.*", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, init=False, unsafe_hash=True)
 class Target:
-    """An origin-form target.
+    """An origin-form target.  Never modified.
 
     Attributes:
         raw: Path and query as received; forwarded byte for byte.
@@ -51,6 +51,12 @@ class Target:
     path: str
     query: str
     readings: tuple[str, ...]
+
+    def __init__(self, raw: bytes, path: str, query: str, readings: tuple[str, ...]) -> None:
+        self.raw = raw
+        self.path = path
+        self.query = query
+        self.readings = readings
 
     @property
     def is_ambiguous(self) -> bool:

@@ -26,10 +26,10 @@ class Matcher:
         if to is not None or request.method == "OPTIONS" or request.target.is_ambiguous:
             return self._table.match_readings(request, to)
         key = (request.host, request.method, request.target.path)
-        try:
-            return self._routes[key]
-        except KeyError:
-            route = self._table.match_readings(request)
-            if self._serves(request.host) and len(key[2]) <= _REMEMBERED_PATH_CHARS:
-                remember(self._routes, key, route, _REMEMBERED_ROUTES)
+        route = self._routes.get(key)
+        if route is not None or key in self._routes:
             return route
+        route = self._table.match_readings(request)
+        if self._serves(request.host) and len(key[2]) <= _REMEMBERED_PATH_CHARS:
+            remember(self._routes, key, route, _REMEMBERED_ROUTES)
+        return route

@@ -134,15 +134,18 @@ class RequestReader:
         if framing is None:
             raise InternalError("bytes that are not a request were taken for a question")
         original = original_of(asked, framing, dialect)
-        self._ask_about(entry, original, asked.client)
+        # nginx drops the content of every answer to `auth_request`.
+        self._ask_about(entry, original, asked.client, shows_pages=dialect != "nginx")
 
     def reread_bare(self, entry: Entry) -> None:
         """As `reread`, for a question that names no page."""
         if entry.framing is None:
             raise InternalError("bytes that are not a request were taken for a question")
-        self._ask_about(entry, *bare_original_of(entry.framing))
+        self._ask_about(entry, *bare_original_of(entry.framing), shows_pages=False)
 
-    def _ask_about(self, entry: Entry, original: Original, client: str) -> None:
+    def _ask_about(
+        self, entry: Entry, original: Original, client: str, *, shows_pages: bool
+    ) -> None:
         asked = entry.request
         entry.is_question = True
         entry.framing = framing = original.framing
@@ -155,6 +158,7 @@ class RequestReader:
             client=client,
             request_id=asked.request_id,
             received_at=asked.received_at,
+            shows_pages=shows_pages,
         )
 
     def nothing(self, peer: str, now: float, sent: bytes) -> Entry:

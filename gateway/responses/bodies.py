@@ -15,7 +15,8 @@ def page(
 ) -> Response:
     """The page `name`, with its security fields; `site` is the requested host."""
     # RFC 9110, section 9.3.2: a response to HEAD has no content.
-    body = b"" if request.method == "HEAD" else render(name, site=request.host, **values)
+    has_body = request.method != "HEAD" and request.shows_pages
+    body = render(name, site=request.host, **values) if has_body else b""
     return Response(status, (*page_fields(name), NO_STORE, *fields), body)
 
 

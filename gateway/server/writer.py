@@ -9,6 +9,9 @@ _NO_LENGTH: Final = frozenset({204, 304})
 _STATUS_LINES: Final = {
     status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
 }
+_ID: Final = b"X-Request-Id: "
+_DATE: Final = b"\r\nDate: "
+_END: Final = b"\r\n"
 
 
 def response_bytes(
@@ -23,8 +26,9 @@ def response_bytes(
         length = b""
     elif response.body:
         length = b"Content-Length: %d\r\n" % len(response.body)
-    own = b"".join((b"X-Request-Id: ", request_id.encode(), b"\r\nDate: ", date, b"\r\n"))
-    head = b"".join((start, response.lines, fields, length, own, connection, b"\r\n"))
+    named = request_id.encode()
+    parts = (start, response.lines, fields, length, _ID, named, _DATE, date, _END, connection, _END)
+    head = b"".join(parts)
     return head if is_head or status in _NO_LENGTH else head + response.body
 
 

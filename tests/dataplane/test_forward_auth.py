@@ -173,6 +173,15 @@ async def test_a_navigation_is_told_where_to_sign_in_and_returns_to_its_page(ask
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+async def test_a_refused_navigation_gets_a_page_where_the_proxy_shows_it(asked, dialect):
+    running = await asked(dialect)
+    answer = await running.ask(question(dialect, "/admin", *NAVIGATION))
+    assert (answer.status, answer.all(b"content-type")) == (403, [b"text/html; charset=utf-8"])
+    # nginx drops the content of every answer to a question.
+    assert (b"<html" in answer.body) is (dialect != "nginx")
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
 async def test_a_rate_limit_counts_questions_by_the_clients_address(asked, dialect):
     running = await asked(dialect)
     here, there = "X-Forwarded-For: 192.0.2.7", "X-Forwarded-For: 198.51.100.7"

@@ -21,6 +21,7 @@ from gateway.oidc.provider_extras import judge_clock, judge_extras
 from gateway.oidc.provider_report import judge_client_auth, judge_document, judge_keys
 from gateway.oidc.proxies import proxy_for
 from gateway.oidc.registration import Registration
+from gateway.settings.access import items_of
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.schema import AccessRules, Settings
 
@@ -57,7 +58,7 @@ def expectations(settings: Settings, providers: Mapping[str, Provider]) -> dict[
 
 def _asks(settings: Settings, provider: ProviderSettings) -> Asks:
     rules = [it.access for it in settings.routes if isinstance(it.access, AccessRules)]
-    conditions = [it for access in rules for it in access.allow]
+    conditions = [it for access in rules for it in items_of(access.allow)]
     bearers = [it for it in settings.bearer if it.issuer == provider.issuer]
     called = Addresses(provider.issuer, provider.internal_url).called(provider.issuer)
     try:

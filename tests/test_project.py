@@ -27,6 +27,7 @@ from gateway.sessions.ticket import new_ticket
 from gateway.settings.load import load
 from gateway.settings.presets import PRESETS
 from tests.fixtures.certificates import Authority
+from tests.fixtures.countries import write_countries
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
@@ -208,6 +209,7 @@ def test_a_configuration_of_the_documentation_is_right(text, beside, tmp_path):
 
     page = tmp_path / "gatepost.yaml"
     page.write_text(text)
+    write_countries(tmp_path / "countries.mmdb")
     for name, block in beside.items():
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text(block)

@@ -7,6 +7,7 @@ from gateway.assembly.upstreams import relocated
 from gateway.authn import Authenticator, guarded_fields
 from gateway.authn.foreign import Foreign
 from gateway.authz.access import compile_access
+from gateway.authz.request_conditions import CountryOf
 from gateway.endpoints.protected_resource import WELL_KNOWN, ProtectedResource
 from gateway.kinds import ISSUED
 from gateway.limits import RateLimiter, RateTable
@@ -19,6 +20,7 @@ from gateway.routing.deprecation import deprecation_of
 from gateway.routing.route import Route, covers
 from gateway.routing.table import RouteTable
 from gateway.settings.access import items_of
+from gateway.settings.countries import countries_of
 from gateway.settings.schema import AccessRules, Settings
 
 # Those of a route that takes every method; a preflight asks for one of them.
@@ -36,6 +38,7 @@ def route_plans(
     guarded = guarded_fields(settings, authenticators.values())
     resources = _own_resources(settings)
     foreign = _foreign_of(settings, authenticators, upstreams, guarded)
+    country_of = countries_of(settings.country_file)
     return {
         route.index: _route_plan(
             route,
@@ -45,6 +48,7 @@ def route_plans(
             guarded,
             resources,
             foreign,
+            country_of,
         )
         for route in table.routes
     }
@@ -87,13 +91,14 @@ def _route_plan(
     guarded: tuple[bytes, ...],
     resources: tuple[str, ...],
     foreign: Mapping[str, Foreign],
+    country_of: CountryOf | None,
 ) -> RoutePlan:
     accepted = route.credentials or tuple(authenticators)
     access = route.access
     assert isinstance(access, str | AccessRules)  # noqa: S101 - the schema ensures it
     return RoutePlan(
         route=route,
-        access=compile_access(access),
+        access=compile_access(access, country_of),
         admission=Admission(
             frozenset(accepted),
             route.unauthenticated,

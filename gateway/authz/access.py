@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from gateway.authz.condition import Condition
 from gateway.authz.conditions import CONDITIONS
 from gateway.authz.facts import MET, Broken, Facts, Met, Result, Unmet, Unreadable
+from gateway.authz.request_conditions import CountryIs, CountryOf
 from gateway.kinds import CAN_STEP_UP
 from gateway.model import Allow, Decision, Deny, SignIn, StepUp
 from gateway.settings.access import Named, placed
@@ -72,8 +73,8 @@ class Access:
         return self.word not in ("public", "denied", "gone")
 
 
-def compile_access(access: "str | AccessRules") -> Access:
-    """Compile the configured word or rules.
+def compile_access(access: "str | AccessRules", country_of: CountryOf | None = None) -> Access:
+    """Compile the configured word or rules; conditions on the country ask `country_of`.
 
     Raises:
         ValueError: The word is unknown, or the rules are empty.
@@ -84,10 +85,13 @@ def compile_access(access: "str | AccessRules") -> Access:
         return Access(access)
     if not access.allow and not access.deny:
         raise ValueError("access has neither allow nor deny")
-    return Access(RULES, compile_items(access.allow), compile_items(access.deny))
+    allow = compile_items(access.allow, country_of)
+    return Access(RULES, allow, compile_items(access.deny, country_of))
 
 
-def compile_items(entries: Iterable["Entry"]) -> tuple[Item, ...]:
+def compile_items(
+    entries: Iterable["Entry"], country_of: CountryOf | None = None
+) -> tuple[Item, ...]:
     """Compile the items of `allow` or `deny`; those of a named condition take its name's place.
 
     Raises:
@@ -100,7 +104,7 @@ def compile_items(entries: Iterable["Entry"]) -> tuple[Item, ...]:
             # An empty `deny` would refuse nobody.
             raise ValueError(f"unknown condition {entry.name!r}")
     return tuple(
-        _compile_item(it.settings, it.where, it.path if it.is_named else ())
+        _compile_item(it.settings, country_of, it.where, it.path if it.is_named else ())
         for it in placed(given, ())
     )
 
@@ -183,7 +187,9 @@ def _step_up(failures: Sequence[_Failure]) -> StepUp | None:
     return StepUp(known[0].reason, acr, min(ages, default=None), amr)
 
 
-def _compile_item(settings: "ConditionSettings", where: str, origin: Path) -> Item:
+def _compile_item(
+    settings: "ConditionSettings", country_of: CountryOf | None, where: str, origin: Path
+) -> Item:
     conditions: list[Condition] = []
     labels: list[str] = []
     for name, kind in CONDITIONS.items():
@@ -191,7 +197,7 @@ def _compile_item(settings: "ConditionSettings", where: str, origin: Path) -> It
         if value is None:
             continue
         found = kind.of(value)
-        conditions += found
+        conditions += [it.by(country_of) if isinstance(it, CountryIs) else it for it in found]
         labels += _labels(name, value, len(found))
     if not conditions:
         raise ValueError("an item needs a condition")

@@ -19,8 +19,9 @@ from gateway.authz.identity_conditions import (
     ProviderIs,
     UserIs,
 )
-from gateway.authz.request_conditions import HeaderIs, IpIn, MethodIs
+from gateway.authz.request_conditions import CountryIs, HeaderIs, IpIn, MethodIs, TimeWithin
 from gateway.authz.sign_in_conditions import AcrIs, AmrHas, SignedInWithin
+from gateway.authz.when.condition import When
 
 # In the order in which they are checked and reported within an item.
 CONDITIONS: dict[str, type[Condition]] = {
@@ -36,6 +37,9 @@ CONDITIONS: dict[str, type[Condition]] = {
     "ip": IpIn,
     "method": MethodIs,
     "header": HeaderIs,
+    "time": TimeWithin,
+    "country": CountryIs,
+    "when": When,
     "acr": AcrIs,
     "amr": AmrHas,
     "max_age": SignedInWithin,

@@ -10,6 +10,7 @@ from gateway.authz.condition import Condition
 from gateway.authz.conditions import CONDITIONS
 from gateway.authz.explain import Finding, Trial, findings_of, try_items
 from gateway.authz.facts import Facts
+from gateway.authz.when.condition import When
 from gateway.model import ANONYMOUS, Allow, Deny
 from gateway.settings.access import WHOEVER_ASKS
 
@@ -56,4 +57,6 @@ def _findings_less_who(item: Item, facts: Facts) -> tuple[Finding, ...]:
 
 
 def _asks_who(condition: Condition) -> bool:
+    if isinstance(condition, When):
+        return condition.asks_who
     return not isinstance(condition, _WHOEVER_ASKS)

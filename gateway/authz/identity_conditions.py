@@ -43,7 +43,7 @@ class EmailIs:
 
     def check(self, facts: Facts) -> Result:
         """An address not marked verified counts as missing; a malformed one is unreadable."""
-        mailbox = _mailbox(facts.identity, "email-not-allowed")
+        mailbox = mailbox_of(facts.identity, "email-not-allowed")
         if not isinstance(mailbox, tuple):
             return mailbox
         if mailbox in self.values:
@@ -71,7 +71,7 @@ class EmailDomainIs:
 
     def check(self, facts: Facts) -> Result:
         """A subdomain is a different domain; a malformed address is unreadable."""
-        mailbox = _mailbox(facts.identity, "email-domain-not-allowed")
+        mailbox = mailbox_of(facts.identity, "email-domain-not-allowed")
         if not isinstance(mailbox, tuple):
             return mailbox
         if mailbox[1] in self.values:
@@ -79,7 +79,7 @@ class EmailDomainIs:
         return Unmet("email-domain-not-allowed", "domain is " + repr(mailbox[1]))
 
 
-def _mailbox(identity: Identity, reason: str) -> tuple[str, str] | Unmet | Unreadable:
+def mailbox_of(identity: Identity, reason: str) -> tuple[str, str] | Unmet | Unreadable:
     """The verified e-mail address, or the condition's result if there is none."""
     unreadable = unreadable_fact(identity, "email")
     if unreadable is not None:

@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     "claims",
     multiple=True,
     metavar="NAME=VALUE",
-    help="A claim of the user; NAME may be a JSON pointer; may be repeated.",
+    help="A claim of the user; NAME may be a JSON pointer, VALUE a number, true or other JSON;"
+    " may be repeated.",
 )
 @click.option("--provider", help="The user's provider.  [default: the first one]")
 @click.option("--acr", help="The authentication context class from the provider.")

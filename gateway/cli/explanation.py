@@ -10,6 +10,7 @@ from gateway.authz.access import compile_access
 from gateway.authz.explain import Finding, Trial, try_items
 from gateway.authz.facts import Facts
 from gateway.authz.foreign import FOREIGN_CREDENTIAL, try_foreign
+from gateway.authz.request_conditions import CountryOf
 from gateway.cli.pretence import FOREIGN, Pretence, asked_of
 from gateway.forward.outbound import Outbound
 from gateway.pages.reasons import reason_for
@@ -17,6 +18,7 @@ from gateway.pipeline.verdict import Answer
 from gateway.routing.route import RESERVED, Route
 from gateway.routing.table import build_table
 from gateway.routing.trial import RouteTrial, try_routes
+from gateway.settings.countries import countries_of
 from gateway.settings.document import Path
 from gateway.settings.scalars import format_duration, printable
 from gateway.settings.schema import AccessRules, RouteSettings, Settings
@@ -145,11 +147,14 @@ async def explain(
     tried = tuple(try_routes(table, request))
     found = next((it.route for it in tried if it.covers and it.route is not RESERVED), None)
     route = found if found is not None and found.name == name else None
-    items = () if route is None else _items(route, decided, pretence)
+    country_of = countries_of(settings.country_file)
+    items = () if route is None else _items(route, decided, pretence, country_of)
     return Explanation(decided, tuple(request.target.readings), tried, route, items, place_of)
 
 
-def _items(route: Route, decided: Decided, pretence: Pretence) -> tuple[Trial, ...]:
+def _items(
+    route: Route, decided: Decided, pretence: Pretence, country_of: CountryOf | None
+) -> tuple[Trial, ...]:
     """The results of the rules of `route` for the identity that the pipeline found.
 
     Empty if the credential was refused, because then the rules are not evaluated.
@@ -157,11 +162,12 @@ def _items(route: Route, decided: Decided, pretence: Pretence) -> tuple[Trial, .
     entry, access = decided.entry, route.access
     assert isinstance(access, str | AccessRules)  # noqa: S101 - the schema ensures it
     facts = Facts(entry.request, entry.identity, entry.request.received_at)
+    compiled = compile_access(access, country_of)
     passes = route.settings is not None and route.settings.passes_foreign
     if passes and (pretence.kind == FOREIGN or entry.reason == FOREIGN_CREDENTIAL):
-        return try_foreign(compile_access(access), facts)
+        return try_foreign(compiled, facts)
     if pretence.kind is None or not entry.identity.is_anonymous:
-        return try_items(compile_access(access), facts)
+        return try_items(compiled, facts)
     return ()
 
 

@@ -1,5 +1,6 @@
 """Turns the options of `gatepost explain` into the request that a client would send."""
 
+import json
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
@@ -211,13 +212,27 @@ def _pairs(given: tuple[str, ...] | Mapping[str, object]) -> Mapping[str, object
     """Values by name from ``NAME=VALUE`` texts; a repeated name gives a list."""
     if isinstance(given, Mapping):
         return given
-    values: dict[str, list[str]] = {}
+    values: dict[str, list[object]] = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not name or not equals:
             raise UsageError(f"--claim: {text!r} is not NAME=VALUE")
-        values.setdefault(name, []).append(value)
+        values.setdefault(name, []).append(_claim(value))
     return {name: them[0] if len(them) == 1 else them for name, them in values.items()}
+
+
+def _claim(text: str) -> object:
+    """The JSON value that `text` is, or `text`: 3 is a number, "3" and 007 are texts."""
+    try:
+        value = json.loads(text, parse_constant=_not_json)
+    except ValueError:
+        return text
+    is_same = not isinstance(value, int | float) or json.dumps(value) == text
+    return value if is_same else text
+
+
+def _not_json(word: str) -> object:
+    raise ValueError(word)
 
 
 def _address(text: str) -> str:

@@ -170,6 +170,15 @@ CONDITIONS: Mapping[str, Reason] = MappingProxyType(
         "header-mismatch": _unmet(
             "Not allowed", "A header field has a different value than is required here."
         ),
+        "outside-hours": _unmet(
+            "Not open now", "This address is open at certain times only, and this is not one."
+        ),
+        "country-not-allowed": _unmet(
+            "Not allowed", "This address is not open to the country of your network."
+        ),
+        "when-unmet": _unmet(
+            "Not allowed", "You or your request do not meet what is required here."
+        ),
         "fact-unreadable": _unmet(
             "Not allowed",
             "The gateway could not read a fact about you that the rules need, so it refused you.",

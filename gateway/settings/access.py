@@ -18,7 +18,10 @@ from pydantic import (
 from gateway.kinds import KINDS
 from gateway.message.mailbox import a_labels, read_mailbox
 from gateway.settings.addresses import NetworkText
+from gateway.settings.countries import CountryCode
 from gateway.settings.document import Path
+from gateway.settings.expressions import ExpressionText
+from gateway.settings.hours import HoursSettings
 from gateway.settings.scalars import (
     Duration,
     FieldName,
@@ -99,6 +102,15 @@ class ConditionSettings(Section):
     header: Mapping[FieldName, Texts] | None = Field(
         None, description="Request field, and accepted values."
     )
+    time: Annotated[tuple[HoursSettings, ...], OneOrMany()] | None = Field(
+        None, description="Days and hours."
+    )
+    country: Annotated[tuple[CountryCode, ...], OneOrMany()] | None = Field(
+        None, description="Country of the client's address, by country_file: CZ, DE."
+    )
+    when: ExpressionText | None = Field(
+        None, description="Expression over all facts, in a subset of CEL."
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -112,8 +124,9 @@ class ConditionSettings(Section):
         return value
 
 
-# The conditions that do not depend on the identity.  They apply to foreign credentials too.
-WHOEVER_ASKS = frozenset({"ip", "method", "header"})
+# The conditions that do not depend on the identity.  They apply to foreign credentials too, as does
+# a `when` that reads no facts of the identity.
+WHOEVER_ASKS = frozenset({"ip", "method", "header", "time", "country"})
 
 
 @dataclass(frozen=True, slots=True)

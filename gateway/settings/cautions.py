@@ -23,6 +23,8 @@ from gateway.settings.schema import Settings
 
 # Facts that come from a provider, so another provider may state the same.
 _OF_THE_USER = ("user", "email", "email_domain", "group", "role", "claim")
+# Facts of an expression that are the same.
+_NAMED_BY_PROVIDER = {"user", "email", "email_domain", "groups", "roles", "claims"}
 _SEVERAL = 2
 
 
@@ -233,6 +235,8 @@ def _any_word(settings: Settings, route: RouteSettings, path: Path) -> Iterator[
     for item in placed(route.access.allow, path):
         condition = item.settings
         given = [name for name in _OF_THE_USER if getattr(condition, name) is not None]
+        if condition.when is not None and "provider" not in condition.when.names:
+            given += sorted(_NAMED_BY_PROVIDER & condition.when.names)
         if given and condition.provider is None:
             message = (
                 f"{given[0]} can come from any provider: add provider: [{known}], or one of them"

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from gateway.kinds import AMBIENT, KINDS, LOCAL, Kind, sent_by
 from gateway.settings.access import AccessRules, Entry, Named
 from gateway.settings.bearer import BearerSettings
+from gateway.settings.condition_checks import check_items
 from gateway.settings.conditions import check_conditions
 from gateway.settings.coverage import Taken
 from gateway.settings.document import INVALID, Path, Problem
@@ -305,6 +306,7 @@ def _routes(draft: Draft) -> Iterator[Problem]:
         yield from check_place(route.settings, path, draft.public_url)
         yield from _route_credentials(draft, route.settings, path)
         yield from _route_challenges(draft, route.settings, path)
+        yield from check_items(route.settings, path, draft.upstreams, draft.sections)
         hidden_by = taken.hides(route.settings)
         if hidden_by:
             shown = ", ".join(names[it.name].shown for it in hidden_by)

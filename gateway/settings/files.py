@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path as FilePath
 
+from gateway.settings.countries import file_problem
 from gateway.settings.document import Data, Document, Path, Problem
 from gateway.settings.sql_drivers import driver_problem
 from gateway.storage.stores import file_options
@@ -72,6 +73,7 @@ def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem,
     _try_store(document)
     _try_drivers(document)
     _try_tracing(document)
+    files += _try_countries(document)
     return tuple(files), tuple(warnings)
 
 
@@ -84,6 +86,7 @@ def leave_unread(document: Document) -> tuple[tuple[FilePath, ...], tuple[Proble
         name = str(path[-1])
         if section.pop(f"{name}_file", None) is not None:
             section.setdefault(name, _UNREAD_DSN if name == "dsn" else _UNREAD)
+    _try_countries(document)
     # The secret may be in the environment of the service, which this process lacks.
     document.data.setdefault("secret", _UNREAD)
     for _, section in _sections(document.data, (), _HEADERS):
@@ -181,6 +184,17 @@ def _try_tracing(document: Document) -> None:
     if document.data.get("tracing") is not None and not all(map(_is_installed, packages)):
         problem = "needs packages that are not installed: pip install 'gatepost[otel]'"
         document.spoil(("tracing",), problem)
+
+
+def _try_countries(document: Document) -> tuple[FilePath, ...]:
+    """The database of countries, if the file names one."""
+    named = document.data.get("country_file")
+    if not isinstance(named, str) or not named:
+        return ()
+    problem = file_problem(named)
+    if problem is not None:
+        document.spoil(("country_file",), problem, rule=_UNREADABLE)
+    return (FilePath(named),)
 
 
 def _is_installed(package: str) -> bool:

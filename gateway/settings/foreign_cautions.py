@@ -56,8 +56,12 @@ def _asks_about_the_user(route: RouteSettings) -> bool:
     if isinstance(route.access, str):
         return False
     items = tuple(items_of((*route.access.allow, *route.access.deny)))
-    names = ConditionSettings.model_fields.keys() - WHOEVER_ASKS
-    return any(getattr(item, name) is not None for item in items for name in names)
+    names = ConditionSettings.model_fields.keys() - WHOEVER_ASKS - {"when"}
+    return any(
+        (item.when is not None and item.when.asks_who)
+        or any(getattr(item, name) is not None for name in names)
+        for item in items
+    )
 
 
 def _kept_from_app(settings: Settings, route: RouteSettings) -> Iterator[str]:

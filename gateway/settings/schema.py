@@ -38,6 +38,7 @@ from gateway.settings.headers import (
     RequestHeaderSettings,
     ResponseHeaderSettings,
 )
+from gateway.settings.hours import HoursSettings
 from gateway.settings.identity import AssertionSettings, IdentitySettings
 from gateway.settings.policy_tests import ExpectedDecision, PolicyTest, TestedIdentity
 from gateway.settings.provider_reach import ProviderTlsSettings
@@ -82,6 +83,7 @@ __all__ = [
     "ForwardAuthSettings",
     "HeaderValueSettings",
     "HookSettings",
+    "HoursSettings",
     "HttpHookSettings",
     "IdentitySettings",
     "IntrospectionSettings",
@@ -228,6 +230,11 @@ class Settings(Section):
     )
     tests: tuple[PolicyTest, ...] = Field(
         (), description="Requests and what must happen to them; run by `gatepost check` only."
+    )
+    country_file: FileName | None = Field(
+        None,
+        description="Database of countries by address, an mmdb file such as GeoLite2-Country; for"
+        " the condition country.",
     )
     audit: AuditSettings = Field(
         AuditSettings(), description="Audit log, one JSON line for each decision."

@@ -16,6 +16,7 @@ from gateway.authz.request_conditions import IpIn
 from gateway.authz.sign_in_conditions import MAX_SKEW_S
 from gateway.model import ANONYMOUS
 from gateway.settings.access import WHOEVER_ASKS, ConditionSettings
+from tests.authz.conftest import condition_of
 
 NOW = 1_800_000_000
 MET, UNMET, MISSING, UNREADABLE = "met", "unmet", "missing", "unreadable"
@@ -28,6 +29,8 @@ NO_ADDRESS = [
     *("kim@evil@korp.com", "kim@korp.com@evil.example", '"kim@evil.example"@korp.com'),
     *("<kim@korp.com>", "Kim <kim@korp.com>", "kim@korp.com,lee@evil.example", ""),
 ]
+HOURS = {"days": "mon-fri", "from": "08:00", "to": "18:00", "zone": "UTC"}
+WEDNESDAY_10 = 1_799_834_400
 DEEP = {"claims": {"a": {"b": ["x", 1, True, 1.5, "y/z"], "~/": "t", "n": None}, "s": "x"}}
 
 TABLE = [
@@ -178,6 +181,20 @@ TABLE = [
     ("header", {"X-Tier": "gold"}, {}, MISSING),
     ("header", {"X-Tier": "gold"}, {"fields": [(b"X-Tier", b"gold")] * 2}, UNREADABLE),
     ("header", {"X-Tier": "\ufffd"}, {"fields": [(b"X-Tier", b"\xff")]}, UNREADABLE),
+    ("time", HOURS, {"at": WEDNESDAY_10}, MET),
+    ("time", HOURS, {"at": WEDNESDAY_10 + 10 * 3600}, UNMET),
+    ("time", [HOURS, {"from": "20:00", "zone": "UTC"}], {"at": WEDNESDAY_10 + 10 * 3600}, MET),
+    ("country", "CZ", {"client": "198.51.100.7"}, MET),
+    ("country", ["de", "cz"], {"client": "::ffff:198.51.100.7"}, MET),
+    ("country", "SK", {"client": "2001:db8:cc::7"}, MET),
+    ("country", "DE", {"client": "198.51.100.7"}, UNMET),
+    ("country", "DE", {"client": "10.0.0.1"}, UNREADABLE),
+    ("country", "DE", {"client": "unknown"}, UNREADABLE),
+    # Of the rest of the language, see when/test_when.py.
+    ("when", "claims.s == 'x' && method == 'GET'", DEEP, MET),
+    ("when", "claims.s == 'y'", DEEP, UNMET),
+    ("when", "claims.q == 'x'", DEEP, MISSING),
+    ("when", "claims.s == 1", DEEP, UNREADABLE),
 ]  # fmt: skip
 
 # What every request or proven identity has, well-formed, so that a kind cannot come up.
@@ -188,13 +205,15 @@ IMPOSSIBLE = {
     ("ip", MISSING),
     ("method", MISSING),
     ("method", UNREADABLE),
+    ("time", MISSING),
+    ("time", UNREADABLE),
+    ("country", MISSING),
 }
 
 
 @pytest.mark.parametrize(("name", "setting", "known", "kind"), TABLE)
 def test_condition(make_facts, name, setting, known, kind):
-    settings = ConditionSettings.model_validate({name: setting})
-    (condition,) = CONDITIONS[name].of(getattr(settings, name))
+    condition = condition_of(name, setting)
     result = condition.check(make_facts(**known))
 
     assert type(result) is {MET: Met, UNREADABLE: Unreadable}.get(kind, Unmet)
@@ -216,8 +235,7 @@ def test_what_anonymous_can_meet_is_listed_as_about_the_request(make_facts):
     # credentials, and one wrongly listed would refuse all of them.
     met = set()
     for name, setting, known, kind in TABLE:
-        settings = ConditionSettings.model_validate({name: setting})
-        (condition,) = CONDITIONS[name].of(getattr(settings, name))
+        condition = condition_of(name, setting)
         if kind == MET and condition.check(make_facts(**known | {"identity": ANONYMOUS})) is FOUND:
             met.add(name)
 
@@ -234,8 +252,7 @@ def test_conditions_on_the_request_have_their_module():
 def test_reasons_are_stable_words_and_details_are_for_people(make_facts, name):
     rows = [(setting, known) for n, setting, known, kind in TABLE if n == name and kind != MET]
     for setting, known in rows:
-        settings = ConditionSettings.model_validate({name: setting})
-        (condition,) = CONDITIONS[name].of(getattr(settings, name))
+        condition = condition_of(name, setting)
         result = condition.check(make_facts(**known))
 
         assert result.reason.replace("-", "").isalpha()
@@ -251,8 +268,7 @@ def test_reasons_are_stable_words_and_details_are_for_people(make_facts, name):
 def test_only_what_the_provider_can_prove_anew_asks_for_a_step_up(
     make_facts, name, setting, acr, max_age_s
 ):
-    settings = ConditionSettings.model_validate({name: setting})
-    (condition,) = CONDITIONS[name].of(getattr(settings, name))
+    condition = condition_of(name, setting)
     step_up = condition.check(make_facts()).step_up
 
     assert (step_up.acr, step_up.max_age_s) == (acr, max_age_s)
@@ -261,8 +277,7 @@ def test_only_what_the_provider_can_prove_anew_asks_for_a_step_up(
 def test_no_other_condition_asks_for_a_step_up(make_facts):
     for name, setting, known, kind in TABLE:
         if kind in (UNMET, MISSING) and name not in ("acr", "amr", "max_age"):
-            settings = ConditionSettings.model_validate({name: setting})
-            (condition,) = CONDITIONS[name].of(getattr(settings, name))
+            condition = condition_of(name, setting)
 
             assert condition.check(make_facts(**known)).step_up is None
 

@@ -54,6 +54,16 @@ RULES = [
     ({"deny": [{"method": "GET"}]}, "denied-by-rule"),
     ({"deny": [{"header": {"X-App": "1"}}]}, "denied-by-rule"),
     ({"allow": [{"group": "a"}], "deny": [{"ip": OFFICE}]}, "denied-by-rule"),
+    # An expression is of the request where it reads nothing else.
+    ({"allow": [{"when": "method == 'POST'"}]}, "when-unmet"),
+    ({"allow": [{"when": "method == 'GET'", "user": "bob"}]}, "foreign-credential"),
+    ({"allow": [{"when": "method == 'POST' && 'a' in groups"}]}, "foreign-credential"),
+    ({"deny": [{"when": "method == 'GET'"}]}, "denied-by-rule"),
+    ({"deny": [{"when": "method == 'POST'"}]}, "foreign-credential"),
+    ({"deny": [{"when": "method == 'GET' || 'a' in groups"}]}, "denied-by-rule"),
+    ({"deny": [{"when": "!('a' in groups)"}]}, "foreign-credential"),
+    ({"deny": [{"when": "user != 'alice'"}]}, "foreign-credential"),
+    ({"deny": [{"when": "headers['x-two'] == '1'"}]}, "fact-unreadable"),
     # A deny is of those who meet all of it, and nobody is known to.
     ({"deny": [{"ip": OFFICE, "group": "a"}]}, "foreign-credential"),
     # A repeated field cannot be read: it satisfies no allow and meets a deny.
@@ -116,11 +126,12 @@ def test_a_condition_that_fails_is_a_deny(facts, monkeypatch, side):
 def test_nobody_meets_a_condition_about_the_user(facts):
     values = {"claim": {"a": "1"}, "header": {"X-App": "1"}, "max_age": "1h", "ip": OFFICE}
     values |= {"method": "GET", "credential": "session", "email": "a@x"}
+    values |= {"time": {"zone": "UTC"}, "country": "CZ", "when": "user == ''"}
     met = set()
     for name in CONDITIONS:
         settings = AccessRules.model_validate({"allow": [{name: values.get(name, "x")}]})
-        (item,) = compile_access(settings).allow
+        (item,) = compile_access(settings, lambda address: "CZ").allow
         if all(isinstance(result, Met) for result in item.judge(facts)):
             met.add(name)
 
-    assert met == {"ip", "method", "header"}
+    assert met == {"ip", "method", "header", "time", "country"}

@@ -18,7 +18,7 @@ LOGOUT = "/logout"
 _SEGMENTS = ["static", "api", "keys", "admin", "reports", "mcp", "wiki", "files", "hooks", "shop"]
 _METHODS = ["GET", "POST", "DELETE", "OPTIONS", "PROPFIND"]
 _HOSTS = ["api.example.com", "admin.test:8443", "app.test", "notes.example.com"]
-_WORDS = ["public", "public", "optional", "sign_in", "denied", "gone", *["signed_in"] * 8]
+_WORDS = [*["public", "sign_in", "denied", "gone"] * 2, "optional", *["signed_in"] * 8]
 _CONDITIONS = {
     "user": ["alice", "bob", ["bob", "carol"]],
     "email": ["alice@example.com"],
@@ -35,6 +35,8 @@ _CONDITIONS = {
     "ip": ["10.0.0.0/8", "192.0.2.0/24", "2001:db8::/32"],
     "method": ["GET", "POST"],
     "header": [{"X-Role": "gold"}, {"X-Role": ["silver", "bronze"]}],
+    "time": [{"days": "mon-fri", "from": "08:00", "to": "18:00", "zone": "Europe/Prague"}],
+    "when": ["'staff' in groups && headers['x-role'] != 'bronze'", "path.contains('api')"],
 }
 
 # What requests have; 10.9.0.5 is a proxy where the configuration trusts one.
@@ -127,7 +129,7 @@ class MadeRequest:
 
 def some(rng, values, most):
     """A few of `values`."""
-    return rng.sample(values, rng.randint(1, most))
+    return rng.sample(values, rng.randint(1, min(most, len(values))))
 
 
 def configuration_of(rng: random.Random, issuer: str, directory):
@@ -215,7 +217,7 @@ def _rules(rng):
         "deny": [_item(rng) for _ in range(rng.choice([0, 0, 1]))],
     }
     return {name: items for name, items in rules.items() if items} or {
-        "allow": [{"group": "staff"}]
+        "allow": [rng.choice([{"group": "staff"}, {"user": "bob"}])]
     }
 
 

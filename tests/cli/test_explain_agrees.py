@@ -39,7 +39,7 @@ from tests.fixtures.real_clock import real_clock
 __all__ = ["real_clock"]
 
 
-SEEDS, CONFIGURATIONS, REQUESTS = 5, 10, 200
+SEEDS, CONFIGURATIONS, REQUESTS = 5, 16, 120
 # So many of each configuration go through the whole command, which reads the file each time.
 WHOLE = 2
 # Longer than any rate of the configurations is counted over.

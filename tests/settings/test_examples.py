@@ -11,6 +11,7 @@ import yaml
 
 from gateway.settings.json_schema import json_schema
 from gateway.settings.load import load
+from tests.fixtures.countries import write_countries
 
 CONFIG = Path(__file__).parents[2] / "config"
 FILES = sorted(CONFIG.glob("*.yaml"))
@@ -59,6 +60,7 @@ def test_an_example_is_right(file, secrets, tmp_path):
     copy = tmp_path / file.name
     text = file.read_text(encoding="utf-8").replace("/run/secrets", secrets)
     copy.write_text(text, encoding="utf-8")
+    write_countries(tmp_path / "countries.mmdb")
     shutil.copytree(CONFIG / "rules", tmp_path / "rules")
 
     assert load(copy, {}).warnings == ()

@@ -347,7 +347,11 @@ LITERAL = (
     *("routes.*.before", "routes.*.after"),
     *(f"routes.*.access.{it}.*.email_domain" for it in ("allow", "deny")),
     *(f"routes.*.access.{it}.*.provider" for it in ("allow", "deny")),
+    *(f"routes.*.access.{it}.*.time." for it in ("allow", "deny")),
+    *(f"routes.*.access.{it}.*.country." for it in ("allow", "deny")),
+    "country_file",
     *("conditions.*.*.email_domain", "conditions.*.*.provider", "include"),
+    *(f"conditions.*.*.{it}." for it in ("time", "country")),
 )
 
 

@@ -1,0 +1,53 @@
+"""Checks of conditions that need more than the condition itself."""
+
+from collections.abc import Iterator, Mapping
+
+from gateway.settings.access import AccessRules, ConditionSettings, placed
+from gateway.settings.document import Path, Problem
+from gateway.settings.routes import RouteSettings
+from gateway.settings.scalars import quote
+from gateway.settings.upstreams import UpstreamSettings
+
+
+def check_items(
+    route: RouteSettings,
+    path: Path,
+    upstreams: Mapping[str, UpstreamSettings | None],
+    sections: frozenset[str],
+) -> Iterator[Problem]:
+    """Problems of the conditions of `route`, which is at `path`."""
+    if not isinstance(route.access, AccessRules):
+        return
+    ignores_case = _ignores_case(route, upstreams)
+    for rules, name in ((route.access.allow, "allow"), (route.access.deny, "deny")):
+        for item in placed(rules, (*path, "access", name)):
+            yield from _countries(item.settings, item.path, sections)
+            if ignores_case is not None:
+                yield from _paths(item.settings, item.path, ignores_case)
+
+
+def _countries(
+    condition: ConditionSettings, path: Path, sections: frozenset[str]
+) -> Iterator[Problem]:
+    if condition.country is not None and "country_file" not in sections:
+        message = "needs country_file at the top of the file: the database of countries"
+        yield Problem((*path, "country"), message)
+
+
+def _ignores_case(
+    route: RouteSettings, upstreams: Mapping[str, UpstreamSettings | None]
+) -> str | None:
+    """The name of the route's upstream, if the app reads /Admin as /admin."""
+    only = next(iter(upstreams)) if len(upstreams) == 1 else None
+    name = only if route.upstream is None else route.upstream
+    upstream = None if name is None else upstreams.get(name)
+    return name if upstream is not None and upstream.path_case == "ignore" else None
+
+
+def _paths(condition: ConditionSettings, path: Path, upstream: str) -> Iterator[Problem]:
+    if condition.when is not None and "path" in condition.when.names:
+        message = (
+            f"an expression compares path with case, but upstream {quote(upstream)} has path_case:"
+            " ignore: give the path a route of its own"
+        )
+        yield Problem((*path, "when"), message)

@@ -118,6 +118,8 @@ LEFT_OUT = (
     "authn/pretended",
     "authz/explain",
     "authz/foreign",
+    "authz/remedy",
+    "authz/witness",
     "assembly/routes",
     "assembly/apps",
     "assembly/dry_run",

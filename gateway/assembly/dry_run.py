@@ -15,6 +15,7 @@ from gateway.assembly.providers import bearer_of
 from gateway.assembly.serving import Configuration, clock, pipeline_of
 from gateway.authn import Authenticated, Outcome
 from gateway.authn.pretended import PretendedAuthenticator
+from gateway.authz.witness import witnessed
 from gateway.errors import GatewayError, MalformedRequestError, ProviderUnavailableError
 from gateway.limits import RateTable
 from gateway.message.forwarded import canonical_address
@@ -22,6 +23,7 @@ from gateway.model import Identity
 from gateway.oidc.http import DIRECT, ProviderHttp, Way
 from gateway.oidc.http import Answer as ProviderAnswer
 from gateway.pipeline.pipeline import Pipeline
+from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import Answer, Verdict
 from gateway.record.audit import Entry
 from gateway.record.audit_writer import AuditWriter
@@ -56,10 +58,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The outcome of a request: its audit record, and what the pipeline would do."""
+    """The outcome of a request: its audit record, and what the pipeline would do.
+
+    Attributes:
+        plan: Of the route that the record names; None if that is no route of the file.
+    """
 
     entry: Entry
     verdict: Verdict
+    plan: RoutePlan | None = None
 
 
 class DryRun:
@@ -100,7 +107,9 @@ class DryRun:
             entry, response = pipeline.refuse_early(error, peer, asked.at, asked.head)
             return Decided(entry, Answer(response))
         verdict = pipeline.begin(entry)
-        return Decided(entry, await verdict if isinstance(verdict, Awaitable) else verdict)
+        if isinstance(verdict, Awaitable):
+            verdict = await verdict
+        return Decided(entry, verdict, pipeline.plan_of(entry.route or ""))
 
 
 @asynccontextmanager
@@ -129,7 +138,9 @@ async def _pipeline(
     )
     bearer = bearer_of(settings, http, lasting.accounts, clock)
     config = Configuration(settings, lasting.providers, lasting.apps, sealer, bearer)
-    pipeline, _ = pipeline_of(config, lasting, lambda real: PretendedAuthenticator(real, worth))
+    pipeline, _ = pipeline_of(
+        config, lasting, lambda real: PretendedAuthenticator(real, worth), witnessed
+    )
     return pipeline
 
 

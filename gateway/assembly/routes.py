@@ -1,12 +1,12 @@
 """Builds the plan of each route, and the metadata of protected resources."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from gateway.assembly.hosts import hosts_of
 from gateway.assembly.upstreams import relocated
 from gateway.authn import Authenticator, guarded_fields
 from gateway.authn.foreign import Foreign
-from gateway.authz.access import compile_access
+from gateway.authz.access import Access, compile_access
 from gateway.endpoints.protected_resource import WELL_KNOWN, ProtectedResource
 from gateway.kinds import ISSUED
 from gateway.limits import RateLimiter, RateTable
@@ -30,8 +30,9 @@ def route_plans(
     upstreams: Mapping[str, UpstreamPlan],
     authenticators: Mapping[str, Authenticator],
     rates: RateTable,
+    access_of: Callable[[Access], Access],
 ) -> dict[int, RoutePlan]:
-    """The plan of each route, by the route's index."""
+    """The plan of each route, by the route's index; `access_of` may replace its access."""
     guarded = guarded_fields(settings, authenticators.values())
     resources = _own_resources(settings)
     foreign = _foreign_of(settings, authenticators, upstreams, guarded)
@@ -44,6 +45,7 @@ def route_plans(
             guarded,
             resources,
             foreign,
+            access_of,
         )
         for route in table.routes
     }
@@ -86,13 +88,14 @@ def _route_plan(
     guarded: tuple[bytes, ...],
     resources: tuple[str, ...],
     foreign: Mapping[str, Foreign],
+    access_of: Callable[[Access], Access],
 ) -> RoutePlan:
     accepted = route.credentials or tuple(authenticators)
     access = route.access
     assert isinstance(access, str | AccessRules)  # noqa: S101 - the schema ensures it
     return RoutePlan(
         route=route,
-        access=compile_access(access),
+        access=access_of(compile_access(access)),
         admission=Admission(
             frozenset(accepted),
             route.unauthenticated,

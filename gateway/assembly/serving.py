@@ -27,6 +27,7 @@ from gateway.authn import (
 )
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.authn.session import SessionAuthenticator, authenticator_of, cookie_name
+from gateway.authz.access import Access
 from gateway.credentials.apps import Apps
 from gateway.credentials.one_time_exchange import OneTimeExchange
 from gateway.credentials.tokens import TokenFamilies
@@ -83,10 +84,12 @@ def pipeline_of(
     config: Configuration,
     lasting: Lasting,
     judge: Callable[[Authenticator], Authenticator] = lambda real: real,
+    access_of: Callable[[Access], Access] = lambda access: access,
 ) -> tuple[Pipeline, list[Upstream]]:
     """The pipeline for `config`, and the upstreams it forwards to.
 
-    `judge` may replace the authenticator of each kind of credential.
+    `judge` may replace the authenticator of each kind of credential, and `access_of` the access of
+    each route.
     """
     settings = config.settings
     apps = _apps(config, lasting)
@@ -114,7 +117,7 @@ def pipeline_of(
         own_fields(settings, built.values()),
     )
     table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
-    plans = route_plans(settings, table, to, authenticators, lasting.rates)
+    plans = route_plans(settings, table, to, authenticators, lasting.rates, access_of)
     deps = _deps(config, lasting, authenticators, rules, app_cookies, apps)
     tools = _tools(config, lasting, deps, plans, browser)
     networks = settings.server.trusted_proxies

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.authz.condition import Condition
+from gateway.authz.condition import Check
 from gateway.authz.conditions import CONDITIONS
 from gateway.authz.facts import MET, Broken, Facts, Met, Result, Unmet, Unreadable
 from gateway.kinds import CAN_STEP_UP
@@ -34,7 +34,7 @@ class Item:
         labels: The text of each condition as in the file, for messages.
     """
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Check, ...]
     labels: tuple[str, ...]
 
     def judge(self, facts: Facts) -> list[Result]:
@@ -168,7 +168,7 @@ def _step_up(failures: Sequence[_Failure]) -> StepUp | None:
 
 
 def _compile_item(settings: "ConditionSettings") -> Item:
-    conditions: list[Condition] = []
+    conditions: list[Check] = []
     labels: list[str] = []
     for name, kind in CONDITIONS.items():
         value = getattr(settings, name)

@@ -6,10 +6,11 @@ rest.
 """
 
 from gateway.authz.access import RULES, Access, Item, weigh
-from gateway.authz.condition import Condition
+from gateway.authz.condition import Check
 from gateway.authz.conditions import CONDITIONS
 from gateway.authz.explain import Finding, Trial, findings_of, try_items
 from gateway.authz.facts import Facts
+from gateway.authz.witness import real_of
 from gateway.model import ANONYMOUS, Allow, Deny
 from gateway.settings.access import WHOEVER_ASKS
 
@@ -54,5 +55,5 @@ def _findings_less_who(item: Item, facts: Facts) -> tuple[Finding, ...]:
     return (*findings_of(_less_who(item), facts), *left)
 
 
-def _asks_who(condition: Condition) -> bool:
-    return not isinstance(condition, _WHOEVER_ASKS)
+def _asks_who(condition: Check) -> bool:
+    return not isinstance(real_of(condition), _WHOEVER_ASKS)

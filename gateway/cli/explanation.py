@@ -6,22 +6,25 @@ from http import HTTPStatus
 from typing import Any
 
 from gateway.assembly.dry_run import Decided, DryRun
-from gateway.authz.access import compile_access
 from gateway.authz.explain import Finding, Trial, try_items
 from gateway.authz.facts import Facts
 from gateway.authz.foreign import FOREIGN_CREDENTIAL, try_foreign
+from gateway.authz.remedy import Remedy, is_by_rules, remedies
 from gateway.cli.pretence import FOREIGN, Pretence, asked_of
 from gateway.forward.outbound import Outbound
 from gateway.pages.reasons import reason_for
+from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import Answer
 from gateway.routing.route import RESERVED, Route
 from gateway.routing.table import build_table
 from gateway.routing.trial import RouteTrial, try_routes
 from gateway.settings.scalars import format_duration, printable
-from gateway.settings.schema import AccessRules, RouteSettings, Settings
+from gateway.settings.schema import RouteSettings, Settings
 
 # Response fields that tell the client what to do.
 _TOLD_FIELDS = ("Location", "Retry-After")
+_MARKS = {"met": "+", "unmet": "-", "unreadable": "?", "failed": "!", "for the app": " "}
+_ITEM_MARKS = {"holds": "+", "does not hold": "-", "cannot be told": "?"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +40,30 @@ class Explanation:
     """
 
     decided: Decided
-    readings: tuple[str, ...]
-    routes: tuple[RouteTrial, ...]
-    route: Route | None
-    items: tuple[Trial, ...]
+    readings: tuple[str, ...] = ()
+    routes: tuple[RouteTrial, ...] = ()
+    route: Route | None = None
+    items: tuple[Trial, ...] = ()
 
     @property
     def decision(self) -> str:
         """``allow``, ``deny``, ``sign_in`` or ``step_up``; an error counts as ``deny``."""
-        decision = self.decided.entry.decision
-        return "deny" if decision == "error" else decision
+        return word_of(self.decided.entry.decision)
+
+    def remedies(self) -> list[Remedy]:
+        """What would change the decision; empty if nothing in the request would."""
+        entry, verdict = self.decided.entry, self.decided.verdict
+        if self.decision == "allow":
+            return list(remedies(self.items, allowed=True)) if entry.reason == "allowed" else []
+        if self.decision == "sign_in":
+            named = remedies(self.items, allowed=False, anonymous=True)
+            return list(named) or [Remedy("", "would be decided anew after signing in")]
+        if is_by_rules(self.items, entry.reason):
+            return list(remedies(self.items, allowed=False))
+        if entry.reason in ("denied", "gone"):
+            return [Remedy("", "nothing in the request would: the route refuses everyone")]
+        status = verdict.response.status if isinstance(verdict, Answer) else HTTPStatus.FORBIDDEN
+        return [Remedy("", reason_for(entry.reason, status).advice)]
 
     def lines(self) -> Iterator[str]:
         """For people.  The last line is the decision; escapes keep the request from forging one."""
@@ -57,13 +74,16 @@ class Explanation:
         for reading in self.readings[1:]:
             yield f"some servers read the path as {reading!r}"
         for trial in self.routes:
-            yield f"route {trial.route.name}: {self._said(trial)}"
+            mark = "+" if trial.covers else "-"
+            yield f"{mark} route {trial.route.name}: {self._said(trial)}"
         if self.route is not None:
-            yield from (f"  {name}: {value}" for name, value in _settings_of(self.route))
+            yield from (f"    {name}: {value}" for name, value in _settings_of(self.route))
             for item in self.items:
-                yield f"  {item.where}:"
-                yield from (f"    {finding}" for finding in item.findings)
+                yield f"    {_ITEM_MARKS[item.state]} {item.where}: {item.state}"
+                for finding in item.findings:
+                    yield f"        {_MARKS[finding.word]} {finding}"
         yield from (f"{name.replace('_', ' ')}: {value}" for name, value in self._outcome())
+        yield from (f"to change it: {str(it).strip()}" for it in self.remedies())
         yield f"decision: {self.decision} reason: {entry.reason} route: {entry.route or '-'}"
 
     def as_json(self) -> dict[str, Any]:
@@ -84,6 +104,9 @@ class Explanation:
                 {"where": item.where, **_finding(finding)}
                 for item in self.items
                 for finding in item.findings
+            ],
+            "to_change_it": [
+                {"where": it.where or None, "text": it.text} for it in self.remedies()
             ],
         }
 
@@ -114,6 +137,11 @@ class Explanation:
             yield "answer", "an endpoint of the gateway's own"
 
 
+def word_of(decision: str) -> str:
+    """A decision of the audit in one of four words: whatever fails is not let through."""
+    return "deny" if decision == "error" else decision
+
+
 async def explain(
     settings: Settings, dry_run: DryRun, pretence: Pretence, now: float
 ) -> Explanation:
@@ -123,31 +151,32 @@ async def explain(
         click.UsageError: An option is not valid.
     """
     decided = await dry_run.decide(asked_of(settings, pretence, now))
-    request, name = decided.entry.request, decided.entry.route
+    request, plan = decided.entry.request, decided.plan
     if decided.entry.framing is None:
         # The bytes are not a readable request, so no route applies.
-        return Explanation(decided, (), (), None, ())
+        return Explanation(decided)
     table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
     tried = tuple(try_routes(table, request))
     found = next((it.route for it in tried if it.covers and it.route is not RESERVED), None)
-    route = found if found is not None and found.name == name else None
-    items = () if route is None else _items(route, decided, pretence)
-    return Explanation(decided, tuple(request.target.readings), tried, route, items)
+    if plan is None or found is None or found.name != plan.route.name:
+        return Explanation(decided, tuple(request.target.readings), tried)
+    items = _items(plan, decided, pretence)
+    return Explanation(decided, tuple(request.target.readings), tried, plan.route, items)
 
 
-def _items(route: Route, decided: Decided, pretence: Pretence) -> tuple[Trial, ...]:
-    """The results of the rules of `route` for the identity that the pipeline found.
+def _items(plan: RoutePlan, decided: Decided, pretence: Pretence) -> tuple[Trial, ...]:
+    """The results of the rules of `plan` for the identity that the pipeline found.
 
-    Empty if the credential was refused, because then the rules are not evaluated.
+    Its conditions are witnesses: what the decision evaluated is not evaluated again.  Empty if the
+    credential was refused, because then the rules are not evaluated.
     """
-    entry, access = decided.entry, route.access
-    assert isinstance(access, str | AccessRules)  # noqa: S101 - the schema ensures it
+    entry = decided.entry
     facts = Facts(entry.request, entry.identity, entry.request.received_at)
-    passes = route.settings is not None and route.settings.passes_foreign
-    if passes and (pretence.kind == FOREIGN or entry.reason == FOREIGN_CREDENTIAL):
-        return try_foreign(compile_access(access), facts)
+    is_foreign = pretence.kind == FOREIGN or entry.reason == FOREIGN_CREDENTIAL
+    if plan.foreign is not None and is_foreign:
+        return try_foreign(plan.access, facts)
     if pretence.kind is None or not entry.identity.is_anonymous:
-        return try_items(compile_access(access), facts)
+        return try_items(plan.access, facts)
     return ()
 
 

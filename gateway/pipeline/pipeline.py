@@ -258,6 +258,10 @@ class Pipeline:
             _log.info("closing the tunnel: %r", error, extra={"request_id": request.request_id})
             return False
 
+    def plan_of(self, name: str) -> RoutePlan | None:
+        """The plan of the route `name`; None if there is none."""
+        return next((it for it in self._plans.values() if it.route.name == name), None)
+
     def _is_gone(self, plan: RoutePlan, now: float) -> bool:
         return plan.deprecation is not None and plan.deprecation.is_over(now)
 

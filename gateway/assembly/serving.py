@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -58,6 +58,7 @@ from gateway.sessions.all_sessions import AllSessions
 from gateway.sessions.session import Session
 from gateway.settings.presets import PRESETS
 from gateway.settings.schema import Settings
+from gateway.settings.shadow import enforced
 from gateway.storage.store import Clock
 
 clock: Clock = time.time  # noqa: TID251 - the only place that chooses the clock
@@ -91,6 +92,8 @@ def pipeline_of(
     `judge` may replace the authenticator of each kind of credential, and `access_of` the access of
     each route.
     """
+    # Routes that are not enforced take no part: not even their hosts are served.
+    config = replace(config, settings=enforced(config.settings))
     settings = config.settings
     apps = _apps(config, lasting)
     parts = Parts(

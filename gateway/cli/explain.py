@@ -106,8 +106,6 @@ def explain_command(config: Path | None, as_json: bool, **options: Any) -> None:
 
 
 async def _explain(settings: "Settings", pretence: "Pretence") -> "Explanation":
-    from gateway.assembly.dry_run import open_dry_run
-    from gateway.cli.explanation import explain
+    from gateway.cli.explanation import explain_all
 
-    async with open_dry_run(settings) as dry_run:
-        return await explain(settings, dry_run, pretence, datetime.now(UTC).timestamp())
+    return await explain_all(settings, pretence, datetime.now(UTC).timestamp())

@@ -1,11 +1,11 @@
 """Explains the outcome of a dry run: the routes tried, the conditions, the decision."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-from gateway.assembly.dry_run import Decided, DryRun
+from gateway.assembly.dry_run import Decided, DryRun, open_dry_run
 from gateway.authz.explain import Finding, Trial, try_items
 from gateway.authz.facts import Facts
 from gateway.authz.foreign import FOREIGN_CREDENTIAL, try_foreign
@@ -20,6 +20,7 @@ from gateway.routing.table import build_table
 from gateway.routing.trial import RouteTrial, try_routes
 from gateway.settings.scalars import format_duration, printable
 from gateway.settings.schema import RouteSettings, Settings
+from gateway.settings.shadow import all_enforced, only_deciding, shadow_names
 
 # Response fields that tell the client what to do.
 _TOLD_FIELDS = ("Location", "Retry-After")
@@ -37,6 +38,7 @@ class Explanation:
         routes: The routes tried.
         route: The route that decided; None if none did.
         items: The results of the rules of `route`; empty if they were not evaluated.
+        shadow: What a route that is not enforced would decide; None if there is none for it.
     """
 
     decided: Decided
@@ -44,6 +46,7 @@ class Explanation:
     routes: tuple[RouteTrial, ...] = ()
     route: Route | None = None
     items: tuple[Trial, ...] = ()
+    shadow: "Explanation | None" = None
 
     @property
     def decision(self) -> str:
@@ -76,15 +79,24 @@ class Explanation:
         for trial in self.routes:
             mark = "+" if trial.covers else "-"
             yield f"{mark} route {trial.route.name}: {self._said(trial)}"
+        yield from self._rules()
+        if self.shadow is not None:
+            would = self.shadow.decided.entry
+            name = would.route or "-"
+            yield f"not enforced: {self.shadow.decision} reason: {would.reason} route: {name}"
+            yield from self.shadow._rules()  # noqa: SLF001 - of the same class
+        yield from (f"{name.replace('_', ' ')}: {value}" for name, value in self._outcome())
+        yield from (f"to change it: {str(it).strip()}" for it in self.remedies())
+        yield f"decision: {self.decision} reason: {entry.reason} route: {entry.route or '-'}"
+
+    def _rules(self) -> Iterator[str]:
+        """What `route` says, and what came of it."""
         if self.route is not None:
             yield from (f"    {name}: {value}" for name, value in _settings_of(self.route))
             for item in self.items:
                 yield f"    {_ITEM_MARKS[item.state]} {item.where}: {item.state}"
                 for finding in item.findings:
                     yield f"        {_MARKS[finding.word]} {finding}"
-        yield from (f"{name.replace('_', ' ')}: {value}" for name, value in self._outcome())
-        yield from (f"to change it: {str(it).strip()}" for it in self.remedies())
-        yield f"decision: {self.decision} reason: {entry.reason} route: {entry.route or '-'}"
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -108,6 +120,7 @@ class Explanation:
             "to_change_it": [
                 {"where": it.where or None, "text": it.text} for it in self.remedies()
             ],
+            "shadow": None if self.shadow is None else self.shadow.as_json(),
         }
 
     def _said(self, trial: RouteTrial) -> str:
@@ -155,13 +168,36 @@ async def explain(
     if decided.entry.framing is None:
         # The bytes are not a readable request, so no route applies.
         return Explanation(decided)
-    table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
+    table = build_table(
+        settings.enforced_routes, next(iter(settings.upstreams)), settings.ignoring_case
+    )
     tried = tuple(try_routes(table, request))
     found = next((it.route for it in tried if it.covers and it.route is not RESERVED), None)
     if plan is None or found is None or found.name != plan.route.name:
         return Explanation(decided, tuple(request.target.readings), tried)
     items = _items(plan, decided, pretence)
     return Explanation(decided, tuple(request.target.readings), tried, plan.route, items)
+
+
+async def explain_all(settings: Settings, pretence: Pretence, now: float) -> Explanation:
+    """As `explain`, with what a route that is not enforced would decide.
+
+    Raises:
+        click.UsageError: An option is not valid.
+    """
+    async with open_dry_run(settings) as dry_run:
+        told = await explain(settings, dry_run, pretence, now)
+    other = all_enforced(settings)
+    if other is None:
+        return told
+    async with open_dry_run(only_deciding(other)) as dry_run:
+        shadow = await explain(other, dry_run, pretence, now)
+    return replace(told, shadow=shadow if is_of(shadow, settings) else None)
+
+
+def is_of(shadow: Explanation, settings: Settings) -> bool:
+    """Whether a route that `settings` do not enforce would have decided as `shadow`."""
+    return shadow.decided.entry.route in shadow_names(settings)
 
 
 def _items(plan: RoutePlan, decided: Decided, pretence: Pretence) -> tuple[Trial, ...]:

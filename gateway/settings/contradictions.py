@@ -26,7 +26,9 @@ def contradictions(settings: Settings) -> Iterator[Problem]:
     opened, places = Taken(), {}
     for index, route in enumerate(settings.routes):
         path: Path = ("routes", index)
-        if route.access in _OPEN:
+        if route.access in _OPEN and not route.enforce:
+            pass  # It opens nothing.
+        elif route.access in _OPEN:
             opened.add(route)
             places[route.name] = f"routes[{index}] {quote(route.name)} is {route.access}"
         else:

@@ -15,6 +15,7 @@ from gateway.settings.scalars import (
     EMPTY,
     Count,
     Duration,
+    Flag,
     Method,
     OneOrMany,
     Section,
@@ -203,6 +204,11 @@ class RouteSettings(Section):
     )
     deprecated: DeprecatedSettings | None = Field(
         None, description="Marks the route as deprecated."
+    )
+    enforce: Flag = Field(
+        True,
+        description="false: the route decides nothing. What it would decide is counted and in the"
+        " audit, and the next route that matches decides.",
     )
 
     @property

@@ -493,3 +493,23 @@ def test_a_host_of_a_star_is_explained(tmp_path):
     assert told[-1] == "decision: deny reason: denied route: one"
     told = explained(str(path), "GET", "/", "--host", "a.b.example.com")
     assert told[-1] == "decision: deny reason: unknown-host route: -"
+
+
+def test_a_route_that_is_not_enforced_decides_nothing_and_says_what_it_would(tmp_path):
+    path = tmp_path / "gatepost.yaml"
+    trial = "{name: trial, prefix: /keys, access: {allow: {group: admins}}, enforce: false}"
+    path.write_text(CONFIG.replace("routes:\n", f"routes:\n  - {trial}\n"))
+
+    told = explained(str(path), "GET", "/keys", "--user", "a")
+    assert told[-7:] == [
+        "    access: signed_in",
+        "not enforced: deny reason: group-missing route: trial",
+        "    access: rules",
+        "    - allow[0]: does not hold",
+        "        - unmet       group: admins (group-missing: any of 'admins')",
+        "goes to: notes",
+        "decision: allow reason: allowed route: keys",
+    ]
+    (line,) = explained(str(path), "GET", "/keys", "--user", "a", "--json")
+    assert json.loads(line)["shadow"]["reason"] == "group-missing"
+    assert not any("enforced" in it for it in explained(str(path), "GET", "/static"))

@@ -155,7 +155,7 @@ def configuration_of(rng: random.Random, issuer: str, directory):
         **{names[kind]: sections[kind] for kind in kinds if kind in names},
         "routes": [probe, *_routes(rng, kinds)],
     }
-    return _possible(directory, configuration)
+    return possible(directory, configuration)
 
 
 def _routes(rng, kinds):
@@ -164,7 +164,7 @@ def _routes(rng, kinds):
     return [*routes, rest] if rng.random() < 0.6 else routes
 
 
-def _possible(directory, configuration):
+def possible(directory, configuration):
     """`configuration` without the routes that no file may have, such as one that never matches."""
     while True:
         try:
@@ -203,6 +203,8 @@ def _route(rng, index, kinds):
         (0.3, "preflight", "pass"),
         (0.3, "rate_limit", rate),
         (0.15, "deprecated", {"since": "2020-01-01", "sunset": sunset}),
+        # Rather those with rules: few routes have each of the words.
+        (0.05 if isinstance(access, str) else 0.2, "enforce", False),
     ]
     if index % 4 == 1:
         route["add_prefix"] = "/app"

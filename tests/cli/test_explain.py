@@ -411,7 +411,7 @@ def test_no_secret_is_read_and_nothing_is_written(tmp_path: Path) -> None:
 
 
 def test_the_documentation_shows_what_is_told(tmp_path: Path) -> None:
-    text = (ROOT / "docs" / "operations.md").read_text()
+    text = (ROOT / "docs" / "explain.md").read_text()
     command, shown = re.search(r"\$ gatepost explain ([^\n]*)\n(.*?)```", text, re.S).groups()
     settings = yaml.safe_load(CONFIG)
     keys = {"name": "key-management", "prefix": "/api/keys", "credentials": ["session"]}

@@ -17,8 +17,8 @@ from gateway.assembly.providers import bearer_of
 from gateway.assembly.readiness import readiness_of
 from gateway.assembly.serving import Configuration, clock, count_outcome, pipeline_of
 from gateway.assembly.session_refresh import Refreshes
-from gateway.assembly.shared_rates import SharedRates
 from gateway.assembly.shadows import shadows_of
+from gateway.assembly.shared_rates import SharedRates
 from gateway.assembly.token_revocation import Revocations
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.errors import StoreUnavailableError

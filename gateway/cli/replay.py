@@ -187,13 +187,11 @@ class Replay:
             groups=person.groups or (),
             roles=person.roles or (),
             scopes=person.scopes or (),
+            claims=person.claims or (),
             provider=person.provider,
         )
         variant = self._variant(pretence, record, _HELD | person.known)
         identity = variant.asked.identity
-        if identity is not None and person.claims is not None:
-            identity = replace(identity, claims=person.claims)
-        variant = replace(variant, asked=replace(variant.asked, identity=identity))
         yield variant
         if record.credential == "api_key" and identity is not None:
             # The record does not say which routes a key is for; it was for this one.

@@ -5,6 +5,8 @@ import json
 import pytest
 import yaml
 
+from gateway.assembly.serving import clock
+from tests.builders import make_identity
 from tests.dataplane.conftest import gateway
 from tests.dataplane.harness import request
 from tests.patience import until
@@ -254,3 +256,47 @@ async def test_a_reload_takes_the_routes_that_are_not_enforced(serve):
     assert (await site.ask("/wiki"))[1]["shadow"]["reason"] == "denied"
     await site.running.gateway.reload(settings)
     assert "shadow" not in (await site.ask("/wiki"))[1]
+
+
+@pytest.mark.parametrize("target", ["/wiki/x", "/_gatepost/whoami"])
+async def test_a_question_of_a_proxy_is_decided_in_shadow_as_the_page_it_is_about(serve, target):
+    site = await serve(
+        [trial(), REST],
+        shadow=[{**STRICT, "access": "denied"}, REST],
+        forward_auth={"dialect": "traefik"},
+        server={"trusted_proxies": ["127.0.0.0/8"]},
+    )
+    asked = [
+        *("X-Forwarded-Method: GET", "X-Forwarded-Proto: http", "X-Forwarded-Host: app.test"),
+        "X-Forwarded-For: 192.0.2.1",
+    ]
+    cookie = (await site.running.sign_in()).strip()
+
+    status, line = await site.ask("/_gatepost/auth", *asked, f"X-Forwarded-Uri: {target}", cookie)
+
+    if target == "/wiki/x":
+        assert (status, line["path"], line["decision"]) == (200, target, "allow")
+        assert line["shadow"]["reason"] == "group-missing"
+        assert line["shadow_file"]["reason"] == "denied"
+    else:
+        assert (status, line["reason"]) == (404, "no-route")
+        assert not line.keys() & {"shadow", "shadow_file"}
+
+
+async def test_keys_are_known_by_what_the_route_in_effect_found(serve):
+    site = await serve([trial(access={"allow": {"scope": "read"}}), REST], api_keys={})
+    lasting = site.running.gateway.lasting
+    who = await lasting.accounts.sign_in(make_identity())
+    keys = [
+        (
+            await lasting.keys.create(
+                who, name="ci", scopes=scopes, routes=[], lifetime_s=3600.0, now=int(clock())
+            )
+        )[0]
+        for scopes in (["read"], [])
+    ]
+
+    found = [(await site.ask("/wiki", f"X-API-Key: {key}"))[1] for key in keys]
+
+    assert [it["credential"] for it in found] == ["api_key", "api_key"]
+    assert [it["shadow"]["reason"] for it in found] == ["allowed", "scope-missing"]

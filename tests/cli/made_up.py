@@ -160,9 +160,11 @@ def configuration_of(rng: random.Random, issuer: str, directory):
 
 def _routes(rng, kinds):
     routes = [_route(rng, index, kinds) for index in range(rng.randint(8, 16))]
-    for index in range(rng.randint(0, 2)):
-        trial = {**_route(rng, index, kinds), "name": f"trial{index}", "enforce": False}
-        routes.insert(rng.randint(0, len(routes)), trial)
+    # From numbers of their own, so that all else is the same with them and without.
+    apart = random.Random(repr(routes))
+    for index in range(apart.randint(0, 2)):
+        trial = {**_route(apart, index, kinds), "name": f"trial{index}", "enforce": False}
+        routes.insert(apart.randint(0, len(routes)), trial)
     rest = {"name": "rest", "prefix": "/", "upstream": "other", "access": "signed_in"}
     return [*routes, rest] if rng.random() < 0.6 else routes
 

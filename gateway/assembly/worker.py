@@ -17,7 +17,6 @@ from gateway.assembly.providers import bearer_of
 from gateway.assembly.readiness import readiness_of
 from gateway.assembly.serving import Configuration, clock, count_outcome, pipeline_of
 from gateway.assembly.session_refresh import Refreshes
-from gateway.assembly.shadows import shadows_of
 from gateway.assembly.shared_rates import SharedRates
 from gateway.assembly.token_revocation import Revocations
 from gateway.authn.bearer import BearerAuthenticator
@@ -26,7 +25,6 @@ from gateway.limits import RateTable
 from gateway.message.forwarded import Networks
 from gateway.oidc.http import ProviderHttp
 from gateway.pipeline.pipeline import Pipeline
-from gateway.pipeline.shadow import ShadowedPipeline
 from gateway.pipeline.verdict import RequestHandler
 from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import Metrics
@@ -39,6 +37,7 @@ from gateway.server.place import ALONE, Place
 from gateway.sessions import Sealer
 from gateway.sessions.all_sessions import AllSessions
 from gateway.settings.schema import Settings
+from gateway.settings.shadow import has_shadow
 from gateway.storage import open_store
 from gateway.storage.measured import MeasuredStore
 from gateway.storage.store import Clock
@@ -328,7 +327,11 @@ async def _close_tracing(tracing: "Tracing") -> None:
 
 async def _handler(pipeline: Pipeline, settings: Settings, lasting: Lasting) -> RequestHandler:
     handler: RequestHandler = pipeline
-    if shadows := await shadows_of(settings, lasting.audit, pipeline.peek):
+    if has_shadow(settings):
+        from gateway.assembly.shadows import shadows_of
+        from gateway.pipeline.shadow import ShadowedPipeline
+
+        shadows = await shadows_of(settings, lasting.audit, pipeline.peek)
         handler = ShadowedPipeline(handler, shadows, lasting.metrics)
     if lasting.tracing is None:
         return handler

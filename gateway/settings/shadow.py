@@ -5,6 +5,11 @@ from gateway.settings.schema import Settings
 from gateway.settings.upstreams import UpstreamSettings, UpstreamTlsSettings
 
 
+def has_shadow(settings: Settings) -> bool:
+    """Whether anything decides requests beside `settings`, without effect."""
+    return settings.shadow is not None or bool(shadow_names(settings))
+
+
 def enforced(settings: Settings) -> Settings:
     """`settings` without the routes that have ``enforce: false``."""
     if all(route.enforce for route in settings.routes):

@@ -54,4 +54,4 @@ def real_of(condition: Check) -> Check:
 
 
 def _witnessed_item(item: Item) -> Item:
-    return Item(tuple(map(Witness, item.conditions)), item.labels)
+    return replace(item, conditions=tuple(map(Witness, item.conditions)))

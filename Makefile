@@ -33,7 +33,7 @@ COMPILED_TESTS := test_compiled.py test_responses.py \
   accounts authn authz credentials dataplane e2e endpoints forward limits message mutate pipeline readers record \
   routing sealing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test test-apps test-deploy fuzz readers check docs site screenshots audit compile test-compiled bench soak lock dist deb test-dist image-size image clean
+.PHONY: help setup setup-run demo test explained test-apps test-deploy fuzz readers check docs site screenshots audit compile test-compiled bench soak lock dist deb test-dist image-size image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -62,6 +62,9 @@ readers: setup ## put the gateway in front of servers that read for themselves (
 	@echo "· SEED=$(SEED) makes the same requests again"
 	@READERS_CASES=$(CASES) FUZZ_MESSAGES=$(MESSAGES) FUZZ_SEED=$(SEED) $(BIN)/python -m pytest \
 	  $(PYTEST_BESIDE) tests/readers $(ARGS)
+
+explained: setup ## hold explain, shadows and the review of an audit log to the gateway, for 10,000 requests (ARGS, BESIDE)
+	@EXPLAINED_AGAIN=1 $(BIN)/python -m pytest $(PYTEST_BESIDE) tests/cli/test_explain_agrees.py $(ARGS)
 
 test-apps: setup ## put real apps behind the gateway: Miniflux, JupyterLab, Buildbot … (ARGS, BESIDE)
 	@scripts/setup-apps

@@ -4,34 +4,27 @@ Uses the real pipeline over an empty store in memory, and calls no provider.  On
 credential is faked; everything else is read and decided as usual.
 """
 
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from gateway.assembly.apart import pipeline_apart
 from gateway.assembly.hosts import client_limits
-from gateway.assembly.lasting import load_lasting
-from gateway.assembly.providers import bearer_of
-from gateway.assembly.serving import Configuration, clock, pipeline_of
 from gateway.authn import Authenticated, Outcome
-from gateway.authn.pretended import PretendedAuthenticator
-from gateway.errors import GatewayError, MalformedRequestError, ProviderUnavailableError
+from gateway.authz.witness import witnessed
+from gateway.errors import GatewayError, MalformedRequestError
 from gateway.limits import RateTable
 from gateway.message.forwarded import canonical_address
 from gateway.model import Identity
-from gateway.oidc.http import DIRECT, ProviderHttp, Way
-from gateway.oidc.http import Answer as ProviderAnswer
 from gateway.pipeline.pipeline import Pipeline
+from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import Answer, Verdict
 from gateway.record.audit import Entry
 from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import Metrics
-from gateway.sealing.sealer import MIN_SECRET_BYTES
 from gateway.server.front import ClientLimits
 from gateway.server.heads import Heads
-from gateway.sessions import Sealer
 from gateway.settings.schema import AuditSettings, Settings
-from gateway.storage.memory import MemoryStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +49,15 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The outcome of a request: its audit record, and what the pipeline would do."""
+    """The outcome of a request: its audit record, and what the pipeline would do.
+
+    Attributes:
+        plan: Of the route that the record names; None if that is no route of the file.
+    """
 
     entry: Entry
     verdict: Verdict
+    plan: RoutePlan | None = None
 
 
 class DryRun:
@@ -100,7 +98,9 @@ class DryRun:
             entry, response = pipeline.refuse_early(error, peer, asked.at, asked.head)
             return Decided(entry, Answer(response))
         verdict = pipeline.begin(entry)
-        return Decided(entry, await verdict if isinstance(verdict, Awaitable) else verdict)
+        if isinstance(verdict, Awaitable):
+            verdict = await verdict
+        return Decided(entry, verdict, pipeline.plan_of(entry.route or ""))
 
 
 @asynccontextmanager
@@ -109,41 +109,7 @@ async def open_dry_run(settings: Settings) -> AsyncIterator[DryRun]:
     metrics, worth, rates = Metrics(), dict[str, Outcome](), RateTable()
     audit = AuditWriter(AuditSettings(), metrics.count_audit_dropped)
     try:
-        pipeline = await _pipeline(settings, metrics, audit, worth, rates)
+        pipeline = await pipeline_apart(settings, audit, worth.get, witnessed, rates)
         yield DryRun(pipeline, client_limits(settings), worth, rates)
     finally:
         audit.close()
-
-
-async def _pipeline(
-    settings: Settings,
-    metrics: Metrics,
-    audit: AuditWriter,
-    worth: Mapping[str, Outcome],
-    rates: RateTable,
-) -> Pipeline:
-    sealer = Sealer((secrets.token_bytes(MIN_SECRET_BYTES),))
-    http = _NoProviderHttp()
-    lasting = await load_lasting(
-        settings, sealer, MemoryStore(clock), http, metrics, audit, rates, clock
-    )
-    bearer = bearer_of(settings, http, lasting.accounts, clock)
-    config = Configuration(settings, lasting.providers, lasting.apps, sealer, bearer)
-    pipeline, _ = pipeline_of(config, lasting, lambda real: PretendedAuthenticator(real, worth))
-    return pipeline
-
-
-class _NoProviderHttp(ProviderHttp):
-    """Fails every call."""
-
-    async def send(
-        self,
-        method: str,
-        url: str,
-        fields: Mapping[str, str],
-        body: bytes | None,
-        timeout_s: float | None = None,
-        way: Way = DIRECT,
-    ) -> ProviderAnswer:
-        """See ProviderHttp.send."""
-        raise ProviderUnavailableError(f"{method} {url}: a dry run asks no provider")

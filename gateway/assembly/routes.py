@@ -1,12 +1,12 @@
 """Builds the plan of each route, and the metadata of protected resources."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from gateway.assembly.hosts import hosts_of
 from gateway.assembly.upstreams import relocated
 from gateway.authn import Authenticator, guarded_fields
 from gateway.authn.foreign import Foreign
-from gateway.authz.access import compile_access
+from gateway.authz.access import Access, compile_access
 from gateway.authz.request_conditions import CountryOf
 from gateway.endpoints.protected_resource import WELL_KNOWN, ProtectedResource
 from gateway.kinds import ISSUED
@@ -33,8 +33,9 @@ def route_plans(
     upstreams: Mapping[str, UpstreamPlan],
     authenticators: Mapping[str, Authenticator],
     rates: RateTable,
+    access_of: Callable[[Access], Access],
 ) -> dict[int, RoutePlan]:
-    """The plan of each route, by the route's index."""
+    """The plan of each route, by the route's index; `access_of` may replace its access."""
     guarded = guarded_fields(settings, authenticators.values())
     resources = _own_resources(settings)
     foreign = _foreign_of(settings, authenticators, upstreams, guarded)
@@ -49,6 +50,7 @@ def route_plans(
             resources,
             foreign,
             country_of,
+            access_of,
         )
         for route in table.routes
     }
@@ -92,13 +94,14 @@ def _route_plan(
     resources: tuple[str, ...],
     foreign: Mapping[str, Foreign],
     country_of: CountryOf | None,
+    access_of: Callable[[Access], Access],
 ) -> RoutePlan:
     accepted = route.credentials or tuple(authenticators)
     access = route.access
     assert isinstance(access, str | AccessRules)  # noqa: S101 - the schema ensures it
     return RoutePlan(
         route=route,
-        access=compile_access(access, country_of),
+        access=access_of(compile_access(access, country_of)),
         admission=Admission(
             frozenset(accepted),
             route.unauthenticated,

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlsplit
 
@@ -27,6 +27,7 @@ from gateway.authn import (
 )
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.authn.session import SessionAuthenticator, authenticator_of, cookie_name
+from gateway.authz.access import Access
 from gateway.credentials.apps import Apps
 from gateway.credentials.one_time_exchange import OneTimeExchange
 from gateway.credentials.tokens import TokenFamilies
@@ -57,6 +58,7 @@ from gateway.sessions.all_sessions import AllSessions
 from gateway.sessions.session import Session
 from gateway.settings.presets import PRESETS
 from gateway.settings.schema import Settings
+from gateway.settings.shadow import enforced
 from gateway.storage.store import Clock
 
 clock: Clock = time.time  # noqa: TID251 - the only place that chooses the clock
@@ -83,11 +85,15 @@ def pipeline_of(
     config: Configuration,
     lasting: Lasting,
     judge: Callable[[Authenticator], Authenticator] = lambda real: real,
+    access_of: Callable[[Access], Access] = lambda access: access,
 ) -> tuple[Pipeline, list[Upstream]]:
     """The pipeline for `config`, and the upstreams it forwards to.
 
-    `judge` may replace the authenticator of each kind of credential.
+    `judge` may replace the authenticator of each kind of credential, and `access_of` the access of
+    each route.
     """
+    # Routes that are not enforced take no part: not even their hosts are served.
+    config = replace(config, settings=enforced(config.settings))
     settings = config.settings
     apps = _apps(config, lasting)
     parts = Parts(
@@ -114,7 +120,7 @@ def pipeline_of(
         own_fields(settings, built.values()),
     )
     table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
-    plans = route_plans(settings, table, to, authenticators, lasting.rates)
+    plans = route_plans(settings, table, to, authenticators, lasting.rates, access_of)
     deps = _deps(config, lasting, authenticators, rules, app_cookies, apps)
     tools = _tools(config, lasting, deps, plans, browser)
     networks = settings.server.trusted_proxies

@@ -37,6 +37,7 @@ from gateway.server.place import ALONE, Place
 from gateway.sessions import Sealer
 from gateway.sessions.all_sessions import AllSessions
 from gateway.settings.schema import Settings
+from gateway.settings.shadow import has_shadow
 from gateway.storage import open_store
 from gateway.storage.measured import MeasuredStore
 from gateway.storage.store import Clock
@@ -114,7 +115,10 @@ class Gateway:
             lasting,
         )
         front = self.front = Front(
-            _handler(pipeline, lasting), client_limits(settings), upstreams, self._clock
+            await _handler(pipeline, settings, lasting),
+            client_limits(settings),
+            upstreams,
+            self._clock,
         )
         front.every_tick(lasting.audit.flush)
         _connect_tunnels(lasting, front)
@@ -277,6 +281,7 @@ class Gateway:
         assert front is not None  # noqa: S101
         assert policy is not None  # noqa: S101
         change = await prepare(settings, self._settings, lasting, policy, self._bearer, self._clock)
+        handler = await _handler(change.pipeline, settings, lasting)
         await announce_setup(settings, lasting, self._place)
         lasting.audit.reopen(settings.audit)
         # Nothing below can fail, so a reload applies completely or not at all.
@@ -287,7 +292,7 @@ class Gateway:
         if self._admin is not None:
             self._admin.change(self._answers())
         pipeline = change.pipeline
-        front.change(_handler(pipeline, lasting), client_limits(settings), change.upstreams)
+        front.change(handler, client_limits(settings), change.upstreams)
         closed = front.tunnels.close_unless(
             lambda entry: (
                 entry.identity.client in (None, *change.config.by_app)
@@ -320,12 +325,19 @@ async def _close_tracing(tracing: "Tracing") -> None:
     await asyncio.to_thread(thread.join, _EXPORT_S)
 
 
-def _handler(pipeline: Pipeline, lasting: Lasting) -> RequestHandler:
+async def _handler(pipeline: Pipeline, settings: Settings, lasting: Lasting) -> RequestHandler:
+    handler: RequestHandler = pipeline
+    if has_shadow(settings):
+        from gateway.assembly.shadows import shadows_of
+        from gateway.pipeline.shadow import ShadowedPipeline
+
+        shadows = await shadows_of(settings, lasting.audit, pipeline.peek)
+        handler = ShadowedPipeline(handler, shadows, lasting.metrics)
     if lasting.tracing is None:
-        return pipeline
+        return handler
     from gateway.pipeline.traced import TracedPipeline
 
-    return TracedPipeline(pipeline, lasting.tracing)
+    return TracedPipeline(handler, lasting.tracing)
 
 
 def _connect_tunnels(lasting: Lasting, front: Front) -> None:

@@ -1,19 +1,19 @@
 """A dry run's authenticators: they read requests as usual, but their lookups are faked."""
 
-from collections.abc import Mapping
+from collections.abc import Callable
 
 from gateway.authn.authenticator import Authenticator, Outcome, Pending
 from gateway.message.request import Request
 
 
 class PretendedAuthenticator:
-    """Reads requests as `real` does, but takes looked-up outcomes from `worth`.
+    """Reads requests as `real` does, but asks `worth` and not a store or issuer.
 
     See Authenticator.
     """
 
-    def __init__(self, real: Authenticator, worth: Mapping[str, Outcome]) -> None:
-        """Use the outcome in `worth` for this kind of credential instead of looking it up."""
+    def __init__(self, real: Authenticator, worth: Callable[[str], Outcome | None]) -> None:
+        """`worth` returns the outcome for a kind of credential; None to look it up after all."""
         self._real = real
         self._worth = worth
         self.credential = real.credential
@@ -25,8 +25,8 @@ class PretendedAuthenticator:
         return self._real.recognises(field, value)
 
     def judge(self, request: Request) -> Outcome | Pending:
-        """See Authenticator.judge; the answer of the store or issuer comes from `worth`."""
+        """See Authenticator.judge."""
         outcome = self._real.judge(request)
         if isinstance(outcome, Pending):
-            return self._worth.get(self.credential, outcome)
+            return self._worth(self.credential) or outcome
         return outcome

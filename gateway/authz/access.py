@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gateway.authz.condition import Condition
+from gateway.authz.condition import Check
 from gateway.authz.conditions import CONDITIONS
 from gateway.authz.facts import MET, Broken, Facts, Met, Result, Unmet, Unreadable
 from gateway.authz.request_conditions import CountryIs, CountryOf
@@ -40,7 +40,7 @@ class Item:
         origin: Path of the item in the settings if it is one of a named condition, else empty.
     """
 
-    conditions: tuple[Condition, ...]
+    conditions: tuple[Check, ...]
     labels: tuple[str, ...]
     where: str
     origin: Path = ()
@@ -190,7 +190,7 @@ def _step_up(failures: Sequence[_Failure]) -> StepUp | None:
 def _compile_item(
     settings: "ConditionSettings", country_of: CountryOf | None, where: str, origin: Path
 ) -> Item:
-    conditions: list[Condition] = []
+    conditions: list[Check] = []
     labels: list[str] = []
     for name, kind in CONDITIONS.items():
         value = getattr(settings, name)

@@ -7,15 +7,19 @@ from gateway.authz.facts import Facts, Result, Unreadable
 from gateway.model import Identity
 
 
-class Condition(Protocol):
+class Check(Protocol):
     """A question about the facts."""
+
+    def check(self, facts: Facts) -> Result:
+        """Answer the question from `facts`."""
+
+
+class Condition(Check, Protocol):
+    """A question that a configuration may ask."""
 
     @classmethod
     def of(cls, value: Any) -> tuple["Condition", ...]:
         """The conditions for the configured `value`; all of them must hold."""
-
-    def check(self, facts: Facts) -> Result:
-        """Answer the question from `facts`."""
 
 
 def unreadable_fact(identity: Identity, fact: str) -> Unreadable | None:

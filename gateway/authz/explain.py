@@ -45,6 +45,14 @@ class Trial:
     findings: tuple[Finding, ...]
     origin: "Path" = ()
 
+    @property
+    def state(self) -> str:
+        """Whether all conditions hold; what the app judges may hold."""
+        words = {it.word for it in self.findings}
+        if "unmet" in words:
+            return "does not hold"
+        return "cannot be told" if words & {"unreadable", "failed"} else "holds"
+
 
 def findings_of(item: Item, facts: Facts) -> tuple[Finding, ...]:
     """The results of the conditions of `item`, each with its label."""

@@ -6,11 +6,12 @@ rest.
 """
 
 from gateway.authz.access import RULES, Access, Item, weigh
-from gateway.authz.condition import Condition
+from gateway.authz.condition import Check
 from gateway.authz.conditions import CONDITIONS
 from gateway.authz.explain import Finding, Trial, findings_of, try_items
 from gateway.authz.facts import Facts
 from gateway.authz.when.condition import When
+from gateway.authz.witness import real_of
 from gateway.model import ANONYMOUS, Allow, Deny
 from gateway.settings.access import WHOEVER_ASKS
 
@@ -56,7 +57,8 @@ def _findings_less_who(item: Item, facts: Facts) -> tuple[Finding, ...]:
     return (*findings_of(_less_who(item), facts), *left)
 
 
-def _asks_who(condition: Condition) -> bool:
-    if isinstance(condition, When):
-        return condition.asks_who
-    return not isinstance(condition, _WHOEVER_ASKS)
+def _asks_who(condition: Check) -> bool:
+    real = real_of(condition)
+    if isinstance(real, When):
+        return real.asks_who
+    return not isinstance(real, _WHOEVER_ASKS)

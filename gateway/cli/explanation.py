@@ -1,30 +1,32 @@
 """Explains the outcome of a dry run: the routes tried, the conditions, the decision."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import Any
 
-from gateway.assembly.dry_run import Decided, DryRun
-from gateway.authz.access import compile_access
+from gateway.assembly.dry_run import Decided, DryRun, open_dry_run
 from gateway.authz.explain import Finding, Trial, try_items
 from gateway.authz.facts import Facts
 from gateway.authz.foreign import FOREIGN_CREDENTIAL, try_foreign
-from gateway.authz.request_conditions import CountryOf
+from gateway.authz.remedy import Remedy, is_by_rules, remedies
 from gateway.cli.pretence import FOREIGN, Pretence, asked_of
 from gateway.forward.outbound import Outbound
 from gateway.pages.reasons import reason_for
+from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import Answer
 from gateway.routing.route import RESERVED, Route
 from gateway.routing.table import build_table
 from gateway.routing.trial import RouteTrial, try_routes
-from gateway.settings.countries import countries_of
 from gateway.settings.document import Path
 from gateway.settings.scalars import format_duration, printable
-from gateway.settings.schema import AccessRules, RouteSettings, Settings
+from gateway.settings.schema import RouteSettings, Settings
+from gateway.settings.shadow import all_enforced, only_deciding, shadow_names
 
 # Response fields that tell the client what to do.
 _TOLD_FIELDS = ("Location", "Retry-After")
+_MARKS = {"met": "+", "unmet": "-", "unreadable": "?", "failed": "!", "for the app": " "}
+_ITEM_MARKS = {"holds": "+", "does not hold": "-", "cannot be told": "?"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +40,36 @@ class Explanation:
         route: The route that decided; None if none did.
         items: The results of the rules of `route`; empty if they were not evaluated.
         place_of: The place of a setting in the files, see `Loaded.place`.
+        shadow: What a route that is not enforced would decide; None if there is none for it.
     """
 
     decided: Decided
-    readings: tuple[str, ...]
-    routes: tuple[RouteTrial, ...]
-    route: Route | None
-    items: tuple[Trial, ...]
     place_of: Callable[[Path], str]
+    readings: tuple[str, ...] = ()
+    routes: tuple[RouteTrial, ...] = ()
+    route: Route | None = None
+    items: tuple[Trial, ...] = ()
+    shadow: "Explanation | None" = None
 
     @property
     def decision(self) -> str:
         """``allow``, ``deny``, ``sign_in`` or ``step_up``; an error counts as ``deny``."""
-        decision = self.decided.entry.decision
-        return "deny" if decision == "error" else decision
+        return word_of(self.decided.entry.decision)
+
+    def remedies(self) -> list[Remedy]:
+        """What would change the decision; empty if nothing in the request would."""
+        entry, verdict = self.decided.entry, self.decided.verdict
+        if self.decision == "allow":
+            return list(remedies(self.items, allowed=True)) if entry.reason == "allowed" else []
+        if self.decision == "sign_in":
+            named = remedies(self.items, allowed=False, anonymous=True)
+            return list(named) or [Remedy("", "would be decided anew after signing in")]
+        if is_by_rules(self.items, entry.reason):
+            return list(remedies(self.items, allowed=False))
+        if entry.reason in ("denied", "gone"):
+            return [Remedy("", "nothing in the request would: the route refuses everyone")]
+        status = verdict.response.status if isinstance(verdict, Answer) else HTTPStatus.FORBIDDEN
+        return [Remedy("", reason_for(entry.reason, status).advice)]
 
     def lines(self) -> Iterator[str]:
         """For people.  The last line is the decision; escapes keep the request from forging one."""
@@ -62,15 +80,28 @@ class Explanation:
         for reading in self.readings[1:]:
             yield f"some servers read the path as {reading!r}"
         for trial in self.routes:
-            yield f"route {trial.route.name}: {self._said(trial)}"
+            mark = "+" if trial.covers else "-"
+            yield f"{mark} route {trial.route.name}: {self._said(trial)}"
+        yield from self._rules()
+        if self.shadow is not None:
+            would = self.shadow.decided.entry
+            name = would.route or "-"
+            yield f"not enforced: {self.shadow.decision} reason: {would.reason} route: {name}"
+            yield from self.shadow._rules()  # noqa: SLF001 - of the same class
+        yield from (f"{name.replace('_', ' ')}: {value}" for name, value in self._outcome())
+        yield from (f"to change it: {str(it).strip()}" for it in self.remedies())
+        yield f"decision: {self.decision} reason: {entry.reason} route: {entry.route or '-'}"
+
+    def _rules(self) -> Iterator[str]:
+        """What `route` says, and what came of it."""
         if self.route is not None:
-            yield from (f"  {name}: {value}" for name, value in _settings_of(self.route))
+            yield from (f"    {name}: {value}" for name, value in _settings_of(self.route))
             for item in self.items:
                 defined = self._defined(item)
-                yield f"  {item.where} ({defined}):" if defined else f"  {item.where}:"
-                yield from (f"    {finding}" for finding in item.findings)
-        yield from (f"{name.replace('_', ' ')}: {value}" for name, value in self._outcome())
-        yield f"decision: {self.decision} reason: {entry.reason} route: {entry.route or '-'}"
+                where = f"{item.where} ({defined})" if defined else item.where
+                yield f"    {_ITEM_MARKS[item.state]} {where}: {item.state}"
+                for finding in item.findings:
+                    yield f"        {_MARKS[finding.word]} {finding}"
 
     def as_json(self) -> dict[str, Any]:
         """For programs."""
@@ -91,6 +122,10 @@ class Explanation:
                 for item in self.items
                 for finding in item.findings
             ],
+            "to_change_it": [
+                {"where": it.where or None, "text": it.text} for it in self.remedies()
+            ],
+            "shadow": None if self.shadow is None else self.shadow.as_json(),
         }
 
     def _defined(self, item: Trial) -> str | None:
@@ -124,6 +159,11 @@ class Explanation:
             yield "answer", "an endpoint of the gateway's own"
 
 
+def word_of(decision: str) -> str:
+    """A decision of the audit in one of four words: whatever fails is not let through."""
+    return "deny" if decision == "error" else decision
+
+
 async def explain(
     settings: Settings,
     dry_run: DryRun,
@@ -139,35 +179,60 @@ async def explain(
         click.UsageError: An option is not valid.
     """
     decided = await dry_run.decide(asked_of(settings, pretence, now))
-    request, name = decided.entry.request, decided.entry.route
+    request, plan = decided.entry.request, decided.plan
     if decided.entry.framing is None:
         # The bytes are not a readable request, so no route applies.
-        return Explanation(decided, (), (), None, (), place_of)
-    table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
-    tried = tuple(try_routes(table, request))
+        return Explanation(decided, place_of)
+    table = build_table(
+        settings.enforced_routes, next(iter(settings.upstreams)), settings.ignoring_case
+    )
+    readings, tried = tuple(request.target.readings), tuple(try_routes(table, request))
     found = next((it.route for it in tried if it.covers and it.route is not RESERVED), None)
-    route = found if found is not None and found.name == name else None
-    country_of = countries_of(settings.country_file)
-    items = () if route is None else _items(route, decided, pretence, country_of)
-    return Explanation(decided, tuple(request.target.readings), tried, route, items, place_of)
+    if plan is None or found is None or found.name != plan.route.name:
+        return Explanation(decided, place_of, readings, tried)
+    items = _items(plan, decided, pretence)
+    return Explanation(decided, place_of, readings, tried, plan.route, items)
 
 
-def _items(
-    route: Route, decided: Decided, pretence: Pretence, country_of: CountryOf | None
-) -> tuple[Trial, ...]:
-    """The results of the rules of `route` for the identity that the pipeline found.
+async def explain_all(
+    settings: Settings,
+    pretence: Pretence,
+    now: float,
+    place_of: Callable[[Path], str] = lambda path: "",
+) -> Explanation:
+    """As `explain`, with what a route that is not enforced would decide.
 
-    Empty if the credential was refused, because then the rules are not evaluated.
+    Raises:
+        click.UsageError: An option is not valid.
     """
-    entry, access = decided.entry, route.access
-    assert isinstance(access, str | AccessRules)  # noqa: S101 - the schema ensures it
+    async with open_dry_run(settings) as dry_run:
+        told = await explain(settings, dry_run, pretence, now, place_of)
+    other = all_enforced(settings)
+    if other is None:
+        return told
+    async with open_dry_run(only_deciding(other)) as dry_run:
+        shadow = await explain(other, dry_run, pretence, now, place_of)
+    return replace(told, shadow=shadow if is_of(shadow, settings) else None)
+
+
+def is_of(shadow: Explanation, settings: Settings) -> bool:
+    """Whether a route that `settings` do not enforce would have decided as `shadow`."""
+    return shadow.decided.entry.route in shadow_names(settings)
+
+
+def _items(plan: RoutePlan, decided: Decided, pretence: Pretence) -> tuple[Trial, ...]:
+    """The results of the rules of `plan` for the identity that the pipeline found.
+
+    Its conditions are witnesses: what the decision evaluated is not evaluated again.  Empty if the
+    credential was refused, because then the rules are not evaluated.
+    """
+    entry = decided.entry
     facts = Facts(entry.request, entry.identity, entry.request.received_at)
-    compiled = compile_access(access, country_of)
-    passes = route.settings is not None and route.settings.passes_foreign
-    if passes and (pretence.kind == FOREIGN or entry.reason == FOREIGN_CREDENTIAL):
-        return try_foreign(compiled, facts)
+    is_foreign = pretence.kind == FOREIGN or entry.reason == FOREIGN_CREDENTIAL
+    if plan.foreign is not None and is_foreign:
+        return try_foreign(plan.access, facts)
     if pretence.kind is None or not entry.identity.is_anonymous:
-        return try_items(compiled, facts)
+        return try_items(plan.access, facts)
     return ()
 
 

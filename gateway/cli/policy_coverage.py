@@ -54,6 +54,8 @@ def coverage_of(settings: Settings, explained: Iterable[Explanation]) -> Coverag
     routes: dict[str, Path] = {}
     items: dict[Path, str] = {}
     for index, route in enumerate(settings.routes):
+        if not route.enforce:
+            continue
         path: Path = ("routes", index)
         routes[route.name] = path
         if not isinstance(route.access, str):

@@ -95,7 +95,13 @@ class Run:
 
 @click.command("serve")
 @config_option
-def serve_command(config: Path | None) -> None:
+@click.option(
+    "--shadow",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Another configuration, which decides every request too, without effect: differences are"
+    " counted, and in the audit.",
+)
+def serve_command(config: Path | None, shadow: Path | None) -> None:
     """Run the gateway.
 
     SIGTERM stops it after the requests in progress.  SIGHUP, or a change of its files, reloads the
@@ -107,11 +113,11 @@ def serve_command(config: Path | None) -> None:
     garbage.leave_while_starting()
     from gateway.server.activation import check_passed, take_passed
     from gateway.server.service_manager import ServiceManager
-    from gateway.settings.load import load
+    from gateway.settings.load import load_beside
 
     passed = take_passed(os.environ, os.getpid())
     manager = ServiceManager(os.environ, os.getpid())
-    read = partial(load, config, os.environ)
+    read = partial(load_beside, config, shadow, os.environ)
     try:
         loaded = read()
         log_to_stderr(loaded.settings.log.format, loaded.settings.log.level)

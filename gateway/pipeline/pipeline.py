@@ -260,6 +260,22 @@ class Pipeline:
             _log.info("closing the tunnel: %r", error, extra={"request_id": request.request_id})
             return False
 
+    def decide_again(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
+        """Decide on a request that another configuration has read and serves; see Shadow.
+
+        Raises:
+            GatewayError: It would be refused for this reason.
+        """
+        return self._begin_page(entry) if entry.is_question else self._begin(entry)
+
+    def peek(self, request: Request) -> Outcome | None:
+        """What the session cookie of `request` proves; None if that is not in memory."""
+        return self._tools.sessions.peek(request)
+
+    def plan_of(self, name: str) -> RoutePlan | None:
+        """The plan of the route `name`; None if there is none."""
+        return next((it for it in self._plans.values() if it.route.name == name), None)
+
     def _is_gone(self, plan: RoutePlan, now: float) -> bool:
         return plan.deprecation is not None and plan.deprecation.is_over(now)
 
@@ -310,6 +326,7 @@ class Pipeline:
             case Pending():
                 return self._ask(entry, plan, outcome)
             case Rejected():
+                entry.rejected = outcome
                 own = own_part(plan, entry.request)
                 if own is not None:
                     return self._foreign.begin(entry, plan, own)

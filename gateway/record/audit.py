@@ -39,6 +39,9 @@ class Entry:
         is_head: Whether the client sent HEAD, so that the response has no content.  `request` does
             not tell if `is_question`: then it is the original request.
         is_question: Whether a proxy asks about `request`, and will forward it itself.
+        rejected: How the request's credential was bad, if it was.
+        shadow: What a configuration that is not in effect would have decided, as members of the
+            line; ``""`` if there is none.
     """
 
     __slots__ = (
@@ -51,8 +54,10 @@ class Entry:
         "peer",
         "reason",
         "recorded",
+        "rejected",
         "request",
         "route",
+        "shadow",
         "trace",
         "trusted",
     )
@@ -79,6 +84,8 @@ class Entry:
         self.is_head = request.method == "HEAD"
         self.is_question = False
         self.trace: object = None
+        self.rejected: object = None
+        self.shadow = ""
 
     @property
     def session_id(self) -> str | None:
@@ -143,7 +150,8 @@ class Lines:
             f'{{"time":"{self.time(request.received_at)}","request_id":"{request.request_id}"'
             f"{before_path}{self._texts.get(path) or self._path(path)}"
             f"{after_path}{self._identity(entry.identity)}{self._text(request.client)}"
-            f',"status":{status},"duration_ms":{microseconds // 1000}.{_three(microseconds)}}}\n'
+            f',"status":{status},"duration_ms":{microseconds // 1000}.{_three(microseconds)}'
+            f"{entry.shadow}}}\n"
         ).encode()
 
     def time(self, at: float) -> str:

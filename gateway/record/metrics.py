@@ -56,6 +56,8 @@ class Metrics:
         # Present from the start, so that the first drop is an increase.
         self.audit_dropped: defaultdict[tuple[str], int] = defaultdict(int)
         self.audit_dropped.update({("queue-full",): 0, ("write-failed",): 0})
+        self.shadow_decisions: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self.shadow_differences: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self._clients: set[str] = set()
         self.request_seconds: defaultdict[str, Histogram] = defaultdict(Histogram)
         self.upstream_seconds: defaultdict[str, Histogram] = defaultdict(Histogram)
@@ -108,6 +110,16 @@ COUNTERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         "gatepost_deprecated_requests",
         "Requests to routes that are deprecated.",
         ("route", "client"),
+    ),
+    "shadow_decisions": (
+        "gatepost_shadow_decisions",
+        "Decisions of routes that are not enforced.",
+        ("route", "decision", "reason"),
+    ),
+    "shadow_differences": (
+        "gatepost_shadow_differences",
+        "Requests that a configuration in shadow decides differently.",
+        ("route", "decision", "shadow"),
     ),
     "audit_dropped": (
         "gatepost_audit_lines_dropped",

@@ -213,7 +213,7 @@ def _bearer(settings: Settings) -> Iterator[Problem]:
 def _routes(settings: Settings) -> Iterator[Problem]:
     for index, route in enumerate(settings.routes):
         path: Path = ("routes", index)
-        if route.access == "public" and "/" in route.prefix and not route.methods:
+        if route.access == "public" and "/" in route.prefix and not route.methods and route.enforce:
             message = f"route {quote(route.name)} opens every remaining path to everyone"
             yield Problem((*path, "access"), message, rule="open-to-everyone")
         yield from _any_word(settings, route, (*path, "access", "allow"))
@@ -246,9 +246,9 @@ def _any_word(settings: Settings, route: RouteSettings, path: Path) -> Iterator[
 
 def _uncovered(settings: Settings) -> Iterator[Problem]:
     hosts = {host_of(url): base_of(url) for url in settings.public_url}
-    for host in (host for route in settings.routes for host in route.host):
+    for host in (host for route in settings.enforced_routes for host in route.host):
         hosts.setdefault(host, hosts.get(star_of(host), ""))
-    left = uncovered(settings.routes, hosts)
+    left = uncovered(settings.enforced_routes, hosts)
     is_everywhere = len(left) == len(hosts) and len(set(left.values())) == 1
     for host, what in list(left.items())[: 1 if is_everywhere else None]:
         where = "" if is_everywhere else f" on {host}"
@@ -266,9 +266,10 @@ def _oauth2_proxy(settings: Settings) -> Iterator[Problem]:
     asking = settings.forward_auth
     if settings.compatibility is None or asking is None or asking.dialect != "nginx":
         return
-    first = deciding(settings.routes, "/oauth2/auth")
-    others = [it.name for it in settings.routes if it.asks_for_credentials and it is not first]
-    others += [it.name for it in settings.routes if it.access in ("denied", "gone")]
+    routes = settings.enforced_routes
+    first = deciding(routes, "/oauth2/auth")
+    others = [it.name for it in routes if it.asks_for_credentials and it is not first]
+    others += [it.name for it in routes if it.access in ("denied", "gone")]
     if first is None or first.access in ("public", "sign_in", "denied", "gone"):
         message = "nobody passes at /oauth2/auth: the route that covers it lets in no identity"
         yield Problem(("compatibility",), message, rule="page-not-judged")

@@ -140,6 +140,7 @@ def _all(draft: Draft) -> list[Problem]:
         *_bearer(draft),
         *_tokens(draft),
         *_routes(draft),
+        *_enforced(draft),
         *check_policy_tests(draft.tests, _route_names(draft), draft.provider_names),
         *check_conditions(draft.conditions, [it.settings for it in draft.routes or ()]),
         *_providers_of_rules(draft),
@@ -291,7 +292,7 @@ def _routes(draft: Draft) -> Iterator[Problem]:
             message = "there are no routes, neither here nor in the included files: write one"
             yield Problem(("include",), message)
         return
-    taken = Taken()
+    taken, all_taken = Taken(), Taken()
     names: dict[str, RouteDraft] = {}
     for index, route in enumerate(draft.routes):
         path: Path = ("routes", index)
@@ -307,19 +308,28 @@ def _routes(draft: Draft) -> Iterator[Problem]:
         yield from _route_credentials(draft, route.settings, path)
         yield from _route_challenges(draft, route.settings, path)
         yield from check_items(route.settings, path, draft.upstreams, draft.sections)
-        hidden_by = taken.hides(route.settings)
+        # A route that is not enforced hides only others like it.
+        hidden_by = (taken if route.settings.enforce else all_taken).hides(route.settings)
         if hidden_by:
             shown = ", ".join(names[it.name].shown for it in hidden_by)
             verb = "takes" if len(hidden_by) == 1 else "take"
             hint = f" (write before: {hidden_by[0].name})" if route.is_included else ""
             message = f"can never match: {shown} {verb} all its requests{hint}"
             yield Problem(path, message, rule="unreachable-route")
-        taken.add(route.settings)
+        all_taken.add(route.settings)
+        if route.settings.enforce:
+            taken.add(route.settings)
 
 
 def _route_names(draft: Draft) -> list[str]:
     routes = draft.routes if draft.routes is not None else [EVERYTHING]
     return [route.name for route in routes if route.name is not None]
+
+
+def _enforced(draft: Draft) -> Iterator[Problem]:
+    routes = draft.routes or ()
+    if routes and all(it.settings is not None and not it.settings.enforce for it in routes):
+        yield Problem(("routes",), "no route is enforced, so none decides: add one that is")
 
 
 def _route_upstream(draft: Draft, route: RouteDraft, path: Path) -> Iterator[Problem]:

@@ -1,7 +1,7 @@
 """Loads the configuration: first the file, then the environment, then secret files."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gateway.errors import Finding, SettingsError
@@ -102,6 +102,24 @@ def load(path: Path | None, environ: Mapping[str, str], *, reads_secrets: bool =
         findings=tuple(document.findings(warnings)),
         notes=(*unfound, *notes(settings)),
         document=document,
+    )
+
+
+def load_beside(path: Path | None, shadow: Path | None, environ: Mapping[str, str]) -> Loaded:
+    """As `load`, with the file `shadow` as the other settings, whose secrets are not read.
+
+    Raises:
+        SettingsError: There are mistakes in one of them.
+    """
+    loaded = load(path, environ)
+    if shadow is None:
+        return loaded
+    other = load(shadow, environ, reads_secrets=False)
+    return replace(
+        loaded,
+        settings=loaded.settings.beside(other.settings),
+        files=(*loaded.files, *other.files),
+        findings=(*loaded.findings, *other.findings),
     )
 
 

@@ -15,6 +15,7 @@ from gateway.settings.scalars import (
     EMPTY,
     Count,
     Duration,
+    Flag,
     Method,
     OneOrMany,
     Section,
@@ -212,6 +213,11 @@ class RouteSettings(Section):
     after: Text | None = Field(
         None,
         description="In an included file: the name of the route that this one comes right after.",
+    )
+    enforce: Flag = Field(
+        True,
+        description="false: the route decides nothing. What it would decide is counted and in the"
+        " audit, and the next route that matches decides.",
     )
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sized
 from pathlib import Path
 from typing import Annotated, Literal, Self, TypeVar
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PrivateAttr, model_validator
 
 from gateway.settings.access import (
     Access,
@@ -244,6 +244,25 @@ class Settings(Section):
     tracing: TracingSettings | None = Field(
         None, description="Spans for OpenTelemetry; without this section there are none."
     )
+
+    # Of no file: `gatepost serve --shadow` names another one.
+    _shadow: "Settings | None" = PrivateAttr(None)
+
+    @property
+    def shadow(self) -> "Settings | None":
+        """Other settings, whose routes decide each request too, without effect."""
+        return self._shadow
+
+    def beside(self, shadow: "Settings") -> Self:
+        """These settings, with `shadow` as the other ones."""
+        both = self.model_copy()
+        both._shadow = shadow  # noqa: SLF001 - of its own class
+        return both
+
+    @property
+    def enforced_routes(self) -> tuple[RouteSettings, ...]:
+        """The routes that decide: those without ``enforce: false``."""
+        return tuple(route for route in self.routes if route.enforce)
 
     @property
     def has_local_accounts(self) -> bool:

@@ -26,19 +26,19 @@ def unknown(authenticator, issuer):
 
 
 async def test_what_would_be_looked_up_is_pretended(authenticator, unknown):
-    pretended = PretendedAuthenticator(authenticator, {authenticator.credential: PROVEN})
+    pretended = PretendedAuthenticator(authenticator, {authenticator.credential: PROVEN}.get)
 
     assert pretended.judge(unknown) is PROVEN
 
 
 async def test_without_a_pretence_it_is_what_it_is(authenticator, unknown):
-    pretended = PretendedAuthenticator(authenticator, {"another": PROVEN})
+    pretended = PretendedAuthenticator(authenticator, {"another": PROVEN}.get)
 
     assert isinstance(await settle(pretended.judge(unknown)), Rejected)
 
 
 async def test_no_pretence_makes_a_credential_of_what_is_none(authenticator):
-    pretended = PretendedAuthenticator(authenticator, {authenticator.credential: PROVEN})
+    pretended = PretendedAuthenticator(authenticator, {authenticator.credential: PROVEN}.get)
     absent = make_request(cookie="theme=dark", fields=[(b"Accept", b"*/*")])
 
     assert pretended.judge(absent) == NotPresented()

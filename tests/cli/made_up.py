@@ -157,16 +157,21 @@ def configuration_of(rng: random.Random, issuer: str, directory):
         **{names[kind]: sections[kind] for kind in kinds if kind in names},
         "routes": [probe, *_routes(rng, kinds)],
     }
-    return _possible(directory, configuration)
+    return possible(directory, configuration)
 
 
 def _routes(rng, kinds):
     routes = [_route(rng, index, kinds) for index in range(rng.randint(8, 16))]
+    # From numbers of their own, so that all else is the same with them and without.
+    apart = random.Random(repr(routes))
+    for index in range(apart.randint(0, 2)):
+        trial = {**_route(apart, index, kinds), "name": f"trial{index}", "enforce": False}
+        routes.insert(apart.randint(0, len(routes)), trial)
     rest = {"name": "rest", "prefix": "/", "upstream": "other", "access": "signed_in"}
     return [*routes, rest] if rng.random() < 0.6 else routes
 
 
-def _possible(directory, configuration):
+def possible(directory, configuration):
     """`configuration` without the routes that no file may have, such as one that never matches."""
     while True:
         try:

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from gateway.cli.explain import explain_command
 
 ROOT = Path(__file__).parents[2]
+GOLD = "allow[1] would pass after signing in again with acr: gold"
 CONFIG = """
 public_url: https://notes.example.com
 upstreams: {notes: http://127.0.0.1:3000}
@@ -214,13 +215,59 @@ def test_each_route_and_condition_is_told(config: str) -> None:
 
     told = CliRunner().invoke(explain_command, asked).output.splitlines()
 
-    assert told[0] == "route assets: does not match /reports/7"
+    assert told[0] == "- route assets: does not match /reports/7"
     assert told[7:9] == [
-        "route api: is for api.example.com, not notes.example.com",
-        "route reports: matches the request",
+        "- route api: is for api.example.com, not notes.example.com",
+        "+ route reports: matches the request",
     ]
-    assert any(line.strip().startswith("unmet       group: admins") for line in told)
-    assert any(line.strip().startswith("met         ip: 10.0.0.0/8") for line in told)
+    assert told[9:14] == [
+        "    access: rules",
+        "    - deny[0]: does not hold",
+        "        - unmet       user: eve (user-not-allowed: user is 'bob')",
+        "    - allow[0]: does not hold",
+        "        - unmet       group: admins (group-missing: any of 'admins')",
+    ]
+    assert told[14] == "        + met         ip: 10.0.0.0/8"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("/reports --user a --ip 10.0.0.9", ["allow[0] would pass with group: admins", GOLD]),
+        (
+            "/reports --user a --group admins --ip 10.1.2.3",
+            ["deny[0] would refuse with user: eve"],
+        ),
+        (
+            "/reports --user eve --group admins --ip 10.1.2.3 --acr gold",
+            ["deny[0] refuses, whatever allow says"],
+        ),
+        (
+            "/reports --ip 10.0.0.9",
+            [
+                "allow[0] would pass after signing in with group: admins",
+                "allow[1] would pass after signing in with acr: gold",
+            ],
+        ),
+        ("/fresh --user a --auth-age 2h", ["allow[0] would pass after signing in again within 1h"]),
+        ("/keys", ["would be decided anew after signing in"]),
+        ("/static", []),
+        ("/keys --user a", []),
+        ("/setup", ["nothing in the request would: the route refuses everyone"]),
+        (
+            "/tools --credential foreign",
+            ["allow[0] would pass with ip: 10.0.0.0/8"],
+        ),
+        (
+            "/keys --user a --credential api_key",
+            ["Send one of the kinds named in `WWW-Authenticate`."],
+        ),
+    ],
+)
+def test_what_would_change_a_decision_is_told(config, arguments, said):
+    told = explained(config, "GET", *arguments.split())
+
+    assert [it.removeprefix("to change it: ") for it in told if "to change it" in it] == said
 
 
 @pytest.mark.parametrize(
@@ -236,7 +283,7 @@ def test_what_is_left_to_the_app_is_told(config: str, presented: list[str]) -> N
 
     told = CliRunner().invoke(explain_command, asked).output
 
-    assert "    met         ip: 10.0.0.0/8\n    for the app group: admins\n" in told
+    assert "        + met         ip: 10.0.0.0/8\n          for the app group: admins\n" in told
     assert told.endswith("decision: allow reason: foreign-credential route: tools\n")
 
 
@@ -249,19 +296,20 @@ def explained(config, *arguments):
 def test_where_conditions_are_not_asked_none_is_told(config: str) -> None:
     told = explained(config, "GET", "/reports", "--credential", "api_key", "--bad")
 
-    assert not [line for line in told if line.startswith("    ")]
+    assert not [line for line in told if line.startswith("     ")]
 
 
 def test_what_a_route_says_and_what_a_client_gets_is_told(config: str) -> None:
     asked = ["GET", "/keys", "--header", "Accept: text/html"]
 
     assert explained(config, *asked)[1:] == [
-        "route keys: matches the request",
-        "  credentials: session",
-        "  access: signed_in",
+        "+ route keys: matches the request",
+        "    credentials: session",
+        "    access: signed_in",
         "answer: 302 Found",
         "location: /_gatepost/sign-in?return_to=/keys",
         "because: This address requires a sign-in or another credential.",
+        "to change it: would be decided anew after signing in",
         "decision: sign_in reason: sign-in-required route: keys",
     ]
     assert "goes to: notes" in explained(config, *asked, "--user", "a")
@@ -276,7 +324,7 @@ def test_the_path_sent_to_the_app_is_shown_where_it_is_another(tmp_path):
     path.write_text(CONFIG.replace(route, f"{route}, strip_prefix: /static, add_prefix: /a"))
     told = explained(str(path), "GET", "/static/x?a")
     assert "sent as: /a/x?a" in told
-    assert "  strip_prefix: /static" in told
+    assert "    strip_prefix: /static" in told
     assert explained(str(path), "GET", "/static//x")[-1] == (
         "decision: deny reason: ambiguous-path route: assets"
     )
@@ -287,9 +335,11 @@ def test_the_path_sent_to_the_app_is_shown_where_it_is_another(tmp_path):
 def test_a_host_that_is_not_served_is_told(config: str) -> None:
     told = explained(config, "GET", "/static", "--host", "other.test")
 
-    assert told[-3:] == [
+    assert told[-4:] == [
         "answer: 421 Misdirected Request",
         "because: This gateway does not serve the requested host.",
+        "to change it: Check the address. The gateway serves the hosts in `public_url` and"
+        " `routes[].host`.",
         "decision: deny reason: unknown-host route: -",
     ]
 
@@ -299,9 +349,9 @@ def test_how_servers_read_a_path_is_told(config: str) -> None:
 
     assert told[:2] == [
         "some servers read the path as '/setup'",
-        "route assets: matches as '/static/../setup'",
+        "+ route assets: matches as '/static/../setup'",
     ]
-    assert "route setup: matches as '/setup'" in told
+    assert "+ route setup: matches as '/setup'" in told
 
 
 def test_nothing_in_a_request_looks_like_a_line_of_the_answer(config: str) -> None:
@@ -334,6 +384,10 @@ def test_it_is_told_to_programs_too(config: str) -> None:
         "detail": "any of 'admins'",
     }
     assert told["conditions"][2]["result"] == "met"
+    assert told["to_change_it"][0] == {
+        "where": "allow[0]",
+        "text": "would pass with group: admins",
+    }
 
 
 def test_no_secret_is_read_and_nothing_is_written(tmp_path: Path) -> None:
@@ -358,7 +412,7 @@ def test_no_secret_is_read_and_nothing_is_written(tmp_path: Path) -> None:
 
 
 def test_the_documentation_shows_what_is_told(tmp_path: Path) -> None:
-    text = (ROOT / "docs" / "operations.md").read_text()
+    text = (ROOT / "docs" / "explain.md").read_text()
     command, shown = re.search(r"\$ gatepost explain ([^\n]*)\n(.*?)```", text, re.S).groups()
     settings = yaml.safe_load(CONFIG)
     keys = {"name": "key-management", "prefix": "/api/keys", "credentials": ["session"]}
@@ -415,7 +469,7 @@ def test_what_is_outside_of_the_public_url_is_told(tmp_path):
 
     assert explained(str(path), "GET", "/static/x")[-1].endswith("route: assets")
     told = explained(str(path), "GET", "/x")
-    assert "route assets: /x is outside of https://notes.example.com/static" in told
+    assert "- route assets: /x is outside of https://notes.example.com/static" in told
     assert told[-1] == "decision: deny reason: no-route route: -"
     told = explained(str(path), "GET", "/static/_gatepost/whoami")
     assert told[-1] == "decision: allow reason: endpoint route: gatepost"
@@ -434,7 +488,7 @@ def test_a_host_of_a_star_is_explained(tmp_path):
 
     assert explained(str(path), "GET", "/")[-1].endswith("route: rest")
     told = explained(str(path), "GET", "/", "--host", "two.example.com")
-    assert "route one: is for one.example.com, not two.example.com" in told
+    assert "- route one: is for one.example.com, not two.example.com" in told
     assert told[-1].endswith("route: rest")
     told = explained(str(path), "GET", "/", "--host", "one.example.com")
     assert told[-1] == "decision: deny reason: denied route: one"
@@ -457,11 +511,11 @@ def test_an_item_of_a_named_condition_is_shown_with_its_name_and_place(tmp_path:
     config = str(tmp_path / "gatepost.yaml")
     told = explained(config, "GET", "/", "--user", "kim", "--group", "staff")
 
-    assert [line for line in told if line.startswith(("  allow", "  deny"))] == [
-        f"  deny[0] outside[0] ({config}:5:14):",
-        "  allow[0]:",
-        f"  allow[1] staff[0] ({tmp_path}/rules.yaml:3:7):",
-        f"  allow[1] staff[1] ({tmp_path}/rules.yaml:4:7):",
+    assert [line for line in told if line.startswith(("    + ", "    - "))] == [
+        f"    - deny[0] outside[0] ({config}:5:14): does not hold",
+        "    - allow[0]: does not hold",
+        f"    + allow[1] staff[0] ({tmp_path}/rules.yaml:3:7): holds",
+        f"    - allow[1] staff[1] ({tmp_path}/rules.yaml:4:7): does not hold",
     ]
     assert told[-1] == "decision: allow reason: allowed route: all"
     asked = ["-c", config, "GET", "/", "--user", "kim", "--ip", "203.0.113.7", "--json"]
@@ -473,3 +527,23 @@ def test_an_item_of_a_named_condition_is_shown_with_its_name_and_place(tmp_path:
         ("allow[1] staff[0]", f"{tmp_path}/rules.yaml:3:7"),
         ("allow[1] staff[1]", f"{tmp_path}/rules.yaml:4:7"),
     ]
+
+
+def test_a_route_that_is_not_enforced_decides_nothing_and_says_what_it_would(tmp_path):
+    path = tmp_path / "gatepost.yaml"
+    trial = "{name: trial, prefix: /keys, access: {allow: {group: admins}}, enforce: false}"
+    path.write_text(CONFIG.replace("routes:\n", f"routes:\n  - {trial}\n"))
+
+    told = explained(str(path), "GET", "/keys", "--user", "a")
+    assert told[-7:] == [
+        "    access: signed_in",
+        "not enforced: deny reason: group-missing route: trial",
+        "    access: rules",
+        "    - allow[0]: does not hold",
+        "        - unmet       group: admins (group-missing: any of 'admins')",
+        "goes to: notes",
+        "decision: allow reason: allowed route: keys",
+    ]
+    (line,) = explained(str(path), "GET", "/keys", "--user", "a", "--json")
+    assert json.loads(line)["shadow"]["reason"] == "group-missing"
+    assert not any("enforced" in it for it in explained(str(path), "GET", "/static"))

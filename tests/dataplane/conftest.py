@@ -32,12 +32,16 @@ async def gateway(tmp_path: Path) -> AsyncIterator[StartGateway]:
     numbers = itertools.count()
 
     async def start(
-        url: str = "http://127.0.0.1:9", upstream: dict[str, Any] | None = None, **changes: Any
+        url: str = "http://127.0.0.1:9",
+        upstream: dict[str, Any] | None = None,
+        *,
+        shadow: Path | None = None,
+        **changes: Any,
     ) -> RunningGateway:
         directory = tmp_path / f"gateway-{next(numbers)}"
         directory.mkdir()
         upstreams = {"app": {"url": url, **(upstream or {})}}
-        running = await start_gateway(directory, {"upstreams": upstreams, **changes})
+        running = await start_gateway(directory, {"upstreams": upstreams, **changes}, shadow)
         started.append(running)
         return running
 

@@ -15,7 +15,7 @@ from gateway.model import Identity
 from gateway.sealing.secret import configured_secrets
 from gateway.sessions import Limits, Sealer, SessionManager
 from gateway.sessions.session import ProviderTokens
-from gateway.settings.load import load
+from gateway.settings.load import load_beside
 from gateway.storage import open_store
 from tests.fixtures.network import take_free_port
 from tests.patience import PATIENCE_S, soon
@@ -226,9 +226,11 @@ def settings_of(directory: Path, changes: Mapping[str, Any]) -> Path:
     return path
 
 
-async def start_gateway(directory: Path, changes: Mapping[str, Any]) -> RunningGateway:
-    """Start a gateway whose files are in `directory`."""
-    gateway = Gateway(load(settings_of(directory, changes), {}).settings)
+async def start_gateway(
+    directory: Path, changes: Mapping[str, Any], shadow: Path | None = None
+) -> RunningGateway:
+    """Start a gateway whose files are in `directory`, and `shadow` beside it."""
+    gateway = Gateway(load_beside(settings_of(directory, changes), shadow, {}).settings)
     await gateway.start()
     return RunningGateway(gateway, directory)
 

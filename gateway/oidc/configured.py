@@ -88,7 +88,9 @@ def _register_oauth2(name: str, settings: ProviderSettings) -> Registration:
             token_endpoint=endpoint(settings.token_endpoint, profile.token_endpoint),
             userinfo_endpoint=endpoint(settings.userinfo_endpoint, profile.userinfo_endpoint),
             emails_endpoint=endpoint(settings.emails_endpoint, profile.emails_endpoint),
-            revocation_endpoint=profile.revocation_endpoint.format(issuer=issuer),
+            revocation_endpoint=""
+            if profile.is_left(settings.token_endpoint)
+            else profile.revocation_endpoint.format(issuer=issuer),
             groups=groups,
             subject=profile.subject if claims.subject is None else (claims.subject,),
             email_verified=profile.email_verified,

@@ -102,6 +102,8 @@ class Pipeline:
     ) -> None:
         self._plans = plans
         self._cors = {it.route.name: it.cors for it in plans.values() if it.cors is not None}
+        # A route may have the name under which the gateway's own endpoints are recorded.
+        self._cors.pop(RESERVED.name, None)
         self._served = hosts
         self._hosts = frozenset(hosts.public_urls)
         self._matcher = Matcher(table, hosts.serves)

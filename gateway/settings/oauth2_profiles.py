@@ -6,6 +6,7 @@ a product you run yourself needs only that.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
 Names = tuple[str, ...]
 
@@ -54,6 +55,16 @@ class OAuth2Profile:
     email_verified: str = "email_verified"
     client_auth: Names = ("client_secret_basic",)
     account_prompt: str = ""
+
+    def is_left(self, token_endpoint: str | None) -> bool:
+        """Whether tokens come from `token_endpoint`, which is not of the profile's own service.
+
+        What else the profile names is then a stranger's, which must not get them.
+        """
+        own = self.token_endpoint
+        if token_endpoint is None or not own or own.startswith("{issuer}"):
+            return False
+        return urlsplit(token_endpoint)[:2] != urlsplit(own)[:2]
 
 
 _GITEA = OAuth2Profile(

@@ -1,12 +1,13 @@
-"""What a few providers do differently: tenants, response modes, nonces, algorithms."""
+"""What a few providers do differently: tenants, response modes, nonces, algorithms, endpoints."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator
 
 from gateway.settings.algorithms import Algorithm
+from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
 from gateway.settings.scalars import Text, quote, wrong
 from gateway.settings.tenants import PLACE, has_tenants
 
@@ -16,6 +17,15 @@ Nonce = Literal["required", "unless_absent"]
 ProviderAlgorithm = Literal[Algorithm, "HS256"]
 # RFC 7518, section 3.2: as long as the hash at least.
 MIN_HMAC_SECRET_BYTES = 32
+# Of a provider of plain OAuth 2.0: the first three are needed, and all but the first two get an
+# access token.
+ENDPOINTS = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "userinfo_endpoint",
+    "emails_endpoint",
+    "groups_endpoint",
+)
 
 
 def _tenant(text: str) -> str:
@@ -53,3 +63,27 @@ def judge_algorithms(algorithms: Collection[str], secret: str | None) -> None:
         raise wrong(
             f"algorithms: HS256 needs a client secret of at least {MIN_HMAC_SECRET_BYTES} bytes"
         )
+
+
+def judge_endpoints(profile_name: str, given: Mapping[str, str | None]) -> None:
+    """Refuse a provider of plain OAuth 2.0 whose endpoints, `given` by name, do not suffice.
+
+    Raises:
+        PydanticCustomError: The profile has none, or its own would get another service's tokens.
+    """
+    profile = OAUTH2_PROFILES.get(profile_name)
+    known = ", ".join(OAUTH2_PROFILES)
+    if profile is None:
+        raise wrong(f"profile {profile_name} is of OpenID Connect; with type: oauth2: {known}")
+    for name in ENDPOINTS[:3]:
+        if given[name] is None and not getattr(profile, name):
+            raise wrong(f"type: oauth2 needs {name}, or a profile: {known}")
+    if not profile.is_left(given["token_endpoint"]):
+        return
+    for name in ENDPOINTS[2:]:
+        of_profile = profile.groups if name == "groups_endpoint" else getattr(profile, name)
+        if of_profile and given[name] is None:
+            raise wrong(
+                f"token_endpoint is not of {profile_name}, which would get its tokens at its own"
+                f" {name}: set that too, or profile: generic"
+            )

@@ -9,11 +9,13 @@ from gateway.settings.addresses import parse_web_url
 from gateway.settings.claims import ProviderClaimSettings
 from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
 from gateway.settings.provider_quirks import (
+    ENDPOINTS,
     Nonce,
     ProviderAlgorithm,
     ResponseMode,
     Tenant,
     judge_algorithms,
+    judge_endpoints,
     judge_tenants,
 )
 from gateway.settings.provider_reach import ProviderTlsSettings, Proxy
@@ -95,14 +97,7 @@ Endpoint = Annotated[
     str, PlainValidator(parse_web_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
 ]
 # Settings that only plain OAuth 2.0 uses.
-_OF_OAUTH2 = (
-    "authorization_endpoint",
-    "token_endpoint",
-    "userinfo_endpoint",
-    "emails_endpoint",
-    "groups_endpoint",
-    "recheck",
-)
+_OF_OAUTH2 = (*ENDPOINTS, "recheck")
 # Profiles of both types.
 _OF_BOTH = ("generic", "gitlab")
 # Settings that only OpenID Connect uses.
@@ -247,15 +242,7 @@ class ProviderSettings(Section):
         judge_algorithms(self.algorithms or (), self.client_secret)
 
     def _judge_oauth2(self) -> None:
-        profile = OAUTH2_PROFILES.get(self.profile)
-        if profile is None:
-            known = ", ".join(OAUTH2_PROFILES)
-            raise wrong(f"profile {self.profile} is of OpenID Connect; with type: oauth2: {known}")
-        for name in ("authorization_endpoint", "token_endpoint", "userinfo_endpoint"):
-            if getattr(self, name) is None and not getattr(profile, name):
-                raise wrong(
-                    f"type: oauth2 needs {name}, or a profile: {', '.join(OAUTH2_PROFILES)}"
-                )
+        judge_endpoints(self.profile, {name: getattr(self, name) for name in ENDPOINTS})
         for name in _OF_OIDC:
             if name in self.model_fields_set:
                 raise wrong(f"{name} needs OpenID Connect: remove it")

@@ -214,3 +214,14 @@ async def test_a_reload_closes_what_an_origin_opened_that_is_trusted_no_more(ser
     await running.gateway.reload(load(path, {}).settings)
 
     assert await tunnel.rest() == b""
+
+
+async def test_a_route_by_the_gateways_name_opens_none_of_its_endpoints(serve):
+    running, _ = await serve(credentials=True, route={"name": "gatepost"})
+    of_spa = [f"Origin: {SPA}", (await running.sign_in()).strip(), "Content-Length: 100000"]
+
+    answer = await running.ask(
+        request("/_gatepost/logout", *of_spa, method="POST", body=bytes(100_000))
+    )
+
+    assert (answer.status, allowed(answer)) == (413, [])

@@ -118,3 +118,32 @@ def test_no_profile_takes_a_name_that_anybody_can_choose_for_the_user():
     assert "nickname" not in OAUTH2_PROFILES["bitbucket"].user
     for profile in OAUTH2_PROFILES.values():
         assert not {"name", "display_name", "global_name", "full_name"} & set(profile.user)
+
+
+@pytest.mark.parametrize("left_out", ["userinfo", "emails", "groups", ""])
+def test_the_tokens_of_another_service_go_to_none_of_the_profile(tmp_path, left_out):
+    names = [it for it in ("userinfo", "emails", "groups") if it != left_out]
+    given = "".join(f", {it}_endpoint: https://ghe.example/{it}" for it in names)
+    settings = (
+        f"type: oauth2, profile: github, token_endpoint: https://ghe.example/token{given}"
+        + (", claims: {group: login}" if "groups" in names else "")
+    )
+
+    if left_out:
+        with pytest.raises(SettingsError, match=f"{left_out}_endpoint: set that too"):
+            loaded(tmp_path, settings)
+    else:
+        assert loaded(tmp_path, settings)
+
+
+def test_the_tokens_of_another_service_are_not_revoked_at_that_of_the_profile(tmp_path):
+    discord = "type: oauth2, profile: discord"
+    elsewhere = ", ".join(
+        f"{it}_endpoint: https://d.example/{it}" for it in ("token", "userinfo", "groups")
+    )
+
+    own = register("hub", loaded(tmp_path, discord).providers["hub"])
+    other = register("hub", loaded(tmp_path, f"{discord}, {elsewhere}").providers["hub"])
+
+    assert own.oauth2.revocation_endpoint.startswith("https://discord.com/")
+    assert other.oauth2.revocation_endpoint == ""

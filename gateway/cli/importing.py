@@ -137,6 +137,8 @@ def _finish(
         try:
             with output.open("x", encoding="utf-8") as file:
                 file.write(text)
+        except FileExistsError:
+            _stop(printable(f"{output}: cannot be written: it exists: choose another name with -o"))
         except OSError as error:
             _stop(printable(f"{output}: cannot be written: {error.strerror}"))
     for line in report.lines():

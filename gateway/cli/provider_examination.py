@@ -81,10 +81,14 @@ async def examine(provider: Provider, expected: Expected) -> tuple[Finding, ...]
         return await examine_oauth2(registration, registration.oauth2, provider.http)
     try:
         answer = await fetch_document(registration.addresses, provider.http)
-        answered_at = provider.clock()
-        document = answer.json_object()
     except GatewayError as error:
         return (_not_had("discovery", error, provider),)
+    answered_at = provider.clock()
+    try:
+        document = answer.json_object()
+    except GatewayError as error:
+        do = f"set providers.{registration.name}.issuer to the provider's: another server answers"
+        return (Finding("problem", "discovery", str(error), do),)
     date, age = answer.fields.get("date", ""), answer.fields.get("age", "")
     return (
         *judge_document(document, registration),

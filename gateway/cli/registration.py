@@ -63,7 +63,10 @@ def registrations(settings: Settings) -> list[Registration]:
                 *(f"{url}{OWN_PREFIX}/callback/{name}" for url in settings.public_url),
                 *_of_oauth2_proxy(settings),
             ),
-            tuple(f"{url}{OWN_PREFIX}/logout" for url in settings.public_url),
+            # Plain OAuth 2.0 has no sign-out that comes back.
+            ()
+            if provider.type == "oauth2"
+            else tuple(f"{url}{OWN_PREFIX}/logout" for url in settings.public_url),
             f"{settings.public_url[0]}{OWN_PREFIX}/backchannel-logout/{name}"
             if provider.backchannel_logout
             else None,

@@ -71,7 +71,7 @@ class EmailChanges:
         """Make `email`, for which the operator vouches, that of the account; None removes it.
 
         Raises:
-            NoPasswordError: The account has no local identity.
+            NoPasswordError: The account has no local identity, or is disabled.
             HookFailedError: The app could not be told: nothing was changed.
         """
         await self._tell_app(account_id, email)
@@ -90,8 +90,10 @@ class EmailChanges:
 
     async def _local(self, account_id: str) -> tuple[str, Account]:
         account_id, account = await self._records.follow(account_id)
-        if account is None or account.local is None or account.is_disabled:
+        if account is None or account.local is None:
             raise NoPasswordError(f"account {account_id} has no local user name")
+        if account.is_disabled:
+            raise NoPasswordError(f"account {account_id} is disabled")
         return account_id, account
 
     async def _tell_app(self, account_id: str, email: str | None) -> None:

@@ -25,7 +25,7 @@ CLIENT_ID = "demo"
 
 
 async def run(port: int, tell: Callable[[str], None]) -> None:
-    """Run the demo until SIGINT or SIGTERM; `tell` prints the guide.
+    """Run the demo until a signal ends it; `tell` prints the guide.
 
     Raises:
         DemoError: A port is taken, or the gateway exited.

@@ -24,10 +24,10 @@ class DemoError(Exception):
 
 
 def stop_signals() -> asyncio.Event:
-    """What SIGINT and SIGTERM set."""
+    """What SIGINT, SIGTERM and SIGHUP, from a terminal that is closed, set."""
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         loop.add_signal_handler(number, stopped.set)
     return stopped
 

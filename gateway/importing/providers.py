@@ -13,8 +13,7 @@ from gateway.settings.scalars import quote
 # Reserved (RFC 2606), so that a file that was not completed reaches nobody.
 PLACEHOLDER_ISSUER = "https://change-me.invalid"
 _PLAIN_OAUTH = (
-    "speaks OAuth 2.0 only, and Gatepost signs in with OpenID Connect: put a provider"
-    " between that signs in with it (Dex, Keycloak, Zitadel), and write its issuer here"
+    "speaks OAuth 2.0 only, and there is no profile for it: write type: oauth2 and its endpoints"
 )
 
 
@@ -25,11 +24,13 @@ class _ProviderKind:
     Attributes:
         profile: Gatepost's; ``""`` for the default.
         issuer: If the file gives none; ``""`` if it must.
+        oauth2: The profile is of plain OAuth 2.0.
         why_not: Why Gatepost cannot sign in there; ``""`` if it can.
     """
 
     profile: str = ""
     issuer: str = ""
+    oauth2: bool = False
     why_not: str = ""
 
 
@@ -49,12 +50,12 @@ PROVIDERS: Mapping[str, _ProviderKind] = {
     "cidaas": _ProviderKind(),
     "proconnect": _ProviderKind(),
     "arcgis": _OAUTH_ONLY,
-    "bitbucket": _OAUTH_ONLY,
+    "bitbucket": _ProviderKind("bitbucket", oauth2=True),
     "digitalocean": _OAUTH_ONLY,
-    "discord": _OAUTH_ONLY,
+    "discord": _ProviderKind("discord", oauth2=True),
     "facebook": _OAUTH_ONLY,
-    "gitea": _OAUTH_ONLY,
-    "github": _OAUTH_ONLY,
+    "gitea": _ProviderKind("gitea", oauth2=True),
+    "github": _ProviderKind("github", oauth2=True),
     "nextcloud": _OAUTH_ONLY,
     "sourcehut": _OAUTH_ONLY,
     "srht": _OAUTH_ONLY,
@@ -62,12 +63,17 @@ PROVIDERS: Mapping[str, _ProviderKind] = {
 _ENTRA = "https://login.microsoftonline.com"
 _MANY_TENANTS = frozenset({"", "common", "organizations", "consumers"})
 _REALM = re.compile(r"(https?://[^?#]*/realms/[^/?#]+)/protocol/.*")
+_GITEA = re.compile(r"(https?://[^?#]+)/login/oauth/authorize")
 _ADFS = re.compile(r"(https?://[^/?#]+/adfs)/.*")
 
 
 @dataclass(frozen=True, slots=True)
 class Translated:
-    """A provider of the new file."""
+    """A provider of the new file.
+
+    Attributes:
+        issuer: The placeholder if it issues no tokens that could be verified.
+    """
 
     name: str
     settings: dict[str, Value]
@@ -87,9 +93,10 @@ def translate_provider(given: Given, name: str, where: str, *, is_alone: bool = 
         given.say("unknown", "provider", f"unknown provider {quote(kind_name)}: taken for oidc")
         kind = _ProviderKind()
     settings: dict[str, Value] = {}
-    issuer = _issuer(given, kind_name, kind, where)
-    settings["issuer"] = issuer
-    if kind.profile:
+    plain = _plain_oauth2(given, kind_name, kind, where) if kind.oauth2 else None
+    issuer = _issuer(given, kind_name, kind, where) if plain is None else PLACEHOLDER_ISSUER
+    settings |= {"issuer": issuer} if plain is None else plain
+    if kind.profile and plain is None:
         settings["profile"] = kind.profile
     client_id = given.text("client_id")
     if not client_id:
@@ -97,13 +104,35 @@ def translate_provider(given: Given, name: str, where: str, *, is_alone: bool = 
     settings["client_id"] = literal(client_id) or Noted("change-me", "not in the imported file")
     variable = "OIDC" if is_alone else name.upper().replace("-", "_")
     _secret(given, settings, where, f"{variable}_CLIENT_SECRET")
-    _claims(given, settings)
-    _parameters(given, settings)
+    if plain is None:
+        _claims(given, settings)
+        _parameters(given, settings)
     label = given.text("provider_display_name")
     if label:
         settings["label"] = literal(f"Sign in with {label}")
     bare = issuer.value if isinstance(issuer, Noted) else issuer
     return Translated(name, settings, str(bare), client_id or "change-me")
+
+
+def _plain_oauth2(
+    given: Given, kind_name: str, kind: _ProviderKind, where: str
+) -> dict[str, Value]:
+    """A provider by its profile, which has endpoints, scopes and claims."""
+    settings: dict[str, Value] = {"type": "oauth2", "profile": kind.profile}
+    login, api = given.text("login_url"), given.text("validate_url")
+    # Gitea was also reached as `github` with other addresses.
+    gitea = _GITEA.fullmatch(login) if kind_name == "gitea" or "/api/v1" in api else None
+    if gitea is not None:
+        settings |= {"profile": "gitea", "issuer": literal(gitea[1])}
+        given.say("differs", "login_url", f"only the issuer was taken from it: {gitea[1]}")
+    elif kind_name == "gitea" or (login and urlsplit(login).hostname != "github.com"):
+        # Never the profile of the public service: its groups of the same names are other people's.
+        message = "a server of your own: write its issuer, and for GitHub Enterprise its endpoints"
+        given.report.add("to do", where, "login_url", message)
+        settings |= {"profile": "gitea", "issuer": Noted(PLACEHOLDER_ISSUER, "CHANGE: your server")}
+    if given.get("scope") is not None:
+        given.say("differs", "scope", "not taken: the profile asks for what it needs")
+    return settings
 
 
 def _issuer(given: Given, kind_name: str, kind: _ProviderKind, where: str) -> str | Noted:

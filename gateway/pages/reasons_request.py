@@ -49,7 +49,8 @@ REQUESTS: Mapping[str, Reason] = MappingProxyType(
             421,
             "Unknown host",
             "This gateway does not serve the requested host.",
-            "Check the address. The gateway serves the hosts in `public_url` and `routes[].host`.",
+            "Check the address. The gateway serves the hosts in `public_url` and `routes[].host`. "
+            "A proxy in front must pass `Host` on.",
         ),
         "untrusted-proxy": Reason(
             403,

@@ -399,8 +399,8 @@ async def test_a_gigabyte_is_not_read(run, start_broken):
 @pytest.mark.parametrize(
     ("response", "says", "do"),
     [
-        ({"text": "<html>"}, "the answer is not JSON", "the provider responds there"),
-        ({"text": "[]"}, "the answer is not a JSON object", "the provider responds there"),
+        ({"text": "<html>"}, "the answer is not JSON", "another server answers"),
+        ({"text": "[]"}, "the answer is not a JSON object", "another server answers"),
         ({"status": 500}, f"{DISCOVERY} is 500", "the provider responds there"),
         ({"status": 404}, f"{DISCOVERY} is 404", "set providers.idp.issuer"),
         (

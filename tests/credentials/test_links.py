@@ -320,6 +320,14 @@ async def test_an_account_of_a_provider_has_its_address_there(world):
         await world.changes.vouch(joined.account_id, "new@a.test")
 
 
+async def test_a_disabled_account_keeps_its_address_and_the_error_says_why(world):
+    ann = await add(world)
+    await AccountDesk(world.accounts).set_disabled(ann, True)
+
+    with pytest.raises(NoPasswordError, match="is disabled"):
+        await world.changes.vouch(ann, "new@a.test")
+
+
 async def test_no_token_is_in_a_copy_of_the_store(world):
     ann = await add(world)
     _, invitation = await invite(world, "bob@a.test")

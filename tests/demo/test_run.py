@@ -1,10 +1,14 @@
 """`gatepost demo` where it cannot run, and where it is killed."""
 
 import os
+import re
+import signal
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -27,8 +31,9 @@ def test_a_port_that_is_taken_is_a_clear_error(options: list[str]) -> None:
     )
 
 
-@pytest.mark.parametrize("options", [[], ["--standalone"]])
-def test_a_demo_that_is_killed_leaves_no_process_behind(options: list[str]) -> None:
+@contextmanager
+def started(options: list[str]) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A demo that runs, and the directory that it made."""
     port = str(take_free_port())
     command = [sys.executable, "-m", "gateway", "demo", "--port", port, *options]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
@@ -37,8 +42,26 @@ def test_a_demo_that_is_killed_leaves_no_process_behind(options: list[str]) -> N
     ) as process:
         assert process.stdout is not None
         guide = iter(process.stdout.readline, "")
-        assert any("The configuration is" in line for line in guide)
+        told = next(line for line in guide if "The configuration is" in line)
+        [path] = re.findall(r"/\S+gatepost\.yaml", told)
+        yield process, Path(path).parent
+
+
+@pytest.mark.parametrize("options", [[], ["--standalone"]])
+def test_a_demo_that_is_killed_leaves_no_process_behind(options: list[str]) -> None:
+    with started(options) as (process, _):
         process.kill()
 
         # Every process of the demo writes here: the end comes when the last of them has ended.
         process.communicate(timeout=PATIENCE_S)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_demo_that_is_stopped_leaves_no_file_behind(number: signal.Signals) -> None:
+    with started([]) as (process, directory):
+        assert directory.is_dir()
+        process.send_signal(number)
+
+        process.communicate(timeout=PATIENCE_S)
+
+    assert not directory.exists()

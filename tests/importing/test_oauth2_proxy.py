@@ -226,9 +226,39 @@ def test_every_kind_of_provider_gives_a_file_that_is_right(translate, kind):
     if PROVIDERS[kind].why_not:
         assert provider["issuer"].endswith(".invalid")
         assert imported.says("provider: no equal: ")
+    elif PROVIDERS[kind].oauth2:
+        assert (provider["type"], provider["profile"]) == ("oauth2", kind)
     else:
         assert provider["issuer"] == "https://id.example.com"
     imported.settings()
+
+
+def test_a_team_of_github_signs_in_there(translate):
+    text = BASE.replace('"oidc"', '"github"') + 'github_org = "acme"\ngithub_team = "ops"\n'
+    imported = translate("oauth2-proxy", text + 'scope = "user:email"\n')
+
+    provider = imported.settings().providers["github"]
+    assert (provider.type, provider.issuer) == ("oauth2", "https://github.com")
+    assert main_access(imported) == {"allow": [{"group": ["acme/ops"]}]}
+    assert imported.says("scope: differs: not taken")
+
+
+@pytest.mark.parametrize(
+    ("lines", "issuer"),
+    [
+        (
+            'validate_url = "https://git.example/api/v1/user/emails"',
+            "https://git.example",
+        ),
+        ('validate_url = "https://git.example/api/v3"', "https://change-me.invalid"),
+    ],
+)
+def test_a_server_of_your_own_is_never_taken_for_github(translate, lines, issuer):
+    login = 'login_url = "https://git.example/login/oauth/authorize"\n'
+    imported = translate("oauth2-proxy", BASE.replace('"oidc"', '"github"') + login + lines)
+
+    provider = imported.settings().providers["github"]
+    assert (provider.profile, provider.issuer) == ("gitea", issuer)
 
 
 @pytest.mark.parametrize(

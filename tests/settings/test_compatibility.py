@@ -52,6 +52,15 @@ def test_rules_that_nginx_cannot_ask_about_are_warned_of(read, dialect):
         assert all(word in it for it in warnings)
 
 
+def test_no_sign_out_is_registered_at_a_provider_of_plain_oauth2(read):
+    github = {"type": "oauth2", "profile": "github", "client_id": "n", "client_secret": "x"}
+    (one,) = registrations(read(providers={"idp": github}, compatibility=None).settings)
+    assert list(one.lines()) == [
+        "register at idp:",
+        "  redirect URI: https://a.example.com/_gatepost/callback/idp",
+    ]
+
+
 def test_the_old_redirect_uri_is_registered_where_it_is_answered(read):
     asked = {"dialect": "nginx"}
     (one,) = registrations(read(forward_auth=asked).settings)

@@ -78,7 +78,7 @@ async def _check_client(
     """Whether the token endpoint accepts the client, asked with a made-up code."""
     name, about = "provider-client-secret", registration.provider
     method = choose_method(provider.registration, metadata)
-    what = "client id" if method == "none" else "client id and secret"
+    what = "client id is" if method == "none" else "client id and secret are"
     try:
         await provider.client.redeem(
             metadata,
@@ -91,10 +91,10 @@ async def _check_client(
             f"compare providers.{about}.client_id, its secret and client_auth with the client at "
             "the provider; a secret file must hold the secret alone"
         )
-        return Finding("error", name, about, f"the {what} are refused ({method}): {error}", do)
+        return Finding("error", name, about, f"the {what} refused ({method}): {error}", do)
     except CodeRefusedError as error:
         if "'invalid_grant'" in str(error):
-            says = f"the {what} are accepted ({method}), as far as a made-up code can tell"
+            says = f"the {what} accepted ({method}), as far as a made-up code can tell"
             return Finding("ok", name, about, says)
         says = f"the token endpoint refuses this client's requests: {error}"
         do = "allow the authorization code flow for this client at the provider"

@@ -18,6 +18,8 @@ from gateway.sealing.sealer import Sealer
 
 _FORM_FIELDS = {"Sec-Fetch-Mode": "cors", "Cookie": "gatepost-doctor=1"}
 _PROXY_FAILED = frozenset({502, 503, 504})
+# What nginx, Caddy and others answer to plain http on a TLS port.
+_BAD_REQUEST = 400
 
 
 async def check_public_urls(around: Surroundings) -> list[Finding]:
@@ -128,6 +130,11 @@ def _another(around: Surroundings, place: Place, answer: Answer) -> Finding:
     elif reason == "no-route":
         says = "a gateway answers that has another secret, another version, or no such host"
         do = "give it the same secret and version, and let it read this configuration (reload it)"
+    elif answer.status == _BAD_REQUEST and not reason and not place.is_tls:
+        says = (
+            f"something else answers, with status {answer.status}, as to plain http on a TLS port"
+        )
+        do = "if browsers use https, let public_url begin with https://"
     else:
         told = f" ({reason})" if reason else ""
         says = f"something else answers, with status {answer.status}{told}"

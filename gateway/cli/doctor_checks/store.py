@@ -73,7 +73,8 @@ async def _round_trip(kind: str, store: Store) -> Finding:
     says = f"written, read and removed in {took_s * 1000:.0f} ms"
     if took_s <= _SLOW_S:
         return Finding("ok", "store-round-trip", kind, says)
-    do = "every sign-in and every new session waits for it: bring the store nearer, or relieve it"
+    how = "move data_dir to a faster disk" if kind == "sqlite" else "bring the store nearer"
+    do = f"every sign-in and every new session waits for it: {how}, or relieve it"
     return Finding("warning", "store-round-trip", kind, says, do)
 
 

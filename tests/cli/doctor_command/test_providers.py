@@ -72,6 +72,25 @@ async def test_a_provider_that_is_down(serve, free_port):
     assert report.amiss("error").keys() == {"provider-discovery"}
 
 
+async def test_an_issuer_that_is_another_server(serve, app_url):
+    client = {"issuer": app_url, "client_id": "n", "client_secret": "x"}
+
+    report = await examined(serve, None, client)
+
+    assert report.amiss("error").keys() == {"provider-discovery"}
+    found = report.one("provider-discovery")
+    assert found["do"] == "set providers.id.issuer to the provider's: another server answers"
+
+
+async def test_a_public_client_is_accepted_without_a_secret(serve, stub):
+    client = {"issuer": stub.issuer, "client_id": "notes", "client_auth": "none"}
+
+    report = await examined(serve, stub, client)
+
+    found = report.one("provider-client-secret")
+    assert found["says"].startswith("the client id is accepted (none)")
+
+
 class Stub:
     """The far end of what cannot be had from a real provider: wrong clocks, hostile pages."""
 

@@ -1,5 +1,8 @@
 """What `gatepost doctor` says of a real nginx in front of the gateway."""
 
+import re
+from pathlib import Path
+
 import pytest
 import yaml
 
@@ -9,6 +12,7 @@ from tests.fixtures.network import take_free_port
 
 HOST = "proxy_set_header Host $http_host;"
 FOR = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
+GUIDE = Path(__file__).parents[3] / "docs" / "getting-started.md"
 PROTO = "proxy_set_header X-Forwarded-Proto $scheme;"
 
 
@@ -38,6 +42,15 @@ async def test_a_proxy_that_passes_everything(behind_nginx):
     assert report.status == 0
     assert report.amiss("warning") == {}
     assert {it["id"] for it in report.findings if it["group"] == "proxy"} == set(GROUPS["proxy"])
+
+
+async def test_the_proxy_of_the_guide_passes_everything(behind_nginx):
+    (block,) = re.findall(r"^```nginx\n(.*?)^```", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
+    lines = re.findall(r"^        (?!proxy_pass )(.*)$", block, re.MULTILINE)
+    # The map of the guide is outside of this place: doctor sends no upgrade.
+    report = await behind_nginx(*(it.replace("$connection_upgrade", '""') for it in lines))
+
+    assert (report.status, report.amiss("warning")) == (0, {})
 
 
 async def test_a_proxy_that_does_not_pass_the_scheme(behind_nginx):

@@ -56,6 +56,20 @@ async def test_something_else_answers_at_public_url(configured, app_url):
     }
 
 
+async def test_public_url_is_http_and_its_port_speaks_tls(configured, raw_upstream):
+    port = await raw_upstream(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+
+    report = await doctor(
+        configured(public_url=port.url, auth_mode="standalone"), "--only", "public_url"
+    )
+
+    found = report.one("public-url-gateway")
+    assert (found["level"], found["do"]) == (
+        "error",
+        "if browsers use https, let public_url begin with https://",
+    )
+
+
 async def test_a_gateway_with_another_secret(serve, configured):
     gateway = serve(auth_mode="standalone")
 

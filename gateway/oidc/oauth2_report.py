@@ -1,7 +1,5 @@
 """Findings about a provider of plain OAuth 2.0, which publishes nothing that could be read."""
 
-from urllib.parse import urlsplit
-
 from gateway.errors import GatewayError
 from gateway.oidc.finding import Finding
 from gateway.oidc.http import ProviderHttp
@@ -17,30 +15,30 @@ async def examine_oauth2(
     lists = [it.endpoint for it in oauth2.groups]
     asked = [oauth2.userinfo_endpoint, oauth2.emails_endpoint, *lists]
     return (
-        Finding("note", "type", "plain OAuth 2.0: no discovery, no keys and no sign-out there"),
+        Finding("note", "discovery", "none: plain OAuth 2.0, without keys and sign-out"),
         *[await _asked(registration.name, url, http) for url in asked if url],
-        Finding("note", "users", f"known by {' or '.join(oauth2.subject)}, as text"),
-        Finding("note", "groups", _groups(registration, lists)),
-        Finding("note", "recheck", f"asked again every {oauth2.recheck_s:g} s"),
+        Finding("note", "claims", f"users are known by {' or '.join(oauth2.subject)}, as text"),
+        Finding("note", "claims", _groups(registration, lists)),
+        Finding("note", "refresh", f"users are asked about again every {oauth2.recheck_s:g} s"),
     )
 
 
 async def _asked(name: str, url: str, http: ProviderHttp) -> Finding:
     """Ask for a document without a token, which must be refused."""
-    topic = urlsplit(url).path or "/"
     try:
         status = (await http.get(url)).status
     except GatewayError as error:
         says = str(error).removeprefix(f'provider "{name}": ')
         do = "make sure that this machine can reach that address and the provider responds there"
-        return Finding("problem", topic, says, do)
+        return Finding("problem", "endpoints", says, do)
     if status in _NOT_FOUND:
         do = "compare the address with the provider's documentation"
-        return Finding("problem", topic, f"{url} is {status}", do)
-    return Finding("ok", topic, f"{url} answers ({status} without a token)")
+        return Finding("problem", "endpoints", f"{url} is {status}", do)
+    return Finding("ok", "endpoints", f"{url} answers ({status} without a token)")
 
 
 def _groups(registration: Registration, lists: list[str]) -> str:
     if lists:
-        return f"from {', '.join(lists)}"
-    return f"from the claim {' or '.join(registration.claims.groups)} of userinfo, if it has it"
+        return f"groups from {', '.join(lists)}"
+    claim = " or ".join(registration.claims.groups)
+    return f"groups from the claim {claim} of userinfo, if it has it"

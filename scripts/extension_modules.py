@@ -140,6 +140,7 @@ LEFT_OUT = (
     "pipeline/kept_form",
     "pipeline/oauth2_proxy",
     "message/proxy_protocol",
+    "pipeline/refused",
     "pipeline/shadow",
     "pipeline/traced",
     "message/return_to",

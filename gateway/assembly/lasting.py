@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from gateway.accounts.manager import Accounts, load_accounts
 from gateway.assembly.apps import token_limits, token_settings
 from gateway.assembly.providers import app_providers, providers_of
+from gateway.assembly.refusals import Refusals
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
 from gateway.credentials.local import Local, local_of
@@ -37,6 +38,7 @@ class Lasting:
         tokens: The gateway's tokens with their sessions, even if no app gets tokens now.
         providers: Those of the current configuration; changed in place.
         apps: The provider of each app, called as the app, by app name; changed in place.
+        refusals: Why requests were refused.
         tracing: Makes spans; None if none are wanted.
     """
 
@@ -55,6 +57,7 @@ class Lasting:
     metrics: Metrics
     audit: AuditWriter
     rates: RateTable
+    refusals: Refusals
     tracing: "Tracing | None" = None
 
 
@@ -77,10 +80,11 @@ async def load_lasting(
     signer = await load_signer(store, sealer)
     accounts = await load_accounts(store, sealer, clock)
     providers = providers_of(settings, http, clock)
+    sessions = SessionManager(store, sealer, limits_of(settings), clock=clock)
     return Lasting(
         clock=clock,
         store=store,
-        sessions=SessionManager(store, sealer, limits_of(settings), clock=clock),
+        sessions=sessions,
         tokens=tokens_of(settings, store, sealer, clock),
         signer=signer,
         accounts=accounts,
@@ -93,6 +97,7 @@ async def load_lasting(
         metrics=metrics,
         audit=audit,
         rates=rates,
+        refusals=Refusals(store, lambda: sessions.sealer, clock),
         tracing=tracing,
     )
 

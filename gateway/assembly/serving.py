@@ -27,7 +27,7 @@ from gateway.authn import (
 )
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.authn.session import SessionAuthenticator, authenticator_of, cookie_name
-from gateway.authz.access import Access
+from gateway.authz.access import Access, compile_items
 from gateway.credentials.apps import Apps
 from gateway.credentials.one_time_exchange import OneTimeExchange
 from gateway.credentials.tokens import TokenFamilies
@@ -56,6 +56,7 @@ from gateway.routing.table import build_table
 from gateway.sessions import Sealer
 from gateway.sessions.all_sessions import AllSessions
 from gateway.sessions.session import Session
+from gateway.settings.countries import countries_of
 from gateway.settings.presets import PRESETS
 from gateway.settings.schema import Settings
 from gateway.settings.shadow import enforced
@@ -178,6 +179,8 @@ def _deps(
         ),
         on_sign_in=partial(count_outcome, lasting.metrics.sign_ins),
         app_cookies=app_cookies if isolates else None,
+        admins=compile_items(settings.admins, countries_of(settings.country_file)),
+        find_refusal=lasting.refusals.find,
         accounts=lasting.accounts,
         local=lasting.local if settings.has_local_accounts else None,
         outbox=None if settings.smtp is None else lasting.outbox,

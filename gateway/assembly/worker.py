@@ -129,6 +129,7 @@ class Gateway:
         await self._start_upkeep(lasting)
         self._closing.callback(lasting.local.hashes.close)
         self._closing.push_async_callback(lasting.outbox.aclose)
+        self._closing.push_async_callback(lasting.refusals.aclose)
         await announce_setup(settings, lasting, self._place)
         await self._listen(front)
         if settings.has_local_accounts:
@@ -333,6 +334,10 @@ async def _handler(pipeline: Pipeline, settings: Settings, lasting: Lasting) -> 
 
         shadows = await shadows_of(settings, lasting.audit, pipeline.peek)
         handler = ShadowedPipeline(handler, shadows, lasting.metrics)
+    if settings.admins:
+        from gateway.pipeline.refused import RefusedPipeline
+
+        handler = RefusedPipeline(handler, pipeline, lasting.refusals.note)
     if lasting.tracing is None:
         return handler
     from gateway.pipeline.traced import TracedPipeline

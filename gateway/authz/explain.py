@@ -26,6 +26,15 @@ class Finding:
         known = {Met: "met", Unreadable: "unreadable", Broken: "failed"}
         return known.get(type(self.result), "unmet")
 
+    def as_json(self) -> dict[str, str | None]:
+        """For programs."""
+        return {
+            "condition": self.label,
+            "result": self.word,
+            "reason": getattr(self.result, "reason", None),
+            "detail": getattr(self.result, "detail", None),
+        }
+
     def __str__(self) -> str:
         why = ""
         if self.result is not None and not isinstance(self.result, Met):

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 from gateway.assembly.dry_run import Decided, DryRun, open_dry_run
-from gateway.authz.explain import Finding, Trial, try_items
+from gateway.authz.explain import Trial, try_items
 from gateway.authz.facts import Facts
 from gateway.authz.foreign import FOREIGN_CREDENTIAL, try_foreign
 from gateway.authz.remedy import Remedy, is_by_rules, remedies
@@ -118,7 +118,7 @@ class Explanation:
             ],
             "settings": {} if self.route is None else dict(_settings_of(self.route)),
             "conditions": [
-                {"where": item.where, "defined": self._defined(item), **_finding(finding)}
+                {"where": item.where, "defined": self._defined(item), **finding.as_json()}
                 for item in self.items
                 for finding in item.findings
             ],
@@ -262,13 +262,3 @@ def _restrictions(settings: RouteSettings) -> Iterator[tuple[str, str]]:
     if deprecated is not None:
         until = "" if deprecated.sunset is None else f", gone from {deprecated.sunset}"
         yield "deprecated", f"since {deprecated.since}{until}"
-
-
-def _finding(finding: Finding) -> dict[str, str | None]:
-    result = finding.result
-    return {
-        "condition": finding.label,
-        "result": finding.word,
-        "reason": getattr(result, "reason", None),
-        "detail": getattr(result, "detail", None),
-    }

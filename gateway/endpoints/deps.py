@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.accounts.manager import Accounts
 from gateway.authn import Outcome
 from gateway.authn.session import MAX_VALUES
+from gateway.authz.access import Item
 from gateway.credentials.apps import Apps
 from gateway.credentials.keys import ApiKeys
 from gateway.credentials.local import Local
@@ -24,6 +25,7 @@ from gateway.settings.api_keys import ApiKeySettings
 from gateway.storage.store import Clock, Store
 
 Handler = Callable[[Request, bytes], Awaitable[Response]]
+FindRefusal = Callable[[str], Awaitable[Mapping[str, object] | None]]
 
 
 class TooManySessionCookiesError(GatewayError):
@@ -56,6 +58,8 @@ class Deps:
         apps: The apps that get tokens; None if there are none.
         local: Local accounts; None if users sign in with providers only.
         outbox: Sends mails; None if there is no mail server.
+        admins: Who administers the gateway, any of these; empty if nobody does.
+        find_refusal: Returns why the request with an id was refused; None without `admins`.
         account_secrets: Names of the account secrets that are sent to apps.
         on_sign_in: Called after each sign-in with the provider and ``success`` or the reason.
     """
@@ -77,6 +81,8 @@ class Deps:
     apps: Apps | None = None
     local: Local | None = None
     outbox: Outbox | None = None
+    admins: tuple[Item, ...] = ()
+    find_refusal: FindRefusal | None = None
     account_secrets: Sequence[str] = ()
 
     @property

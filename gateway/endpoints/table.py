@@ -14,6 +14,8 @@ from gateway.endpoints.account_keys import KeySection
 from gateway.endpoints.account_passkeys import PasskeySection
 from gateway.endpoints.account_section import Section
 from gateway.endpoints.account_sessions import SessionSection
+from gateway.endpoints.admin_explain import PATH as ADMIN_EXPLAIN_PATH
+from gateway.endpoints.admin_explain import AdminExplain
 from gateway.endpoints.authorization_server import AuthorizationServer
 from gateway.endpoints.callback import Callback
 from gateway.endpoints.code_step import CODE_PATH
@@ -132,6 +134,7 @@ def build_endpoints(deps: Deps) -> Endpoints:
             _SESSIONS: {**_looked_at(own.show), "DELETE": strict(own.end_every)},
             **keys,
             **passkeys,
+            **_of_admins(deps, own),
             **_of_tokens(deps),
             f"{OWN_PREFIX}/whoami": _looked_at(Whoami(deps).tell),
             f"{OWN_PREFIX}/.well-known/jwks.json": _looked_at(KeySetEndpoint(deps.key_set).serve),
@@ -145,6 +148,13 @@ def build_endpoints(deps: Deps) -> Endpoints:
             **passkeys_named,
         },
     )
+
+
+def _of_admins(deps: Deps, own: OwnSessions) -> Mapping[str, Methods]:
+    if not deps.admins or deps.find_refusal is None:
+        return {}
+    explain = AdminExplain(deps, own, deps.admins, deps.find_refusal)
+    return {ADMIN_EXPLAIN_PATH: _looked_at(explain.tell)}
 
 
 def _linking(deps: Deps, sign_in: SignIn) -> Linking | None:

@@ -62,6 +62,18 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             "The app would take two accounts for one user.",
             "See `gatepost accounts show` for the account that has it.",
         ),
+        "not-an-administrator": Reason(
+            403,
+            "Only administrators may see this",
+            "You are not among the administrators of this site.",
+            "Ask the operator of this site to add you to `admins`.",
+        ),
+        "unknown-request": Reason(
+            404,
+            "Nothing is known of this request",
+            "No request with this id was refused within the last hour.",
+            "Compare the id with the one on the page, in the answer or in the audit log.",
+        ),
         "unknown-session": Reason(
             404,
             "No such session",

@@ -55,11 +55,14 @@ from gateway.record.metrics import NO_ROUTE, Metrics
 from gateway.routing.deprecation import Deprecation, client_name
 from gateway.routing.route import RESERVED, Route, is_preflight, names_well_known
 from gateway.routing.table import RouteTable
+from gateway.routing.trial import RouteTrial, try_routes
 
 _log = logging.getLogger(__name__)
 
 # TRACE would show scripts fields that they may not read; CONNECT would open a tunnel to anywhere.
 _REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE"})
+# Trying a route by itself takes some 50 µs, and requests wait meanwhile.
+_MOST_TRIED = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ class Pipeline:
         tools: Tools,
     ) -> None:
         self._plans = plans
+        self._table = table
         self._cors = {it.route.name: it.cors for it in plans.values() if it.cors is not None}
         # A route may have the name under which the gateway's own endpoints are recorded.
         self._cors.pop(RESERVED.name, None)
@@ -277,6 +281,12 @@ class Pipeline:
     def plan_of(self, name: str) -> RoutePlan | None:
         """The plan of the route `name`; None if there is none."""
         return next((it for it in self._plans.values() if it.route.name == name), None)
+
+    def try_routes(self, request: Request) -> list[RouteTrial]:
+        """Each route until one decides, and whether it matches; none of a very long list."""
+        if len(self._table.routes) > _MOST_TRIED:
+            return []
+        return try_routes(self._table, request)
 
     def _is_gone(self, plan: RoutePlan, now: float) -> bool:
         return plan.deprecation is not None and plan.deprecation.is_over(now)

@@ -42,7 +42,7 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *_hooks(settings),
         *_smtp(settings),
         *_routes(settings),
-        *unused(settings.conditions, settings.routes),
+        *unused(settings.conditions, settings.routes, settings.admins),
         *_oauth2_proxy(settings),
         *contradictions(settings, document),
         *_uncovered(settings),

@@ -72,6 +72,7 @@ class Draft:
     sections: frozenset[str]
     routes: tuple[RouteDraft, ...] | None
     conditions: Mapping[str, Sequence[Entry] | None]
+    admins: Sequence[Entry]
     bearer: tuple[BearerSettings | None, ...] = ()
     tokens: TokenSettings | None = None
     auth_mode: AuthMode | None = None
@@ -102,6 +103,7 @@ class Draft:
             dialect="" if settings.forward_auth is None else settings.forward_auth.dialect,
             tests=settings.tests,
             conditions=settings.conditions,
+            admins=settings.admins,
         )
 
     @property
@@ -142,7 +144,9 @@ def _all(draft: Draft) -> list[Problem]:
         *_routes(draft),
         *_enforced(draft),
         *check_policy_tests(draft.tests, _route_names(draft), draft.provider_names),
-        *check_conditions(draft.conditions, [it.settings for it in draft.routes or ()]),
+        *check_conditions(
+            draft.conditions, [it.settings for it in draft.routes or ()], draft.admins
+        ),
         *_providers_of_rules(draft),
     ]
 
@@ -378,6 +382,7 @@ def _listed(kinds: Iterable[str]) -> str:
 def _providers_of_rules(draft: Draft) -> Iterator[Problem]:
     for name, entries in draft.conditions.items():
         yield from _rule_providers(draft, entries or (), ("conditions", name))
+    yield from _rule_providers(draft, draft.admins, ("admins",))
     for index, route in enumerate(draft.routes or ()):
         if route.settings is not None and isinstance(route.settings.access, AccessRules):
             access, path = route.settings.access, ("routes", index, "access")

@@ -55,10 +55,12 @@ def _items(name: str, defined: Definitions) -> Iterator[NamedItem]:
 
 
 def check_conditions(
-    defined: Mapping[str, Sequence[Entry] | None], routes: Sequence[RouteSettings | None]
+    defined: Mapping[str, Sequence[Entry] | None],
+    routes: Sequence[RouteSettings | None],
+    admins: Sequence[Entry],
 ) -> Iterator[Problem]:
     """Problems with names; None stands for what could not be read."""
-    for path, entries in _lists(defined, routes):
+    for path, entries in _lists(defined, routes, admins):
         for index, entry in enumerate(entries):
             if isinstance(entry, Named) and entry.name not in defined:
                 yield Problem((*path, index), _unknown(entry.name, defined))
@@ -83,11 +85,14 @@ def _unknown(name: str, defined: Iterable[str]) -> str:
 
 
 def _lists(
-    defined: Mapping[str, Sequence[Entry] | None], routes: Sequence[RouteSettings | None]
+    defined: Mapping[str, Sequence[Entry] | None],
+    routes: Sequence[RouteSettings | None],
+    admins: Sequence[Entry],
 ) -> Iterator[tuple[Path, Sequence[Entry]]]:
     """Every list of conditions, with its path."""
     for name, entries in defined.items():
         yield ("conditions", name), entries or ()
+    yield ("admins",), admins
     for number, route in enumerate(routes):
         if route is not None and isinstance(route.access, AccessRules):
             yield ("routes", number, "access", "allow"), route.access.allow
@@ -110,10 +115,12 @@ def _reached(entries: Iterable[Entry], defined: Definitions) -> set[str]:
     return found
 
 
-def unused(defined: Definitions, routes: Sequence[RouteSettings]) -> Iterator[Problem]:
-    """A warning for each condition that no route uses, not even by another condition."""
+def unused(
+    defined: Definitions, routes: Sequence[RouteSettings], admins: Sequence[Entry]
+) -> Iterator[Problem]:
+    """A warning for each condition that nothing uses, not even by another condition."""
     used: set[str] = set()
-    for path, entries in _lists({}, routes):
+    for path, entries in _lists({}, routes, admins):
         used |= _reached(entries, defined) if path else set()
     for name in defined:
         if name not in used:

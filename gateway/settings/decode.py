@@ -47,7 +47,8 @@ _WANTED = {
 # Settings of a later version.  "Unknown setting" would make users look for a typo.
 _LATER = frozenset(
     {
-        ("admins",),
+        ("ldap",),
+        ("pages",),
     }
 )
 
@@ -122,6 +123,7 @@ def _salvage(data: Mapping[str, Data]) -> Draft:
         sections=frozenset(data),
         dialect=_dialect_in(data.get("forward_auth")),
         conditions=_conditions_in(data.get("conditions")),
+        admins=_conditions_in({"": data.get("admins")})[""] or (),
         routes=None
         if "routes" not in data
         else tuple(

@@ -83,7 +83,7 @@ _GITEA = OAuth2Profile(
 )
 
 OAUTH2_PROFILES: Mapping[str, OAuth2Profile] = {
-    "generic": OAuth2Profile(user=("preferred_username", "username", "login", "sub")),
+    "generic": OAuth2Profile(),
     # An organisation's login can be given up and taken by somebody else, as can a team's slug.
     "github": OAuth2Profile(
         issuer="https://github.com",

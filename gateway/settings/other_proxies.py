@@ -32,6 +32,7 @@ _RULES = (
     ("routes", _EACH, "access", "allow", _EACH),
     ("routes", _EACH, "access", "deny", _EACH),
     ("conditions", _EACH, _EACH),
+    ("admins", _EACH),
 )
 _UPSTREAM = ("upstreams", _EACH)
 _ISSUERS = (("providers", _EACH), ("bearer", _EACH))

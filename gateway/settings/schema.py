@@ -29,7 +29,7 @@ from gateway.settings.addresses import PublicUrl
 from gateway.settings.api_keys import ApiKeySettings, StaticKeySettings
 from gateway.settings.bearer import BearerSettings, IntrospectionSettings
 from gateway.settings.claims import ClaimSettings, ProviderClaimSettings
-from gateway.settings.conditions import with_items
+from gateway.settings.conditions import resolver, with_items
 from gateway.settings.cors import CorsSettings
 from gateway.settings.forward_auth import ForwardAuthSettings
 from gateway.settings.headers import (
@@ -225,6 +225,11 @@ class Settings(Section):
     conditions: Mapping[ConditionName, Conditions] = Field(
         {}, description="Named conditions, for allow and deny: one item or a list; any is enough."
     )
+    admins: Conditions = Field(
+        (),
+        description="Who may ask why requests were refused: conditions as in allow. Without it,"
+        " nobody.",
+    )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
         (EVERYTHING,), description="The first matching route applies to a request."
     )
@@ -289,7 +294,8 @@ class Settings(Section):
         )
         upstreams = {name: _with_audience(name, it) for name, it in self.upstreams.items()}
         # Safe on a frozen model, because nobody has this instance yet.
-        self.__dict__.update(auth_mode=mode, routes=routes, upstreams=upstreams)
+        admins = resolver(self.conditions)(self.admins)
+        self.__dict__.update(auth_mode=mode, routes=routes, upstreams=upstreams, admins=admins)
         return self
 
 

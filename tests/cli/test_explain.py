@@ -339,7 +339,7 @@ def test_a_host_that_is_not_served_is_told(config: str) -> None:
         "answer: 421 Misdirected Request",
         "because: This gateway does not serve the requested host.",
         "to change it: Check the address. The gateway serves the hosts in `public_url` and"
-        " `routes[].host`.",
+        " `routes[].host`. A proxy in front must pass `Host` on.",
         "decision: deny reason: unknown-host route: -",
     ]
 

@@ -38,8 +38,8 @@ ADDED = [
         "zzz: 1",
         '4:1: unknown setting "zzz" (one of: auth_mode, secret, secret_file, data_dir, store, '
         "server, sessions, bearer, api_keys, tokens, accounts, smtp, forward_auth, "
-        "compatibility, include, conditions, routes, tests, country_file, audit, log, metrics, "
-        "tracing)",
+        "compatibility, include, conditions, admins, routes, tests, country_file, audit, log, "
+        "metrics, tracing)",
     ),
     (
         "auth_mode: standalone",
@@ -146,7 +146,7 @@ ADDED = [
         "forward_auth: {dialect: nginx}",
         "4:1: forward_auth: no proxy can ask: add the proxy's address to server.trusted_proxies",
     ),
-    ("admins: []", "4:1: admins: is not available in this version"),
+    ("pages: {}", "4:1: pages: is not available in this version"),
     (
         "secret: short",
         "4:9: secret: a secret must be at least 32 bytes long (try: openssl rand -base64 32)",

@@ -352,6 +352,7 @@ LITERAL = (
     "country_file",
     *("conditions.*.*.email_domain", "conditions.*.*.provider", "include"),
     *(f"conditions.*.*.{it}." for it in ("time", "country")),
+    *("admins.*.email_domain", "admins.*.provider", "admins.*.time.", "admins.*.country."),
 )
 
 

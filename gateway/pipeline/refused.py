@@ -1,0 +1,122 @@
+"""Explains each request that is refused, for those who administer the gateway.
+
+It stands around the pipeline, so that without `admins` a request passes nothing of it.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from gateway.authz.explain import Trial, try_items
+from gateway.authz.facts import Facts
+from gateway.authz.remedy import is_by_rules, remedies
+from gateway.errors import GatewayError
+from gateway.message.request_head import RequestHead
+from gateway.message.response import Response
+from gateway.pipeline.pipeline import Pipeline
+from gateway.pipeline.route_plan import RoutePlan
+from gateway.pipeline.verdict import RequestHandler, Serve, Verdict
+from gateway.record.audit import Entry
+from gateway.routing.trial import RouteTrial
+
+_log = logging.getLogger(__name__)
+
+_REFUSED = frozenset({"deny", "step_up"})
+
+Document = Mapping[str, object]
+
+
+class RefusedPipeline:
+    """See RequestHandler."""
+
+    def __init__(
+        self,
+        handler: RequestHandler,
+        pipeline: Pipeline,
+        note: Callable[[str, Callable[[], Document]], None],
+    ) -> None:
+        """Pass on to `handler`, in which `pipeline` decides; `note` keeps what is told.
+
+        `note` takes the request's id, and makes the explanation if it keeps it.
+        """
+        self._handler = handler
+        self._pipeline = pipeline
+        self._note = note
+
+    def read(self, head: RequestHead, peer: str, now: float) -> Entry:
+        """See RequestHandler."""
+        return self._handler.read(head, peer, now)
+
+    def begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
+        """See RequestHandler."""
+        return self._handler.begin(entry)
+
+    def refuse(self, entry: Entry, error: GatewayError) -> Response:
+        """See RequestHandler."""
+        return self._handler.refuse(entry, error)
+
+    def refuse_early(
+        self, error: GatewayError, peer: str, now: float, sent: bytes
+    ) -> tuple[Entry, Response]:
+        """See RequestHandler."""
+        return self._handler.refuse_early(error, peer, now, sent)
+
+    async def serve(self, entry: Entry, serve: Serve, body: bytes) -> Response:
+        """See RequestHandler."""
+        return await self._handler.serve(entry, serve, body)
+
+    def finish(self, entry: Entry, status: int, upstream: str | None, upstream_s: float) -> None:
+        """See RequestHandler."""
+        if entry.decision in _REFUSED and not entry.recorded:
+            self._note(entry.request.request_id, lambda: self._explained(entry, status))
+        self._handler.finish(entry, status, upstream, upstream_s)
+
+    def _explained(self, entry: Entry, status: int) -> Document:
+        try:
+            plan = self._pipeline.plan_of(entry.route or "")
+            tried = () if entry.framing is None else self._pipeline.try_routes(entry.request)
+            return explanation_of(entry, status, tried, plan)
+        except Exception:  # noqa: BLE001 - what is told must never decide what happens
+            _log.exception("a refused request is not explained")
+            return {"request_id": entry.request.request_id}
+
+
+def explanation_of(
+    entry: Entry, status: int, tried: Iterable[RouteTrial], plan: RoutePlan | None
+) -> Document:
+    """Why the request of `entry` was refused, without its query, fields and credentials.
+
+    `plan` is that of the route that decided; None if no route did.
+    """
+    request, identity = entry.request, entry.identity
+    items: tuple[Trial, ...] = ()
+    if plan is not None and not identity.is_anonymous:
+        items = try_items(plan.access, Facts(request, identity, request.received_at))
+    by_rules = is_by_rules(items, entry.reason)
+    return {
+        "request_id": request.request_id,
+        "time": int(request.received_at),
+        "method": request.method,
+        "host": request.host,
+        "path": request.target.path,
+        "ip": request.client,
+        "status": status,
+        "decision": entry.decision,
+        "reason": entry.reason,
+        "route": entry.route,
+        "user": identity.user or None,
+        "provider": identity.provider or None,
+        "credential": identity.credential,
+        "routes": [
+            {"route": it.route.name, "covers": list(it.covers), "why_not": it.why_not or None}
+            for it in tried
+        ],
+        "conditions": [
+            {"where": item.where, **finding.as_json()}
+            for item in items
+            for finding in item.findings
+        ],
+        "to_change_it": [
+            {"where": it.where, "text": it.text}
+            for it in (remedies(items, allowed=False) if by_rules else ())
+        ],
+    }

@@ -239,6 +239,10 @@ def _items(plan: RoutePlan, decided: Decided, pretence: Pretence) -> tuple[Trial
 def _settings_of(route: Route) -> Iterator[tuple[str, str]]:
     """The settings of a matching route, as in the file."""
     settings = route.settings
+    if route.hosts:
+        yield "host", ", ".join(sorted(route.hosts))
+    if route.ignores_case:
+        yield "path_case", "ignore"
     if settings is not None:
         yield from _restrictions(settings)
     yield "access", route.access if isinstance(route.access, str) else "rules"
@@ -251,6 +255,8 @@ def _restrictions(settings: RouteSettings) -> Iterator[tuple[str, str]]:
         value = getattr(settings, name)
         if value != RouteSettings.model_fields[name].default:
             yield name, value
+    if settings.challenges:
+        yield "challenges", ", ".join(settings.challenges)
     for name in ("strip_prefix", "add_prefix"):
         if value := getattr(settings, name):
             yield name, value

@@ -547,3 +547,28 @@ def test_a_route_that_is_not_enforced_decides_nothing_and_says_what_it_would(tmp
     (line,) = explained(str(path), "GET", "/keys", "--user", "a", "--json")
     assert json.loads(line)["shadow"]["reason"] == "group-missing"
     assert not any("enforced" in it for it in explained(str(path), "GET", "/static"))
+
+
+def test_what_else_a_route_says_is_shown(tmp_path: Path) -> None:
+    path = tmp_path / "gatepost.yaml"
+    path.write_text(
+        "public_url: [https://notes.example.com, 'https://*.apps.example.com']\n"
+        "upstreams: {app: {url: 'http://app:1', path_case: ignore}}\n"
+        "api_keys: {}\n"
+        "routes:\n"
+        "  - name: api\n"
+        "    prefix: /api\n"
+        "    host: '*.apps.example.com'\n"
+        "    access: signed_in\n"
+        "    challenges: [basic]\n"
+        "    cors: {origins: https://spa.example.com}\n"
+    )
+    told = explained(str(path), "GET", "/API/x", "--host", "a.apps.example.com")
+
+    assert told[1:6] == [
+        "    host: *.apps.example.com",
+        "    path_case: ignore",
+        "    challenges: basic",
+        "    cors: https://spa.example.com",
+        "    access: signed_in",
+    ]

@@ -712,7 +712,7 @@ def test_aliases_cannot_make_a_billion_values(tmp_path, monkeypatch):
     found = problems(tmp_path, monkeypatch, "\n".join(lines))
 
     assert len(found) == 1
-    assert found[0].endswith("is too large: more than 50,000 values")
+    assert found[0].endswith("is too large: more than 200,000 values")
 
 
 def test_merges_cannot_make_a_billion_values(tmp_path, monkeypatch):

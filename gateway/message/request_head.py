@@ -32,6 +32,8 @@ SECOND_HTTP = re.compile(rb"h2|http|tls", re.IGNORECASE)
 REMEMBERED_BYTES = 4096
 _REMEMBERED_LINES, _REMEMBERED_LINE_BYTES = 1024, 256
 _REMEMBERED_BLOCKS, _REMEMBERED_SEEN = 512, 4096
+# RFC 1035, section 2.3.4: a name has at most 255 octets.
+_MAX_REMEMBERED_HOST: Final = 255
 # Lines that proxies write anew for each request, as they spell them.  Without them, the fields of
 # one client repeat behind a proxy too.
 _CHANGING: Final = tuple(
@@ -299,9 +301,17 @@ def _host(values: list[bytes], http_1_0: bool) -> str:
     return host
 
 
-@lru_cache(maxsize=1024)
 def canonical_host(value: bytes) -> str | None:
     """`value` in lower case without trailing dot and default port; None if not a valid host."""
+    return _known_host(value) if len(value) <= _MAX_REMEMBERED_HOST else _read_host(value)
+
+
+@lru_cache(maxsize=1024)
+def _known_host(value: bytes) -> str | None:
+    return _read_host(value)
+
+
+def _read_host(value: bytes) -> str | None:
     if _HOST.fullmatch(value) is None:
         return None
     host = value.decode().lower()

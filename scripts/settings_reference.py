@@ -9,12 +9,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from gateway.settings import schema
 from gateway.settings.json_schema import json_schema
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "configuration.md"
 SCHEMA = ROOT / "config" / "schema.json"
+FULL = ROOT / "config" / "full.yaml"
+EXAMPLES = ROOT / "gateway" / "settings" / "examples.json"
 BEGIN = "<!-- settings: written by make docs -->\n"
 END = "<!-- settings: end -->\n"
 
@@ -96,7 +100,13 @@ def main() -> int:
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
+    full = yaml.safe_load(FULL.read_text(encoding="utf-8"))
+    examples = json.dumps(full, indent=1, default=str, ensure_ascii=False) + "\n"
+    if "--check" not in sys.argv:
+        # The schema is made with them.
+        EXAMPLES.write_text(examples, encoding="utf-8")
     wanted = {
+        EXAMPLES: examples,
         PAGE: f"{before}{BEGIN}\n{table()}\n{END}{after}",
         SCHEMA: json.dumps(json_schema(), indent=1) + "\n",
     }

@@ -29,6 +29,23 @@ EditorLoader.yaml_implicit_resolvers = {
 EditorLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
 
 
+def test_every_setting_has_a_description_and_an_example():
+    schema = json_schema()
+    sections = {"Settings": schema, **schema["$defs"]}
+    lacking = {
+        f"{section}.{name}"
+        for section, node in sections.items()
+        for name, member in node.get("properties", {}).items()
+        if not member.get("description") or not member.get("examples")
+    }
+
+    assert lacking == set()
+    for node in sections.values():
+        for member in node.get("properties", {}).values():
+            (example,) = member["examples"]
+            jsonschema.validate(example, {**member, "$defs": schema["$defs"]})
+
+
 ROOT = CONFIG.parent
 EVERY = [*FILES, *sorted((ROOT / "examples").rglob("gatepost.yaml"))]
 

@@ -4,6 +4,7 @@ With ``--check`` nothing is written and the status is 1 where one of them is beh
 """
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,6 +32,17 @@ CHOSEN = {
     "claim": "CLAIM",
     "authorize_params": "PARAMETER",
 }
+
+
+class Loader(yaml.SafeLoader):
+    """Reads `on` and `off` as text, as YAML 1.2 does."""
+
+
+Loader.yaml_implicit_resolvers = {
+    first: [it for it in resolvers if it[0] != "tag:yaml.org,2002:bool"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+Loader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("true|false"), list("tf"))
 
 
 def rows(node: dict[str, Any], path: str, definitions: dict[str, Any]) -> Iterator[str]:
@@ -100,7 +112,7 @@ def main() -> int:
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    full = yaml.safe_load(FULL.read_text(encoding="utf-8"))
+    full = yaml.load(FULL.read_text(encoding="utf-8"), Loader)  # noqa: S506 - a SafeLoader
     examples = json.dumps(full, indent=1, default=str, ensure_ascii=False) + "\n"
     if "--check" not in sys.argv:
         # The schema is made with them.

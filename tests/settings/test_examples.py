@@ -42,8 +42,8 @@ def test_every_setting_has_a_description_and_an_example():
     assert lacking == set()
     for node in sections.values():
         for member in node.get("properties", {}).values():
-            (example,) = member["examples"]
-            jsonschema.validate(example, {**member, "$defs": schema["$defs"]})
+            for example in member["examples"]:
+                jsonschema.validate(example, {**member, "$defs": schema["$defs"]})
 
 
 ROOT = CONFIG.parent

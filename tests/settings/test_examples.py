@@ -43,7 +43,8 @@ def test_every_setting_has_a_description_and_an_example():
     for node in sections.values():
         for member in node.get("properties", {}).values():
             for example in member["examples"]:
-                jsonschema.validate(example, {**member, "$defs": schema["$defs"]})
+                about = {**member, "$defs": schema["$defs"]}
+                jsonschema.Draft202012Validator(about).validate(example)
 
 
 ROOT = CONFIG.parent

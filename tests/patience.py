@@ -27,13 +27,13 @@ async def soon(awaitable: Awaitable[_T]) -> _T:
         return await awaitable
 
 
-async def until(condition: Callable[[], object]) -> None:
+async def until(condition: Callable[[], object], patience_s: float = PATIENCE_S) -> None:
     """Wait until `condition`, plain or awaitable, holds.
 
     Raises:
         TimeoutError: It never held.
     """
-    async with asyncio.timeout(PATIENCE_S):
+    async with asyncio.timeout(patience_s):
         while True:
             found = condition()
             if await found if inspect.isawaitable(found) else found:

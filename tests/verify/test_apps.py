@@ -9,7 +9,7 @@ import pytest
 
 from gateway.credentials.key_format import new_key
 from tests.fixtures.network import take_free_port
-from tests.patience import until
+from tests.patience import PATIENCE_S, until
 from tests.verify.apps import COMMANDS, get, identity_in, ports_of, running
 from tests.verify.assertions import AUDIENCE, claims_of, forgeries, keys_of, rotate, signed
 
@@ -99,8 +99,8 @@ async def test_every_app_takes_a_new_key_and_the_old_one_beside_it(gateway_at, t
         new, old = await rotate(tmp_path / "data")
         gateway = gateway_at(address, ports)
 
-        # The apps know the old key alone, and ask again for keys only some seconds after the last
-        # time.
+        # The apps know the old key alone, and ask again for keys only ten seconds after the last
+        # time, be it in vain.
         waiting = {app.name for app in apps}
 
         def all_take_it():
@@ -109,7 +109,7 @@ async def test_every_app_takes_a_new_key_and_the_old_one_beside_it(gateway_at, t
                     waiting.discard(name)
             return not waiting
 
-        await until(all_take_it)
+        await until(all_take_it, 4 * PATIENCE_S)
         for app in apps:
             for key in (new, old):
                 assert identity_in(app.ask(signed(key, claims_of(issuer))))["user"] == "zoë"

@@ -140,6 +140,7 @@ LEFT_OUT = (
     "pipeline/kept_form",
     "pipeline/oauth2_proxy",
     "message/proxy_protocol",
+    "pipeline/around",
     "pipeline/refused",
     "pipeline/shadow",
     "pipeline/traced",

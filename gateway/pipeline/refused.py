@@ -4,17 +4,15 @@ It stands around the pipeline, so that without `admins` a request passes nothing
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from gateway.authz.explain import Trial, try_items
 from gateway.authz.facts import Facts
 from gateway.authz.remedy import is_by_rules, remedies
-from gateway.errors import GatewayError
-from gateway.message.request_head import RequestHead
-from gateway.message.response import Response
+from gateway.pipeline.around import AroundPipeline
 from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.route_plan import RoutePlan
-from gateway.pipeline.verdict import RequestHandler, Serve, Verdict
+from gateway.pipeline.verdict import RequestHandler
 from gateway.record.audit import Entry
 from gateway.routing.trial import RouteTrial
 
@@ -25,7 +23,7 @@ _REFUSED = frozenset({"deny", "step_up"})
 Document = Mapping[str, object]
 
 
-class RefusedPipeline:
+class RefusedPipeline(AroundPipeline):
     """See RequestHandler."""
 
     def __init__(
@@ -38,42 +36,20 @@ class RefusedPipeline:
 
         `note` takes the request's id, and makes the explanation if it keeps it.
         """
-        self._handler = handler
-        self._pipeline = pipeline
+        super().__init__(handler)
+        self._decides = pipeline
         self._note = note
-
-    def read(self, head: RequestHead, peer: str, now: float) -> Entry:
-        """See RequestHandler."""
-        return self._handler.read(head, peer, now)
-
-    def begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
-        """See RequestHandler."""
-        return self._handler.begin(entry)
-
-    def refuse(self, entry: Entry, error: GatewayError) -> Response:
-        """See RequestHandler."""
-        return self._handler.refuse(entry, error)
-
-    def refuse_early(
-        self, error: GatewayError, peer: str, now: float, sent: bytes
-    ) -> tuple[Entry, Response]:
-        """See RequestHandler."""
-        return self._handler.refuse_early(error, peer, now, sent)
-
-    async def serve(self, entry: Entry, serve: Serve, body: bytes) -> Response:
-        """See RequestHandler."""
-        return await self._handler.serve(entry, serve, body)
 
     def finish(self, entry: Entry, status: int, upstream: str | None, upstream_s: float) -> None:
         """See RequestHandler."""
         if entry.decision in _REFUSED and not entry.recorded:
             self._note(entry.request.request_id, lambda: self._explained(entry, status))
-        self._handler.finish(entry, status, upstream, upstream_s)
+        self._pipeline.finish(entry, status, upstream, upstream_s)
 
     def _explained(self, entry: Entry, status: int) -> Document:
         try:
-            plan = self._pipeline.plan_of(entry.route or "")
-            tried = () if entry.framing is None else self._pipeline.try_routes(entry.request)
+            plan = self._decides.plan_of(entry.route or "")
+            tried = () if entry.framing is None else self._decides.try_routes(entry.request)
             return explanation_of(entry, status, tried, plan)
         except Exception:  # noqa: BLE001 - what is told must never decide what happens
             _log.exception("a refused request is not explained")

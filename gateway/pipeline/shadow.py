@@ -14,10 +14,9 @@ import orjson
 from gateway.authn import Authenticated, Outcome, Rejected
 from gateway.errors import GatewayError
 from gateway.message.request import Request
-from gateway.message.request_head import RequestHead
-from gateway.message.response import Response
+from gateway.pipeline.around import AroundPipeline
 from gateway.pipeline.pipeline import Pipeline
-from gateway.pipeline.verdict import VERDICTS, Answer, RequestHandler, Serve, Verdict
+from gateway.pipeline.verdict import VERDICTS, Answer, RequestHandler, Verdict
 from gateway.record.audit import Entry
 from gateway.record.metrics import NO_ROUTE, Metrics
 from gateway.routing.route import RESERVED
@@ -116,20 +115,16 @@ class Shadow:
         return entry.route in self.routes or (entry.route is None and self.differs(served, entry))
 
 
-class ShadowedPipeline:
+class ShadowedPipeline(AroundPipeline):
     """See RequestHandler."""
 
     def __init__(
         self, pipeline: RequestHandler, shadows: Sequence[Shadow], metrics: Metrics
     ) -> None:
-        self._pipeline = pipeline
+        super().__init__(pipeline)
         self._shadows = shadows
         self._metrics = metrics
         self._failed: set[str] = set()
-
-    def read(self, head: RequestHead, peer: str, now: float) -> Entry:
-        """See RequestHandler."""
-        return self._pipeline.read(head, peer, now)
 
     def begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
         """See RequestHandler."""
@@ -170,24 +165,6 @@ class ShadowedPipeline:
             metrics.shadow_differences[key] += 1
         said = {"route": entry.route, "decision": entry.decision, "reason": entry.reason}
         served.shadow += f',"{shadow.member}":{orjson.dumps(said).decode()}'
-
-    def refuse(self, entry: Entry, error: GatewayError) -> Response:
-        """See RequestHandler."""
-        return self._pipeline.refuse(entry, error)
-
-    def refuse_early(
-        self, error: GatewayError, peer: str, now: float, sent: bytes
-    ) -> tuple[Entry, Response]:
-        """See RequestHandler."""
-        return self._pipeline.refuse_early(error, peer, now, sent)
-
-    async def serve(self, entry: Entry, serve: Serve, body: bytes) -> Response:
-        """See RequestHandler."""
-        return await self._pipeline.serve(entry, serve, body)
-
-    def finish(self, entry: Entry, status: int, upstream: str | None, upstream_s: float) -> None:
-        """See RequestHandler."""
-        self._pipeline.finish(entry, status, upstream, upstream_s)
 
 
 def _at(request: Request, public_url: str) -> Request:

@@ -8,16 +8,17 @@ from collections.abc import Awaitable
 from gateway.errors import GatewayError
 from gateway.message.request_head import RequestHead
 from gateway.message.response import Response
+from gateway.pipeline.around import AroundPipeline
 from gateway.pipeline.verdict import VERDICTS, RequestHandler, Serve, Verdict
 from gateway.record.audit import Entry
 from gateway.record.tracing import Tracing, enter, leave
 
 
-class TracedPipeline:
+class TracedPipeline(AroundPipeline):
     """See RequestHandler."""
 
     def __init__(self, pipeline: RequestHandler, tracing: Tracing) -> None:
-        self._pipeline = pipeline
+        super().__init__(pipeline)
         self._tracing = tracing
 
     def read(self, head: RequestHead, peer: str, now: float) -> Entry:
@@ -42,10 +43,6 @@ class TracedPipeline:
             return await verdict
         finally:
             leave(token)
-
-    def refuse(self, entry: Entry, error: GatewayError) -> Response:
-        """See RequestHandler."""
-        return self._pipeline.refuse(entry, error)
 
     def refuse_early(
         self, error: GatewayError, peer: str, now: float, sent: bytes

@@ -11,6 +11,7 @@ from gateway.settings.accounts import has_password, may_be_read_on_the_way
 from gateway.settings.addresses import is_loopback, is_on_private_network
 from gateway.settings.conditions import unused
 from gateway.settings.contradictions import contradictions
+from gateway.settings.costly_regex import repeats_repeats
 from gateway.settings.coverage import deciding, uncovered
 from gateway.settings.document import Document, Path, Problem
 from gateway.settings.foreign_cautions import foreign_cautions
@@ -218,6 +219,9 @@ def _routes(settings: Settings) -> Iterator[Problem]:
             yield Problem((*path, "access"), message, rule="open-to-everyone")
         yield from _any_word(settings, route, (*path, "access", "allow"))
         yield from foreign_cautions(settings, route, (*path, "foreign_credentials"))
+        if route.regex is not None and repeats_repeats(route.regex):
+            message = "a client can make this take for ever: do not repeat a repeat, as in (a+)+"
+            yield Problem((*path, "regex"), message, rule="costly-regex")
         prefix = _plain_prefix(route)
         if prefix is not None:
             yield Problem(

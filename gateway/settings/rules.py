@@ -27,6 +27,7 @@ WARNINGS: Mapping[str, str] = {
     "page-not-judged": "A question in oauth2-proxy's form is judged by one route for every page.",
     "foreign-credentials": "Foreign credentials reach more or less of the app than it seems.",
     "other-proxy-form": "A value is in the form of another proxy, and is compared literally.",
+    "costly-regex": "A client can make a regular expression take for ever.",
     "slow-regex": "A regular expression says the same as a prefix.",
     "no-effect": "A setting has no effect.",
     "insecure-transport": "Something secret or personal is sent unencrypted.",

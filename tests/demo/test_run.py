@@ -32,11 +32,11 @@ def test_a_port_that_is_taken_is_a_clear_error(options: list[str]) -> None:
 
 
 @contextmanager
-def started(options: list[str]) -> Iterator[tuple[subprocess.Popen[str], Path]]:
-    """A demo that runs, and the directory that it made."""
+def started(options: list[str], inside: Path) -> Iterator[tuple[subprocess.Popen[str], Path]]:
+    """A demo that runs, and the directory that it made `inside` another."""
     port = str(take_free_port())
     command = [sys.executable, "-m", "gateway", "demo", "--port", port, *options]
-    environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+    environment = {**os.environ, "PYTHONUNBUFFERED": "1", "TMPDIR": str(inside)}
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
     ) as process:
@@ -48,8 +48,8 @@ def started(options: list[str]) -> Iterator[tuple[subprocess.Popen[str], Path]]:
 
 
 @pytest.mark.parametrize("options", [[], ["--standalone"]])
-def test_a_demo_that_is_killed_leaves_no_process_behind(options: list[str]) -> None:
-    with started(options) as (process, _):
+def test_a_demo_that_is_killed_leaves_no_process_behind(options: list[str], tmp_path: Path) -> None:
+    with started(options, tmp_path) as (process, _):
         process.kill()
 
         # Every process of the demo writes here: the end comes when the last of them has ended.
@@ -57,8 +57,10 @@ def test_a_demo_that_is_killed_leaves_no_process_behind(options: list[str]) -> N
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_demo_that_is_stopped_leaves_no_file_behind(number: signal.Signals) -> None:
-    with started([]) as (process, directory):
+def test_a_demo_that_is_stopped_leaves_no_file_behind(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    with started([], tmp_path) as (process, directory):
         assert directory.is_dir()
         process.send_signal(number)
 

@@ -141,6 +141,7 @@ LEFT_OUT = (
     "pipeline/oauth2_proxy",
     "message/proxy_protocol",
     "pipeline/around",
+    "pipeline/own_paths",
     "pipeline/refused",
     "pipeline/shadow",
     "pipeline/traced",

@@ -55,8 +55,8 @@ class Foreign:
                 foreign.add(name)
         if not foreign:
             return None
-        return _with_fields(
-            request, Fields(it for it in request.fields.items if it[0].lower() not in foreign)
+        return request.changed(
+            fields=Fields(it for it in request.fields.items if it[0].lower() not in foreign)
         )
 
     def _is_foreign(self, name: bytes, value: bytes) -> bool:
@@ -81,18 +81,3 @@ def _tokens(value: bytes) -> list[str]:
     texts = [value, decode_basic(credential)] if scheme == b"basic" else [value]
     words = [word for text in texts for word in _BETWEEN.split(text.decode("latin-1"))]
     return [word for word in words if "." in word]
-
-
-def _with_fields(request: Request, fields: Fields) -> Request:
-    return Request(
-        method=request.method,
-        target=request.target,
-        fields=fields,
-        host=request.host,
-        public_url=request.public_url,
-        client=request.client,
-        request_id=request.request_id,
-        received_at=request.received_at,
-        http_1_0=request.http_1_0,
-        shows_pages=request.shows_pages,
-    )

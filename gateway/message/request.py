@@ -60,6 +60,21 @@ class Request:
         self.http_1_0 = http_1_0
         self.shows_pages = shows_pages
 
+    def changed(self, *, fields: Fields | None = None, public_url: str | None = None) -> "Request":
+        """The same request with other `fields`, or for another public URL."""
+        return Request(
+            method=self.method,
+            target=self.target,
+            fields=self.fields if fields is None else fields,
+            host=self.host,
+            public_url=self.public_url if public_url is None else public_url,
+            client=self.client,
+            request_id=self.request_id,
+            received_at=self.received_at,
+            http_1_0=self.http_1_0,
+            shows_pages=self.shows_pages,
+        )
+
     def cookies(self, name: str) -> tuple[str, ...]:
         """Every value the client sent for the cookie `name`, in order."""
         derived = self.fields.derived

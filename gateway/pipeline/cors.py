@@ -13,7 +13,7 @@ from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.pipeline.verdict import Answer, Verdict
 
-_ANY = "*"
+_ANY = b"*"
 # An answer may only be given to a request of the same Origin again (Fetch, section 3.2.5).
 _VARY = ("Vary", "Origin")
 _VARY_PREFLIGHT = (
@@ -43,8 +43,7 @@ class Cors:
         answers: ResponseRules | None,
     ) -> None:
         """`methods` are the route's; `answers` pass on what an app says, less `OVERRULED`."""
-        self._origins = frozenset(it.encode() for it in origins)
-        self._is_open = _ANY in origins
+        self._allowed = {it.encode(): _allowed(it, credentials=credentials) for it in origins}
         self._has_credentials = credentials
         self._answers = answers
         self._preflight: FieldList = (
@@ -55,18 +54,18 @@ class Cors:
 
     def trusts(self, request: Request) -> bool:
         """Whether `request` comes from an origin whose scripts may send the session cookie."""
-        return self._has_credentials and request.fields.only(b"origin") in self._origins
+        return self._has_credentials and request.fields.only(b"origin") in self._allowed
 
     def answer_preflight(self, request: Request) -> Response | None:
         """The answer to a preflight; None if its origin may not use the route."""
-        allowed = self._allowed(request)
+        allowed = self._allowed_to(request)
         if not allowed:
             return None
         return Response(204, (*allowed, *self._preflight, _VARY_PREFLIGHT, responses.NO_STORE))
 
     def open(self, response: Response, request: Request) -> Response:
         """The gateway's own `response` to `request`, readable for the origins."""
-        allowed = self._allowed(request)
+        allowed = self._allowed_to(request)
         return response.adding(*allowed, *((_EXPOSED,) if allowed else ()), _VARY)
 
     def announce(self, verdict: Verdict, request: Request) -> Verdict:
@@ -76,7 +75,7 @@ class Cors:
         if isinstance(verdict, Outbound):
             if self._answers is not None:
                 verdict.rules = self._answers
-            fields = (*self._allowed(request), _VARY)
+            fields = (*self._allowed_to(request), _VARY)
             verdict.added += "".join([f"{name}: {value}\r\n" for name, value in fields]).encode()
         return verdict
 
@@ -84,14 +83,14 @@ class Cors:
         """As `announce`, for a verdict that is still awaited."""
         return self.announce(await verdict, request)
 
-    def _allowed(self, request: Request) -> FieldList:
+    def _allowed_to(self, request: Request) -> FieldList:
         """The fields that let a script read the response; none if its origin is not listed."""
-        if self._is_open:
-            return (("Access-Control-Allow-Origin", _ANY),)
+        if _ANY in self._allowed:
+            return self._allowed[_ANY]
         origin = request.fields.only(b"origin")
-        if origin is None or origin not in self._origins:
-            return ()
-        allowed = (("Access-Control-Allow-Origin", origin.decode("latin-1")),)
-        if not self._has_credentials:
-            return allowed
-        return (*allowed, ("Access-Control-Allow-Credentials", "true"))
+        return () if origin is None else self._allowed.get(origin, ())
+
+
+def _allowed(origin: str, *, credentials: bool) -> FieldList:
+    allowed = ("Access-Control-Allow-Origin", origin)
+    return (allowed, ("Access-Control-Allow-Credentials", "true")) if credentials else (allowed,)

@@ -9,7 +9,6 @@ in memory, the whole path runs without waiting.
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Final
 
 from gateway import responses
@@ -24,16 +23,15 @@ from gateway.authn import (
 from gateway.authz.access import decide
 from gateway.authz.facts import Facts
 from gateway.authz.foreign import decide_foreign
-from gateway.endpoints.doctor import PATH as DOCTOR_PATH
 from gateway.endpoints.doctor import Doctor
 from gateway.endpoints.sign_in import OAUTH2_PREFIX
-from gateway.endpoints.table import Endpoints, NoEndpoint
+from gateway.endpoints.table import Endpoints
 from gateway.endpoints.well_known import PREFIX as WELL_KNOWN
 from gateway.endpoints.well_known import WellKnown
 from gateway.errors import GatewayError, InternalError, MethodRefusedError, UnknownHostError
 from gateway.forward.outbound import Outbound
 from gateway.message import forwarded
-from gateway.message.public_url import OWN_PREFIX, inner_path, origin_of
+from gateway.message.public_url import origin_of
 from gateway.message.request import Request
 from gateway.message.request_head import RequestHead
 from gateway.message.response import Response
@@ -46,9 +44,10 @@ from gateway.pipeline.foreign import ForeignCredentials, own_part
 from gateway.pipeline.forward_auth import ForwardAuth
 from gateway.pipeline.matching import Matcher
 from gateway.pipeline.oauth2_proxy import OAuth2ProxyAuth
+from gateway.pipeline.own_paths import OwnPaths, serve, serve_found
 from gateway.pipeline.read import Hosts, RequestReader
 from gateway.pipeline.route_plan import RoutePlan
-from gateway.pipeline.verdict import VERDICTS, Answer, Handler, Serve, Verdict
+from gateway.pipeline.verdict import VERDICTS, Answer, Serve, Verdict
 from gateway.record.audit import Entry, Lines
 from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import NO_ROUTE, Metrics
@@ -115,6 +114,7 @@ class Pipeline:
         self._tools = tools
         self._well_known = tools.well_known
         self._reader = RequestReader(hosts, trusted, tools.new_request_id, tools.monotonic)
+        self._own = OwnPaths(hosts, tools.endpoints, tools.doctor)
         self._forward_auth = asking = tools.forward_auth
         self._compatible = tools.oauth2_proxy
         told = () if asking is None else asking.told
@@ -170,15 +170,15 @@ class Pipeline:
             raise MethodRefusedError(request.method)
         route = self._matcher.match(request)
         if route is RESERVED:
-            return self._serve_own(entry)
+            return self._own.begin(entry)
         if request.host not in self._hosts and not self._served.serves(request.host):
             raise UnknownHostError(repr(request.host))
         if self._compatible is not None and request.target.path.startswith(OAUTH2_PREFIX):
-            return self._found(entry, self._compatible[1])
+            return serve_found(entry, self._compatible[1])
         if self._well_known is not None and request.target.path.startswith(WELL_KNOWN):
             handler = self._well_known.find(request)
             if handler is not None and (route is None or not names_well_known(route)):
-                return self._serve(entry, handler)
+                return serve(entry, handler)
         return self._begin_on(entry, route)
 
     def _begin_page(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
@@ -291,31 +291,6 @@ class Pipeline:
     def _is_gone(self, plan: RoutePlan, now: float) -> bool:
         return plan.deprecation is not None and plan.deprecation.is_over(now)
 
-    def _serve_own(self, entry: Entry) -> Verdict:
-        request = entry.request
-        path = inner_path(request)
-        known = self._served.serves(request.host)
-        if not known and path not in _HOSTLESS and not path.startswith(_HOSTLESS_FOLDERS):
-            raise UnknownHostError(repr(request.host))
-        doctor = self._tools.doctor
-        if path == DOCTOR_PATH and doctor is not None:
-            return self._serve(entry, partial(doctor.tell, entry.peer, entry.trusted))
-        return self._found(entry, self._tools.endpoints)
-
-    def _found(self, entry: Entry, endpoints: Endpoints) -> Verdict:
-        request = entry.request
-        found = endpoints.find(request.method, inner_path(request))
-        if isinstance(found, NoEndpoint):
-            entry.route = RESERVED.name
-            entry.decide("deny", found.reason)
-            return Answer(found.answer(request))
-        return self._serve(entry, found)
-
-    def _serve(self, entry: Entry, handler: Handler) -> Serve:
-        entry.route = RESERVED.name
-        entry.decide("allow", "endpoint")
-        return Serve(handler)
-
     def _passes_preflight(self, plan: RoutePlan, request: Request) -> bool:
         return plan.route.preflight == "pass" and is_preflight(request)
 
@@ -395,16 +370,6 @@ class Pipeline:
         if upstream is not None:
             metrics.upstream_seconds[upstream].observe(upstream_s)
         self._tools.audit.write(self._lines.line(entry, status, duration_s))
-
-
-# Endpoints for machines, which may use another host name for the gateway than browsers do; and
-# `doctor`, which finds out which name a proxy uses.
-_HOSTLESS = frozenset(
-    f"{OWN_PREFIX}/{name}" for name in ("auth", "token", "revoke", "introspect", "doctor")
-)
-_HOSTLESS_FOLDERS = tuple(
-    f"{OWN_PREFIX}/{name}/" for name in (".well-known", "auth", "backchannel-logout")
-)
 
 
 async def _reply_later(

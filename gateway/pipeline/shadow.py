@@ -81,7 +81,7 @@ class Shadow:
         """What it would record of the request of `served`, after that was decided."""
         request, judged = served.request, self.judged
         entry = Entry(
-            _at(request, self.url_of(request.host)),
+            request.changed(public_url=self.url_of(request.host)),
             served.framing,
             peer=served.peer,
             trusted=served.trusted,
@@ -165,20 +165,3 @@ class ShadowedPipeline(AroundPipeline):
             metrics.shadow_differences[key] += 1
         said = {"route": entry.route, "decision": entry.decision, "reason": entry.reason}
         served.shadow += f',"{shadow.member}":{orjson.dumps(said).decode()}'
-
-
-def _at(request: Request, public_url: str) -> Request:
-    """`request` as one of `public_url`."""
-    if public_url == request.public_url:
-        return request
-    return Request(
-        method=request.method,
-        target=request.target,
-        fields=request.fields,
-        host=request.host,
-        public_url=public_url,
-        client=request.client,
-        request_id=request.request_id,
-        received_at=request.received_at,
-        http_1_0=request.http_1_0,
-    )

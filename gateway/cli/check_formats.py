@@ -67,15 +67,13 @@ def print_github(report: Report) -> None:
     """Workflow commands, which GitHub shows beside the lines of the file."""
     words = {"note": "notice"}
     for level, finding in report.leveled():
-        place, message = place_of(finding), finding.message
+        place = place_of(finding)
         properties = {"title": f"gatepost: {finding.rule}"}
         if place is not None:
             where = {"file": place.file, "line": place.line, "col": place.column}
             properties = {k: str(v) for k, v in where.items() if v is not None} | properties
-        elif finding.place:
-            message = str(finding)
         shown = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-        click.echo(f"::{words.get(level, level)} {shown}::{_data(message)}")
+        click.echo(f"::{words.get(level, level)} {shown}::{_data(_message(finding))}")
     if report.settings is not None:
         click.echo(_verdict(report, report.settings))
 
@@ -100,7 +98,7 @@ def print_sarif(report: Report) -> None:
             "ruleId": finding.rule,
             "ruleIndex": ids.index(finding.rule),
             "level": level,
-            "message": {"text": _sarif_message(finding)},
+            "message": {"text": _message(finding)},
             "locations": list(_sarif_locations(finding)),
         }
         for level, finding in report.leveled()
@@ -167,7 +165,7 @@ def _finding(level: str, finding: "Finding") -> dict[str, Any]:
         "file": None if place is None else place.file,
         "line": None if place is None else place.line,
         "column": None if place is None else place.column,
-        "message": finding.message if place is not None else str(finding),
+        "message": _message(finding),
     }
 
 
@@ -201,7 +199,8 @@ def _level_of(rule: str) -> str:
     return "warning" if rule in WARNINGS else "note"
 
 
-def _sarif_message(finding: "Finding") -> str:
+def _message(finding: "Finding") -> str:
+    """The message; begins with the place if that is in no file, as of a variable."""
     return finding.message if place_of(finding) is not None else str(finding)
 
 

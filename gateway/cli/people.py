@@ -2,16 +2,16 @@
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from gateway.errors import SettingsError
 from gateway.kinds import LOCAL
-from gateway.settings.scalars import OneOrMany, Section, Text, printable
+from gateway.settings.access import Texts
+from gateway.settings.scalars import Section, Text, printable
 
-Texts = Annotated[tuple[Text, ...], OneOrMany()]
 # The conditions that each fact answers.
 _ANSWERS = {
     "email": {"email", "email_domain"},

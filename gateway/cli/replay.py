@@ -237,11 +237,7 @@ def _tells(record: Recorded) -> bool:
 
 def _hosts(settings: Settings) -> Sequence[str]:
     hosts = hosts_of(settings)
-    return (*hosts.public_urls, *map(_of_star, hosts.stars))
-
-
-def _of_star(host: str) -> str:
-    return example_of(f"https://{host}").removeprefix("https://")
+    return (*hosts.public_urls, *map(example_of, hosts.stars))
 
 
 def _target(path: str) -> str:

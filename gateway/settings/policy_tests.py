@@ -247,7 +247,9 @@ class PolicyTest(Section):
         | None
     ) = Field(None, description="When the request comes; default: now.")
     identity: TestedIdentity | None = Field(
-        None, alias="as", description="Who asks; default: nobody is signed in."
+        None,
+        alias="as",
+        description="Who sends the request; default: a client that is not signed in.",
     )
     expect: ExpectedDecision = Field(description="allow, deny, sign_in, step_up, or a mapping.")
 

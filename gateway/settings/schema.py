@@ -227,8 +227,8 @@ class Settings(Section):
     )
     admins: Conditions = Field(
         (),
-        description="Who may ask why requests were refused: conditions as in allow. Without it,"
-        " nobody.",
+        description="Users who may look up why a request was refused: conditions as in allow;"
+        " default: no one.",
     )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
         (EVERYTHING,), description="The first matching route applies to a request."

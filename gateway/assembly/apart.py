@@ -1,7 +1,7 @@
 """The pipeline of a configuration, apart from the world: an empty store, and no provider."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from gateway.assembly.lasting import load_lasting
 from gateway.assembly.providers import bearer_of
@@ -11,7 +11,7 @@ from gateway.authn.pretended import PretendedAuthenticator
 from gateway.authz.access import Access
 from gateway.errors import ProviderUnavailableError
 from gateway.limits import RateTable
-from gateway.oidc.http import DIRECT, Answer, ProviderHttp, Way
+from gateway.oidc.http import Answer, Call, ProviderHttp
 from gateway.pipeline.pipeline import Pipeline
 from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import Metrics
@@ -49,14 +49,6 @@ async def pipeline_apart(
 class _NoProviderHttp(ProviderHttp):
     """Fails every call."""
 
-    async def send(
-        self,
-        method: str,
-        url: str,
-        fields: Mapping[str, str],
-        body: bytes | None,
-        timeout_s: float | None = None,
-        way: Way = DIRECT,
-    ) -> Answer:
+    async def send(self, call: Call) -> Answer:
         """See ProviderHttp.send."""
-        raise ProviderUnavailableError(f"{method} {url}: a dry run asks no provider")
+        raise ProviderUnavailableError(f"{call.method} {call.url}: a dry run asks no provider")

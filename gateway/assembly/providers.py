@@ -69,7 +69,7 @@ def wanted_claims(settings: Settings) -> tuple[str, ...]:
 def issuers_of(settings: Settings) -> tuple[object, ...]:
     """The settings that decide how access tokens are verified and whose identity they give."""
     return settings.bearer, {
-        name: (_issuers_of(it), it.internal_url, it.tls, it.proxy)
+        name: (_issuers_of_users(it), it.internal_url, it.tls, it.proxy)
         for name, it in settings.providers.items()
     }
 
@@ -80,7 +80,9 @@ def bearer_of(
     """The authenticator for access tokens, or None; makes no call yet."""
     if not settings.bearer:
         return None
-    named = {issuer: name for name, it in settings.providers.items() for issuer in _issuers_of(it)}
+    named = {
+        issuer: name for name, it in settings.providers.items() for issuer in _issuers_of_users(it)
+    }
     issuers = [
         _issuer(it, named.get(it.issuer, ""), settings.providers, http, clock)
         for it in settings.bearer
@@ -108,7 +110,7 @@ def _issuer(
     )
 
 
-def _issuers_of(settings: ProviderSettings) -> tuple[str, ...]:
+def _issuers_of_users(settings: ProviderSettings) -> tuple[str, ...]:
     """The issuers that the provider's users are known by."""
     return tuple(in_tenant(settings.issuer, it) for it in settings.tenants) or (settings.issuer,)
 

@@ -19,6 +19,9 @@ _log = logging.getLogger(__name__)
 
 STILL_S = 1.0
 _LOOK_S = 0.25
+# Settings that need a restart; so does turning `server.tls` on or off.
+_LASTING_OF_SERVER = ("listen", "admin_listen", "workers", "proxy_protocol")
+_LASTING = ("data_dir", "store", "tracing")
 
 
 class Watch:
@@ -52,17 +55,10 @@ class Watch:
 def needs_restart(old: Settings, new: Settings) -> list[str]:
     """The changed settings that need a restart."""
     before, after = old.server, new.server
-    changed = {
-        "server.listen": before.listen != after.listen,
-        "server.admin_listen": before.admin_listen != after.admin_listen,
-        "server.workers": before.workers != after.workers,
-        "server.proxy_protocol": before.proxy_protocol != after.proxy_protocol,
-        "server.tls": (before.tls is None) != (after.tls is None),
-        "data_dir": old.data_dir != new.data_dir,
-        "store": old.store != new.store,
-        "tracing": old.tracing != new.tracing,
-    }
-    return [name for name, has_changed in changed.items() if has_changed]
+    changed = [f"server.{it}" for it in _LASTING_OF_SERVER if _differs(before, after, it)]
+    if (before.tls is None) != (after.tls is None):
+        changed.append("server.tls")
+    return [*changed, *(it for it in _LASTING if _differs(old, new, it))]
 
 
 def as_started(old: Settings, new: Settings) -> Settings:
@@ -71,17 +67,16 @@ def as_started(old: Settings, new: Settings) -> Settings:
     So a worker that starts later listens where the others do.
     """
     before = old.server
-    fixed: dict[str, object] = {
-        "listen": before.listen,
-        "admin_listen": before.admin_listen,
-        "proxy_protocol": before.proxy_protocol,
-        "workers": before.workers,
-    }
+    fixed = {it: getattr(before, it) for it in _LASTING_OF_SERVER}
     if (before.tls is None) != (new.server.tls is None):
         fixed["tls"] = before.tls
     server = new.server.model_copy(update=fixed)
-    lasting = {"data_dir": old.data_dir, "store": old.store, "tracing": old.tracing}
+    lasting = {it: getattr(old, it) for it in _LASTING}
     return new.model_copy(update={"server": server, **lasting})
+
+
+def _differs(old: object, new: object, name: str) -> bool:
+    return bool(getattr(old, name) != getattr(new, name))
 
 
 class Reloader:

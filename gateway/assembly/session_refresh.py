@@ -12,6 +12,7 @@ from gateway.model import Identity
 from gateway.oidc.errors import (
     RefreshRefusedError,
     SubjectMismatchError,
+    TenantRemovedError,
     UserinfoThrottledError,
 )
 from gateway.oidc.provider import Provider
@@ -50,7 +51,7 @@ class Refreshes:
             return Over("refresh-refused")
         try:
             found = await refresh(provider, token, session.as_proven, session.tokens.id_token)
-        except (RefreshRefusedError, SubjectMismatchError) as error:
+        except (RefreshRefusedError, SubjectMismatchError, TenantRemovedError) as error:
             return Over(error.reason)
         except GatewayError as error:
             _log.warning("refresh at %s: %s: %s", session.provider, error.reason, error)

@@ -1,10 +1,10 @@
 """The store and the providers with a span for each call; imported only if `tracing` is set."""
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable
 from typing import TypeVar
 from urllib.parse import urlsplit
 
-from gateway.oidc.http import DIRECT, Answer, ProviderHttp, Way
+from gateway.oidc.http import Answer, Call, ProviderHttp
 from gateway.record.audit import cut_path
 from gateway.record.tracing import Tracing
 from gateway.storage.measured import MeasuredStore, Timings
@@ -34,24 +34,16 @@ class TracedHttp(ProviderHttp):
         super().__init__()
         self._tracing = tracing
 
-    async def send(
-        self,
-        method: str,
-        url: str,
-        fields: Mapping[str, str],
-        body: bytes | None,
-        timeout_s: float | None = None,
-        way: Way = DIRECT,
-    ) -> Answer:
+    async def send(self, call: Call) -> Answer:
         """See ProviderHttp."""
-        parts = urlsplit(url)
+        parts = urlsplit(call.url)
         attributes = {
-            "http.request.method": method,
+            "http.request.method": call.method,
             "server.address": parts.hostname or "",
             "url.path": cut_path(parts.path),
         }
-        with self._tracing.call(f"provider {method}", attributes) as span:
-            answer = await super().send(method, url, fields, body, timeout_s, way)
+        with self._tracing.call(f"provider {call.method}", attributes) as span:
+            answer = await super().send(call)
             if span is not None:
                 span.set_attribute("http.response.status_code", answer.status)
             return answer

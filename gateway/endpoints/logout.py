@@ -11,6 +11,7 @@ from gateway.errors import GatewayError
 from gateway.message.public_url import home_of, own_path
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
+from gateway.oidc.sign_out import sign_out_url
 from gateway.sessions.session import Session
 
 _log = logging.getLogger(__name__)
@@ -92,7 +93,8 @@ class Logout:
         if provider is None:
             return None
         try:
-            return await provider.end_session_url(
+            return await sign_out_url(
+                provider,
                 session.tokens.id_token,
                 request.public_url + responses.LOGOUT_PATH,
                 secrets.token_urlsafe(16),

@@ -65,7 +65,6 @@ def _register_oauth2(name: str, settings: ProviderSettings) -> Registration:
         issuer=settings.issuer,
         client_id=settings.client_id,
         client_secret=settings.client_secret,
-        client_key=settings.client_key,
         client_auth=settings.client_auth,
         scopes=profile.scopes if settings.scopes is None else settings.scopes,
         authorize_params=settings.authorize_params,

@@ -35,6 +35,10 @@ class IssuerMismatchError(SignInError):
     status = 400
 
 
+class TenantRemovedError(IssuerMismatchError):
+    """The user's tenant is not listed any more; `reason` is inherited."""
+
+
 class IssuerMisconfiguredError(IssuerMismatchError, ProviderUnavailableError):
     """The document at the configured issuer belongs to another issuer: `issuer` is wrong.
 

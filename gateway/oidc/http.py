@@ -38,16 +38,25 @@ class Answer:
         """The media type in lower case, without parameters; ``""`` if there is none."""
         return self.fields.get("content-type", "").partition(";")[0].strip().lower()
 
+    def json(self) -> object:
+        """The body as JSON.
+
+        Raises:
+            ProviderUnavailableError: it is not JSON.
+        """
+        try:
+            value: object = json.loads(self.body)
+        except (ValueError, RecursionError) as error:
+            raise ProviderUnavailableError(f"{self.url}: the answer is not JSON") from error
+        return value
+
     def json_object(self) -> dict[str, object]:
         """The body as a JSON object.
 
         Raises:
             ProviderUnavailableError: it is not one.
         """
-        try:
-            value = json.loads(self.body)
-        except (ValueError, RecursionError) as error:
-            raise ProviderUnavailableError(f"{self.url}: the answer is not JSON") from error
+        value = self.json()
         if not isinstance(value, dict):
             raise ProviderUnavailableError(f"{self.url}: the answer is not a JSON object")
         return value
@@ -69,6 +78,23 @@ class Way:
 DIRECT = Way()
 
 
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to a provider.
+
+    Attributes:
+        body: A form, already encoded; None for none.
+        timeout_s: None for the client's own.
+    """
+
+    method: str
+    url: str
+    fields: Mapping[str, str] = field(repr=False)
+    body: bytes | None = field(default=None, repr=False)
+    timeout_s: float | None = None
+    way: Way = DIRECT
+
+
 class ProviderHttp:
     """Sends requests to providers; keeps no cookies and follows no redirects.
 
@@ -88,7 +114,7 @@ class ProviderHttp:
         Raises:
             ProviderUnavailableError: no complete response came in time, or it is too large.
         """
-        return await self.send("GET", url, fields or {}, None)
+        return await self.send(Call("GET", url, fields or {}))
 
     async def post(
         self,
@@ -106,7 +132,7 @@ class ProviderHttp:
             ProviderUnavailableError: no complete response came in time, or it is too large.
         """
         content = {"Content-Type": "application/x-www-form-urlencoded"}
-        return await self.send("POST", url, {**content, **fields}, form, timeout_s)
+        return await self.send(Call("POST", url, {**content, **fields}, form, timeout_s))
 
     def named(self, who: str) -> "ProviderHttp":
         """This client, with errors that begin with `who`, the provider or issuer being called."""
@@ -118,15 +144,7 @@ class ProviderHttp:
         if session is not None:
             await session.close()
 
-    async def send(
-        self,
-        method: str,
-        url: str,
-        fields: Mapping[str, str],
-        body: bytes | None,
-        timeout_s: float | None = None,
-        way: Way = DIRECT,
-    ) -> Answer:
+    async def send(self, call: Call) -> Answer:
         """Send a request; `get` and `post` call this and raise what it raises."""
         # aiohttp's client is imported at the first call.  That takes a quarter of a second, which
         # a gateway with only public routes and existing sessions saves at startup.
@@ -135,28 +153,30 @@ class ProviderHttp:
         if self._session is None:
             self._session = self._open()
         timeout = aiohttp.ClientTimeout(
-            total=timeout_s or self._timeout_s, sock_connect=CONNECT_TIMEOUT_S
+            total=call.timeout_s or self._timeout_s, sock_connect=CONNECT_TIMEOUT_S
         )
         try:
             async with self._session.request(
-                method,
-                url,
-                headers=fields,
-                data=body,
+                call.method,
+                call.url,
+                headers=call.fields,
+                data=call.body,
                 allow_redirects=False,
                 timeout=timeout,
-                ssl=True if way.tls is None else way.tls,
-                proxy=way.proxy,
+                ssl=True if call.way.tls is None else call.way.tls,
+                proxy=call.way.proxy,
             ) as response:
-                content = await self._read(response.content, url)
+                content = await self._read(response.content, call.url)
                 found = {name.lower(): value for name, value in response.headers.items()}
                 # A proxy may add a field, such as for a preload, to that with the next page.
                 if "link" in found:
                     found["link"] = ", ".join(response.headers.getall("link"))
-                return Answer(url, response.status, found, content)
+                return Answer(call.url, response.status, found, content)
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             # aiohttp raises ValueError for a URL or field that it will not send.
-            raise ProviderUnavailableError(_described(error, f"{method} {url}")) from error
+            raise ProviderUnavailableError(
+                _described(error, f"{call.method} {call.url}")
+            ) from error
 
     async def _read(self, stream: "StreamReader", url: str) -> bytes:
         content = bytearray()
@@ -190,17 +210,9 @@ class _Named(ProviderHttp):
         self._http = http
         self._who = who
 
-    async def send(
-        self,
-        method: str,
-        url: str,
-        fields: Mapping[str, str],
-        body: bytes | None,
-        timeout_s: float | None = None,
-        way: Way = DIRECT,
-    ) -> Answer:
+    async def send(self, call: Call) -> Answer:
         try:
-            return await self._http.send(method, url, fields, body, timeout_s, way)
+            return await self._http.send(call)
         except ProviderUnavailableError as error:
             raise ProviderUnavailableError(f"{self._who}: {error}") from error
 

@@ -19,6 +19,7 @@ from gateway.oidc.errors import (
     StepUpImpossibleError,
     SubjectMismatchError,
     UserinfoRefusedError,
+    UserinfoThrottledError,
 )
 from gateway.oidc.flow import RandomBytes
 from gateway.oidc.http import ProviderHttp
@@ -87,7 +88,7 @@ class OAuth2Provider(Provider):
             )
         try:
             return await self._described(tokens)
-        except UserinfoRefusedError:
+        except (UserinfoRefusedError, UserinfoThrottledError):
             raise
         except ProviderUnavailableError:
             return await self._described(tokens)

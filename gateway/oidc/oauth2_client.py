@@ -49,7 +49,7 @@ class OAuth2Client(ProviderClient):
             ProviderUnavailableError: there is no readable answer.
         """
         answer = await self._get(url, access_token)
-        return None if answer is None else _json(answer)
+        return None if answer is None else answer.json()
 
     async def groups(self, where: GroupList, access_token: str) -> list[object]:
         """The names in a list, page by page; `UNREAD` in place of what cannot be read.
@@ -65,7 +65,7 @@ class OAuth2Client(ProviderClient):
             answer = None if url is None else await self._get(url, access_token)
             if url is None or answer is None:
                 return names if url is None else [*names, UNREAD]
-            document = _json(answer)
+            document = answer.json()
             names += group_names(items_of(document), where.members)
             if too_many(names):
                 break
@@ -101,13 +101,6 @@ def _is_throttled(answer: Answer) -> bool:
     if "retry-after" in answer.fields or answer.fields.get("x-ratelimit-remaining") == "0":
         return True
     return b"rate limit" in answer.body.lower()
-
-
-def _json(answer: Answer) -> object:
-    try:
-        return json.loads(answer.body)
-    except (ValueError, RecursionError) as error:
-        raise ProviderUnavailableError(f"{answer.url}: the answer is not JSON") from error
 
 
 def _normal(answer: Answer) -> Answer:

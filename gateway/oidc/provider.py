@@ -1,6 +1,7 @@
-"""One OpenID provider: metadata, token verification, revocation and sign-out.
+"""One OpenID provider: metadata, token verification and revocation.
 
-`gateway.oidc.sign_in` and `gateway.oidc.refresh` obtain its tokens.
+`gateway.oidc.sign_in` and `gateway.oidc.refresh` obtain its tokens; `gateway.oidc.sign_out` ends
+its session.
 """
 
 import logging
@@ -16,7 +17,7 @@ from gateway.oidc.client import KEPT_ACCESS, ProviderClient, TokenAnswer
 from gateway.oidc.discovery import Discovery, Metadata
 from gateway.oidc.errors import InvalidIdTokenError, IssuerMismatchError, UserinfoRefusedError
 from gateway.oidc.facts import wants_userinfo
-from gateway.oidc.flow import RandomBytes, with_query
+from gateway.oidc.flow import RandomBytes
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.id_token import Expected, judge_id_token, judge_userinfo
 from gateway.oidc.keys import KeySource
@@ -159,28 +160,6 @@ class Provider:
             GatewayError: the provider did not confirm it.
         """
         await self.client.revoke(await self.metadata(), token, kind)
-
-    async def end_session_url(
-        self, id_token_hint: str | None, post_logout_redirect_uri: str, state: str
-    ) -> str | None:
-        """The URL that signs the browser out at the provider; None if it has none.
-
-        OpenID Connect RP-Initiated Logout 1.0, section 2.
-
-        Raises:
-            GatewayError: the provider cannot be reached.
-        """
-        metadata = await self.metadata()
-        if metadata.end_session_endpoint is None:
-            return None
-        parameters = [
-            ("client_id", self.registration.client_id),
-            ("post_logout_redirect_uri", post_logout_redirect_uri),
-            ("state", state),
-        ]
-        if id_token_hint is not None:
-            parameters.insert(0, ("id_token_hint", id_token_hint))
-        return with_query(metadata.end_session_endpoint, parameters)
 
     async def _jwks_uri(self) -> str:
         return (await self.metadata()).jwks_uri

@@ -3,12 +3,6 @@
 import ipaddress
 from urllib.parse import urlsplit
 
-# typeshed lacks the second.
-from urllib.request import (  # type: ignore[attr-defined]
-    getproxies_environment,
-    proxy_bypass_environment,
-)
-
 from gateway.errors import ProviderUnavailableError
 from gateway.settings.provider_reach import parse_proxy
 
@@ -24,6 +18,12 @@ def proxy_for(url: str, configured: str | None = None) -> str | None:
     """
     if configured is not None:
         return configured
+    # Imported late: with it comes a client of HTTP and mail.  typeshed lacks the second.
+    from urllib.request import (  # type: ignore[attr-defined]
+        getproxies_environment,
+        proxy_bypass_environment,
+    )
+
     proxies = getproxies_environment()
     try:
         parts = urlsplit(url)

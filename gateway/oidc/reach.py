@@ -1,9 +1,9 @@
 """Calls to one provider as its settings say: internal address, TLS, proxy."""
 
-from collections.abc import Mapping
+from dataclasses import replace
 
 from gateway.oidc.client_tls import ClientTls
-from gateway.oidc.http import DIRECT, Answer, ProviderHttp, Way
+from gateway.oidc.http import Answer, Call, ProviderHttp, Way
 from gateway.oidc.internal_url import Addresses
 from gateway.oidc.proxies import proxy_for
 from gateway.settings.provider_reach import ProviderTlsSettings
@@ -33,19 +33,11 @@ class _Reached(ProviderHttp):
         self._tls = tls
         self._proxy = proxy
 
-    async def send(
-        self,
-        method: str,
-        url: str,
-        fields: Mapping[str, str],
-        body: bytes | None,
-        timeout_s: float | None = None,
-        way: Way = DIRECT,
-    ) -> Answer:
-        """See ProviderHttp.send; `way` is the provider's."""
-        called = self._addresses.called(url)
+    async def send(self, call: Call) -> Answer:
+        """See ProviderHttp.send; the way is the provider's."""
+        url = self._addresses.called(call.url)
         way = Way(
             tls=None if self._tls is None else self._tls.context(),
-            proxy=proxy_for(called, self._proxy),
+            proxy=proxy_for(url, self._proxy),
         )
-        return await self._http.send(method, called, fields, body, timeout_s, way)
+        return await self._http.send(replace(call, url=url, way=way))

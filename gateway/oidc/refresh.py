@@ -7,7 +7,7 @@ from gateway.errors import ProviderUnavailableError
 from gateway.model import Identity
 from gateway.oidc.claims import Person
 from gateway.oidc.client import TokenAnswer
-from gateway.oidc.errors import IssuerMismatchError, SubjectMismatchError
+from gateway.oidc.errors import SubjectMismatchError, TenantRemovedError
 from gateway.oidc.id_token import Expected
 from gateway.oidc.oauth2 import OAuth2Provider
 from gateway.oidc.provider import Provider
@@ -28,14 +28,15 @@ async def refresh(
     Raises:
         RefreshRefusedError: the grant has ended; end the session.
         SubjectMismatchError: the response is about another subject; end the session.
-        SignInError: the new ID token is not acceptable; end the session.
+        TenantRemovedError: the user's tenant is not listed any more; end the session.
+        SignInError: the new ID token is not acceptable; the session may continue.
         ProviderUnavailableError: no usable response came; the session may continue.
     """
     if isinstance(provider, OAuth2Provider):
         return await provider.ask_again(refresh_token, previous)
     registration = provider.registration
     if registration.tenants and previous.issuer not in registration.issuers:
-        raise IssuerMismatchError(f"tenants: that of {previous.issuer!r} is not listed any more")
+        raise TenantRemovedError(f"tenants: that of {previous.issuer!r} is not listed any more")
     metadata = await provider.metadata()
     tokens = await provider.client.refresh(metadata, refresh_token)
     claims = await _refreshed_claims(provider, tokens, previous, id_token)

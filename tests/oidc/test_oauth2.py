@@ -8,6 +8,7 @@ import pytest
 from gateway.assembly.session_refresh import Refreshes
 from gateway.assembly.token_revocation import Revocations
 from gateway.credentials.provider_tokens import kept_tokens
+from gateway.errors import ProviderUnavailableError
 from gateway.oidc import oauth2
 from gateway.oidc.configured import register
 from gateway.oidc.errors import UserMissingError
@@ -154,6 +155,18 @@ async def test_too_many_requests_say_nothing_of_the_user(make, sign_in, hub, pat
     found = await Refreshes({"hub": provider}).ask(session)
 
     assert found == Later("provider-unavailable", provider_fails=False)
+
+
+@pytest.mark.parametrize(("status", "times"), [(401, 1), (429, 1), (500, 2)])
+async def test_who_signs_in_is_asked_for_again_only_after_a_failure(
+    make, sign_in, hub, status, times
+):
+    hub.fails = {"/user": status}
+
+    with pytest.raises(ProviderUnavailableError):
+        await sign_in(make())
+
+    assert hub.asked.count("/user") == times
 
 
 async def test_a_next_page_is_found_whatever_a_proxy_adds(make, sign_in, hub):

@@ -10,6 +10,7 @@ from gateway.oidc.client import read_tokens
 from gateway.oidc.refresh import refresh
 from gateway.oidc.registration import ClaimNames
 from gateway.oidc.sign_in import begin_sign_in, finish_sign_in
+from gateway.oidc.sign_out import sign_out_url
 from tests.fixtures import clock
 from tests.oidc.hostile import (
     ACCESS_TOKEN,
@@ -556,7 +557,7 @@ async def test_the_resource_is_named_again_at_the_token_endpoint(make_provider, 
 async def test_sign_out_names_the_client_and_the_way_back(make_provider, hostile):
     provider = make_provider()
 
-    url = await provider.end_session_url("hint", "https://notes.example.com/out", "s1")
+    url = await sign_out_url(provider, "hint", "https://notes.example.com/out", "s1")
 
     assert url is not None
     asked = parse_qs(urlsplit(url).query)
@@ -567,7 +568,7 @@ async def test_sign_out_names_the_client_and_the_way_back(make_provider, hostile
         "state": ["s1"],
     }
     hostile.wrongs.discovery = {"end_session_endpoint": None}
-    assert await make_provider().end_session_url("hint", "x", "s") is None
+    assert await sign_out_url(make_provider(), "hint", "x", "s") is None
 
 
 async def test_a_token_is_revoked_where_the_provider_can(make_provider, hostile):

@@ -4,11 +4,16 @@ from dataclasses import replace
 
 import pytest
 
+from gateway.assembly.session_refresh import Refreshes
+from gateway.credentials.provider_tokens import kept_tokens
 from gateway.oidc import errors
 from gateway.oidc.refresh import refresh
 from gateway.oidc.registration import Registration
 from gateway.oidc.sign_in import begin_sign_in, finish_sign_in
+from gateway.sessions.refresh import Over
+from gateway.sessions.ticket import new_ticket
 from tests.oidc.hostile import REFRESH_TOKEN, SUBJECT, HostileProvider, Wrongs
+from tests.sessions.test_record import make_session
 
 CALLBACK = "https://notes.example.com/_gatepost/callback/hostile"
 ONE, TWO, THREE = (f"{it}000-1111-2222" for it in ("one", "two", "three"))
@@ -136,6 +141,20 @@ async def test_a_session_stays_with_its_tenant(provider, entra, make_provider):
     without = make_provider(issuer=entra.issuer, tenants=(TWO,))
     with pytest.raises(errors.IssuerMismatchError, match="not listed any more"):
         await refresh(without, *asked)
+
+
+async def test_a_session_ends_when_its_tenant_is_removed(provider, entra, make_provider):
+    entra.of(ONE)
+    found = await sign_in(provider, entra)
+    session = replace(
+        make_session(new_ticket(lambda n: b"x" * n)),
+        provider="hostile",
+        identity=found.identity,
+        tokens=kept_tokens(found.tokens),
+    )
+    without = make_provider(issuer=entra.issuer, tenants=(TWO,))
+
+    assert await Refreshes({"hostile": without}).ask(session) == Over("issuer-mismatch")
 
 
 @pytest.mark.parametrize(

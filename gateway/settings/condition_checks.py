@@ -1,11 +1,12 @@
 """Checks of conditions that need more than the condition itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from gateway.settings.access import AccessRules, ConditionSettings, placed
+from gateway.settings.access import AccessRules, ConditionSettings, Entry, Named, placed
 from gateway.settings.document import Path, Problem
+from gateway.settings.draft import Draft
 from gateway.settings.routes import RouteSettings
-from gateway.settings.scalars import quote
+from gateway.settings.scalars import quote, unknown_message
 from gateway.settings.upstreams import UpstreamSettings
 
 
@@ -51,3 +52,28 @@ def _paths(condition: ConditionSettings, path: Path, upstream: str) -> Iterator[
             " ignore: give the path a route of its own"
         )
         yield Problem((*path, "when"), message)
+
+
+def check_providers(draft: Draft) -> Iterator[Problem]:
+    """Unknown providers in the rules of routes, in `admins` and in named conditions."""
+    for name, entries in draft.conditions.items():
+        yield from _rule_providers(draft, entries or (), ("conditions", name))
+    yield from _rule_providers(draft, draft.admins, ("admins",))
+    for index, route in enumerate(draft.routes or ()):
+        if route.settings is not None and isinstance(route.settings.access, AccessRules):
+            access, path = route.settings.access, ("routes", index, "access")
+            yield from _rule_providers(draft, access.allow, (*path, "allow"))
+            yield from _rule_providers(draft, access.deny, (*path, "deny"))
+
+
+def _rule_providers(draft: Draft, entries: Sequence[Entry], path: Path) -> Iterator[Problem]:
+    known = draft.provider_names
+    for number, entry in enumerate(entries):
+        if isinstance(entry, Named):
+            continue  # Its items are checked where they are defined.
+        for position, provider in enumerate(entry.provider or ()):
+            if provider not in known:
+                yield Problem(
+                    (*path, number, "provider", position),
+                    unknown_message("provider", provider, known),
+                )

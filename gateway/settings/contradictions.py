@@ -8,6 +8,7 @@ from typing import Any
 
 from gateway.kinds import KINDS
 from gateway.message.mailbox import a_labels, read_mailbox
+from gateway.message.methods import with_head
 from gateway.settings.access import AccessRules, ConditionSettings, PlacedItem, placed
 from gateway.settings.coverage import Taken
 from gateway.settings.document import Document, Path, Problem
@@ -81,13 +82,9 @@ def _credential(item: ConditionSettings, accepted: frozenset[str]) -> str:
 def _method(item: ConditionSettings, route: RouteSettings) -> str:
     if item.method is None or not route.methods:
         return ""
-    if not _methods(item.method).isdisjoint(_methods(route.methods)):
+    if not with_head(item.method).isdisjoint(with_head(route.methods)):
         return ""
     return f"method is {_any(item.method)}, and the route is for {_any(route.methods)}"
-
-
-def _methods(values: tuple[str, ...]) -> frozenset[str]:
-    return frozenset((*values, "HEAD") if "GET" in values else values)
 
 
 def _email(item: ConditionSettings) -> str:
@@ -164,7 +161,7 @@ def _follows(name: str, wanted: Any, narrow: ConditionSettings) -> bool:
     if name == "max_age":
         return bool(given <= wanted)
     if name == "method":
-        return _methods(given) <= _methods(wanted)
+        return with_head(given) <= with_head(wanted)
     if name == "ip":
         return all(any(_is_within(inner, outer) for outer in wanted) for inner in given)
     if isinstance(wanted, Mapping):

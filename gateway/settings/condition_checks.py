@@ -1,8 +1,9 @@
 """Checks of conditions that need more than the condition itself."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
-from gateway.settings.access import AccessRules, ConditionSettings, Entry, Named, placed
+from gateway.settings.access import AccessRules, ConditionSettings, Named, placed
+from gateway.settings.conditions import lists_of
 from gateway.settings.document import Path, Problem
 from gateway.settings.draft import Draft
 from gateway.settings.routes import RouteSettings
@@ -55,25 +56,14 @@ def _paths(condition: ConditionSettings, path: Path, upstream: str) -> Iterator[
 
 
 def check_providers(draft: Draft) -> Iterator[Problem]:
-    """Unknown providers in the rules of routes, in `admins` and in named conditions."""
-    for name, entries in draft.conditions.items():
-        yield from _rule_providers(draft, entries or (), ("conditions", name))
-    yield from _rule_providers(draft, draft.admins, ("admins",))
-    for index, route in enumerate(draft.routes or ()):
-        if route.settings is not None and isinstance(route.settings.access, AccessRules):
-            access, path = route.settings.access, ("routes", index, "access")
-            yield from _rule_providers(draft, access.allow, (*path, "allow"))
-            yield from _rule_providers(draft, access.deny, (*path, "deny"))
-
-
-def _rule_providers(draft: Draft, entries: Sequence[Entry], path: Path) -> Iterator[Problem]:
+    """Unknown providers in the conditions of routes, in `admins` and in named conditions."""
     known = draft.provider_names
-    for number, entry in enumerate(entries):
-        if isinstance(entry, Named):
-            continue  # Its items are checked where they are defined.
-        for position, provider in enumerate(entry.provider or ()):
-            if provider not in known:
-                yield Problem(
-                    (*path, number, "provider", position),
-                    unknown_message("provider", provider, known),
-                )
+    routes = [it.settings for it in draft.routes or ()]
+    for path, entries in lists_of(draft.conditions, routes, draft.admins):
+        for number, entry in enumerate(entries):
+            if isinstance(entry, Named):
+                continue  # Its items are checked where they are defined.
+            for position, provider in enumerate(entry.provider or ()):
+                if provider not in known:
+                    message = unknown_message("provider", provider, known)
+                    yield Problem((*path, number, "provider", position), message)

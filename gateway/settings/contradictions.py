@@ -12,6 +12,7 @@ from gateway.message.methods import with_head
 from gateway.settings.access import AccessRules, ConditionSettings, PlacedItem, placed
 from gateway.settings.coverage import Taken
 from gateway.settings.document import Document, Path, Problem
+from gateway.settings.draft import Draft
 from gateway.settings.routes import RouteSettings
 from gateway.settings.schema import Settings
 
@@ -24,6 +25,7 @@ _MOST_COMPARED = 300
 def contradictions(settings: Settings, document: Document) -> Iterator[Problem]:
     """All rules of `settings` that cannot do what they seem to; `document` has their places."""
     opened, places = Taken(), {}
+    given = Draft.of(settings).kinds
     for index, route in enumerate(settings.routes):
         path: Path = ("routes", index)
         if route.access in _OPEN and not route.enforce:
@@ -37,16 +39,16 @@ def contradictions(settings: Settings, document: Document) -> Iterator[Problem]:
                 rule = "public-above-stricter"
                 yield Problem(path, f"{message}: put this route above", rule=rule)
         if not isinstance(route.access, str):
-            yield from _never_met(settings, route, route.access, (*path, "access"))
+            yield from _never_met(given, route, route.access, (*path, "access"))
             # Only conditions on the request apply to a foreign credential.
             if not route.passes_foreign:
                 yield from _pointless(route.access, (*path, "access"))
 
 
 def _never_met(
-    settings: Settings, route: RouteSettings, access: AccessRules, path: Path
+    given: frozenset[str], route: RouteSettings, access: AccessRules, path: Path
 ) -> Iterator[Problem]:
-    accepted = _accepted(settings, route)
+    accepted = given.intersection(route.credentials or given)
     for word, entries in (("allow", access.allow), ("deny", access.deny)):
         for placed_item in placed(entries, (*path, word)):
             item, at = placed_item.settings, placed_item.path
@@ -60,13 +62,6 @@ def _never_met(
                 message = f"can never match: {reason}"
                 yield Problem(at, message, rule="impossible-condition")
             yield from _ip(item, (*at, "ip"))
-
-
-def _accepted(settings: Settings, route: RouteSettings) -> frozenset[str]:
-    """The kinds of credential that may prove an identity on `route`."""
-    given = {"session"} if settings.has_local_accounts else set()
-    given |= {word for word, kind in KINDS.items() if getattr(settings, kind.section)}
-    return frozenset(given & set(route.credentials or given))
 
 
 def _credential(item: ConditionSettings, accepted: frozenset[str]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from gateway.kinds import LOCAL, Kind
+from gateway.kinds import KINDS, LOCAL, Kind
 from gateway.settings.access import Entry
 from gateway.settings.bearer import BearerSettings
 from gateway.settings.policy_tests import PolicyTest
@@ -98,6 +98,11 @@ class Draft:
     def provider_names(self) -> list[str]:
         """The providers that an identity can come from."""
         return [*self.providers, *([LOCAL] if self.has_local_accounts else [])]
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        """The kinds of credential that may prove an identity."""
+        return frozenset(word for word, kind in KINDS.items() if self.takes(kind))
 
     def takes(self, kind: Kind) -> bool:
         """Whether the settings for credentials of `kind` are given; an empty list is not."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from gateway.kinds import KINDS, LOCAL
-from gateway.settings.condition_checks import check_providers
+from gateway.settings.condition_checks import check_admins, check_providers
 from gateway.settings.conditions import check_conditions
 from gateway.settings.document import INVALID, Problem
 from gateway.settings.draft import Draft
@@ -42,6 +42,7 @@ def _all(draft: Draft) -> list[Problem]:
         *check_conditions(
             draft.conditions, [it.settings for it in draft.routes or ()], draft.admins
         ),
+        *check_admins(draft),
         *check_providers(draft),
     ]
 

@@ -55,6 +55,12 @@ def _paths(condition: ConditionSettings, path: Path, upstream: str) -> Iterator[
         yield Problem((*path, "when"), message)
 
 
+def check_admins(draft: Draft) -> Iterator[Problem]:
+    """Problems of the conditions of `admins`."""
+    for item in placed(draft.admins, ("admins",)):
+        yield from _countries(item.settings, item.path, draft.sections)
+
+
 def check_providers(draft: Draft) -> Iterator[Problem]:
     """Unknown providers in the conditions of routes, in `admins` and in named conditions."""
     known = draft.provider_names

@@ -16,6 +16,8 @@ from gateway.settings.document import Path
 if TYPE_CHECKING:
     from gateway.settings.access import AccessRules, ConditionSettings, Entry
 
+# The reason if an item of `deny` matches.
+DENIED_BY_RULE = "denied-by-rule"
 _ALLOWED = Allow()
 _SIGN_IN = SignIn()
 _WORDS: dict[str, Decision] = {
@@ -172,7 +174,7 @@ def _denied_by(results: Sequence[Result], where: str) -> Deny:
     for found in results:
         if isinstance(found, Broken | Unreadable):
             return Deny(found.reason, f"{where}: {found.detail}")
-    return Deny("denied-by-rule", where)
+    return Deny(DENIED_BY_RULE, where)
 
 
 def _step_up(failures: Sequence[_Failure]) -> StepUp | None:

@@ -6,11 +6,10 @@ It follows from the results that the decision was made by, and evaluates nothing
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from gateway.authz.access import DENIED_BY_RULE
 from gateway.authz.explain import Finding, Trial
 from gateway.authz.facts import Broken, Met, Unmet, Unreadable
 from gateway.settings.scalars import format_duration
-
-DENIED_BY_RULE = "denied-by-rule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +65,7 @@ def _missing(allow: Sequence[Trial], *, anonymous: bool) -> Iterator[Remedy]:
 
 
 def _wanted(missing: Sequence[Finding], *, anonymous: bool) -> str:
-    proofs = [] if anonymous else list(filter(None, map(_new_proof, missing)))
-    if anonymous:
-        proofs = ["signing in"]
+    proofs = ["signing in"] if anonymous else list(filter(None, map(_new_proof, missing)))
     facts = [_fact(it) for it in missing if anonymous or not _new_proof(it)]
     after = f"after {' and '.join(proofs)}" if proofs else ""
     return " ".join(filter(None, (after, f"with {' and '.join(facts)}" if facts else "")))

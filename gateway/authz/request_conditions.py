@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from gateway.authz.facts import MET, Facts, Result, Unmet, Unreadable
 from gateway.message.fields import Fields, fold
 from gateway.message.forwarded import parse_address
+from gateway.message.methods import with_head
 
 if TYPE_CHECKING:
     from gateway.settings.hours import HoursSettings
@@ -53,7 +54,7 @@ class MethodIs:
     @classmethod
     def of(cls, value: tuple[str, ...]) -> tuple[Self, ...]:
         """One condition for all values; GET includes HEAD, as in routes."""
-        return (cls(frozenset((*value, "HEAD") if "GET" in value else value)),)
+        return (cls(with_head(value)),)
 
     def check(self, facts: Facts) -> Result:
         """The method as sent; fields that override the method are never read."""

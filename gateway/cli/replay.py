@@ -22,7 +22,7 @@ from gateway.kinds import CAN_STEP_UP, KINDS
 from gateway.message.star import example_of
 from gateway.routing.route import RESERVED
 from gateway.settings.access import WHOEVER_ASKS
-from gateway.settings.checks import Draft
+from gateway.settings.draft import Draft
 from gateway.settings.schema import Settings
 from gateway.settings.shadow import enforced, only_deciding
 

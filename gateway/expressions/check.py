@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from gateway.expressions.kinds import FACTS, Kind
 from gateway.expressions.parse import FUNCTIONS, MACROS
+from gateway.expressions.problem import did_you_mean
 from gateway.expressions.tree import (
     Call,
     Choice,
@@ -114,11 +115,8 @@ class _Check:
         return fact.kind
 
     def _unknown(self, node: Name) -> Kind:
-        import difflib  # Only a wrong expression pays for it.
-
-        known = [*FACTS, *FUNCTIONS, *MACROS]
-        near = difflib.get_close_matches(node.name, known, n=1, cutoff=0.6)
-        hint = f' (did you mean "{near[0]}"?)' if near else f": known are {', '.join(FACTS)}"
+        near = did_you_mean(node.name, (*FACTS, *FUNCTIONS, *MACROS))
+        hint = near or f": known are {', '.join(FACTS)}"
         return self.refuse(node, f'unknown name "{node.name}"' + hint)
 
     def _member(self, node: Member) -> Kind:
@@ -182,7 +180,7 @@ class _Check:
             return
         item, kind = self.kind_of(node.left), self.kind_of(node.right)
         if kind is Kind.TEXT:
-            self.refuse(node, f"{self._shown(node.right)} is text: use contains, or == ")
+            self.refuse(node, f"{self._shown(node.right)} is text: use contains, or ==")
         elif kind not in (Kind.LIST, Kind.NAMES, Kind.ANY):
             self.refuse(node, f"{self._shown(node.right)} is {kind.value}, not a list")
         elif item in (Kind.LIST, Kind.NAMES):

@@ -3,7 +3,7 @@
 Every limit is here, so that no later walk over the tree meets one that is deep or large.
 """
 
-from gateway.expressions.problem import ExpressionError
+from gateway.expressions.problem import ExpressionError, did_you_mean
 from gateway.expressions.tokens import Token, meant_by, tokens_of
 from gateway.expressions.tree import (
     Call,
@@ -192,8 +192,8 @@ class _Parser:
             raise ExpressionError((name.start, message))
         given = arguments if of is None else [of, *arguments]
         if len(given) != FUNCTIONS[function] + 1:
-            what = "no argument" if FUNCTIONS[function] == 0 else "one argument"
-            what = "one argument" if of is None else what
+            takes_none = of is not None and FUNCTIONS[function] == 0
+            what = "no argument" if takes_none else "one argument"
             raise ExpressionError((name.start, f"{function} takes {what}"))
         return Call(function, given[0], tuple(given[1:]), start, end)
 
@@ -253,12 +253,9 @@ class _Parser:
 
 
 def _unknown_function(name: str) -> str:
-    import difflib  # Only a wrong expression pays for it.
-
     if name == "matches":
         return (
             "matches is not supported, because no regular expression here is sure to end in time:"
             " use startsWith, endsWith, contains, or in"
         )
-    near = difflib.get_close_matches(name, [*FUNCTIONS, *MACROS, "has"], n=1, cutoff=0.6)
-    return f'unknown function "{name}"' + (f' (did you mean "{near[0]}"?)' if near else "")
+    return f'unknown function "{name}"' + did_you_mean(name, (*FUNCTIONS, *MACROS, "has"))

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.message.methods import with_head
 from gateway.message.public_url import OWN_PREFIX
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def compile_route(
         index=index,
         name=settings.name,
         hosts=frozenset(settings.host),
-        methods=_with_head(settings.methods),
+        methods=with_head(settings.methods),
         paths=settings.path,
         stems=tuple(map(stem_of, settings.prefix)),
         regex=None if settings.regex is None else re.compile(settings.regex),
@@ -135,7 +136,3 @@ def compile_route(
 def default_route(upstream: str | None) -> Route:
     """The route if none are configured: every path needs a signed-in user."""
     return Route(index=0, name="everything", stems=("",), access="signed_in", upstream=upstream)
-
-
-def _with_head(methods: tuple[str, ...]) -> frozenset[str]:
-    return frozenset((*methods, "HEAD") if "GET" in methods else methods)

@@ -8,7 +8,7 @@ from gateway.message.public_url import base_of
 from gateway.message.star import star_of
 from gateway.settings.access import placed
 from gateway.settings.accounts import has_password, may_be_read_on_the_way
-from gateway.settings.addresses import is_loopback, is_on_private_network
+from gateway.settings.addresses import is_loopback
 from gateway.settings.conditions import unused
 from gateway.settings.contradictions import contradictions
 from gateway.settings.costly_regex import repeats_repeats
@@ -51,9 +51,15 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
     ]
 
 
+def _can_be_read(url: str) -> bool:
+    """Whether what is sent to `url` leaves this machine without TLS."""
+    parts = urlsplit(url)
+    return parts.scheme == "http" and not is_loopback(parts.hostname or "")
+
+
 def _public_url(settings: Settings) -> Iterator[Problem]:
     for index, origin in enumerate(settings.public_url):
-        if origin.startswith("http:") and not is_loopback(urlsplit(origin).hostname or ""):
+        if _can_be_read(origin):
             message = f"{origin} is not https: cookies and tokens can be read in transit"
             yield Problem(("public_url", index), message, rule="insecure-transport")
         if origin.startswith("http:") and settings.server.tls is not None:
@@ -135,13 +141,11 @@ def _providers(settings: Settings) -> Iterator[Problem]:
             yield Problem(
                 path, f"{message} if it is, write client_auth: none", rule="no-client-secret"
             )
-        parts = urlsplit(provider.issuer)
-        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        if _can_be_read(provider.issuer):
             message = f"{quote(provider.issuer)} is not https: sign-ins can be forged"
             yield Problem((*path, "issuer"), message, rule="insecure-transport")
         internal_url = provider.internal_url or ""
-        inside = urlsplit(internal_url)
-        if inside.scheme == "http" and not is_on_private_network(inside.hostname or ""):
+        if may_be_read_on_the_way(internal_url):
             message = f"{quote(internal_url)} is not https, and not on a private network"
             yield Problem(
                 (*path, "internal_url"),
@@ -205,8 +209,7 @@ def _bearer(settings: Settings) -> Iterator[Problem]:
         if bearer.email_verified == "assume":
             message = "unverified e-mail addresses are accepted as the user's own"
             yield Problem((*path, "email_verified"), message, rule="unverified-email")
-        parts = urlsplit(bearer.issuer)
-        if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        if _can_be_read(bearer.issuer):
             message = f"{quote(bearer.issuer)} is not https: tokens can be forged"
             yield Problem((*path, "issuer"), message, rule="insecure-transport")
 

@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 
-from gateway.settings.access import AccessRules, ConditionSettings, placed
+from gateway.settings.access import AccessRules, ConditionSettings, Named, placed
+from gateway.settings.conditions import lists_of
 from gateway.settings.document import Path, Problem
+from gateway.settings.draft import Draft
 from gateway.settings.routes import RouteSettings
-from gateway.settings.scalars import quote
+from gateway.settings.scalars import quote, unknown_message
 from gateway.settings.upstreams import UpstreamSettings
 
 
@@ -51,3 +53,23 @@ def _paths(condition: ConditionSettings, path: Path, upstream: str) -> Iterator[
             " ignore: give the path a route of its own"
         )
         yield Problem((*path, "when"), message)
+
+
+def check_admins(draft: Draft) -> Iterator[Problem]:
+    """Problems of the conditions of `admins`."""
+    for item in placed(draft.admins, ("admins",)):
+        yield from _countries(item.settings, item.path, draft.sections)
+
+
+def check_providers(draft: Draft) -> Iterator[Problem]:
+    """Unknown providers in the conditions of routes, in `admins` and in named conditions."""
+    known = draft.provider_names
+    routes = [it.settings for it in draft.routes or ()]
+    for path, entries in lists_of(draft.conditions, routes, draft.admins):
+        for number, entry in enumerate(entries):
+            if isinstance(entry, Named):
+                continue  # Its items are checked where they are defined.
+            for position, provider in enumerate(entry.provider or ()):
+                if provider not in known:
+                    message = unknown_message("provider", provider, known)
+                    yield Problem((*path, number, "provider", position), message)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 
 from gateway.settings.access import AccessRules, Entry, Named, NamedItem
 from gateway.settings.document import Path, Problem
@@ -60,7 +61,7 @@ def check_conditions(
     admins: Sequence[Entry],
 ) -> Iterator[Problem]:
     """Problems with names; None stands for what could not be read."""
-    for path, entries in _lists(defined, routes, admins):
+    for path, entries in lists_of(defined, routes, admins):
         for index, entry in enumerate(entries):
             if isinstance(entry, Named) and entry.name not in defined:
                 yield Problem((*path, index), _unknown(entry.name, defined))
@@ -84,12 +85,12 @@ def _unknown(name: str, defined: Iterable[str]) -> str:
     return message if defined else f"{message}: define it in conditions, or write {{group: {name}}}"
 
 
-def _lists(
+def lists_of(
     defined: Mapping[str, Sequence[Entry] | None],
     routes: Sequence[RouteSettings | None],
     admins: Sequence[Entry],
 ) -> Iterator[tuple[Path, Sequence[Entry]]]:
-    """Every list of conditions, with its path."""
+    """Every list of conditions, with its path; None stands for what could not be read."""
     for name, entries in defined.items():
         yield ("conditions", name), entries or ()
     yield ("admins",), admins
@@ -119,9 +120,7 @@ def unused(
     defined: Definitions, routes: Sequence[RouteSettings], admins: Sequence[Entry]
 ) -> Iterator[Problem]:
     """A warning for each condition that nothing uses, not even by another condition."""
-    used: set[str] = set()
-    for path, entries in _lists({}, routes, admins):
-        used |= _reached(entries, defined) if path else set()
+    used = _reached(chain.from_iterable(it for _, it in lists_of({}, routes, admins)), defined)
     for name in defined:
         if name not in used:
             yield Problem(("conditions", name), "is not used by any route", rule="no-effect")

@@ -8,9 +8,11 @@ from typing import Any
 
 from gateway.kinds import KINDS
 from gateway.message.mailbox import a_labels, read_mailbox
+from gateway.message.methods import with_head
 from gateway.settings.access import AccessRules, ConditionSettings, PlacedItem, placed
 from gateway.settings.coverage import Taken
 from gateway.settings.document import Document, Path, Problem
+from gateway.settings.draft import Draft
 from gateway.settings.routes import RouteSettings
 from gateway.settings.schema import Settings
 
@@ -23,6 +25,7 @@ _MOST_COMPARED = 300
 def contradictions(settings: Settings, document: Document) -> Iterator[Problem]:
     """All rules of `settings` that cannot do what they seem to; `document` has their places."""
     opened, places = Taken(), {}
+    given = Draft.of(settings).kinds
     for index, route in enumerate(settings.routes):
         path: Path = ("routes", index)
         if route.access in _OPEN and not route.enforce:
@@ -36,16 +39,16 @@ def contradictions(settings: Settings, document: Document) -> Iterator[Problem]:
                 rule = "public-above-stricter"
                 yield Problem(path, f"{message}: put this route above", rule=rule)
         if not isinstance(route.access, str):
-            yield from _never_met(settings, route, route.access, (*path, "access"))
+            yield from _never_met(given, route, route.access, (*path, "access"))
             # Only conditions on the request apply to a foreign credential.
             if not route.passes_foreign:
                 yield from _pointless(route.access, (*path, "access"))
 
 
 def _never_met(
-    settings: Settings, route: RouteSettings, access: AccessRules, path: Path
+    given: frozenset[str], route: RouteSettings, access: AccessRules, path: Path
 ) -> Iterator[Problem]:
-    accepted = _accepted(settings, route)
+    accepted = given.intersection(route.credentials or given)
     for word, entries in (("allow", access.allow), ("deny", access.deny)):
         for placed_item in placed(entries, (*path, word)):
             item, at = placed_item.settings, placed_item.path
@@ -61,13 +64,6 @@ def _never_met(
             yield from _ip(item, (*at, "ip"))
 
 
-def _accepted(settings: Settings, route: RouteSettings) -> frozenset[str]:
-    """The kinds of credential that may prove an identity on `route`."""
-    given = {"session"} if settings.has_local_accounts else set()
-    given |= {word for word, kind in KINDS.items() if getattr(settings, kind.section)}
-    return frozenset(given & set(route.credentials or given))
-
-
 def _credential(item: ConditionSettings, accepted: frozenset[str]) -> str:
     asked = accepted if item.credential is None else accepted & set(item.credential)
     if item.credential is not None and not asked:
@@ -81,13 +77,9 @@ def _credential(item: ConditionSettings, accepted: frozenset[str]) -> str:
 def _method(item: ConditionSettings, route: RouteSettings) -> str:
     if item.method is None or not route.methods:
         return ""
-    if not _methods(item.method).isdisjoint(_methods(route.methods)):
+    if not with_head(item.method).isdisjoint(with_head(route.methods)):
         return ""
     return f"method is {_any(item.method)}, and the route is for {_any(route.methods)}"
-
-
-def _methods(values: tuple[str, ...]) -> frozenset[str]:
-    return frozenset((*values, "HEAD") if "GET" in values else values)
 
 
 def _email(item: ConditionSettings) -> str:
@@ -164,7 +156,7 @@ def _follows(name: str, wanted: Any, narrow: ConditionSettings) -> bool:
     if name == "max_age":
         return bool(given <= wanted)
     if name == "method":
-        return _methods(given) <= _methods(wanted)
+        return with_head(given) <= with_head(wanted)
     if name == "ip":
         return all(any(_is_within(inner, outer) for outer in wanted) for inner in given)
     if isinstance(wanted, Mapping):

@@ -11,8 +11,9 @@ from pydantic_core import ErrorDetails
 
 from gateway.settings.access import Conditions, ConditionSettings, Entry
 from gateway.settings.bearer import BearerSettings
-from gateway.settings.checks import Draft, RouteDraft, check
+from gateway.settings.checks import check
 from gateway.settings.document import Data, Document, Path, Problem, value_at
+from gateway.settings.draft import Draft, RouteDraft
 from gateway.settings.environment import variable_for
 from gateway.settings.policy_tests import PolicyTest
 from gateway.settings.providers import ProviderSettings

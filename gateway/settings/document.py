@@ -139,7 +139,7 @@ class Document:
         return f"{dotted_path(self.as_written(path))}{shown}{at}"
 
     def lines(self, problems: Iterable[Problem]) -> list[str]:
-        """The line printed for each of `findings`."""
+        """The lines printed for `problems`, see `findings`."""
         return [str(it) for it in self.findings(problems)]
 
     def findings(self, problems: Iterable[Problem]) -> list[Finding]:

@@ -78,7 +78,7 @@ def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem,
 
 
 def leave_unread(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem, ...]]:
-    """Like `read_files`, but read no file and put placeholders for their content.
+    """Like `read_files`, but read no file with a secret, and put placeholders for their content.
 
     The rules depend on no secret, and the caller may lack permission to read the files.
     """

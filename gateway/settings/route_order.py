@@ -12,13 +12,21 @@ from gateway.settings.scalars import quote, unknown_message
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What a route says about its place; None for what it does not say."""
+    """What a route says about its place; None for what it does not say.
+
+    Attributes:
+        is_own: Whether it is in the main file, where the order of the list decides.
+    """
 
     name: str | None
     before: str | None
     after: str | None
     is_own: bool
-    """Whether it is in the main file, where the order of the list decides."""
+
+    @property
+    def other(self) -> str | None:
+        """The name of the route that it comes before or after."""
+        return self.before if self.before is not None else self.after
 
     @property
     def word(self) -> str:
@@ -70,7 +78,7 @@ def _wrong(routes: Sequence[Placement]) -> Iterator[Misplaced]:
     names = [route.name for route in routes if route.name is not None]
     known = set(names)
     for number, route in enumerate(routes):
-        named = route.before if route.before is not None else route.after
+        named = route.other
         if named is None:
             continue
         if route.is_own:
@@ -88,7 +96,7 @@ def _circle(routes: Sequence[Placement], numbers: dict[str | None, int], number:
     while number not in trail:
         trail.append(number)
         route = routes[number]
-        number = numbers[route.before if route.before is not None else route.after]
+        number = numbers[route.other]
     circle = trail[trail.index(number) :]
     if len(circle) == 1:
         return number, routes[number].word, "names the route itself"

@@ -147,6 +147,15 @@ def test_a_country_needs_the_file_of_countries(tmp_path):
     )
 
 
+def test_a_country_of_admins_needs_the_file_of_countries_too(tmp_path):
+    (line,) = problems(tmp_path, "group: staff", top="admins: {country: CZ}")
+
+    assert line == (
+        "gatepost.yaml:5:19: admins.country: needs country_file at the top of the file: the"
+        " database of countries"
+    )
+
+
 def test_an_expression_may_not_read_the_path_where_the_app_ignores_its_case(tmp_path):
     ignoring = ", path_case: ignore"
     (line,) = problems(tmp_path, 'when: path.startsWith("/a")', upstream=ignoring)

@@ -1,6 +1,6 @@
 """Compiles an expression: its checked tree becomes parts that answer for a request."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import assert_never
 
 from gateway.authz.when import facts
@@ -20,23 +20,24 @@ from gateway.expressions import tree
 from gateway.expressions.expression import Expression
 from gateway.expressions.kinds import FACTS
 
-_SINGLE: Mapping[str, Callable[[], Node]] = {
-    "user": facts.User,
-    "email": lambda: facts.Email(False),
-    "email_domain": lambda: facts.Email(True),
-    "groups": facts.Groups,
-    "roles": facts.Roles,
-    "scopes": facts.Scopes,
-    "provider": facts.Provider,
-    "credential": facts.Credential,
-    "acr": facts.Acr,
-    "amr": facts.Amr,
-    "auth_age": facts.AuthAge,
-    "ip": facts.Ip,
-    "method": facts.Method,
-    "path": facts.Path,
-    "host": facts.Host,
-    "now": facts.Now,
+_SINGLE: Mapping[str, Node] = {
+    "user": facts.Known("identity.user"),
+    "email": facts.Email(False),
+    "email_domain": facts.Email(True),
+    "groups": facts.Listed("groups"),
+    "roles": facts.Listed("roles"),
+    # They come with the credential, whatever of the provider cannot be read.
+    "scopes": facts.Listed("scopes", of_provider=False),
+    "provider": facts.Known("identity.provider"),
+    "credential": facts.Known("identity.credential"),
+    "acr": facts.Acr(),
+    "amr": facts.Listed("amr"),
+    "auth_age": facts.AuthAge(),
+    "ip": facts.Ip(),
+    "method": facts.Known("request.method"),
+    "path": facts.Path(),
+    "host": facts.Known("request.host"),
+    "now": facts.Known("now"),
 }
 
 
@@ -100,7 +101,7 @@ class _Build:
         known = FACTS.get(name)
         if known is None:
             return Item()
-        return facts.Nobody() if known.of_identity and not self._knows_who else _SINGLE[name]()
+        return facts.Nobody() if known.of_identity and not self._knows_who else _SINGLE[name]
 
     def _member(self, part: tree.Member, *, asks: bool) -> Node:
         root, keys = tree.path_of(part) or ("", ())

@@ -3,6 +3,8 @@
 What cannot be read for the other conditions cannot be read here either.
 """
 
+from operator import attrgetter
+
 from gateway.authz.claims import names_of
 from gateway.authz.facts import Facts, Unmet, Unreadable
 from gateway.authz.identity_conditions import mailbox_of
@@ -15,10 +17,6 @@ from gateway.message.forwarded import parse_address
 WHEN_UNMET = "when-unmet"
 
 _NOBODY = missing(WHEN_UNMET, "the gateway does not know who asks")
-_GROUPS = unreadable("groups cannot be read")
-_ROLES = unreadable("roles cannot be read")
-_SCOPES = unreadable("scopes cannot be read")
-_AMR = unreadable("amr cannot be read")
 _ACR = unreadable("acr cannot be read")
 _NO_ACR = missing(WHEN_UNMET, "the provider sent no acr")
 _AUTH_TIME = unreadable("auth_time cannot be read")
@@ -35,28 +33,18 @@ class Nobody(Names):
         return _NOBODY
 
 
-class User(Node):
-    """`user`."""
+class Known(Node):
+    """A fact that every request has, such as `user` or `method`."""
+
+    __slots__ = ("_read",)
+
+    def __init__(self, path: str) -> None:
+        """`path` leads to it from the facts, such as ``identity.user``."""
+        self._read = attrgetter(path)
 
     def value(self, facts: Facts, item: object) -> object:
-        """Always known."""
-        return facts.identity.user
-
-
-class Provider(Node):
-    """`provider`."""
-
-    def value(self, facts: Facts, item: object) -> object:
-        """Empty if none was involved."""
-        return facts.identity.provider
-
-
-class Credential(Node):
-    """`credential`."""
-
-    def value(self, facts: Facts, item: object) -> object:
-        """Always known."""
-        return facts.identity.credential
+        """Always known; a text may be empty."""
+        return self._read(facts)
 
 
 class Email(Node):
@@ -75,47 +63,28 @@ class Email(Node):
         return found[1] if self._domain else found[0] + "@" + found[1]
 
 
-class Groups(Names):
-    """`groups`."""
+class Listed(Names):
+    """A fact of the identity that is a list: `groups`, `roles`, `scopes` or `amr`."""
+
+    __slots__ = ("_entries", "_fault", "_lost", "_read")
+
+    def __init__(self, name: str, *, of_provider: bool = True) -> None:
+        """Without `of_provider`, ``"*"`` in `Identity.unreadable` does not concern it."""
+        self._read = attrgetter(name)
+        self._lost = frozenset((name, "*") if of_provider else (name,))
+        self._entries = f"{name}[]"
+        self._fault = unreadable(f"{name} cannot be read")
 
     def value(self, facts: Facts, item: object) -> object:
         """All of them."""
         lost = facts.identity.unreadable
-        return _GROUPS if lost and ("groups" in lost or "*" in lost) else facts.identity.groups
+        if lost and not lost.isdisjoint(self._lost):
+            return self._fault
+        return self._read(facts.identity)
 
     def is_partial(self, facts: Facts) -> bool:
         """Whether the provider sent others."""
-        return "groups[]" in facts.identity.unreadable
-
-
-class Roles(Names):
-    """`roles`."""
-
-    def value(self, facts: Facts, item: object) -> object:
-        """All of them."""
-        lost = facts.identity.unreadable
-        return _ROLES if lost and ("roles" in lost or "*" in lost) else facts.identity.roles
-
-    def is_partial(self, facts: Facts) -> bool:
-        """Whether the provider sent others."""
-        return "roles[]" in facts.identity.unreadable
-
-
-class Scopes(Names):
-    """`scopes`."""
-
-    def value(self, facts: Facts, item: object) -> object:
-        """They come with the credential, so ``"*"`` does not make them unreadable."""
-        return _SCOPES if "scopes" in facts.identity.unreadable else facts.identity.scopes
-
-
-class Amr(Names):
-    """`amr`."""
-
-    def value(self, facts: Facts, item: object) -> object:
-        """All of them."""
-        lost = facts.identity.unreadable
-        return _AMR if lost and ("amr" in lost or "*" in lost) else facts.identity.amr
+        return self._entries in facts.identity.unreadable
 
 
 class Acr(Node):
@@ -152,14 +121,6 @@ class Ip(Node):
         return _IP if address is None else str(address)
 
 
-class Method(Node):
-    """`method`."""
-
-    def value(self, facts: Facts, item: object) -> object:
-        """As sent."""
-        return facts.request.method
-
-
 class Path(Node):
     """`path`."""
 
@@ -167,22 +128,6 @@ class Path(Node):
         """Unreadable if servers could read another one."""
         target = facts.request.target
         return target.path if len(target.readings) == 1 else _PATH
-
-
-class Host(Node):
-    """`host`."""
-
-    def value(self, facts: Facts, item: object) -> object:
-        """In lower case."""
-        return facts.request.host
-
-
-class Now(Node):
-    """`now`."""
-
-    def value(self, facts: Facts, item: object) -> object:
-        """Seconds since the epoch."""
-        return facts.now
 
 
 class Header(Node):

@@ -86,7 +86,7 @@ class Names(Node):
 
 
 class Constant(Node):
-    """A value that is written out, or the fault of a fact that nobody asks for."""
+    """A value that is written out."""
 
     __slots__ = ("_value",)
 

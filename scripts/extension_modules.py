@@ -139,6 +139,7 @@ LEFT_OUT = (
     "pipeline/constraints",
     "pipeline/kept_form",
     "pipeline/oauth2_proxy",
+    "message/methods",
     "message/proxy_protocol",
     "pipeline/around",
     "pipeline/own_paths",

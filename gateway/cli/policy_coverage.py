@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from gateway.authz.access import DENIED_BY_RULE
 from gateway.authz.explain import Trial
 from gateway.authz.facts import Met, Unmet
 from gateway.cli.explanation import Explanation
@@ -13,7 +14,6 @@ from gateway.settings.schema import Settings
 
 # The reasons of decisions that an item of `allow` makes; then one of `deny`.
 _BY_ALLOW = frozenset({"allowed", "foreign-credential"})
-_BY_DENY = "denied-by-rule"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ def _refuses(trial: Trial, reason: str) -> bool:
     if any(isinstance(it, Unmet) for it in results):
         return False
     # Without such a reason, something refused the request before its rules were asked.
-    return reason == _BY_DENY or any(getattr(it, "reason", "") == reason for it in results)
+    return reason == DENIED_BY_RULE or any(getattr(it, "reason", "") == reason for it in results)
 
 
 def _admits(trial: Trial) -> bool:

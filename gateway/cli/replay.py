@@ -208,7 +208,8 @@ class Replay:
         return _Variant(replace(asked, peer=record.ip), known, why)
 
     def _kinds(self) -> Collection[str]:
-        return [kind for kind in KINDS if Draft.of(self._settings).takes(KINDS[kind])]
+        kinds = Draft.of(self._settings).kinds
+        return [kind for kind in KINDS if kind in kinds]
 
 
 def why_not(record: Recorded) -> str:

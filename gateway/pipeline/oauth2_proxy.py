@@ -8,7 +8,7 @@ that would say so from clients.  So with that dialect, none is read: the route t
 from collections.abc import Awaitable, Mapping
 
 from gateway import responses
-from gateway.authz.access import decide
+from gateway.authz.access import DENIED_BY_RULE, decide
 from gateway.authz.facts import Facts
 from gateway.bounded import remember
 from gateway.message.original import OAUTH2_AUTH_PATH
@@ -103,9 +103,9 @@ class OAuth2ProxyAuth:
             if isinstance(decision, Deny):
                 return deny(entry, decision)
             if not isinstance(decision, Allow):
-                return deny(entry, Deny("denied-by-rule"))
+                return deny(entry, Deny(DENIED_BY_RULE))
         elif constraints.refuses:
-            return deny(entry, Deny("denied-by-rule"))
+            return deny(entry, Deny(DENIED_BY_RULE))
         fields = self._fields(fields_of(verdict.response), identity)
         return Answer(Response(_OK, fields, verdict.response.body))
 

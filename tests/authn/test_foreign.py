@@ -160,7 +160,11 @@ def test_all_else_of_the_request_is_the_same():
     own = Foreign((), ()).own_part(request, GUARDED)
 
     assert own.cookies("gatepost") == ("x",)
-    told = {name for name in dir(request) if not name.startswith("_")} - {"fields", "cookies", "changed"}
+    told = {name for name in dir(request) if not name.startswith("_")} - {
+        "fields",
+        "cookies",
+        "changed",
+    }
     assert "client" in told
     assert all(getattr(own, name) == getattr(request, name) for name in told)
 

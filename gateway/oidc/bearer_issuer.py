@@ -23,6 +23,7 @@ from gateway.oidc.http import ProviderHttp
 from gateway.oidc.internal_url import Addresses
 from gateway.oidc.introspection import Introspector
 from gateway.oidc.keys import KeySource
+from gateway.oidc.name_steps import steps_of
 from gateway.oidc.notices import Notices
 from gateway.oidc.registration import ClaimNames, Registration
 from gateway.oidc.tokens import BadTokenError, peek_claims, read_header, verify
@@ -187,7 +188,8 @@ def _names(settings: "BearerSettings") -> ClaimNames:
         user=default.user if claims.user is None else claims.user,
         email=default.email if claims.email is None else claims.email,
         name=default.name if claims.name is None else claims.name,
-        roles=default.roles if claims.roles is None else claims.roles,
-        groups=default.groups if claims.groups is None else claims.groups,
-        split=claims.split or "",
+        roles=default.roles if claims.roles.names is None else claims.roles.names,
+        groups=default.groups if claims.groups.names is None else claims.groups.names,
+        role_steps=steps_of(claims.roles),
+        group_steps=steps_of(claims.groups),
     )

@@ -18,8 +18,8 @@ def look_up(claims: Mapping[str, object], name: str) -> object:
     """The claim `name`: a JSON pointer (RFC 6901) if it begins with ``/``, else a plain name.
 
     A plain name is one member, even with dots, slashes or colons in it, so that it can be a URL.
-    In a pointer, ``*`` stands for every item of a list: ``/groups/*/id`` is the list of all their
-    ids.
+    In a pointer, ``*`` stands for every item of a list, and every value of an object:
+    ``/groups/*/id`` is the list of all their ids.
     """
     if not name.startswith("/"):
         return claims.get(name, ABSENT)
@@ -28,12 +28,19 @@ def look_up(claims: Mapping[str, object], name: str) -> object:
 
 def _follow(value: object, tokens: Sequence[str]) -> object:
     for at, token in enumerate(tokens):
-        if token == _EACH and isinstance(value, list):
+        if token == _EACH and _is_there(value):
             rest = tokens[at + 1 :]
-            found = [_follow(item, rest) for item in value]
+            found = [_follow(item, rest) for item in _each_of(value)]
             return found if _EACH not in rest else _flat(found)
         value = _member(value, token)
     return value
+
+
+def _each_of(value: object) -> Iterable[object]:
+    """The items of a list or object.  Of anything else there is one, in which nothing is found."""
+    if isinstance(value, Mapping):
+        return value.values()
+    return value if isinstance(value, list) else [ABSENT]
 
 
 def _flat(values: Iterable[object]) -> list[object]:

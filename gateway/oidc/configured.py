@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from gateway.oidc.keys import ASYMMETRIC
+from gateway.oidc.name_steps import steps_of
 from gateway.oidc.profiles import PROFILES, Profile
 from gateway.oidc.registration import OFFLINE, ClaimNames, Names, OAuth2, Registration
-from gateway.settings.oauth2_profiles import OAUTH2_PROFILES, GroupList
+from gateway.settings.oauth2_profiles import OAUTH2_PROFILES, GroupList, MemberRoles, OAuth2Profile
 from gateway.settings.providers import ProviderSettings
 
 
@@ -66,15 +67,16 @@ def _register_oauth2(name: str, settings: ProviderSettings) -> Registration:
         client_id=settings.client_id,
         client_secret=settings.client_secret,
         client_auth=settings.client_auth,
-        scopes=profile.scopes if settings.scopes is None else settings.scopes,
+        scopes=_oauth2_scopes(settings, profile),
         authorize_params=settings.authorize_params,
         claims=ClaimNames(
             user=_chosen(claims.user, profile.user),
             email=_chosen(claims.email, profile.email),
             name=_chosen(claims.name, profile.name),
-            roles=claims.roles or (),
-            groups=_chosen(claims.groups, profile.groups_claim),
-            split=claims.split or "",
+            roles=claims.roles.names or (),
+            groups=_chosen(claims.groups.names, profile.groups_claim),
+            role_steps=steps_of(claims.roles),
+            group_steps=steps_of(claims.groups, fold_case=profile.fold_case),
         ),
         assume_email_verified=settings.email_verified == "assume",
         # Services that tell their issuer do not agree on the slash at its end.
@@ -96,8 +98,24 @@ def _register_oauth2(name: str, settings: ProviderSettings) -> Registration:
             client_auth=profile.client_auth,
             account_prompt=profile.account_prompt,
             recheck_s=settings.recheck,
+            member_roles=_member_roles(settings, profile),
+            roles_in=settings.roles_in,
         ),
     )
+
+
+def _oauth2_scopes(settings: ProviderSettings, profile: OAuth2Profile) -> Names:
+    if settings.scopes is not None:
+        return settings.scopes
+    more = profile.member_roles.scopes if profile.member_roles and settings.roles_in else ()
+    return (*profile.scopes, *more)
+
+
+def _member_roles(settings: ProviderSettings, profile: OAuth2Profile) -> MemberRoles | None:
+    if not settings.roles_in or settings.roles_endpoint is None:
+        return profile.member_roles
+    known = profile.member_roles or MemberRoles("")
+    return replace(known, endpoint=settings.roles_endpoint)
 
 
 def _client_auth(settings: ProviderSettings, profile: Profile) -> str | None:
@@ -119,8 +137,9 @@ def _claims(settings: ProviderSettings, profile: Profile) -> ClaimNames:
         user=_chosen(settings.claims.user, profile.claims.user),
         email=_chosen(settings.claims.email, profile.claims.email),
         name=_chosen(settings.claims.name, profile.claims.name),
-        roles=_chosen(settings.claims.roles, profile.claims.roles),
-        groups=_chosen(settings.claims.groups, profile.claims.groups),
+        roles=_chosen(settings.claims.roles.names, profile.claims.roles),
+        groups=_chosen(settings.claims.groups.names, profile.claims.groups),
         verified_as_text=profile.claims.verified_as_text,
-        split=settings.claims.split or "",
+        role_steps=steps_of(settings.claims.roles),
+        group_steps=steps_of(settings.claims.groups),
     )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from gateway.message.mailbox import read_mailbox
 from gateway.oidc.claim_look_up import ABSENT, first_claim, has_claim, look_up
+from gateway.oidc.name_steps import Steps, parts_of, renamed
 from gateway.oidc.numbers import finite
 from gateway.oidc.registration import ClaimNames, Names
 
@@ -56,8 +57,8 @@ def read_facts(
         user=reader.text("user", user_names),
         email=email,
         name=reader.text("name", names.name),
-        groups=reader.list_of_names("groups", names.groups, names.split),
-        roles=reader.list_of_names("roles", names.roles, names.split),
+        groups=reader.list_of_names("groups", names.groups, names.group_steps),
+        roles=reader.list_of_names("roles", names.roles, names.role_steps),
         unreadable=frozenset(reader.unreadable),
         missing=frozenset(reader.missing),
         faults=tuple(reader.faults),
@@ -102,15 +103,14 @@ class _Reader:
         self.missing.add("email")
         return None
 
-    def list_of_names(self, fact: str, names: Names, split: str) -> tuple[str, ...]:
+    def list_of_names(self, fact: str, names: Names, steps: Steps) -> tuple[str, ...]:
         value = self._find(fact, names)
         if value is ABSENT:
             return ()
-        # An object's keys are the names: Zitadel's {role: {organisation: domain}}.
-        items = list(value) if isinstance(value, (list, Mapping)) else _parts(value, split)
+        items = parts_of(value, steps.split)
         found = tuple(text for item in items if (text := _name(item)) is not None)
         if len(items) <= MAX_NAMES and len(found) == len(items):
-            return found
+            return renamed(found, steps)
         claim = next(name for name in names if has_claim(self._claims, name))
         odd = [item for item in items if _name(item) is None]
         if len(items) > MAX_NAMES:
@@ -124,7 +124,7 @@ class _Reader:
         # null is not a group; any other item could be a group that a rule denies.
         if any(item is not None for item in odd):
             self.unreadable.add(f"{fact}[]")
-        return found
+        return renamed(found, steps)
 
     def _find(self, fact: str, names: Names) -> object:
         value = first_claim(self._claims, names)
@@ -133,13 +133,6 @@ class _Reader:
             if any(_is_elsewhere(self._claims, name) for name in names):
                 self.unreadable.add(fact)
         return value
-
-
-def _parts(value: object, split: str) -> list[object]:
-    """The items of a claim that is not a list: itself, or its parts if it is text to split."""
-    if not split or not isinstance(value, str):
-        return [value]
-    return [part for it in value.split(split) if (part := it.strip())]
 
 
 def _name(item: object) -> str | None:

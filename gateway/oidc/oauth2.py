@@ -24,7 +24,7 @@ from gateway.oidc.errors import (
 from gateway.oidc.flow import RandomBytes
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.id_token import Expected
-from gateway.oidc.oauth2_claims import claims_of, subject_of
+from gateway.oidc.oauth2_claims import apart, claims_of, subject_of
 from gateway.oidc.oauth2_client import OAuth2Client
 from gateway.oidc.provider import Provider
 from gateway.oidc.registration import OAuth2, Registration
@@ -133,10 +133,10 @@ class OAuth2Provider(Provider):
         oauth2, client, token = self._oauth2, self.client, tokens.access_token
         try:
             async with asyncio.timeout(_DESCRIBED_S):
-                user, emails, lists = await asyncio.gather(
+                user, emails, groups = await asyncio.gather(
                     client.document(oauth2.userinfo_endpoint, token),
                     self._emails(token),
-                    asyncio.gather(*(client.groups(it, token) for it in oauth2.groups)),
+                    self._groups(token),
                 )
         except TimeoutError as error:
             raise ProviderUnavailableError("the user could not be read in time") from error
@@ -147,9 +147,22 @@ class OAuth2Provider(Provider):
             subject_of(user, oauth2.subject),
             verified=oauth2.email_verified,
             emails=emails,
-            groups=[name for names in lists for name in names] if lists else None,
+            groups=groups,
         )
         return self.signed_in(Person({"sub": claims["sub"]}, claims), self._kept(tokens))
+
+    async def _groups(self, token: str) -> list[object] | None:
+        """The user's groups, and the roles in some of them; None if there is no list of groups."""
+        oauth2, client = self._oauth2, self.client
+        lists = await asyncio.gather(*(client.groups(it, token) for it in oauth2.groups))
+        groups = [name for names in lists for name in names]
+        if oauth2.member_roles is not None:
+            # Services answer 404 about a group that the user is not in, as about a wrong address.
+            where, asked = oauth2.member_roles, [it for it in oauth2.roles_in if it in groups]
+            roles = await asyncio.gather(*(client.roles(where, it, token) for it in asked))
+            groups = apart(groups, oauth2.roles_in)
+            groups += [name for names in roles for name in names]
+        return groups if lists else None
 
     async def _emails(self, token: str) -> object:
         """The user's addresses; none if the token may not read them, None if there is no list."""

@@ -104,6 +104,22 @@ def group_names(items: Sequence[object], members: Names) -> Iterator[object]:
         yield "/".join(texts) if is_plain and len(texts) == len(parts) else UNREAD
 
 
+def roles_in(group: str, document: object, at: str) -> list[object]:
+    """The roles in a `document` about a member of `group`, as ``group:role``, or `UNREAD`.
+
+    Raises:
+        ProviderUnavailableError: there is no list at the pointer `at`.
+    """
+    found = items_of(look_up(document, at) if at and isinstance(document, Mapping) else document)
+    return [f"{group}:{it}" if _is_name(it) else UNREAD for it in found]
+
+
+def apart(names: Sequence[object], groups: Names) -> list[object]:
+    """The `names` of groups, with `UNREAD` for those that look like a role in one of `groups`."""
+    roles = tuple(f"{it}:" for it in groups)
+    return [UNREAD if isinstance(it, str) and it.startswith(roles) else it for it in names]
+
+
 def _member(item: object, name: str) -> object:
     return look_up(item, name) if isinstance(item, Mapping) else ABSENT
 

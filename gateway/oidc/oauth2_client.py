@@ -14,9 +14,10 @@ from gateway.oidc.oauth2_claims import (
     group_names,
     items_of,
     next_page,
+    roles_in,
     too_many,
 )
-from gateway.settings.oauth2_profiles import GroupList
+from gateway.settings.oauth2_profiles import GROUP, GroupList, MemberRoles
 
 _OK = 200
 _BAD_REQUEST = 400
@@ -71,6 +72,17 @@ class OAuth2Client(ProviderClient):
                 break
             url = next_page(url, answer.fields.get("link", ""), document)
         return names if url is None else [*names, UNREAD]
+
+    async def roles(self, where: MemberRoles, group: str, access_token: str) -> list[object]:
+        """The user's roles in `group`, as ``group:role``; `UNREAD` for what cannot be read.
+
+        Raises:
+            UserinfoRefusedError: the token has ended.
+            UserinfoThrottledError: the user asked too often.
+            ProviderUnavailableError: there is no readable answer.
+        """
+        document = await self.document(where.endpoint.replace(GROUP, group), access_token)
+        return [UNREAD] if document is None else roles_in(group, document, where.at)
 
     async def _get(self, url: str, access_token: str) -> Answer | None:
         answer = await self._http.get(url, fields={"Authorization": f"Bearer {access_token}"})

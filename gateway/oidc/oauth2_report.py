@@ -3,7 +3,7 @@
 from gateway.errors import GatewayError
 from gateway.oidc.finding import Finding
 from gateway.oidc.http import ProviderHttp
-from gateway.oidc.registration import OAuth2, Registration
+from gateway.oidc.registration import Names, OAuth2, Registration
 
 _NOT_FOUND = frozenset({301, 302, 307, 308, 404, 405, 410})
 
@@ -18,7 +18,7 @@ async def examine_oauth2(
         Finding("note", "discovery", "none: plain OAuth 2.0, without keys and sign-out"),
         *[await _asked(registration.name, url, http) for url in asked if url],
         Finding("note", "claims", f"users are known by {' or '.join(oauth2.subject)}, as text"),
-        Finding("note", "claims", _groups(registration, lists)),
+        Finding("note", "claims", _groups(registration, lists, oauth2.roles_in)),
         Finding("note", "refresh", f"users are asked about again every {oauth2.recheck_s:g} s"),
     )
 
@@ -37,8 +37,9 @@ async def _asked(name: str, url: str, http: ProviderHttp) -> Finding:
     return Finding("ok", "endpoints", f"{url} answers ({status} without a token)")
 
 
-def _groups(registration: Registration, lists: list[str]) -> str:
+def _groups(registration: Registration, lists: list[str], within: Names) -> str:
     if lists:
-        return f"groups from {', '.join(lists)}"
+        also = f", and roles in {', '.join(within)}" if within else ""
+        return f"groups from {', '.join(lists)}{also}"
     claim = " or ".join(registration.claims.groups)
     return f"groups from the claim {claim} of userinfo, if it has it"

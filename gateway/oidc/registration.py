@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.oidc.internal_url import Addresses
-from gateway.settings.oauth2_profiles import GroupList
+from gateway.oidc.name_steps import Steps
+from gateway.settings.oauth2_profiles import GroupList, MemberRoles
 from gateway.settings.tenants import in_tenant
 
 OFFLINE = "offline_access"
@@ -20,7 +21,7 @@ class ClaimNames:
     Attributes:
         verified_as_text: Whether ``email_verified`` may also be the text ``true``; OpenID Connect
             Core 1.0, section 5.1, has a boolean.
-        split: Separator of groups and roles that come as one text; ``""`` not to split.
+        role_steps: What is done with the names of roles; `group_steps` likewise.
     """
 
     user: Names = ("sub",)
@@ -29,7 +30,8 @@ class ClaimNames:
     roles: Names = ()
     groups: Names = ()
     verified_as_text: bool = False
-    split: str = ""
+    role_steps: Steps = field(default_factory=Steps)
+    group_steps: Steps = field(default_factory=Steps)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class OAuth2:
     """How a provider of plain OAuth 2.0 is asked; see `OAuth2Profile` for what is not said here.
 
     Attributes:
+        roles_in: The groups in which the user's roles count; asked of `member_roles`.
         recheck_s: How often userinfo is asked about a user who is signed in.
     """
 
@@ -51,6 +54,8 @@ class OAuth2:
     client_auth: Names
     account_prompt: str
     recheck_s: float
+    member_roles: MemberRoles | None = None
+    roles_in: Names = ()
 
 
 @dataclass(frozen=True, slots=True)

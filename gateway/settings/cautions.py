@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from gateway.message.public_url import base_of
 from gateway.message.star import star_of
-from gateway.settings.access import placed
 from gateway.settings.accounts import has_password, may_be_read_on_the_way
 from gateway.settings.addresses import is_loopback
 from gateway.settings.conditions import unused
@@ -15,18 +14,13 @@ from gateway.settings.costly_regex import repeats_repeats
 from gateway.settings.coverage import deciding, uncovered
 from gateway.settings.document import Document, Path, Problem
 from gateway.settings.foreign_cautions import foreign_cautions
+from gateway.settings.name_sources import any_provider, name_cautions
 from gateway.settings.other_proxies import other_proxies_forms
 from gateway.settings.places import host_of
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import quote
 from gateway.settings.schema import Settings
-
-# Facts that come from a provider, so another provider may state the same.
-_OF_THE_USER = ("user", "email", "email_domain", "group", "role", "claim")
-# Facts of an expression that are the same.
-_NAMED_BY_PROVIDER = {"user", "email", "email_domain", "groups", "roles", "claims"}
-_SEVERAL = 2
 
 
 def cautions(settings: Settings, document: Document) -> list[Problem]:
@@ -45,6 +39,7 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *_routes(settings),
         *unused(settings.conditions, settings.routes, settings.admins),
         *_oauth2_proxy(settings),
+        *name_cautions(settings),
         *contradictions(settings, document),
         *_uncovered(settings),
         *other_proxies_forms(settings),
@@ -220,7 +215,7 @@ def _routes(settings: Settings) -> Iterator[Problem]:
         if route.access == "public" and "/" in route.prefix and not route.methods and route.enforce:
             message = f"route {quote(route.name)} opens every remaining path to everyone"
             yield Problem((*path, "access"), message, rule="open-to-everyone")
-        yield from _any_word(settings, route, (*path, "access", "allow"))
+        yield from any_provider(settings, route, (*path, "access", "allow"))
         yield from foreign_cautions(settings, route, (*path, "foreign_credentials"))
         if route.regex is not None and repeats_repeats(route.regex):
             message = "a client can make this take for ever: do not repeat a repeat, as in (a+)+"
@@ -232,23 +227,6 @@ def _routes(settings: Settings) -> Iterator[Problem]:
                 f"says the same as prefix: {prefix}, but slower",
                 rule="slow-regex",
             )
-
-
-def _any_word(settings: Settings, route: RouteSettings, path: Path) -> Iterator[Problem]:
-    """Rules that several providers' users can meet, because they name no provider."""
-    if isinstance(route.access, str) or len(settings.providers) < _SEVERAL:
-        return
-    known = ", ".join(settings.providers)
-    for item in placed(route.access.allow, path):
-        condition = item.settings
-        given = [name for name in _OF_THE_USER if getattr(condition, name) is not None]
-        if condition.when is not None and "provider" not in condition.when.names:
-            given += sorted(_NAMED_BY_PROVIDER & condition.when.names)
-        if given and condition.provider is None:
-            message = (
-                f"{given[0]} can come from any provider: add provider: [{known}], or one of them"
-            )
-            yield Problem(item.path, message, rule="any-provider")
 
 
 def _uncovered(settings: Settings) -> Iterator[Problem]:

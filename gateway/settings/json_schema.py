@@ -36,7 +36,7 @@ _MORE: Mapping[str, Mapping[str, object]] = {
         "tls": {"ca_file": _CA},
     },
     "ProviderTlsSettings": {"ca_file": _CA, "cert_file": _CERT, "key_file": _KEY},
-    "ClaimSettings": {"email": "email", "name": ["name", "preferred_username"], "split": ","},
+    "ClaimSettings": {"email": "email", "name": ["name", "preferred_username"]},
     "IntrospectionSettings": _CLIENT,
     "SmtpSettings": {"password": "${SMTP_PASSWORD}", "tls": {"ca_file": _CA}},
     "SmtpTlsSettings": {"ca_file": _CA},

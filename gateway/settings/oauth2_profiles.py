@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 Names = tuple[str, ...]
+# Stands for the name of a group in the address of a list about it.
+GROUP = "{group}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,21 @@ class GroupList:
 
 
 @dataclass(frozen=True, slots=True)
+class MemberRoles:
+    """What a user is in one group: names that count as groups ``group:role``.
+
+    Attributes:
+        endpoint: With `GROUP` in place of the group's name.
+        at: JSON pointer to the list in the answer; ``""`` if it is the answer.
+        scopes: Asked for in addition.
+    """
+
+    endpoint: str
+    at: str = ""
+    scopes: Names = ()
+
+
+@dataclass(frozen=True, slots=True)
 class OAuth2Profile:
     """Defaults for one kind of provider.  An empty text means that there is none.
 
@@ -35,6 +52,8 @@ class OAuth2Profile:
         email_verified: The member of userinfo that marks its e-mail as verified.
         emails_endpoint: Lists the user's addresses, with marks of the verified and primary ones.
         client_auth: How clients may authenticate at the token endpoint.
+        member_roles: The list of a user's roles in one group; None if there is none.
+        fold_case: Whether the service ignores case in the names of groups.
         account_prompt: The ``prompt`` that lets a user choose the account; ``""`` if there is none.
     """
 
@@ -46,12 +65,14 @@ class OAuth2Profile:
     emails_endpoint: str = ""
     revocation_endpoint: str = ""
     groups: tuple[GroupList, ...] = ()
+    member_roles: MemberRoles | None = None
     scopes: Names = ()
     subject: Names = ("sub", "id")
     user: Names = ("sub",)
     email: Names = ("email",)
     name: Names = ("name",)
     groups_claim: Names = ("groups",)
+    fold_case: bool = False
     email_verified: str = "email_verified"
     client_auth: Names = ("client_secret_basic",)
     account_prompt: str = ""
@@ -80,6 +101,7 @@ _GITEA = OAuth2Profile(
     subject=("id",),
     user=("login",),
     name=("full_name", "login"),
+    fold_case=True,
 )
 
 OAUTH2_PROFILES: Mapping[str, OAuth2Profile] = {
@@ -100,6 +122,7 @@ OAUTH2_PROFILES: Mapping[str, OAuth2Profile] = {
         subject=("id",),
         user=("login",),
         name=("name", "login"),
+        fold_case=True,
         client_auth=("client_secret_post",),
         account_prompt="select_account",
     ),
@@ -124,6 +147,11 @@ OAUTH2_PROFILES: Mapping[str, OAuth2Profile] = {
         userinfo_endpoint="https://discord.com/api/users/@me",
         revocation_endpoint="https://discord.com/api/oauth2/token/revoke",
         groups=(GroupList("https://discord.com/api/users/@me/guilds", ("/id",)),),
+        member_roles=MemberRoles(
+            "https://discord.com/api/users/@me/guilds/{group}/member",
+            "/roles",
+            ("guilds.members.read",),
+        ),
         scopes=("identify", "email", "guilds"),
         subject=("id",),
         user=("username",),

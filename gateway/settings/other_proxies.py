@@ -27,7 +27,7 @@ _FACTS: Mapping[tuple[str, ...], Callable[[str], str | None]] = {
     ("header", _KEYS): meant.field_name_meant,
     ("header", _EACH, _EACH): meant.value_meant,
 }
-_CLAIMS = ("user", "email", "name", "groups", "roles")
+_CLAIMS = (("user",), ("email",), ("name",), ("groups", "from"), ("roles", "from"))
 _RULES = (
     ("routes", _EACH, "access", "allow", _EACH),
     ("routes", _EACH, "access", "deny", _EACH),
@@ -59,7 +59,7 @@ MEANT: Mapping[tuple[str, ...], Callable[[str], str | None]] = {
     (*_UPSTREAM, "identity", "assertion", "audience"): meant.value_meant,
     **{(*of, "issuer"): meant.issuer_meant for of in _ISSUERS},
     ("providers", "*", "internal_url"): meant.issuer_meant,
-    **{(*of, "claims", it, _EACH): meant.claim_name_meant for of in _ISSUERS for it in _CLAIMS},
+    **{(*of, "claims", *it, _EACH): meant.claim_name_meant for of in _ISSUERS for it in _CLAIMS},
     ("providers", _EACH, "scopes", _EACH): meant.scope_meant,
     ("bearer", _EACH, "audiences", _EACH): meant.value_meant,
     ("api_keys", "header"): meant.field_name_meant,
@@ -87,7 +87,7 @@ def _texts(value: object, path: Path, pattern: tuple[str, ...]) -> Iterator[tupl
         return
     part, rest = pattern[0], pattern[1:]
     if isinstance(value, Section):
-        yield from _texts(getattr(value, part), (*path, part), rest)
+        yield from _texts(getattr(value, _attribute(value, part)), (*path, part), rest)
     elif isinstance(value, Mapping) and part == _KEYS:
         yield from (((*path, key), str(key)) for key in value)
     elif isinstance(value, Mapping):
@@ -96,3 +96,9 @@ def _texts(value: object, path: Path, pattern: tuple[str, ...]) -> Iterator[tupl
     elif isinstance(value, tuple):
         for index, inner in enumerate(value):
             yield from _texts(inner, (*path, index), rest)
+
+
+def _attribute(section: Section, name: str) -> str:
+    """The attribute of `section` for the setting `name`, which may be a word of Python's."""
+    fields = type(section).model_fields
+    return next((it for it, field in fields.items() if field.alias == name), name)

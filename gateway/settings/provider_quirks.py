@@ -3,11 +3,13 @@
 import re
 from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, PlainValidator, WithJsonSchema
 
+from gateway.settings.addresses import parse_web_url
 from gateway.settings.algorithms import Algorithm
-from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
+from gateway.settings.oauth2_profiles import GROUP, OAUTH2_PROFILES, OAuth2Profile
 from gateway.settings.scalars import Text, quote, wrong
 from gateway.settings.tenants import PLACE, has_tenants
 
@@ -34,7 +36,27 @@ def _tenant(text: str) -> str:
     return text
 
 
+def _group_id(text: str) -> str:
+    # It becomes a segment of a path, where nothing may mean another one.
+    if re.fullmatch(r"[A-Za-z0-9_-]+", text) is None:
+        raise wrong(f"{quote(text)} is not a group's id (letters, digits, - and _)")
+    return text
+
+
+def _roles_endpoint(value: object) -> str:
+    text = parse_web_url(value)
+    if GROUP not in urlsplit(text).path:
+        raise wrong(f"{quote(text)} needs {GROUP} in its path, where the group's id goes")
+    return text
+
+
 Tenant = Annotated[Text, AfterValidator(_tenant)]
+GroupId = Annotated[Text, AfterValidator(_group_id)]
+RolesEndpoint = Annotated[
+    str,
+    PlainValidator(_roles_endpoint),
+    WithJsonSchema({"type": "string", "pattern": r"^https?://.*\{group\}"}),
+]
 
 
 def judge_tenants(issuer: str, tenants: Collection[str]) -> None:
@@ -87,3 +109,28 @@ def judge_endpoints(profile_name: str, given: Mapping[str, str | None]) -> None:
                 f"token_endpoint is not of {profile_name}, which would get its tokens at its own"
                 f" {name}: set that too, or profile: generic"
             )
+
+
+def judge_roles(
+    profile: OAuth2Profile, groups: Collection[str], given: Mapping[str, str | None]
+) -> None:
+    """Check that roles in `groups` can be asked about, and at the service of the tokens.
+
+    `given` has the endpoints of the file by name.
+
+    Raises:
+        PydanticCustomError: They cannot.
+    """
+    endpoint = given["roles_endpoint"]
+    if endpoint is not None and not groups:
+        raise wrong("roles_endpoint needs roles_in: the groups to ask about")
+    if not groups:
+        return
+    if not profile.groups and given["groups_endpoint"] is None:
+        raise wrong("roles_in needs groups_endpoint: only groups of the user are asked about")
+    if endpoint is not None:
+        return
+    if profile.member_roles is None:
+        raise wrong("roles_in needs roles_endpoint, or profile: discord")
+    if profile.is_left(given["token_endpoint"]):
+        raise wrong("roles_in needs roles_endpoint, since token_endpoint is another service's")

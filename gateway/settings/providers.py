@@ -10,12 +10,15 @@ from gateway.settings.claims import ProviderClaimSettings
 from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
 from gateway.settings.provider_quirks import (
     ENDPOINTS,
+    GroupId,
     Nonce,
     ProviderAlgorithm,
     ResponseMode,
+    RolesEndpoint,
     Tenant,
     judge_algorithms,
     judge_endpoints,
+    judge_roles,
     judge_tenants,
 )
 from gateway.settings.provider_reach import ProviderTlsSettings, Proxy
@@ -97,7 +100,7 @@ Endpoint = Annotated[
     str, PlainValidator(parse_web_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
 ]
 # Settings that only plain OAuth 2.0 uses.
-_OF_OAUTH2 = (*ENDPOINTS, "recheck")
+_OF_OAUTH2 = (*ENDPOINTS, "roles_endpoint", "roles_in", "recheck")
 # Profiles of both types.
 _OF_BOTH = ("generic", "gitlab")
 # Settings that only OpenID Connect uses.
@@ -194,6 +197,14 @@ class ProviderSettings(Section):
     groups_endpoint: Endpoint | None = Field(
         None, description="Lists the user's groups: texts, or objects with the member claims.group."
     )
+    roles_in: Annotated[tuple[GroupId, ...], OneOrMany()] = Field(
+        (),
+        description="Groups, by id, in which the user's roles count too, as groups GROUP:ROLE; only"
+        " with profile: discord or roles_endpoint.",
+    )
+    roles_endpoint: RolesEndpoint | None = Field(
+        None, description="Lists the user's roles in a group of roles_in, which {group} stands for."
+    )
     recheck: Duration = Field(
         900.0,
         description="How often the provider is asked about a user who is signed in; only with"
@@ -242,7 +253,12 @@ class ProviderSettings(Section):
         judge_algorithms(self.algorithms or (), self.client_secret)
 
     def _judge_oauth2(self) -> None:
-        judge_endpoints(self.profile, {name: getattr(self, name) for name in ENDPOINTS})
+        given = {name: getattr(self, name) for name in (*ENDPOINTS, "roles_endpoint")}
+        judge_endpoints(self.profile, given)
+        profile = OAUTH2_PROFILES[self.profile]
+        judge_roles(profile, self.roles_in, given)
+        if profile.fold_case and self.claims.groups.fold_case is None:
+            self.claims.groups.judge_map()
         for name in _OF_OIDC:
             if name in self.model_fields_set:
                 raise wrong(f"{name} needs OpenID Connect: remove it")

@@ -24,6 +24,7 @@ WARNINGS: Mapping[str, str] = {
     "open-to-everyone": "A public route takes every remaining path.",
     "uncovered-paths": "Some paths have no route, so they are not found.",
     "any-provider": "Users of any provider can meet a condition.",
+    "name-never-given": "No provider gives a group or role of this name.",
     "page-not-judged": "A question in oauth2-proxy's form is judged by one route for every page.",
     "foreign-credentials": "Foreign credentials reach more or less of the app than it seems.",
     "other-proxy-form": "A value is in the form of another proxy, and is compared literally.",

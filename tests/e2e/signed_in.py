@@ -56,6 +56,7 @@ def start_cluster(
     count: int = 1,
     client: dict[str, Any] | None = None,
     backchannel: bool = True,
+    claims: dict[str, Any] | None = None,
     **settings: Any,
 ) -> Cluster:
     """Start `count` gateways, registered at `provider` as one client."""
@@ -74,7 +75,7 @@ def start_cluster(
         "client_secret": registered.client_secret,
         "scopes": SCOPES,
         "authorize_params": {"prompt": "consent"},
-        "claims": {"groups": "groups"},
+        "claims": claims or {"groups": "groups"},
         "backchannel_logout": backchannel,
     }
     gateways = [

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.oidc.configured import register
 from gateway.oidc.keys import ASYMMETRIC
+from gateway.oidc.name_steps import Steps
 from gateway.oidc.profiles import PROFILES
 from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
 from gateway.settings.providers import Profile, ProviderSettings
@@ -83,7 +84,7 @@ def test_what_is_configured_counts():
         scopes=["openid", "groups"],
         authorize_params={"prompt": "login"},
         email_verified="assume",
-        claims={"user": "email", "groups": ["/a/b", "groups"], "split": ","},
+        claims={"user": "email", "groups": {"from": ["/a/b", "groups"], "split": ","}},
         label="Go",
     )
 
@@ -92,8 +93,8 @@ def test_what_is_configured_counts():
     assert found.authorize_params == {"prompt": "login"}
     assert found.assume_email_verified
     assert (found.claims.user, found.claims.groups) == (("email",), ("/a/b", "groups"))
-    assert found.claims.split == ","
-    assert configured().claims.split == ""
+    assert (found.claims.group_steps, found.claims.role_steps) == (Steps(split=","), Steps())
+    assert configured().claims.group_steps == Steps()
     assert found.claims.roles == ("urn:zitadel:iam:org:project:roles",)
     assert found.label == "Go"
     assert "'s'" not in repr(found)
@@ -121,3 +122,17 @@ def test_a_refresh_token_is_asked_for_as_the_provider_wants():
 )
 def test_what_access_tokens_say_they_are_is_known_by_the_profile(profile, kind):
     assert configured(profile=profile).access_typ == kind
+
+
+@pytest.mark.parametrize(
+    ("profile", "folds"),
+    [("github", True), ("gitea", True), ("forgejo", True), ("bitbucket", False)],
+)
+def test_names_of_groups_are_in_lower_case_where_the_service_ignores_case(profile, folds):
+    def steps(**claims):
+        given = {"type": "oauth2", "profile": profile, "claims": claims}
+        return configured(client_secret="s", **given).claims.group_steps
+
+    assert steps().fold_case is folds
+    assert not steps(groups={"fold_case": False}).fold_case
+    assert steps(groups={"prefix": "x:"}) == Steps(fold_case=folds, prefix="x:")

@@ -258,3 +258,68 @@ async def test_a_prompt_is_sent_only_where_there_is_one(hub, make, choice, profi
 
     asked = parse_qs(urlsplit(there).query, keep_blank_values=True)
     assert asked.get("prompt") == prompt
+
+
+def as_discord(hub):
+    """Make the hub list servers by their ids, with roles in one of them."""
+    hub.orgs = ["1001", "1002"]
+    hub.member_roles = {"1001": ["77", "78"], "1002": ["99"]}
+    return hub.as_discord()
+
+
+async def test_roles_in_a_group_are_groups_that_only_that_group_gives(make, sign_in, hub):
+    provider = make(**as_discord(hub))
+    session = await sign_in(provider)
+    assert session.identity.groups == ("1001", "1002", "1001:77", "1001:78")
+    assert session.identity.unreadable == frozenset()
+
+    hub.member_roles["1001"] = ["78"]
+    session = await refreshed(provider, session)
+    assert session.identity.groups == ("1001", "1002", "1001:78")
+
+
+async def test_roles_are_asked_about_in_groups_of_the_user_only(make, sign_in, hub):
+    settings = as_discord(hub)
+    hub.orgs = ["1002"]
+
+    assert (await sign_in(make(**settings))).identity.groups == ("1002",)
+    assert not any("/guilds/" in it for it in hub.asked)
+
+
+@pytest.mark.parametrize(
+    ("roles", "groups"),
+    [(None, ()), (["77", None, {"id": "78"}, True], ("1001:77",)), ([], ())],
+)
+async def test_roles_that_cannot_be_read_match_every_deny(make, sign_in, hub, roles, groups):
+    settings = as_discord(hub)
+    if roles is None:
+        del hub.member_roles["1001"]
+    else:
+        hub.member_roles["1001"] = roles
+
+    found = (await sign_in(make(**settings))).identity
+
+    assert found.groups == ("1001", "1002", *groups)
+    assert found.unreadable == (frozenset() if roles == [] else {"groups[]"})
+
+
+async def test_a_group_that_is_named_like_a_role_is_none(make, sign_in, hub):
+    settings = as_discord(hub)
+    hub.orgs, hub.member_roles = ["1001", "1001:77"], {"1001": []}
+
+    found = (await sign_in(make(**settings))).identity
+
+    assert (found.groups, found.unreadable) == (("1001",), {"groups[]"})
+
+
+async def test_names_go_through_their_steps_at_a_sign_in_and_at_each_recheck(make, sign_in, hub):
+    hub.orgs = ["ACME", "Other"]
+    claims = {"groups": {"map": {"acme": "staff"}, "prefix": "hub:"}, "group": "login"}
+    provider = make(claims=claims)
+
+    session = await sign_in(provider)
+    assert session.identity.groups == ("hub:staff", "hub:other")
+
+    hub.orgs = ["Acme"]
+    session = await refreshed(provider, session)
+    assert session.identity.groups == ("hub:staff",)

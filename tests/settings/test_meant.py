@@ -238,7 +238,7 @@ def test_a_wildcard_a_list_or_a_scheme_in_a_rule(warnings, entry, expected):
             "upstreams.app.identity.assertion.aud",
         ),
         ("", ", claims: {roles: realm_access.roles}", "", "providers.idp.claims.roles: "),
-        ("", ", claims: {groups: ['groups[*]', a]}", "", "providers.idp.claims.groups[0]: "),
+        ("", ", claims: {groups: ['groups[*]', a]}", "", "providers.idp.claims.groups: "),
         ("", ", scopes: [openid, 'profile email']", "", "providers.idp.scopes[1]: "),
         ("", "", "bearer: [{issuer: 'https://i', audiences: '*'}]", "bearer[0].audiences: "),
         (
@@ -334,7 +334,13 @@ LITERAL = (
         f"providers.*.{it}"
         for it in ("client_", "label", "authorize_params.", "tls.", "proxy", "tenants")
     ),
-    *("providers.*.claims.split", "bearer.*.claims.split"),
+    *(
+        f"{of}.*.claims.{fact}.{it}"
+        for of in ("providers", "bearer")
+        for fact in ("groups", "roles")
+        for it in ("split", "map.", "prefix")
+    ),
+    *("providers.*.roles_in", "providers.*.roles_endpoint"),
     *(f"providers.*.{name}_endpoint" for name in ("emails", "groups", "token", "userinfo")),
     *("providers.*.authorization_endpoint", "providers.*.claims.subject"),
     "providers.*.claims.group",

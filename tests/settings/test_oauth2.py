@@ -77,6 +77,35 @@ def test_what_the_file_gives_replaces_what_the_profile_says(tmp_path):
         (f"{GENERIC}, backchannel_logout: true", "needs OpenID Connect"),
         (f"{GENERIC}, claims: {{group: name}}", "needs groups_endpoint"),
         (f"{GENERIC}, recheck: 0s", "recheck"),
+        ("issuer: https://a.example, roles_in: 1", "roles_in needs type: oauth2"),
+        ("type: oauth2, profile: github, roles_in: 1", "roles_in needs roles_endpoint"),
+        ("type: oauth2, profile: discord, roles_in: ../1", "is not a group's id"),
+        (
+            f"{GENERIC}, roles_in: 1, roles_endpoint: 'https://hub.example/{{group}}'",
+            "roles_in needs groups_endpoint",
+        ),
+        (
+            "type: oauth2, profile: discord, roles_endpoint: 'https://discord.com/api/{group}'",
+            "roles_endpoint needs roles_in",
+        ),
+        (
+            f"{GENERIC}, groups_endpoint: https://hub.example/g, roles_in: 1,"
+            " roles_endpoint: 'https://hub.example/?g={{group}}'",
+            "in its path",
+        ),
+        (
+            "type: oauth2, profile: discord, token_endpoint: https://a.example/t, roles_in: 1,"
+            " userinfo_endpoint: https://a.example/u, groups_endpoint: https://a.example/g",
+            "roles_in needs roles_endpoint, since token_endpoint is another service's",
+        ),
+        (
+            "type: oauth2, profile: github, claims: {groups: {map: {Acme: staff}}}",
+            '"Acme" never comes',
+        ),
+        ("issuer: https://a.example, claims: {groups: {unmapped: drop}}", "drop needs map"),
+        ("issuer: https://a.example, claims: {groups: {split: ''}}", "is empty"),
+        ('issuer: https://a.example, claims: {groups: {prefix: "a\\n"}}', "control characters"),
+        ("issuer: https://a.example, claims: {split: ','}", "unknown setting"),
         (f"{GENERIC}, client_auth: private_key_jwt", "client_key"),
         (GENERIC.replace("https://hub.example,", "https://id.example.com/,"), "would be the same"),
         (GENERIC.replace("https://hub.example/u", "ftp://hub.example/u"), "not an http or https"),
@@ -147,3 +176,77 @@ def test_the_tokens_of_another_service_are_not_revoked_at_that_of_the_profile(tm
 
     assert own.oauth2.revocation_endpoint.startswith("https://discord.com/")
     assert other.oauth2.revocation_endpoint == ""
+
+
+@pytest.mark.parametrize(
+    ("hub", "named", "why"),
+    [
+        ("profile: github", "Acme/ops", 'those of hub are in lower case: write "acme/ops"'),
+        ("profile: github", "acme/ops", ""),
+        ("profile: github, claims: {groups: {fold_case: false}}", "Acme/ops", ""),
+        ("profile: github, claims: {groups: {prefix: 'hub:'}}", "acme", 'begin with "hub:"'),
+        ("profile: github, claims: {groups: {prefix: 'hub:'}}", "hub:acme", ""),
+        ("profile: github, claims: {groups: {prefix: 'Hub:'}}", "Hub:acme", ""),
+        ("profile: github, claims: {groups: {map: {a: Ops}}}", "Ops", ""),
+        (
+            "profile: github, claims: {groups: {map: {a: Ops}, unmapped: drop}}",
+            "ops",
+            "it is not in map of hub, which drops all others",
+        ),
+    ],
+)
+@pytest.mark.parametrize("access", ["allow", "deny"])
+def test_a_group_that_nobody_can_have_is_warned_about(tmp_path, hub, named, why, access):
+    warnings = alone(tmp_path, hub, f"routes: [{{name: r, prefix: /, access: {access}}}]", named)
+
+    found = [it for it in warnings if "no provider gives" in it]
+    assert len(found) == bool(why)
+    assert all(f'the group "{named}"' in it and why in it for it in found)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "warned"),
+    [
+        ("{prefix: 'hub:'}", "{prefix: 'oidc:'}", False),
+        ("{prefix: 'hub:'}", "groups", True),
+        ("{prefix: 'hub:'}", "{prefix: 'hub'}", True),
+        ("{prefix: 'hub:'}", "{prefix: 'hub:a'}", True),
+        ("{prefix: 'hub:'}", "{map: {x: staff}, unmapped: drop}", False),
+        ("{prefix: 'hub:'}", "{map: {x: 'hub:staff'}, unmapped: drop}", True),
+        ("groups", "groups", False),
+    ],
+)
+def test_a_prefix_that_keeps_nothing_apart_is_warned_about(tmp_path, one, other, warned):
+    file = tmp_path / "gatepost.yaml"
+    text = FILE.format(
+        settings=f"issuer: 'https://hub.example', claims: {{groups: {one}}}", more=""
+    )
+    file.write_text(text.replace("client_id: notes", f"client_id: n, claims: {{groups: {other}}}"))
+    warnings = load(file, {}).warnings
+
+    assert any("give each provider a prefix" in it for it in warnings) is warned
+
+
+def test_a_name_with_the_prefix_of_one_provider_needs_no_provider_beside_it(tmp_path):
+    file = tmp_path / "gatepost.yaml"
+    own = "issuer: 'https://hub.example', claims: {groups: {prefix: 'hub:'}}"
+    for name, warned in (("hub:staff", False), ("staff", False), ("oidc:staff", False)):
+        more = f"routes: [{{name: r, prefix: /, access: {{allow: {{group: '{name}'}}}}}}]"
+        text = FILE.format(settings=own, more=more)
+        file.write_text(
+            text.replace("client_id: notes", "client_id: n, claims: {groups: {prefix: 'oidc:'}}")
+        )
+        found = load(file, {}).warnings
+        assert any("can come from any provider" in it for it in found) is warned, found
+
+
+def alone(tmp_path, hub, routes, group):
+    """What is warned about if the hub is the only provider, and a rule names `group`."""
+    file = tmp_path / "gatepost.yaml"
+    routes = routes.replace("access: allow", f"access: {{allow: {{group: '{group}'}}}}")
+    routes = routes.replace("access: deny", f"access: {{deny: {{group: '{group}'}}}}")
+    file.write_text(
+        "public_url: https://notes.example.com\nupstreams: {app: http://127.0.0.1:3000}\n"
+        f"providers: {{hub: {{type: oauth2, client_id: x, client_secret: y, {hub}}}}}\n{routes}\n"
+    )
+    return load(file, {}).warnings

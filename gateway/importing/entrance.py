@@ -11,8 +11,10 @@ from pathlib import Path
 from gateway.importing.emit import Noted, Value, literal
 from gateway.importing.findings import UnreadableError
 from gateway.importing.given import Given
+from gateway.importing.provider_quirks import tenants_allowed
 from gateway.importing.text import read_text
 from gateway.message.mailbox import a_labels, read_mailbox
+from gateway.settings.claims import lower
 
 _MOST_MAILBOXES = 1000
 # Restrictions that have no equal.
@@ -54,7 +56,7 @@ def entrance(given: Given, providers: Sequence[tuple[str, Given]], folder: Path)
     is_open = mailboxes is None
     for name, options in providers:
         for option in _UNKNOWN_RESTRICTIONS:
-            if options.get(option) is not None:
+            if options.get(option) is not None and not _is_kept(options, option):
                 options.say("no equal", option, "it restricts who may enter, so nobody may")
                 return Entrance(None, f"{option} has no equal")
         groups = _by_group(options)
@@ -64,6 +66,13 @@ def entrance(given: Given, providers: Sequence[tuple[str, Given]], folder: Path)
             if item := {**mailbox, **group, **who}:
                 found.append(item)
     return Entrance(None if is_open else tuple(found))
+
+
+def _is_kept(given: Given, option: str) -> bool:
+    """Whether a restriction is one of the provider's settings, or of a rule by group."""
+    if option == "entra_id_allowed_tenants":
+        return bool(tenants_allowed(given))
+    return option == "bitbucket_team" and given.text("provider") == "bitbucket"
 
 
 def _by_mailbox(given: Given, folder: Path) -> list[_Alternative] | None:
@@ -134,13 +143,11 @@ def _groups(given: Given) -> tuple[list[str], list[str]]:
     """The groups and the roles of which one is needed."""
     lists = [given.items("allowed_groups")]
     lists += [given.items(name) for name in ("keycloak_groups", "gitlab_groups", "google_groups")]
-    organisation, teams = given.text("github_org"), given.text("github_team")
-    if teams:
-        prefix = f"{organisation}/" if organisation else ""
-        lists.append([prefix + it.strip() for it in teams.split(",") if it.strip()])
-    elif organisation:
-        lists.append([organisation])
-    told = [it for it in lists if it]
+    lists.append(_of_github(given))
+    if _is_kept(given, "bitbucket_team"):
+        lists.append([given.text("bitbucket_team")] if given.text("bitbucket_team") else [])
+        given.say("differs", "bitbucket_team", "compared with the short names of workspaces")
+    told = [[_written(given, it) for it in them] for them in lists if them]
     # Several restrictions narrow one another.
     groups = [it for it in told[0] if all(it in other for other in told)] if told else []
     if told and not groups:
@@ -154,3 +161,21 @@ def _groups(given: Given) -> tuple[list[str], list[str]]:
     roles = [it.removeprefix("role:") for it in groups if it.startswith("role:")]
     groups = [it for it in groups if not it.startswith("role:")]
     return groups, [*roles, *given.items("allowed_roles")]
+
+
+def _of_github(given: Given) -> list[str]:
+    """Organisations and teams; a team is ``team``, or ``org:team`` as the documentation has it."""
+    organisation, teams = given.text("github_org"), given.text("github_team")
+    if not teams:
+        return [organisation] if organisation else []
+    named = [it.strip() for it in teams.split(",") if it.strip()]
+    prefix = f"{organisation}/" if organisation else ""
+    return [it.replace(":", "/", 1) if ":" in it else prefix + it for it in named]
+
+
+def _written(given: Given, group: str) -> str:
+    """A group as the profile of the provider gives it."""
+    kind = given.text("provider").lower()
+    if kind not in ("github", "gitea") or group.startswith("role:"):
+        return group
+    return lower(group.replace(":", "/", 1))

@@ -47,6 +47,12 @@ prompt text
 acr_values text
 azure_tenant text
 insecure_oidc_allow_unverified_email flag
+insecure_oidc_skip_nonce flag
+oidc_enabled_signing_algs list oidc-enabled-signing-alg
+auth_request_response_mode text
+resource text
+provider_ca_files list provider-ca-file
+use_system_trust_store flag
 login_url text
 redirect_url text
 email_domains list email-domain
@@ -170,29 +176,17 @@ not needed: userinfo is asked once, at the sign-in
     skip_claims_from_profile_url flag
 no equal: an ID token must name the client id in `aud`
     oidc_audience_claims list oidc-audience-claim
-not needed: asymmetric algorithms only, as the provider's keys have them
-    oidc_enabled_signing_algs list oidc-enabled-signing-alg
 no equal: the issuer is always verified: write it exactly as the provider does
     insecure_oidc_skip_issuer_verification flag
-not needed: the nonce is always verified
-    insecure_oidc_skip_nonce flag
-no equal: the provider's certificate is always verified: trust its CA with SSL_CERT_FILE in the
-environment
+no equal: the provider's certificate is always verified: trust its CA with tls.ca_file of the
+provider
     ssl_insecure_skip_verify flag
-to do: trust these with SSL_CERT_FILE in the gateway's environment
-    provider_ca_files list provider-ca-file
-not needed: SSL_CERT_FILE replaces the system's list; leave it out to use that
-    use_system_trust_store flag
 not needed: Gatepost asks for consent if the provider needs it for refresh tokens; else write
 authorize_params: {prompt: consent}
     approval_prompt text
-not needed: answers in the query and in a form are both read
-    auth_request_response_mode text
 not needed: Gatepost always uses PKCE with S256
     code_challenge_method text
     force_code_challenge_method text
-to do: write it in authorize_params of the provider: {resource: …}
-    resource text
 not needed: Gatepost signs out at the provider's end_session_endpoint itself
     backend_logout_url text
 to do: set client_key_file of the provider to the key: the client then proves itself with it

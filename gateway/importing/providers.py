@@ -7,6 +7,14 @@ from urllib.parse import urlsplit
 
 from gateway.importing.emit import Noted, Value, literal
 from gateway.importing.given import Given
+from gateway.importing.provider_quirks import (
+    ENTRA,
+    MANY_TENANTS,
+    is_for_many,
+    quirks,
+    tenants_allowed,
+    trust,
+)
 from gateway.settings.addresses import parse_web_url
 from gateway.settings.scalars import quote
 
@@ -40,12 +48,12 @@ PROVIDERS: Mapping[str, _ProviderKind] = {
     "keycloak-oidc": _ProviderKind("keycloak"),
     "keycloak": _ProviderKind("keycloak"),
     "google": _ProviderKind("google", "https://accounts.google.com"),
-    "gitlab": _ProviderKind(issuer="https://gitlab.com"),
+    "gitlab": _ProviderKind("gitlab", "https://gitlab.com"),
     "azure": _ProviderKind("entra"),
     "entra-id": _ProviderKind("entra"),
     "adfs": _ProviderKind(),
-    "linkedin": _ProviderKind(issuer="https://www.linkedin.com/oauth"),
-    "apple": _ProviderKind(issuer="https://appleid.apple.com"),
+    "linkedin": _ProviderKind("linkedin", "https://www.linkedin.com/oauth"),
+    "apple": _ProviderKind("apple", "https://appleid.apple.com"),
     "login.gov": _ProviderKind(issuer="https://secure.login.gov/"),
     "cidaas": _ProviderKind(),
     "proconnect": _ProviderKind(),
@@ -60,8 +68,6 @@ PROVIDERS: Mapping[str, _ProviderKind] = {
     "sourcehut": _OAUTH_ONLY,
     "srht": _OAUTH_ONLY,
 }
-_ENTRA = "https://login.microsoftonline.com"
-_MANY_TENANTS = frozenset({"", "common", "organizations", "consumers"})
 _REALM = re.compile(r"(https?://[^?#]*/realms/[^/?#]+)/protocol/.*")
 _GITEA = re.compile(r"(https?://[^?#]+)/login/oauth/authorize")
 _ADFS = re.compile(r"(https?://[^/?#]+/adfs)/.*")
@@ -107,6 +113,11 @@ def translate_provider(given: Given, name: str, where: str, *, is_alone: bool = 
     if plain is None:
         _claims(given, settings)
         _parameters(given, settings)
+        quirks(given, settings)
+        tenants = tenants_allowed(given)
+        if tenants and is_for_many(given):
+            settings["tenants"] = [literal(it) for it in tenants]
+    trust(given, settings)
     label = given.text("provider_display_name")
     if label:
         settings["label"] = literal(f"Sign in with {label}")
@@ -142,6 +153,9 @@ def _issuer(given: Given, kind_name: str, kind: _ProviderKind, where: str) -> st
         if option:
             given.say("no equal", "provider", f"{quote(kind_name)} {kind.why_not}")
         return Noted(PLACEHOLDER_ISSUER, f"CHANGE: {kind_name} speaks no OpenID Connect")
+    if is_for_many(given) and tenants_allowed(given):
+        # The place is Gatepost's own, and no variable of the old file.
+        return Noted(f"{ENTRA}/{{tenantid}}/v2.0", "for the tenants below")
     found, note = told, ""
     if not told:
         found, note = _derived(given, kind_name) or (kind.issuer, "")
@@ -164,11 +178,12 @@ def _derived(given: Given, kind_name: str) -> tuple[str, str] | None:
     login = given.text("login_url")
     if kind_name == "azure":
         tenant = given.text("azure_tenant", "common")
-        if tenant.lower() in _MANY_TENANTS or not re.fullmatch(r"[A-Za-z0-9.-]+", tenant):
-            given.say("no equal", "azure_tenant", "one issuer, so one tenant: write its id")
+        if tenant.lower() in MANY_TENANTS or not re.fullmatch(r"[A-Za-z0-9.-]+", tenant):
+            message = "write its id, or in issuer {tenantid}, and in tenants who may come in"
+            given.say("to do", "azure_tenant", message)
             return None
         given.say("differs", "azure_tenant", "the issuer is that of the v2.0 endpoint")
-        return f"{_ENTRA}/{tenant}/v2.0", "azure_tenant"
+        return f"{ENTRA}/{tenant}/v2.0", "azure_tenant"
     for pattern in (_REALM, _ADFS):
         found = pattern.fullmatch(login)
         if found is not None:
@@ -229,13 +244,7 @@ def _parameters(given: Given, settings: dict[str, Value]) -> None:
             given.say("differs", "scope", "openid was added: Gatepost needs an ID token")
             scopes = ["openid", *scopes]
         settings["scopes"] = [literal(it) for it in scopes]
-    told = {"prompt": given.text("prompt"), "acr_values": given.text("acr_values")}
+    told = {name: given.text(name) for name in ("prompt", "acr_values", "resource")}
     parameters: dict[str, Value] = {name: literal(value) for name, value in told.items() if value}
     if parameters:
         settings["authorize_params"] = parameters
-    if given.get("entra_id_allowed_tenants") is not None:
-        given.say(
-            "no equal",
-            "entra_id_allowed_tenants",
-            "one issuer, so one tenant: write its issuer, and other tenants stay out",
-        )

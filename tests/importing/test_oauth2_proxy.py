@@ -383,3 +383,102 @@ def test_the_file_is_written_once_and_never_over_another(translate, tmp_path, mo
     with pytest.raises(AssertionError, match="cannot be written"):
         translate("oauth2-proxy", BASE, "-o", str(target))
     assert target.read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("lines", "setting", "expected", "said"),
+    [
+        ('provider_ca_files = ["ca.pem"]', "tls", {"ca_file": "ca.pem"}, ()),
+        (
+            'provider_ca_files = ["a.pem", "b.pem"]\nuse_system_trust_store = true',
+            "tls",
+            {"ca_file": "a.pem"},
+            ("provider_ca_files: to do: ", "cat a.pem b.pem > ca.pem", "add the system's"),
+        ),
+        (
+            "insecure_oidc_skip_nonce = true",
+            "nonce",
+            "unless_absent",
+            ("insecure_oidc_skip_nonce: differs: ",),
+        ),
+        ("insecure_oidc_skip_nonce = false", "nonce", None, ()),
+        ('auth_request_response_mode = "form_post"', "response_mode", "form_post", ()),
+        ('auth_request_response_mode = "fragment"', "response_mode", None, (": no equal: ",)),
+        ('oidc_enabled_signing_algs = ["ES256"]', "algorithms", ["ES256"], ()),
+        (
+            'oidc_enabled_signing_algs = ["HS256", "RS256"]',
+            "algorithms",
+            ["RS256"],
+            ("oidc_enabled_signing_algs: differs: ",),
+        ),
+        (
+            'resource = "https://a.example"',
+            "authorize_params",
+            {"resource": "https://a.example"},
+            (),
+        ),
+    ],
+)
+def test_how_a_provider_is_reached_and_what_it_may_answer_is_kept(
+    translate, lines, setting, expected, said
+):
+    imported = translate("oauth2-proxy", f"{BASE}{lines}\n")
+
+    assert imported.data["providers"]["oidc"].get(setting) == expected
+    assert all(any(words in it for it in imported.report) for words in said), imported.report
+
+
+@pytest.mark.parametrize(
+    ("lines", "issuer", "tenants", "access"),
+    [
+        (
+            'oidc_issuer_url = "https://login.microsoftonline.com/common/v2.0"',
+            "https://login.microsoftonline.com/{tenantid}/v2.0",
+            ["a-1", "b-2"],
+            "signed_in",
+        ),
+        ("", "https://login.microsoftonline.com/{tenantid}/v2.0", ["a-1", "b-2"], "signed_in"),
+        (
+            'oidc_issuer_url = "https://login.microsoftonline.com/b-2/v2.0"',
+            "https://login.microsoftonline.com/b-2/v2.0",
+            None,
+            "signed_in",
+        ),
+        # The issuer's tenant is not in the list, so nobody could enter.
+        (
+            'oidc_issuer_url = "https://login.microsoftonline.com/c-3/v2.0"',
+            "https://login.microsoftonline.com/c-3/v2.0",
+            None,
+            "denied",
+        ),
+    ],
+)
+def test_tenants_of_entra_id_stay_the_only_ones(translate, lines, issuer, tenants, access):
+    kept = [it for it in BASE.splitlines() if not it.startswith(("provider", "oidc"))]
+    listed = 'provider = "entra-id"\nentra_id_allowed_tenants = ["a-1", "b-2"]'
+    imported = translate("oauth2-proxy", "\n".join([*kept, listed, lines, ""]))
+
+    (provider,) = imported.data["providers"].values()
+    assert (provider["issuer"], provider.get("tenants")) == (issuer, tenants)
+    assert main_access(imported) == access
+    imported.settings()
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines", "groups"),
+    [
+        ("github", 'github_org = "Acme"', ["acme"]),
+        ("github", 'github_org = "Acme"\ngithub_team = "ops,other:Dev"', ["acme/ops", "other/dev"]),
+        ("github", 'github_team = "Acme:ops"', ["acme/ops"]),
+        ("github", 'allowed_groups = ["Acme", "Acme:Ops"]', ["acme", "acme/ops"]),
+        ("bitbucket", 'bitbucket_team = "acme"', ["acme"]),
+        ("gitlab", 'gitlab_groups = ["Acme/ops"]', ["Acme/ops"]),
+    ],
+)
+def test_groups_are_written_as_the_profile_gives_them(translate, kind, lines, groups):
+    text = BASE.replace('"oidc"', f'"{kind}"') + lines + "\n"
+    imported = translate("oauth2-proxy", text)
+
+    assert imported.data["providers"][kind]["profile"] == kind
+    assert main_access(imported) == {"allow": [{"group": groups}]}
+    imported.settings()

@@ -14,6 +14,7 @@ from gateway.oidc.configured import register
 from gateway.oidc.errors import UserMissingError
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.oauth2 import OAuth2Provider
+from gateway.oidc.oauth2_report import examine_oauth2
 from gateway.oidc.provider import Provider
 from gateway.oidc.registration import Registration
 from gateway.oidc.sign_in import begin_sign_in, finish_sign_in
@@ -323,3 +324,12 @@ async def test_names_go_through_their_steps_at_a_sign_in_and_at_each_recheck(mak
     hub.orgs = ["Acme"]
     session = await refreshed(provider, session)
     assert session.identity.groups == ("hub:staff",)
+
+
+async def test_the_report_names_the_lists_and_the_groups_whose_roles_count(make, hub, http):
+    provider = make(**as_discord(hub))
+
+    found = await examine_oauth2(provider.registration, provider.registration.oauth2, http)
+
+    says = f"groups from {hub.origin}/user/orgs, and roles in 1001"
+    assert says in [it.says for it in found]

@@ -41,6 +41,7 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         assume_email_verified=settings.email_verified == "assume",
         issuer_aliases=profile.issuer_aliases,
         tenants=settings.tenants,
+        post_logout_parameter=profile.post_logout_parameter,
         nonce_may_be_absent=(settings.nonce or profile.nonce) == "unless_absent",
         internal_url=settings.internal_url,
         label=settings.label or f"Sign in with {name}",

@@ -6,7 +6,7 @@ You can override all of it in the file.  Nothing else in the gateway knows a pro
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gateway.oidc.registration import ClaimNames, Names, Parameters
+from gateway.oidc.registration import POST_LOGOUT, ClaimNames, Names, Parameters
 
 _BASIC_SCOPES = ("openid", "profile", "email")
 
@@ -21,6 +21,8 @@ class Profile:
         issuer_aliases: Spellings of ``iss`` that count as the configured issuer.
         assertion_audience: The required ``aud`` of private_key_jwt.
         client_auth: How a client with a secret authenticates; None to choose by discovery.
+        post_logout_parameter: What the sign-out calls the URI to come back to.  With a name of its
+            own, it knows no other parameter than the client id.
         roles_in_access_token: Whether groups and roles may be in the access token alone.
         access_typ: The ``typ`` of every access token, in its header or payload; ``""`` if they
             have none.
@@ -37,6 +39,7 @@ class Profile:
     response_mode: str = "query"
     nonce: str = "required"
     client_auth: str | None = None
+    post_logout_parameter: str = POST_LOGOUT
     roles_in_access_token: bool = False
 
 
@@ -78,7 +81,7 @@ PROFILES: Mapping[str, Profile] = {
     "auth0": Profile(claims=ClaimNames(name=("name", "nickname"))),
     "okta": Profile(scopes=(*_BASIC_SCOPES, "groups"), claims=ClaimNames(groups=("groups",))),
     # Userinfo has email_verified as text; refresh tokens come unrequested, and the scope would
-    # cause an error.
+    # cause an error.  Its end_session_endpoint has parameters of its own.
     "cognito": Profile(
         claims=ClaimNames(
             name=("name", "preferred_username", "cognito:username"),
@@ -86,6 +89,7 @@ PROFILES: Mapping[str, Profile] = {
             verified_as_text=True,
         ),
         offline_scope=False,
+        post_logout_parameter="logout_uri",
     ),
     "dex": Profile(scopes=(*_BASIC_SCOPES, "groups"), claims=ClaimNames(groups=("groups",))),
     # The scope profile is unknown, and name and email need an answer by form.  The secret is a JWT

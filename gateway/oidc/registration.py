@@ -9,6 +9,8 @@ from gateway.settings.oauth2_profiles import GroupList, MemberRoles
 from gateway.settings.tenants import in_tenant
 
 OFFLINE = "offline_access"
+# OpenID Connect RP-Initiated Logout 1.0, section 2.
+POST_LOGOUT = "post_logout_redirect_uri"
 
 Names = tuple[str, ...]
 Parameters = Mapping[str, str | tuple[str, ...]]
@@ -74,6 +76,7 @@ class Registration:
         nonce_may_be_absent: Whether an ID token without nonce is accepted.
         offline: Whether sign-ins ask for a refresh token.
         roles_in_access_token: Whether groups and roles are read from the access token too.
+        post_logout_parameter: What the provider calls the URI to come back to after a sign-out.
         assume_email_verified: Whether to use an e-mail that nothing marks as verified.
         oauth2: None for a provider of OpenID Connect.
     """
@@ -96,6 +99,7 @@ class Registration:
     nonce_may_be_absent: bool = False
     offline: bool = False
     roles_in_access_token: bool = False
+    post_logout_parameter: str = POST_LOGOUT
     internal_url: str | None = None
     label: str = ""
     oauth2: OAuth2 | None = None

@@ -41,6 +41,14 @@ def test_only_keycloaks_roles_are_read_from_the_access_token():
     assert reading == ["keycloak"]
 
 
+def test_only_cognito_is_known_to_name_the_way_back_from_a_sign_out_otherwise():
+    named = {n: configured(profile=n).post_logout_parameter for n in OF_OIDC}
+
+    assert {n: it for n, it in named.items() if it != "post_logout_redirect_uri"} == {
+        "cognito": "logout_uri"
+    }
+
+
 def test_apple_answers_by_a_form_and_takes_the_secret_in_one():
     apple = configured(profile="apple", client_secret="s", scopes=["openid", "offline_access"])
 

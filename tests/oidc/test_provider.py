@@ -7,6 +7,7 @@ import pytest
 from gateway.errors import ProviderUnavailableError
 from gateway.oidc import errors
 from gateway.oidc.client import read_tokens
+from gateway.oidc.profiles import PROFILES
 from gateway.oidc.refresh import refresh
 from gateway.oidc.registration import ClaimNames
 from gateway.oidc.sign_in import begin_sign_in, finish_sign_in
@@ -569,6 +570,18 @@ async def test_sign_out_names_the_client_and_the_way_back(make_provider, hostile
     }
     hostile.wrongs.discovery = {"end_session_endpoint": None}
     assert await sign_out_url(make_provider(), "hint", "x", "s") is None
+
+
+async def test_a_provider_with_its_own_sign_out_gets_only_what_it_knows(make_provider):
+    """https://docs.aws.amazon.com/cognito/latest/developerguide/logout-endpoint.html"""
+    cognito = PROFILES["cognito"].post_logout_parameter
+    provider = make_provider(post_logout_parameter=cognito)
+
+    url = await sign_out_url(provider, "hint", "https://notes.example.com/out", "s1")
+
+    assert url is not None
+    asked = parse_qs(urlsplit(url).query)
+    assert asked == {"client_id": ["notes"], "logout_uri": ["https://notes.example.com/out"]}
 
 
 async def test_a_token_is_revoked_where_the_provider_can(make_provider, hostile):

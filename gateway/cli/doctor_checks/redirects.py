@@ -18,6 +18,7 @@ from gateway.oidc.finding import quoted
 from gateway.oidc.flow import authorization_parameters, new_flow, read_parameters, with_query
 from gateway.oidc.http import Answer
 from gateway.oidc.provider import Provider
+from gateway.oidc.sign_out import sign_out_parameters
 
 _REDIRECTS = range(300, 400)
 _REFUSALS = range(400, 500)
@@ -126,7 +127,7 @@ def _authorization_url(provider: Provider, metadata: Metadata, uri: str) -> str:
 
 
 def _sign_out_url(provider: Provider, metadata: Metadata, uri: str) -> str:
-    asked = [("client_id", provider.registration.client_id), ("post_logout_redirect_uri", uri)]
+    asked = sign_out_parameters(provider.registration, uri)
     return with_query(metadata.end_session_endpoint or "", asked)
 
 

@@ -6,7 +6,6 @@ from gateway.authn.bearer import BearerAuthenticator
 from gateway.credentials.apps import App, Apps
 from gateway.credentials.one_time_exchange import OneTimeExchange
 from gateway.credentials.tokens import TokenFamilies
-from gateway.endpoints.authorization_server import AuthorizationServer
 from gateway.oidc.provider import Provider
 from gateway.oidc.subject_token import SubjectTokens
 from gateway.sessions.session import Limits
@@ -34,13 +33,12 @@ def apps_of(
     clock: Clock,
 ) -> Apps | None:
     """The apps that get tokens, or None; `providers` come from `app_providers`."""
-    if settings.tokens is None:
-        return None
     known: dict[str, App] = {}
-    for name, client in settings.tokens.clients.items():
-        app = _app(name, client, providers[name], bearer, clock)
-        known[name] = known[client.client_id or name] = app
-    return Apps(known, tokens, once)
+    for name, client in token_settings(settings).clients.items():
+        if client.provider is not None:
+            app = _app(name, client, providers[name], bearer, clock)
+            known[name] = known[client.client_id or name] = app
+    return Apps(known, tokens, once) if known else None
 
 
 def _app(
@@ -55,10 +53,3 @@ def _app(
     ask = issuer.ask if issuer is not None and issuer.introspects else None
     audiences = frozenset(client.audiences or (client.client_id or name,))
     return App(name, provider, SubjectTokens(provider, audiences, clock, ask), client.redirect_uris)
-
-
-def authorization_server(settings: Settings, apps: Apps | None) -> AuthorizationServer | None:
-    """The authorization server's metadata endpoint; None if there are no apps."""
-    if apps is None:
-        return None
-    return AuthorizationServer(apps, introspects=settings.api_keys is not None)

@@ -46,6 +46,7 @@ def app_providers(settings: Settings, providers: Mapping[str, Provider]) -> dict
     return {
         name: providers[client.provider].for_app(client.client_id or name)
         for name, client in settings.tokens.clients.items()
+        if client.provider is not None
     }
 
 

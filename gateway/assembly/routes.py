@@ -8,16 +8,16 @@ from gateway.authn import Authenticator, guarded_fields
 from gateway.authn.foreign import Foreign
 from gateway.authz.access import Access, compile_access
 from gateway.authz.request_conditions import CountryOf
-from gateway.endpoints.protected_resource import WELL_KNOWN, ProtectedResource
+from gateway.endpoints.protected_resource import WELL_KNOWN, ProtectedResource, Taken
 from gateway.kinds import ISSUED
 from gateway.limits import RateLimiter, RateTable
-from gateway.message.public_url import origin_of
+from gateway.message.public_url import base_of, origin_of
 from gateway.message.star import names_host
 from gateway.pipeline.cors import OVERRULED, Cors
 from gateway.pipeline.route_plan import RoutePlan, UpstreamPlan
 from gateway.responses import Admission
 from gateway.routing.deprecation import deprecation_of
-from gateway.routing.route import Route, covers
+from gateway.routing.route import Route, covers, stem_of
 from gateway.routing.table import RouteTable
 from gateway.settings.access import items_of
 from gateway.settings.countries import countries_of
@@ -151,7 +151,7 @@ def scopes_of(access: str | AccessRules) -> tuple[str, ...]:
 
 def _own_resources(settings: Settings) -> tuple[str, ...]:
     """Our paths that tokens are issued for: an audience may be one of our URLs (RFC 8707)."""
-    urls = hosts_of(settings).public_urls.values()
+    urls = tuple(hosts_of(settings).public_urls.values())
     audiences = {it.rstrip("/") for bearer in settings.bearer for it in bearer.audiences}
     paths = {
         it.removeprefix(origin_of(url))
@@ -159,6 +159,10 @@ def _own_resources(settings: Settings) -> tuple[str, ...]:
         for url in urls
         if it.startswith(url + "/")
     }
+    mcp = (it for it in settings.enforced_routes if it.mcp)
+    named = [stem_of(path) for route in mcp for path in (*route.path, *route.prefix)]
+    # Not "/": that is the host as a whole.
+    paths |= {base_of(url) + path for url in urls for path in named if path}
     return tuple(sorted(paths, key=len, reverse=True))
 
 
@@ -171,11 +175,15 @@ def protected_resource(
         return None
     scopes = dict.fromkeys(scope for plan in taking for scope in plan.admission.scopes)
 
-    def accepted(host: str, path: str) -> frozenset[str]:
-        found = (it.admission.credentials for it in taking if _is_at(it.route, host, path))
-        return frozenset[str]().union(*found)
+    def taken(host: str, path: str) -> Taken:
+        found = [it for it in taking if _is_at(it.route, host, path)]
+        # The first one that matches decides; a host as a whole is no MCP server.
+        if path and found and found[0].route.is_mcp:
+            return Taken(frozenset({"token"}), found[0].admission.scopes)
+        kinds = frozenset[str]().union(*(it.admission.credentials for it in found))
+        return Taken(kinds, tuple(scopes))
 
-    return ProtectedResource([it.issuer for it in settings.bearer], list(scopes), accepted)
+    return ProtectedResource([it.issuer for it in settings.bearer], taken)
 
 
 def metadata_path(accepted: Collection[str]) -> str | None:

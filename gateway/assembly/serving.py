@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from urllib.parse import urlsplit
 
-from gateway.assembly.apps import apps_of, authorization_server
+from gateway.assembly.apps import apps_of
+from gateway.assembly.authserver import auth_server_of, clients_of
 from gateway.assembly.hosts import hosts_of
 from gateway.assembly.lasting import Lasting
 from gateway.assembly.routes import metadata_path, protected_resource, route_plans
@@ -27,11 +28,14 @@ from gateway.authn import (
 )
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.authn.session import SessionAuthenticator, authenticator_of, cookie_name
+from gateway.authserver.clients import Clients
+from gateway.authserver.server import AuthServer
 from gateway.authz.access import Access, compile_items
 from gateway.credentials.apps import Apps
 from gateway.credentials.one_time_exchange import OneTimeExchange
 from gateway.credentials.tokens import TokenFamilies
 from gateway.endpoints.app_cookies import AppCookies
+from gateway.endpoints.authorization_server import AuthorizationServer
 from gateway.endpoints.cookies import CookieRules
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.doctor import Doctor
@@ -96,13 +100,13 @@ def pipeline_of(
     # Routes that are not enforced take no part: not even their hosts are served.
     config = replace(config, settings=enforced(config.settings))
     settings = config.settings
-    apps = _apps(config, lasting)
+    apps, clients = _apps(config, lasting), clients_of(settings)
     parts = Parts(
         settings,
         lasting.sessions,
         config.bearer,
         lasting.keys,
-        None if apps is None else lasting.tokens,
+        _tokens(settings, lasting, clients),
     )
     built = {kind: it for kind, build in AUTHENTICATORS.items() if (it := build(parts)) is not None}
     authenticators = {kind: judge(it) for kind, it in built.items()}
@@ -122,7 +126,8 @@ def pipeline_of(
     )
     table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
     plans = route_plans(settings, table, to, authenticators, lasting.rates, access_of)
-    deps = _deps(config, lasting, authenticators, rules, app_cookies, apps)
+    server = auth_server_of(clients, table, plans, lasting.store, lasting.tokens, lasting.clock)
+    deps = _deps(config, lasting, authenticators, rules, app_cookies, apps, server)
     tools = _tools(config, lasting, deps, plans, browser)
     networks = settings.server.trusted_proxies
     return Pipeline(table, plans, hosts_of(settings), networks, tools), list(upstreams.values())
@@ -149,6 +154,18 @@ def _own_cookies(settings: Settings, kinds: Iterable[Authenticator]) -> tuple[by
     return tuple(it.encode() for it in dict.fromkeys((*prefixed, *carrying)))
 
 
+def _tokens(
+    settings: Settings, lasting: Lasting, clients: Clients | None
+) -> tuple[TokenFamilies, Callable[[str], bool]] | None:
+    """The gateway's own tokens, and whether a client may be one that has them."""
+    if settings.tokens is None:
+        return None
+    apps = frozenset(settings.tokens.clients)
+    if clients is None:
+        return lasting.tokens, apps.__contains__
+    return lasting.tokens, lambda name: name in apps or clients.may_know(name)
+
+
 def _apps(config: Configuration, lasting: Lasting) -> Apps | None:
     tokens = lasting.tokens
     once = OneTimeExchange(lasting.store, lambda: tokens.sessions.sealer, lasting.clock)
@@ -162,6 +179,7 @@ def _deps(
     rules: CookieRules,
     app_cookies: AppCookies,
     apps: Apps | None,
+    server: AuthServer | None,
 ) -> Deps:
     """The endpoints' dependencies."""
     settings = config.settings
@@ -194,6 +212,7 @@ def _deps(
         ),
         keys=None if settings.api_keys is None else (lasting.keys, settings.api_keys),
         apps=apps,
+        auth_server=server,
         account_secrets=account_secrets(settings),
     )
 
@@ -218,9 +237,7 @@ def _tools(
         monotonic=time.monotonic,
         user_header=settings.accounts.user_header,
         doctor=Doctor(config.sealer, lasting.clock, hosts_of(settings).serves),
-        well_known=WellKnown(
-            protected_resource(settings, plans), authorization_server(settings, deps.apps)
-        ),
+        well_known=WellKnown(protected_resource(settings, plans), _metadata(settings, deps)),
         forward_auth=None
         if settings.forward_auth is None
         else ForwardAuth(settings.forward_auth.dialect, told_fields(settings)),
@@ -239,6 +256,13 @@ def _tools(
             look_up=browser.look_up,
         ),
     )
+
+
+def _metadata(settings: Settings, deps: Deps) -> AuthorizationServer | None:
+    if deps.token_clients is None:
+        return None
+    keys = settings.api_keys is not None
+    return AuthorizationServer(deps.apps, deps.auth_server, introspects=keys)
 
 
 def _told_by_oauth2_proxy(settings: Settings) -> Mapping[str, Template]:

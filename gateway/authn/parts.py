@@ -1,5 +1,6 @@
 """Dependencies of the authenticators; the composition root fills them in once."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,10 +20,12 @@ class Parts:
     Attributes:
         bearer: None if no issuer is configured.  With its cache it outlives a reload that keeps
             the same issuers.
+        tokens: The gateway's own tokens, and whether there may be a client; None if no client gets
+            any.
     """
 
     settings: Settings
     sessions: SessionManager
     bearer: "BearerAuthenticator | None" = None
     keys: ApiKeys | None = None
-    tokens: TokenFamilies | None = None
+    tokens: tuple[TokenFamilies, Callable[[str], bool]] | None = None

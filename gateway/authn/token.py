@@ -1,7 +1,7 @@
 """The gateway's own access tokens, as ``Authorization: Bearer gp_at_…`` (RFC 6750, section 2.1)."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Callable
 from functools import lru_cache, partial
 
 from gateway.authn.authenticator import (
@@ -44,10 +44,10 @@ class TokenAuthenticator:
     fields = frozenset({AUTHORIZATION})
     cookies: frozenset[str] = frozenset()
 
-    def __init__(self, tokens: TokenFamilies, clients: Collection[str]) -> None:
-        """Accept tokens of the apps named in `clients`; those of a removed app are bad."""
+    def __init__(self, tokens: TokenFamilies, may_know: Callable[[str], bool]) -> None:
+        """Accept tokens of the clients that it `may_know`; those of a removed one are bad."""
         self._tokens = tokens
-        self._clients = frozenset(clients)
+        self._may_know = may_know
 
     def recognises(self, field: bytes, value: bytes) -> bool:
         """Whether the value holds ``gp_at_`` or ``gp_rt_`` in the place of a token."""
@@ -83,7 +83,7 @@ class TokenAuthenticator:
         return self._judge(known, now)
 
     def _judge(self, known: Known, now: float) -> Outcome:
-        if known.session.client not in self._clients:
+        if not self._may_know(known.session.client or ""):
             return _NO_APP
         return _EXPIRED if now >= known.expires_at else Authenticated(known.identity)
 
@@ -113,10 +113,9 @@ def _read(value: bytes) -> GatewayToken | Outcome:
 
 def build(parts: Parts) -> Authenticator | None:
     """The authenticator for the gateway's tokens, or None if the configuration issues none."""
-    settings, tokens = parts.settings.tokens, parts.tokens
-    if settings is None or tokens is None:
+    if parts.tokens is None:
         return None
-    return TokenAuthenticator(tokens, settings.clients)
+    return TokenAuthenticator(*parts.tokens)
 
 
 def example(_settings: Settings) -> str:

@@ -9,6 +9,7 @@ import logging
 import secrets
 import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cachetools import TTLCache
@@ -172,6 +173,7 @@ class TokenFamilies:
         ip: str,
         provider_sid: str | None,
         replaces: str | None = None,
+        resources: tuple[str, ...] = (),
     ) -> Issued:
         """Issue the first tokens of a new session.
 
@@ -183,6 +185,7 @@ class TokenFamilies:
             ip: The client's address.
             provider_sid: The provider's ``sid``, if it sent one.
             replaces: The ticket of a session that this one replaces.
+            resources: What the tokens are for; empty for the gateway as a whole.
 
         Raises:
             StoreUnavailableError: The session could not be saved.
@@ -197,6 +200,7 @@ class TokenFamilies:
             now=now,
             replaces=replaces,
             client=client,
+            resources=resources,
         )
         issued, refresh, access = self._make(ticket, session, now)
         await self._families.swap(session, None, Family(current=(refresh,), access=(access,)))
@@ -208,10 +212,12 @@ class TokenFamilies:
         client: str,
         now: float,
         scopes: frozenset[str] | None = None,
+        judge_session: Callable[[Session], str | None] = lambda session: None,
     ) -> Issued | Refused:
         """Issue new tokens for a refresh token of `client`.
 
         `scopes` limits the access token; the session must have been granted all of them.
+        `judge_session` returns the reason to refuse all the same, or None.
 
         Raises:
             StoreUnavailableError: The store could not answer; the token was not used.
@@ -223,6 +229,8 @@ class TokenFamilies:
             return Refused("unknown-token")
         if session.client != client:
             return Refused("token-of-another-client")
+        if (reason := judge_session(session)) is not None:
+            return Refused(reason)
         granted = session.identity.scopes
         for _ in range(_SWAP_ATTEMPTS):
             family, data = await self._families.read(session.session_id)

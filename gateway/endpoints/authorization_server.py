@@ -1,8 +1,9 @@
 """The gateway's authorization server metadata (RFC 8414)."""
 
 from gateway import responses
+from gateway.authserver.server import AuthServer
 from gateway.credentials.apps import App, Apps
-from gateway.endpoints.token import EXCHANGE
+from gateway.endpoints.app_grants import EXCHANGE
 from gateway.message.public_url import OWN_PREFIX, own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
@@ -27,8 +28,9 @@ def inserted_path(request: Request) -> str:
 class AuthorizationServer:
     """Handler of the metadata document."""
 
-    def __init__(self, apps: Apps, *, introspects: bool) -> None:
-        self._apps = {app.name: app for app in apps.known.values()}
+    def __init__(self, apps: Apps | None, server: AuthServer | None, *, introspects: bool) -> None:
+        self._apps = {} if apps is None else {app.name: app for app in apps.known.values()}
+        self._server = server
         self._introspects = introspects
 
     async def tell(self, request: Request, _body: bytes) -> Response:
@@ -53,7 +55,9 @@ class AuthorizationServer:
         }
         if self._introspects:
             document["introspection_endpoint"] = f"{issuer}/introspect"
-        if (only := self._only_provider()) is not None:
+        if self._server is not None:
+            document |= self._own(issuer)
+        elif (only := self._only_provider()) is not None:
             # An app starts at the provider and exchanges the code here.
             metadata = await only.provider.metadata()
             document |= {
@@ -63,6 +67,25 @@ class AuthorizationServer:
                 "code_challenge_methods_supported": ["S256"],
             }
         return responses.json_answer(request, 200, document)
+
+    def _own(self, issuer: str) -> dict[str, object]:
+        """What clients of the gateway's own ``authorize`` must know."""
+        exchanges = [EXCHANGE] if self._apps else []
+        return {
+            "authorization_endpoint": f"{issuer}/authorize",
+            "grant_types_supported": ["authorization_code", *exchanges, "refresh_token"],
+            "response_types_supported": ["code"],
+            "response_modes_supported": ["query"],
+            # MCP clients refuse to go on without it.
+            "code_challenge_methods_supported": ["S256"],
+            "token_endpoint_auth_methods_supported": [
+                "none",
+                "client_secret_basic",
+                "client_secret_post",
+            ],
+            # RFC 9207, section 3.
+            "authorization_response_iss_parameter_supported": True,
+        }
 
     def _only_provider(self) -> App | None:
         """An app that exchanges codes, if all such apps have the same provider; else None."""

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from gateway.accounts.manager import Accounts
 from gateway.authn import Outcome
 from gateway.authn.session import MAX_VALUES
+from gateway.authserver.server import AuthServer
 from gateway.authz.access import Item
 from gateway.credentials.apps import Apps
 from gateway.credentials.keys import ApiKeys
 from gateway.credentials.local import Local
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
+from gateway.endpoints.token_clients import TokenClients
 from gateway.errors import GatewayError
 from gateway.mail.outbox import Outbox
 from gateway.message.request import Request
@@ -55,7 +57,8 @@ class Deps:
         app_cookies: The app's cookies; None if no app's cookies are isolated.
         accounts: The accounts; None if every identity stands for itself.
         keys: The API keys and their settings; None if keys are not accepted.
-        apps: The apps that get tokens; None if there are none.
+        apps: The apps that get tokens for their users at a provider; None if there are none.
+        auth_server: Signs people in for clients; None if there are none.
         local: Local accounts; None if users sign in with providers only.
         outbox: Sends mails; None if there is no mail server.
         admins: Who administers the gateway, any of these; empty if nobody does.
@@ -79,11 +82,19 @@ class Deps:
     accounts: Accounts | None = None
     keys: tuple[ApiKeys, ApiKeySettings] | None = None
     apps: Apps | None = None
+    auth_server: AuthServer | None = None
     local: Local | None = None
     outbox: Outbox | None = None
     admins: tuple[Item, ...] = ()
     find_refusal: FindRefusal | None = None
     account_secrets: Sequence[str] = ()
+
+    @property
+    def token_clients(self) -> TokenClients | None:
+        """Whose tokens there are; None if nobody gets any."""
+        if self.auth_server is not None:
+            return TokenClients(self.auth_server.tokens, self.apps, self.auth_server)
+        return None if self.apps is None else TokenClients(self.apps.tokens, self.apps, None)
 
     @property
     def issuers(self) -> frozenset[str]:

@@ -4,13 +4,13 @@ from dataclasses import replace
 
 from gateway import responses
 from gateway.authn import Authenticated, Rejected
-from gateway.credentials.apps import Apps
 from gateway.credentials.key_format import parse_key
 from gateway.credentials.keys import ApiKeys
 from gateway.credentials.token_format import PREFIXES, parse_token
 from gateway.endpoints.authorization_server import issuer_of
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.oauth import OAuthError, read_oauth_form, refusal, required
+from gateway.endpoints.token_clients import TokenClients
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.model import Deny, Identity
@@ -24,10 +24,10 @@ _KEYS_ONLY = Admission(frozenset({"api_key"}), scopes=(SCOPE,))
 class Introspection:
     """Handler of ``introspect``, for holders of an API key with the scope ``introspect``."""
 
-    def __init__(self, deps: Deps, apps: Apps | None, keys: ApiKeys) -> None:
-        """Describe the tokens of `apps`, if any, and the keys in `keys`."""
+    def __init__(self, deps: Deps, clients: TokenClients | None, keys: ApiKeys) -> None:
+        """Describe the tokens of `clients`, if any, and the keys in `keys`."""
         self._deps = deps
-        self._apps = apps
+        self._clients = clients
         self._keys = keys
 
     async def tell(self, request: Request, body: bytes) -> Response:
@@ -54,8 +54,8 @@ class Introspection:
     async def _find(self, text: str, now: float) -> tuple[Identity, str | None] | None:
         """The identity and app of a credential that is valid at `now`, or None."""
         token, key = parse_token(text), parse_key(text)
-        if token is not None and self._apps is not None:
-            tokens = self._apps.tokens
+        if token is not None and self._clients is not None:
+            tokens = self._clients.tokens
             if token.use == "refresh":
                 session = await tokens.session_of(token, now)
                 found = None
@@ -65,11 +65,10 @@ class Introspection:
             else:
                 known = tokens.recall(token, now) or await tokens.load(token, now)
                 found = None if known is None or now >= known.expires_at else known.identity
-            app = None if found is None else self._apps.known.get(found.client or "")
-            # Tokens of a removed app are not valid.
-            if found is None or app is None or app.name != found.client:
+            # Tokens of a removed client are not valid.
+            if found is None or self._clients.name_of(found.client or "") != found.client:
                 return None
-            return found, app.name
+            return found, found.client
         entry = None if key is None else await self._keys.load(key, now)
         if entry is None or now >= entry.record.expires_at:
             return None

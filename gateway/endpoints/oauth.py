@@ -10,10 +10,12 @@ from gateway.credentials.throttle import Throttle
 from gateway.endpoints.parameters import read_whole_form
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
+from gateway.sessions.device import device_name
 
 _log = logging.getLogger(__name__)
 
 _TOO_MANY_REQUESTS = 429
+_MAX_DEVICE_CHARS = 60
 _FORM = b"application/x-www-form-urlencoded"
 
 
@@ -92,6 +94,15 @@ def asking_client(request: Request, form: dict[str, str]) -> str | None:
         return None
     user, _, password = pair.partition(":")
     return None if password else unquote_plus(user)
+
+
+def device_of(request: Request, form: dict[str, str]) -> str:
+    """A name for the device: the app's choice, or else from the User-Agent."""
+    told = form.get("device_name", "").strip()
+    if 0 < len(told) <= _MAX_DEVICE_CHARS and told.isprintable():
+        return told
+    agents = request.fields.all(b"user-agent")
+    return device_name(agents[0].decode("latin-1") if agents else "")
 
 
 def refusal(request: Request, refused: OAuthError) -> Response:

@@ -1,8 +1,9 @@
 """``api/sessions``: users list and end their own sessions; requires a session."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 from gateway import responses
+from gateway.authserver.consents import person_of
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.logout import Logout
 from gateway.endpoints.origin import is_same_origin
@@ -73,11 +74,22 @@ class OwnSessions:
     async def end(self, session: Session, session_id: str) -> bool:
         """End one of the owner's sessions; False if there is none with that id."""
         found = [info for info in await self.of(session) if info.session_id == session_id]
+        await self._withdraw(session, (info.client for info in found))
         return bool(await self._deps.all_sessions.end_these(found))
 
     async def end_all(self, session: Session) -> None:
         """End all of the owner's sessions."""
+        await self._withdraw(session, (info.client for info in await self.of(session)))
         await self._deps.all_sessions.end_all(session.identity.issuer, session.identity.subject)
+
+    async def _withdraw(self, session: Session, clients: Iterable[str | None]) -> None:
+        """Forget that the owner lets these clients act for them: they must ask again."""
+        if self._deps.auth_server is None:
+            return
+        person = person_of(session.identity)
+        for client in clients:
+            if client is not None:
+                await self._deps.auth_server.consents.withdraw(person, client)
 
     def cleared(self, request: Request) -> FieldList:
         """The field for a browser whose session has ended."""

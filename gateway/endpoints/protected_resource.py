@@ -5,6 +5,7 @@ document.  RFC 9728 requires a path outside the gateway's own prefix.
 """
 
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 
 from gateway import responses
 from gateway.endpoints.authorization_server import issuer_of
@@ -25,25 +26,29 @@ _PREFLIGHT = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What is taken at one place.
+
+    Attributes:
+        kinds: Kinds of credential.
+        scopes: Those that rules ask for.
+    """
+
+    kinds: Collection[str]
+    scopes: Sequence[str]
+
+
 class ProtectedResource:
     """The documents: one for the host as a whole, and one for each path below it."""
 
-    def __init__(
-        self,
-        issuers: Sequence[str],
-        scopes: Sequence[str],
-        accepted: Callable[[str, str], Collection[str]],
-    ) -> None:
-        """Name the `issuers` of bearer tokens, and the `scopes` that rules ask for.
+    def __init__(self, issuers: Sequence[str], taken: Callable[[str, str], Taken]) -> None:
+        """Name the `issuers` of bearer tokens.
 
-        `accepted` returns the kinds of credential accepted on a host and path; ``""`` as the path
-        means any path.
+        `taken` returns what is taken on a host and path; ``""`` as the path means any path.
         """
         self._issuers = tuple(issuers)
-        self._document: dict[str, object] = {"bearer_methods_supported": ["header"]}
-        if scopes:
-            self._document["scopes_supported"] = list(scopes)
-        self._accepted = accepted
+        self._taken = taken
 
     def find(self, request: Request) -> Handler | None:
         """The handler of `request`; None if it is for no such document."""
@@ -52,7 +57,9 @@ class ProtectedResource:
             return None
         if request.target.is_ambiguous or not request.target.raw.startswith(WELL_KNOWN.encode()):
             return None
-        if not covers(base_of(request.public_url), _resource(path)) or not self._servers(request):
+        if not covers(base_of(request.public_url), _resource(path)):
+            return None
+        if not self._servers(request, self._taken_at(request)):
             return None
         if request.method == "OPTIONS":
             return self._preflight
@@ -62,16 +69,25 @@ class ProtectedResource:
         # As requested, so that the client sees its own resource URL (RFC 9728, section 3.3).
         sent = request.target.raw.partition(b"?")[0].decode("ascii", "replace")
         resource = origin_of(request.public_url) + _resource(sent)
-        servers = self._servers(request)
-        document = {"resource": resource, "authorization_servers": servers, **self._document}
+        taken = self._taken_at(request)
+        document: dict[str, object] = {
+            "resource": resource,
+            "authorization_servers": self._servers(request, taken),
+            "bearer_methods_supported": ["header"],
+        }
+        if taken.scopes:
+            document["scopes_supported"] = list(taken.scopes)
         return responses.json_answer(request, 200, document, fields=_ANYWHERE)
 
-    def _servers(self, request: Request) -> list[str]:
-        """Issuers of tokens accepted at the resource that `request` asks about; may be empty."""
+    def _taken_at(self, request: Request) -> Taken:
+        """What is taken at the resource that `request` asks about."""
         asked, base = _resource(request.target.path), base_of(request.public_url)
-        kinds = self._accepted(request.host, "" if asked in (base, base + "/") else asked)
-        issuers = self._issuers if "bearer" in kinds else ()
-        own = (issuer_of(request),) if "token" in kinds else ()
+        return self._taken(request.host, "" if asked in (base, base + "/") else asked)
+
+    def _servers(self, request: Request, taken: Taken) -> list[str]:
+        """Issuers of the tokens that are taken; may be empty."""
+        issuers = self._issuers if "bearer" in taken.kinds else ()
+        own = (issuer_of(request),) if "token" in taken.kinds else ()
         return [*issuers, *own]
 
     async def _preflight(self, _request: Request, _body: bytes) -> Response:

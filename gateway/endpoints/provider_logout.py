@@ -114,12 +114,14 @@ class ProviderLogout:
         # A session without a provider sid may be the one to end, if it belongs to the client that
         # the token is for.
         apps, own = self._apps_of(provider), provider.registration.client_id
+        # The tokens of other clients live on, because they are for when the person is away.
         return [
             *(info for info in under_sid if info.subject == token.subject),
             *(
                 info
                 for info in of_subject
-                if info.provider_sid is None and apps.get(info.client or "", own) in token.clients
+                if info.provider_sid is None
+                and (own if info.client is None else apps.get(info.client)) in token.clients
             ),
         ]
 

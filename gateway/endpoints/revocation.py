@@ -1,7 +1,6 @@
 """``revoke``: ends a token or key of the gateway; possession is enough (RFC 7009)."""
 
 from gateway import responses
-from gateway.credentials.apps import Apps
 from gateway.credentials.key_format import ApiKey, parse_key
 from gateway.credentials.keys import ApiKeys
 from gateway.credentials.token_format import GatewayToken, parse_token
@@ -13,6 +12,7 @@ from gateway.endpoints.oauth import (
     required,
     take_turn,
 )
+from gateway.endpoints.token_clients import TokenClients
 from gateway.message.request import Request
 from gateway.message.response import Response
 
@@ -20,9 +20,9 @@ from gateway.message.response import Response
 class Revocation:
     """Handler of ``revoke``."""
 
-    def __init__(self, apps: Apps | None, keys: ApiKeys | None) -> None:
-        """Revoke the tokens of `apps` and the keys in `keys`, if any."""
-        self._apps = apps
+    def __init__(self, clients: TokenClients | None, keys: ApiKeys | None) -> None:
+        """Revoke the tokens of `clients` and the keys in `keys`, if any."""
+        self._clients = clients
         self._keys = keys
 
     async def revoke(self, request: Request, body: bytes) -> Response:
@@ -31,8 +31,8 @@ class Revocation:
             form = read_oauth_form(request, body)
             text = required(form, "token")
             token, key = parse_token(text), parse_key(text)
-            if token is not None and self._apps is not None:
-                await self._end(request, asking_client(request, form), self._apps, token)
+            if token is not None and self._clients is not None:
+                await self._end(request, asking_client(request, form), self._clients, token)
             elif key is not None and self._keys is not None:
                 await self._revoke(request, self._keys, key)
         except OAuthError as refused:
@@ -40,22 +40,21 @@ class Revocation:
         return Response(200, (responses.NO_STORE,))
 
     async def _end(
-        self, request: Request, client: str | None, apps: Apps, token: GatewayToken
+        self, request: Request, client: str | None, clients: TokenClients, token: GatewayToken
     ) -> None:
         """End the token's session: either token of a family ends the whole family (section 2.1)."""
-        counts = not apps.tokens.remembers(token)
+        tokens = clients.tokens
+        counts = not tokens.remembers(token)
         if counts:
-            take_turn(apps.tokens.wrong, request)
-        with apps.tokens.wrong.weigh(request.client, counts=counts) as turn:
-            session = await apps.tokens.sessions.look_up(token.ticket, request.received_at)
+            take_turn(tokens.wrong, request)
+        with tokens.wrong.weigh(request.client, counts=counts) as turn:
+            session = await tokens.sessions.look_up(token.ticket, request.received_at)
             turn.is_bad = session is None
         if session is None:
             return
-        if client is not None:
-            app = apps.known.get(client)
-            if app is None or app.name != session.client:
-                raise OAuthError("invalid_grant", "token-of-another-client")
-        await apps.tokens.end(session)
+        if client is not None and clients.name_of(client) != session.client:
+            raise OAuthError("invalid_grant", "token-of-another-client")
+        await tokens.end(session)
 
     async def _revoke(self, request: Request, keys: ApiKeys, key: ApiKey) -> None:
         counts = not keys.remembers(key)

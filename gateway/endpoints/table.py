@@ -17,8 +17,10 @@ from gateway.endpoints.account_sessions import SessionSection
 from gateway.endpoints.admin_explain import PATH as ADMIN_EXPLAIN_PATH
 from gateway.endpoints.admin_explain import AdminExplain
 from gateway.endpoints.authorization_server import AuthorizationServer
+from gateway.endpoints.authorize import AUTHORIZE_PATH, CONSENT_PATH, Authorize
 from gateway.endpoints.callback import Callback
 from gateway.endpoints.code_step import CODE_PATH
+from gateway.endpoints.cross_origin import from_anywhere
 from gateway.endpoints.deps import Deps, Handler
 from gateway.endpoints.email_change import EmailChange
 from gateway.endpoints.forgot import Forgot
@@ -287,14 +289,23 @@ def _of_passkeys(
 
 
 def _of_tokens(deps: Deps) -> dict[str, Methods]:
-    apps, keys = deps.apps, None if deps.keys is None else deps.keys[0]
+    apps, server = deps.apps, deps.auth_server
+    keys = None if deps.keys is None else deps.keys[0]
+    clients = deps.token_clients
     found: dict[str, Methods] = {}
-    if apps is not None or keys is not None:
-        found[f"{OWN_PREFIX}/revoke"] = {"POST": Revocation(apps, keys).revoke}
+    if clients is not None or keys is not None:
+        found[f"{OWN_PREFIX}/revoke"] = from_anywhere(POST=Revocation(clients, keys).revoke)
     if keys is not None:
-        found[f"{OWN_PREFIX}/introspect"] = {"POST": Introspection(deps, apps, keys).tell}
-    if apps is not None:
-        server = AuthorizationServer(apps, introspects=keys is not None)
-        found[f"{OWN_PREFIX}/token"] = {"POST": TokenEndpoint(deps, apps).grant}
-        found[f"{OWN_PREFIX}/.well-known/oauth-authorization-server"] = _looked_at(server.tell)
+        found[f"{OWN_PREFIX}/introspect"] = {"POST": Introspection(deps, clients, keys).tell}
+    if clients is not None:
+        token = TokenEndpoint(deps, clients.tokens, apps, server)
+        metadata = AuthorizationServer(apps, server, introspects=keys is not None)
+        found[f"{OWN_PREFIX}/token"] = from_anywhere(POST=token.grant)
+        found[f"{OWN_PREFIX}/.well-known/oauth-authorization-server"] = from_anywhere(
+            **_looked_at(metadata.tell)
+        )
+    if server is not None:
+        authorize = Authorize(deps, server)
+        found[AUTHORIZE_PATH] = {**_looked_at(authorize.ask), "POST": authorize.ask_by_form}
+        found[CONSENT_PATH] = {"POST": strict(authorize.answer, FORM)}
     return found

@@ -1,271 +1,101 @@
-"""``token``: exchanges an external identity for the gateway's own tokens, and refreshes them."""
+"""``token``: gives the gateway's own tokens, and renews them (RFC 6749, section 3.2)."""
 
-import re
-from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from collections.abc import Sequence
 
 from gateway import responses
+from gateway.authserver.client import Client
+from gateway.authserver.server import AuthServer
 from gateway.credentials.apps import App, Apps
-from gateway.credentials.one_time_exchange import Brought
-from gateway.credentials.provider_tokens import kept_tokens
-from gateway.credentials.redirects import is_registered
-from gateway.credentials.token_format import parse_token
-from gateway.credentials.tokens import SCOPE_NOT_GRANTED, Issued, Refused
+from gateway.credentials.tokens import Issued, TokenFamilies
+from gateway.endpoints.app_grants import ACCESS_TOKEN, EXCHANGE, AppGrants
+from gateway.endpoints.client_proof import Claimed, prove, read_claimed
+from gateway.endpoints.code_grant import CodeGrant
 from gateway.endpoints.deps import Deps
-from gateway.endpoints.oauth import (
-    OAuthError,
-    asking_client,
-    read_oauth_form,
-    refusal,
-    required,
-    take_turn,
-)
-from gateway.errors import GatewayError
+from gateway.endpoints.oauth import OAuthError, device_of, read_oauth_form, refusal, required
+from gateway.endpoints.refresh_grant import RefreshGrant
 from gateway.message.request import Request
 from gateway.message.response import Response
-from gateway.model import Identity
-from gateway.oidc.sign_in import redeem_for_app
-from gateway.oidc.subject_token import MAX_AGE_S, Subject, replay_name
-from gateway.sessions import ProviderTokens, device_name
 
-# RFC 8693, section 2.1.
-EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
-_ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name
-_ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - a name
-# RFC 7636, section 4.1.
-_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
-# RFC 6749, section 4.1.2: a code should live for ten minutes at most.
-_CODE_S = 600.0
-_MAX_DEVICE_CHARS = 60
-_SERVER_ERROR = 500
-
-_Grant = Callable[[Request, dict[str, str], App], Awaitable[Issued]]
+_CODE, _REFRESH = "authorization_code", "refresh_token"
+OF_APPS = (_CODE, EXCHANGE, _REFRESH)
+OF_CLIENTS = (_CODE, _REFRESH)
 
 
 class TokenEndpoint:
-    """Handler of ``token`` (RFC 6749, section 3.2; RFC 8693).
+    """Handler of ``token``, for apps and for clients of the authorization server."""
 
-    The apps are public clients, so what they send is the only proof.  Every grant therefore
-    counts against the client's address until it turns out to be good.
-    """
-
-    def __init__(self, deps: Deps, apps: Apps) -> None:
-        self._deps = deps
-        self._apps = apps
-        self._grants: dict[str, _Grant] = {
-            EXCHANGE: self._exchange,
-            "authorization_code": self._relay,
-            "refresh_token": self._refresh,
-        }
+    def __init__(
+        self, deps: Deps, tokens: TokenFamilies, apps: Apps | None, server: AuthServer | None
+    ) -> None:
+        """Give tokens to `apps`, and to the clients of `server`; renew `tokens` of both."""
+        self._apps = {} if apps is None else apps.known
+        self._clients = None if server is None else server.clients
+        self._app_grants = None if apps is None else AppGrants(deps, apps)
+        self._codes = None if server is None else CodeGrant(server, deps.clock)
+        self._refreshes = RefreshGrant(tokens, None if server is None else server.resources)
 
     async def grant(self, request: Request, body: bytes) -> Response:
         """``POST`` of a form: 200 with tokens, or an OAuth error."""
         try:
             form = read_oauth_form(request, body)
-            take = self._grant_for(required(form, "grant_type"))
-            issued = await take(request, form, self._app(request, form))
+            grant_type = required(form, "grant_type")
+            claimed = read_claimed(request, form)
+            app = self._apps.get(claimed.client_id)
+            if app is not None:
+                _refuse_secret(claimed)
+                answer = await self._for_app(request, form, grant_type, app)
+            else:
+                answer = await self._for_client(request, form, grant_type, claimed)
         except OAuthError as refused:
             return refusal(request, refused)
-        return responses.json_answer(request, 200, _answer(issued, form["grant_type"]))
+        return responses.json_answer(request, 200, answer)
 
-    def _grant_for(self, grant_type: str) -> _Grant:
-        grant = self._grants.get(grant_type)
-        if grant is None:
-            raise OAuthError("unsupported_grant_type", about=f"one of {', '.join(self._grants)}")
-        return grant
+    async def _for_app(
+        self, request: Request, form: dict[str, str], grant_type: str, app: App
+    ) -> dict[str, object]:
+        assert self._app_grants is not None  # noqa: S101 - there is an app
+        match grant_type:
+            case "refresh_token":
+                return _answer(await self._refreshes.refresh(request, form, app.name))
+            case "authorization_code":
+                return _answer(await self._app_grants.relay(request, form, app))
+            case _ if grant_type == EXCHANGE:
+                issued = await self._app_grants.exchange(request, form, app)
+                return _answer(issued) | {"issued_token_type": ACCESS_TOKEN}
+        raise _unsupported(OF_APPS)
 
-    def _app(self, request: Request, form: dict[str, str]) -> App:
-        client = asking_client(request, form)
+    async def _for_client(
+        self, request: Request, form: dict[str, str], grant_type: str, claimed: Claimed
+    ) -> dict[str, object]:
+        client = await self._proven(claimed)
+        match grant_type:
+            case "refresh_token":
+                return _answer(await self._refreshes.refresh(request, form, client.client_id))
+            case "authorization_code" if self._codes is not None:
+                device = device_of(request, form)
+                issued, _ = await self._codes.redeem(request, form, client, device)
+                return _answer(issued)
+        raise _unsupported(OF_CLIENTS)
+
+    async def _proven(self, claimed: Claimed) -> Client:
+        client = None if self._clients is None else await self._clients.find(claimed.client_id)
         if client is None:
-            raise OAuthError("invalid_request", about="client_id is missing")
-        app = self._apps.known.get(client)
-        if app is None:
-            raise OAuthError("invalid_client", "unknown-client", detail="no such app")
-        return app
-
-    # RFC 8693.
-
-    async def _exchange(self, request: Request, form: dict[str, str], app: App) -> Issued:
-        _judge_request(request, form)
-        token = required(form, "subject_token")
-        read = _reader(app, required(form, "subject_token_type"))
-
-        async def trade() -> Issued:
-            subject = await read(token)
-
-            async def first() -> Issued:
-                return await self._begin(request, form, app, subject)
-
-            return await self._apps.once.redeem(
-                Brought(app.name, "subject token", replay_name(token), (token,)),
-                first,
-                self._begin_again(request, form, app),
-                keep_s=subject.issued_at + 2 * MAX_AGE_S - self._deps.clock(),
-            )
-
-        # RFC 8693, section 2.2.2: any problem with the subject token is invalid_request.
-        return await self._throttled(request, app, trade, "invalid_request")
-
-    # RFC 6749, section 4.1.3.
-
-    async def _relay(self, request: Request, form: dict[str, str], app: App) -> Issued:
-        code, uri = required(form, "code"), required(form, "redirect_uri")
-        verifier = required(form, "code_verifier")
-        if not is_registered(uri, app.redirect_uris):
-            # Without the query: an app that sends the whole callback URL has the code in it.
-            detail = f"{app.name} has not registered {uri.partition('?')[0][:200]!r}"
-            raise OAuthError("invalid_grant", "unknown-redirect-uri", detail=detail)
-        if _VERIFIER.fullmatch(verifier) is None:
-            about = "code_verifier must be 43 to 128 letters, digits and -._~"
-            raise OAuthError("invalid_request", about=about)
-        # Keyed by the code alone, because the provider accepts a code only once.
-        brought = Brought(app.name, "code", code, (code, uri, verifier))
-
-        async def first() -> Issued:
-            found = await redeem_for_app(
-                app.provider, code, redirect_uri=uri, code_verifier=verifier
-            )
-            subject = Subject(found.identity, found.provider_session, self._deps.clock())
-            return await self._begin(request, form, app, subject, kept_tokens(found.tokens))
-
-        async def trade() -> Issued:
-            return await self._apps.once.redeem(
-                brought, first, self._begin_again(request, form, app), keep_s=_CODE_S
-            )
-
-        return await self._throttled(request, app, trade, "invalid_grant")
-
-    # RFC 6749, section 6.
-
-    async def _refresh(self, request: Request, form: dict[str, str], app: App) -> Issued:
-        token = parse_token(required(form, "refresh_token"))
-        if token is None:
-            raise OAuthError("invalid_grant", "malformed-credential")
-        tokens, now = self._apps.tokens, request.received_at
-        if tokens.is_dead(token):
-            raise OAuthError("invalid_grant", "unknown-token")
-        counts = not tokens.remembers(token)
-        if counts:
-            take_turn(self._apps.tokens.wrong, request)
-        with tokens.wrong.weigh(request.client, counts=counts) as turn:
-            wanted = frozenset(form["scope"].split()) if "scope" in form else None
-            issued = await tokens.refresh(token, app.name, now, wanted)
-            turn.is_bad = isinstance(issued, Refused) and issued.reason != SCOPE_NOT_GRANTED
-        if isinstance(issued, Refused):
-            if issued.reason == SCOPE_NOT_GRANTED:
-                raise OAuthError("invalid_scope", SCOPE_NOT_GRANTED)
-            if issued.reason == "unknown-token":
-                tokens.remember_bad(token)
-            raise OAuthError("invalid_grant", issued.reason)
-        return issued
-
-    # Shared by all grants.
-
-    async def _begin(
-        self,
-        request: Request,
-        form: dict[str, str],
-        app: App,
-        subject: Subject,
-        tokens: ProviderTokens | None = None,
-    ) -> Issued:
-        identity, accounts = subject.identity, self._deps.accounts
-        if accounts is not None:
-            identity = await accounts.claim(identity)
-        return await self._apps.tokens.issue(
-            _narrowed(identity, form),
-            ProviderTokens() if tokens is None else tokens,
-            client=app.name,
-            device=_device(request, form),
-            ip=request.client,
-            provider_sid=subject.provider_sid,
-        )
-
-    def _begin_again(
-        self, request: Request, form: dict[str, str], app: App
-    ) -> Callable[[str], Awaitable[Issued | None]]:
-        async def again(ticket: str) -> Issued | None:
-            tokens = self._apps.tokens
-            session = await tokens.sessions.look_up(ticket, self._deps.clock())
-            if session is None:
-                return None
-            return await tokens.issue(
-                _narrowed(session.as_proven, form),
-                session.tokens,
-                client=app.name,
-                device=_device(request, form),
-                ip=request.client,
-                provider_sid=session.provider_sid,
-                replaces=ticket,
-            )
-
-        return again
-
-    async def _throttled(
-        self, request: Request, app: App, trade: Callable[[], Awaitable[Issued]], error: str
-    ) -> Issued:
-        """Run `trade`; a refusal counts against the client's address and is reported as `error`."""
-        take_turn(self._apps.tokens.wrong, request)
-        provider = app.provider.registration.name
-        try:
-            issued = await trade()
-        except GatewayError as refused:
-            self._deps.on_sign_in(provider, refused.reason)
-            if refused.status >= _SERVER_ERROR:
-                # It is unknown whether the credential is good.
-                self._apps.tokens.wrong.give_back(request.client)
-                raise
-            raise OAuthError(error, refused.reason, detail=str(refused)) from refused
-        except OAuthError:
-            # The credential is good; the request only asked for too much.
-            self._apps.tokens.wrong.give_back(request.client)
-            raise
-        self._apps.tokens.wrong.give_back(request.client)
-        self._deps.on_sign_in(provider, "success")
-        return issued
+            raise OAuthError("invalid_client", "unknown-client", detail="no such client")
+        prove(client, claimed)
+        return client
 
 
-def _reader(app: App, kind: str) -> Callable[[str], Awaitable[Subject]]:
-    if kind == _ID_TOKEN:
-        return app.subjects.read_id_token
-    if kind == _ACCESS_TOKEN:
-        return app.subjects.read_access_token
-    about = f"subject_token_type must be {_ID_TOKEN} or {_ACCESS_TOKEN}"
-    raise OAuthError("invalid_request", about=about)
+def _refuse_secret(claimed: Claimed) -> None:
+    """Apps have no secret here: one that sends a secret takes the gateway for another server."""
+    if claimed.secret is not None and claimed.is_basic:
+        raise OAuthError("invalid_client", "unknown-client", detail="an app brought a secret")
 
 
-def _judge_request(request: Request, form: dict[str, str]) -> None:
-    """Refuse what RFC 8693, section 2.1, allows in a request but we do not support."""
-    if "actor_token" in form:
-        raise OAuthError("invalid_request", about="actor_token: delegation is not supported")
-    if form.get("requested_token_type", _ACCESS_TOKEN) != _ACCESS_TOKEN:
-        raise OAuthError("invalid_request", about=f"only {_ACCESS_TOKEN} can be requested")
-    for name in ("resource", "audience"):
-        if form.get(name, request.public_url).rstrip("/") != request.public_url:
-            about = f"{name}: tokens are only for {request.public_url}"
-            raise OAuthError("invalid_target", about=about)
+def _unsupported(grants: Sequence[str]) -> OAuthError:
+    return OAuthError("unsupported_grant_type", about=f"one of {', '.join(grants)}")
 
 
-def _narrowed(identity: Identity, form: dict[str, str]) -> Identity:
-    """`identity` with the requested scopes, all of which it must have."""
-    if "scope" not in form:
-        return identity
-    wanted = frozenset(form["scope"].split())
-    if not wanted <= identity.scopes:
-        raise OAuthError("invalid_scope", SCOPE_NOT_GRANTED)
-    return replace(identity, scopes=wanted)
-
-
-def _device(request: Request, form: dict[str, str]) -> str:
-    """A name for the device: the app's choice, or else from the User-Agent."""
-    told = form.get("device_name", "").strip()
-    if 0 < len(told) <= _MAX_DEVICE_CHARS and told.isprintable():
-        return told
-    agents = request.fields.all(b"user-agent")
-    return device_name(agents[0].decode("latin-1") if agents else "")
-
-
-def _answer(issued: Issued, grant_type: str) -> dict[str, object]:
+def _answer(issued: Issued) -> dict[str, object]:
     """The token response (RFC 6749, section 5.1; RFC 8693, section 2.2.1)."""
     answer: dict[str, object] = {
         "access_token": issued.access_token,
@@ -275,6 +105,4 @@ def _answer(issued: Issued, grant_type: str) -> dict[str, object]:
     }
     if issued.scopes:
         answer["scope"] = " ".join(sorted(issued.scopes))
-    if grant_type == EXCHANGE:
-        answer["issued_token_type"] = _ACCESS_TOKEN
     return answer

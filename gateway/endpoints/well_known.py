@@ -1,6 +1,7 @@
 """The gateway's documents under ``/.well-known``, outside its own prefix."""
 
 from gateway.endpoints.authorization_server import AuthorizationServer, inserted_path
+from gateway.endpoints.cross_origin import from_anywhere
 from gateway.endpoints.deps import Handler
 from gateway.endpoints.protected_resource import ProtectedResource
 from gateway.message.request import Request
@@ -21,6 +22,8 @@ class WellKnown:
         """The handler of `request`, for a path under `PREFIX`; None if it has no document."""
         path = request.target.path
         if path == inserted_path(request) and not request.target.is_ambiguous:
-            is_read = request.method in ("GET", "HEAD")
-            return self._server.tell if self._server is not None and is_read else None
+            if self._server is None:
+                return None
+            methods = from_anywhere(GET=self._server.tell, HEAD=self._server.tell)
+            return methods.get(request.method)
         return None if self._resource is None else self._resource.find(request)

@@ -60,11 +60,18 @@ class Request:
         self.http_1_0 = http_1_0
         self.shows_pages = shows_pages
 
-    def changed(self, *, fields: Fields | None = None, public_url: str | None = None) -> "Request":
-        """The same request with other `fields`, or for another public URL."""
+    def changed(
+        self,
+        *,
+        method: str | None = None,
+        target: Target | None = None,
+        fields: Fields | None = None,
+        public_url: str | None = None,
+    ) -> "Request":
+        """The same request with other parts."""
         return Request(
-            method=self.method,
-            target=self.target,
+            method=self.method if method is None else method,
+            target=self.target if target is None else target,
             fields=self.fields if fields is None else fields,
             host=self.host,
             public_url=self.public_url if public_url is None else public_url,

@@ -39,6 +39,7 @@ _FORMS_LEAD_AWAY = frozenset(
     }
 )
 
+_FORM_ACTION = " form-action 'self';"
 _WITH_SCRIPT = frozenset({"sign-in", "sign-in-code", "account", "starting"})
 
 
@@ -52,10 +53,24 @@ def render(name: str, /, **values: object) -> bytes:
     return _environment().get_template(f"{name}.html").render(values).encode()
 
 
+def page_fields(name: str, form_action: str = "") -> tuple[tuple[str, str], ...]:
+    """The response fields for the page `name`: its media type, and its restrictions.
+
+    Its forms may lead to the source `form_action` as well (CSP 3, section 6.4.1).
+    """
+    if not form_action:
+        return _fields(name)
+    policy = "Content-Security-Policy"
+    wider = f" form-action 'self' {form_action};"
+    return tuple(
+        (key, value.replace(_FORM_ACTION, wider) if key == policy else value)
+        for key, value in _fields(name)
+    )
+
+
 @cache
-def page_fields(name: str) -> tuple[tuple[str, str], ...]:
-    """The response fields for the page `name`: its media type, and its restrictions."""
-    form_action = "" if name in _FORMS_LEAD_AWAY else " form-action 'self';"
+def _fields(name: str) -> tuple[tuple[str, str], ...]:
+    form_action = "" if name in _FORMS_LEAD_AWAY else _FORM_ACTION
     script = " script-src 'self'; connect-src 'self';" if name in _WITH_SCRIPT else ""
     return (
         ("Content-Type", "text/html; charset=utf-8"),

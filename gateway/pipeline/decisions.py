@@ -30,6 +30,7 @@ _log = logging.getLogger(__name__)
 
 _REMEMBERED_USERS = 4096
 _ALWAYS = Admission(unauthenticated="sign_in")
+_FOR_ANOTHER_RESOURCE = Rejected("token-not-for-resource", kind="token")
 
 
 class Decisions:
@@ -51,17 +52,25 @@ class Decisions:
         self._sendable: dict[str, None] = {}
         self._user = None if user_header == "user" else attrgetter(user_header)
 
-    def unfit(self, entry: Entry, plan: RoutePlan, identity: Identity) -> Deny | None:
-        """Why a valid credential may not be used for this request, or None; notes its identity."""
+    def refuse_unfit(
+        self, entry: Entry, plan: RoutePlan, identity: Identity
+    ) -> Verdict | Awaitable[Verdict] | None:
+        """Refuse a valid credential that may not be used for this request, or return None.
+
+        Notes its identity.
+        """
         entry.identity = identity
         self.count_authentication(identity.credential, "success")
         user = identity.user if self._user is None else self._user(identity) or ""
         if user not in self._sendable and not self._is_sendable(user):
             # Without a user field, the app would treat the person as anonymous.
-            return Deny("user-unusable")
+            return deny(entry, Deny("user-unusable"))
         if not is_good_for(identity, plan.route):
-            return Deny("key-not-for-route")
-        return Deny("cross-site") if self.is_foreign(entry, plan, identity) else None
+            if identity.credential == "token":
+                # RFC 8707, section 3: a client must be able to get a better one.
+                return self.reject(entry, plan, _FOR_ANOTHER_RESOURCE)
+            return deny(entry, Deny("key-not-for-route"))
+        return deny(entry, Deny("cross-site")) if self.is_foreign(entry, plan, identity) else None
 
     def is_foreign(self, entry: Entry, plan: RoutePlan, identity: Identity) -> bool:
         """Whether a page that the route does not trust uses a credential that browsers add."""
@@ -162,4 +171,7 @@ def answer_preflight(entry: Entry, cors: Cors) -> Answer:
 
 def is_good_for(identity: Identity, route: Route) -> bool:
     """Whether the credential may be used on `route`."""
-    return identity.routes is None or route.name in identity.routes
+    if identity.routes is None:
+        # MCP, Access Token Usage: only tokens that were asked for with the server as resource.
+        return not (route.is_mcp and identity.credential == "token")
+    return route.name in identity.routes

@@ -41,9 +41,9 @@ class ForeignCredentials:
         request = entry.request
         cleared: FieldList = ()
         if isinstance(outcome, Authenticated):
-            unfit = self._decisions.unfit(entry, plan, outcome.identity)
-            if unfit is not None:
-                return deny(entry, unfit)
+            refused = self._decisions.refuse_unfit(entry, plan, outcome.identity)
+            if refused is not None:
+                return refused
             # With two identities in one request, the app would have to choose.
             entry.identity = ANONYMOUS
         if isinstance(outcome, Rejected):

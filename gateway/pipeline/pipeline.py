@@ -304,9 +304,9 @@ class Pipeline:
     ) -> Verdict | Awaitable[Verdict]:
         match outcome:
             case Authenticated(identity=identity):
-                unfit = self._decisions.unfit(entry, plan, identity)
-                if unfit is not None:
-                    return deny(entry, unfit)
+                refused = self._decisions.refuse_unfit(entry, plan, identity)
+                if refused is not None:
+                    return refused
                 return self._decisions.authorize(entry, plan, identity)
             case NotPresented():
                 return self._decisions.authorize(entry, plan, ANONYMOUS)

@@ -1,7 +1,7 @@
 """Turns outcomes into responses: a status with a challenge, a redirect or a page."""
 
 from gateway.responses.admission import SESSION_ONLY, Admission
-from gateway.responses.bodies import NO_STORE, json_answer, page, redirect
+from gateway.responses.bodies import NO_STORE, json_answer, page, page_leading_to, redirect
 from gateway.responses.locations import (
     ACCOUNT_PATH,
     COME_AGAIN_SCRIPT_PATH,
@@ -44,6 +44,7 @@ __all__ = [
     "for_error",
     "json_answer",
     "page",
+    "page_leading_to",
     "problem",
     "problem_document",
     "redirect",

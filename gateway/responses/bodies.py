@@ -14,10 +14,24 @@ def page(
     request: Request, status: int, name: str, /, *, fields: FieldList = (), **values: object
 ) -> Response:
     """The page `name`, with its security fields; `site` is the requested host."""
+    return page_leading_to("", request, status, name, fields=fields, **values)
+
+
+def page_leading_to(
+    source: str,
+    request: Request,
+    status: int,
+    name: str,
+    /,
+    *,
+    fields: FieldList = (),
+    **values: object,
+) -> Response:
+    """As `page`; redirects after its forms may lead to `source` (CSP 3, section 6.4.1)."""
     # RFC 9110, section 9.3.2: a response to HEAD has no content.
     has_body = request.method != "HEAD" and request.shows_pages
     body = render(name, site=request.host, **values) if has_body else b""
-    return Response(status, (*page_fields(name), NO_STORE, *fields), body)
+    return Response(status, (*page_fields(name, source), NO_STORE, *fields), body)
 
 
 def json_answer(

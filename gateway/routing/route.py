@@ -34,6 +34,7 @@ class Route:
         credentials: Accepted kinds of credential; empty for all that are configured.
         preflight: What happens to a CORS preflight: ``refuse``, ``pass`` (it goes on without
             identity) or ``answer`` (the gateway answers it).
+        is_mcp: Whether it takes only those of our tokens that were asked for with it as resource.
         settings: The route's settings; None for `RESERVED` and the default route.
     """
 
@@ -50,6 +51,7 @@ class Route:
     credentials: tuple[str, ...] = ()
     unauthenticated: str = "auto"
     preflight: str = "refuse"
+    is_mcp: bool = False
     settings: "RouteSettings | None" = None
 
     def takes(self, method: str, preflight_for: str = "") -> bool:
@@ -129,6 +131,7 @@ def compile_route(
         credentials=settings.credentials,
         unauthenticated=settings.unauthenticated,
         preflight=settings.preflight if settings.cors is None else "answer",
+        is_mcp=settings.mcp,
         settings=settings,
     )
 

@@ -129,19 +129,23 @@ class SessionManager:
         now: float,
         replaces: str | tuple[str, ...] | None = None,
         client: str | None = None,
+        resources: tuple[str, ...] = (),
     ) -> tuple[str, Session]:
         """Create a session; returns the value of its cookie and the session.
 
         `device` is as returned by `device_name`; `now` is in seconds since the epoch.  `replaces`
         are the session cookies that the browser sent: their sessions end, which prevents session
-        fixation.  `client` is the app that will get tokens for it; None for a browser.
+        fixation.  `client` is the client that will get tokens for it, and `resources` what they are
+        for; None for a browser.
 
         Raises:
             AccountDisabledError: The account was disabled meanwhile.
             StoreUnavailableError: The session could not be stored, or a replaced one not ended.
         """
         ticket = new_ticket(self._random)
-        origin = Origin(ip=ip, device=device, provider_sid=provider_sid, client=client)
+        origin = Origin(
+            ip=ip, device=device, provider_sid=provider_sid, client=client, resources=resources
+        )
         session = new_session(ticket.session_id, identity, tokens, origin, now)
         record = await self._keeper.add(ticket, session, now)
         await self._end_replaced((replaces,) if isinstance(replaces, str) else replaces or ())

@@ -86,7 +86,8 @@ class Session:
         last_seen_at: When a request last used it; may lag by up to a minute.
         device: A short name from the User-Agent, or given by the app.
         provider_sid: The provider's ``sid`` (OIDC Back-Channel Logout 1.0, section 2.1).
-        client: The app's name in the configuration; None for a browser.
+        client: The client that has tokens for it; None for a browser.
+        resources: What the client's tokens are for (RFC 8707); empty for the gateway as a whole.
     """
 
     session_id: str
@@ -99,6 +100,7 @@ class Session:
     tokens: ProviderTokens = field(default=ProviderTokens(), repr=False)
     provider_sid: str | None = None
     client: str | None = None
+    resources: tuple[str, ...] = ()
     account: AccountFacts | None = field(default=None, repr=False)
     proven: Identity | None = field(default=None, repr=False)
 
@@ -125,13 +127,15 @@ class Origin:
     Attributes:
         device: A short name, as returned by `device_name`.
         provider_sid: The provider's ``sid``, if it gave one.
-        client: The app that will get tokens for it; None for a browser.
+        client: The client that will get tokens for it; None for a browser.
+        resources: What its tokens are for; empty for the gateway as a whole.
     """
 
     ip: str
     device: str
     provider_sid: str | None
     client: str | None
+    resources: tuple[str, ...] = ()
 
 
 def new_session(
@@ -148,6 +152,7 @@ def new_session(
         ip=origin.ip,
         provider_sid=origin.provider_sid,
         client=origin.client,
+        resources=origin.resources,
     )
     return with_tokens(bare, identity, replace(tokens, access_issued_at=now))
 
@@ -190,7 +195,9 @@ def encode_session(session: Session) -> bytes:
         "version": VERSION,
         "identity": identity,
         "session": {
-            f.name: getattr(session, f.name) for f in fields(Session) if f.name not in _NOT_WRITTEN
+            f.name: getattr(session, f.name)
+            for f in fields(Session)
+            if f.name not in _NOT_WRITTEN and (f.name != "resources" or session.resources)
         },
         "tokens": {f.name: getattr(session.tokens, f.name) for f in fields(ProviderTokens)},
     }
@@ -209,7 +216,9 @@ def decode_session(
             return None
         tokens = ProviderTokens(**record["tokens"])
         identity = Identity(credential="session", **_rich(record["identity"]))
-        session = Session(identity=identity, **record["session"])
+        about = record["session"]
+        resources = tuple(about.pop("resources", ()))
+        session = Session(identity=identity, resources=resources, **about)
         times = (session.created_at, session.last_seen_at)
         if not all(isinstance(time, float | int) for time in times):
             return None

@@ -10,6 +10,7 @@ from gateway.settings.conditions import check_conditions
 from gateway.settings.document import INVALID, Problem
 from gateway.settings.draft import Draft
 from gateway.settings.headers import fold_name
+from gateway.settings.mcp import check_mcp
 from gateway.settings.places import check_public_urls
 from gateway.settings.policy_tests import check_policy_tests
 from gateway.settings.route_checks import check_routes
@@ -38,6 +39,7 @@ def _all(draft: Draft) -> list[Problem]:
         *_bearer(draft),
         *_tokens(draft),
         *check_routes(draft),
+        *check_mcp(draft),
         *check_policy_tests(draft.tests, _route_names(draft), draft.provider_names),
         *check_conditions(
             draft.conditions, [it.settings for it in draft.routes or ()], draft.admins
@@ -158,6 +160,11 @@ def _bearer(draft: Draft) -> Iterator[Problem]:
 
 def _tokens(draft: Draft) -> Iterator[Problem]:
     for name, client in () if draft.tokens is None else draft.tokens.clients.items():
+        if client.provider is None:
+            if not draft.takes(KINDS["session"]):
+                message = "needs a provider or local accounts, where its users sign in"
+                yield Problem(("tokens", "clients", name), message)
+            continue
         if client.provider not in draft.providers:
             message = unknown_message("provider", client.provider, draft.providers)
             yield Problem(("tokens", "clients", name, "provider"), message)

@@ -100,6 +100,12 @@ class Draft:
         return [*self.providers, *([LOCAL] if self.has_local_accounts else [])]
 
     @property
+    def has_mcp(self) -> bool:
+        """Whether an enforced route is an MCP server, whose clients get tokens here."""
+        settings = (it.settings for it in self.routes or ())
+        return any(it is not None and it.mcp and it.enforce for it in settings)
+
+    @property
     def kinds(self) -> frozenset[str]:
         """The kinds of credential that may prove an identity."""
         return frozenset(word for word, kind in KINDS.items() if self.takes(kind))
@@ -107,6 +113,8 @@ class Draft:
     def takes(self, kind: Kind) -> bool:
         """Whether the settings for credentials of `kind` are given; an empty list is not."""
         if kind.is_ambient and self.has_local_accounts:
+            return True
+        if kind.word == "token" and self.has_mcp:
             return True
         lists = {"providers": self.providers, "bearer": self.bearer}
         return bool(lists.get(kind.section, kind.section in self.sections))

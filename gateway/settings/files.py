@@ -19,6 +19,7 @@ _SECRETS = (
     (("providers", "*"), "client_key"),
     (("bearer", "*", "introspection"), "client_secret"),
     (("bearer", "*", "introspection"), "client_key"),
+    (("tokens", "clients", "*"), "client_secret"),
     (("accounts", "hooks", "*", "http"), "secret"),
     (("accounts", "hooks", "*", "sql"), "dsn"),
     ((*_HEADERS, "basic"), "password"),

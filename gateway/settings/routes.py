@@ -202,6 +202,11 @@ class RouteSettings(Section):
         description="Other origins whose scripts may use the route: the gateway answers"
         " preflights itself, and these scripts can read its own refusals too.",
     )
+    mcp: Flag = Field(
+        False,
+        description="The app is an MCP server: the gateway is its authorization server, and only"
+        " tokens that were asked for with this route as their resource are accepted here.",
+    )
     deprecated: DeprecatedSettings | None = Field(
         None, description="Marks the route as deprecated."
     )

@@ -270,6 +270,14 @@ class Settings(Section):
         return tuple(route for route in self.routes if route.enforce)
 
     @property
+    def is_authorization_server(self) -> bool:
+        """Whether people sign in here for clients that get tokens of the gateway."""
+        clients = () if self.tokens is None else self.tokens.clients.values()
+        return any(it.provider is None for it in clients) or any(
+            route.mcp for route in self.enforced_routes
+        )
+
+    @property
     def has_local_accounts(self) -> bool:
         """Whether users may sign in with a local user name and password."""
         return self.auth_mode != "oidc-only"
@@ -295,7 +303,12 @@ class Settings(Section):
         upstreams = {name: _with_audience(name, it) for name, it in self.upstreams.items()}
         # Safe on a frozen model, because nobody has this instance yet.
         admins = resolver(self.conditions)(self.admins)
-        self.__dict__.update(auth_mode=mode, routes=routes, upstreams=upstreams, admins=admins)
+        tokens = self.tokens
+        if tokens is None and any(route.mcp for route in self.enforced_routes):
+            tokens = TokenSettings()
+        self.__dict__.update(
+            auth_mode=mode, routes=routes, upstreams=upstreams, admins=admins, tokens=tokens
+        )
         return self
 
 

@@ -1,16 +1,25 @@
-"""Tokens: the apps that exchange an external identity for the gateway's own tokens."""
+"""Tokens: the clients that get the gateway's own tokens, and how."""
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
-from gateway.settings.scalars import Duration, OneOrMany, Section, Text, quote, wrong
+from gateway.settings.scalars import (
+    Duration,
+    FileName,
+    OneOrMany,
+    SecretText,
+    Section,
+    Text,
+    quote,
+    wrong,
+)
 
-# RFC 8252, section 7.3: literal addresses, because a name could resolve to another machine.
-_LOOPBACKS = frozenset({"127.0.0.1", "::1"})
+# RFC 8252, section 7.3, names literal addresses; many command lines use the name all the same.
+_LOOPBACKS = frozenset({"127.0.0.1", "::1", "localhost"})
 # Schemes that browsers handle themselves, so they never lead to an app.
 _NO_APPS = frozenset(
     {"about", "blob", "data", "file", "ftp", "javascript", "vbscript", "ws", "wss"}
@@ -46,7 +55,8 @@ def _redirect_uri(text: str) -> str:
         raise wrong(f"{quote(text)} needs a host without a user name")
     if parts.scheme == "http" and not is_loopback_redirect(parts):
         raise wrong(
-            f"{quote(text)} is not https: only http://127.0.0.1/… and http://[::1]/… may be http"
+            f"{quote(text)} is not https: only http://127.0.0.1/…, http://[::1]/… and"
+            " http://localhost/… may be http"
         )
     return text
 
@@ -54,26 +64,73 @@ def _redirect_uri(text: str) -> str:
 RedirectUri = Annotated[Text, AfterValidator(_redirect_uri)]
 
 
+def _scope(text: str) -> str:
+    # RFC 6749, section 3.3.
+    if re.fullmatch(r"[!#-\[\]-~]{1,200}", text) is None:
+        raise wrong(f"{quote(text)} is not a scope (ASCII, no spaces, quotes or backslashes)")
+    return text
+
+
+ScopeText = Annotated[Text, AfterValidator(_scope)]
+
+
 class ClientSettings(Section):
     """One app whose users get the gateway's tokens.
+
+    With `provider`, the app signs its users in at that provider and exchanges what it gets there.
+    Without, it signs them in at the gateway's own ``authorize``.
 
     Attributes:
         client_id: Its client id at the provider; None if that is its name here.
         audiences: Empty for only the client id.
+        client_secret: The secret itself, even if it comes from `client_secret_file`.
     """
 
-    provider: Text = Field(description="The provider where the app's users sign in.")
+    provider: Text | None = Field(
+        None,
+        description="The provider where the app signs its users in; without it, the app sends them"
+        " to the gateway's own `authorize`.",
+    )
+    name: Text | None = Field(
+        None, description="What the consent page calls the app; default: its name here."
+    )
     client_id: Text | None = Field(
-        None, description="The app's client id at the provider; default: its name here."
+        None, description="With provider: the app's client id there; default: its name here."
     )
     audiences: Annotated[tuple[Text, ...], OneOrMany()] = Field(
-        (), description="Accepted audiences (`aud`) of an exchanged token; default: client_id."
+        (),
+        description="With provider: accepted audiences (`aud`) of an exchanged token; default:"
+        " client_id.",
     )
     redirect_uris: Annotated[tuple[RedirectUri, ...], OneOrMany(empty=True)] = Field(
         (),
-        description="Where the provider sends the app's code, each exactly; a loopback address may"
-        " have any port. Without one, no code is accepted.",
+        description="Where the app takes its code, each exactly; a loopback address may have any"
+        " port. Without one, no code is issued or accepted.",
     )
+    client_secret: SecretText | None = Field(
+        None, repr=False, description="The app's secret; prefer client_secret_file."
+    )
+    client_secret_file: FileName | None = Field(
+        None, description="File with the app's secret; without it, the app has none."
+    )
+    scopes: Annotated[tuple[ScopeText, ...], OneOrMany(empty=True)] = Field(
+        (), description="Scopes that the app may ask for; default: those that rules name."
+    )
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Self:
+        if self.provider is None:
+            self._refuse("provider", ("client_id", "audiences"))
+            if not self.redirect_uris:
+                raise wrong("needs redirect_uris, or a provider")
+        else:
+            self._refuse("no provider", ("client_secret", "scopes", "name"))
+        return self
+
+    def _refuse(self, needed: str, names: tuple[str, ...]) -> None:
+        given = [name for name in names if getattr(self, name)]
+        if given:
+            raise wrong(f"{given[0]} is for clients with {needed}")
 
 
 def _client_name(text: str) -> str:
@@ -94,15 +151,18 @@ class TokenSettings(Section):
         90 * 86400.0, description="Maximum time since the app's sign-in."
     )
     clients: Mapping[Annotated[str, AfterValidator(_client_name)], ClientSettings] = Field(
-        description="Apps that get tokens, by name."
+        {}, description="Apps that get tokens, by name."
+    )
+    consent: Literal["ask", "skip"] = Field(
+        "ask",
+        description="ask: users are asked once whether an app may act for them; skip: not for the"
+        " apps of this file.",
     )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if not 0 < self.access_ttl <= self.refresh_ttl <= self.absolute_ttl:
             raise wrong("needs 0 < access_ttl <= refresh_ttl <= absolute_ttl")
-        if not self.clients:
-            raise wrong("clients needs at least one entry")
         owners: dict[str, str] = {}
         for name, client in self.clients.items():
             # Apps may use either name, so neither may belong to another app.

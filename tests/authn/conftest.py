@@ -61,7 +61,7 @@ def parts(
         sessions=sessions,
         bearer=door.authenticator,
         keys=keys,
-        tokens=tokens,
+        tokens=(tokens, {"ios"}.__contains__),
     )
 
 

@@ -38,7 +38,7 @@ def bearing(token, at=NOW):
 async def test_an_app_that_goes_on_with_a_dead_token_holds_nobody_back(tokens, issue, make_worker):
     dead, good = await issue("alice"), await issue("bob")
     await tokens.end(dead.session)
-    authenticator = TokenAuthenticator(await make_worker(), {"ios"})
+    authenticator = TokenAuthenticator(await make_worker(), {"ios"}.__contains__)
 
     # Behind the network of an office or a carrier, all have one address.
     for _ in range(100):
@@ -54,7 +54,7 @@ async def test_a_token_is_asked_about_again_after_a_while(tokens, issue, make_wo
     given = await issue("alice")
     timer = Clock(7.0)
     worker = await make_worker(timer)
-    authenticator = TokenAuthenticator(worker, {"ios"})
+    authenticator = TokenAuthenticator(worker, {"ios"}.__contains__)
     # As it would seem while the gateway is served with another secret.
     worker.sessions.sealer = Sealer((b"x" * 40,))
     outcome = await settle(authenticator.judge(bearing(given.access_token)))

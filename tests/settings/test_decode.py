@@ -101,8 +101,37 @@ ADDED = [
         "routes: [{name: a, prefix: /, access: signed_in, credentials: bearer}]",
         "4:63: routes[0].credentials: bearer is not accepted: there is no bearer section",
     ),
-    ("tokens: {}", '4:1: tokens: "clients" is missing'),
-    ("tokens: {clients: {}}", "4:1: tokens: clients needs at least one entry"),
+    (
+        "tokens: {clients: {ios: {}}}",
+        "4:20: tokens.clients.ios: needs redirect_uris, or a provider",
+    ),
+    (
+        "tokens: {clients: {ios: {redirect_uris: [a.b:/], audiences: [x]}}}",
+        "4:20: tokens.clients.ios: audiences is for clients with provider",
+    ),
+    (
+        "tokens: {clients: {ios: {provider: idp, scopes: [x]}}}",
+        "4:20: tokens.clients.ios: scopes is for clients with no provider",
+    ),
+    (
+        "routes: [{name: a, regex: /x, access: signed_in, mcp: true}]",
+        "4:27: routes[0].regex: an MCP server needs a path or prefix, which is in its URL",
+    ),
+    (
+        "routes: [{name: a, prefix: /, access: public, mcp: true}]",
+        "4:39: routes[0].access: needs signed_in or rules, not public: tokens are not looked at"
+        " otherwise",
+    ),
+    (
+        "routes: [{name: a, prefix: /, access: signed_in, mcp: true, credentials: [session]}]",
+        "4:61: routes[0].credentials: needs token, which MCP clients send",
+    ),
+    (
+        "routes: [{name: a, path: /.well-known/oauth-protected-resource, access: public},"
+        " {name: b, prefix: /, access: signed_in, mcp: true}]",
+        '4:73: routes[0].access: route "a" leaves /.well-known/oauth-protected-resource to the app:'
+        " an app that is its own authorization server is no mcp route",
+    ),
     (
         "tokens: {clients: {ios: {provider: idd}}}",
         '4:36: tokens.clients.ios.provider: unknown provider "idd" (did you mean "idp"?)',

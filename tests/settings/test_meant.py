@@ -347,7 +347,10 @@ LITERAL = (
     *(f"accounts.hooks.*.{it}" for it in ("http.", "sql.")),
     *("bearer.*.introspection.", "api_keys.static.*.name", "api_keys.static.*.sha256"),
     *("tracing.otlp", "tests."),
-    *(f"tokens.clients.*.{it}" for it in ("provider", "client_id", "redirect_uris")),
+    *(
+        f"tokens.clients.*.{it}"
+        for it in ("provider", "client_", "redirect_uris", "name", "scopes")
+    ),
     *(f"routes.*.{it}" for it in ("name", "host", "upstream", "deprecated.link")),
     *("routes.*.strip_prefix", "routes.*.add_prefix", "routes.*.cors."),
     *("routes.*.before", "routes.*.after"),

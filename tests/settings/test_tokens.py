@@ -33,7 +33,6 @@ def test_an_app_may_be_sent_its_code_there(uri):
         ("com.example.notes:/*", "has a wildcard"),
         ("http://127.0.0.1:*/callback", "has a wildcard"),
         ("http://notes.example.com/callback", "is not https"),
-        ("http://localhost/callback", "is not https"),
         ("http://127.0.0.1.evil.test/callback", "is not https"),
         ("http://2130706433/callback", "is not https"),
         ("https:///callback", "needs a host"),

@@ -1,0 +1,131 @@
+"""Builds the authorization server from settings, routes and the store."""
+
+from collections.abc import Mapping
+
+from gateway.assembly.apps import token_settings
+from gateway.authserver.client import Client
+from gateway.authserver.clients import Clients
+from gateway.authserver.codes import Codes
+from gateway.authserver.consents import Consents
+from gateway.authserver.resources import Resource
+from gateway.authserver.server import AuthServer
+from gateway.authz.access import decide
+from gateway.authz.facts import Facts
+from gateway.credentials.tokens import TokenFamilies
+from gateway.errors import GatewayError
+from gateway.message.public_url import base_of, origin_of
+from gateway.message.request import Request
+from gateway.message.target import Target, parse_target
+from gateway.model import Allow, Decision, Deny, Identity
+from gateway.pipeline.route_plan import RoutePlan
+from gateway.routing.table import RouteTable
+from gateway.settings.schema import Settings
+from gateway.settings.tokens import ClientSettings
+from gateway.storage.store import Clock, Store
+
+
+def clients_of(settings: Settings) -> Clients | None:
+    """The clients of the authorization server; None if it is off."""
+    if not settings.is_authorization_server:
+        return None
+    tokens = token_settings(settings)
+    return Clients(
+        {
+            name: _client(name, it, asks=tokens.consent == "ask")
+            for name, it in tokens.clients.items()
+            if it.provider is None
+        }
+    )
+
+
+def _client(name: str, settings: ClientSettings, *, asks: bool) -> Client:
+    return Client(
+        client_id=name,
+        name=settings.name or name,
+        redirect_uris=settings.redirect_uris,
+        scopes=frozenset(settings.scopes),
+        secret=settings.client_secret,
+        asks_for_consent=asks,
+    )
+
+
+def auth_server_of(
+    clients: Clients | None,
+    table: RouteTable,
+    plans: Mapping[int, RoutePlan],
+    store: Store,
+    tokens: TokenFamilies,
+    clock: Clock,
+) -> AuthServer | None:
+    """The authorization server for `clients`; None if it is off."""
+    if clients is None:
+        return None
+    return AuthServer(
+        clients=clients,
+        codes=Codes(store, lambda: tokens.sessions.sealer),
+        consents=Consents(
+            store,
+            lambda: tokens.sessions.sealer,
+            clock,
+            lambda: tokens.sessions.limits.absolute_s,
+        ),
+        resources=RouteResources(table, plans),
+        tokens=tokens,
+    )
+
+
+class RouteResources:
+    """The MCP routes of one configuration; see Resources."""
+
+    def __init__(self, table: RouteTable, plans: Mapping[int, RoutePlan]) -> None:
+        self._table = table
+        self._plans = plans
+        self._names = frozenset(it.route.name for it in plans.values() if it.route.is_mcp)
+
+    def find(self, request: Request, url: str) -> Resource | None:
+        """See Resources.find."""
+        if url in (request.public_url, request.public_url + "/"):
+            return Resource(url)
+        plan = self._plan_of(request, url)
+        if plan is None:
+            return None
+        return Resource(url, plan.route.name, plan.admission.scopes)
+
+    def judge(self, request: Request, resource: Resource, identity: Identity) -> Decision:
+        """See Resources.judge."""
+        if resource.route is None:
+            return Allow()
+        target, plan = _target_of(request, resource.url), self._plan_of(request, resource.url)
+        if target is None or plan is None:
+            return Deny("no-route", status=404)
+        # As the first message of an MCP client.
+        asked = request.changed(method="POST", target=target)
+        return decide(plan.access, Facts(asked, identity, request.received_at))
+
+    def serves(self, route: str) -> bool:
+        """See Resources.serves."""
+        return route in self._names
+
+    def _plan_of(self, request: Request, url: str) -> RoutePlan | None:
+        """The plan of the MCP route that serves `url` on the host of `request`, if any."""
+        target = _target_of(request, url)
+        if target is None:
+            return None
+        base = base_of(request.public_url)
+        route = self._table.match(request.host, "POST", target.path, base=base)
+        if route is None or not route.is_mcp:
+            return None
+        return self._plans[route.index]
+
+
+def _target_of(request: Request, url: str) -> Target | None:
+    """The target of `url`; None unless it is on this very origin, and has one reading."""
+    origin = origin_of(request.public_url)
+    # RFC 8707, section 2: no fragment; a query would name no route.
+    if not url.startswith(origin + "/") or "?" in url or "#" in url or not url.isascii():
+        return None
+    try:
+        target = parse_target(url[len(origin) :].encode())
+    except GatewayError:
+        return None
+    return None if target.is_ambiguous else target

@@ -1,0 +1,380 @@
+"""``authorize``: signs a person in for a client, and gives the client a code (RFC 6749, 4.1)."""
+
+import base64
+import binascii
+import json
+import logging
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from gateway import responses
+from gateway.authserver.client import Client
+from gateway.authserver.consents import person_of
+from gateway.authserver.grant import Grant
+from gateway.authserver.request import (
+    AuthorizationError,
+    AuthorizationRequest,
+    Parameters,
+    ReturnAddress,
+    UnknownClientError,
+    client_id_of,
+    read_parameters,
+    read_request,
+    return_address,
+)
+from gateway.authserver.resources import Resource
+from gateway.authserver.scopes import granted_scopes
+from gateway.authserver.server import AuthServer
+from gateway.endpoints.authorization_server import issuer_of
+from gateway.endpoints.consent_page import consent_page
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.origin import is_same_origin
+from gateway.endpoints.parameters import SignInRequest, read_whole_form
+from gateway.errors import StoreUnavailableError
+from gateway.message.public_url import OWN_PREFIX, own_path
+from gateway.message.request import Request
+from gateway.message.response import Response
+from gateway.message.return_to import safe_return_to
+from gateway.model import Allow, StepUp
+from gateway.sessions.session import Session
+
+_log = logging.getLogger(__name__)
+
+AUTHORIZE_PATH = f"{OWN_PREFIX}/authorize"
+CONSENT_PATH = f"{OWN_PREFIX}/consent"
+
+# When the person was sent to sign in for this request, sealed; of our own making.
+_SINCE = "gatepost_since"
+_SINCE_PURPOSE, _QUESTION_PURPOSE = "authorize-since", "consent-question"
+# How long a person may take to sign in, or to answer the question.
+_WAIT_S = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request whose client is known, and who can be told the outcome."""
+
+    client: Client
+    back: ReturnAddress
+    parameters: Parameters
+    query: str
+
+
+class Authorize:
+    """Handlers of ``authorize`` and ``consent``.
+
+    Nothing is stored before a code is given: the request stays in the browser, in the sign-in's
+    return address and, sealed, in the consent page's form.
+    """
+
+    def __init__(self, deps: Deps, server: AuthServer) -> None:
+        self._deps = deps
+        self._server = server
+
+    async def ask(self, request: Request, _body: bytes) -> Response:
+        """``GET``: a code, a sign-in first, or the question whether the client may have one.
+
+        Raises:
+            GatewayError: The client cannot be told.
+        """
+        asked = await self._read(request.target.query)
+        return await self._outcome(request, asked)
+
+    async def ask_by_form(self, request: Request, body: bytes) -> Response:
+        """``POST``: as `ask` (OpenID Connect Core 1.0, section 3.1.2.1).
+
+        Goes on with GET, because browsers send no cookie with a form of another site.
+        """
+        form = read_whole_form(body)
+        if form is None:
+            return responses.problem(request, 400, "invalid-request")
+        here = own_path(request, AUTHORIZE_PATH)
+        return responses.redirect(request, f"{here}?{urlencode(form)}", status=303)
+
+    async def answer(self, request: Request, body: bytes) -> Response:
+        """``POST consent``: the person's answer to the question.
+
+        Raises:
+            GatewayError: The client cannot be told.
+        """
+        if not is_same_origin(request):
+            return responses.problem(request, 403, "cross-site")
+        form = read_whole_form(body) or {}
+        session = await self._deps.session(request)
+        query = None if session is None else self._open_question(session, form.get("question", ""))
+        if session is None or query is None or form.get("answer") not in ("allow", "deny"):
+            # Signed out, or another account, since the page was shown.
+            return responses.problem(request, 400, "consent-lapsed")
+        asked = await self._read(query)
+        if form["answer"] == "deny":
+            refused = AuthorizationError("access_denied", "the person said no")
+            return self._tell(request, asked, refused)
+        return await self._outcome(request, asked, consents=True)
+
+    async def _read(self, query: str) -> _Asked:
+        parameters = read_parameters(query)
+        client_id = client_id_of(parameters)
+        client = await self._server.clients.find(client_id)
+        if client is None:
+            raise UnknownClientError(f"no client {client_id[:200]!r}")
+        return _Asked(client, return_address(parameters, client), parameters, query)
+
+    async def _outcome(
+        self, request: Request, asked: _Asked, *, consents: bool = False
+    ) -> Response:
+        try:
+            return await self._judge(request, asked, consents=consents)
+        except AuthorizationError as refused:
+            return self._tell(request, asked, refused)
+        except StoreUnavailableError as error:
+            _log.warning("authorize: %s", error, extra={"request_id": request.request_id})
+            later = AuthorizationError("temporarily_unavailable", "try again later")
+            return self._tell(request, asked, later)
+
+    async def _judge(self, request: Request, asked: _Asked, *, consents: bool) -> Response:
+        wanted = read_request(asked.parameters)
+        resources = self._resources(request, wanted)
+        scopes = granted_scopes(asked.client, wanted.scopes, resources)
+        if scopes is None:
+            raise AuthorizationError("invalid_scope", "the client may have none of these scopes")
+        session = await self._deps.session(request)
+        sign_in = self._sign_in_for(request, asked, wanted, session)
+        if sign_in is not None or session is None:
+            if "none" in wanted.prompts:
+                raise AuthorizationError("login_required", "the person must sign in")
+            return self._to_sign_in(request, asked, sign_in or SignInRequest())
+        step_up = self._entered(request, asked, session, scopes, resources)
+        if step_up is not None:
+            if "none" in wanted.prompts:
+                raise AuthorizationError("login_required", "the person must prove more")
+            return self._to_sign_in(request, asked, step_up)
+        urls = tuple(it.url for it in resources if it.route is not None)
+        if consents:
+            await self._note_consent(asked.client, session, scopes, urls)
+        elif await self._must_ask(asked, wanted, session, scopes, urls):
+            if "none" in wanted.prompts:
+                raise AuthorizationError("consent_required", "the person must be asked")
+            return self._question(request, asked, session, scopes, resources)
+        return await self._give_code(request, asked, wanted, session, scopes, resources)
+
+    # What is asked for, and who may have it.
+
+    def _resources(self, request: Request, wanted: AuthorizationRequest) -> tuple[Resource, ...]:
+        found = [self._server.resources.find(request, url) for url in wanted.resources]
+        if None in found:
+            raise AuthorizationError("invalid_target", "no such resource here")
+        resources = tuple(it for it in found if it is not None)
+        if len({it.route is None for it in resources}) > 1:
+            # Tokens for the gateway as a whole are never good for an MCP server.
+            raise AuthorizationError("invalid_target", "ask for the gateway or MCP servers apart")
+        return resources
+
+    def _sign_in_for(
+        self,
+        request: Request,
+        asked: _Asked,
+        wanted: AuthorizationRequest,
+        session: Session | None,
+    ) -> SignInRequest | None:
+        """The sign-in that must come first, or None if the session is enough."""
+        if session is None:
+            return SignInRequest(max_age_s=wanted.max_age_s, acr=wanted.acr)
+        since = self._since(asked)
+        is_new = since is not None and session.created_at >= since
+        if is_new:
+            # Whatever was asked of the provider, it was asked once: do not go round in circles.
+            return None
+        if "select_account" in wanted.prompts:
+            return SignInRequest(other_account=True)
+        if wanted.prompts & {"login", "create"}:
+            return SignInRequest(max_age_s=0)
+        proven_at = session.identity.authenticated_at or session.created_at
+        too_old = wanted.max_age_s is not None and (
+            abs(request.received_at - proven_at) > wanted.max_age_s
+        )
+        if too_old or (wanted.acr and session.identity.acr not in wanted.acr):
+            return SignInRequest(max_age_s=wanted.max_age_s, acr=wanted.acr)
+        return None
+
+    def _entered(
+        self,
+        request: Request,
+        asked: _Asked,
+        session: Session,
+        scopes: frozenset[str],
+        resources: tuple[Resource, ...],
+    ) -> SignInRequest | None:
+        """Hold the person to the rules of the resources; a step-up that would meet them, or None.
+
+        Raises:
+            AuthorizationError: They may not enter.
+        """
+        as_token = replace(
+            session.identity, credential="token", client=asked.client.client_id, scopes=scopes
+        )
+        for resource in resources:
+            decision = self._server.resources.judge(request, resource, as_token)
+            if isinstance(decision, Allow):
+                continue
+            since = self._since(asked)
+            has_tried = since is not None and session.created_at >= since
+            if isinstance(decision, StepUp) and not has_tried:
+                return SignInRequest(max_age_s=decision.max_age_s, acr=decision.acr)
+            _log.info(
+                "authorize: %s may not use %s: %s",
+                session.identity.user,
+                resource.url,
+                decision.reason,
+                extra={"request_id": request.request_id},
+            )
+            raise AuthorizationError("access_denied", "the person may not use the resource")
+        return None
+
+    # The sign-in.
+
+    def _to_sign_in(self, request: Request, asked: _Asked, how: SignInRequest) -> Response:
+        sealed = self._deps.sessions.sealer.seal(
+            _SINCE_PURPOSE, str(self._deps.clock()).encode(), context=_mark_of(asked)
+        )
+        mark = base64.urlsafe_b64encode(sealed).decode()
+        here = own_path(request, AUTHORIZE_PATH)
+        return_to = f"{here}?{_without_mark(asked.query)}&{_SINCE}={mark}"
+        if safe_return_to(return_to) != return_to:
+            raise AuthorizationError("invalid_request", "the request is too long")
+        query = replace(how, return_to=return_to).query()
+        location = f"{own_path(request, responses.SIGN_IN_PATH)}?{query}"
+        return responses.redirect(request, location)
+
+    def _since(self, asked: _Asked) -> float | None:
+        """When the person was sent to sign in for this request; None if they were not."""
+        sealed = _decoded(next(iter(asked.parameters.get(_SINCE, ())), ""))
+        data = self._deps.sessions.sealer.open_sealed(
+            _SINCE_PURPOSE, sealed, context=_mark_of(asked)
+        )
+        if data is None:
+            return None
+        since = float(data)
+        return since if abs(self._deps.clock() - since) < _WAIT_S else None
+
+    # The question.
+
+    async def _must_ask(
+        self,
+        asked: _Asked,
+        wanted: AuthorizationRequest,
+        session: Session,
+        scopes: frozenset[str],
+        urls: tuple[str, ...],
+    ) -> bool:
+        client = asked.client
+        if not client.asks_for_consent:
+            return False
+        if "consent" in wanted.prompts:
+            return True
+        person = person_of(session.identity)
+        consent = await self._server.consents.find(person, client.client_id)
+        return consent is None or not consent.covers(scopes, urls)
+
+    async def _note_consent(
+        self, client: Client, session: Session, scopes: frozenset[str], urls: tuple[str, ...]
+    ) -> None:
+        person = person_of(session.identity)
+        await self._server.consents.give(person, client.client_id, client.name, scopes, urls)
+
+    def _question(
+        self,
+        request: Request,
+        asked: _Asked,
+        session: Session,
+        scopes: frozenset[str],
+        resources: tuple[Resource, ...],
+    ) -> Response:
+        now = self._deps.clock()
+        data = json.dumps([now, _without_mark(asked.query)]).encode()
+        sealed = self._deps.sessions.sealer.seal(
+            _QUESTION_PURPOSE, data, context=session.session_id.encode()
+        )
+        return consent_page(
+            request,
+            asked.client,
+            asked.back.redirect_uri,
+            session.identity,
+            scopes,
+            resources,
+            action=own_path(request, CONSENT_PATH),
+            question=base64.urlsafe_b64encode(sealed).decode(),
+            until=now + self._server.tokens.sessions.limits.absolute_s,
+        )
+
+    def _open_question(self, session: Session, question: str) -> str | None:
+        """The query of the request that the person answers; None if it was not asked of them."""
+        data = self._deps.sessions.sealer.open_sealed(
+            _QUESTION_PURPOSE, _decoded(question), context=session.session_id.encode()
+        )
+        if data is None:
+            return None
+        asked_at, query = json.loads(data)
+        return query if abs(self._deps.clock() - asked_at) < _WAIT_S else None
+
+    # The answer to the client.
+
+    async def _give_code(
+        self,
+        request: Request,
+        asked: _Asked,
+        wanted: AuthorizationRequest,
+        session: Session,
+        scopes: frozenset[str],
+        resources: tuple[Resource, ...],
+    ) -> Response:
+        routes = frozenset(it.route for it in resources if it.route is not None)
+        code = await self._server.codes.issue(
+            Grant(
+                client=asked.client.client_id,
+                redirect_uri=asked.back.redirect_uri,
+                challenge=wanted.challenge,
+                session=session,
+                scopes=scopes,
+                resources=tuple(it.url for it in resources if it.route is not None),
+                routes=routes or None,
+                nonce=wanted.nonce,
+                issued_at=self._deps.clock(),
+            )
+        )
+        return self._back(request, asked, {"code": code}).about(session.identity)
+
+    def _tell(self, request: Request, asked: _Asked, refused: AuthorizationError) -> Response:
+        _log.info(
+            "authorize: %s: %s",
+            refused.error,
+            refused.about,
+            extra={"request_id": request.request_id},
+        )
+        told = {"error": refused.error, "error_description": refused.about}
+        return self._back(request, asked, told)
+
+    def _back(self, request: Request, asked: _Asked, told: dict[str, str]) -> Response:
+        if asked.back.state is not None:
+            told["state"] = asked.back.state
+        # RFC 9207: the client compares it with the issuer that it asked.
+        told["iss"] = issuer_of(request)
+        uri = asked.back.redirect_uri
+        location = f"{uri}{'&' if '?' in uri else '?'}{urlencode(told)}"
+        return responses.redirect(request, location)
+
+
+def _mark_of(asked: _Asked) -> bytes:
+    """What the mark of a sign-in is bound to: this very request."""
+    return _without_mark(asked.query).encode("utf-8", "surrogatepass")
+
+
+def _without_mark(query: str) -> str:
+    parts = (it for it in query.split("&") if it and it.partition("=")[0] != _SINCE)
+    return "&".join(parts)
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return base64.urlsafe_b64decode(text.encode("ascii"))
+    except (binascii.Error, ValueError):
+        return b""

@@ -1,0 +1,75 @@
+"""The page that asks whether a client may act for a person."""
+
+import re
+from urllib.parse import urlsplit
+
+from gateway import responses
+from gateway.authserver.client import Client, is_on_own_machine, shown_redirect
+from gateway.authserver.resources import Resource
+from gateway.endpoints.account_section import written_time
+from gateway.message.public_url import OWN_PREFIX, own_path
+from gateway.message.request import Request
+from gateway.message.response import Response
+from gateway.model import Identity
+
+_SOURCE_HOST = re.compile(r"[A-Za-z0-9.-]+")
+# In words; a scope of an app speaks for itself.
+_MEANINGS = {
+    "openid": "know that it is you",
+    "profile": "see your name",
+    "email": "see your e-mail address",
+    "groups": "see your groups",
+    "offline_access": "act for you while you are away",
+}
+
+
+def consent_page(
+    request: Request,
+    client: Client,
+    redirect_uri: str,
+    identity: Identity,
+    scopes: frozenset[str],
+    resources: tuple[Resource, ...],
+    *,
+    action: str,
+    question: str,
+    until: float,
+) -> Response:
+    """The page; its form sends `question` back to `action` with the answer.
+
+    `until` is when the client must ask again, in seconds since the epoch.
+    """
+    return responses.page_leading_to(
+        form_action(redirect_uri),
+        request,
+        200,
+        "consent",
+        client=client.name,
+        client_host=client.host,
+        is_registered_by_itself=client.origin == "registered",
+        redirect_to=shown_redirect(redirect_uri),
+        is_local=is_on_own_machine(redirect_uri),
+        who=identity.name or identity.user,
+        user=identity.user,
+        meanings=[_MEANINGS[it] for it in _MEANINGS if it in scopes],
+        scopes=sorted(scopes - _MEANINGS.keys()),
+        resources=[it.url for it in resources if it.route is not None],
+        until=written_time(until),
+        action=action,
+        question=question,
+        logout_url=own_path(request, f"{OWN_PREFIX}/logout"),
+    )
+
+
+def form_action(redirect_uri: str) -> str:
+    """The source of Content Security Policy that the redirect after the form needs.
+
+    Chromium applies form-action to redirects too (w3c/webappsec-csp issue 8).
+    """
+    parts = urlsplit(redirect_uri)
+    host = parts.hostname or ""
+    # An address of IPv6 is no source (CSP 3, section 2.3.1), nor is anything but a host name.
+    if parts.scheme not in ("http", "https") or _SOURCE_HOST.fullmatch(host) is None:
+        return f"{parts.scheme}:"
+    port = "" if parts.port is None else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"

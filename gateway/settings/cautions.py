@@ -15,6 +15,7 @@ from gateway.settings.costly_regex import repeats_repeats
 from gateway.settings.coverage import deciding, uncovered
 from gateway.settings.document import Document, Path, Problem
 from gateway.settings.foreign_cautions import foreign_cautions
+from gateway.settings.message_cautions import message_cautions
 from gateway.settings.other_proxies import other_proxies_forms
 from gateway.settings.places import host_of
 from gateway.settings.providers import ProviderSettings
@@ -45,6 +46,7 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *_routes(settings),
         *unused(settings.conditions, settings.routes, settings.admins),
         *_oauth2_proxy(settings),
+        *message_cautions(settings),
         *contradictions(settings, document),
         *_uncovered(settings),
         *other_proxies_forms(settings),

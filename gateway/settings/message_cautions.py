@@ -13,7 +13,7 @@ def message_cautions(settings: Settings) -> Iterator[Problem]:
     if settings.forward_auth is None:
         return
     for index, route in enumerate(settings.routes):
-        if isinstance(route.access, str):
+        if isinstance(route.access, str) or not route.enforce:
             continue
         items = items_of((*route.access.allow, *route.access.deny))
         if any(item.of_message for item in items):

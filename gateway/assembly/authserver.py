@@ -9,7 +9,7 @@ from gateway.authserver.codes import Codes
 from gateway.authserver.consents import Consents
 from gateway.authserver.resources import Resource
 from gateway.authserver.server import AuthServer
-from gateway.authz.access import decide
+from gateway.authz.access import decide, whatever_the_message
 from gateway.authz.facts import Facts
 from gateway.credentials.tokens import TokenFamilies
 from gateway.errors import GatewayError
@@ -100,7 +100,8 @@ class RouteResources:
             return Deny("no-route", status=404)
         # As the first message of an MCP client.
         asked = request.changed(method="POST", target=target)
-        return decide(plan.access, Facts(asked, identity, request.received_at))
+        access = whatever_the_message(plan.access)
+        return decide(access, Facts(asked, identity, request.received_at))
 
     def serves(self, route: str) -> bool:
         """See Resources.serves."""

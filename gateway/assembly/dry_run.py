@@ -16,6 +16,7 @@ from gateway.errors import GatewayError, MalformedRequestError
 from gateway.limits import RateTable
 from gateway.message.forwarded import canonical_address
 from gateway.model import Identity
+from gateway.pipeline.messages import BODY
 from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import Answer, Verdict
@@ -38,6 +39,7 @@ class Asked:
         identity: What a credential of kind `identity.credential` proves; None if the store
             knows none of the request's credentials.
         times: How often it is sent at the same moment; only the last one is returned.
+        body: Which rules may be about; its length is in the head.
     """
 
     head: bytes
@@ -45,6 +47,11 @@ class Asked:
     at: float
     identity: Identity | None = None
     times: int = 1
+    body: bytes = b""
+
+    async def read(self, most: int) -> bytes | None:
+        """The body; None if it is longer than `most` bytes."""
+        return self.body if len(self.body) <= most else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +106,7 @@ class DryRun:
             return Decided(entry, Answer(response))
         verdict = pipeline.begin(entry)
         if isinstance(verdict, Awaitable):
+            BODY.set(asked.read)
             verdict = await verdict
         return Decided(entry, verdict, pipeline.plan_of(entry.route or ""))
 

@@ -1,12 +1,13 @@
 """`decide`: whether a request may pass a route.  Denies unless a rule allows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from gateway.authz.condition import Check
 from gateway.authz.conditions import CONDITIONS
 from gateway.authz.facts import MET, Broken, Facts, Met, Result, Unmet, Unreadable
+from gateway.authz.message_conditions import McpMethodIs, McpToolIs, Unread
 from gateway.authz.request_conditions import CountryIs, CountryOf
 from gateway.kinds import CAN_STEP_UP
 from gateway.model import Allow, Decision, Deny, SignIn, StepUp
@@ -38,7 +39,7 @@ class Item:
     Attributes:
         labels: The text of each condition as in the file, for messages.
         where: Its place in `allow` or `deny`, such as ``[0]``, or ``[0] staff[1]`` if it is an item
-            of a named condition.
+            of a named condition; ``""`` if the gateway added it.
         origin: Path of the item in the settings if it is one of a named condition, else empty.
     """
 
@@ -53,6 +54,9 @@ class Item:
             return [condition.check(facts) for condition in self.conditions]
         except Exception as error:  # noqa: BLE001 - any failure in a decision is a deny
             return [Broken(f"{type(error).__name__} in {', '.join(self.labels)}")]
+
+
+_UNREAD = Item((Unread(),), ("the message has not been read",), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +92,26 @@ def compile_access(access: "str | AccessRules", country_of: CountryOf | None = N
     if not access.allow and not access.deny:
         raise ValueError("access has neither allow nor deny")
     allow = compile_items(access.allow, country_of)
-    return Access(RULES, allow, compile_items(access.deny, country_of))
+    deny = compile_items(access.deny, country_of)
+    if any(map(_reads_message, (*allow, *deny))):
+        deny = (_UNREAD, *deny)
+    return Access(RULES, allow, deny)
+
+
+def _reads_message(item: Item) -> bool:
+    return any(isinstance(it, McpMethodIs | McpToolIs) for it in item.conditions)
+
+
+def whatever_the_message(access: Access) -> Access:
+    """`access` for somebody who may enter with some message, whatever that is."""
+    deny = tuple(it for it in access.deny if it is not _UNREAD and not _reads_message(it))
+    return replace(access, allow=tuple(map(_whatever_the_message, access.allow)), deny=deny)
+
+
+def _whatever_the_message(item: Item) -> Item:
+    pairs = zip(item.conditions, item.labels, strict=True)
+    kept = [(it, label) for it, label in pairs if not isinstance(it, McpMethodIs | McpToolIs)]
+    return replace(item, conditions=tuple(it for it, _ in kept), labels=tuple(it for _, it in kept))
 
 
 def compile_items(

@@ -19,6 +19,7 @@ from gateway.authz.identity_conditions import (
     ProviderIs,
     UserIs,
 )
+from gateway.authz.message_conditions import McpMethodIs, McpToolIs
 from gateway.authz.request_conditions import CountryIs, HeaderIs, IpIn, MethodIs, TimeWithin
 from gateway.authz.sign_in_conditions import AcrIs, AmrHas, SignedInWithin
 from gateway.authz.when.condition import When
@@ -37,6 +38,8 @@ CONDITIONS: dict[str, type[Condition]] = {
     "ip": IpIn,
     "method": MethodIs,
     "header": HeaderIs,
+    "mcp_method": McpMethodIs,
+    "mcp_tool": McpToolIs,
     "time": TimeWithin,
     "country": CountryIs,
     "when": When,

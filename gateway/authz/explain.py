@@ -78,7 +78,9 @@ def try_items(
 ) -> tuple[Trial, ...]:
     """The results of each item of `access`, in order of evaluation; empty if `access` is a word."""
     deny = [
-        Trial(f"deny{item.where}", findings_of(item, facts), item.origin) for item in access.deny
+        Trial(f"deny{item.where}", findings_of(item, facts), item.origin)
+        for item in access.deny
+        if item.where
     ]
     allow = [
         Trial(f"allow{item.where}", of_allow(item, facts), item.origin) for item in access.allow

@@ -91,6 +91,12 @@ if TYPE_CHECKING:
     help="A field of the request; may be repeated.",
 )
 @click.option(
+    "--mcp-method",
+    metavar="METHOD",
+    help="The method of the JSON-RPC message in the body, such as tools/list.",
+)
+@click.option("--mcp-tool", metavar="TOOL", help="The tool that the message calls.")
+@click.option(
     "--at", metavar="TIME", help="When it is sent, such as 2027-03-01T12:00Z.  [default: now]"
 )
 @click.option(
@@ -120,6 +126,7 @@ def explain_command(
       gatepost explain GET /reports/1 --user alice --group admins
       gatepost explain POST /api/keys --user ci --credential api_key
       gatepost explain POST /notes --user alice --header 'Origin: https://evil.example'
+      gatepost explain POST /mcp --user bob --group staff --mcp-tool delete_note
       gatepost explain -c new.yaml --from-audit /var/log/gatepost/audit.log
     """
     from gateway.cli.pretence import Pretence

@@ -15,6 +15,7 @@ from gateway.settings.document import Path
 from gateway.settings.policy_tests import PolicyTest, TestedIdentity
 from gateway.settings.scalars import format_duration, printable
 from gateway.settings.schema import Settings
+from gateway.settings.tested_message import TestedMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Tried:
     def message(self) -> str:
         """What was asked, expected, and happened, on one line."""
         named = "" if self.test.name is None else f"{self.test.name}: "
-        asked = f"{self.test.request}{_asker(self.test.identity)}"
+        asked = f"{self.test.request}{_message(self.test.mcp)}{_asker(self.test.identity)}"
         return printable(f"{named}{asked}: expected {self.test.expect}, but got {self._said()}")
 
     def _said(self) -> str:
@@ -99,6 +100,8 @@ def pretence_of(test: PolicyTest) -> Pretence:
         ip=test.ip,
         at=None if test.at is None else test.at.isoformat(),
         headers=tuple(lines),
+        mcp_method=None if test.mcp is None else test.mcp.method,
+        mcp_tool=None if test.mcp is None else test.mcp.tool,
     )
     return request if test.identity is None else _signed_in(request, test.identity)
 
@@ -108,6 +111,12 @@ def _signed_in(request: Pretence, identity: TestedIdentity) -> Pretence:
     same = {name: getattr(identity, name) for name in type(identity).model_fields}
     same["auth_age"] = None if age_s is None else format_duration(age_s)
     return replace(request, **same)
+
+
+def _message(message: TestedMessage | None) -> str:
+    if message is None:
+        return ""
+    return f" ({message.method})" if message.tool is None else f" ({message.tool})"
 
 
 def _asker(identity: TestedIdentity | None) -> str:

@@ -22,6 +22,7 @@ from gateway.settings.scalars import parse_duration
 from gateway.settings.schema import Settings
 
 FOREIGN = "foreign"
+_CALL = "tools/call"
 _OF_THE_APP = "Authorization: Foreign of-the-app"
 
 
@@ -32,6 +33,8 @@ class Pretence:
     Attributes:
         bad: The credential is not valid.
         claims: ``NAME=VALUE`` each, or values by name.
+        mcp_method: JSON-RPC method of the message in the body; None if there is none.
+        mcp_tool: The tool that the message calls.
         after: Number of similar requests at the same moment before it.
     """
 
@@ -55,6 +58,8 @@ class Pretence:
     auth_age: str | None = None
     key_routes: tuple[str, ...] = ()
     after: int = 0
+    mcp_method: str | None = None
+    mcp_tool: str | None = None
 
     @property
     def kind(self) -> str | None:
@@ -82,6 +87,7 @@ def asked_of(settings: Settings, pretence: Pretence, now: float) -> Asked:
         at=at,
         identity=identity,
         times=pretence.after + 1,
+        body=_body(pretence),
     )
 
 
@@ -117,6 +123,10 @@ def _check(settings: Settings, pretence: Pretence) -> None:
     unknown = set(key_routes) - {route.name for route in settings.routes}
     if unknown:
         raise UsageError(f"--key-route: there is no route {', '.join(sorted(unknown))}")
+    if pretence.method.upper() != "POST" and (pretence.mcp_method or pretence.mcp_tool):
+        raise UsageError("--mcp-method, --mcp-tool: only with POST, which has the message")
+    if pretence.mcp_tool is not None and pretence.mcp_method not in (None, _CALL):
+        raise UsageError(f"--mcp-tool: only with --mcp-method {_CALL}, or without it")
     if pretence.provider and pretence.provider not in _issuers(settings):
         raise UsageError(f"--provider: there is no provider {pretence.provider}")
 
@@ -131,9 +141,25 @@ def _head(settings: Settings, pretence: Pretence) -> bytes:
     if pretence.kind is not None:
         example = EXAMPLES.get(pretence.kind)
         lines.append(_OF_THE_APP if example is None else example(settings))
+    if body := _body(pretence):
+        lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
     if any("\r" in line or "\n" in line for line in lines):
         raise UsageError("the request line, host and fields cannot contain line breaks")
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("utf-8", "surrogateescape")
+
+
+def _body(pretence: Pretence) -> bytes:
+    """The JSON-RPC message that the options describe; empty if they describe none."""
+    method, tool = pretence.mcp_method, pretence.mcp_tool
+    if method is None and tool is None:
+        return b""
+    if method == "":
+        # A response has no method.
+        return b'{"jsonrpc":"2.0","id":1,"result":{}}'
+    message: dict[str, object] = {"jsonrpc": "2.0", "id": 1, "method": method or _CALL}
+    if tool is not None:
+        message["params"] = {"name": tool, "arguments": {}}
+    return json.dumps(message).encode()
 
 
 def _identity(settings: Settings, pretence: Pretence, kind: str, user: str, at: float) -> Identity:

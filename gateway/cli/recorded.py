@@ -21,6 +21,8 @@ class Recorded:
 
     Attributes:
         at: When it came, in seconds since the epoch.
+        message: The method and the tool of its JSON-RPC message; None if none is recorded.
+        messages: How many it had.
     """
 
     at: float
@@ -33,6 +35,8 @@ class Recorded:
     decision: str
     reason: str
     route: str | None
+    message: tuple[str, str | None] | None = None
+    messages: int = 1
 
 
 @contextmanager
@@ -82,14 +86,28 @@ def _record(line: bytes) -> Recorded | None:
             found[name]
             for name in ("request_id", "method", "path", "credential", "ip", "decision", "reason")
         ]
-        maybe = [found["user"], found["route"]]
+        maybe = [found["user"], found["route"], found.get("mcp_method"), found.get("mcp_tool")]
+        messages = found.get("mcp_messages", 1)
         at = datetime.fromisoformat(found["time"]).timestamp()
     except (ValueError, KeyError, TypeError, OverflowError):
         return None
     if not all(isinstance(it, str) for it in texts):
         return None
-    if not all(it is None or isinstance(it, str) for it in maybe):
+    if not all(it is None or isinstance(it, str) for it in maybe) or type(messages) is not int:
         return None
     request_id, method, path, credential, ip, decision, reason = texts
-    user, route = maybe
-    return Recorded(at, request_id, method, path, user, credential, ip, decision, reason, route)
+    user, route, mcp_method, mcp_tool = maybe
+    return Recorded(
+        at,
+        request_id,
+        method,
+        path,
+        user,
+        credential,
+        ip,
+        decision,
+        reason,
+        route,
+        None if mcp_method is None else (mcp_method, mcp_tool),
+        messages,
+    )

@@ -20,6 +20,7 @@ from gateway.cli.pretence import FOREIGN, Pretence, asked_of
 from gateway.cli.recorded import Recorded
 from gateway.kinds import CAN_STEP_UP, KINDS
 from gateway.message.star import example_of
+from gateway.record.audit import CUT
 from gateway.routing.route import RESERVED
 from gateway.settings.access import WHOEVER_ASKS
 from gateway.settings.draft import Draft
@@ -47,8 +48,8 @@ _UNJUDGED = frozenset({"public", "denied", "gone", "no-route", "sign-in-requeste
 _PROOFS = frozenset({"acr", "amr", "max_age"})
 _LASTING = frozenset(KINDS) - CAN_STEP_UP
 _FROM_ANOTHER_SITE = ("Sec-Fetch-Site: cross-site", "Connection: Upgrade", "Upgrade: websocket")
+_OF_MESSAGE = frozenset({"mcp_method", "mcp_tool"})
 _REMEMBERED = 65536
-_CUT = "…"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +153,9 @@ class Replay:
     def _senders(self, record: Recorded, host: str) -> Iterator[_Variant]:
         """The credentials that the request may have had."""
         asked = Pretence(record.method, _target(record.path), host=host)
+        if record.message is not None:
+            mcp_method, mcp_tool = record.message
+            asked = replace(asked, mcp_method=mcp_method, mcp_tool=mcp_tool)
         if record.user is not None:
             yield from self._of_user(record, asked)
         elif record.reason == "foreign-credential":
@@ -205,11 +209,17 @@ class Replay:
     ) -> _Variant:
         asked = asked_of(self._settings, pretence, record.at)
         # The address may be none, of a client that a proxy does not know.
-        return _Variant(replace(asked, peer=record.ip), known, why)
+        return _Variant(replace(asked, peer=record.ip), known | _known_of_message(record), why)
 
     def _kinds(self) -> Collection[str]:
         kinds = Draft.of(self._settings).kinds
         return [kind for kind in KINDS if kind in kinds]
+
+
+def _known_of_message(record: Recorded) -> frozenset[str]:
+    """The conditions on the message that the record answers: by GET there is none."""
+    is_known = record.method != "POST" or record.message is not None
+    return _OF_MESSAGE if is_known else frozenset()
 
 
 def why_not(record: Recorded) -> str:
@@ -220,10 +230,14 @@ def why_not(record: Recorded) -> str:
         return "failed, or was refused before any route"
     if record.reason == "rate-limited":
         return "was over its rate"
-    if not record.path.startswith("/") or record.path.endswith(_CUT):
+    if not record.path.startswith("/") or record.path.endswith(CUT):
         return "the path is cut, or is none"
     if record.method in ("COPY", "MOVE", "OPTIONS"):
         return "depends on fields that the audit does not hold"
+    if record.messages != 1:
+        return "had several messages, of which the audit holds one"
+    if any(name is not None and name.endswith(CUT) for name in record.message or ()):
+        return "the name of the method or tool is cut"
     if record.reason == "key-not-for-route":
         return "depends on the routes of a key"
     is_known = record.credential in KINDS if record.user is not None else _tells(record)

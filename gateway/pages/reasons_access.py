@@ -170,6 +170,15 @@ CONDITIONS: Mapping[str, Reason] = MappingProxyType(
         "header-mismatch": _unmet(
             "Not allowed", "A header field has a different value than is required here."
         ),
+        "mcp-method-not-allowed": _unmet(
+            "Not allowed", "You may not send this kind of message to this MCP server."
+        ),
+        "mcp-tool-not-allowed": _unmet("Not allowed", "You may not call this tool here."),
+        "mcp-not-read": _unmet(
+            "Not allowed",
+            "The rules here ask for the message in the body, which the gateway does not see: a"
+            " proxy in front only asks whether the request may pass.",
+        ),
         "outside-hours": _unmet(
             "Not open now", "This address is open at certain times only, and this is not one."
         ),

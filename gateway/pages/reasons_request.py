@@ -39,6 +39,26 @@ REQUESTS: Mapping[str, Reason] = MappingProxyType(
             "The body is longer than the gateway accepts.",
             "Send less, or raise `server.limits.body_bytes`.",
         ),
+        "mcp-unreadable": Reason(
+            400,
+            "Message not readable",
+            "The rules here ask for a JSON-RPC message, and the body is none that all servers read"
+            " alike.",
+            "Send one JSON-RPC 2.0 message by POST, as `application/json` in UTF-8, without"
+            " compression and without a member given twice.",
+        ),
+        "mcp-too-large": Reason(
+            413,
+            "Message too large",
+            "The rules here ask for the JSON-RPC message, and it is longer than 64 KiB.",
+            "Send less, or let a route without `mcp_method` and `mcp_tool` take such messages.",
+        ),
+        "mcp-mismatch": Reason(
+            400,
+            "Header and message differ",
+            "`Mcp-Method` or `Mcp-Name` says something else than the message in the body.",
+            "Correct the client: these fields repeat the body.",
+        ),
         "request-timeout": Reason(
             408,
             "Request timed out",

@@ -10,6 +10,7 @@ from gateway.authn import Rejected
 from gateway.authn.cross_site import is_cross_site
 from gateway.authz.access import decide
 from gateway.authz.facts import Facts
+from gateway.authz.message_conditions import NOT_READ
 from gateway.bounded import remember
 from gateway.kinds import AMBIENT
 from gateway.message.public_url import home_of
@@ -19,6 +20,7 @@ from gateway.mutate.templates import is_sendable
 from gateway.pipeline.admit import Admitter, SessionTools
 from gateway.pipeline.cors import Cors
 from gateway.pipeline.kept_form import sign_in_first
+from gateway.pipeline.messages import is_seen, judge_messages, read_body, read_without_body
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import Answer, Verdict
 from gateway.record.audit import Entry
@@ -129,6 +131,8 @@ class Decisions:
                 entry.decide("allow", decision.reason)
                 return self._admitter.admit(entry, plan, identity, added)
             case Deny():
+                if decision.reason == NOT_READ and is_seen(entry):
+                    return self._read_first(entry, plan, identity, added)
                 return deny(entry, decision, plan.admission)
             case SignIn(reason=reason):
                 entry.decide("sign_in", reason)
@@ -146,6 +150,23 @@ class Decisions:
                     responses.for_decision, request, decision, plan.admission, identity=identity
                 )
                 return sign_in_first(entry, plan.admission, self._origins, refuse)
+
+    def _read_first(
+        self, entry: Entry, plan: RoutePlan, identity: Identity, added: FieldList
+    ) -> Verdict | Awaitable[Verdict]:
+        """As `authorize`, by rules about the message, which has not been read yet."""
+        if not read_without_body(entry):
+            return self._authorize_later(entry, plan, identity, added)
+        judge_messages(entry, plan.access, identity)
+        return self.authorize(entry, plan, identity, added)
+
+    async def _authorize_later(
+        self, entry: Entry, plan: RoutePlan, identity: Identity, added: FieldList
+    ) -> Verdict:
+        await read_body(entry)
+        judge_messages(entry, plan.access, identity)
+        verdict = self.authorize(entry, plan, identity, added)
+        return await verdict if isinstance(verdict, Awaitable) else verdict
 
     def count_authentication(self, credential: str, outcome: str) -> None:
         """Count one judged credential in the metrics."""

@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 import orjson
 
 from gateway.authn import Authenticated, Outcome, Rejected
+from gateway.authz.message_conditions import NOT_READ
 from gateway.errors import GatewayError
+from gateway.message.mcp_request import McpRequest
 from gateway.message.request import Request
 from gateway.pipeline.around import AroundPipeline
 from gateway.pipeline.pipeline import Pipeline
@@ -80,8 +82,12 @@ class Shadow:
     def decide(self, served: Entry) -> Entry:
         """What it would record of the request of `served`, after that was decided."""
         request, judged = served.request, self.judged
+        request = request.changed(public_url=self.url_of(request.host))
+        if request.method == "POST" and not isinstance(request, McpRequest):
+            # Its body is on its way to the app, and nothing waits for it here.
+            request = McpRequest(request, None)
         entry = Entry(
-            request.changed(public_url=self.url_of(request.host)),
+            request,
             served.framing,
             peer=served.peer,
             trusted=served.trusted,
@@ -92,6 +98,8 @@ class Shadow:
         try:
             # Nothing is awaited: `judged` knows, or raises.
             self.pipeline.decide_again(entry)
+            if entry.reason == NOT_READ and not entry.is_question:
+                entry.decide("unknown", NOT_READ)
         except UnjudgedError:
             entry.decide("unknown", "credential-not-judged")
         except GatewayError as error:
@@ -164,4 +172,4 @@ class ShadowedPipeline(AroundPipeline):
             key = served.route or NO_ROUTE, served.decision, entry.decision
             metrics.shadow_differences[key] += 1
         said = {"route": entry.route, "decision": entry.decision, "reason": entry.reason}
-        served.shadow += f',"{shadow.member}":{orjson.dumps(said).decode()}'
+        served.more += f',"{shadow.member}":{orjson.dumps(said).decode()}'

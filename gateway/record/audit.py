@@ -22,6 +22,10 @@ _CUT = re.compile("[;?#]")
 # Limits, so that clients who invent paths cannot fill the memory.
 _REMEMBERED, _REMEMBERED_CHARS = 4096, 256
 _REFUSED, _FAILED = 400, 500
+# The longest method and tool that are recorded whole.
+_NAME_CHARS = 128
+# Ends what is not recorded whole.
+CUT = "…"
 
 
 class Entry:
@@ -40,8 +44,8 @@ class Entry:
             not tell if `is_question`: then it is the original request.
         is_question: Whether a proxy asks about `request`, and will forward it itself.
         rejected: How the request's credential was bad, if it was.
-        shadow: What a configuration that is not in effect would have decided, as members of the
-            line; ``""`` if there is none.
+        more: Further members of the line: the message that decided, and what a configuration that
+            is not in effect would have decided.
     """
 
     __slots__ = (
@@ -51,13 +55,13 @@ class Entry:
         "identity",
         "is_head",
         "is_question",
+        "more",
         "peer",
         "reason",
         "recorded",
         "rejected",
         "request",
         "route",
-        "shadow",
         "trace",
         "trusted",
     )
@@ -85,7 +89,7 @@ class Entry:
         self.is_question = False
         self.trace: object = None
         self.rejected: object = None
-        self.shadow = ""
+        self.more = ""
 
     @property
     def session_id(self) -> str | None:
@@ -151,7 +155,7 @@ class Lines:
             f"{before_path}{self._texts.get(path) or self._path(path)}"
             f"{after_path}{self._identity(entry.identity)}{self._text(request.client)}"
             f',"status":{status},"duration_ms":{microseconds // 1000}.{_three(microseconds)}'
-            f"{entry.shadow}}}\n"
+            f"{entry.more}}}\n"
         ).encode()
 
     def time(self, at: float) -> str:
@@ -209,7 +213,19 @@ def _three(number: int) -> str:
 
 def cut_path(path: str) -> str:
     """`path` up to what may hold a session id or code: ``;jsessionid=``, ``%3Fcode=``."""
-    return path if _CUT.search(path) is None else _CUT.split(path, maxsplit=1)[0] + "…"
+    return path if _CUT.search(path) is None else _CUT.split(path, maxsplit=1)[0] + CUT
+
+
+def message_members(method: str, tool: str | None, count: int) -> str:
+    """The members for the message that decided, of `count` in the request."""
+    members = f',"mcp_method":{_json(_cut(method))},"mcp_tool":{_json(_cut(tool))}'
+    return members if count == 1 else f'{members},"mcp_messages":{count}'
+
+
+def _cut(name: str | None) -> str | None:
+    if name is None or len(name) <= _NAME_CHARS:
+        return name
+    return name[: _NAME_CHARS - 1] + CUT
 
 
 def _escape(found: re.Match[str]) -> str:

@@ -35,10 +35,12 @@ class AnswerSide(ClientTransport):
 
     State: `_buffer` holds bytes received but not parsed yet; `_entry` is the current request;
     `_body` reads the rest of its body; `_sink` receives that body, once there is one; `_exchange`
-    is the exchange with the upstream; `_spent` is the work done in this turn.
+    is the exchange with the upstream; `_spent` is the work done in this turn; `_awaited` is the
+    body that a decision waits for.
     """
 
     __slots__ = (
+        "_awaited",
         "_body",
         "_buffer",
         "_entry",
@@ -60,6 +62,7 @@ class AnswerSide(ClientTransport):
         self._outbound: Outbound | None = None
         self._exchange: Exchange | None = None
         self._task: asyncio.Task[None] | None = None
+        self._awaited: asyncio.Future[bytes | None] | None = None
         self._spent = 0
 
     def _read_requests(self) -> None:
@@ -110,6 +113,10 @@ class AnswerSide(ClientTransport):
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
             exchange.cancel()
+        awaited, self._awaited = self._awaited, None
+        if awaited is not None:
+            # Ends the task that decides.
+            awaited.cancel()
         entry = self._entry
         if entry is None or (exchange is not None and exchange.status):
             self._transport.abort()

@@ -1,4 +1,4 @@
-"""Collects the small body of a request to one of the gateway's own endpoints."""
+"""Collects a small body: one for the gateway's own endpoints, or one that rules are about."""
 
 from collections.abc import Callable
 
@@ -22,3 +22,32 @@ class Gathering:
         """The body is complete; trailers of a form are ignored."""
         del trailers
         self._ready(b"".join(self._pieces))
+
+
+class Reading:
+    """Collects a body that is decided on before it is sent on, with its trailers.
+
+    It passes on None, once, as soon as the body is longer than `most` bytes.
+    """
+
+    __slots__ = ("_left", "_pieces", "_ready")
+
+    def __init__(self, most: int, ready: Callable[[bytes | None, tuple[Field, ...]], None]) -> None:
+        self._left = most
+        self._pieces: list[bytes] = []
+        self._ready = ready
+
+    def send_body(self, piece: bytes) -> None:
+        """Add a piece."""
+        if self._left < 0:
+            return
+        self._left -= len(piece)
+        self._pieces.append(piece)
+        if self._left < 0:
+            self._pieces.clear()
+            self._ready(None, ())
+
+    def end_body(self, trailers: tuple[Field, ...]) -> None:
+        """The body is complete."""
+        if self._left >= 0:
+            self._ready(b"".join(self._pieces), trailers)

@@ -4,45 +4,38 @@
                      -> Serve    the gateway's own endpoint; its small body is collected first
                      -> Outbound an Exchange with an upstream, or a tunnel
 
+Where rules are about the body, the pipeline reads it first, and it is sent on from the buffer.
+
 If nothing needs to wait, all of it happens inside `data_received`, without a task.
 """
 
 from collections.abc import Awaitable
 from typing import Final
 
-from gateway.errors import (
-    BodyTooLargeError,
-    GatewayError,
-    HeadTooLargeError,
-    MalformedRequestError,
-)
+from gateway.errors import BodyTooLargeError, GatewayError
 from gateway.forward.exchange import Exchange
 from gateway.forward.outbound import Outbound
 from gateway.forward.response import SWITCHING_PROTOCOLS
 from gateway.forward.tunnel import Tunnel
 from gateway.message.body import body_reader
-from gateway.message.field_lines import HeadError
-from gateway.message.fields import Field
 from gateway.message.request_head import RequestHead
+from gateway.pipeline.messages import BODY
 from gateway.pipeline.verdict import Answer, Serve, Verdict
-from gateway.server.answers import AnswerSide, Sink
+from gateway.server.bodies import TURN, BodySide
 from gateway.server.front import Front
 from gateway.server.gathering import Gathering
 from gateway.server.heads import Heads
 
 # Far more than the forms of the gateway's own endpoints need.
 _OWN_BODY_BYTES = 65536
-# How much work is done for one client before the others get a turn: some milliseconds.  A chunk of
-# a body, a field and 32 bytes of a head count 1 each; a request adds 32, and each further reading
-# of its path 16.
-_TURN: Final = 1024
+# The work that each is, see `TURN`.
 _REQUEST: Final = 32
 _HEAD_BYTES: Final = 32
 _READING: Final = 16
 _UNLIMITED = 1 << 62
 
 
-class RequestSide(AnswerSide):
+class RequestSide(BodySide):
     """The request-reading half of a client connection.
 
     State: `_first` is true until a request begins; `_reading` is true while requests are being
@@ -50,12 +43,11 @@ class RequestSide(AnswerSide):
     after an exchange switches protocols.
     """
 
-    __slots__ = ("_body_bytes_left", "_first", "_heads", "_reading", "_tunnel")
+    __slots__ = ("_first", "_heads", "_reading", "_tunnel")
 
     def __init__(self, front: Front) -> None:
         super().__init__(front)
         self._heads = Heads()
-        self._body_bytes_left = 0
         self._tunnel: Tunnel | None = None
         self._first = True
         self._reading = False
@@ -67,7 +59,7 @@ class RequestSide(AnswerSide):
         self._reading = True
         try:
             while self._may_begin:
-                if self._spent >= _TURN:
+                if self._spent >= TURN:
                     self._rest()
                     break
                 if not self._read_request():
@@ -145,6 +137,7 @@ class RequestSide(AnswerSide):
             self._run(self._proceed_later(verdict))
 
     async def _proceed_later(self, verdict: Awaitable[Verdict]) -> None:
+        BODY.set(self._read_body)
         self._proceed(await verdict)
 
     def _proceed(self, verdict: Verdict) -> None:
@@ -188,63 +181,13 @@ class RequestSide(AnswerSide):
             return False
         return entry.request.opens_page
 
-    def _attach(self, sink: Sink) -> None:
-        """Stream the body into `sink`, starting with what has already arrived."""
-        self._sink = sink
-        # Before the body is taken, because that may pause reading again.
-        if self._paused:
-            self.resume_reading()
-        if self._body is not None:
-            data, self._buffer = self._buffer, b""
-            if data:
-                self._take_body(data)
-
-    def _take_body(self, data: bytes) -> None:
-        body, sink = self._body, self._sink
-        assert body is not None  # noqa: S101 - for the type checker; callers have checked
-        assert sink is not None  # noqa: S101
-        try:
-            pieces, rest = body.feed(data)
-        except HeadError as error:
-            self._closing = True
-            self._fail(MalformedRequestError(str(error)))
-            return
-        if pieces:
-            self._spent += len(pieces)
-            piece = pieces[0] if len(pieces) == 1 else b"".join(pieces)
-            self._body_bytes_left -= len(piece)
-            if self._body_bytes_left >= 0:
-                sink.send_body(piece)
-        if self._body_bytes_left < 0:
-            self._closing = True
-            self._fail(BodyTooLargeError("the body is larger than allowed"))
-        elif body.done:
-            self._body = None
-            self._buffer = rest
-            self._spent += len(body.trailers)
-            outbound = self._outbound
-            trailers: tuple[Field, ...] = ()
-            most = self._front.limits.fields
-            if 0 < most < len(body.trailers):
-                self._closing = True
-                self._fail(HeadTooLargeError(f"more than {most} trailer fields"))
-                return
-            if outbound is not None and body.trailers:
-                trailers = outbound.trailers(body.trailers, outbound.framing)
-            sink.end_body(trailers)
-        elif rest or self._spent >= _TURN:
-            self._buffer = rest
-            self._rest()
-
     def _gather(self, serve: Serve) -> None:
-        entry = self._entry
         self._body_bytes_left = _OWN_BODY_BYTES
-        self._since = self._front.now
         if self._body is None:
+            self._since = self._front.now
             self._run(self._serve(serve, b""))
             return
-        if entry is not None and entry.framing is not None and entry.framing.expects_continue:
-            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        self._ask_for_body()
         self._attach(Gathering(lambda body: self._run(self._serve(serve, body))))
 
     async def _serve(self, serve: Serve, body: bytes) -> None:

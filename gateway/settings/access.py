@@ -102,6 +102,16 @@ class ConditionSettings(Section):
     header: Mapping[FieldName, Texts] | None = Field(
         None, description="Request field, and accepted values."
     )
+    mcp_method: Texts | None = Field(
+        None,
+        description="JSON-RPC method of the message to an MCP server; * stands for any characters.",
+        examples=[["initialize", "tools/list", "notifications/*"]],
+    )
+    mcp_tool: Texts | None = Field(
+        None,
+        description="Tool that the message to an MCP server calls; * stands for any characters.",
+        examples=["delete_*"],
+    )
     time: Annotated[tuple[HoursSettings, ...], OneOrMany()] | None = Field(
         None, description="Days and hours."
     )
@@ -111,6 +121,11 @@ class ConditionSettings(Section):
     when: ExpressionText | None = Field(
         None, description="Expression over all facts, in a subset of CEL."
     )
+
+    @property
+    def of_message(self) -> list[str]:
+        """The conditions on the message to an MCP server."""
+        return [it for it in ("mcp_method", "mcp_tool") if getattr(self, it) is not None]
 
     @model_validator(mode="before")
     @classmethod
@@ -126,7 +141,7 @@ class ConditionSettings(Section):
 
 # The conditions that do not depend on the identity.  They apply to foreign credentials too, as does
 # a `when` that reads no facts of the identity.
-WHOEVER_ASKS = frozenset({"ip", "method", "header", "time", "country"})
+WHOEVER_ASKS = frozenset({"ip", "method", "header", "time", "country", "mcp_method", "mcp_tool"})
 
 
 @dataclass(frozen=True, slots=True)

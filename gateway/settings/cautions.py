@@ -14,6 +14,7 @@ from gateway.settings.costly_regex import repeats_repeats
 from gateway.settings.coverage import deciding, uncovered
 from gateway.settings.document import Document, Path, Problem
 from gateway.settings.foreign_cautions import foreign_cautions
+from gateway.settings.message_cautions import message_cautions
 from gateway.settings.name_sources import any_provider, name_cautions
 from gateway.settings.other_proxies import other_proxies_forms
 from gateway.settings.places import host_of
@@ -40,6 +41,7 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *unused(settings.conditions, settings.routes, settings.admins),
         *_oauth2_proxy(settings),
         *name_cautions(settings),
+        *message_cautions(settings),
         *contradictions(settings, document),
         *_uncovered(settings),
         *other_proxies_forms(settings),

@@ -24,6 +24,11 @@ def check_items(
     for rules, name in ((route.access.allow, "allow"), (route.access.deny, "deny")):
         for item in placed(rules, (*path, "access", name)):
             yield from _countries(item.settings, item.path, sections)
+            if route.passes_foreign:
+                message = (
+                    "cannot be combined with foreign_credentials: pass: the message is read only"
+                )
+                yield from _messages(item.settings, item.path, f"{message} for who is known here")
             if ignores_case is not None:
                 yield from _paths(item.settings, item.path, ignores_case)
 
@@ -34,6 +39,11 @@ def _countries(
     if condition.country is not None and "country_file" not in sections:
         message = "needs country_file at the top of the file: the database of countries"
         yield Problem((*path, "country"), message)
+
+
+def _messages(condition: ConditionSettings, path: Path, message: str) -> Iterator[Problem]:
+    for name in condition.of_message:
+        yield Problem((*path, name), message)
 
 
 def _ignores_case(
@@ -59,6 +69,8 @@ def check_admins(draft: Draft) -> Iterator[Problem]:
     """Problems of the conditions of `admins`."""
     for item in placed(draft.admins, ("admins",)):
         yield from _countries(item.settings, item.path, draft.sections)
+        message = "is about a message to an MCP server, and the admin pages get none"
+        yield from _messages(item.settings, item.path, message)
 
 
 def check_providers(draft: Draft) -> Iterator[Problem]:

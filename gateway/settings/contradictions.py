@@ -56,6 +56,7 @@ def _never_met(
             # A named item may match on other routes.
             if not placed_item.is_named:
                 reasons.append(_method(item, route))
+                reasons.append(_message(item, route))
                 if not route.passes_foreign:
                     reasons.append(_credential(item, accepted))
             for reason in filter(None, reasons):
@@ -80,6 +81,13 @@ def _method(item: ConditionSettings, route: RouteSettings) -> str:
     if not with_head(item.method).isdisjoint(with_head(route.methods)):
         return ""
     return f"method is {_any(item.method)}, and the route is for {_any(route.methods)}"
+
+
+def _message(item: ConditionSettings, route: RouteSettings) -> str:
+    for methods in (item.method, route.methods):
+        if item.of_message and methods and "POST" not in methods:
+            return f"{item.of_message[0]} is about a POST, and the method is {_any(methods)}"
+    return ""
 
 
 def _email(item: ConditionSettings) -> str:

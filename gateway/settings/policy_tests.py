@@ -33,6 +33,7 @@ from gateway.settings.scalars import (
     unknown_message,
     wrong,
 )
+from gateway.settings.tested_message import TestedMessage
 
 FOREIGN = "foreign"
 # The name under which the gateway's own endpoints are recorded.
@@ -238,6 +239,11 @@ class PolicyTest(Section):
         "127.0.0.1", description="Address of the client."
     )
     headers: Mapping[FieldName, Texts] = Field({}, description="Fields of the request.")
+    mcp: TestedMessage | None = Field(
+        None,
+        description="JSON-RPC message in the body; default: none.",
+        examples=[{"method": "tools/call", "tool": "delete_note"}],
+    )
     at: (
         Annotated[
             datetime,
@@ -252,6 +258,12 @@ class PolicyTest(Section):
         description="Who sends the request; default: a client that is not signed in.",
     )
     expect: ExpectedDecision = Field(description="allow, deny, sign_in, step_up, or a mapping.")
+
+    @model_validator(mode="after")
+    def _has_a_body(self) -> Self:
+        if self.mcp is not None and not self.request.startswith("POST "):
+            raise wrong("mcp: only a POST has a message")
+        return self
 
 
 def check_policy_tests(

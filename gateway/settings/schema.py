@@ -59,6 +59,7 @@ from gateway.settings.server import LimitSettings, ServerSettings, ServerTlsSett
 from gateway.settings.sessions import CookieSettings, SessionSettings
 from gateway.settings.smtp import SmtpSettings, SmtpTlsSettings
 from gateway.settings.stores import parse_store
+from gateway.settings.tested_message import TestedMessage
 from gateway.settings.tokens import ClientSettings, TokenSettings
 from gateway.settings.upstreams import TimeoutSettings, UpstreamSettings, UpstreamTlsSettings
 
@@ -107,6 +108,7 @@ __all__ = [
     "SqlHookSettings",
     "StaticKeySettings",
     "TestedIdentity",
+    "TestedMessage",
     "TimeoutSettings",
     "TokenSettings",
     "TracingSettings",

@@ -4,10 +4,12 @@ import pytest
 
 from gateway.authz.access import compile_items
 from gateway.authz.facts import Facts
+from gateway.message.mcp_request import McpRequest
 from gateway.settings.access import ConditionSettings
 from tests.builders import make_identity, make_request
 
 NOW = 1_800_000_000.0
+UNREAD = object()
 _OF_REQUEST = {"target", "method", "client", "fields", "host"}
 
 
@@ -27,7 +29,11 @@ def make_facts() -> Callable[..., Facts]:
 
     def make(*, identity=None, at=NOW, **known) -> Facts:
         of_request = {name: known.pop(name) for name in _OF_REQUEST & known.keys()}
+        message = known.pop("message", UNREAD)
         request = make_request(**of_request, at=at)
+        if message is not UNREAD:
+            messages = () if message is None else (message,)
+            request = McpRequest(request, messages, message=message, is_whole=False)
         # The tables write plain sets.
         if "unreadable" in known:
             known["unreadable"] = frozenset(known["unreadable"])

@@ -12,8 +12,10 @@ from gateway.authz.conditions import CONDITIONS
 from gateway.authz.facts import MET as FOUND
 from gateway.authz.facts import Met, Unmet, Unreadable
 from gateway.authz.identity_conditions import EmailDomainIs, EmailIs
+from gateway.authz.message_conditions import McpMethodIs
 from gateway.authz.request_conditions import IpIn
 from gateway.authz.sign_in_conditions import MAX_SKEW_S
+from gateway.message.json_rpc import Message
 from gateway.model import ANONYMOUS
 from gateway.settings.access import WHOEVER_ASKS, ConditionSettings
 from tests.authz.conftest import condition_of
@@ -181,6 +183,18 @@ TABLE = [
     ("header", {"X-Tier": "gold"}, {}, MISSING),
     ("header", {"X-Tier": "gold"}, {"fields": [(b"X-Tier", b"gold")] * 2}, UNREADABLE),
     ("header", {"X-Tier": "\ufffd"}, {"fields": [(b"X-Tier", b"\xff")]}, UNREADABLE),
+    ("mcp_method", "tools/*", {"message": Message("tools/list")}, MET),
+    ("mcp_method", ["initialize", "tools/list"], {"message": Message("tools/list")}, MET),
+    ("mcp_method", "*", {"message": Message("")}, MET),
+    ("mcp_method", "tools/list", {"message": Message("tools/call", "a")}, UNMET),
+    ("mcp_method", "tools/list", {"message": Message("")}, UNMET),
+    ("mcp_method", "*", {"message": None}, MISSING),
+    ("mcp_method", "*", {}, UNREADABLE),
+    ("mcp_tool", "delete_*", {"message": Message("tools/call", "delete_note")}, MET),
+    ("mcp_tool", "delete_*", {"message": Message("tools/call", "Delete_note")}, UNMET),
+    ("mcp_tool", "*", {"message": Message("tools/list")}, MISSING),
+    ("mcp_tool", "*", {"message": None}, MISSING),
+    ("mcp_tool", "*", {}, UNREADABLE),
     ("time", HOURS, {"at": WEDNESDAY_10}, MET),
     ("time", HOURS, {"at": WEDNESDAY_10 + 10 * 3600}, UNMET),
     ("time", [HOURS, {"from": "20:00", "zone": "UTC"}], {"at": WEDNESDAY_10 + 10 * 3600}, MET),
@@ -242,8 +256,9 @@ def test_what_anonymous_can_meet_is_listed_as_about_the_request(make_facts):
     assert met == WHOEVER_ASKS
 
 
-def test_conditions_on_the_request_have_their_module():
-    classes = {kind for kind in CONDITIONS.values() if kind.__module__ == IpIn.__module__}
+def test_conditions_on_the_request_have_their_modules():
+    modules = {IpIn.__module__, McpMethodIs.__module__}
+    classes = {kind for kind in CONDITIONS.values() if kind.__module__ in modules}
 
     assert classes == {CONDITIONS[name] for name in WHOEVER_ASKS}
 

@@ -35,6 +35,8 @@ _CONDITIONS = {
     "ip": ["10.0.0.0/8", "192.0.2.0/24", "2001:db8::/32"],
     "method": ["GET", "POST"],
     "header": [{"X-Role": "gold"}, {"X-Role": ["silver", "bronze"]}],
+    "mcp_method": ["tools/*", ["initialize", "tools/list"]],
+    "mcp_tool": ["delete_*"],
     "time": [{"days": "mon-fri", "from": "08:00", "to": "18:00", "zone": "Europe/Prague"}],
     "when": ["'staff' in groups && headers['x-role'] != 'bronze'", "path.contains('api')"],
 }

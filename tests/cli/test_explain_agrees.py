@@ -307,11 +307,11 @@ def audited(directory):
 
 def agree(told, entry):
     """Whether the record's shadow is the one that was explained: known, unknown or none."""
-    found = json.loads(f"{{{entry.shadow[1:]}}}").get("shadow") if entry.shadow else None
+    found = json.loads(f"{{{entry.more[1:]}}}").get("shadow") if entry.more else None
     if found is None or found["route"] is None:
         # Nothing is compared that was not decided, or was over its rate.
         left_out = entry.route == "gatepost" or entry.reason == "rate-limited"
-        assert told is None or left_out or entry.decision == "error", entry.shadow
+        assert told is None or left_out or entry.decision == "error", entry.more
         return "none"
     assert told is not None
     if found["decision"] == "unknown":

@@ -358,6 +358,8 @@ LITERAL = (
     *(f"routes.*.access.{it}.*.provider" for it in ("allow", "deny")),
     *(f"routes.*.access.{it}.*.time." for it in ("allow", "deny")),
     *(f"routes.*.access.{it}.*.country." for it in ("allow", "deny")),
+    *(f"routes.*.access.{it}.*.mcp_" for it in ("allow", "deny")),
+    *("conditions.*.*.mcp_", "admins.*.mcp_"),
     "country_file",
     *("conditions.*.*.email_domain", "conditions.*.*.provider", "include"),
     *(f"conditions.*.*.{it}." for it in ("time", "country")),

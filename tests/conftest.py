@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.fixtures.demo",
     "tests.fixtures.threaded",
     "tests.fixtures.accounts",
+    "tests.fixtures.mcp_server",
     "tests.fixtures.chromium",
     "tests.fixtures.mail",
     "tests.fixtures.collector",

@@ -5,10 +5,7 @@ import gzip
 import hashlib
 import json
 import os
-import subprocess
-import sys
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import httpx2
 import pytest
@@ -16,12 +13,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from gateway.credentials.key_format import new_key
-from tests.fixtures.gateway import clean_environment
-from tests.fixtures.network import take_free_port
-from tests.fixtures.processes import terminate, wait_until
-from tests.readers.conftest import listens
 
-APP = Path(__file__).with_name("mcp_app.py")
 KEYS = {user: new_key(os.urandom) for user in ("ann", "boss", "guest")}
 HANDSHAKE = ["initialize", "server/discover", "notifications/*", "ping"]
 RULES = [
@@ -39,25 +31,7 @@ def call(tool, **members):
 
 
 @pytest.fixture
-def notes(tmp_path):
-    """The port of an MCP server."""
-    port = take_free_port()
-    with (tmp_path / "mcp.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, str(APP), str(port)],
-            stdout=log,
-            stderr=log,
-            env=clean_environment({}),
-        )
-        try:
-            wait_until(lambda: listens(port), process, "the MCP server")
-            yield port
-        finally:
-            terminate(process, "the MCP server")
-
-
-@pytest.fixture
-def gateway(notes, gateway_process):
+def gateway(mcp_server, gateway_process):
     """A gateway in front of it, which takes an API key of each of `KEYS`."""
     static = [
         {"name": user, "user": user, "sha256": hashlib.sha256(key.encode()).hexdigest()}
@@ -65,7 +39,7 @@ def gateway(notes, gateway_process):
     ]
     return gateway_process(
         {
-            "upstreams": {"notes": f"http://127.0.0.1:{notes}"},
+            "upstreams": {"notes": f"http://127.0.0.1:{mcp_server}"},
             "api_keys": {"static": static},
             "routes": [{"name": "mcp", "path": "/mcp", "access": {"allow": RULES}}],
         }
@@ -138,7 +112,7 @@ TWICE = json.dumps(LIST)[:-1] + ', "method": "tools/call"}'
         (LIST, {"Mcp-Method": "tools/call"}, 400, "mcp-mismatch"),
         (call("read_note"), {"Mcp-Name": "delete_note"}, 400, "mcp-mismatch"),
         (LONG, {}, 413, "mcp-too-large"),
-        (gzip.compress(json.dumps(LIST).encode()), {"Content-Encoding": "gzip"}, 400,
+        (gzip.compress(json.dumps(LIST).encode(), mtime=0), {"Content-Encoding": "gzip"}, 400,
          "mcp-unreadable"),
         (json.dumps(call("read_note")).encode("utf-16"), {}, 400, "mcp-unreadable"),
     ],

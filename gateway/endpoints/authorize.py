@@ -28,6 +28,7 @@ from gateway.authserver.server import AuthServer
 from gateway.endpoints.authorization_server import issuer_of
 from gateway.endpoints.consent_page import consent_page
 from gateway.endpoints.deps import Deps
+from gateway.endpoints.new_session import from_own_page
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.parameters import SignInRequest, read_whole_form
 from gateway.errors import StoreUnavailableError
@@ -77,8 +78,19 @@ class Authorize:
         Raises:
             GatewayError: The client cannot be told.
         """
+        if self._is_without_cookies(request):
+            target = request.target
+            return from_own_page(f"{target.path}?{target.query}", ())
         asked = await self._read(request.target.query)
         return await self._outcome(request, asked)
+
+    def _is_without_cookies(self, request: Request) -> bool:
+        """Whether the browser kept back its session cookie because another site sent it here.
+
+        It sends a cookie with SameSite=Strict if a page of this site asks for the same once more.
+        """
+        came_from = request.fields.only(b"sec-fetch-site")
+        return self._deps.cookies.same_site == "strict" and came_from == b"cross-site"
 
     async def ask_by_form(self, request: Request, body: bytes) -> Response:
         """``POST``: as `ask` (OpenID Connect Core 1.0, section 3.1.2.1).

@@ -39,14 +39,11 @@ def read_claimed(request: Request, form: dict[str, str]) -> Claimed:
 
 
 def prove(client: Client, claimed: Claimed) -> None:
-    """Require the client's secret, if it has one.
+    """Require the client's secret.
 
     Raises:
         OAuthError: It is missing or wrong.
     """
-    if client.is_public:
-        # Libraries send an empty or made-up secret if a public client gives them none to send.
-        return
     if claimed.secret is None or not client.has_secret(claimed.secret):
         raise OAuthError(
             "invalid_client",

@@ -6,7 +6,8 @@ from gateway import responses
 from gateway.authn import Authenticated, Rejected
 from gateway.credentials.key_format import parse_key
 from gateway.credentials.keys import ApiKeys
-from gateway.credentials.token_format import PREFIXES, parse_token
+from gateway.credentials.token_format import PREFIXES, GatewayToken, parse_token
+from gateway.credentials.tokens import TokenFamilies
 from gateway.endpoints.authorization_server import issuer_of
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.oauth import OAuthError, read_oauth_form, refusal, required
@@ -51,41 +52,44 @@ class Introspection:
         answer = {"active": False} if found is None else _described(request, *found, gives_access)
         return responses.json_answer(request, 200, answer)
 
-    async def _find(self, text: str, now: float) -> tuple[Identity, str | None] | None:
-        """The identity and app of a credential that is valid at `now`, or None."""
+    async def _find(self, text: str, now: float) -> tuple[Identity, tuple[str, ...]] | None:
+        """The identity and resources of a credential that is valid at `now`, or None."""
         token, key = parse_token(text), parse_key(text)
         if token is not None and self._clients is not None:
-            tokens = self._clients.tokens
-            if token.use == "refresh":
-                session = await tokens.session_of(token, now)
-                found = None
-                if session is not None:
-                    until = int(tokens.renewable_until(session))
-                    found = replace(session.identity, expires_at=until)
-            else:
-                known = tokens.recall(token, now) or await tokens.load(token, now)
-                found = None if known is None or now >= known.expires_at else known.identity
+            found = await _find_token(self._clients.tokens, token, now)
+            client = None if found is None else found[0].client
             # Tokens of a removed client are not valid.
-            if found is None or self._clients.name_of(found.client or "") != found.client:
-                return None
-            return found, found.client
+            return found if self._clients.name_of(client or "") == client else None
         entry = None if key is None else await self._keys.load(key, now)
         if entry is None or now >= entry.record.expires_at:
             return None
-        return entry.identity, None
+        return entry.identity, ()
+
+
+async def _find_token(
+    tokens: TokenFamilies, token: GatewayToken, now: float
+) -> tuple[Identity, tuple[str, ...]] | None:
+    if token.use == "refresh":
+        session = await tokens.session_of(token, now)
+        if session is None:
+            return None
+        until = int(tokens.renewable_until(session))
+        return replace(session.identity, expires_at=until), session.resources
+    known = tokens.recall(token, now) or await tokens.load(token, now)
+    if known is None or now >= known.expires_at:
+        return None
+    return known.identity, known.session.resources
 
 
 def _described(
-    request: Request,
-    identity: Identity,
-    client: str | None,
-    gives_access: bool,
+    request: Request, identity: Identity, resources: tuple[str, ...], gives_access: bool
 ) -> dict[str, object]:
     """The members of section 2.2, and the facts that are configured under `claims`."""
     about = {
         "active": True,
         "scope": " ".join(sorted(identity.scopes)),
-        "client_id": client,
+        "client_id": identity.client,
+        "aud": list(resources) or None,
         "username": identity.user,
         # RFC 6749, section 7.1: the type is for access tokens only.
         "token_type": "Bearer" if gives_access else None,

@@ -306,6 +306,7 @@ def _of_tokens(deps: Deps) -> dict[str, Methods]:
         )
     if server is not None:
         authorize = Authorize(deps, server)
-        found[AUTHORIZE_PATH] = {**_looked_at(authorize.ask), "POST": authorize.ask_by_form}
+        # Not HEAD: a mere check of the link must not use up a code.
+        found[AUTHORIZE_PATH] = {"GET": authorize.ask, "POST": authorize.ask_by_form}
         found[CONSENT_PATH] = {"POST": strict(authorize.answer, FORM)}
     return found

@@ -11,7 +11,14 @@ from gateway.endpoints.app_grants import ACCESS_TOKEN, EXCHANGE, AppGrants
 from gateway.endpoints.client_proof import Claimed, prove, read_claimed
 from gateway.endpoints.code_grant import CodeGrant
 from gateway.endpoints.deps import Deps
-from gateway.endpoints.oauth import OAuthError, device_of, read_oauth_form, refusal, required
+from gateway.endpoints.oauth import (
+    OAuthError,
+    device_of,
+    read_oauth_form,
+    refusal,
+    required,
+    take_turn,
+)
 from gateway.endpoints.refresh_grant import RefreshGrant
 from gateway.message.request import Request
 from gateway.message.response import Response
@@ -31,6 +38,7 @@ class TokenEndpoint:
         self._apps = {} if apps is None else apps.known
         self._clients = None if server is None else server.clients
         self._app_grants = None if apps is None else AppGrants(deps, apps)
+        self._wrong = tokens.wrong
         self._codes = None if server is None else CodeGrant(server, deps.clock)
         self._refreshes = RefreshGrant(tokens, None if server is None else server.resources)
 
@@ -67,7 +75,7 @@ class TokenEndpoint:
     async def _for_client(
         self, request: Request, form: dict[str, str], grant_type: str, claimed: Claimed
     ) -> dict[str, object]:
-        client = await self._proven(claimed)
+        client = await self._proven(request, claimed)
         match grant_type:
             case "refresh_token":
                 return _answer(await self._refreshes.refresh(request, form, client.client_id))
@@ -77,11 +85,16 @@ class TokenEndpoint:
                 return _answer(issued)
         raise _unsupported(OF_CLIENTS)
 
-    async def _proven(self, claimed: Claimed) -> Client:
+    async def _proven(self, request: Request, claimed: Claimed) -> Client:
         client = None if self._clients is None else await self._clients.find(claimed.client_id)
         if client is None:
             raise OAuthError("invalid_client", "unknown-client", detail="no such client")
-        prove(client, claimed)
+        if not client.is_public:
+            # Guesses count as wrong tokens do.
+            take_turn(self._wrong, request)
+            with self._wrong.weigh(request.client, counts=True) as turn:
+                prove(client, claimed)
+                turn.is_bad = False
         return client
 
 

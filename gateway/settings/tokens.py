@@ -24,6 +24,7 @@ _LOOPBACKS = frozenset({"127.0.0.1", "::1", "localhost"})
 _NO_APPS = frozenset(
     {"about", "blob", "data", "file", "ftp", "javascript", "vbscript", "ws", "wss"}
 )
+_SHORTEST_SECRET = 16
 # RFC 3986, section 3.1.
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*")
 
@@ -74,6 +75,12 @@ def _scope(text: str) -> str:
 ScopeText = Annotated[Text, AfterValidator(_scope)]
 
 
+def _client_secret(text: str) -> str:
+    if len(text.encode()) < _SHORTEST_SECRET:
+        raise wrong("must be at least 16 bytes long (try: openssl rand -base64 32)")
+    return text
+
+
 class ClientSettings(Section):
     """One app whose users get the gateway's tokens.
 
@@ -107,8 +114,10 @@ class ClientSettings(Section):
         description="Where the app takes its code, each exactly; a loopback address may have any"
         " port. Without one, no code is issued or accepted.",
     )
-    client_secret: SecretText | None = Field(
-        None, repr=False, description="The app's secret; prefer client_secret_file."
+    client_secret: Annotated[SecretText, AfterValidator(_client_secret)] | None = Field(
+        None,
+        repr=False,
+        description="The app's secret, at least 16 bytes; prefer client_secret_file.",
     )
     client_secret_file: FileName | None = Field(
         None, description="File with the app's secret; without it, the app has none."

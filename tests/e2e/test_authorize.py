@@ -1,5 +1,7 @@
 """People sign in for clients at the gateway's own ``authorize``."""
 
+import hashlib
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -7,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 import pytest
 import requests
 
+from gateway.credentials.key_format import new_key
 from tests.e2e.browsing import CROSS, Browser
 from tests.e2e.oauth_client import CALLBACK, OAuthClient
 from tests.fixtures.accounts import add
@@ -321,6 +324,40 @@ def test_tokens_are_good_for_their_resource_alone(gateway, cli):
     assert 'error="invalid_token"' in challenge
     where = f"{gateway.base_url}/.well-known/oauth-protected-resource/mcp"
     assert f'resource_metadata="{where}"' in challenge
+
+
+def test_introspection_names_client_and_resource(start_standalone):
+    key = new_key(os.urandom)
+    digest = hashlib.sha256(key.encode()).hexdigest()
+    static = [{"name": "app", "user": "app", "sha256": digest, "scopes": ["introspect"]}]
+    gateway = start_standalone(
+        tokens={"clients": CLIENTS}, routes=[MCP, REST], api_keys={"static": static}
+    )
+    add(gateway, "ann")
+    browser = Browser(gateway)
+    browser.sign_in()
+    client = OAuthClient(gateway, browser, "cli")
+    url = f"{gateway.base_url}/mcp"
+    for token in client.tokens(resource=url).values():
+        if not str(token).startswith("gp_"):
+            continue
+        found = requests.post(
+            f"{client.issuer}/introspect",
+            data={"token": token},
+            headers={"X-API-Key": key},
+            timeout=30,
+        ).json()
+        assert (found["active"], found["client_id"], found["aud"]) == (True, "cli", [url])
+
+
+def test_guessed_secrets_of_a_client_are_throttled(gateway, browser):
+    for guess in range(30):
+        client = OAuthClient(gateway, browser, "wiki", secret=f"guess number {guess} of many")
+        status, refused = client.refresh("gp_rt_x")
+        if status == 429:
+            break
+        assert (status, refused["reason"]) == (401, "wrong-client-secret")
+    assert status == 429
 
 
 def test_resources_are_byte_true(gateway, cli):

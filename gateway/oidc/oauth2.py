@@ -93,8 +93,10 @@ class OAuth2Provider(Provider):
         except ProviderUnavailableError:
             return await self._described(tokens)
 
-    async def ask_again(self, refresh_token: str, previous: Identity) -> SignedIn:
-        """What `gateway.oidc.refresh.refresh` returns; without a refresh token, asks userinfo.
+    async def refresh(
+        self, refresh_token: str, previous: Identity, id_token: str | None
+    ) -> SignedIn:
+        """See `Provider.refresh`; without a refresh token, asks userinfo.
 
         If the user cannot be read after a refresh, all of `previous` stays, and so do the new
         tokens: the old refresh token may be used up.
@@ -102,6 +104,7 @@ class OAuth2Provider(Provider):
         Raises:
             RefreshRefusedError, SubjectMismatchError, ProviderUnavailableError: as there.
         """
+        del id_token
         is_refreshed = not refresh_token.startswith(KEPT_ACCESS)
         if is_refreshed:
             tokens = await self.client.refresh(self._metadata, refresh_token)

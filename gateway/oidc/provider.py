@@ -24,6 +24,7 @@ from gateway.oidc.keys import KeySource
 from gateway.oidc.mutual_tls import METHOD
 from gateway.oidc.notices import Notices
 from gateway.oidc.own_access_token import with_own_access_token
+from gateway.oidc.refresh import refresh
 from gateway.oidc.registration import OFFLINE, Registration
 from gateway.oidc.signed_in import SignedIn
 from gateway.oidc.tenants import judge_tenant
@@ -150,8 +151,13 @@ class Provider:
 
         A provider that has taken over the name of another one must not get its tokens.
         """
-        del issuer
-        return not token.startswith(KEPT_ACCESS)
+        return self.registration.knows_users_of(issuer) and not token.startswith(KEPT_ACCESS)
+
+    async def refresh(
+        self, refresh_token: str, previous: Identity, id_token: str | None
+    ) -> SignedIn:
+        """See `gateway.oidc.refresh.refresh`."""
+        return await refresh(self, refresh_token, previous, id_token)
 
     async def revoke(self, token: str, kind: str = "refresh_token") -> None:
         """Revoke `token` if the provider supports it (RFC 7009).

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from gateway.errors import ProviderUnavailableError
 from gateway.model import Identity
@@ -9,14 +10,15 @@ from gateway.oidc.claims import Person
 from gateway.oidc.client import TokenAnswer
 from gateway.oidc.errors import SubjectMismatchError, TenantRemovedError
 from gateway.oidc.id_token import Expected
-from gateway.oidc.oauth2 import OAuth2Provider
-from gateway.oidc.provider import Provider
 from gateway.oidc.signed_in import SignedIn
 from gateway.oidc.tokens import peek_claims
 
+if TYPE_CHECKING:
+    from gateway.oidc.provider import Provider
+
 
 async def refresh(
-    provider: Provider, refresh_token: str, previous: Identity, id_token: str | None
+    provider: "Provider", refresh_token: str, previous: Identity, id_token: str | None
 ) -> SignedIn:
     """Get new tokens for `refresh_token`, and the user's current facts.
 
@@ -32,8 +34,6 @@ async def refresh(
         SignInError: the new ID token is not acceptable; the session may continue.
         ProviderUnavailableError: no usable response came; the session may continue.
     """
-    if isinstance(provider, OAuth2Provider):
-        return await provider.ask_again(refresh_token, previous)
     registration = provider.registration
     if registration.tenants and previous.issuer not in registration.issuers:
         raise TenantRemovedError(f"tenants: that of {previous.issuer!r} is not listed any more")
@@ -60,7 +60,7 @@ async def refresh(
 
 
 async def _refreshed_claims(
-    provider: Provider, tokens: TokenAnswer, previous: Identity, id_token: str | None
+    provider: "Provider", tokens: TokenAnswer, previous: Identity, id_token: str | None
 ) -> Mapping[str, object]:
     if tokens.id_token is None:
         known = {"iss": previous.issuer, "sub": previous.subject}

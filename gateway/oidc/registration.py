@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.oidc.internal_url import Addresses
 from gateway.settings.oauth2_profiles import GroupList
-from gateway.settings.tenants import in_tenant
+from gateway.settings.tenants import in_tenant, is_of_template
 
 OFFLINE = "offline_access"
 
@@ -117,6 +117,10 @@ class Registration:
         setting = f"set providers.{self.name}.authorize_params: {{prompt: consent}}, or "
         lost = "sessions do not notice changes at the provider"
         return f"{lost}; {'' if 'consent' in known else setting}{at_provider}"
+
+    def knows_users_of(self, issuer: str) -> bool:
+        """Whether users known by `issuer` are of this provider, perhaps of an unlisted tenant."""
+        return is_of_template(issuer, self.issuer)
 
     def issuer_in(self, claims: Mapping[str, object]) -> str:
         """The issuer that users are known by, from the verified `claims` of a token."""

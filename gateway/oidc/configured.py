@@ -41,6 +41,7 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         issuer_aliases=profile.issuer_aliases,
         tenants=settings.tenants,
         nonce_may_be_absent=(settings.nonce or profile.nonce) == "unless_absent",
+        pushed_authorization=settings.pushed_authorization,
         internal_url=settings.internal_url,
         label=settings.label or f"Sign in with {name}",
     )

@@ -33,6 +33,8 @@ class Metadata:
         account_prompt: The ``prompt`` value that lets a user switch accounts.
         denies_pkce: Whether it lists how it checks proof keys (RFC 7636), and S256 is not there.
         login_prompt: The ``prompt`` value that has a user sign in again.
+        requires_pushed_requests: Whether it takes an authorization request only at
+            `pushed_authorization_request_endpoint` (RFC 9126, section 5).
     """
 
     issuer: str
@@ -43,6 +45,8 @@ class Metadata:
     end_session_endpoint: str | None = None
     revocation_endpoint: str | None = None
     introspection_endpoint: str | None = None
+    pushed_authorization_request_endpoint: str | None = None
+    requires_pushed_requests: bool = False
     token_auth_methods: tuple[str, ...] = ("client_secret_basic",)
     answers_with_issuer: bool = False
     account_prompt: str = "select_account"
@@ -95,6 +99,8 @@ def read_metadata(
         ),
         revocation_endpoint=optional("revocation_endpoint"),
         introspection_endpoint=optional("introspection_endpoint"),
+        pushed_authorization_request_endpoint=optional("pushed_authorization_request_endpoint"),
+        requires_pushed_requests=document.get("require_pushed_authorization_requests") is True,
         token_auth_methods=_names(document.get("token_endpoint_auth_methods_supported")),
         account_prompt=_account_prompt(document.get("prompt_values_supported")),
         login_prompt=_login_prompt(issuer, document.get("prompt_values_supported")),

@@ -35,6 +35,7 @@ def judge_document(document: Document, registration: Registration) -> Iterator[F
     yield from _issuer(document, registration)
     yield from _endpoints(document, registration)
     yield from _code_flow(document, registration)
+    yield from _pushed(document, registration)
     yield from _demands(document)
     yield _pkce(document)
     yield _algorithms(document, registration)
@@ -117,20 +118,38 @@ def _code_flow(document: Document, registration: Registration) -> Iterator[Findi
         )
 
 
+def _pushed(document: Document, registration: Registration) -> Iterator[Finding]:
+    """Whether authorization requests can be pushed (RFC 9126, section 5)."""
+    asked = registration.pushed_authorization
+    if not asked and document.get("require_pushed_authorization_requests") is not True:
+        return
+    if document.get("pushed_authorization_request_endpoint") is not None:
+        why = "as configured" if asked else "which the provider requires"
+        yield Finding("ok", "code flow", f"authorization requests are pushed, {why}")
+        return
+    setting = f"providers.{registration.name}.pushed_authorization"
+    yield Finding(
+        "problem",
+        "code flow",
+        "there is no pushed_authorization_request_endpoint, and "
+        + (f"{setting} is on" if asked else "require_pushed_authorization_requests is true"),
+        "turn pushed authorization requests (PAR) on at the provider"
+        + (f", or remove {setting}" if asked else ", or its requirement off"),
+    )
+
+
 def _demands(document: Document) -> Iterator[Finding]:
     """Requirements of a provider that Gatepost does not support."""
-    for member, what in (
-        # RFC 9126, section 5; RFC 9101, section 10.5.
-        ("require_pushed_authorization_requests", "pushed authorization requests (PAR, RFC 9126)"),
-        ("require_signed_request_object", "signed authorization requests (JAR, RFC 9101)"),
-    ):
-        if document.get(member) is True:
-            yield Finding(
-                "problem",
-                "demands",
-                f"{member}: the provider accepts only {what}, which Gatepost does not support",
-                "turn this requirement off at the provider",
-            )
+    # RFC 9101, section 10.5.
+    member = "require_signed_request_object"
+    if document.get(member) is True:
+        yield Finding(
+            "problem",
+            "demands",
+            f"{member}: the provider accepts only signed authorization requests (JAR, RFC 9101), "
+            "which Gatepost does not support",
+            "turn this requirement off at the provider",
+        )
     offered = ["encryption"] if any(names_in(document, it) for it in _ENCRYPTION) else []
     if _JARM_MODES & set(names_in(document, "response_modes_supported") or ()):
         offered.append("signed answers (JARM)")

@@ -67,6 +67,7 @@ class Registration:
         algorithms: The accepted signature algorithms of ID tokens.
         tenants: The ids whose issuers the template `issuer` stands for; empty if it is none.
         nonce_may_be_absent: Whether an ID token without nonce is accepted.
+        pushed_authorization: Whether authorization requests are pushed (RFC 9126), required or not.
         offline: Whether sign-ins ask for a refresh token.
         roles_in_access_token: Whether groups and roles are read from the access token too.
         assume_email_verified: Whether to use an e-mail that nothing marks as verified.
@@ -89,6 +90,7 @@ class Registration:
     issuer_aliases: Names = ()
     tenants: Names = ()
     nonce_may_be_absent: bool = False
+    pushed_authorization: bool = False
     offline: bool = False
     roles_in_access_token: bool = False
     internal_url: str | None = None

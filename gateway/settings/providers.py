@@ -8,6 +8,7 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, mode
 from gateway.settings.addresses import parse_web_url
 from gateway.settings.claims import ProviderClaimSettings
 from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
+from gateway.settings.provider_protocol import ProviderProtocolSettings
 from gateway.settings.provider_quirks import (
     ENDPOINTS,
     Nonce,
@@ -25,7 +26,6 @@ from gateway.settings.scalars import (
     Flag,
     OneOrMany,
     SecretText,
-    Section,
     Text,
     quote,
     wrong,
@@ -101,7 +101,7 @@ _OF_OAUTH2 = (*ENDPOINTS, "recheck")
 # Profiles of both types.
 _OF_BOTH = ("generic", "gitlab")
 # Settings that only OpenID Connect uses.
-_OF_OIDC = ("tenants", "algorithms", "nonce", "response_mode")
+_OF_OIDC = ("tenants", "algorithms", "nonce", "response_mode", "pushed_authorization")
 
 
 def _not_of_the_flow(parameters: Mapping[str, str]) -> Mapping[str, str]:
@@ -111,7 +111,7 @@ def _not_of_the_flow(parameters: Mapping[str, str]) -> Mapping[str, str]:
     return parameters
 
 
-class ProviderSettings(Section):
+class ProviderSettings(ProviderProtocolSettings):
     """One provider.  None means the default of its profile, or of discovery.
 
     Attributes:

@@ -109,6 +109,7 @@ class Wrongs:
     discovery: dict[str, Any] = field(default_factory=dict)
     tokens: dict[str, Any] = field(default_factory=dict)
     token_answer: tuple[int, dict[str, Any]] | None = None
+    push_answer: tuple[int, Any] | None = None
     keys: list[Any] | None = None
     cache_control: str | None = None
     failures: dict[str, str | list[str]] = field(default_factory=dict)
@@ -136,6 +137,7 @@ class HostileProvider:
         self.headers = []
         self.issuer = ""
         self._codes = {}
+        self._pushed = {}
         self._server = None
         self._hanging = asyncio.Event()
         self.asked = asyncio.Event()
@@ -160,7 +162,10 @@ class HostileProvider:
 
     def approve(self, location, **extra):
         """What the provider would send the browser back with: the callback's parameters."""
-        asked = {k: v[0] for k, v in parse_qs(urlsplit(location).query).items()}
+        query = parse_qs(urlsplit(location).query)
+        if "request_uri" in query:
+            query = self._pushed.pop(query["request_uri"][0])
+        asked = {k: v[0] for k, v in query.items()}
         code = f"code-{len(self._codes)}"
         self._codes[code] = asked
         right = {"state": asked["state"], "code": code, "iss": self.issuer, **extra}
@@ -184,6 +189,7 @@ class HostileProvider:
             "/token": self.grant,
             "/userinfo": self._userinfo,
             "/revoke": self._revoke,
+            "/par": self._push,
         }.get(path)
         return web.Response(status=404) if handler is None else handler(request)
 
@@ -269,6 +275,14 @@ class HostileProvider:
         if body is None:
             body = json.dumps(laid_over(right, self.wrongs.userinfo)).encode()
         return web.Response(body=body, headers={"Content-Type": self.wrongs.userinfo_type})
+
+    def _push(self, _request):
+        if self.wrongs.push_answer is not None:
+            status, body = self.wrongs.push_answer
+            return web.json_response(body, status=status)
+        request_uri = f"urn:ietf:params:oauth:request_uri:{len(self._pushed)}"
+        self._pushed[request_uri] = self.forms[-1]
+        return web.json_response({"request_uri": request_uri, "expires_in": 60}, status=201)
 
     def _revoke(self, _request):
         return web.Response(status=200)

@@ -97,7 +97,14 @@ def test_a_document_that_fits_has_nothing_to_do():
             [("problem", "code flow"), ("note", "demands")],
         ),
         ({"response_modes_supported": ["jwt", "query"]}, [("note", "demands")]),
-        ({"require_pushed_authorization_requests": True}, [("problem", "demands")]),
+        ({"require_pushed_authorization_requests": True}, [("problem", "code flow")]),
+        (
+            {
+                "require_pushed_authorization_requests": True,
+                "pushed_authorization_request_endpoint": "https://id.example.com/par",
+            },
+            [],
+        ),
         ({"require_pushed_authorization_requests": False}, []),
         ({"require_signed_request_object": True}, [("problem", "demands")]),
         ({"id_token_encryption_alg_values_supported": ["RSA-OAEP"]}, [("note", "demands")]),
@@ -127,7 +134,6 @@ def test_demands_are_said_to_be_unsupported():
         it.says
         for it in judged(
             {
-                "require_pushed_authorization_requests": True,
                 "require_signed_request_object": True,
                 "response_modes_supported": ["jwt"],
                 "id_token_encryption_alg_values_supported": ["RSA-OAEP"],
@@ -136,7 +142,6 @@ def test_demands_are_said_to_be_unsupported():
     )
 
     for what in (
-        "PAR, RFC 9126), which Gatepost does not support",
         "JAR, RFC 9101), which Gatepost does not support",
         "JARM is not supported",
         "encryption and signed answers (JARM), which Gatepost does not support",

@@ -23,7 +23,11 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         client_id=settings.client_id,
         client_secret=settings.client_secret,
         client_key=settings.client_key,
+        client_key_id=settings.client_key_id,
+        client_assertion_file=settings.client_assertion_file,
         client_auth=settings.client_auth or _client_auth(settings, profile),
+        key_signs_for=profile.key_signs_for,
+        team_id=settings.team_id or "",
         assertion_audience=profile.assertion_audience,
         access_typ=profile.access_typ,
         scopes=scopes,
@@ -41,6 +45,7 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         issuer_aliases=profile.issuer_aliases,
         tenants=settings.tenants,
         nonce_may_be_absent=(settings.nonce or profile.nonce) == "unless_absent",
+        name_in_answer=profile.name_in_answer,
         pushed_authorization=settings.pushed_authorization,
         internal_url=settings.internal_url,
         label=settings.label or f"Sign in with {name}",
@@ -102,7 +107,10 @@ def _register_oauth2(name: str, settings: ProviderSettings) -> Registration:
 
 
 def _client_auth(settings: ProviderSettings, profile: Profile) -> str | None:
-    return None if settings.client_secret is None else profile.client_auth
+    is_secret = settings.client_secret is not None or bool(
+        profile.key_signs_for and settings.client_key
+    )
+    return profile.client_auth if is_secret else None
 
 
 def _response_mode(settings: ProviderSettings, profile: Profile) -> dict[str, str]:

@@ -22,6 +22,9 @@ class Profile:
         assertion_audience: The required ``aud`` of private_key_jwt.
         client_auth: How a client with a secret authenticates; None to choose by discovery.
         roles_in_access_token: Whether groups and roles may be in the access token alone.
+        key_signs_for: The ``aud`` of a client secret that is a JWT signed with the client's key;
+            ``""`` if the provider takes client assertions instead (RFC 7523).
+        name_in_answer: Whether the first answer to a sign-in, and no token, has the user's name.
         access_typ: The ``typ`` of every access token, in its header or payload; ``""`` if they
             have none.
     """
@@ -38,6 +41,8 @@ class Profile:
     nonce: str = "required"
     client_auth: str | None = None
     roles_in_access_token: bool = False
+    key_signs_for: str = ""
+    name_in_answer: bool = False
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -90,12 +95,15 @@ PROFILES: Mapping[str, Profile] = {
     "dex": Profile(scopes=(*_BASIC_SCOPES, "groups"), claims=ClaimNames(groups=("groups",))),
     # The scope profile is unknown, and name and email need an answer by form.  The secret is a JWT
     # that expires after six months; email_verified may be a text.  Refresh tokens come unrequested.
+    # The name comes once, in the form.
     "apple": Profile(
         scopes=("openid", "name", "email"),
         claims=ClaimNames(verified_as_text=True),
         offline_scope=False,
         response_mode="form_post",
         client_auth="client_secret_post",
+        key_signs_for="https://appleid.apple.com",
+        name_in_answer=True,
     ),
     # Its documentation still names the older issuer.  Discovery does not say that the secret must
     # be in the form.

@@ -84,6 +84,7 @@ class Provider:
             client_id=client_id,
             client_secret=None,
             client_key=None,
+            client_assertion_file=None,
             client_auth="none",
             scopes=(),
             offline=False,
@@ -278,7 +279,7 @@ class Provider:
             UserMissingError: no claim names the user.
         """
         registration = self.registration
-        return make_identity(
+        identity = make_identity(
             person,
             provider=registration.name,
             issuer=registration.issuer_in(person.id_token),
@@ -287,3 +288,7 @@ class Provider:
             scopes=scopes,
             notice=self._notices,
         )
+        if registration.name_in_answer and identity.name is None:
+            # Not gone: the account knows it from the first sign-in.
+            return replace(identity, unreadable=identity.unreadable | {"name"})
+        return identity

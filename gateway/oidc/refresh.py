@@ -49,8 +49,12 @@ async def refresh(
             return SignedIn(previous, tokens)
     person = await provider.completed(Person(claims, found), tokens.access_token)
     signed_in = provider.signed_in(person, tokens)
+    found_now = signed_in.identity
+    if "name" in found_now.unreadable and previous.name is not None:
+        name, unreadable = previous.name, found_now.unreadable - {"name"}
+        found_now = replace(found_now, name=name, unreadable=unreadable)
     identity = replace(
-        signed_in.identity,
+        found_now,
         authenticated_at=previous.authenticated_at,
         acr=previous.acr,
         amr=previous.amr,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gateway.oidc.internal_url import Addresses
 from gateway.settings.oauth2_profiles import GroupList
@@ -61,12 +62,17 @@ class Registration:
         name: The provider's name in the configuration.
         issuer_aliases: Other spellings of the issuer that the provider uses in ``iss``.
         client_key: For private_key_jwt: PEM, a JWK, or Zitadel's JSON key file.
+        client_key_id: The ``kid`` of `client_key`; None for that of the key itself.
+        client_assertion_file: Has the client assertion, made by others (RFC 7523).
+        key_signs_for: If there is a `client_key`, it signs a client secret with this ``aud``,
+            as `team_id`; ``""`` if it signs client assertions.
         client_auth: How to authenticate at the token endpoint; None to choose by discovery.
         assertion_audience: ``token_endpoint`` or ``issuer``: the ``aud`` of private_key_jwt.
         access_typ: The ``typ`` of the provider's access tokens; ``""`` for any.
         algorithms: The accepted signature algorithms of ID tokens.
         tenants: The ids whose issuers the template `issuer` stands for; empty if it is none.
         nonce_may_be_absent: Whether an ID token without nonce is accepted.
+        name_in_answer: Whether only the first answer to a sign-in has the user's name.
         pushed_authorization: Whether authorization requests are pushed (RFC 9126), required or not.
         offline: Whether sign-ins ask for a refresh token.
         roles_in_access_token: Whether groups and roles are read from the access token too.
@@ -79,7 +85,11 @@ class Registration:
     client_id: str
     client_secret: str | None = field(default=None, repr=False)
     client_key: str | None = field(default=None, repr=False)
+    client_key_id: str | None = None
+    client_assertion_file: Path | None = None
     client_auth: str | None = None
+    key_signs_for: str = ""
+    team_id: str = ""
     assertion_audience: str = "token_endpoint"
     access_typ: str = ""
     scopes: Names = ("openid", "profile", "email")
@@ -90,6 +100,7 @@ class Registration:
     issuer_aliases: Names = ()
     tenants: Names = ()
     nonce_may_be_absent: bool = False
+    name_in_answer: bool = False
     pushed_authorization: bool = False
     offline: bool = False
     roles_in_access_token: bool = False

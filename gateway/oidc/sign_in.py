@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.errors import ProviderUnavailableError
+from gateway.oidc.answer_name import with_answered_name
 from gateway.oidc.discovery import Metadata
 from gateway.oidc.flow import (
     Callback,
@@ -111,9 +112,11 @@ async def finish_sign_in(provider: Provider, flow: Flow, parameters: Mapping[str
         max_age_s=flow.max_age_s,
         asked_at=flow.started_at,
     )
-    return await _redeem(
+    found = await _redeem(
         provider, metadata, code, flow.redirect_uri, flow.code_verifier, expected=expected
     )
+    named = provider.registration.name_in_answer
+    return with_answered_name(found, parameters) if named else found
 
 
 async def redeem_for_app(

@@ -2,14 +2,62 @@
 
 from pydantic import Field
 
-from gateway.settings.scalars import Flag, Section
+from gateway.settings.scalars import FileName, Flag, Section, Text, wrong
 
 
 class ProviderProtocolSettings(Section):
     """See the module."""
 
+    client_assertion_file: FileName | None = Field(
+        None,
+        description="File with a JWT that proves the client (RFC 7523), such as the projected token"
+        " of a Kubernetes service account; read at each use, and used in place of a secret.",
+    )
+    client_key_id: Text | None = Field(
+        None, description="Id of the key in client_key_file, which the provider gave it (kid)."
+    )
+    team_id: Text | None = Field(
+        None, description="With profile: apple and client_key_file: the id of your team at Apple."
+    )
     pushed_authorization: Flag = Field(
         False,
         description="Sends the authorization request from the gateway to the provider (PAR, RFC"
         " 9126), not through the browser; also done for a provider that requires it.",
     )
+
+
+# Settings that only OpenID Connect uses.
+PROTOCOL = tuple(ProviderProtocolSettings.model_fields)
+
+
+def judge_assertion(settings: ProviderProtocolSettings, *, has_other: bool, method: str) -> None:
+    """Check what proves the client, apart from a secret; `has_other` if there is a secret or key.
+
+    `method` is the configured one; ``""`` for none.
+
+    Raises:
+        ValueError: It does not fit.
+    """
+    if settings.client_assertion_file is None:
+        return
+    if has_other:
+        raise wrong("client_assertion_file takes the place of client_secret and client_key")
+    if method not in ("", "private_key_jwt"):
+        raise wrong(f"client_auth {method} does not use client_assertion_file")
+
+
+def judge_key(settings: ProviderProtocolSettings, profile: str, client_key: str | None) -> None:
+    """Check the settings about `client_key`.
+
+    Raises:
+        ValueError: They do not fit.
+    """
+    if client_key is None:
+        for name in ("client_key_id", "team_id"):
+            if getattr(settings, name) is not None:
+                raise wrong(f"{name} needs client_key_file")
+    elif profile == "apple":
+        if settings.client_key_id is None or settings.team_id is None:
+            raise wrong("profile apple with client_key_file needs client_key_id and team_id")
+    elif settings.team_id is not None:
+        raise wrong("team_id needs profile: apple")

@@ -8,7 +8,12 @@ from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, mode
 from gateway.settings.addresses import parse_web_url
 from gateway.settings.claims import ProviderClaimSettings
 from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
-from gateway.settings.provider_protocol import ProviderProtocolSettings
+from gateway.settings.provider_protocol import (
+    PROTOCOL,
+    ProviderProtocolSettings,
+    judge_assertion,
+    judge_key,
+)
 from gateway.settings.provider_quirks import (
     ENDPOINTS,
     Nonce,
@@ -101,7 +106,7 @@ _OF_OAUTH2 = (*ENDPOINTS, "recheck")
 # Profiles of both types.
 _OF_BOTH = ("generic", "gitlab")
 # Settings that only OpenID Connect uses.
-_OF_OIDC = ("tenants", "algorithms", "nonce", "response_mode", "pushed_authorization")
+_OF_OIDC = ("tenants", "algorithms", "nonce", "response_mode", *PROTOCOL)
 
 
 def _not_of_the_flow(parameters: Mapping[str, str]) -> Mapping[str, str]:
@@ -260,11 +265,16 @@ class ProviderSettings(ProviderProtocolSettings):
         has_secret, has_key = self.client_secret is not None, self.client_key is not None
         if has_secret and has_key:
             raise wrong("set client_secret or client_key, not both")
+        judge_assertion(self, has_other=has_secret or has_key, method=self.client_auth or "")
+        judge_key(self, self.profile, self.client_key)
+        has_key = has_key or self.client_assertion_file is not None
         needs_secret = self.client_auth in ("client_secret_basic", "client_secret_post")
         if needs_secret and not has_secret:
             raise wrong(f"client_auth {self.client_auth} needs client_secret or client_secret_file")
         if self.client_auth == "private_key_jwt" and not has_key:
-            raise wrong("client_auth private_key_jwt needs client_key_file")
+            raise wrong(
+                "client_auth private_key_jwt needs client_key_file or client_assertion_file"
+            )
         if has_key and self.client_auth not in (None, "private_key_jwt"):
             raise wrong(f"client_auth {self.client_auth} does not use client_key")
         if self.client_auth == "none" and has_secret:

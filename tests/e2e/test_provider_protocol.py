@@ -1,7 +1,18 @@
-"""What a certified provider may ask for beyond the plain code flow."""
+"""What a provider may ask for beyond the plain code flow; a certified one where there is one."""
 
+import json
+from urllib.parse import parse_qs, urlsplit
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from joserfc import jwt
+from joserfc.jwk import ECKey
+
+from tests.e2e.raw import OK, behind
 from tests.e2e.test_provider_quirks import authorize, session, start
+from tests.fixtures.network import take_free_port
 from tests.fixtures.oidc import sign_in_at_oidc_provider
+from tests.oidc.hostile import CLIENT_ID
+from tests.oidc.test_client_auth import pem
 
 __all__ = ["session", "start"]
 
@@ -48,3 +59,107 @@ async def test_a_provider_that_refuses_a_pushed_request(start, session):
 
     gateway.wait_for_audit(reason="provider-error")
     assert "error 'invalid_scope': 'requested scope is not allowed'" in gateway.log()
+
+
+async def test_a_token_in_a_file_proves_the_client_until_it_expires(
+    gateway_process, start_oidc_provider, raw_upstream, session, tmp_path, clock
+):
+    """As Kubernetes and Entra ID do it: who replaces the file holds the key, the gateway not."""
+    key = ECKey.generate_key("P-256", {"kid": "cluster", "use": "sig"})
+    provider = start_oidc_provider()
+    listen = f"127.0.0.1:{take_free_port()}"
+    registered = provider.register(
+        f"http://{listen}/_gatepost/callback/id",
+        token_endpoint_auth_method="private_key_jwt",
+        jwks={"keys": [key.as_dict(private=False)]},
+    )
+    file = tmp_path / "token"
+
+    def replace_token(lasts_s):
+        now = int(clock())
+        claims = {
+            "iss": registered.client_id,
+            "sub": registered.client_id,
+            "aud": provider.issuer,
+            "jti": f"{now}-{lasts_s}",
+            "iat": now - 100,
+            "exp": now + lasts_s,
+        }
+        file.write_text(jwt.encode({"alg": "ES256", "kid": "cluster"}, claims, key))
+
+    replace_token(-1)
+    gateway = gateway_process(
+        behind(
+            await raw_upstream(OK),
+            {"name": "all", "prefix": "/", "access": "signed_in"},
+            server={"listen": listen},
+            providers={
+                "id": {
+                    "issuer": provider.issuer,
+                    "client_id": registered.client_id,
+                    "client_assertion_file": str(file),
+                }
+            },
+        )
+    )
+
+    back = await sign_in_at_oidc_provider(session, await authorize(session, gateway), "alice")
+    async with session.get(back, allow_redirects=False) as told:
+        assert told.status == 503
+    gateway.wait_for_audit(reason="provider-unavailable")
+    assert f"client_assertion_file: {str(file)!r} has a token that expired" in gateway.log()
+    for lasts_s in (300, 301):
+        session.cookie_jar.clear()
+        replace_token(lasts_s)
+        assert (await signed_in(session, gateway))["subject"] == "alice"
+
+
+async def test_apple_gets_a_secret_made_of_the_key_and_tells_the_name_once(
+    gateway_process, hostile, raw_upstream, session, tmp_path, clock
+):
+    key = ec.generate_private_key(ec.SECP256R1())
+    (tmp_path / "AuthKey.p8").write_text(pem(key))
+    (tmp_path / "AuthKey.p8").chmod(0o600)
+    gateway = gateway_process(
+        behind(
+            await raw_upstream(OK),
+            {"name": "all", "prefix": "/", "access": "signed_in"},
+            providers={
+                "apple": {
+                    "issuer": hostile.issuer,
+                    "profile": "apple",
+                    "client_id": CLIENT_ID,
+                    "client_key_file": str(tmp_path / "AuthKey.p8"),
+                    "client_key_id": "ABC123",
+                    "team_id": "TEAM",
+                }
+            },
+        )
+    )
+    hostile.wrongs.claims = {"preferred_username": None}
+
+    async def sign_in(**extra):
+        location = await authorize(session, gateway)
+        assert parse_qs(urlsplit(location).query)["response_mode"] == ["form_post"]
+        form = {**hostile.approve(location), **extra}
+        callback = f"{gateway.base_url}/_gatepost/callback/apple"
+        async with session.post(callback, data=form) as told:
+            assert told.status == 200, gateway.log()
+        async with session.get(f"{gateway.base_url}/_gatepost/whoami") as told:
+            return await told.json()
+
+    user = {"name": {"firstName": "Ada", "lastName": "Lovelace"}, "email": "evil@example.com"}
+    first = await sign_in(user=json.dumps(user))
+    session.cookie_jar.clear()
+    second = await sign_in()
+
+    assert first["name"] == second["name"] == "Ada Lovelace"
+    assert first["email"] == second["email"] == "alice@example.com"
+    secrets = {form["client_secret"][0] for form in hostile.forms if "client_secret" in form}
+    for secret in secrets:
+        token = jwt.decode(secret, ECKey.import_key(key), algorithms=["ES256"])
+        assert token.header["kid"] == "ABC123"
+        assert token.claims["aud"] == "https://appleid.apple.com"
+        assert (token.claims["iss"], token.claims["sub"]) == ("TEAM", CLIENT_ID)
+        assert token.claims["iat"] <= clock() < token.claims["exp"]
+    assert secrets

@@ -69,7 +69,9 @@ def read_tokens(document: Mapping[str, object], now: float) -> TokenAnswer:
     access_token = _token(document, "access_token")
     kind = document.get("token_type")
     if access_token is None or not isinstance(kind, str) or kind.lower() != "bearer":
-        raise ProviderUnavailableError(f"no access token, or of type {kind!r}")
+        bound = isinstance(kind, str) and kind.lower() == "dpop"
+        hint = ": turn DPoP (RFC 9449) off for this client at the provider" if bound else ""
+        raise ProviderUnavailableError(f"no access token, or of type {kind!r}{hint}")
     scope = document.get("scope")
     return TokenAnswer(
         access_token=access_token,

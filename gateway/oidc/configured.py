@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gateway.oidc.given_endpoints import ENDPOINTS, Given
 from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.profiles import PROFILES, Profile
 from gateway.oidc.registration import OFFLINE, ClaimNames, Names, OAuth2, Registration
@@ -48,8 +49,18 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         name_in_answer=profile.name_in_answer,
         pushed_authorization=settings.pushed_authorization,
         internal_url=settings.internal_url,
+        endpoints=given_endpoints(settings),
         label=settings.label or f"Sign in with {name}",
     )
+
+
+def given_endpoints(settings: ProviderSettings) -> Given:
+    """The endpoints of OpenID Connect that `settings` have."""
+    if settings.type == "oauth2":
+        return {}
+    return {
+        name: url for name in ENDPOINTS if isinstance(url := getattr(settings, name), str) and url
+    }
 
 
 def _register_oauth2(name: str, settings: ProviderSettings) -> Registration:

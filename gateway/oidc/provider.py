@@ -67,6 +67,7 @@ class Provider:
             clock,
             aliases=registration.issuer_aliases,
             mutual_tls=registration.client_auth == METHOD,
+            given=registration.endpoints,
         )
         self.keys = KeySource(self._jwks_uri, http, clock)
         self.http = http
@@ -105,7 +106,10 @@ class Provider:
             ProviderUnavailableError: it could not be reached.
             IssuerMismatchError: it names another issuer.
         """
-        return await self._discovery.metadata()
+        found = await self._discovery.metadata()
+        for member, demand in found.unmet:
+            self._notices.say(member, f"{member}: {demand}")
+        return found
 
     async def read_id_token(self, id_token: str, clients: Collection[str]) -> Mapping[str, object]:
         """The claims of an ID token that was issued to any of `clients`, for whatever sign-in.

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gateway.oidc.given_endpoints import Given
 from gateway.oidc.internal_url import Addresses
 from gateway.settings.oauth2_profiles import GroupList
 from gateway.settings.tenants import in_tenant, is_of_template
@@ -77,6 +78,7 @@ class Registration:
         offline: Whether sign-ins ask for a refresh token.
         roles_in_access_token: Whether groups and roles are read from the access token too.
         assume_email_verified: Whether to use an e-mail that nothing marks as verified.
+        endpoints: Those that the file gives in place of the discovery document's.
         oauth2: None for a provider of OpenID Connect.
     """
 
@@ -105,6 +107,7 @@ class Registration:
     offline: bool = False
     roles_in_access_token: bool = False
     internal_url: str | None = None
+    endpoints: Given = field(default_factory=dict)
     label: str = ""
     oauth2: OAuth2 | None = None
 

@@ -102,11 +102,14 @@ Endpoint = Annotated[
     str, PlainValidator(parse_web_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
 ]
 # Settings that only plain OAuth 2.0 uses.
-_OF_OAUTH2 = (*ENDPOINTS, "recheck")
+_OF_OAUTH2 = ("emails_endpoint", "groups_endpoint", "recheck")
 # Profiles of both types.
 _OF_BOTH = ("generic", "gitlab")
 # Settings that only OpenID Connect uses.
-_OF_OIDC = ("tenants", "algorithms", "nonce", "response_mode", *PROTOCOL)
+_OF_OIDC = (
+    *("tenants", "algorithms", "nonce", "response_mode", "jwks_uri", "end_session_endpoint"),
+    *PROTOCOL,
+)
 
 
 def _not_of_the_flow(parameters: Mapping[str, str]) -> Mapping[str, str]:
@@ -188,13 +191,23 @@ class ProviderSettings(ProviderProtocolSettings):
         {}, description="More parameters for the authorization request."
     )
     authorization_endpoint: Endpoint | None = Field(
-        None, description="Where users sign in; only with type: oauth2, as are all endpoints."
+        None,
+        description="Where users sign in. With type: oidc, endpoints that you set take the place of"
+        " those in the discovery document; with this, token_endpoint and jwks_uri, none is asked"
+        " for.",
     )
     token_endpoint: Endpoint | None = Field(None, description="Where codes are redeemed.")
     userinfo_endpoint: Endpoint | None = Field(None, description="Describes the user.")
+    jwks_uri: Endpoint | None = Field(
+        None, description="Publishes the provider's keys; only with type: oidc."
+    )
+    end_session_endpoint: Endpoint | None = Field(
+        None, description="Signs users out at the provider; only with type: oidc."
+    )
     emails_endpoint: Endpoint | None = Field(
         None,
-        description="Lists the user's e-mail addresses; only the verified primary one counts.",
+        description="Lists the user's e-mail addresses; only the verified primary one counts. Only"
+        " with type: oauth2.",
     )
     groups_endpoint: Endpoint | None = Field(
         None, description="Lists the user's groups: texts, or objects with the member claims.group."

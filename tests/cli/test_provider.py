@@ -15,7 +15,7 @@ import yaml
 from aiohttp import web
 
 from tests.fixtures.certificates import Authority
-from tests.oidc.hostile import public
+from tests.oidc.hostile import public, sign
 
 ROOT = Path(__file__).parents[2]
 DISCOVERY = "/.well-known/openid-configuration"
@@ -297,7 +297,8 @@ async def test_another_issuer(run, start_broken):
     assert f"configured is '{broken.issuer}', the document says '{broken.issuer}/'" in problem
     assert "set providers.idp.issuer to exactly what the document says" in problem
     # What a stranger's document names is not asked.
-    assert broken.asked == [DISCOVERY]
+    more = ["/.well-known/oauth-authorization-server"] if response.get("status") == 404 else []
+    assert broken.asked == [DISCOVERY, *more]
     assert any(it.startswith("keys: not fetched") for it in result.lines("note"))
 
 
@@ -503,3 +504,39 @@ async def test_an_internal_url_without_the_path_says_so(run, start_oidc_provider
     assert "takes the place of 'https://id.example.test/realms/main', path included" in line
     assert "To do: set providers.idp.internal_url" in line
     assert (await told(f"{provider.address}/realms/main")).status == 0
+
+
+async def test_a_document_of_oauth_alone_is_named(run, start_broken):
+    broken = await start_broken()
+    path = "/.well-known/oauth-authorization-server"
+    broken.answers[DISCOVERY] = lambda _: web.Response(status=404)
+    broken.answers[path] = lambda _: web.json_response(broken.document())
+
+    result = await examined(run, broken)
+
+    assert (result.status, result.lines("problem")) == (0, [])
+    [found] = [it for it in result.lines("note") if it.startswith("discovery: ")]
+    assert path in found
+
+
+async def test_endpoints_of_the_file_need_no_document(run, start_broken):
+    broken = await start_broken()
+    given = {it: broken.document()[it] for it in ("authorization_endpoint", "token_endpoint")}
+
+    result = await examined(run, broken, **given, jwks_uri=f"{broken.issuer}/jwks")
+
+    assert (result.status, result.lines("problem")) == (0, [])
+    assert "discovery: none is asked for: the file gives the endpoints" in result.lines("note")
+    assert broken.asked == ["/jwks"]
+
+
+async def test_a_client_assertion_that_has_expired_is_a_problem(run, start_broken, tmp_path):
+    broken = await start_broken()
+    file = tmp_path / "token"
+    file.write_text(sign({"exp": 1}))
+
+    changes = {"client_secret": None, "client_assertion_file": str(file)}
+    result = await examined(run, broken, **changes)
+
+    assert result.status == 1
+    assert any("has a token that expired" in it for it in result.lines("problem"))

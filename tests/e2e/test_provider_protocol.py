@@ -163,3 +163,63 @@ async def test_apple_gets_a_secret_made_of_the_key_and_tells_the_name_once(
         assert (token.claims["iss"], token.claims["sub"]) == ("TEAM", CLIENT_ID)
         assert token.claims["iat"] <= clock() < token.claims["exp"]
     assert secrets
+
+
+WELL_KNOWN = "/.well-known/openid-configuration"
+OAUTH = "/.well-known/oauth-authorization-server"
+
+
+async def test_a_provider_with_a_document_of_oauth_alone(start, session):
+    places = {WELL_KNOWN: None, OAUTH: WELL_KNOWN}
+    gateway = await start({}, {"places": places})
+
+    assert (await signed_in(session, gateway))["email"] == "alice@example.com"
+
+
+async def test_a_provider_without_a_document(
+    gateway_process, start_oidc_provider, raw_upstream, session
+):
+    provider = start_oidc_provider(places={WELL_KNOWN: None, OAUTH: None})
+    listen = f"127.0.0.1:{take_free_port()}"
+    registered = provider.register(f"http://{listen}/_gatepost/callback/id")
+    gateway = gateway_process(
+        behind(
+            await raw_upstream(OK),
+            {"name": "all", "prefix": "/", "access": "signed_in"},
+            server={"listen": listen},
+            providers={
+                "id": {
+                    "issuer": provider.issuer,
+                    "client_id": registered.client_id,
+                    "client_secret": registered.client_secret,
+                    "authorization_endpoint": f"{provider.issuer}/auth",
+                    "token_endpoint": f"{provider.issuer}/token",
+                    "jwks_uri": f"{provider.issuer}/jwks",
+                    "userinfo_endpoint": f"{provider.issuer}/me",
+                    "end_session_endpoint": f"{provider.issuer}/session/end",
+                }
+            },
+        )
+    )
+
+    assert (await signed_in(session, gateway))["email"] == "alice@example.com"
+
+
+async def test_what_a_provider_demands_in_vain_is_in_the_log(
+    gateway_process, hostile, raw_upstream, session
+):
+    hostile.wrongs.discovery = {"require_signed_request_object": True}
+    gateway = gateway_process(
+        behind(
+            await raw_upstream(OK),
+            {"name": "all", "prefix": "/", "access": "signed_in"},
+            providers={"id": {"issuer": hostile.issuer, "client_id": CLIENT_ID}},
+        )
+    )
+
+    for _ in range(2):
+        await authorize(session, gateway)
+
+    told = [it for it in gateway.log().splitlines() if "require_signed_request_object" in it]
+    assert len(told) == 1
+    assert "JAR, RFC 9101" in told[0]

@@ -106,6 +106,7 @@ class Wrongs:
     userinfo: dict[str, Any] = field(default_factory=dict)
     userinfo_type: str = "application/json"
     userinfo_body: bytes | None = None
+    oauth_document: bool = False
     discovery: dict[str, Any] = field(default_factory=dict)
     tokens: dict[str, Any] = field(default_factory=dict)
     token_answer: tuple[int, dict[str, Any]] | None = None
@@ -185,6 +186,9 @@ class HostileProvider:
             return await self.fail(failure, request)
         handler = {
             "/.well-known/openid-configuration": self._discovery,
+            "/.well-known/oauth-authorization-server": (
+                self._discovery if self.wrongs.oauth_document else None
+            ),
             "/jwks": self._jwks,
             "/token": self.grant,
             "/userinfo": self._userinfo,

@@ -46,6 +46,7 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         issuer_aliases=profile.issuer_aliases,
         tenants=settings.tenants,
         nonce_may_be_absent=(settings.nonce or profile.nonce) == "unless_absent",
+        groups_overage=_groups_overage(settings, profile),
         name_in_answer=profile.name_in_answer,
         pushed_authorization=settings.pushed_authorization,
         internal_url=settings.internal_url,
@@ -122,6 +123,13 @@ def _client_auth(settings: ProviderSettings, profile: Profile) -> str | None:
         profile.key_signs_for and settings.client_key
     )
     return profile.client_auth if is_secret else None
+
+
+def _groups_overage(settings: ProviderSettings, profile: Profile) -> GroupList | None:
+    if settings.groups_overage != "graph" or profile.groups_overage is None:
+        return None
+    endpoint = settings.groups_endpoint or profile.groups_overage.endpoint
+    return replace(profile.groups_overage, endpoint=endpoint)
 
 
 def _response_mode(settings: ProviderSettings, profile: Profile) -> dict[str, str]:

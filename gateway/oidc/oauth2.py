@@ -25,7 +25,7 @@ from gateway.oidc.flow import RandomBytes
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.id_token import Expected
 from gateway.oidc.oauth2_claims import claims_of, subject_of
-from gateway.oidc.oauth2_client import OAuth2Client
+from gateway.oidc.oauth2_client import OAuth2Client, read_document, read_groups
 from gateway.oidc.provider import Provider
 from gateway.oidc.registration import OAuth2, Registration
 from gateway.oidc.signed_in import SignedIn
@@ -133,13 +133,13 @@ class OAuth2Provider(Provider):
             UserMissingError: the user has no id.
             ProviderUnavailableError: there is no readable answer.
         """
-        oauth2, client, token = self._oauth2, self.client, tokens.access_token
+        oauth2, token = self._oauth2, tokens.access_token
         try:
             async with asyncio.timeout(_DESCRIBED_S):
                 user, emails, lists = await asyncio.gather(
-                    client.document(oauth2.userinfo_endpoint, token),
+                    read_document(self.http, oauth2.userinfo_endpoint, token),
                     self._emails(token),
-                    asyncio.gather(*(client.groups(it, token) for it in oauth2.groups)),
+                    asyncio.gather(*(read_groups(self.http, it, token) for it in oauth2.groups)),
                 )
         except TimeoutError as error:
             raise ProviderUnavailableError("the user could not be read in time") from error
@@ -158,7 +158,7 @@ class OAuth2Provider(Provider):
         """The user's addresses; none if the token may not read them, None if there is no list."""
         if not self._oauth2.emails_endpoint:
             return None
-        found = await self.client.document(self._oauth2.emails_endpoint, token)
+        found = await read_document(self.http, self._oauth2.emails_endpoint, token)
         return [] if found is None else found
 
     def _kept(self, tokens: TokenAnswer) -> TokenAnswer:

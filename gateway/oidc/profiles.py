@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.oidc.registration import ClaimNames, Names, Parameters
+from gateway.settings.oauth2_profiles import GroupList
 
 _BASIC_SCOPES = ("openid", "profile", "email")
 
@@ -25,6 +26,8 @@ class Profile:
         key_signs_for: The ``aud`` of a client secret that is a JWT signed with the client's key;
             ``""`` if the provider takes client assertions instead (RFC 7523).
         name_in_answer: Whether the first answer to a sign-in, and no token, has the user's name.
+        groups_overage: Lists all groups of a user who is in too many for a token; None if there is
+            no such list.
         access_typ: The ``typ`` of every access token, in its header or payload; ``""`` if they
             have none.
     """
@@ -43,6 +46,7 @@ class Profile:
     roles_in_access_token: bool = False
     key_signs_for: str = ""
     name_in_answer: bool = False
+    groups_overage: GroupList | None = None
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -73,7 +77,15 @@ PROFILES: Mapping[str, Profile] = {
         claims=ClaimNames(groups=("groups",)),
         access_typ="at+jwt",
     ),
-    "entra": Profile(claims=ClaimNames(roles=("roles",), groups=("groups",))),
+    # A token has at most 200 groups; Microsoft Graph has all, direct or not.
+    "entra": Profile(
+        claims=ClaimNames(roles=("roles",), groups=("groups",)),
+        groups_overage=GroupList(
+            "https://graph.microsoft.com/v1.0/me/transitiveMemberOf/microsoft.graph.group"
+            "?$select=id&$top=999",
+            ("/id",),
+        ),
+    ),
     # Refresh tokens are requested with a parameter; the scope would cause an error.
     "google": Profile(
         issuer_aliases=("accounts.google.com",),

@@ -4,6 +4,7 @@
 its session.
 """
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Collection, Iterable, Mapping
@@ -18,6 +19,7 @@ from gateway.oidc.discovery import Discovery, Metadata
 from gateway.oidc.errors import InvalidIdTokenError, IssuerMismatchError, UserinfoRefusedError
 from gateway.oidc.facts import wants_userinfo
 from gateway.oidc.flow import RandomBytes
+from gateway.oidc.groups_overage import all_groups
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.id_token import Expected, judge_id_token, judge_userinfo
 from gateway.oidc.keys import KeySource
@@ -86,6 +88,7 @@ class Provider:
             client_secret=None,
             client_key=None,
             client_assertion_file=None,
+            groups_overage=None,
             client_auth="none",
             scopes=(),
             offline=False,
@@ -221,15 +224,40 @@ class Provider:
         """
         endpoint = metadata.userinfo_endpoint
         if endpoint is None or not self.wants_userinfo(claims):
-            return await self.completed(Person(claims, {}), access_token)
+            groups = await self._groups(claims, access_token)
+            return await self.completed(Person(claims, groups), access_token)
         if access_token is None:
             return Person(claims, {}, userinfo_failed=True)
+        found, groups = await asyncio.gather(
+            self._userinfo_or_again(endpoint, access_token, claims),
+            self._groups(claims, access_token),
+        )
+        return await self.completed(Person(claims, {**groups, **found}), access_token)
+
+    async def _userinfo_or_again(
+        self, endpoint: str, access_token: str, claims: Mapping[str, object]
+    ) -> Mapping[str, object]:
         try:
-            found = await self.userinfo(endpoint, access_token, claims)
+            return await self.userinfo(endpoint, access_token, claims)
         except ProviderUnavailableError:
             # Retry once.  If that fails too, fail the sign-in, because facts would be missing.
-            found = await self.userinfo(endpoint, access_token, claims)
-        return await self.completed(Person(claims, found), access_token)
+            return await self.userinfo(endpoint, access_token, claims)
+
+    async def groups(
+        self, claims: Mapping[str, object], access_token: str | None
+    ) -> Mapping[str, object]:
+        """See `all_groups`."""
+        return await all_groups(claims, access_token, self.registration, self.http, self._notices)
+
+    async def _groups(
+        self, claims: Mapping[str, object], access_token: str | None
+    ) -> Mapping[str, object]:
+        """As `groups`, but without an answer the groups stay unread."""
+        try:
+            return await self.groups(claims, access_token)
+        except ProviderUnavailableError as error:
+            _log.warning("provider %s: groups_overage: %s", self.registration.name, error)
+            return {}
 
     async def completed(self, person: Person, access_token: str | None) -> Person:
         """See `with_own_access_token`."""

@@ -9,6 +9,8 @@ from gateway.oidc.registration import Registration
 
 Document = Mapping[str, object]
 
+# OpenID Connect Core 1.0, section 5.4.
+_OF_OPENID = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 # The gateway calls these itself; browsers go to the others.
 _CALLED = (
     "token_endpoint",
@@ -58,6 +60,7 @@ def judge_asks(document: Document, registration: Registration, asks: Asks) -> It
             "refresh",
             "there is no revocation_endpoint: a refresh token outlives its session",
         )
+    yield from _groups(registration)
     yield from _acr(document, asks)
 
 
@@ -123,6 +126,22 @@ def _nonce(document: Document, registration: Registration) -> Iterator[Finding]:
             "it does not, nothing ties a stolen code to the browser it was made for",
             "turn PKCE on for this client at the provider",
         )
+
+
+def _groups(registration: Registration) -> Iterator[Finding]:
+    where = registration.groups_overage
+    if where is None:
+        return
+    # Without scopes of an API, the access token is good at userinfo and nowhere else.
+    if set(registration.scopes) <= _OF_OPENID:
+        yield Finding(
+            "warning",
+            "groups",
+            f"groups_overage asks {where.endpoint}, for which no scope is asked",
+            f"add User.Read to providers.{registration.name}.scopes",
+        )
+    else:
+        yield Finding("ok", "groups", f"of users in too many for a token: {where.endpoint}")
 
 
 def _acr(document: Document, asks: Asks) -> Iterator[Finding]:

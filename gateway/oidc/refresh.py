@@ -1,5 +1,7 @@
 """Refreshes tokens at the provider, and updates the user's facts."""
 
+import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -15,6 +17,9 @@ from gateway.oidc.tokens import peek_claims
 
 if TYPE_CHECKING:
     from gateway.oidc.provider import Provider
+
+
+_log = logging.getLogger(__name__)
 
 
 async def refresh(
@@ -41,13 +46,19 @@ async def refresh(
     tokens = await provider.client.refresh(metadata, refresh_token)
     claims = await _refreshed_claims(provider, tokens, previous, id_token)
     endpoint = metadata.userinfo_endpoint
-    found: Mapping[str, object] = {}
-    if endpoint is not None and (tokens.id_token is None or provider.wants_userinfo(claims)):
-        try:
-            found = await provider.userinfo(endpoint, tokens.access_token, claims)
-        except ProviderUnavailableError:
-            return SignedIn(previous, tokens)
-    person = await provider.completed(Person(claims, found), tokens.access_token)
+    wants = tokens.id_token is None or provider.wants_userinfo(claims)
+    asked = provider.groups(claims, tokens.access_token)
+    try:
+        if endpoint is not None and wants:
+            found, groups = await asyncio.gather(
+                provider.userinfo(endpoint, tokens.access_token, claims), asked
+            )
+        else:
+            found, groups = {}, await asked
+    except ProviderUnavailableError as error:
+        _log.warning("provider %s: %s", registration.name, error)
+        return SignedIn(previous, tokens)
+    person = await provider.completed(Person(claims, {**groups, **found}), tokens.access_token)
     signed_in = provider.signed_in(person, tokens)
     found_now = signed_in.identity
     if "name" in found_now.unreadable and previous.name is not None:

@@ -73,6 +73,8 @@ class Registration:
         algorithms: The accepted signature algorithms of ID tokens.
         tenants: The ids whose issuers the template `issuer` stands for; empty if it is none.
         nonce_may_be_absent: Whether an ID token without nonce is accepted.
+        groups_overage: Where the groups are if the token says that they are elsewhere; None to
+            leave them unread.
         name_in_answer: Whether only the first answer to a sign-in has the user's name.
         pushed_authorization: Whether authorization requests are pushed (RFC 9126), required or not.
         offline: Whether sign-ins ask for a refresh token.
@@ -102,6 +104,7 @@ class Registration:
     issuer_aliases: Names = ()
     tenants: Names = ()
     nonce_may_be_absent: bool = False
+    groups_overage: GroupList | None = None
     name_in_answer: bool = False
     pushed_authorization: bool = False
     offline: bool = False

@@ -1,5 +1,7 @@
 """How the gateway speaks with a provider of OpenID Connect beyond the plain code flow."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from gateway.settings.scalars import FileName, Flag, Section, Text, wrong
@@ -18,6 +20,11 @@ class ProviderProtocolSettings(Section):
     )
     team_id: Text | None = Field(
         None, description="With profile: apple and client_key_file: the id of your team at Apple."
+    )
+    groups_overage: Literal["unread", "graph"] = Field(
+        "unread",
+        description="Groups of a user in too many for a token (Entra ID): unread satisfies no allow"
+        " and meets every deny; graph asks Microsoft Graph, or groups_endpoint.",
     )
     pushed_authorization: Flag = Field(
         False,

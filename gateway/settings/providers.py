@@ -102,7 +102,7 @@ Endpoint = Annotated[
     str, PlainValidator(parse_web_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
 ]
 # Settings that only plain OAuth 2.0 uses.
-_OF_OAUTH2 = ("emails_endpoint", "groups_endpoint", "recheck")
+_OF_OAUTH2 = ("emails_endpoint", "recheck")
 # Profiles of both types.
 _OF_BOTH = ("generic", "gitlab")
 # Settings that only OpenID Connect uses.
@@ -210,7 +210,9 @@ class ProviderSettings(ProviderProtocolSettings):
         " with type: oauth2.",
     )
     groups_endpoint: Endpoint | None = Field(
-        None, description="Lists the user's groups: texts, or objects with the member claims.group."
+        None,
+        description="Lists the user's groups: texts, or objects with the member claims.group. With"
+        " groups_overage: graph, that address in another cloud.",
     )
     recheck: Duration = Field(
         900.0,
@@ -254,6 +256,10 @@ class ProviderSettings(ProviderProtocolSettings):
         given += [f"claims.{it}" for it in ("subject", "group") if getattr(self.claims, it)]
         if given:
             raise wrong(f"{given[0]} needs type: oauth2")
+        if self.groups_overage == "graph" and self.profile != "entra":
+            raise wrong("groups_overage: graph needs profile: entra")
+        if self.groups_endpoint is not None and self.groups_overage != "graph":
+            raise wrong("groups_endpoint needs type: oauth2, or groups_overage: graph")
         if self.scopes is not None and "openid" not in self.scopes:
             raise wrong("scopes must include openid")
         judge_tenants(self.issuer, self.tenants)

@@ -223,3 +223,39 @@ async def test_what_a_provider_demands_in_vain_is_in_the_log(
     told = [it for it in gateway.log().splitlines() if "require_signed_request_object" in it]
     assert len(told) == 1
     assert "JAR, RFC 9101" in told[0]
+
+
+async def test_groups_that_are_too_many_for_a_token(
+    gateway_process, hostile, raw_upstream, session
+):
+    hostile.wrongs.claims = {"_claim_names": {"groups": "src1"}}
+    hostile.wrongs.groups_pages = [["staff"], ["editors"]]
+    route = {"name": "all", "prefix": "/", "access": {"allow": [{"group": "editors"}]}}
+    gateway = gateway_process(
+        behind(
+            await raw_upstream(OK),
+            route,
+            providers={
+                "entra": {
+                    "issuer": hostile.issuer,
+                    "profile": "entra",
+                    "client_id": CLIENT_ID,
+                    "groups_overage": "graph",
+                    "groups_endpoint": f"{hostile.issuer}/groups?$select=id&$top=999",
+                }
+            },
+        )
+    )
+
+    for failures, status in (({}, 200), ({"/groups": "403"}, 403)):
+        hostile.wrongs.failures = failures
+        session.cookie_jar.clear()
+        answer = hostile.approve(await authorize(session, gateway))
+        callback = f"{gateway.base_url}/_gatepost/callback/entra"
+        async with session.get(callback, params=answer, allow_redirects=False) as told:
+            assert told.status == 302, gateway.log()
+        async with session.get(f"{gateway.base_url}/page") as told:
+            assert told.status == status, gateway.log()
+
+    assert "the access token may not read the groups" in gateway.log()
+    assert "$select=id&$top=999" in hostile.groups_query

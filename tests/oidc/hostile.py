@@ -106,6 +106,8 @@ class Wrongs:
     userinfo: dict[str, Any] = field(default_factory=dict)
     userinfo_type: str = "application/json"
     userinfo_body: bytes | None = None
+    groups_pages: list[list[Any]] = field(default_factory=lambda: [["g1", "g2"]])
+    groups_origin: str = ""
     oauth_document: bool = False
     discovery: dict[str, Any] = field(default_factory=dict)
     tokens: dict[str, Any] = field(default_factory=dict)
@@ -139,6 +141,7 @@ class HostileProvider:
         self.issuer = ""
         self._codes = {}
         self._pushed = {}
+        self.groups_query = ""
         self._server = None
         self._hanging = asyncio.Event()
         self.asked = asyncio.Event()
@@ -194,7 +197,11 @@ class HostileProvider:
             "/userinfo": self._userinfo,
             "/revoke": self._revoke,
             "/par": self._push,
+            "/groups": self._groups,
         }.get(path)
+        return await self.handle_found(request, handler)
+
+    async def handle_found(self, request, handler):
         return web.Response(status=404) if handler is None else handler(request)
 
     async def fail(self, failure, request):
@@ -279,6 +286,18 @@ class HostileProvider:
         if body is None:
             body = json.dumps(laid_over(right, self.wrongs.userinfo)).encode()
         return web.Response(body=body, headers={"Content-Type": self.wrongs.userinfo_type})
+
+    def _groups(self, request):
+        if request.headers["Authorization"] != f"Bearer {ACCESS_TOKEN}":
+            return web.Response(status=401)
+        page = int(request.query.get("page", "0"))
+        self.groups_query = self.groups_query or request.query_string
+        pages = self.wrongs.groups_pages
+        found = {"value": [{"id": it} for it in pages[page]]}
+        if page + 1 < len(pages):
+            origin = self.wrongs.groups_origin or self.issuer
+            found["@odata.nextLink"] = f"{origin}/groups?page={page + 1}"
+        return web.json_response(found)
 
     def _push(self, _request):
         if self.wrongs.push_answer is not None:

@@ -76,6 +76,7 @@ def _asks(settings: Settings, provider: ProviderSettings) -> Asks:
         proxy = ""  # Then fetching the document says why.
     return Asks(
         acr=tuple(dict.fromkeys(acr for it in conditions for acr in it.acr or ())),
+        wants_signed=any(it.introspection and it.introspection.signed for it in bearers),
         introspects=any(it.introspection is not None for it in bearers),
         has_certificate=provider.tls.cert_file is not None,
         # Without its password.

@@ -27,6 +27,7 @@ from gateway.oidc.introspection import Introspector
 from gateway.oidc.keys import KeySource
 from gateway.oidc.notices import Notices
 from gateway.oidc.registration import ClaimNames, Registration
+from gateway.oidc.signed_introspection import read_signed_answer
 from gateway.oidc.tokens import BadTokenError, peek_claims, read_header, verify
 from gateway.storage.store import Clock
 
@@ -130,8 +131,20 @@ class BearerIssuer:
                 # endpoint's URL at introspection (RFC 7523, section 3).
                 assertion_audience="issuer",
             )
+
+            async def read_signed(body: bytes) -> Mapping[str, object]:
+                return await read_signed_answer(
+                    body, registration, self._keys, self._algorithms, clock()
+                )
+
             self._introspector = Introspector(
-                registration, discovery.metadata, http, clock, asked.cache
+                registration,
+                discovery.metadata,
+                http,
+                clock,
+                asked.cache,
+                read_signed=read_signed,
+                only_signed=asked.signed,
             )
 
     @property

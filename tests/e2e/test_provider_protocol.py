@@ -3,12 +3,14 @@
 import json
 from urllib.parse import parse_qs, urlsplit
 
+import aiohttp
 from cryptography.hazmat.primitives.asymmetric import ec
 from joserfc import jwt
 from joserfc.jwk import ECKey
 
-from tests.e2e.raw import OK, behind
-from tests.e2e.test_provider_quirks import authorize, session, start
+from tests.e2e.raw import OK, ask, behind
+from tests.e2e.test_bearer import by
+from tests.e2e.test_provider_quirks import SECRET, authorize, session, start
 from tests.fixtures.network import take_free_port
 from tests.fixtures.oidc import sign_in_at_oidc_provider
 from tests.oidc.hostile import CLIENT_ID
@@ -259,3 +261,50 @@ async def test_groups_that_are_too_many_for_a_token(
 
     assert "the access token may not read the groups" in gateway.log()
     assert "$select=id&$top=999" in hostile.groups_query
+
+
+async def test_userinfo_that_is_signed(start, session):
+    gateway = await start({"userinfo_signed_response_alg": "ES256"})
+
+    assert (await signed_in(session, gateway))["email"] == "alice@example.com"
+
+
+async def test_introspection_answers_that_are_signed(
+    gateway_process, start_oidc_provider, raw_upstream
+):
+    provider = start_oidc_provider(features={"jwtIntrospection": {"enabled": True}})
+    proof = {"client_id": "robot", "client_secret": SECRET}
+    client = provider.register(
+        grant_types=["client_credentials"],
+        response_types=[],
+        introspection_signed_response_alg="ES256",
+        **proof,
+    )
+    gateway = gateway_process(
+        behind(
+            await raw_upstream(OK),
+            {"name": "api", "prefix": "/api", "access": {"allow": {"scope": "api:read"}}},
+            bearer=[
+                {
+                    "issuer": provider.issuer,
+                    "audiences": ["https://opaque.example.com"],
+                    "introspection": {**proof, "signed": True},
+                }
+            ],
+        )
+    )
+    form = {
+        "grant_type": "client_credentials",
+        "resource": "https://opaque.example.com",
+        "scope": "api:read",
+    }
+    basic = {"Authorization": aiohttp.encode_basic_auth(client.client_id, SECRET)}
+    async with (
+        aiohttp.ClientSession(headers=basic) as robot,
+        robot.post(f"{provider.issuer}/token", data=form) as answer,
+    ):
+        token = (await answer.json())["access_token"]
+
+    assert token.count(".") == 0
+    assert (await ask(gateway, "/api/x", by(token))).status == 200, gateway.log()
+    assert (await ask(gateway, "/api/x", by(token + "x"))).status == 401

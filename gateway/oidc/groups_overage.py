@@ -5,7 +5,8 @@ of where is not followed: the address comes from the profile or the file.
 """
 
 import asyncio
-from collections.abc import Mapping
+import logging
+from collections.abc import Awaitable, Mapping
 
 from gateway.errors import ProviderUnavailableError
 from gateway.oidc.claim_look_up import has_claim
@@ -16,6 +17,8 @@ from gateway.oidc.notices import Notices
 from gateway.oidc.oauth2_claims import UNREAD
 from gateway.oidc.oauth2_client import read_groups
 from gateway.oidc.registration import Registration
+
+_log = logging.getLogger(__name__)
 
 # However many pages there are, a user waits for them.
 _ALL_PAGES_S = 15.0
@@ -55,6 +58,17 @@ async def all_groups(
             f"groups_overage: {where.endpoint}: the access token may not read the groups: {_HINT}",
         )
     return {name: found}
+
+
+async def groups_or_unread(
+    asked: Awaitable[Mapping[str, object]], who: str
+) -> Mapping[str, object]:
+    """What `asked`, a call of `all_groups`, gives; if it fails, {}, and the groups stay unread."""
+    try:
+        return await asked
+    except ProviderUnavailableError as error:
+        _log.warning("%s: groups_overage: %s", who, error)
+        return {}
 
 
 def _name_elsewhere(claims: Mapping[str, object], registration: Registration) -> str | None:

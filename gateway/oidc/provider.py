@@ -16,12 +16,12 @@ from gateway.model import Identity
 from gateway.oidc.claims import Person, make_identity
 from gateway.oidc.client import KEPT_ACCESS, ProviderClient, TokenAnswer
 from gateway.oidc.discovery import Discovery, Metadata
-from gateway.oidc.errors import InvalidIdTokenError, IssuerMismatchError, UserinfoRefusedError
+from gateway.oidc.errors import InvalidIdTokenError, UserinfoRefusedError
 from gateway.oidc.facts import wants_userinfo
 from gateway.oidc.flow import RandomBytes
-from gateway.oidc.groups_overage import all_groups
+from gateway.oidc.groups_overage import all_groups, groups_or_unread
 from gateway.oidc.http import ProviderHttp
-from gateway.oidc.id_token import Expected, judge_id_token, judge_userinfo
+from gateway.oidc.id_token import Expected, judge_id_token
 from gateway.oidc.keys import KeySource
 from gateway.oidc.mutual_tls import METHOD
 from gateway.oidc.notices import Notices
@@ -29,8 +29,9 @@ from gateway.oidc.own_access_token import with_own_access_token
 from gateway.oidc.refresh import refresh
 from gateway.oidc.registration import OFFLINE, Registration
 from gateway.oidc.signed_in import SignedIn
+from gateway.oidc.signed_userinfo import read_signed_userinfo, verified
 from gateway.oidc.tenants import judge_tenant
-from gateway.oidc.tokens import BadTokenError, SignedToken, is_symmetric, verify, verify_with_secret
+from gateway.oidc.tokens import BadTokenError, SignedToken
 from gateway.storage.store import Clock
 
 _log = logging.getLogger(__name__)
@@ -61,8 +62,8 @@ class Provider:
         self.clock = clock
         self.random_bytes = random_bytes
         self._wanted_claims = tuple(wanted_claims)
-        who = f'provider "{registration.name}"'
-        self._notices, http = Notices(who), http.named(who)
+        self._who = f'provider "{registration.name}"'
+        self._notices, http = Notices(self._who), http.named(self._who)
         self._discovery = Discovery(
             registration.addresses,
             http,
@@ -186,29 +187,13 @@ class Provider:
             ProviderUnavailableError: the keys cannot be fetched.
         """
         try:
-            token = await self._verified(id_token)
+            token = await verified(id_token, self.registration, self.keys)
         except BadTokenError as error:
             raise InvalidIdTokenError(str(error)) from error
         judge_id_token(token, expected, self.clock())
         if self.registration.tenants:
             judge_tenant(token.claims, self.registration.issuer, self.registration.tenants)
         return token
-
-    async def _verified(self, token: str) -> SignedToken:
-        registration = self.registration
-        if is_symmetric(token):
-            secret = registration.client_secret or ""
-            return verify_with_secret(token, secret, registration.algorithms)
-        return await verify(token, self.keys, registration.algorithms)
-
-    async def _signed_userinfo(self, token: str) -> Mapping[str, object]:
-        """The claims of a signed userinfo response (OpenID Connect Core 1.0, section 5.3.2)."""
-        try:
-            claims = (await self._verified(token)).claims
-            judge_userinfo(claims, self.registration.issuers, self.registration.client_id)
-        except (BadTokenError, InvalidIdTokenError, IssuerMismatchError) as error:
-            raise ProviderUnavailableError(f"signed userinfo: {error}") from error
-        return claims
 
     async def ask_about(
         self,
@@ -224,13 +209,13 @@ class Provider:
         """
         endpoint = metadata.userinfo_endpoint
         if endpoint is None or not self.wants_userinfo(claims):
-            groups = await self._groups(claims, access_token)
+            groups = await groups_or_unread(self.groups(claims, access_token), self._who)
             return await self.completed(Person(claims, groups), access_token)
         if access_token is None:
             return Person(claims, {}, userinfo_failed=True)
         found, groups = await asyncio.gather(
             self._userinfo_or_again(endpoint, access_token, claims),
-            self._groups(claims, access_token),
+            groups_or_unread(self.groups(claims, access_token), self._who),
         )
         return await self.completed(Person(claims, {**groups, **found}), access_token)
 
@@ -248,16 +233,6 @@ class Provider:
     ) -> Mapping[str, object]:
         """See `all_groups`."""
         return await all_groups(claims, access_token, self.registration, self.http, self._notices)
-
-    async def _groups(
-        self, claims: Mapping[str, object], access_token: str | None
-    ) -> Mapping[str, object]:
-        """As `groups`, but without an answer the groups stay unread."""
-        try:
-            return await self.groups(claims, access_token)
-        except ProviderUnavailableError as error:
-            _log.warning("provider %s: groups_overage: %s", self.registration.name, error)
-            return {}
 
     async def completed(self, person: Person, access_token: str | None) -> Person:
         """See `with_own_access_token`."""
@@ -284,10 +259,12 @@ class Provider:
             UserinfoRefusedError: it refuses the access token.
             ProviderUnavailableError: it gave no usable response.
         """
-        subject = str(claims["sub"])
         try:
             return await self.client.userinfo(
-                endpoint, access_token, subject, self._signed_userinfo
+                endpoint,
+                access_token,
+                str(claims["sub"]),
+                lambda token: read_signed_userinfo(token, self.registration, self.keys),
             )
         except ProviderUnavailableError as error:
             _log.warning("userinfo failed: %s", error)

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from gateway.settings.algorithms import Algorithm
 from gateway.settings.claims import ClaimSettings
-from gateway.settings.providers import Issuer
+from gateway.settings.provider_protocol import Issuer
 from gateway.settings.scalars import (
     Duration,
     FileName,

@@ -1,10 +1,29 @@
 """How the gateway speaks with a provider of OpenID Connect beyond the plain code flow."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainValidator, WithJsonSchema
 
-from gateway.settings.scalars import FileName, Flag, Section, Text, wrong
+from gateway.settings.addresses import parse_web_url
+from gateway.settings.scalars import FileName, Flag, Section, Text, quote, wrong
+
+
+def _parse_issuer(value: object) -> str:
+    """Kept as written, because OIDC Core 1.0, section 3.1.3.7, requires an exact comparison."""
+    text = parse_web_url(value)
+    if "?" in text:
+        raise wrong(f"{quote(text)} must not have a query")
+    return text
+
+
+Issuer = Annotated[
+    str,
+    PlainValidator(_parse_issuer),
+    WithJsonSchema({"type": "string", "pattern": "^https?://[^?#]+$"}),
+]
+Endpoint = Annotated[
+    str, PlainValidator(parse_web_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
+]
 
 
 class ProviderProtocolSettings(Section):
@@ -20,6 +39,12 @@ class ProviderProtocolSettings(Section):
     )
     team_id: Text | None = Field(
         None, description="With profile: apple and client_key_file: the id of your team at Apple."
+    )
+    jwks_uri: Endpoint | None = Field(
+        None, description="Publishes the provider's keys; only with type: oidc."
+    )
+    end_session_endpoint: Endpoint | None = Field(
+        None, description="Signs users out at the provider; only with type: oidc."
     )
     groups_overage: Literal["unread", "graph"] = Field(
         "unread",

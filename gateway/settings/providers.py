@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from gateway.settings.addresses import parse_web_url
 from gateway.settings.claims import ProviderClaimSettings
 from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
 from gateway.settings.provider_protocol import (
     PROTOCOL,
+    Endpoint,
+    Issuer,
     ProviderProtocolSettings,
     judge_assertion,
     judge_key,
@@ -32,7 +33,6 @@ from gateway.settings.scalars import (
     OneOrMany,
     SecretText,
     Text,
-    quote,
     wrong,
 )
 
@@ -85,29 +85,13 @@ _FLOW_PARAMETERS = frozenset(
 )
 
 
-def _parse_issuer(value: object) -> str:
-    """Kept as written, because OIDC Core 1.0, section 3.1.3.7, requires an exact comparison."""
-    text = parse_web_url(value)
-    if "?" in text:
-        raise wrong(f"{quote(text)} must not have a query")
-    return text
-
-
-Issuer = Annotated[
-    str,
-    PlainValidator(_parse_issuer),
-    WithJsonSchema({"type": "string", "pattern": "^https?://[^?#]+$"}),
-]
-Endpoint = Annotated[
-    str, PlainValidator(parse_web_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
-]
 # Settings that only plain OAuth 2.0 uses.
 _OF_OAUTH2 = ("emails_endpoint", "recheck")
 # Profiles of both types.
 _OF_BOTH = ("generic", "gitlab")
 # Settings that only OpenID Connect uses.
 _OF_OIDC = (
-    *("tenants", "algorithms", "nonce", "response_mode", "jwks_uri", "end_session_endpoint"),
+    *("tenants", "algorithms", "nonce", "response_mode"),
     *PROTOCOL,
 )
 
@@ -198,12 +182,6 @@ class ProviderSettings(ProviderProtocolSettings):
     )
     token_endpoint: Endpoint | None = Field(None, description="Where codes are redeemed.")
     userinfo_endpoint: Endpoint | None = Field(None, description="Describes the user.")
-    jwks_uri: Endpoint | None = Field(
-        None, description="Publishes the provider's keys; only with type: oidc."
-    )
-    end_session_endpoint: Endpoint | None = Field(
-        None, description="Signs users out at the provider; only with type: oidc."
-    )
     emails_endpoint: Endpoint | None = Field(
         None,
         description="Lists the user's e-mail addresses; only the verified primary one counts. Only"

@@ -7,7 +7,12 @@ import pytest
 from gateway.model import Identity
 from gateway.oidc.answer_name import name_in, with_answered_name
 from gateway.oidc.client import TokenAnswer
+from gateway.oidc.refresh import refresh
+from gateway.oidc.sign_in import begin_sign_in, finish_sign_in
 from gateway.oidc.signed_in import SignedIn
+from tests.oidc.hostile import REFRESH_TOKEN
+
+CALLBACK = "https://notes.example.com/_gatepost/callback/hostile"
 
 
 def user(**name):
@@ -63,3 +68,28 @@ def test_a_name_in_a_token_comes_first(known, said, name):
     assert found.name == name
     assert ("name" in found.unreadable) == (name is None)
     assert found.email is None
+
+
+async def test_a_refresh_keeps_it(make_provider, hostile):
+    """The ID token of a refresh has no name, as none has."""
+    hostile.wrongs.claims = {"preferred_username": None}
+    provider = make_provider(name_in_answer=True)
+    flow, location = await begin_sign_in(provider, CALLBACK, "/")
+    answer = {**hostile.approve(location), "name": "Ada"}
+    before = (await finish_sign_in(provider, flow, answer)).identity
+    hostile.wrongs.tokens = {"id_token": hostile.id_token(None)}
+
+    after = (await refresh(provider, REFRESH_TOKEN, before, None)).identity
+
+    assert (before.name, after.name) == ("Ada", "Ada")
+    assert "name" not in after.unreadable
+
+
+async def test_another_provider_has_no_say_in_it(make_provider, hostile):
+    hostile.wrongs.claims = {"preferred_username": None}
+    provider = make_provider()
+    flow, location = await begin_sign_in(provider, CALLBACK, "/")
+
+    found = await finish_sign_in(provider, flow, {**hostile.approve(location), "name": "Ada"})
+
+    assert found.identity.name is None

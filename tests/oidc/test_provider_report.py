@@ -428,3 +428,19 @@ def test_long_lists_and_names_are_cut():
     assert shown([str(n) for n in range(100)]).endswith(", 11 and 88 more")
     assert len(shown(["x" * 10_000])) < 300
     assert shown([]) == "none"
+
+
+@pytest.mark.parametrize("required", [False, True])
+@pytest.mark.parametrize("offered", [False, True])
+def test_pushed_requests_that_are_asked_for(required, offered):
+    document = {
+        "require_pushed_authorization_requests": required,
+        "pushed_authorization_request_endpoint": "https://id.example.com/par" if offered else None,
+    }
+    registration = replace(REGISTRATION, pushed_authorization=True)
+
+    found = [it for it in judge_document(changed(document), registration) if "pushed" in it.says]
+
+    assert [it.level for it in found] == (["ok"] if offered else ["problem"])
+    if not offered:
+        assert f"providers.{REGISTRATION.name}.pushed_authorization" in found[0].says

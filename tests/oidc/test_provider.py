@@ -661,7 +661,7 @@ async def test_tokens_bound_to_a_key_say_what_to_turn_off(make_provider, hostile
     """DPoP (RFC 9449), which is set for each client."""
     hostile.wrongs.tokens = {"token_type": "DPoP"}
 
-    with pytest.raises(ProviderUnavailableError, match="turn DPoP .* off for this client"):
+    with pytest.raises(ProviderUnavailableError, match=r"turn DPoP .* off for this client"):
         await sign_in(make_provider(), hostile)
 
 

@@ -54,7 +54,7 @@ class Entrance:
         elif account.user is not None:
             # Another identity of a person goes by the person's name, and needs none of its own.
             user = account.user
-        claimed = replace(identity, account_id=account_id, user=user)
+        claimed = _with_known_name(replace(identity, account_id=account_id, user=user), account)
         provisioning = self._accounts.provisioning
         if provisioning is not None and not of_client:
             await provisioning.entering(account_id, account, claimed, signs_in=signs_in)
@@ -138,6 +138,14 @@ class Entrance:
         if account_now is None:
             raise StoreUnavailableError("an account's record came and went")
         return account_now
+
+
+def _with_known_name(identity: Identity, account: Account) -> Identity:
+    """`identity`, with the name that its provider told at an earlier sign-in and not at this."""
+    known = account.as_seen(*identity.subject_key())
+    if "name" not in identity.unreadable or known is None or known.name is None:
+        return identity
+    return replace(identity, name=known.name, unreadable=identity.unreadable - {"name"})
 
 
 def _only(found: set[str], identity: Identity) -> str:

@@ -6,7 +6,7 @@ from gateway.accounts.manager import Accounts
 from gateway.assembly.upstreams import identity_mapping
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.oidc.bearer_issuer import BearerIssuer
-from gateway.oidc.configured import register
+from gateway.oidc.configured import given_endpoints, register
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.internal_url import Addresses
 from gateway.oidc.oauth2 import OAuth2Provider
@@ -70,7 +70,7 @@ def wanted_claims(settings: Settings) -> tuple[str, ...]:
 def issuers_of(settings: Settings) -> tuple[object, ...]:
     """The settings that decide how access tokens are verified and whose identity they give."""
     return settings.bearer, {
-        name: (_issuers_of_users(it), it.internal_url, it.tls, it.proxy)
+        name: (_issuers_of_users(it), it.internal_url, it.tls, it.proxy, given_endpoints(it))
         for name, it in settings.providers.items()
     }
 
@@ -108,6 +108,7 @@ def _issuer(
         clock,
         provider=provider,
         internal_url=its.internal_url,
+        endpoints=given_endpoints(its),
     )
 
 

@@ -16,7 +16,6 @@ from gateway.oidc.errors import (
     UserinfoThrottledError,
 )
 from gateway.oidc.provider import Provider
-from gateway.oidc.refresh import refresh
 from gateway.sessions.refresh import Later, Over, Refreshed, RefreshOutcome
 from gateway.sessions.session import Session
 
@@ -48,9 +47,10 @@ class Refreshes:
             # The app may have moved to another provider, which must not get this token.
             return Later("unknown-provider", provider_fails=False)
         if not provider.issued(token, session.as_proven.issuer):
+            # The name stands for another issuer by now, which must not get this token.
             return Over("refresh-refused")
         try:
-            found = await refresh(provider, token, session.as_proven, session.tokens.id_token)
+            found = await provider.refresh(token, session.as_proven, session.tokens.id_token)
         except (RefreshRefusedError, SubjectMismatchError, TenantRemovedError) as error:
             return Over(error.reason)
         except GatewayError as error:

@@ -20,6 +20,7 @@ from gateway.errors import (
 )
 from gateway.message.request import Request
 from gateway.message.response import Response
+from gateway.oidc.answer_name import PARAMETER, name_in
 from gateway.oidc.errors import (
     SignInError,
     SignInUnfinishedError,
@@ -53,7 +54,7 @@ class Callback:
         if provider is None:
             raise UnknownProviderError(f"no provider {provider_name!r}")
         if request.method == "POST":
-            return _as_navigation(request, body)
+            return _as_navigation(request, body, provider)
         try:
             parameters = read_parameters(request.target.query)
         except StateMismatchError as error:
@@ -131,7 +132,7 @@ def _is_ours(note: Note | None, flows: Iterable[KeptFlow]) -> bool:
     return note is not None and any(it.browser == note.browser for it in flows)
 
 
-def _as_navigation(request: Request, body: bytes) -> Response:
+def _as_navigation(request: Request, body: bytes, provider: Provider) -> Response:
     """Redirect a ``form_post`` response to GET.
 
     The provider's form is a cross-site POST, so browsers did not send Lax cookies, such as the
@@ -143,4 +144,7 @@ def _as_navigation(request: Request, body: bytes) -> Response:
         raise StateMismatchError("the form cannot be read") from error
     parameters = read_parameters(text)
     kept = {name: parameters[name] for name in _ANSWER if name in parameters}
+    name = name_in(parameters) if provider.registration.name_in_answer else None
+    if name is not None:
+        kept[PARAMETER] = name
     return responses.redirect(request, f"{request.target.path}?{urlencode(kept)}")

@@ -90,7 +90,8 @@ class Logout:
 
     async def _at_provider(self, request: Request, session: Session) -> str | None:
         provider = self._deps.providers.get(session.provider)
-        if provider is None:
+        if provider is None or not provider.registration.knows_users_of(session.as_proven.issuer):
+            # By that name there is another issuer now, which cannot sign the user out.
             return None
         try:
             return await sign_out_url(

@@ -6,6 +6,7 @@ import re
 from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from gateway.oidc.access_token import (
@@ -19,6 +20,7 @@ from gateway.oidc.access_token import (
     read_token,
 )
 from gateway.oidc.discovery import Discovery
+from gateway.oidc.given_endpoints import Given
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.internal_url import Addresses
 from gateway.oidc.introspection import Introspector
@@ -26,12 +28,14 @@ from gateway.oidc.keys import KeySource
 from gateway.oidc.name_steps import steps_of
 from gateway.oidc.notices import Notices
 from gateway.oidc.registration import ClaimNames, Registration
+from gateway.oidc.signed_introspection import read_signed_answer
 from gateway.oidc.tokens import BadTokenError, peek_claims, read_header, verify
 from gateway.storage.store import Clock
 
 if TYPE_CHECKING:
     from gateway.settings.bearer import BearerSettings
 
+_NO_ENDPOINTS: Given = MappingProxyType({})
 INACTIVE = "token-inactive"
 # A withdrawn key or a changed account takes effect within this time.
 REMEMBER_S = 300.0
@@ -87,10 +91,12 @@ class BearerIssuer:
         *,
         provider: str = "",
         internal_url: str | None = None,
+        endpoints: Given = _NO_ENDPOINTS,
     ) -> None:
         """Accept the tokens that `settings` describe.
 
-        `provider` is the name of this issuer's provider, and `internal_url` its setting.
+        `provider` is the name of this issuer's provider, `internal_url` its setting, and
+        `endpoints` are those that its settings give.
         """
         self.issuer = settings.issuer
         self._clock = clock
@@ -104,7 +110,9 @@ class BearerIssuer:
             assume_email_verified=settings.email_verified == "assume",
             provider=provider,
         )
-        discovery = Discovery(Addresses(settings.issuer, internal_url), http, clock)
+        discovery = Discovery(
+            Addresses(settings.issuer, internal_url), http, clock, given=endpoints
+        )
 
         async def jwks_uri() -> str:
             return (await discovery.metadata()).jwks_uri
@@ -124,8 +132,20 @@ class BearerIssuer:
                 # endpoint's URL at introspection (RFC 7523, section 3).
                 assertion_audience="issuer",
             )
+
+            async def read_signed(body: bytes) -> Mapping[str, object]:
+                return await read_signed_answer(
+                    body, registration, self._keys, self._algorithms, clock()
+                )
+
             self._introspector = Introspector(
-                registration, discovery.metadata, http, clock, asked.cache
+                registration,
+                discovery.metadata,
+                http,
+                clock,
+                asked.cache,
+                read_signed=read_signed,
+                only_signed=asked.signed,
             )
 
     @property

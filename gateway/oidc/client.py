@@ -10,6 +10,7 @@ from gateway.oidc.discovery import Metadata
 from gateway.oidc.errors import (
     ClientRefusedError,
     CodeRefusedError,
+    ProviderRefusedError,
     RefreshRefusedError,
     SubjectMismatchError,
     TokenTooLargeError,
@@ -21,6 +22,7 @@ from gateway.oidc.registration import Registration
 from gateway.storage.store import Clock
 
 _OK = 200
+_CREATED = 201
 _UNAUTHORIZED = 401
 # RFC 6750, section 3.1: the token is invalid, or lacks the scope for this.
 _TOKEN_REFUSED = frozenset({401, 403})
@@ -33,6 +35,7 @@ REFRESH_TIMEOUT_S = 30.0
 # Larger than any real token, and about the largest header field that servers accept.
 _JSON, _JWT = "application/json", "application/jwt"
 _MAX_TOKEN_CHARACTERS = 32 * 1024
+_MAX_REQUEST_URI_CHARACTERS = 2048
 # Before an access token that a session keeps in the place of a refresh token, to ask again with.
 # `read_tokens` takes no token with a blank in it, so none begins like this.
 KEPT_ACCESS = "access "
@@ -66,7 +69,9 @@ def read_tokens(document: Mapping[str, object], now: float) -> TokenAnswer:
     access_token = _token(document, "access_token")
     kind = document.get("token_type")
     if access_token is None or not isinstance(kind, str) or kind.lower() != "bearer":
-        raise ProviderUnavailableError(f"no access token, or of type {kind!r}")
+        bound = isinstance(kind, str) and kind.lower() == "dpop"
+        hint = ": turn DPoP (RFC 9449) off for this client at the provider" if bound else ""
+        raise ProviderUnavailableError(f"no access token, or of type {kind!r}{hint}")
     scope = document.get("scope")
     return TokenAnswer(
         access_token=access_token,
@@ -135,6 +140,32 @@ class ProviderClient:
             refused = _error_code(answer) == "invalid_client" or answer.status == _UNAUTHORIZED
             raise (ClientRefusedError if refused else CodeRefusedError)(_described(answer))
         return self._read(answer)
+
+    async def push(self, metadata: Metadata, parameters: list[tuple[str, str]]) -> str:
+        """Push an authorization request; the ``request_uri`` that stands for it (RFC 9126).
+
+        Raises:
+            ClientRefusedError: the provider does not accept the client.
+            ProviderRefusedError: it does not accept the request.
+            ProviderUnavailableError: it gave no usable answer, or has no endpoint for it.
+        """
+        endpoint = metadata.pushed_authorization_request_endpoint
+        if endpoint is None:
+            who = f'provider "{self._registration.name}"'
+            raise ProviderUnavailableError(
+                f"{who}: pushed_authorization needs pushed_authorization_request_endpoint, which"
+                " its discovery document lacks"
+            )
+        answer = await self._post(metadata, endpoint, parameters)
+        if _is_refusal(answer):
+            refused = _error_code(answer) == "invalid_client" or answer.status == _UNAUTHORIZED
+            kind = ClientRefusedError if refused else ProviderRefusedError
+            raise kind(f"the pushed authorization request: {_described(answer)}")
+        # Section 2.2 has 201; some providers answer 200.
+        found = answer.json_object().get("request_uri") if answer.status in (_CREATED, _OK) else ""
+        if not isinstance(found, str) or not 0 < len(found) <= _MAX_REQUEST_URI_CHARACTERS:
+            raise ProviderUnavailableError(f"no request_uri: {_described(answer)}")
+        return found
 
     async def refresh(self, metadata: Metadata, refresh_token: str) -> TokenAnswer:
         """Get tokens for `refresh_token` (RFC 6749, section 6), often without a new refresh token.
@@ -213,7 +244,11 @@ class ProviderClient:
         timeout_s: float | None = None,
     ) -> Answer:
         proof = prove_client(self._registration, metadata, self._clock())
-        form = urlencode([*parameters, *proof.parameters]).encode()
+        # A pushed authorization request names the client too; no parameter may come twice (RFC
+        # 6749, section 3.2).
+        proven = {name for name, _ in proof.parameters}
+        named = [it for it in parameters if it[0] not in proven]
+        form = urlencode([*named, *proof.parameters]).encode()
         return await self._http.post(url, form, fields=dict(proof.fields), timeout_s=timeout_s)
 
     def _read(self, answer: Answer) -> TokenAnswer:
@@ -227,12 +262,18 @@ def _is_refusal(answer: Answer) -> bool:
 
 
 def _error_code(answer: Answer) -> str:
+    return _member(answer, "error")
+
+
+def _member(answer: Answer, name: str) -> str:
     try:
-        code = answer.json_object().get("error")
+        value = answer.json_object().get(name)
     except GatewayError:
         return ""
-    return code if isinstance(code, str) else ""
+    return value if isinstance(value, str) else ""
 
 
 def _described(answer: Answer) -> str:
-    return f"{answer.url}: status {answer.status}, error {_error_code(answer)[:100]!r}"
+    told = f"{answer.url}: status {answer.status}, error {_error_code(answer)[:100]!r}"
+    detail = _member(answer, "error_description")
+    return f"{told}: {detail[:200]!r}" if detail else told

@@ -4,24 +4,19 @@ import secrets
 from base64 import b64encode
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from typing import TYPE_CHECKING
 from urllib.parse import quote_plus
 
-from gateway.errors import ProviderUnavailableError
+from gateway.oidc.client_assertion import read_assertion
 from gateway.oidc.discovery import Metadata
+from gateway.oidc.made_secret import made_secret
 from gateway.oidc.mutual_tls import METHOD
 from gateway.oidc.registration import Registration
+from gateway.oidc.signing_key import algorithm_of, signing_key
 from gateway.oidc.tokens import sign
-from gateway.settings.client_key import read_client_key
-
-if TYPE_CHECKING:
-    from joserfc.jwk import Key
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 # An assertion is used at once, so a copy should not stay valid for long (RFC 7523, section 3).
 ASSERTION_TTL_S = 60
-_ALGORITHM_OF_CURVE = {"P-256": "ES256", "P-384": "ES384", "P-521": "ES512", "Ed25519": "EdDSA"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +34,7 @@ def choose_method(registration: Registration, metadata: Metadata) -> str:
     """
     if registration.client_auth is not None:
         return registration.client_auth
-    if registration.client_key is not None:
+    if registration.client_key is not None or registration.client_assertion_file is not None:
         return "private_key_jwt"
     if registration.client_secret is None:
         return "none"
@@ -53,26 +48,32 @@ def prove_client(registration: Registration, metadata: Metadata, now: float) -> 
     """Authenticate as `registration` at the token, revocation or introspection endpoint.
 
     Raises:
-        ProviderUnavailableError: the configured key cannot sign.
+        ProviderUnavailableError: the configured key cannot sign, or the assertion be read.
     """
     method = choose_method(registration, metadata)
     return _METHODS[method](registration, metadata, now)
 
 
-def _basic(registration: Registration, _metadata: Metadata, _now: float) -> ClientProof:
+def _basic(registration: Registration, _metadata: Metadata, now: float) -> ClientProof:
     # RFC 6749, section 2.3.1: form-encode first, then apply Basic.  It matters if the id or the
     # secret contains ":", "%", "+" or "@".
-    pair = f"{quote_plus(registration.client_id)}:{quote_plus(registration.client_secret or '')}"
+    pair = f"{quote_plus(registration.client_id)}:{quote_plus(_secret(registration, now))}"
     return ClientProof(fields=(("Authorization", f"Basic {b64encode(pair.encode()).decode()}"),))
 
 
-def _post(registration: Registration, _metadata: Metadata, _now: float) -> ClientProof:
+def _post(registration: Registration, _metadata: Metadata, now: float) -> ClientProof:
     return ClientProof(
         parameters=(
             ("client_id", registration.client_id),
-            ("client_secret", registration.client_secret or ""),
+            ("client_secret", _secret(registration, now)),
         )
     )
+
+
+def _secret(registration: Registration, now: float) -> str:
+    if registration.key_signs_for and registration.client_key is not None:
+        return made_secret(registration, now)
+    return registration.client_secret or ""
 
 
 def _none(registration: Registration, _metadata: Metadata, _now: float) -> ClientProof:
@@ -80,7 +81,21 @@ def _none(registration: Registration, _metadata: Metadata, _now: float) -> Clien
 
 
 def _private_key_jwt(registration: Registration, metadata: Metadata, now: float) -> ClientProof:
-    key, kid = _client_key(registration.client_key or "")
+    if registration.client_assertion_file is not None:
+        assertion = read_assertion(registration.client_assertion_file, now)
+    else:
+        assertion = _made_assertion(registration, metadata, now)
+    return ClientProof(
+        parameters=(
+            ("client_id", registration.client_id),
+            ("client_assertion_type", ASSERTION_TYPE),
+            ("client_assertion", assertion),
+        )
+    )
+
+
+def _made_assertion(registration: Registration, metadata: Metadata, now: float) -> str:
+    key, kid = signing_key(registration.client_key or "")
     by_issuer = registration.assertion_audience == "issuer"
     # RFC 7523, section 3: issuer, subject, audience, lifetime, and an id for one-time use.
     claims = {
@@ -91,14 +106,7 @@ def _private_key_jwt(registration: Registration, metadata: Metadata, now: float)
         "exp": int(now) + ASSERTION_TTL_S,
         "jti": secrets.token_urlsafe(24),
     }
-    assertion = sign(claims, key, _algorithm_of(key), kid)
-    return ClientProof(
-        parameters=(
-            ("client_id", registration.client_id),
-            ("client_assertion_type", ASSERTION_TYPE),
-            ("client_assertion", assertion),
-        )
-    )
+    return sign(claims, key, algorithm_of(key), registration.client_key_id or kid)
 
 
 _METHODS: dict[str, Callable[[Registration, Metadata, float], ClientProof]] = {
@@ -109,17 +117,3 @@ _METHODS: dict[str, Callable[[Registration, Metadata, float], ClientProof]] = {
     METHOD: _none,
     "none": _none,
 }
-
-
-@lru_cache(maxsize=16)
-def _client_key(text: str) -> tuple["Key", str | None]:
-    try:
-        return read_client_key(text)
-    except ValueError as error:
-        raise ProviderUnavailableError(f"the client key {error}") from error
-
-
-def _algorithm_of(key: "Key") -> str:
-    if key.key_type == "RSA":
-        return "RS256"
-    return _ALGORITHM_OF_CURVE[str(key.get("crv"))]

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from gateway.oidc.given_endpoints import ENDPOINTS, Given
 from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.name_steps import steps_of
 from gateway.oidc.profiles import PROFILES, Profile
@@ -24,7 +25,11 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         client_id=settings.client_id,
         client_secret=settings.client_secret,
         client_key=settings.client_key,
+        client_key_id=settings.client_key_id,
+        client_assertion_file=settings.client_assertion_file,
         client_auth=settings.client_auth or _client_auth(settings, profile),
+        key_signs_for=profile.key_signs_for,
+        team_id=settings.team_id or "",
         assertion_audience=profile.assertion_audience,
         access_typ=profile.access_typ,
         scopes=scopes,
@@ -43,9 +48,22 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         tenants=settings.tenants,
         post_logout_parameter=profile.post_logout_parameter,
         nonce_may_be_absent=(settings.nonce or profile.nonce) == "unless_absent",
+        groups_overage=_groups_overage(settings, profile),
+        name_in_answer=profile.name_in_answer,
+        pushed_authorization=settings.pushed_authorization,
         internal_url=settings.internal_url,
+        endpoints=given_endpoints(settings),
         label=settings.label or f"Sign in with {name}",
     )
+
+
+def given_endpoints(settings: ProviderSettings) -> Given:
+    """The endpoints of OpenID Connect that `settings` have."""
+    if settings.type == "oauth2":
+        return {}
+    return {
+        name: url for name in ENDPOINTS if isinstance(url := getattr(settings, name), str) and url
+    }
 
 
 def _register_oauth2(name: str, settings: ProviderSettings) -> Registration:
@@ -120,7 +138,17 @@ def _member_roles(settings: ProviderSettings, profile: OAuth2Profile) -> MemberR
 
 
 def _client_auth(settings: ProviderSettings, profile: Profile) -> str | None:
-    return None if settings.client_secret is None else profile.client_auth
+    is_secret = settings.client_secret is not None or bool(
+        profile.key_signs_for and settings.client_key
+    )
+    return profile.client_auth if is_secret else None
+
+
+def _groups_overage(settings: ProviderSettings, profile: Profile) -> GroupList | None:
+    if settings.groups_overage != "graph" or profile.groups_overage is None:
+        return None
+    endpoint = settings.groups_endpoint or profile.groups_overage.endpoint
+    return replace(profile.groups_overage, endpoint=endpoint)
 
 
 def _response_mode(settings: ProviderSettings, profile: Profile) -> dict[str, str]:

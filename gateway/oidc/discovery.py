@@ -2,21 +2,30 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.oidc.cache import CachedDocument, freshness_s
+from gateway.oidc.demands import unmet_demands
 from gateway.oidc.errors import IssuerMisconfiguredError
+from gateway.oidc.given_endpoints import Given, need_no_discovery
 from gateway.oidc.http import Answer, ProviderHttp
 from gateway.oidc.internal_url import Addresses
 from gateway.oidc.mutual_tls import with_mutual_tls
 from gateway.storage.store import Clock
 
 WELL_KNOWN = "/.well-known/openid-configuration"
+# RFC 8414, section 3: before the issuer's path, not after it.
+_OAUTH_WELL_KNOWN = "/.well-known/oauth-authorization-server"
 _OK = 200
 # There is nothing, or it moved permanently: not a temporary outage.
 _NOT_HERE = frozenset({301, 308, 404, 410})
+_NOT_FOUND = 404
 _SERVER_ERROR = 500
+# What the file says changes only with a reload.
+_GIVEN_FRESH_S = 86400.0
+_NOTHING_GIVEN: Given = MappingProxyType({})
 _GOOGLE = "https://accounts.google.com"
 NAMED_BY_REQUEST = (
     "the provider takes its name from the address it is called at: set its public URL there"
@@ -33,6 +42,9 @@ class Metadata:
         account_prompt: The ``prompt`` value that lets a user switch accounts.
         denies_pkce: Whether it lists how it checks proof keys (RFC 7636), and S256 is not there.
         login_prompt: The ``prompt`` value that has a user sign in again.
+        requires_pushed_requests: Whether it takes an authorization request only at
+            `pushed_authorization_request_endpoint` (RFC 9126, section 5).
+        unmet: What it demands that Gatepost does not do: members, and texts for the log.
     """
 
     issuer: str
@@ -43,16 +55,26 @@ class Metadata:
     end_session_endpoint: str | None = None
     revocation_endpoint: str | None = None
     introspection_endpoint: str | None = None
+    pushed_authorization_request_endpoint: str | None = None
+    requires_pushed_requests: bool = False
     token_auth_methods: tuple[str, ...] = ("client_secret_basic",)
     answers_with_issuer: bool = False
     account_prompt: str = "select_account"
     login_prompt: str = "login"
     denies_pkce: bool = False
+    unmet: tuple[tuple[str, str], ...] = ()
 
 
 def well_known_url(issuer: str) -> str:
     """Where `issuer` publishes its document (OpenID Connect Discovery 1.0, section 4.1)."""
     return issuer.removesuffix("/") + WELL_KNOWN
+
+
+def oauth_well_known_url(issuer: str) -> str:
+    """Where `issuer` publishes its document by RFC 8414, section 3.1."""
+    parts = urlsplit(issuer)
+    path = parts.path.removesuffix("/")
+    return parts._replace(path=_OAUTH_WELL_KNOWN + path).geturl()
 
 
 def read_metadata(
@@ -95,9 +117,12 @@ def read_metadata(
         ),
         revocation_endpoint=optional("revocation_endpoint"),
         introspection_endpoint=optional("introspection_endpoint"),
+        pushed_authorization_request_endpoint=optional("pushed_authorization_request_endpoint"),
+        requires_pushed_requests=document.get("require_pushed_authorization_requests") is True,
         token_auth_methods=_names(document.get("token_endpoint_auth_methods_supported")),
         account_prompt=_account_prompt(document.get("prompt_values_supported")),
         login_prompt=_login_prompt(issuer, document.get("prompt_values_supported")),
+        unmet=tuple(unmet_demands(document)),
         denies_pkce=_denies_pkce(document.get("code_challenge_methods_supported")),
         answers_with_issuer=(
             document.get("authorization_response_iss_parameter_supported") is True
@@ -138,14 +163,29 @@ def _names(value: object) -> tuple[str, ...]:
 async def fetch_document(addresses: Addresses, http: ProviderHttp) -> Answer:
     """Fetch the discovery document of the issuer at `addresses`, without parsing it.
 
+    A server that has none of OpenID Connect may have one of RFC 8414.
+
     Raises:
         ProviderUnavailableError: there is no response, or not a 200.
         IssuerMisconfiguredError: there is no document.
     """
     answer = await http.get(well_known_url(addresses.discovered))
-    if answer.status != _OK:  # The only success status in section 4.2.
-        raise _not_found(addresses, answer)
-    return answer
+    if answer.status == _OK:  # The only success status in section 4.2.
+        return answer
+    if answer.status == _NOT_FOUND:
+        issuer = addresses.internal_url or addresses.discovered
+        other = await http.get(oauth_well_known_url(issuer))
+        if _is_document(other):
+            return other
+    raise _not_found(addresses, answer)
+
+
+def _is_document(answer: Answer) -> bool:
+    # Some servers answer 200 for any path, with a page or with an error in JSON.
+    try:
+        return answer.status == _OK and "issuer" in answer.json_object()
+    except ProviderUnavailableError:
+        return False
 
 
 def _not_found(addresses: Addresses, answer: Answer) -> ProviderUnavailableError:
@@ -195,10 +235,13 @@ class Discovery:
         *,
         aliases: Collection[str] = (),
         mutual_tls: bool = False,
+        given: Given = _NOTHING_GIVEN,
     ) -> None:
+        """Use the endpoints that the file has `given`; with enough of them, ask nobody."""
         self._addresses = addresses
         self._aliases = aliases
         self._mutual_tls = mutual_tls
+        self._given = given
         self._http = http
         self._document = CachedDocument(self._fetch, clock)
 
@@ -217,9 +260,14 @@ class Discovery:
         return await self._document.get()
 
     async def _fetch(self) -> tuple[Metadata, float]:
-        answer = await fetch_document(self._addresses, self._http)
-        document: Mapping[str, object] = answer.json_object()
+        if need_no_discovery(self._given):
+            document: Mapping[str, object] = {"issuer": self._addresses.issuer}
+            fresh_s = _GIVEN_FRESH_S
+        else:
+            answer = await fetch_document(self._addresses, self._http)
+            document = answer.json_object()
+            fresh_s = freshness_s(answer.fields.get("cache-control", ""))
         if self._mutual_tls:
             document = with_mutual_tls(document)
-        metadata = read_metadata(document, self._addresses, self._aliases)
-        return metadata, freshness_s(answer.fields.get("cache-control", ""))
+        named = {**document, **self._given}
+        return read_metadata(named, self._addresses, self._aliases), fresh_s

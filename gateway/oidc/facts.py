@@ -130,7 +130,7 @@ class _Reader:
         value = first_claim(self._claims, names)
         if value is ABSENT and names:
             self.missing.add(fact)
-            if any(_is_elsewhere(self._claims, name) for name in names):
+            if any(is_elsewhere(self._claims, name) for name in names):
                 self.unreadable.add(fact)
         return value
 
@@ -149,7 +149,8 @@ def _shape(value: object) -> str:
     return _SHAPES.get(type(value), "a number out of range")
 
 
-def _is_elsewhere(claims: Mapping[str, object], name: str) -> bool:
+def is_elsewhere(claims: Mapping[str, object], name: str) -> bool:
+    """Whether `claims` say that the claim `name` exists, but that another server has it."""
     # OpenID Connect Core 1.0, section 5.6.2: the claim exists, but another server holds it.  Entra
     # does this for users in more than 200 groups ("groups overage"), or sends `hasgroups` if even
     # that does not fit.

@@ -13,11 +13,17 @@ from gateway.oidc.client_auth import prove_client
 from gateway.oidc.discovery import Metadata
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.registration import Registration
+from gateway.oidc.signed_introspection import MEDIA_TYPE
 from gateway.storage.store import Clock
 
 _OK = 200
+_JSON = "application/json"
 # A response is a few hundred bytes, so this many are a few MiB.
 _MAX_ANSWERS = 4096
+
+
+# Verifies the body of a signed answer; its members.
+ReadSigned = Callable[[bytes], Awaitable[Mapping[str, object]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +49,21 @@ class Introspector:
         http: ProviderHttp,
         clock: Clock,
         cache_s: float,
+        *,
+        read_signed: ReadSigned,
+        only_signed: bool = False,
     ) -> None:
+        """Ask as `registration`; `read_signed` reads an answer that is a JWT (RFC 9701).
+
+        With `only_signed`, no other answer is asked for and taken.
+        """
         self._registration = registration
         self._metadata = metadata
         self._http = http
         self._clock = clock
         self._cache_s = cache_s
+        self._read_signed = read_signed
+        self._only_signed = only_signed
         # Not a monotonic clock, because `exp` is seconds since the epoch.
         self._answers: TLRUCache[bytes, Answered] = TLRUCache(_MAX_ANSWERS, _until, clock)
         self._asking: dict[bytes, asyncio.Future[Answered]] = {}
@@ -94,13 +109,22 @@ class Introspector:
         asked_at = self._clock()
         proof = prove_client(self._registration, metadata, asked_at)
         form = [("token", token), ("token_type_hint", "access_token"), *proof.parameters]
-        answer = await self._http.post(
-            endpoint, urlencode(form).encode(), fields=dict(proof.fields)
-        )
+        accepted = MEDIA_TYPE if self._only_signed else f"{_JSON}, {MEDIA_TYPE};q=0.9"
+        fields = {"Accept": accepted, **dict(proof.fields)}
+        answer = await self._http.post(endpoint, urlencode(form).encode(), fields=fields)
         if answer.status != _OK:
             # RFC 7662, section 2.3: the error concerns our client, not the token.
             raise ProviderUnavailableError(f"{endpoint}: status {answer.status}")
-        found = answer.json_object()
+        found: Mapping[str, object]
+        if answer.media_type == MEDIA_TYPE:
+            found = await self._read_signed(answer.body)
+        elif self._only_signed:
+            raise ProviderUnavailableError(
+                f"{endpoint}: introspection.signed is on, and the answer is not signed: its media"
+                f" type is {answer.media_type[:100]!r}"
+            )
+        else:
+            found = answer.json_object()
         active = found.get("active")
         if not isinstance(active, bool):
             raise ProviderUnavailableError(f"{endpoint}: active is {active!r}")

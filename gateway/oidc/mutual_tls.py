@@ -8,6 +8,7 @@ _ENDPOINTS = (
     "revocation_endpoint",
     "introspection_endpoint",
     "userinfo_endpoint",
+    "pushed_authorization_request_endpoint",
 )
 
 

@@ -25,7 +25,7 @@ from gateway.oidc.flow import RandomBytes
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.id_token import Expected
 from gateway.oidc.oauth2_claims import apart, claims_of, subject_of
-from gateway.oidc.oauth2_client import OAuth2Client
+from gateway.oidc.oauth2_client import OAuth2Client, read_document, read_groups, read_roles
 from gateway.oidc.provider import Provider
 from gateway.oidc.registration import OAuth2, Registration
 from gateway.oidc.signed_in import SignedIn
@@ -93,8 +93,10 @@ class OAuth2Provider(Provider):
         except ProviderUnavailableError:
             return await self._described(tokens)
 
-    async def ask_again(self, refresh_token: str, previous: Identity) -> SignedIn:
-        """What `gateway.oidc.refresh.refresh` returns; without a refresh token, asks userinfo.
+    async def refresh(
+        self, refresh_token: str, previous: Identity, id_token: str | None
+    ) -> SignedIn:
+        """See `Provider.refresh`; without a refresh token, asks userinfo.
 
         If the user cannot be read after a refresh, all of `previous` stays, and so do the new
         tokens: the old refresh token may be used up.
@@ -102,6 +104,7 @@ class OAuth2Provider(Provider):
         Raises:
             RefreshRefusedError, SubjectMismatchError, ProviderUnavailableError: as there.
         """
+        del id_token
         is_refreshed = not refresh_token.startswith(KEPT_ACCESS)
         if is_refreshed:
             tokens = await self.client.refresh(self._metadata, refresh_token)
@@ -130,11 +133,11 @@ class OAuth2Provider(Provider):
             UserMissingError: the user has no id.
             ProviderUnavailableError: there is no readable answer.
         """
-        oauth2, client, token = self._oauth2, self.client, tokens.access_token
+        oauth2, token = self._oauth2, tokens.access_token
         try:
             async with asyncio.timeout(_DESCRIBED_S):
                 user, emails, groups = await asyncio.gather(
-                    client.document(oauth2.userinfo_endpoint, token),
+                    read_document(self.http, oauth2.userinfo_endpoint, token),
                     self._emails(token),
                     self._groups(token),
                 )
@@ -153,13 +156,13 @@ class OAuth2Provider(Provider):
 
     async def _groups(self, token: str) -> list[object] | None:
         """The user's groups, and the roles in some of them; None if there is no list of groups."""
-        oauth2, client = self._oauth2, self.client
-        lists = await asyncio.gather(*(client.groups(it, token) for it in oauth2.groups))
+        oauth2, http = self._oauth2, self.http
+        lists = await asyncio.gather(*(read_groups(http, it, token) for it in oauth2.groups))
         groups = [name for names in lists for name in names]
         if oauth2.member_roles is not None:
             # Services answer 404 about a group that the user is not in, as about a wrong address.
             where, asked = oauth2.member_roles, [it for it in oauth2.roles_in if it in groups]
-            roles = await asyncio.gather(*(client.roles(where, it, token) for it in asked))
+            roles = await asyncio.gather(*(read_roles(http, where, it, token) for it in asked))
             groups = apart(groups, oauth2.roles_in)
             groups += [name for names in roles for name in names]
         return groups if lists else None
@@ -168,7 +171,7 @@ class OAuth2Provider(Provider):
         """The user's addresses; none if the token may not read them, None if there is no list."""
         if not self._oauth2.emails_endpoint:
             return None
-        found = await self.client.document(self._oauth2.emails_endpoint, token)
+        found = await read_document(self.http, self._oauth2.emails_endpoint, token)
         return [] if found is None else found
 
     def _kept(self, tokens: TokenAnswer) -> TokenAnswer:

@@ -17,6 +17,7 @@ _OF_ID_TOKENS = frozenset({"iss", "aud", "exp", "nonce", "acr", "amr", "auth_tim
 # RFC 8288, section 3, as services write it: <https://api.example.com/x?page=2>; rel="next"
 _LINK = re.compile(r'<([^<>]*)>\s*((?:;\s*[\w*]+\s*=\s*(?:"[^"]*"|[^",;\s]+)\s*)*)')
 _REL = re.compile(r';\s*rel\s*=\s*(?:"([^"]*)"|([^",;\s]+))', re.IGNORECASE)
+_NEXT = ("next", "@odata.nextLink")
 # Not a name: rules that deny by group then count on one that cannot be read.
 UNREAD: object = {}
 
@@ -82,13 +83,13 @@ def _is_marked(item: Mapping[str, object], *names: str) -> bool:
 
 
 def items_of(document: object) -> list[object]:
-    """The items of a list, which may be wrapped as ``{"values": […]}``.
+    """The items of a list, which may be wrapped as ``{"values": […]}``, or ``value`` (OData).
 
     Raises:
         ProviderUnavailableError: there is no list.
     """
     if isinstance(document, Mapping):
-        document = document.get("values")
+        document = document.get("values", document.get("value"))
     if not isinstance(document, list):
         raise ProviderUnavailableError("a list was expected")
     return document
@@ -129,13 +130,14 @@ def _is_name(value: object) -> bool:
 
 
 def next_page(url: str, link: str, document: object) -> str | None:
-    """The address of the page after `url`, by ``Link`` or the member ``next``; None if it is last.
+    """The address of the page after `url`, by ``Link``, ``next`` or OData; None if it is last.
 
     Raises:
         ProviderUnavailableError: it is at another origin, which must not get the access token.
     """
-    named = document.get("next") if isinstance(document, Mapping) else None
-    found = named if isinstance(named, str) else _by_link(link)
+    members = document if isinstance(document, Mapping) else {}
+    named = (it for name in _NEXT if isinstance(it := members.get(name), str))
+    found = next(named, None) or _by_link(link)
     if not found:
         return None
     following = urljoin(url, found)

@@ -8,7 +8,7 @@ from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.oidc.client import ProviderClient
 from gateway.oidc.discovery import Metadata
 from gateway.oidc.errors import UserinfoRefusedError, UserinfoThrottledError
-from gateway.oidc.http import Answer
+from gateway.oidc.http import Answer, ProviderHttp
 from gateway.oidc.oauth2_claims import (
     UNREAD,
     group_names,
@@ -38,63 +38,69 @@ _ERROR_CODES = {
 }
 
 
+async def read_document(http: ProviderHttp, url: str, access_token: str) -> object:
+    """The JSON document at `url`; None if the token may not read it.
+
+    Raises:
+        UserinfoRefusedError: the token has ended.
+        UserinfoThrottledError: the user asked too often.
+        ProviderUnavailableError: there is no readable answer.
+    """
+    answer = await _get(http, url, access_token)
+    return None if answer is None else answer.json()
+
+
+async def read_groups(http: ProviderHttp, where: GroupList, access_token: str) -> list[object]:
+    """The names in a list, page by page; `UNREAD` in place of what cannot be read.
+
+    Raises:
+        UserinfoRefusedError: the token has ended.
+        UserinfoThrottledError: the user asked too often.
+        ProviderUnavailableError: there is no readable answer.
+    """
+    names: list[object] = []
+    url: str | None = where.endpoint
+    for _ in range(_MAX_PAGES):
+        answer = None if url is None else await _get(http, url, access_token)
+        if url is None or answer is None:
+            return names if url is None else [*names, UNREAD]
+        document = answer.json()
+        names += group_names(items_of(document), where.members)
+        if too_many(names):
+            break
+        url = next_page(url, answer.fields.get("link", ""), document)
+    return names if url is None else [*names, UNREAD]
+
+
+async def read_roles(
+    http: ProviderHttp, where: MemberRoles, group: str, access_token: str
+) -> list[object]:
+    """The user's roles in `group`, as ``group:role``; `UNREAD` for what cannot be read.
+
+    Raises:
+        UserinfoRefusedError: the token has ended.
+        UserinfoThrottledError: the user asked too often.
+        ProviderUnavailableError: there is no readable answer.
+    """
+    document = await read_document(http, where.endpoint.replace(GROUP, group), access_token)
+    return [UNREAD] if document is None else roles_in(group, document, where.at)
+
+
+async def _get(http: ProviderHttp, url: str, access_token: str) -> Answer | None:
+    answer = await http.get(url, fields={"Authorization": f"Bearer {access_token}"})
+    if answer.status == _TOKEN_ENDED:
+        raise UserinfoRefusedError(f"{url}: the access token is refused")
+    if _is_throttled(answer):
+        raise UserinfoThrottledError(f"{url}: too many requests of this user")
+    if answer.status in _NOT_ALLOWED:
+        return None
+    if answer.status != _OK:
+        raise ProviderUnavailableError(f"{url}: status {answer.status}")
+    return answer
+
+
 class OAuth2Client(ProviderClient):
-    """As `ProviderClient`; also reads users, and what they belong to."""
-
-    async def document(self, url: str, access_token: str) -> object:
-        """The JSON document at `url`; None if the token may not read it.
-
-        Raises:
-            UserinfoRefusedError: the token has ended.
-            UserinfoThrottledError: the user asked too often.
-            ProviderUnavailableError: there is no readable answer.
-        """
-        answer = await self._get(url, access_token)
-        return None if answer is None else answer.json()
-
-    async def groups(self, where: GroupList, access_token: str) -> list[object]:
-        """The names in a list, page by page; `UNREAD` in place of what cannot be read.
-
-        Raises:
-            UserinfoRefusedError: the token has ended.
-            UserinfoThrottledError: the user asked too often.
-            ProviderUnavailableError: there is no readable answer.
-        """
-        names: list[object] = []
-        url: str | None = where.endpoint
-        for _ in range(_MAX_PAGES):
-            answer = None if url is None else await self._get(url, access_token)
-            if url is None or answer is None:
-                return names if url is None else [*names, UNREAD]
-            document = answer.json()
-            names += group_names(items_of(document), where.members)
-            if too_many(names):
-                break
-            url = next_page(url, answer.fields.get("link", ""), document)
-        return names if url is None else [*names, UNREAD]
-
-    async def roles(self, where: MemberRoles, group: str, access_token: str) -> list[object]:
-        """The user's roles in `group`, as ``group:role``; `UNREAD` for what cannot be read.
-
-        Raises:
-            UserinfoRefusedError: the token has ended.
-            UserinfoThrottledError: the user asked too often.
-            ProviderUnavailableError: there is no readable answer.
-        """
-        document = await self.document(where.endpoint.replace(GROUP, group), access_token)
-        return [UNREAD] if document is None else roles_in(group, document, where.at)
-
-    async def _get(self, url: str, access_token: str) -> Answer | None:
-        answer = await self._http.get(url, fields={"Authorization": f"Bearer {access_token}"})
-        if answer.status == _TOKEN_ENDED:
-            raise UserinfoRefusedError(f"{url}: the access token is refused")
-        if _is_throttled(answer):
-            raise UserinfoThrottledError(f"{url}: too many requests of this user")
-        if answer.status in _NOT_ALLOWED:
-            return None
-        if answer.status != _OK:
-            raise ProviderUnavailableError(f"{url}: status {answer.status}")
-        return answer
+    """As `ProviderClient`, for looser answers."""
 
     async def _post(
         self,

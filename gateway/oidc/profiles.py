@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gateway.oidc.registration import POST_LOGOUT, ClaimNames, Names, Parameters
+from gateway.settings.oauth2_profiles import GroupList
 
 _BASIC_SCOPES = ("openid", "profile", "email")
 
@@ -24,6 +25,11 @@ class Profile:
         post_logout_parameter: What the sign-out calls the URI to come back to.  With a name of its
             own, it knows no other parameter than the client id.
         roles_in_access_token: Whether groups and roles may be in the access token alone.
+        key_signs_for: The ``aud`` of a client secret that is a JWT signed with the client's key;
+            ``""`` if the provider takes client assertions instead (RFC 7523).
+        name_in_answer: Whether the first answer to a sign-in, and no token, has the user's name.
+        groups_overage: Lists all groups of a user who is in too many for a token; None if there is
+            no such list.
         access_typ: The ``typ`` of every access token, in its header or payload; ``""`` if they
             have none.
     """
@@ -41,6 +47,9 @@ class Profile:
     client_auth: str | None = None
     post_logout_parameter: str = POST_LOGOUT
     roles_in_access_token: bool = False
+    key_signs_for: str = ""
+    name_in_answer: bool = False
+    groups_overage: GroupList | None = None
 
 
 PROFILES: Mapping[str, Profile] = {
@@ -71,7 +80,15 @@ PROFILES: Mapping[str, Profile] = {
         claims=ClaimNames(groups=("groups",)),
         access_typ="at+jwt",
     ),
-    "entra": Profile(claims=ClaimNames(roles=("roles",), groups=("groups",))),
+    # A token has at most 200 groups; Microsoft Graph has all, direct or not.
+    "entra": Profile(
+        claims=ClaimNames(roles=("roles",), groups=("groups",)),
+        groups_overage=GroupList(
+            "https://graph.microsoft.com/v1.0/me/transitiveMemberOf/microsoft.graph.group"
+            "?$select=id&$top=999",
+            ("/id",),
+        ),
+    ),
     # Refresh tokens are requested with a parameter; the scope would cause an error.
     "google": Profile(
         issuer_aliases=("accounts.google.com",),
@@ -94,12 +111,15 @@ PROFILES: Mapping[str, Profile] = {
     "dex": Profile(scopes=(*_BASIC_SCOPES, "groups"), claims=ClaimNames(groups=("groups",))),
     # The scope profile is unknown, and name and email need an answer by form.  The secret is a JWT
     # that expires after six months; email_verified may be a text.  Refresh tokens come unrequested.
+    # The name comes once, in the form.
     "apple": Profile(
         scopes=("openid", "name", "email"),
         claims=ClaimNames(verified_as_text=True),
         offline_scope=False,
         response_mode="form_post",
         client_auth="client_secret_post",
+        key_signs_for="https://appleid.apple.com",
+        name_in_answer=True,
     ),
     # Its documentation still names the older issuer.  Discovery does not say that the secret must
     # be in the form.

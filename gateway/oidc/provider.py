@@ -4,6 +4,7 @@
 its session.
 """
 
+import asyncio
 import logging
 import secrets
 from collections.abc import Collection, Iterable, Mapping
@@ -15,19 +16,22 @@ from gateway.model import Identity
 from gateway.oidc.claims import Person, make_identity
 from gateway.oidc.client import KEPT_ACCESS, ProviderClient, TokenAnswer
 from gateway.oidc.discovery import Discovery, Metadata
-from gateway.oidc.errors import InvalidIdTokenError, IssuerMismatchError, UserinfoRefusedError
+from gateway.oidc.errors import InvalidIdTokenError, UserinfoRefusedError
 from gateway.oidc.facts import wants_userinfo
 from gateway.oidc.flow import RandomBytes
+from gateway.oidc.groups_overage import all_groups, groups_or_unread
 from gateway.oidc.http import ProviderHttp
-from gateway.oidc.id_token import Expected, judge_id_token, judge_userinfo
+from gateway.oidc.id_token import Expected, judge_id_token
 from gateway.oidc.keys import KeySource
 from gateway.oidc.mutual_tls import METHOD
 from gateway.oidc.notices import Notices
 from gateway.oidc.own_access_token import with_own_access_token
+from gateway.oidc.refresh import refresh
 from gateway.oidc.registration import OFFLINE, Registration
 from gateway.oidc.signed_in import SignedIn
+from gateway.oidc.signed_userinfo import read_signed_userinfo, verified
 from gateway.oidc.tenants import judge_tenant
-from gateway.oidc.tokens import BadTokenError, SignedToken, is_symmetric, verify, verify_with_secret
+from gateway.oidc.tokens import BadTokenError, SignedToken
 from gateway.storage.store import Clock
 
 _log = logging.getLogger(__name__)
@@ -58,14 +62,15 @@ class Provider:
         self.clock = clock
         self.random_bytes = random_bytes
         self._wanted_claims = tuple(wanted_claims)
-        who = f'provider "{registration.name}"'
-        self._notices, http = Notices(who), http.named(who)
+        self._who = f'provider "{registration.name}"'
+        self._notices, http = Notices(self._who), http.named(self._who)
         self._discovery = Discovery(
             registration.addresses,
             http,
             clock,
             aliases=registration.issuer_aliases,
             mutual_tls=registration.client_auth == METHOD,
+            given=registration.endpoints,
         )
         self.keys = KeySource(self._jwks_uri, http, clock)
         self.http = http
@@ -83,6 +88,8 @@ class Provider:
             client_id=client_id,
             client_secret=None,
             client_key=None,
+            client_assertion_file=None,
+            groups_overage=None,
             client_auth="none",
             scopes=(),
             offline=False,
@@ -103,7 +110,10 @@ class Provider:
             ProviderUnavailableError: it could not be reached.
             IssuerMismatchError: it names another issuer.
         """
-        return await self._discovery.metadata()
+        found = await self._discovery.metadata()
+        for member, demand in found.unmet:
+            self._notices.say(member, f"{member}: {demand}")
+        return found
 
     async def read_id_token(self, id_token: str, clients: Collection[str]) -> Mapping[str, object]:
         """The claims of an ID token that was issued to any of `clients`, for whatever sign-in.
@@ -150,8 +160,13 @@ class Provider:
 
         A provider that has taken over the name of another one must not get its tokens.
         """
-        del issuer
-        return not token.startswith(KEPT_ACCESS)
+        return self.registration.knows_users_of(issuer) and not token.startswith(KEPT_ACCESS)
+
+    async def refresh(
+        self, refresh_token: str, previous: Identity, id_token: str | None
+    ) -> SignedIn:
+        """See `gateway.oidc.refresh.refresh`."""
+        return await refresh(self, refresh_token, previous, id_token)
 
     async def revoke(self, token: str, kind: str = "refresh_token") -> None:
         """Revoke `token` if the provider supports it (RFC 7009).
@@ -172,29 +187,13 @@ class Provider:
             ProviderUnavailableError: the keys cannot be fetched.
         """
         try:
-            token = await self._verified(id_token)
+            token = await verified(id_token, self.registration, self.keys)
         except BadTokenError as error:
             raise InvalidIdTokenError(str(error)) from error
         judge_id_token(token, expected, self.clock())
         if self.registration.tenants:
             judge_tenant(token.claims, self.registration.issuer, self.registration.tenants)
         return token
-
-    async def _verified(self, token: str) -> SignedToken:
-        registration = self.registration
-        if is_symmetric(token):
-            secret = registration.client_secret or ""
-            return verify_with_secret(token, secret, registration.algorithms)
-        return await verify(token, self.keys, registration.algorithms)
-
-    async def _signed_userinfo(self, token: str) -> Mapping[str, object]:
-        """The claims of a signed userinfo response (OpenID Connect Core 1.0, section 5.3.2)."""
-        try:
-            claims = (await self._verified(token)).claims
-            judge_userinfo(claims, self.registration.issuers, self.registration.client_id)
-        except (BadTokenError, InvalidIdTokenError, IssuerMismatchError) as error:
-            raise ProviderUnavailableError(f"signed userinfo: {error}") from error
-        return claims
 
     async def ask_about(
         self,
@@ -210,15 +209,30 @@ class Provider:
         """
         endpoint = metadata.userinfo_endpoint
         if endpoint is None or not self.wants_userinfo(claims):
-            return await self.completed(Person(claims, {}), access_token)
+            groups = await groups_or_unread(self.groups(claims, access_token), self._who)
+            return await self.completed(Person(claims, groups), access_token)
         if access_token is None:
             return Person(claims, {}, userinfo_failed=True)
+        found, groups = await asyncio.gather(
+            self._userinfo_or_again(endpoint, access_token, claims),
+            groups_or_unread(self.groups(claims, access_token), self._who),
+        )
+        return await self.completed(Person(claims, {**groups, **found}), access_token)
+
+    async def _userinfo_or_again(
+        self, endpoint: str, access_token: str, claims: Mapping[str, object]
+    ) -> Mapping[str, object]:
         try:
-            found = await self.userinfo(endpoint, access_token, claims)
+            return await self.userinfo(endpoint, access_token, claims)
         except ProviderUnavailableError:
             # Retry once.  If that fails too, fail the sign-in, because facts would be missing.
-            found = await self.userinfo(endpoint, access_token, claims)
-        return await self.completed(Person(claims, found), access_token)
+            return await self.userinfo(endpoint, access_token, claims)
+
+    async def groups(
+        self, claims: Mapping[str, object], access_token: str | None
+    ) -> Mapping[str, object]:
+        """See `all_groups`."""
+        return await all_groups(claims, access_token, self.registration, self.http, self._notices)
 
     async def completed(self, person: Person, access_token: str | None) -> Person:
         """See `with_own_access_token`."""
@@ -245,10 +259,12 @@ class Provider:
             UserinfoRefusedError: it refuses the access token.
             ProviderUnavailableError: it gave no usable response.
         """
-        subject = str(claims["sub"])
         try:
             return await self.client.userinfo(
-                endpoint, access_token, subject, self._signed_userinfo
+                endpoint,
+                access_token,
+                str(claims["sub"]),
+                lambda token: read_signed_userinfo(token, self.registration, self.keys),
             )
         except ProviderUnavailableError as error:
             _log.warning("userinfo failed: %s", error)
@@ -272,7 +288,7 @@ class Provider:
             UserMissingError: no claim names the user.
         """
         registration = self.registration
-        return make_identity(
+        identity = make_identity(
             person,
             provider=registration.name,
             issuer=registration.issuer_in(person.id_token),
@@ -281,3 +297,7 @@ class Provider:
             scopes=scopes,
             notice=self._notices,
         )
+        if registration.name_in_answer and identity.name is None:
+            # Not gone: the account knows it from the first sign-in.
+            return replace(identity, unreadable=identity.unreadable | {"name"})
+        return identity

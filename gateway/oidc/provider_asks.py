@@ -9,6 +9,10 @@ from gateway.oidc.registration import Registration
 
 Document = Mapping[str, object]
 
+# RFC 9701, section 7.
+_SIGNS_ANSWERS = "introspection_signing_alg_values_supported"
+# OpenID Connect Core 1.0, section 5.4.
+_OF_OPENID = frozenset({"openid", "profile", "email", "address", "phone", "offline_access"})
 # The gateway calls these itself; browsers go to the others.
 _CALLED = (
     "token_endpoint",
@@ -26,12 +30,14 @@ class Asks:
     Attributes:
         acr: The authentication contexts that rules name.
         introspects: Whether opaque tokens of this issuer are introspected.
+        wants_signed: Whether only signed answers to that are taken.
         has_certificate: Whether there is a client certificate.
         proxy: ``host:port`` of the proxy that calls go through; ``""`` for none.
     """
 
     acr: Collection[str] = ()
     introspects: bool = False
+    wants_signed: bool = False
     has_certificate: bool = False
     proxy: str = ""
 
@@ -52,12 +58,21 @@ def judge_asks(document: Document, registration: Registration, asks: Asks) -> It
             "there is no introspection_endpoint: opaque access tokens are refused",
             "turn introspection on at the provider, or remove it from the entry in bearer",
         )
+    if asks.wants_signed and names_in(document, _SIGNS_ANSWERS) is None:
+        yield Finding(
+            "warning",
+            "endpoints",
+            f"introspection.signed is on, and there is no {_SIGNS_ANSWERS}: opaque access tokens "
+            "may be refused",
+            "turn signed introspection (RFC 9701) on at the provider, or remove signed",
+        )
     if registration.offline and document.get("revocation_endpoint") is None:
         yield Finding(
             "note",
             "refresh",
             "there is no revocation_endpoint: a refresh token outlives its session",
         )
+    yield from _groups(registration)
     yield from _acr(document, asks)
 
 
@@ -123,6 +138,22 @@ def _nonce(document: Document, registration: Registration) -> Iterator[Finding]:
             "it does not, nothing ties a stolen code to the browser it was made for",
             "turn PKCE on for this client at the provider",
         )
+
+
+def _groups(registration: Registration) -> Iterator[Finding]:
+    where = registration.groups_overage
+    if where is None:
+        return
+    # Without scopes of an API, the access token is good at userinfo and nowhere else.
+    if set(registration.scopes) <= _OF_OPENID:
+        yield Finding(
+            "warning",
+            "groups",
+            f"groups_overage asks {where.endpoint}, for which no scope is asked",
+            f"add User.Read to providers.{registration.name}.scopes",
+        )
+    else:
+        yield Finding("ok", "groups", f"of users in too many for a token: {where.endpoint}")
 
 
 def _acr(document: Document, asks: Asks) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from gateway.errors import ProviderUnavailableError
 from gateway.oidc.client_auth import choose_method
+from gateway.oidc.demands import JARM_MODES, MODES, unmet_demands
 from gateway.oidc.discovery import NAMED_BY_REQUEST, Metadata, checked_url
 from gateway.oidc.finding import Finding, names_in, quoted, shown
 from gateway.oidc.keys import read_keys
@@ -21,8 +22,6 @@ _OPTIONAL = (
     "revocation_endpoint",
     "introspection_endpoint",
 )
-# Responses wrapped in a JWT (JARM 1.0, section 2.3).
-_JARM_MODES = frozenset({"jwt", "query.jwt", "fragment.jwt", "form_post.jwt"})
 _ENCRYPTION = (
     "id_token_encryption_alg_values_supported",
     "userinfo_encryption_alg_values_supported",
@@ -33,8 +32,9 @@ _AT_THE_PROVIDER = "correct it at the provider, in the settings for its public U
 def judge_document(document: Document, registration: Registration) -> Iterator[Finding]:
     """Findings on whether the discovery `document` allows sign-ins with `registration`."""
     yield from _issuer(document, registration)
-    yield from _endpoints(document, registration)
+    yield from judge_endpoints(document, registration)
     yield from _code_flow(document, registration)
+    yield from _pushed(document, registration)
     yield from _demands(document)
     yield _pkce(document)
     yield _algorithms(document, registration)
@@ -63,7 +63,8 @@ def _issuer(document: Document, registration: Registration) -> Iterator[Finding]
         )
 
 
-def _endpoints(document: Document, registration: Registration) -> Iterator[Finding]:
+def judge_endpoints(document: Document, registration: Registration) -> Iterator[Finding]:
+    """Whether the endpoints in `document` suffice, and may be called."""
     good = []
     for name in (*_REQUIRED, *_OPTIONAL):
         value = document.get(name)
@@ -107,7 +108,7 @@ def _code_flow(document: Document, registration: Registration) -> Iterator[Findi
             f"if sign-ins fail, set providers.{registration.name}.response_mode: query",
         )
     if modes is not None and wanted not in modes:
-        jarm = "; JARM is not supported" if _JARM_MODES & set(modes) else ""
+        jarm = "; JARM is not supported" if JARM_MODES & set(modes) else ""
         yield Finding(
             "problem",
             "code flow",
@@ -117,22 +118,34 @@ def _code_flow(document: Document, registration: Registration) -> Iterator[Findi
         )
 
 
+def _pushed(document: Document, registration: Registration) -> Iterator[Finding]:
+    """Whether authorization requests can be pushed (RFC 9126, section 5)."""
+    asked = registration.pushed_authorization
+    if not asked and document.get("require_pushed_authorization_requests") is not True:
+        return
+    if document.get("pushed_authorization_request_endpoint") is not None:
+        why = "as configured" if asked else "which the provider requires"
+        yield Finding("ok", "code flow", f"authorization requests are pushed, {why}")
+        return
+    setting = f"providers.{registration.name}.pushed_authorization"
+    yield Finding(
+        "problem",
+        "code flow",
+        "there is no pushed_authorization_request_endpoint, and "
+        + (f"{setting} is on" if asked else "require_pushed_authorization_requests is true"),
+        "turn pushed authorization requests (PAR) on at the provider"
+        + (f", or remove {setting}" if asked else ", or its requirement off"),
+    )
+
+
 def _demands(document: Document) -> Iterator[Finding]:
     """Requirements of a provider that Gatepost does not support."""
-    for member, what in (
-        # RFC 9126, section 5; RFC 9101, section 10.5.
-        ("require_pushed_authorization_requests", "pushed authorization requests (PAR, RFC 9126)"),
-        ("require_signed_request_object", "signed authorization requests (JAR, RFC 9101)"),
-    ):
-        if document.get(member) is True:
-            yield Finding(
-                "problem",
-                "demands",
-                f"{member}: the provider accepts only {what}, which Gatepost does not support",
-                "turn this requirement off at the provider",
-            )
+    for member, what in unmet_demands(document):
+        if member != MODES:  # `_code_flow` says it.
+            do = "turn this requirement off at the provider"
+            yield Finding("problem", "demands", f"{member}: {what}", do)
     offered = ["encryption"] if any(names_in(document, it) for it in _ENCRYPTION) else []
-    if _JARM_MODES & set(names_in(document, "response_modes_supported") or ()):
+    if JARM_MODES & set(names_in(document, "response_modes_supported") or ()):
         offered.append("signed answers (JARM)")
     if offered:
         yield Finding(

@@ -1,7 +1,10 @@
 """Refreshes tokens at the provider, and updates the user's facts."""
 
+import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from gateway.errors import ProviderUnavailableError
 from gateway.model import Identity
@@ -9,14 +12,18 @@ from gateway.oidc.claims import Person
 from gateway.oidc.client import TokenAnswer
 from gateway.oidc.errors import SubjectMismatchError, TenantRemovedError
 from gateway.oidc.id_token import Expected
-from gateway.oidc.oauth2 import OAuth2Provider
-from gateway.oidc.provider import Provider
 from gateway.oidc.signed_in import SignedIn
 from gateway.oidc.tokens import peek_claims
 
+if TYPE_CHECKING:
+    from gateway.oidc.provider import Provider
+
+
+_log = logging.getLogger(__name__)
+
 
 async def refresh(
-    provider: Provider, refresh_token: str, previous: Identity, id_token: str | None
+    provider: "Provider", refresh_token: str, previous: Identity, id_token: str | None
 ) -> SignedIn:
     """Get new tokens for `refresh_token`, and the user's current facts.
 
@@ -32,8 +39,6 @@ async def refresh(
         SignInError: the new ID token is not acceptable; the session may continue.
         ProviderUnavailableError: no usable response came; the session may continue.
     """
-    if isinstance(provider, OAuth2Provider):
-        return await provider.ask_again(refresh_token, previous)
     registration = provider.registration
     if registration.tenants and previous.issuer not in registration.issuers:
         raise TenantRemovedError(f"tenants: that of {previous.issuer!r} is not listed any more")
@@ -41,16 +46,26 @@ async def refresh(
     tokens = await provider.client.refresh(metadata, refresh_token)
     claims = await _refreshed_claims(provider, tokens, previous, id_token)
     endpoint = metadata.userinfo_endpoint
-    found: Mapping[str, object] = {}
-    if endpoint is not None and (tokens.id_token is None or provider.wants_userinfo(claims)):
-        try:
-            found = await provider.userinfo(endpoint, tokens.access_token, claims)
-        except ProviderUnavailableError:
-            return SignedIn(previous, tokens)
-    person = await provider.completed(Person(claims, found), tokens.access_token)
+    wants = tokens.id_token is None or provider.wants_userinfo(claims)
+    asked = provider.groups(claims, tokens.access_token)
+    try:
+        if endpoint is not None and wants:
+            found, groups = await asyncio.gather(
+                provider.userinfo(endpoint, tokens.access_token, claims), asked
+            )
+        else:
+            found, groups = {}, await asked
+    except ProviderUnavailableError as error:
+        _log.warning("provider %s: %s", registration.name, error)
+        return SignedIn(previous, tokens)
+    person = await provider.completed(Person(claims, {**groups, **found}), tokens.access_token)
     signed_in = provider.signed_in(person, tokens)
+    found_now = signed_in.identity
+    if "name" in found_now.unreadable and previous.name is not None:
+        name, unreadable = previous.name, found_now.unreadable - {"name"}
+        found_now = replace(found_now, name=name, unreadable=unreadable)
     identity = replace(
-        signed_in.identity,
+        found_now,
         authenticated_at=previous.authenticated_at,
         acr=previous.acr,
         amr=previous.amr,
@@ -60,7 +75,7 @@ async def refresh(
 
 
 async def _refreshed_claims(
-    provider: Provider, tokens: TokenAnswer, previous: Identity, id_token: str | None
+    provider: "Provider", tokens: TokenAnswer, previous: Identity, id_token: str | None
 ) -> Mapping[str, object]:
     if tokens.id_token is None:
         known = {"iss": previous.issuer, "sub": previous.subject}

@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
+from gateway.oidc.given_endpoints import Given
 from gateway.oidc.internal_url import Addresses
 from gateway.oidc.name_steps import Steps
 from gateway.settings.oauth2_profiles import GroupList, MemberRoles
-from gateway.settings.tenants import in_tenant
+from gateway.settings.tenants import in_tenant, is_of_template
 
 OFFLINE = "offline_access"
 # OpenID Connect RP-Initiated Logout 1.0, section 2.
@@ -68,16 +70,25 @@ class Registration:
         name: The provider's name in the configuration.
         issuer_aliases: Other spellings of the issuer that the provider uses in ``iss``.
         client_key: For private_key_jwt: PEM, a JWK, or Zitadel's JSON key file.
+        client_key_id: The ``kid`` of `client_key`; None for that of the key itself.
+        client_assertion_file: Has the client assertion, made by others (RFC 7523).
+        key_signs_for: If there is a `client_key`, it signs a client secret with this ``aud``,
+            as `team_id`; ``""`` if it signs client assertions.
         client_auth: How to authenticate at the token endpoint; None to choose by discovery.
         assertion_audience: ``token_endpoint`` or ``issuer``: the ``aud`` of private_key_jwt.
         access_typ: The ``typ`` of the provider's access tokens; ``""`` for any.
         algorithms: The accepted signature algorithms of ID tokens.
         tenants: The ids whose issuers the template `issuer` stands for; empty if it is none.
         nonce_may_be_absent: Whether an ID token without nonce is accepted.
+        groups_overage: Where the groups are if the token says that they are elsewhere; None to
+            leave them unread.
+        name_in_answer: Whether only the first answer to a sign-in has the user's name.
+        pushed_authorization: Whether authorization requests are pushed (RFC 9126), required or not.
         offline: Whether sign-ins ask for a refresh token.
         roles_in_access_token: Whether groups and roles are read from the access token too.
         post_logout_parameter: What the provider calls the URI to come back to after a sign-out.
         assume_email_verified: Whether to use an e-mail that nothing marks as verified.
+        endpoints: Those that the file gives in place of the discovery document's.
         oauth2: None for a provider of OpenID Connect.
     """
 
@@ -86,7 +97,11 @@ class Registration:
     client_id: str
     client_secret: str | None = field(default=None, repr=False)
     client_key: str | None = field(default=None, repr=False)
+    client_key_id: str | None = None
+    client_assertion_file: Path | None = None
     client_auth: str | None = None
+    key_signs_for: str = ""
+    team_id: str = ""
     assertion_audience: str = "token_endpoint"
     access_typ: str = ""
     scopes: Names = ("openid", "profile", "email")
@@ -97,10 +112,14 @@ class Registration:
     issuer_aliases: Names = ()
     tenants: Names = ()
     nonce_may_be_absent: bool = False
+    groups_overage: GroupList | None = None
+    name_in_answer: bool = False
+    pushed_authorization: bool = False
     offline: bool = False
     roles_in_access_token: bool = False
     post_logout_parameter: str = POST_LOGOUT
     internal_url: str | None = None
+    endpoints: Given = field(default_factory=dict)
     label: str = ""
     oauth2: OAuth2 | None = None
 
@@ -126,6 +145,10 @@ class Registration:
         setting = f"set providers.{self.name}.authorize_params: {{prompt: consent}}, or "
         lost = "sessions do not notice changes at the provider"
         return f"{lost}; {'' if 'consent' in known else setting}{at_provider}"
+
+    def knows_users_of(self, issuer: str) -> bool:
+        """Whether users known by `issuer` are of this provider, perhaps of an unlisted tenant."""
+        return is_of_template(issuer, self.issuer)
 
     def issuer_in(self, claims: Mapping[str, object]) -> str:
         """The issuer that users are known by, from the verified `claims` of a token."""

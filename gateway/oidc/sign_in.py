@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.errors import ProviderUnavailableError
+from gateway.oidc.answer_name import with_answered_name
 from gateway.oidc.discovery import Metadata
 from gateway.oidc.flow import (
     Callback,
@@ -38,7 +39,7 @@ async def begin_sign_in(
 
     Raises:
         ProviderUnavailableError: the provider cannot be reached.
-        IssuerMismatchError: it names another issuer than the configured one.
+        SignInError: it names another issuer than the configured one, or refuses the request.
     """
     metadata = await provider.metadata()
     if provider.registration.nonce_may_be_absent and metadata.denies_pkce:
@@ -69,7 +70,24 @@ async def begin_sign_in(
         scopes=provider.registration.scopes,
         extra=asked,
     )
-    return flow, with_query(metadata.authorization_endpoint, parameters)
+    return flow, await authorization_url(provider, metadata, parameters)
+
+
+async def authorization_url(
+    provider: Provider, metadata: Metadata, parameters: list[tuple[str, str]]
+) -> str:
+    """Where a browser begins the authorization request `parameters`, which may be pushed first.
+
+    Raises:
+        SignInError: the provider refuses the pushed request.
+        ProviderUnavailableError: it gave no usable response.
+    """
+    registration = provider.registration
+    if registration.pushed_authorization or metadata.requires_pushed_requests:
+        request_uri = await provider.client.push(metadata, parameters)
+        # RFC 9126, section 4: nothing else goes through the browser.
+        parameters = [("client_id", registration.client_id), ("request_uri", request_uri)]
+    return with_query(metadata.authorization_endpoint, parameters)
 
 
 async def finish_sign_in(provider: Provider, flow: Flow, parameters: Mapping[str, str]) -> SignedIn:
@@ -94,9 +112,11 @@ async def finish_sign_in(provider: Provider, flow: Flow, parameters: Mapping[str
         max_age_s=flow.max_age_s,
         asked_at=flow.started_at,
     )
-    return await _redeem(
+    found = await _redeem(
         provider, metadata, code, flow.redirect_uri, flow.code_verifier, expected=expected
     )
+    named = provider.registration.name_in_answer
+    return with_answered_name(found, parameters) if named else found
 
 
 async def redeem_for_app(

@@ -6,10 +6,11 @@ from pydantic import AfterValidator, Field, model_validator
 
 from gateway.settings.algorithms import Algorithm
 from gateway.settings.claims import ClaimSettings
-from gateway.settings.providers import Issuer
+from gateway.settings.provider_protocol import Issuer
 from gateway.settings.scalars import (
     Duration,
     FileName,
+    Flag,
     OneOrMany,
     SecretText,
     Section,
@@ -52,6 +53,10 @@ class IntrospectionSettings(Section):
     )
     cache: Annotated[Duration, AfterValidator(_seconds)] = Field(
         15.0, description="How long an answer is cached, at most 5m; 0s: not at all."
+    )
+
+    signed: Flag = Field(
+        False, description="Asks for signed answers (RFC 9701), and accepts no others."
     )
 
     @model_validator(mode="after")

@@ -152,7 +152,12 @@ def _providers(settings: Settings) -> Iterator[Problem]:
 
 
 def _may_lack_secret(provider: ProviderSettings) -> bool:
-    given = (provider.client_secret, provider.client_key, provider.client_auth)
+    given = (
+        provider.client_secret,
+        provider.client_key,
+        provider.client_assertion_file,
+        provider.client_auth,
+    )
     return all(it is None for it in given)
 
 

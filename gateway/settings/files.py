@@ -59,6 +59,7 @@ def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem,
         _read_secret(document, path, section, files, warnings)
         if path[-1] == "client_key":
             _try_client_key(document, path, section)
+            _try_assertion(document, path, section)
     for path, section in _sections(document.data, (), _HEADERS):
         named = section.get("file")
         if isinstance(named, str) and "value" in section:
@@ -165,11 +166,23 @@ def _try_client_key(document: Document, path: Path, section: dict[str, Data]) ->
     from gateway.settings.client_key import read_client_key  # Only who has such a key pays for it.
 
     try:
-        read_client_key(text)
+        key, _ = read_client_key(text)
+        is_odd = section.get("profile") == "apple" and key.get("crv") != "P-256"
+        problem = "is not a key from Apple, which is on the curve P-256" if is_odd else ""
     except ValueError as error:
+        problem = str(error)
+    if problem:
         named = section.get("client_key_file")
         at = path if named is None else (*path[:-1], "client_key_file")
-        document.spoil(at, str(error) if named is None else f"{named!r} {error}")
+        document.spoil(at, problem if named is None else f"{named!r} {problem}")
+
+
+def _try_assertion(document: Document, path: Path, section: dict[str, Data]) -> None:
+    """Check that there is a client assertion; its content changes, and is read at each use."""
+    named = section.get("client_assertion_file")
+    if isinstance(named, str) and named and not _is_readable(named):
+        at = (*path[:-1], "client_assertion_file")
+        document.spoil(at, f"cannot read {named!r}", rule=_UNREADABLE)
 
 
 def _try_drivers(document: Document) -> None:

@@ -31,6 +31,11 @@ _MORE: Mapping[str, Mapping[str, object]] = {
     "BasicSettings": {"password": "${APP_PASSWORD}", "password_file": "/run/secrets/app"},
     "ProviderSettings": {
         **_CLIENT,
+        "client_assertion_file": "/var/run/secrets/tokens/idp",
+        "client_key_id": "ABC123",
+        "team_id": "DEF456",
+        "jwks_uri": "https://id.example.com/keys",
+        "end_session_endpoint": "https://id.example.com/end",
         "internal_url": "http://keycloak:8080/realms/main",
         "proxy": "http://proxy.internal:3128",
         "tenants": ["9188040d-6c67-4c5b-b112-36a304b66dad"],

@@ -3,11 +3,18 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from gateway.settings.addresses import parse_web_url
 from gateway.settings.claims import ProviderClaimSettings
 from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
+from gateway.settings.provider_protocol import (
+    PROTOCOL,
+    Endpoint,
+    Issuer,
+    ProviderProtocolSettings,
+    judge_assertion,
+    judge_key,
+)
 from gateway.settings.provider_quirks import (
     ENDPOINTS,
     GroupId,
@@ -28,9 +35,7 @@ from gateway.settings.scalars import (
     Flag,
     OneOrMany,
     SecretText,
-    Section,
     Text,
-    quote,
     wrong,
 )
 
@@ -83,28 +88,15 @@ _FLOW_PARAMETERS = frozenset(
 )
 
 
-def _parse_issuer(value: object) -> str:
-    """Kept as written, because OIDC Core 1.0, section 3.1.3.7, requires an exact comparison."""
-    text = parse_web_url(value)
-    if "?" in text:
-        raise wrong(f"{quote(text)} must not have a query")
-    return text
-
-
-Issuer = Annotated[
-    str,
-    PlainValidator(_parse_issuer),
-    WithJsonSchema({"type": "string", "pattern": "^https?://[^?#]+$"}),
-]
-Endpoint = Annotated[
-    str, PlainValidator(parse_web_url), WithJsonSchema({"type": "string", "pattern": "^https?://"})
-]
 # Settings that only plain OAuth 2.0 uses.
-_OF_OAUTH2 = (*ENDPOINTS, "roles_endpoint", "roles_in", "recheck")
+_OF_OAUTH2 = ("emails_endpoint", "roles_endpoint", "roles_in", "recheck")
 # Profiles of both types.
 _OF_BOTH = ("generic", "gitlab")
 # Settings that only OpenID Connect uses.
-_OF_OIDC = ("tenants", "algorithms", "nonce", "response_mode")
+_OF_OIDC = (
+    *("tenants", "algorithms", "nonce", "response_mode"),
+    *PROTOCOL,
+)
 
 
 def _not_of_the_flow(parameters: Mapping[str, str]) -> Mapping[str, str]:
@@ -114,7 +106,7 @@ def _not_of_the_flow(parameters: Mapping[str, str]) -> Mapping[str, str]:
     return parameters
 
 
-class ProviderSettings(Section):
+class ProviderSettings(ProviderProtocolSettings):
     """One provider.  None means the default of its profile, or of discovery.
 
     Attributes:
@@ -186,16 +178,22 @@ class ProviderSettings(Section):
         {}, description="More parameters for the authorization request."
     )
     authorization_endpoint: Endpoint | None = Field(
-        None, description="Where users sign in; only with type: oauth2, as are all endpoints."
+        None,
+        description="Where users sign in. With type: oidc, endpoints that you set take the place of"
+        " those in the discovery document; with this, token_endpoint and jwks_uri, none is asked"
+        " for.",
     )
     token_endpoint: Endpoint | None = Field(None, description="Where codes are redeemed.")
     userinfo_endpoint: Endpoint | None = Field(None, description="Describes the user.")
     emails_endpoint: Endpoint | None = Field(
         None,
-        description="Lists the user's e-mail addresses; only the verified primary one counts.",
+        description="Lists the user's e-mail addresses; only the verified primary one counts. Only"
+        " with type: oauth2.",
     )
     groups_endpoint: Endpoint | None = Field(
-        None, description="Lists the user's groups: texts, or objects with the member claims.group."
+        None,
+        description="Lists the user's groups: texts, or objects with the member claims.group. With"
+        " groups_overage: graph, that address in another cloud.",
     )
     roles_in: Annotated[tuple[GroupId, ...], OneOrMany()] = Field(
         (),
@@ -247,6 +245,10 @@ class ProviderSettings(Section):
         given += [f"claims.{it}" for it in ("subject", "group") if getattr(self.claims, it)]
         if given:
             raise wrong(f"{given[0]} needs type: oauth2")
+        if self.groups_overage == "graph" and self.profile != "entra":
+            raise wrong("groups_overage: graph needs profile: entra")
+        if self.groups_endpoint is not None and self.groups_overage != "graph":
+            raise wrong("groups_endpoint needs type: oauth2, or groups_overage: graph")
         if self.scopes is not None and "openid" not in self.scopes:
             raise wrong("scopes must include openid")
         judge_tenants(self.issuer, self.tenants)
@@ -276,11 +278,16 @@ class ProviderSettings(Section):
         has_secret, has_key = self.client_secret is not None, self.client_key is not None
         if has_secret and has_key:
             raise wrong("set client_secret or client_key, not both")
+        judge_assertion(self, has_other=has_secret or has_key, method=self.client_auth or "")
+        judge_key(self, self.profile, self.client_key)
+        has_key = has_key or self.client_assertion_file is not None
         needs_secret = self.client_auth in ("client_secret_basic", "client_secret_post")
         if needs_secret and not has_secret:
             raise wrong(f"client_auth {self.client_auth} needs client_secret or client_secret_file")
         if self.client_auth == "private_key_jwt" and not has_key:
-            raise wrong("client_auth private_key_jwt needs client_key_file")
+            raise wrong(
+                "client_auth private_key_jwt needs client_key_file or client_assertion_file"
+            )
         if has_key and self.client_auth not in (None, "private_key_jwt"):
             raise wrong(f"client_auth {self.client_auth} does not use client_key")
         if self.client_auth == "none" and has_secret:

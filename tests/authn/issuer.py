@@ -20,6 +20,7 @@ from tests.oidc.hostile import HostileProvider, sign
 
 AUDIENCE = "https://api.example.com"
 OPAQUE = "opaque-0123456789"
+SIGNED_ANSWER = "application/token-introspection+jwt"
 INTROSPECTION = {"client_id": "api:1", "client_secret": "s+e%c/ret@1", "cache": "15s"}
 
 
@@ -28,12 +29,14 @@ class TokenIssuer(HostileProvider):
 
     Attributes:
         answers: Token -> what introspection says of it; anything else is inactive.
+        signed: Makes a signed answer of it, say `signed_answer`; None for plain ones.
     """
 
     def __init__(self, clock):
         super().__init__(clock)
         self.clock = clock
         self.answers: dict[str, dict[str, Any]] = {}
+        self.signed: Any = None
 
     async def start(self, aiohttp_server):
         await super().start(aiohttp_server)
@@ -44,7 +47,22 @@ class TokenIssuer(HostileProvider):
         if request.path != "/introspect" or answer.status != 404:
             return answer
         token = self.forms[-1].get("token", [""])[0]
-        return web.json_response(self.answers.get(token, {"active": False}))
+        found = self.answers.get(token, {"active": False})
+        if self.signed is None:
+            return web.json_response(found)
+        return web.Response(body=self.signed(found), content_type=SIGNED_ANSWER)
+
+    def signed_answer(self, found, *, header=None, key="p256", alg="ES256", **changes):
+        """`found` as RFC 9701 has it, right but for `changes`; None removes a claim."""
+        right = {
+            "iss": self.issuer,
+            "aud": INTROSPECTION["client_id"],
+            "iat": int(self.clock()),
+            "token_introspection": found,
+        }
+        claims = {k: v for k, v in {**right, **changes}.items() if v is not None}
+        typed = {"typ": "token-introspection+jwt", **(header or {})}
+        return sign(claims, key=key, alg=alg, header=typed)
 
     def claims(self, **changes):
         """Claims of a good token; None removes one."""

@@ -1,9 +1,11 @@
 """Signing out ends the session here, at the provider, and its refresh token."""
 
+from dataclasses import replace
 from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 
+from gateway.oidc.given_endpoints import ENDPOINTS
 from gateway.oidc.provider import Provider
 from tests.endpoints.conftest import WAYS, location
 from tests.oidc.hostile import REFRESH_TOKEN
@@ -152,4 +154,17 @@ async def test_a_provider_that_is_configured_no_more_is_left_alone(
 
     assert response.status == 200
     assert hostile.count("/revoke") == 0
+    assert await signed_in.whoami() is None
+
+
+async def test_another_issuer_under_the_same_name_gets_no_token(signed_in, providers, http):
+    """Signing out there would show it the ID token, and end nothing."""
+    provider, another = providers["hostile"], "https://another.example.com"
+    given = {name: f"{another}/{name}" for name in ENDPOINTS}
+    moved = replace(provider.registration, issuer=another, endpoints=given)
+    providers["hostile"] = Provider(moved, http, provider.clock)
+
+    response = await signed_in.post(LOGOUT)
+
+    assert response.status == 200
     assert await signed_in.whoami() is None

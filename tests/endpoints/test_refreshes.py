@@ -159,3 +159,31 @@ async def test_the_token_of_an_app_that_moved_is_not_sent_to_its_new_provider(
     revocations.session_ended(replace(ended, info=describe(of_app)))
     await revocations.aclose()
     assert hostile.forms[-1]["token"] == ["rt"]
+
+
+@pytest.mark.parametrize("tenants", [(), ("t1",)])
+async def test_the_token_of_another_issuer_under_the_same_name_is_not_sent(
+    providers, session, hostile, tenants
+):
+    """A provider was pointed to another issuer, and kept its name in the file."""
+    known = providers["hostile"].registration
+    template = f"{hostile.issuer}/{{tenantid}}" if tenants else hostile.issuer
+    providers["hostile"].registration = replace(known, issuer=template, tenants=tenants)
+    identity = replace(session.identity, issuer="https://former.example.com/t1")
+    former = replace(session, identity=identity)
+
+    assert await Refreshes(providers).ask(former) == Over("refresh-refused")
+    revocations = Revocations(providers)
+    revocations.session_ended(Ended("id", describe(former), "rt", "ended"))
+    await revocations.aclose()
+    assert hostile.requests == []
+
+
+async def test_the_token_of_a_removed_tenant_is_still_revoked(providers, session, hostile):
+    known = providers["hostile"].registration
+    issuer = f"{hostile.issuer}/{{tenantid}}"
+    providers["hostile"].registration = replace(known, issuer=issuer, tenants=("t1",))
+
+    assert providers["hostile"].issued("rt", f"{hostile.issuer}/t2")
+    assert not providers["hostile"].issued("rt", f"{hostile.issuer}/t2/v1")
+    assert not providers["hostile"].issued("rt", f"{hostile.issuer}/")

@@ -106,9 +106,13 @@ class Wrongs:
     userinfo: dict[str, Any] = field(default_factory=dict)
     userinfo_type: str = "application/json"
     userinfo_body: bytes | None = None
+    groups_pages: list[list[Any]] = field(default_factory=lambda: [["g1", "g2"]])
+    groups_origin: str = ""
+    oauth_document: bool = False
     discovery: dict[str, Any] = field(default_factory=dict)
     tokens: dict[str, Any] = field(default_factory=dict)
     token_answer: tuple[int, dict[str, Any]] | None = None
+    push_answer: tuple[int, Any] | None = None
     keys: list[Any] | None = None
     cache_control: str | None = None
     failures: dict[str, str | list[str]] = field(default_factory=dict)
@@ -136,6 +140,8 @@ class HostileProvider:
         self.headers = []
         self.issuer = ""
         self._codes = {}
+        self._pushed = {}
+        self.groups_query = ""
         self._server = None
         self._hanging = asyncio.Event()
         self.asked = asyncio.Event()
@@ -160,7 +166,10 @@ class HostileProvider:
 
     def approve(self, location, **extra):
         """What the provider would send the browser back with: the callback's parameters."""
-        asked = {k: v[0] for k, v in parse_qs(urlsplit(location).query).items()}
+        query = parse_qs(urlsplit(location).query)
+        if "request_uri" in query:
+            query = self._pushed.pop(query["request_uri"][0])
+        asked = {k: v[0] for k, v in query.items()}
         code = f"code-{len(self._codes)}"
         self._codes[code] = asked
         right = {"state": asked["state"], "code": code, "iss": self.issuer, **extra}
@@ -180,11 +189,19 @@ class HostileProvider:
             return await self.fail(failure, request)
         handler = {
             "/.well-known/openid-configuration": self._discovery,
+            "/.well-known/oauth-authorization-server": (
+                self._discovery if self.wrongs.oauth_document else None
+            ),
             "/jwks": self._jwks,
             "/token": self.grant,
             "/userinfo": self._userinfo,
             "/revoke": self._revoke,
+            "/par": self._push,
+            "/groups": self._groups,
         }.get(path)
+        return await self.handle_found(request, handler)
+
+    async def handle_found(self, request, handler):
         return web.Response(status=404) if handler is None else handler(request)
 
     async def fail(self, failure, request):
@@ -269,6 +286,26 @@ class HostileProvider:
         if body is None:
             body = json.dumps(laid_over(right, self.wrongs.userinfo)).encode()
         return web.Response(body=body, headers={"Content-Type": self.wrongs.userinfo_type})
+
+    def _groups(self, request):
+        if request.headers["Authorization"] != f"Bearer {ACCESS_TOKEN}":
+            return web.Response(status=401)
+        page = int(request.query.get("page", "0"))
+        self.groups_query = self.groups_query or request.query_string
+        pages = self.wrongs.groups_pages
+        found = {"value": [{"id": it} for it in pages[page]]}
+        if page + 1 < len(pages):
+            origin = self.wrongs.groups_origin or self.issuer
+            found["@odata.nextLink"] = f"{origin}/groups?page={page + 1}"
+        return web.json_response(found)
+
+    def _push(self, _request):
+        if self.wrongs.push_answer is not None:
+            status, body = self.wrongs.push_answer
+            return web.json_response(body, status=status)
+        request_uri = f"urn:ietf:params:oauth:request_uri:{len(self._pushed)}"
+        self._pushed[request_uri] = self.forms[-1]
+        return web.json_response({"request_uri": request_uri, "expires_in": 60}, status=201)
 
     def _revoke(self, _request):
         return web.Response(status=200)

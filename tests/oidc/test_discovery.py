@@ -3,10 +3,18 @@
 import pytest
 
 from gateway.errors import ProviderUnavailableError
-from gateway.oidc.discovery import Discovery, read_metadata, well_known_url
+from gateway.oidc.discovery import (
+    WELL_KNOWN,
+    Discovery,
+    oauth_well_known_url,
+    read_metadata,
+    well_known_url,
+)
 from gateway.oidc.errors import IssuerMisconfiguredError
+from gateway.oidc.given_endpoints import ENDPOINTS
 from gateway.oidc.internal_url import Addresses
 from gateway.oidc.mutual_tls import with_mutual_tls
+from gateway.oidc.reach import reached
 
 ISSUER = "https://id.example.com/oidc"
 PUBLIC = Addresses(ISSUER)
@@ -216,3 +224,114 @@ def test_an_address_for_certificates_is_judged_like_the_others():
 
     with pytest.raises(ProviderUnavailableError):
         read_metadata(with_mutual_tls({**DOCUMENT, "mtls_endpoint_aliases": aliases}), PUBLIC)
+
+
+OAUTH = "/.well-known/oauth-authorization-server"
+
+
+@pytest.mark.parametrize(
+    ("issuer", "expected"),
+    [
+        ("https://id", f"https://id{OAUTH}"),
+        ("https://id/", f"https://id{OAUTH}"),
+        ("https://id/oidc", f"https://id{OAUTH}/oidc"),
+        ("https://id/app/", f"https://id{OAUTH}/app"),
+    ],
+)
+def test_where_the_document_of_oauth_is(issuer, expected):
+    assert oauth_well_known_url(issuer) == expected
+
+
+async def test_a_server_without_openid_connects_document_is_read_by_rfc_8414(hostile, http, clock):
+    hostile.wrongs.failures = {WELL_KNOWN: "404"}
+    hostile.wrongs.oauth_document = True
+
+    found = await Discovery(Addresses(hostile.issuer), http, clock).metadata()
+
+    assert found.token_endpoint == f"{hostile.issuer}/token"
+    assert [path for _, path in hostile.requests] == [WELL_KNOWN, OAUTH]
+
+
+async def test_that_document_is_the_issuers_too(hostile, http, clock):
+    hostile.wrongs.failures = {WELL_KNOWN: "404"}
+    hostile.wrongs.oauth_document = True
+    hostile.wrongs.discovery = {"issuer": f"{hostile.issuer}/"}
+
+    with pytest.raises(IssuerMisconfiguredError):
+        await Discovery(Addresses(hostile.issuer), http, clock).metadata()
+
+
+@pytest.mark.parametrize("failure", ["403", "500", "503"])
+async def test_an_outage_is_no_reason_to_look_elsewhere(hostile, http, clock, failure):
+    hostile.wrongs.failures = {WELL_KNOWN: failure}
+    hostile.wrongs.oauth_document = True
+
+    with pytest.raises(ProviderUnavailableError, match=f"is {failure}"):
+        await Discovery(Addresses(hostile.issuer), http, clock).metadata()
+    assert hostile.count(OAUTH) == 0
+
+
+@pytest.mark.parametrize("failure", ["garbage", "array", "deep", "404", "redirect"])
+async def test_what_is_no_document_leaves_the_first_answer(hostile, http, clock, failure):
+    hostile.wrongs.failures = {WELL_KNOWN: "404", OAUTH: failure}
+
+    with pytest.raises(IssuerMisconfiguredError, match=f"{WELL_KNOWN} is 404"):
+        await Discovery(Addresses(hostile.issuer), http, clock).metadata()
+
+
+async def test_inside_the_document_of_oauth_is_looked_for_there(hostile, http, clock):
+    hostile.wrongs.failures = {WELL_KNOWN: "404"}
+    hostile.wrongs.oauth_document = True
+    hostile.wrongs.discovery = {"issuer": ISSUER}
+    inside = reached(http, Addresses(ISSUER, hostile.issuer))
+
+    found = await Discovery(Addresses(ISSUER, hostile.issuer), inside, clock).metadata()
+
+    assert found.issuer == ISSUER
+    assert hostile.count(OAUTH) == 1
+
+
+GIVEN = {name: f"https://other.example.com/{name}" for name in ENDPOINTS}
+
+
+async def test_with_enough_endpoints_nobody_is_asked(hostile, http, clock):
+    given = {name: GIVEN[name] for name in ENDPOINTS[:3]}
+
+    found = await Discovery(Addresses("https://id"), http, clock, given=given).metadata()
+
+    assert (found.issuer, found.jwks_uri) == ("https://id", GIVEN["jwks_uri"])
+    assert found.userinfo_endpoint is None
+    assert hostile.requests == []
+
+
+@pytest.mark.parametrize("name", ENDPOINTS)
+async def test_one_endpoint_takes_the_place_of_the_documents(hostile, http, clock, name):
+    given = {name: f"{hostile.issuer}/mine"}
+
+    discovery = Discovery(Addresses(hostile.issuer), http, clock, given=given)
+    found = await discovery.metadata()
+
+    assert getattr(found, name) == f"{hostile.issuer}/mine"
+    assert hostile.count(WELL_KNOWN) == 1
+
+
+async def test_a_given_endpoint_is_not_plain_http_beside_an_https_issuer(http, clock):
+    given = {**GIVEN, "token_endpoint": "http://other.example.com/token"}
+
+    with pytest.raises(ProviderUnavailableError, match="token_endpoint may not be called"):
+        await Discovery(Addresses("https://id"), http, clock, given=given).metadata()
+
+
+@pytest.mark.parametrize(
+    ("document", "members"),
+    [
+        ({}, []),
+        ({"require_signed_request_object": True}, ["require_signed_request_object"]),
+        ({"require_signed_request_object": "true"}, []),
+        ({"response_modes_supported": ["query", "jwt"]}, []),
+        ({"response_modes_supported": ["query.jwt", "jwt"]}, ["response_modes_supported"]),
+        ({"response_modes_supported": []}, []),
+    ],
+)
+def test_what_cannot_be_met_is_kept_for_the_log(document, members):
+    assert [it for it, _ in read_metadata({**DOCUMENT, **document}, PUBLIC).unmet] == members

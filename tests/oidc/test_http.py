@@ -1,12 +1,15 @@
 """Calls to providers carry nothing of one another and end in time."""
 
 import asyncio
+import gzip
 import ssl
+import tracemalloc
+import zlib
 
 import pytest
 
 from gateway.errors import ProviderUnavailableError
-from gateway.oidc.http import Answer, ProviderHttp
+from gateway.oidc.http import MAX_BODY_BYTES, Answer, ProviderHttp
 from tests.fixtures.certificates import Authority
 
 
@@ -115,6 +118,45 @@ async def test_a_body_has_an_end(raw_upstream, size, accepted):
                 await http.get(upstream.url)
     finally:
         await http.aclose()
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+@pytest.mark.parametrize(("size", "accepted"), [(MAX_BODY_BYTES, True), (64 * 2**20, False)])
+async def test_a_small_body_that_unpacks_to_a_large_one_has_an_end(
+    raw_upstream, http, coding, size, accepted
+):
+    """Nobody asked for a compressed body, and some send one all the same."""
+    zeros = b"0" * size
+    packed = gzip.compress(zeros) if coding == "gzip" else zlib.compress(zeros)
+    assert len(packed) < MAX_BODY_BYTES
+    fields = f"Content-Encoding: {coding}\r\nContent-Length: {len(packed)}\r\n\r\n"
+    upstream = await raw_upstream(b"HTTP/1.1 200 OK\r\n" + fields.encode() + packed)
+    tracemalloc.start()
+    try:
+        if accepted:
+            assert len((await http.get(upstream.url)).body) == size
+        else:
+            with pytest.raises(ProviderUnavailableError, match=f"exceeds {MAX_BODY_BYTES} bytes"):
+                await http.get(upstream.url)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * MAX_BODY_BYTES
+
+
+@pytest.mark.parametrize("provider_timeout_s", [0.2])
+async def test_a_body_that_drips_is_given_up(raw_upstream, http):
+    async def drip(connection):
+        await connection.read_head()
+        await connection.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        while True:
+            await connection.send(b" ")
+            await asyncio.sleep(0.01)
+
+    upstream = await raw_upstream(drip)
+
+    with pytest.raises(ProviderUnavailableError, match="no complete response in time"):
+        await http.get(upstream.url)
 
 
 @pytest.mark.parametrize(

@@ -668,3 +668,22 @@ class TestRefresh:
 
         with pytest.raises(expected):
             await refresh(provider, REFRESH_TOKEN, before.identity, before.tokens.id_token)
+
+
+async def test_tokens_bound_to_a_key_say_what_to_turn_off(make_provider, hostile):
+    """DPoP (RFC 9449), which is set for each client."""
+    hostile.wrongs.tokens = {"token_type": "DPoP"}
+
+    with pytest.raises(ProviderUnavailableError, match=r"turn DPoP .* off for this client"):
+        await sign_in(make_provider(), hostile)
+
+
+async def test_a_sign_in_makes_two_calls(make_provider, hostile):
+    """Discovery and keys are kept; what is left is the token and userinfo."""
+    provider = make_provider()
+    await sign_in(provider, hostile)
+    hostile.requests.clear()
+
+    await sign_in(provider, hostile)
+
+    assert [path for _, path in hostile.requests] == ["/token", "/userinfo"]

@@ -7,6 +7,7 @@ import pytest
 from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.provider_asks import Asks, judge_asks
 from gateway.oidc.provider_report import judge_document, judge_keys
+from gateway.settings.oauth2_profiles import GroupList
 from tests.oidc.test_provider_report import DOCUMENT, ISSUER, REGISTRATION, changed
 
 INSIDE = {"internal_url": "http://idp:8080"}
@@ -31,6 +32,28 @@ def test_a_file_that_asks_nothing_more_gets_no_line():
         ({}, Asks(proxy="proxy:3128"), {}, [("ok", "endpoints")]),
         ({}, Asks(introspects=True), {}, [("warning", "endpoints")]),
         ({"introspection_endpoint": f"{ISSUER}/i"}, Asks(introspects=True), {}, []),
+        (
+            {"introspection_endpoint": f"{ISSUER}/i"},
+            Asks(introspects=True, wants_signed=True),
+            {},
+            [("warning", "endpoints")],
+        ),
+        (
+            {
+                "introspection_endpoint": f"{ISSUER}/i",
+                "introspection_signing_alg_values_supported": ["ES256"],
+            },
+            Asks(introspects=True, wants_signed=True),
+            {},
+            [],
+        ),
+        ({}, None, {"groups_overage": GroupList("https://g/x")}, [("warning", "groups")]),
+        (
+            {},
+            None,
+            {"groups_overage": GroupList("https://g/x"), "scopes": ("openid", "User.Read")},
+            [("ok", "groups")],
+        ),
         ({}, None, {"offline": True}, [("note", "refresh")]),
         ({"revocation_endpoint": f"{ISSUER}/r"}, None, {"offline": True}, []),
         ({"acr_values_supported": ["gold"]}, Asks(acr=("gold",)), {}, []),

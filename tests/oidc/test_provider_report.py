@@ -97,7 +97,14 @@ def test_a_document_that_fits_has_nothing_to_do():
             [("problem", "code flow"), ("note", "demands")],
         ),
         ({"response_modes_supported": ["jwt", "query"]}, [("note", "demands")]),
-        ({"require_pushed_authorization_requests": True}, [("problem", "demands")]),
+        ({"require_pushed_authorization_requests": True}, [("problem", "code flow")]),
+        (
+            {
+                "require_pushed_authorization_requests": True,
+                "pushed_authorization_request_endpoint": "https://id.example.com/par",
+            },
+            [],
+        ),
         ({"require_pushed_authorization_requests": False}, []),
         ({"require_signed_request_object": True}, [("problem", "demands")]),
         ({"id_token_encryption_alg_values_supported": ["RSA-OAEP"]}, [("note", "demands")]),
@@ -127,7 +134,6 @@ def test_demands_are_said_to_be_unsupported():
         it.says
         for it in judged(
             {
-                "require_pushed_authorization_requests": True,
                 "require_signed_request_object": True,
                 "response_modes_supported": ["jwt"],
                 "id_token_encryption_alg_values_supported": ["RSA-OAEP"],
@@ -136,7 +142,6 @@ def test_demands_are_said_to_be_unsupported():
     )
 
     for what in (
-        "PAR, RFC 9126), which Gatepost does not support",
         "JAR, RFC 9101), which Gatepost does not support",
         "JARM is not supported",
         "encryption and signed answers (JARM), which Gatepost does not support",
@@ -423,3 +428,19 @@ def test_long_lists_and_names_are_cut():
     assert shown([str(n) for n in range(100)]).endswith(", 11 and 88 more")
     assert len(shown(["x" * 10_000])) < 300
     assert shown([]) == "none"
+
+
+@pytest.mark.parametrize("required", [False, True])
+@pytest.mark.parametrize("offered", [False, True])
+def test_pushed_requests_that_are_asked_for(required, offered):
+    document = {
+        "require_pushed_authorization_requests": required,
+        "pushed_authorization_request_endpoint": "https://id.example.com/par" if offered else None,
+    }
+    registration = replace(REGISTRATION, pushed_authorization=True)
+
+    found = [it for it in judge_document(changed(document), registration) if "pushed" in it.says]
+
+    assert [it.level for it in found] == (["ok"] if offered else ["problem"])
+    if not offered:
+        assert f"providers.{REGISTRATION.name}.pushed_authorization" in found[0].says

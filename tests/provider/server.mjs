@@ -10,6 +10,7 @@
 //   users     login name -> claims; a login name not listed gets claims made from the name
 //   tls       {cert, key, ca}: PEM files; then it serves https, and clients may authenticate with a
 //             certificate of that authority (RFC 8705), by its DNS name
+//   places    path -> another path whose answer it gives, or null for none (404)
 //   delay     path -> milliseconds that its answers take
 //   ttl       seconds for AccessToken, IdToken, RefreshToken, Session, ...
 //   algorithms, features, and any other member: given to oidc-provider as they are
@@ -24,7 +25,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import Provider from 'oidc-provider';
 
 const {
-  port = 0, issuer: named, users = {}, delay = {}, ttl = {}, features = {}, tls, ...rest
+  port = 0, issuer: named, users = {}, delay = {}, places = {}, ttl = {}, features = {}, tls, ...rest
 } = JSON.parse(process.argv[2] ?? '{}');
 
 // Everything but the one line of JSON belongs to the log.
@@ -155,6 +156,11 @@ const server = listen((request, response) => {
   // oidc-provider takes what was cut off for the path it is mounted at.
   request.originalUrl = request.url;
   if (request.url.startsWith(`${mount}/`)) request.url = request.url.slice(mount.length);
+  if (places[path] === null) {
+    response.writeHead(404).end();
+    return;
+  }
+  if (places[path] !== undefined) request.url = request.originalUrl = places[path];
   setTimeout(() => answer(request, response), delay[path] ?? 0);
 });
 

@@ -189,6 +189,25 @@ def test_a_key_that_signs_nothing_is_an_error_with_its_place(content, expected):
     assert told.startswith(f"'k' {expected}")
 
 
+def test_apples_key_is_on_its_curve():
+    Path("k").write_text(CONTENTS["RSA"])
+    Path("k").chmod(0o600)
+
+    more = ", profile: apple, client_key_id: a, team_id: t, client_key_file: k"
+    ((_, setting, told),) = problems(provider=more)
+    assert setting == "providers.idp.client_key_file"
+    assert told == "'k' is not a key from Apple, which is on the curve P-256"
+
+
+def test_a_client_assertion_is_there_but_not_watched():
+    """It is replaced every hour, which is no reason to load the configuration anew."""
+    missing = problems(provider=", client_assertion_file: token")
+    Path("token").write_text("any")
+
+    assert missing == [(4, "providers.idp.client_assertion_file", "cannot read 'token'")]
+    assert problems(provider=", client_assertion_file: token") == []
+
+
 def test_a_key_in_the_file_itself_is_tried_and_never_repeated():
     ((line, setting, told),) = problems(provider=", client_key: hunter2")
 

@@ -332,7 +332,7 @@ LITERAL = (
     *(f"upstreams.*.request_headers.set.*.basic.{it}" for it in ("account_secret", "password")),
     *(
         f"providers.*.{it}"
-        for it in ("client_", "label", "authorize_params.", "tls.", "proxy", "tenants")
+        for it in ("client_", "team_id", "label", "authorize_params.", "tls.", "proxy", "tenants")
     ),
     *(
         f"{of}.*.claims.{fact}.{it}"
@@ -341,7 +341,11 @@ LITERAL = (
         for it in ("split", "map.", "prefix")
     ),
     *("providers.*.roles_in", "providers.*.roles_endpoint"),
-    *(f"providers.*.{name}_endpoint" for name in ("emails", "groups", "token", "userinfo")),
+    *(
+        f"providers.*.{name}_endpoint"
+        for name in ("emails", "end_session", "groups", "token", "userinfo")
+    ),
+    "providers.*.jwks_uri",
     *("providers.*.authorization_endpoint", "providers.*.claims.subject"),
     "providers.*.claims.group",
     *(f"accounts.hooks.*.{it}" for it in ("http.", "sql.")),

@@ -72,7 +72,7 @@ def test_what_the_file_gives_replaces_what_the_profile_says(tmp_path):
         ("type: oauth2, profile: keycloak, issuer: https://hub.example", "is of OpenID Connect"),
         ("profile: github, issuer: https://github.com", "needs type: oauth2"),
         ("issuer: https://a.example, recheck: 5m", "recheck needs type: oauth2"),
-        ("issuer: https://a.example, token_endpoint: https://a.example/t", "needs type: oauth2"),
+        ("issuer: https://a.example, emails_endpoint: https://a.example/t", "needs type: oauth2"),
         ("issuer: https://a.example, claims: {subject: id}", "needs type: oauth2"),
         (f"{GENERIC}, backchannel_logout: true", "needs OpenID Connect"),
         (f"{GENERIC}, claims: {{group: name}}", "needs groups_endpoint"),

@@ -30,6 +30,22 @@ def provider(**values):
         ({"algorithms": ["none"]}, "algorithms"),
         ({"algorithms": ["HS512"], "client_secret": SECRET * 2}, "algorithms"),
         ({"algorithms": []}, "algorithms"),
+        ({"client_assertion_file": "t", "client_secret": SECRET}, "takes the place of"),
+        ({"client_assertion_file": "t", "client_key": "k"}, "takes the place of"),
+        (
+            {"client_assertion_file": "t", "client_auth": "none"},
+            "client_auth none does not use client_assertion_file",
+        ),
+        ({"client_auth": "private_key_jwt"}, "needs client_key_file or client_assertion_file"),
+        ({"client_key_id": "k"}, "client_key_id needs client_key_file"),
+        ({"team_id": "t", "client_secret": SECRET}, "team_id needs client_key_file"),
+        ({"team_id": "t", "client_key": "k"}, "team_id needs profile: apple"),
+        ({"profile": "apple", "client_key": "k", "team_id": "t"}, "needs client_key_id and"),
+        ({"profile": "apple", "client_key": "k", "client_key_id": "t"}, "and team_id"),
+        (
+            {"type": "oauth2", "profile": "github", "client_assertion_file": "t"},
+            "client_assertion_file needs OpenID Connect",
+        ),
         ({"nonce": "never"}, "nonce"),
         ({"response_mode": "fragment"}, "response_mode"),
         (

@@ -13,11 +13,12 @@ from urllib.parse import urlsplit
 from gateway.cli.doctor_checks.finding import Finding
 from gateway.errors import ProviderUnavailableError
 from gateway.oidc.discovery import Metadata
-from gateway.oidc.errors import StateMismatchError
+from gateway.oidc.errors import SignInError, StateMismatchError
 from gateway.oidc.finding import quoted
 from gateway.oidc.flow import authorization_parameters, new_flow, read_parameters, with_query
 from gateway.oidc.http import Answer
 from gateway.oidc.provider import Provider
+from gateway.oidc.sign_in import authorization_url
 from gateway.oidc.sign_out import sign_out_parameters
 
 _REDIRECTS = range(300, 400)
@@ -33,24 +34,40 @@ _PASSING = frozenset({"temporarily_unavailable", "server_error", "access_denied"
 # Pages with status 200: Entra, Google, Keycloak.
 _SAYS_SO = ("aadsts50011", "redirect_uri_mismatch", "invalid parameter: redirect_uri")
 _UNREGISTERED = "/gatepost-doctor-unregistered"
+_TOLD_APART = "an unregistered one gets another answer"
 
 
 async def check_redirect_uri(provider: Provider, metadata: Metadata, uri: str) -> Finding:
     """Whether `uri` is registered, and the authorization request accepted."""
+    name, about = "provider-redirect-uri", provider.registration.name
+    told_apart = Finding("ok", name, about, f"{uri} is registered: {_TOLD_APART}")
     try:
-        answer = await provider.http.get(_authorization_url(provider, metadata, uri))
+        asked = await _authorization_url(provider, metadata, uri)
+        answer = await provider.http.get(asked)
         found = _judge(provider, answer, uri)
         if found is not None:
             return found
-        other = _authorization_url(provider, metadata, uri + _UNREGISTERED)
+        try:
+            other = await _authorization_url(provider, metadata, uri + _UNREGISTERED)
+        except SignInError:
+            return told_apart
         control = await provider.http.get(other)
+    except SignInError as error:
+        return _refused(provider, uri, error)
     except ProviderUnavailableError as error:
         return _untold(provider, uri, str(error))
     if _kind(answer) == _kind(control):
         says = f"status {answer.status} for any redirect URI"
         return _untold(provider, uri, says)
-    says = f"{uri} is registered: an unregistered one gets another answer"
-    return Finding("ok", "provider-redirect-uri", provider.registration.name, says)
+    return told_apart
+
+
+def _refused(provider: Provider, uri: str, error: SignInError) -> Finding:
+    """The finding on a pushed authorization request (RFC 9126) that the provider refuses."""
+    about = provider.registration.name
+    says = f"a sign-in with {uri} is refused: {quoted(str(error))}"
+    do = f"register {uri} at the provider, and compare the client's id and secret, and its scopes"
+    return Finding("error", "provider-redirect-uri", about, says, do)
 
 
 def _judge(provider: Provider, answer: Answer, uri: str) -> Finding | None:
@@ -107,7 +124,7 @@ async def check_post_logout_uri(provider: Provider, metadata: Metadata, uri: str
 _TRY_SIGN_OUT = "sign out once, and see where it ends"
 
 
-def _authorization_url(provider: Provider, metadata: Metadata, uri: str) -> str:
+async def _authorization_url(provider: Provider, metadata: Metadata, uri: str) -> str:
     registration = provider.registration
     flow = new_flow(
         provider=registration.name,
@@ -123,7 +140,7 @@ def _authorization_url(provider: Provider, metadata: Metadata, uri: str) -> str:
         # A form for a browser to send would tell nothing here.
         extra={**registration.authorize_params, "prompt": "none", "response_mode": "query"},
     )
-    return with_query(metadata.authorization_endpoint, parameters)
+    return await authorization_url(provider, metadata, parameters)
 
 
 def _sign_out_url(provider: Provider, metadata: Metadata, uri: str) -> str:

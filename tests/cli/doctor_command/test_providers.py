@@ -64,6 +64,24 @@ async def test_a_scope_that_the_client_may_not_ask_for(serve, oidc_provider):
     assert (found["level"], "'invalid_scope'" in found["says"]) == ("error", True)
 
 
+PUSHED = {"enabled": True, "requirePushedAuthorizationRequests": True}
+
+
+@pytest.mark.parametrize("is_registered", [False, True])
+async def test_a_request_that_is_pushed(serve, start_oidc_provider, is_registered):
+    provider = start_oidc_provider(features={"pushedAuthorizationRequests": PUSHED})
+    listen = f"127.0.0.1:{take_free_port()}"
+    origin = f"http://{listen}" if is_registered else "https://other.example.com"
+    gateway = serve(listen=listen, providers={"id": registered(provider, origin)})
+
+    report = await doctor(gateway.config_path, "--only", "providers")
+
+    found = report.one("provider-redirect-uri")
+    assert found["level"] == ("ok" if is_registered else "error")
+    assert ("redirect_uri did not match" in found["says"]) != is_registered
+    assert report.level("provider-client-secret") == "ok"
+
+
 async def test_a_provider_that_is_down(serve, free_port):
     client = {"issuer": f"http://127.0.0.1:{free_port}", "client_id": "n", "client_secret": "x"}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.accounts.manager import Accounts
 from gateway.authn import Outcome
@@ -23,6 +24,9 @@ from gateway.sessions.manager import SessionManager
 from gateway.sessions.session import Session
 from gateway.settings.api_keys import ApiKeySettings
 from gateway.storage.store import Clock, Store
+
+if TYPE_CHECKING:
+    from gateway.ldap.directory import Directory  # With the library of an extra.
 
 Handler = Callable[[Request, bytes], Awaitable[Response]]
 FindRefusal = Callable[[str], Awaitable[Mapping[str, object] | None]]
@@ -57,6 +61,7 @@ class Deps:
         keys: The API keys and their settings; None if keys are not accepted.
         apps: The apps that get tokens; None if there are none.
         local: Local accounts; None if users sign in with providers only.
+        directory: Where those without a local password sign in; None if there is none.
         outbox: Sends mails; None if there is no mail server.
         admins: Who administers the gateway, any of these; empty if nobody does.
         find_refusal: Returns why the request with an id was refused; None without `admins`.
@@ -80,6 +85,7 @@ class Deps:
     keys: tuple[ApiKeys, ApiKeySettings] | None = None
     apps: Apps | None = None
     local: Local | None = None
+    directory: "Directory | None" = None
     outbox: Outbox | None = None
     admins: tuple[Item, ...] = ()
     find_refusal: FindRefusal | None = None
@@ -89,7 +95,8 @@ class Deps:
     def issuers(self) -> frozenset[str]:
         """The issuers that people can sign in at."""
         every = self.providers.values()
-        return frozenset(issuer for it in every for issuer in it.registration.issuers)
+        found = {issuer for it in every for issuer in it.registration.issuers}
+        return frozenset(found if self.directory is None else {*found, self.directory.issuer})
 
     def session_cookies(self, request: Request) -> tuple[str, ...]:
         """The distinct session cookies of `request`, in order."""

@@ -10,6 +10,7 @@ from gateway.assembly.background import BackgroundTasks
 from gateway.credentials.directory_sign_in import kept_for
 from gateway.credentials.provider_tokens import kept_tokens
 from gateway.errors import GatewayError, ProviderUnavailableError
+from gateway.kinds import LDAP
 from gateway.model import Identity
 from gateway.oidc.errors import (
     RefreshRefusedError,
@@ -98,10 +99,10 @@ class Rechecks:
 
     async def ask(self, session: Session) -> RefreshOutcome:
         """Whether the person may still be signed in, and the current facts; see `Refreshes.ask`."""
-        directory = self._directories.get(session.provider)
-        if directory is None or session.client is not None:
+        if session.provider != LDAP:
             return await self._others.ask(session)
-        if session.as_proven.issuer != directory.issuer:
+        directory = self._directories.get(session.provider)
+        if directory is None or session.as_proven.issuer != directory.issuer:
             return Over("refresh-refused")
         try:
             found = await directory.ask_again(session.as_proven)

@@ -70,6 +70,14 @@ class Directory:
             scopes=previous.scopes,
         )
 
+    async def try_connection(self) -> None:
+        """Connect, with TLS where it is asked for.
+
+        Raises:
+            ProviderUnavailableError: That fails.
+        """
+        await self._run(self._connected)
+
     async def try_searcher(self) -> int:
         """Bind the account that searches, and search; how many people the base has, at most 2.
 
@@ -81,6 +89,10 @@ class Directory:
     def close(self) -> None:
         """Start nothing more."""
         self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _connected(self) -> None:
+        with connected(self._plan):
+            pass
 
     def _searched(self) -> int:
         plan = self._plan

@@ -37,7 +37,9 @@ def proven(plan: Plan, user: str, password: str) -> Identity | None:
     """
     # Nobody is asked for an empty password: to many directories that is an anonymous bind, which
     # succeeds for every name (RFC 4513, section 5.1.2).
-    if not user or not password or len(user) > _MOST_CHARACTERS or "\0" in password:
+    if not user or not password or "\0" in password:
+        return None
+    if len(user) > _MOST_CHARACTERS or not user.isprintable():
         return None
     with connected(plan) as connection:
         if plan.bind_as:

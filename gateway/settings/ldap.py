@@ -67,11 +67,12 @@ def _filter(text: str, allowed: tuple[str, ...]) -> str:
 
 
 def _person_filter(text: str) -> str:
+    text = _filter(text, ("{user}",))
     # The typed name is compared with these attributes again: to a directory, more spellings are
     # one name than to the limit on wrong passwords.
     if text.count("{user}") != len(LOGIN.findall(text)) or "{user}" not in text:
         raise wrong(f"{quote(text)} must compare {{user}} with attributes, as in (uid={{user}})")
-    return _filter(text, ("{user}",))
+    return text
 
 
 def _group_filter(text: str) -> str:

@@ -180,7 +180,7 @@ class LdapSettings(Section):
         None, description="Attribute for `name`; default: cn, or displayName (ad)."
     )
     groups: LdapGroupSettings = Field(
-        LdapGroupSettings(), description="Where a person's groups are found."
+        LdapGroupSettings(), description="Where groups are; default: by profile."
     )
     issuer: Text | None = Field(
         None,

@@ -62,7 +62,14 @@ def test_an_editor_finds_the_schema_of_an_example(file):
 
 @pytest.fixture
 def secrets(tmp_path):
-    for name in ("gatepost", "oidc_client_secret", "users_hook", "app_dsn", "smtp_password"):
+    for name in (
+        "gatepost",
+        "oidc_client_secret",
+        "users_hook",
+        "app_dsn",
+        "smtp_password",
+        "ldap_password",
+    ):
         (tmp_path / name).write_text("x" * 40, encoding="utf-8")
         (tmp_path / name).chmod(0o600)
     (tmp_path / "app_dsn").write_text("postgresql://notes:pw@db/notes\n", encoding="utf-8")
@@ -122,6 +129,7 @@ def test_the_full_example_names_every_setting():
         "value",
         "dsn",
         "password",
+        "bind_password",
     }
     names -= {"user", "scope", "credential", "amr", "method", "header"}
 

@@ -56,14 +56,12 @@ class LocalSignIn:
             return responses.problem(request, 400, "invalid-request")
         # Keyboards of phones add blanks.
         user, return_to = form["username"].strip(), destination(request, form.get("return_to"))
-        source = LOCAL
+        source, now = LOCAL, self._deps.clock()
         try:
-            directory = await self._directory_of(user)
-            if directory is None:
-                identity, tokens = await self._identity(request, user, form["password"]), NO_TOKENS
-            else:
-                source = LDAP
-                identity, tokens = await self._found(request, directory, user, form["password"])
+            async with self._local.tries.attempt(user, request.client, now):
+                directory = await self._directory_of(user)
+                source = LOCAL if directory is None else LDAP
+                identity, tokens = await self._identity(directory, user, form["password"], now)
             return await begin_session(self._deps, request, identity, return_to, tokens=tokens)
         except SecondFactorRequiredError as required:
             return ask_for_code(self._deps, request, required, return_to)
@@ -124,11 +122,6 @@ class LocalSignIn:
         sign_in = responses.sign_in_location(request, return_to)
         return responses.problem(request, error.status, error.reason, sign_in=sign_in)
 
-    async def _identity(self, request: Request, user: str, password: str) -> Identity:
-        now = self._deps.clock()
-        async with self._local.tries.attempt(user, request.client, now):
-            return await self._local.accounts.sign_in(user, password, now)
-
     async def _directory_of(self, user: str) -> "Directory | None":
         """The directory to ask about `user`.
 
@@ -139,12 +132,12 @@ class LocalSignIn:
             return None
         return directory
 
-    async def _found(
-        self, request: Request, directory: "Directory", user: str, password: str
+    async def _identity(
+        self, directory: "Directory | None", user: str, password: str, now: float
     ) -> tuple[Identity, ProviderTokens]:
-        now, local = self._deps.clock(), self._local
-        async with local.tries.attempt(user, request.client, now):
-            identity = await sign_in_by_directory(directory, local, user, password, now)
+        if directory is None:
+            return await self._local.accounts.sign_in(user, password, now), NO_TOKENS
+        identity = await sign_in_by_directory(directory, self._local, user, password, now)
         return identity, kept_for(directory.recheck_s, now)
 
     def _again(

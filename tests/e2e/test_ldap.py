@@ -198,13 +198,20 @@ def test_active_directory_disables_at_the_next_look(start):
 
 
 def test_an_operator_disables_invites_and_links_its_people_as_all_others(start):
-    gateway, _ = start(gateway={"accounts": {"provision": "invited"}})
+    gateway, directory = start(gateway={"accounts": {"provision": "invited"}})
     answer = Browser(gateway).sign_in("ann")
     assert (answer.status_code, "not-invited" in answer.text) == (403, True)
     command(gateway, "invite", "--email", "ann@example.com")
     ann = Browser(gateway)
     assert ann.sign_in("ann").status_code == 303
     assert ann.whoami()["user"] == "ann"
+
+    add(gateway, "robert", password=OTHER)
+    bob_id = ("--issuer", directory.url, "--subject", directory.value(BOB, "entryUUID"))
+    assert command(gateway, "link", *bob_id, "--account", "robert").returncode == 0
+    bob = Browser(gateway)
+    assert bob.sign_in("bob").status_code == 303
+    assert (bob.whoami()["user"], bob.whoami()["provider"]) == ("robert", "ldap")
 
     assert command(gateway, "disable", "ann").returncode == 0
     assert ann.whoami() is None

@@ -9,8 +9,8 @@ ARGS ?=
 BESIDE ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 8 ? n + 1 : 8)))
 
 # Debian's packages for the tests and for the measurements: the one place that lists them.
-TEST_PACKAGES := chromium chromium-driver haproxy mariadb-server nginx pgbouncer php-cli postgresql puma \
-  redis-sentinel redis-server ruby-jwt ruby-webrick systemd
+TEST_PACKAGES := chromium chromium-driver haproxy ldap-utils mariadb-server nginx pgbouncer php-cli postgresql puma \
+  redis-sentinel redis-server ruby-jwt ruby-webrick slapd systemd
 BENCH_PACKAGES := nginx wrk
 # How many requests each server behind the gateway gets, by `make readers`; SEED says which.
 CASES ?= 20000

@@ -54,6 +54,8 @@ _KINDS = (
 
 # The provider's name of identities with a local user name and password.
 LOCAL = "local"
+# And of those who sign in with the directory of the section `ldap`.
+LDAP = "ldap"
 
 KINDS: Mapping[str, Kind] = {kind.word: kind for kind in _KINDS}
 

@@ -26,4 +26,5 @@ pytest_plugins = [
     "tests.fixtures.mail",
     "tests.fixtures.collector",
     "tests.fixtures.wheels",
+    "tests.fixtures.slapd",
 ]

@@ -15,7 +15,6 @@ from gateway.accounts.errors import (
 )
 from gateway.accounts.records import AccountRecords
 from gateway.errors import StoreUnavailableError
-from gateway.kinds import LOCAL
 from gateway.model import AccountFacts, Identity
 from gateway.sealing.sealer import MIN_SECRET_BYTES, Sealer
 from gateway.sealing.secret import sealed_under_another
@@ -115,7 +114,7 @@ class Accounts:
         if identity.account_id is None:
             return None
         account_id, account = await self.records.follow(identity.account_id)
-        if identity.provider == LOCAL and not self.rules.has_local:
+        if self.rules.refuses(identity.provider):
             return AccountFacts(account_id, is_refused=True)
         return None if account is None else account.facts(account_id, identity)
 

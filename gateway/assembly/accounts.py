@@ -31,13 +31,16 @@ class AccountPolicy:
             return self._hooks
         return Hooks(settings.hooks, self._clock) if settings.hooks else None
 
-    def follow(self, settings: AccountSettings, hooks: Hooks | None, *, has_local: bool) -> None:
+    def follow(
+        self, settings: AccountSettings, hooks: Hooks | None, *, has_local: bool, has_ldap: bool
+    ) -> None:
         """Apply `settings` to new accounts, and notify apps with `hooks`."""
         before, self._hooks, self._settings = self._hooks, hooks, settings
         self._accounts.rules = Rules(
             only_invited=settings.provision == "invited",
             links_by_email=settings.link_by_verified_email,
             has_local=has_local,
+            has_ldap=has_ldap,
         )
         self._accounts.provisioning = (
             None if hooks is None else HookProvisioning(self._accounts, hooks)

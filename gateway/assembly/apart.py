@@ -39,7 +39,9 @@ async def pipeline_apart(
         settings, sealer, MemoryStore(clock), http, Metrics(), audit, rates or RateTable(), clock
     )
     bearer = bearer_of(settings, http, lasting.accounts, clock)
-    config = Configuration(settings, lasting.providers, lasting.apps, sealer, bearer)
+    config = Configuration(
+        settings, lasting.providers, lasting.apps, sealer, bearer, lasting.directories
+    )
     pipeline, _ = pipeline_of(
         config, lasting, lambda real: PretendedAuthenticator(real, worth), access_of
     )

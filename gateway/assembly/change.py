@@ -12,6 +12,7 @@ from gateway.assembly.lasting import Lasting, limits_of, sealer_of
 from gateway.assembly.providers import (
     app_providers,
     bearer_of,
+    directories_of,
     issuers_of,
     providers_of,
     wanted_claims,
@@ -48,6 +49,11 @@ class Change:
     def take_effect(self, lasting: Lasting, policy: AccountPolicy) -> None:
         """Apply the new settings to `lasting` and `policy`; this cannot fail."""
         config, settings = self.config, self.config.settings
+        for name, directory in lasting.directories.items():
+            if directory is not config.directories.get(name):
+                directory.close()
+        lasting.directories.clear()
+        lasting.directories.update(config.directories)
         for known, new in ((lasting.providers, config.providers), (lasting.apps, config.by_app)):
             known.clear()
             known.update(new)
@@ -55,7 +61,12 @@ class Change:
         lasting.outbox.smtp, lasting.outbox.public_url = settings.smtp, settings.public_url[0]
         lasting.local.accounts.issuer = issuer_of(settings.public_url[0])
         set_grace(lasting, settings)
-        policy.follow(settings.accounts, self.hooks, has_local=settings.has_local_accounts)
+        policy.follow(
+            settings.accounts,
+            self.hooks,
+            has_local=settings.has_local_accounts,
+            has_ldap=settings.ldap is not None,
+        )
         lasting.tokens.access_s = token_settings(settings).access_ttl
         lasting.tokens.sessions.limits = token_limits(settings)
         lasting.tokens.sessions.sealer = config.sealer
@@ -84,7 +95,10 @@ async def prepare(
     # Cached tokens stay valid only if the issuers' settings are the same.
     if issuers_of(old) != issuers_of(new):
         bearer = bearer_of(new, lasting.http, lasting.accounts, clock)
-    config = Configuration(new, providers, app_providers(new, providers), sealer, bearer)
+    by_app = app_providers(new, providers)
+    # With its threads.
+    directories = dict(lasting.directories) if old.ldap == new.ldap else directories_of(new)
+    config = Configuration(new, providers, by_app, sealer, bearer, directories)
     pipeline, upstreams = pipeline_of(config, lasting)
     hooks = policy.hooks_of(new.accounts)
     chain = None if new.server.tls is None else server_tls(new.server.tls)

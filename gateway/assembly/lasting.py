@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from gateway.accounts.manager import Accounts, load_accounts
 from gateway.assembly.apps import token_limits, token_settings
-from gateway.assembly.providers import app_providers, providers_of
+from gateway.assembly.providers import app_providers, directories_of, providers_of
 from gateway.assembly.refusals import Refusals
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
@@ -26,6 +26,7 @@ from gateway.storage.store import Clock, Store
 from gateway.storage.stores import is_networked
 
 if TYPE_CHECKING:
+    from gateway.ldap.directory import Directory
     from gateway.record.tracing import Tracing
 
 
@@ -38,6 +39,7 @@ class Lasting:
         tokens: The gateway's tokens with their sessions, even if no app gets tokens now.
         providers: Those of the current configuration; changed in place.
         apps: The provider of each app, called as the app, by app name; changed in place.
+        directories: The directory that people sign in with, by its name; changed in place.
         refusals: Why requests were refused.
         tracing: Makes spans; None if none are wanted.
     """
@@ -58,7 +60,13 @@ class Lasting:
     audit: AuditWriter
     rates: RateTable
     refusals: Refusals
+    directories: "dict[str, Directory]"
     tracing: "Tracing | None" = None
+
+    def close_directories(self) -> None:
+        """Ask no directory any more."""
+        for directory in self.directories.values():
+            directory.close()
 
 
 async def load_lasting(
@@ -98,6 +106,7 @@ async def load_lasting(
         audit=audit,
         rates=rates,
         refusals=Refusals(store, lambda: sessions.sealer, clock),
+        directories=directories_of(settings),
         tracing=tracing,
     )
 

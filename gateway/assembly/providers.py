@@ -1,10 +1,12 @@
 """Builds providers and token issuers, and collects the claims that rules need."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from gateway.accounts.manager import Accounts
 from gateway.assembly.upstreams import identity_mapping
 from gateway.authn.bearer import BearerAuthenticator
+from gateway.kinds import LDAP
 from gateway.oidc.bearer_issuer import BearerIssuer
 from gateway.oidc.configured import given_endpoints, register
 from gateway.oidc.http import ProviderHttp
@@ -20,6 +22,9 @@ from gateway.settings.schema import AccessRules, Settings
 from gateway.settings.templates import PLACEHOLDER
 from gateway.settings.tenants import in_tenant
 from gateway.storage.store import Clock
+
+if TYPE_CHECKING:
+    from gateway.ldap.directory import Directory
 
 
 def providers_of(settings: Settings, http: ProviderHttp, clock: Clock) -> dict[str, Provider]:
@@ -37,6 +42,15 @@ def _provider(
     if registration.oauth2 is not None:
         return OAuth2Provider(registration, registration.oauth2, http, clock)
     return Provider(registration, http, clock, wanted_claims=wanted)
+
+
+def directories_of(settings: Settings) -> "dict[str, Directory]":
+    """The directory that people sign in with, by its name; makes no call yet."""
+    if settings.ldap is None:
+        return {}
+    from gateway.ldap.directory import Directory  # With the library of an extra.
+
+    return {LDAP: Directory(settings.ldap)}
 
 
 def app_providers(settings: Settings, providers: Mapping[str, Provider]) -> dict[str, Provider]:

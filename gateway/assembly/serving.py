@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gateway.assembly.apps import apps_of
@@ -44,6 +45,7 @@ from gateway.endpoints.oauth2_proxy import build_oauth2_proxy
 from gateway.endpoints.table import build_endpoints
 from gateway.endpoints.well_known import WellKnown
 from gateway.forward.upstream import Upstream
+from gateway.kinds import LDAP
 from gateway.message.request import Request
 from gateway.message.response import FieldList
 from gateway.model import Identity
@@ -66,6 +68,9 @@ from gateway.settings.schema import Settings
 from gateway.settings.shadow import enforced
 from gateway.storage.store import Clock
 
+if TYPE_CHECKING:
+    from gateway.ldap.directory import Directory  # With the library of an extra.
+
 clock: Clock = time.time  # noqa: TID251 - the only place that chooses the clock
 
 
@@ -77,6 +82,7 @@ class Configuration:
         providers: By name.
         by_app: The provider of each app, called as the app.
         bearer: The authenticator for access tokens; None if no issuer is configured.
+        directories: The directory that people sign in with, by its name; empty if there is none.
     """
 
     settings: Settings
@@ -84,6 +90,7 @@ class Configuration:
     by_app: Mapping[str, Provider]
     sealer: Sealer
     bearer: BearerAuthenticator | None
+    directories: "Mapping[str, Directory]"
 
 
 def pipeline_of(
@@ -201,6 +208,7 @@ def _deps(
         find_refusal=lasting.refusals.find,
         accounts=lasting.accounts,
         local=lasting.local if settings.has_local_accounts else None,
+        directory=config.directories.get(LDAP),
         outbox=None if settings.smtp is None else lasting.outbox,
         identify=partial(
             authenticate_all,

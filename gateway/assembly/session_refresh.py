@@ -3,11 +3,14 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from gateway.accounts.manager import Accounts
 from gateway.assembly.background import BackgroundTasks
+from gateway.credentials.directory_sign_in import kept_for
 from gateway.credentials.provider_tokens import kept_tokens
 from gateway.errors import GatewayError, ProviderUnavailableError
+from gateway.kinds import LDAP
 from gateway.model import Identity
 from gateway.oidc.errors import (
     RefreshRefusedError,
@@ -18,6 +21,10 @@ from gateway.oidc.errors import (
 from gateway.oidc.provider import Provider
 from gateway.sessions.refresh import Later, Over, Refreshed, RefreshOutcome
 from gateway.sessions.session import Session
+from gateway.storage.store import Clock
+
+if TYPE_CHECKING:
+    from gateway.ldap.directory import Directory  # With the library of an extra.
 
 _log = logging.getLogger(__name__)
 
@@ -61,17 +68,51 @@ class Refreshes:
             )
             return Later(error.reason, provider_fails=fails)
         # If userinfo failed, the previous facts come back, which may be out of date.
-        if self._accounts is not None and found.identity is not session.as_proven:
-            account_id = session.identity.account_id
-            # Not awaited, because the new refresh token must be stored at once.
-            self._telling.start(
-                _tell(self._accounts, replace(found.identity, account_id=account_id))
-            )
+        if found.identity is not session.as_proven:
+            self.tell(session, found.identity)
         return Refreshed(found.identity, kept_tokens(found.tokens), found.provider_session)
+
+    def tell(self, session: Session, found: Identity) -> None:
+        """Keep what was `found` with the account, in the background.
+
+        Not awaited, because a new refresh token must be stored at once.
+        """
+        if self._accounts is not None:
+            known = replace(found, account_id=session.identity.account_id)
+            self._telling.start(_tell(self._accounts, known))
 
     async def aclose(self) -> None:
         """Wait a few seconds for running tasks."""
         await self._telling.aclose()
+
+
+class Rechecks:
+    """Asks the directory about its people, and the providers about all others."""
+
+    def __init__(
+        self, directories: "Mapping[str, Directory]", others: Refreshes, clock: Clock
+    ) -> None:
+        """Use `directories`, by name; they are looked up at each call, as providers are."""
+        self._directories = directories
+        self._others = others
+        self._clock = clock
+
+    async def ask(self, session: Session) -> RefreshOutcome:
+        """Whether the person may still be signed in, and the current facts; see `Refreshes.ask`."""
+        if session.provider != LDAP:
+            return await self._others.ask(session)
+        directory = self._directories.get(session.provider)
+        if directory is None or session.as_proven.issuer != directory.issuer:
+            return Over("refresh-refused")
+        try:
+            found = await directory.ask_again(session.as_proven)
+        except GatewayError as error:
+            _log.warning("refresh at %s: %s: %s", session.provider, error.reason, error)
+            return Later(error.reason)
+        if found is None:
+            return Over("refresh-refused")
+        self._others.tell(session, found)
+        return Refreshed(found, kept_for(directory.recheck_s, self._clock()))
 
 
 async def _tell(accounts: Accounts, identity: Identity) -> None:

@@ -16,7 +16,7 @@ from gateway.assembly.lasting import Lasting, load_lasting, sealer_of
 from gateway.assembly.providers import bearer_of
 from gateway.assembly.readiness import readiness_of
 from gateway.assembly.serving import Configuration, clock, count_outcome, pipeline_of
-from gateway.assembly.session_refresh import Refreshes
+from gateway.assembly.session_refresh import Rechecks, Refreshes
 from gateway.assembly.shared_rates import SharedRates
 from gateway.assembly.token_revocation import Revocations
 from gateway.authn.bearer import BearerAuthenticator
@@ -104,13 +104,19 @@ class Gateway:
             settings.accounts,
             policy.hooks_of(settings.accounts),
             has_local=settings.has_local_accounts,
+            has_ldap=settings.ldap is not None,
         )
         # Via self, because a reload may replace the bearer authenticator.
         lasting.keys.on_owner_change(self._account_changed)
         self._bearer = bearer_of(settings, lasting.http, lasting.accounts, self._clock)
         pipeline, upstreams = pipeline_of(
             Configuration(
-                settings, dict(lasting.providers), dict(lasting.apps), sealer, self._bearer
+                settings,
+                dict(lasting.providers),
+                dict(lasting.apps),
+                sealer,
+                self._bearer,
+                dict(lasting.directories),
             ),
             lasting,
         )
@@ -128,6 +134,7 @@ class Gateway:
         front.start()
         await self._start_upkeep(lasting)
         self._closing.callback(lasting.local.hashes.close)
+        self._closing.callback(lasting.close_directories)
         self._closing.push_async_callback(lasting.outbox.aclose)
         self._closing.push_async_callback(lasting.refusals.aclose)
         await announce_setup(settings, lasting, self._place)
@@ -172,7 +179,8 @@ class Gateway:
             self._closing.push_async_callback(refreshes.aclose)
             sessions.on_revoke(revocations.session_ended)
             sessions.read_accounts(lasting.accounts.facts)
-            sessions.refresh_with(refreshes.ask, partial(count_outcome, counts))
+            ask = Rechecks(lasting.directories, refreshes, self._clock).ask
+            sessions.refresh_with(ask, partial(count_outcome, counts))
 
         connect_sessions(lasting.accounts, AllSessions(lasting.sessions, lasting.tokens.sessions))
 

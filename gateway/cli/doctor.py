@@ -35,7 +35,8 @@ _COLOURS = {"ok": "green", "warning": "yellow", "error": "red"}
 )
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON array of findings.")
 def doctor_command(config: Path | None, only: tuple[str, ...], as_json: bool) -> None:
-    """Find what is wrong around the gateway: DNS, TLS, proxy, clock, providers, store, apps.
+    """Find what is wrong around the gateway: DNS, TLS, proxy, clock, providers, directory, store,
+    apps.
 
     Run it on the gateway's machine, as its user, beside the running gateway.  It asks public_url as
     a client would, and each provider as a browser without a session would.  It sends the client's

@@ -128,7 +128,8 @@ def set_email_command(config: Path | None, account: str, email: str, as_json: bo
         policy = AccountPolicy(kept.accounts, clock)
         try:
             # The app learns of it now: the next sign-in brings nothing new.
-            policy.follow(settings.accounts, policy.hooks_of(settings.accounts), has_local=True)
+            hooks = policy.hooks_of(settings.accounts)
+            policy.follow(settings.accounts, hooks, has_local=True, has_ldap=True)
             changed = await EmailChanges(kept.accounts).vouch(found.account_id, address)
         finally:
             await policy.aclose()

@@ -8,7 +8,7 @@ import yaml
 from pydantic import Field, TypeAdapter, ValidationError
 
 from gateway.errors import SettingsError
-from gateway.kinds import LOCAL
+from gateway.kinds import LDAP, LOCAL
 from gateway.settings.access import Texts
 from gateway.settings.scalars import Section, Text, printable
 
@@ -61,7 +61,7 @@ def read_people(path: Path, providers: Collection[str]) -> dict[str, Person]:
                 for it in error.errors(include_input=False)
             ]
         ) from error
-    unknown = {it.provider for it in found.values() if it.provider} - {*providers, LOCAL}
+    unknown = {it.provider for it in found.values() if it.provider} - {*providers, LOCAL, LDAP}
     if unknown:
         raise SettingsError(
             [printable(f"{path}: there is no provider {it}") for it in sorted(unknown)]

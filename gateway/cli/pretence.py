@@ -15,7 +15,7 @@ from gateway.assembly.dry_run import Asked
 from gateway.authn import EXAMPLES
 from gateway.authz.claims import pointer_tokens
 from gateway.credentials.local import issuer_of
-from gateway.kinds import LOCAL
+from gateway.kinds import LDAP, LOCAL
 from gateway.message.star import example_of
 from gateway.model import Identity
 from gateway.settings.scalars import parse_duration
@@ -212,6 +212,8 @@ def _provider(settings: Settings, kind: str) -> str:
 def _issuers(settings: Settings) -> Mapping[str, str]:
     """The issuers of those who sign in, by the provider's name."""
     local = {LOCAL: issuer_of(settings.public_url[0])} if settings.has_local_accounts else {}
+    if settings.ldap is not None:
+        local[LDAP] = settings.ldap.known_as
     return {**{name: it.issuer for name, it in settings.providers.items()}, **local}
 
 

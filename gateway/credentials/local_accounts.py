@@ -117,6 +117,14 @@ class LocalAccounts:
             account_id, lambda it: replace(it, is_disabled=True, is_admin=False)
         )
 
+    async def has_password(self, user: str) -> bool:
+        """Whether an account with this user name signs in with a local password."""
+        if len(user) > MAX_NAME_CHARACTERS:
+            return False
+        owner = await self._records.owner("user", user)
+        account = None if owner is None else (await self._records.follow(owner))[1]
+        return account is not None and _password(account) is not None
+
     async def sign_in(self, user: str, password: str, now: float) -> Identity:
         """The identity of who signs in, with its account.
 
@@ -149,6 +157,14 @@ class LocalAccounts:
         if latest is None or _needed(latest) != _needed(account):
             raise WrongPasswordError(f"account {account_id}: its password was changed meanwhile")
         return signed_in
+
+    async def enter_proven(self, identity: Identity) -> Identity:
+        """`identity`, whose password somebody else has checked, with its account.
+
+        Raises:
+            GatewayError: As `Accounts.claim`.
+        """
+        return await self._accounts.sign_in(identity)
 
     async def change_password(self, account_id: str, old: str, new: str) -> Account:
         """Replace the password `old` with `new`; returns the account.

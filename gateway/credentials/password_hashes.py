@@ -104,7 +104,13 @@ class PasswordHashes:
 
         It fails at the next of few moments, so that the time does not tell whether there is such an
         account, nor what its hash costs.
+
+        Raises:
+            PasswordsBusyError: Too many wait for the first measurement.
         """
+        if self._hasher is None:
+            # Whoever needed no hash would be told at once for as long as this takes.
+            await self.run(self._ready)
         took_s, step_s = time.perf_counter() - began, self._step_s
         if step_s:
             wait_s = math.ceil(took_s / step_s) * step_s - took_s

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from gateway.accounts.manager import Accounts
 from gateway.authn import Outcome
@@ -25,6 +26,9 @@ from gateway.sessions.manager import SessionManager
 from gateway.sessions.session import Session
 from gateway.settings.api_keys import ApiKeySettings
 from gateway.storage.store import Clock, Store
+
+if TYPE_CHECKING:
+    from gateway.ldap.directory import Directory  # With the library of an extra.
 
 Handler = Callable[[Request, bytes], Awaitable[Response]]
 FindRefusal = Callable[[str], Awaitable[Mapping[str, object] | None]]
@@ -60,6 +64,7 @@ class Deps:
         apps: The apps that get tokens for their users at a provider; None if there are none.
         auth_server: Signs people in for clients; None if there are none.
         local: Local accounts; None if users sign in with providers only.
+        directory: Where those without a local password sign in; None if there is none.
         outbox: Sends mails; None if there is no mail server.
         admins: Who administers the gateway, any of these; empty if nobody does.
         find_refusal: Returns why the request with an id was refused; None without `admins`.
@@ -84,6 +89,7 @@ class Deps:
     apps: Apps | None = None
     auth_server: AuthServer | None = None
     local: Local | None = None
+    directory: "Directory | None" = None
     outbox: Outbox | None = None
     admins: tuple[Item, ...] = ()
     find_refusal: FindRefusal | None = None
@@ -100,7 +106,8 @@ class Deps:
     def issuers(self) -> frozenset[str]:
         """The issuers that people can sign in at."""
         every = self.providers.values()
-        return frozenset(issuer for it in every for issuer in it.registration.issuers)
+        found = {issuer for it in every for issuer in it.registration.issuers}
+        return frozenset(found if self.directory is None else {*found, self.directory.issuer})
 
     def session_cookies(self, request: Request) -> tuple[str, ...]:
         """The distinct session cookies of `request`, in order."""

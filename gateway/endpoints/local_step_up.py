@@ -5,6 +5,7 @@ from typing import NamedTuple
 from gateway.credentials.local_proofs import passkey_helps, second_factor_helps
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.parameters import SignInRequest
+from gateway.kinds import LDAP
 from gateway.message.request import Request
 
 _TOO_WEAK = "The page you asked for needs a stronger sign-in than this site has for local accounts."
@@ -35,6 +36,8 @@ async def step_up_notice(deps: Deps, request: Request, asked: SignInRequest) -> 
     if not by_app and not by_passkey:
         return Notice(_TOO_WEAK)
     session = await deps.session(request)
+    if session is not None and session.provider == LDAP:
+        return Notice(_TOO_WEAK)
     account_id = None if session is None else session.local_account_id
     if account_id is None or deps.local is None:
         return Notice(_WITH_APP if by_app else _WITH_PASSKEY)

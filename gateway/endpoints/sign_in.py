@@ -17,7 +17,7 @@ from gateway.endpoints.flows import (
 from gateway.endpoints.local_step_up import step_up_notice
 from gateway.endpoints.parameters import SignInRequest, read_sign_in_request
 from gateway.errors import GatewayError, ProviderUnavailableError
-from gateway.kinds import LOCAL
+from gateway.kinds import LDAP, LOCAL
 from gateway.message.public_url import OWN_PREFIX, home_of, own_path
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
@@ -51,7 +51,8 @@ class SignIn:
         providers, local = self._deps.providers, self._deps.local
         if local is None and len(providers) == 1:
             return await self.begin(request, next(iter(providers.values())), asked)
-        if local is not None and not providers and await self._is_new(local):
+        by_local_alone = not providers and self._deps.directory is None
+        if local is not None and by_local_alone and await self._is_new(local):
             return responses.redirect(request, own_path(request, responses.SETUP_PATH))
         return self.page(request, asked.return_to, offered=self._offered(request, asked))
 
@@ -124,7 +125,9 @@ class SignIn:
 
         For local accounts, the form: this is where a session that must be newer is sent.
         """
-        if provider_name == LOCAL and self._deps.local is not None:
+        deps = self._deps
+        by_form = provider_name == LOCAL or (provider_name == LDAP and deps.directory is not None)
+        if by_form and deps.local is not None:
             asked = _asked(request)
             notice = await step_up_notice(self._deps, request, asked)
             account = own_path(request, responses.ACCOUNT_PATH)

@@ -3,7 +3,7 @@
 from http import HTTPStatus
 from urllib.parse import quote, urlencode
 
-from gateway.kinds import AMBIENT, LOCAL, sent_by
+from gateway.kinds import AMBIENT, LDAP, LOCAL, sent_by
 from gateway.message.public_url import origin_of, own_path
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
@@ -115,7 +115,7 @@ def _step_up(
         }
         asked = challenge("Bearer", realm="gatepost", **error, **wanted)
         return problem(request, 401, decision.reason, fields=(asked, *fields))
-    if decision.amr and identity is not None and identity.provider == LOCAL:
+    if decision.amr and identity is not None and identity.provider in (LOCAL, LDAP):
         wanted["amr_values"] = " ".join(decision.amr)
     provider = "" if identity is None else identity.provider
     start = LOGIN_PATH + quote(provider, safe="") if provider else SIGN_IN_PATH

@@ -37,6 +37,7 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *_tokens(settings),
         *_hooks(settings),
         *_smtp(settings),
+        *_ldap(settings),
         *_routes(settings),
         *unused(settings.conditions, settings.routes, settings.admins),
         *_oauth2_proxy(settings),
@@ -82,7 +83,7 @@ def _secrets(settings: Settings, document: Document) -> Iterator[Problem]:
         for index in range(len(settings.bearer))
         for secret in ("client_secret", "client_key")
     ]
-    paths.append(("smtp", "password"))
+    paths += [("smtp", "password"), ("ldap", "bind_password")]
     for index, hook in enumerate(settings.accounts.hooks):
         at: Path = ("accounts", "hooks", index)
         paths.append((*at, "http", "secret"))
@@ -203,6 +204,13 @@ def _smtp(settings: Settings) -> Iterator[Problem]:
     if settings.smtp.insecure_plaintext:
         message = "mails with links to a new password can be read in transit"
         yield Problem(("smtp", "insecure_plaintext"), message, rule="insecure-transport")
+
+
+def _ldap(settings: Settings) -> Iterator[Problem]:
+    ldap = settings.ldap
+    if ldap is not None and ldap.insecure_plaintext:
+        message = "passwords of people can be read in transit"
+        yield Problem(("ldap", "insecure_plaintext"), message, rule="insecure-transport")
 
 
 def _bearer(settings: Settings) -> Iterator[Problem]:

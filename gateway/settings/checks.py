@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
-from gateway.kinds import KINDS, LOCAL
+from gateway.kinds import KINDS, LDAP, LOCAL
 from gateway.settings.condition_checks import check_admins, check_providers
 from gateway.settings.conditions import check_conditions
 from gateway.settings.document import INVALID, Problem
@@ -69,6 +69,12 @@ def _mode(draft: Draft) -> Iterator[Problem]:
     if LOCAL in draft.providers:
         message = f"{quote(LOCAL)} is the name of the gateway's own accounts: choose another"
         yield Problem(("providers", LOCAL), message)
+    if LDAP in draft.providers:
+        message = f"{quote(LDAP)} is the name of the directory of ldap: choose another"
+        yield Problem(("providers", LDAP), message)
+    if LDAP in draft.sections and draft.auth_mode == "oidc-only":
+        message = "has no form to sign in with: write auth_mode: hybrid, or standalone"
+        yield Problem((LDAP,), message)
 
 
 def _server(draft: Draft) -> Iterator[Problem]:

@@ -48,7 +48,6 @@ _WANTED = {
 # Settings of a later version.  "Unknown setting" would make users look for a typo.
 _LATER = frozenset(
     {
-        ("ldap",),
         ("pages",),
     }
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self
 
-from gateway.kinds import KINDS, LOCAL, Kind
+from gateway.kinds import KINDS, LDAP, LOCAL, Kind
 from gateway.settings.access import Entry
 from gateway.settings.bearer import BearerSettings
 from gateway.settings.policy_tests import PolicyTest
@@ -97,7 +97,8 @@ class Draft:
     @property
     def provider_names(self) -> list[str]:
         """The providers that an identity can come from."""
-        return [*self.providers, *([LOCAL] if self.has_local_accounts else [])]
+        local = [LOCAL] if self.has_local_accounts else []
+        return [*self.providers, *local, *([LDAP] if LDAP in self.sections else [])]
 
     @property
     def has_mcp(self) -> bool:

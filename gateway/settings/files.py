@@ -24,12 +24,14 @@ _SECRETS = (
     (("accounts", "hooks", "*", "sql"), "dsn"),
     ((*_HEADERS, "basic"), "password"),
     (("smtp",), "password"),
+    (("ldap",), "bind_password"),
 )
 _CERTIFICATES = (
     ("server", "tls"),
     ("upstreams", "*", "tls"),
     ("providers", "*", "tls"),
     ("smtp", "tls"),
+    ("ldap",),
 )
 _PEM_FILES = ("ca_file", "cert_file", "key_file")
 # Their names in a store's URL; the store's driver reads the files at every connect.
@@ -75,6 +77,7 @@ def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem,
     _try_store(document)
     _try_drivers(document)
     _try_tracing(document)
+    _try_ldap(document)
     files += _try_countries(document)
     return tuple(files), tuple(warnings)
 
@@ -94,7 +97,7 @@ def leave_unread(document: Document) -> tuple[tuple[FilePath, ...], tuple[Proble
     for _, section in _sections(document.data, (), _HEADERS):
         if section.pop("file", None) is not None:
             section.setdefault("value", _UNREAD)
-    for pattern in (("upstreams", "*", "tls"), ("smtp", "tls")):
+    for pattern in (("upstreams", "*", "tls"), ("smtp", "tls"), ("ldap",)):
         for _, section in _sections(document.data, (), pattern):
             for name in _PEM_FILES:
                 section.pop(name, None)
@@ -198,6 +201,12 @@ def _try_tracing(document: Document) -> None:
     if document.data.get("tracing") is not None and not all(map(_is_installed, packages)):
         problem = "needs packages that are not installed: pip install 'gatepost[otel]'"
         document.spoil(("tracing",), problem)
+
+
+def _try_ldap(document: Document) -> None:
+    if document.data.get("ldap") is not None and not _is_installed("ldap3"):
+        problem = "needs a package that is not installed: pip install 'gatepost[ldap]'"
+        document.spoil(("ldap",), problem)
 
 
 def _try_countries(document: Document) -> tuple[FilePath, ...]:

@@ -44,6 +44,12 @@ _MORE: Mapping[str, Mapping[str, object]] = {
     "ProviderTlsSettings": {"ca_file": _CA, "cert_file": _CERT, "key_file": _KEY},
     "ClaimSettings": {"email": "email", "name": ["name", "preferred_username"]},
     "IntrospectionSettings": _CLIENT,
+    "LdapSettings": {
+        "bind_password": "${LDAP_PASSWORD}",
+        "bind_as": "uid={user},ou=people,dc=example,dc=com",
+        "ca_file": _CA,
+    },
+    "LdapGroupSettings": {"attribute": "memberOf"},
     "SmtpSettings": {"password": "${SMTP_PASSWORD}", "tls": {"ca_file": _CA}},
     "SmtpTlsSettings": {"ca_file": _CA},
     "HookSettings": {"on": ["create", "update"]},

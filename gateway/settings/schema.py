@@ -40,6 +40,7 @@ from gateway.settings.headers import (
 )
 from gateway.settings.hours import HoursSettings
 from gateway.settings.identity import AssertionSettings, IdentitySettings
+from gateway.settings.ldap import LdapGroupSettings, LdapSettings
 from gateway.settings.policy_tests import ExpectedDecision, PolicyTest, TestedIdentity
 from gateway.settings.provider_reach import ProviderTlsSettings
 from gateway.settings.providers import ProviderSettings
@@ -88,6 +89,8 @@ __all__ = [
     "HttpHookSettings",
     "IdentitySettings",
     "IntrospectionSettings",
+    "LdapGroupSettings",
+    "LdapSettings",
     "LimitSettings",
     "LogSettings",
     "MetricsSettings",
@@ -203,6 +206,11 @@ class Settings(Section):
     )
     accounts: AccountSettings = Field(
         AccountSettings(), description="Accounts: who gets one, and which hooks tell an app."
+    )
+    ldap: LdapSettings | None = Field(
+        None,
+        description="A directory (OpenLDAP, lldap, Active Directory) whose people sign in with the"
+        " local form.",
     )
     smtp: SmtpSettings | None = Field(
         None,

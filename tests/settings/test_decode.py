@@ -37,9 +37,9 @@ ADDED = [
     (
         "zzz: 1",
         '4:1: unknown setting "zzz" (one of: auth_mode, secret, secret_file, data_dir, store, '
-        "server, sessions, bearer, api_keys, tokens, accounts, smtp, forward_auth, "
-        "compatibility, include, conditions, admins, routes, tests, country_file, audit, log, "
-        "metrics, tracing)",
+        "server, sessions, bearer, api_keys, tokens, accounts, ldap, smtp, "
+        "forward_auth, compatibility, include, conditions, admins, routes, tests, "
+        "country_file, audit, log, metrics, tracing)",
     ),
     (
         "auth_mode: standalone",

@@ -69,6 +69,7 @@ def secrets(tmp_path):
         "wiki_client_secret",
         "app_dsn",
         "smtp_password",
+        "ldap_password",
     ):
         (tmp_path / name).write_text("x" * 40, encoding="utf-8")
         (tmp_path / name).chmod(0o600)
@@ -129,6 +130,7 @@ def test_the_full_example_names_every_setting():
         "value",
         "dsn",
         "password",
+        "bind_password",
     }
     names -= {"user", "scope", "credential", "amr", "method", "header"}
 

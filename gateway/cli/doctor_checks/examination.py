@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 
 from gateway.cli.doctor_checks.cookies import check_cookies
+from gateway.cli.doctor_checks.directory import check_directory
 from gateway.cli.doctor_checks.finding import GROUPS, Finding
 from gateway.cli.doctor_checks.providers import check_providers
 from gateway.cli.doctor_checks.public_url import check_public_urls
@@ -42,6 +43,7 @@ class _Check:
 _CHECKS = (
     _Check("public_url", frozenset({"gateway", "public_url", "proxy", "clock"}), check_public_urls),
     _Check("providers", frozenset({"providers", "clock"}), check_providers),
+    _Check("directory", frozenset({"directory"}), check_directory),
     _Check("cookies", frozenset({"cookies"}), check_cookies),
     _Check("store", frozenset({"store"}), check_store),
     _Check("upstreams", frozenset({"upstreams"}), check_upstreams),

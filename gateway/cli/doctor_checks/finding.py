@@ -55,6 +55,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
         "provider-client-secret",
         "provider-reaches-us",
     ),
+    "directory": ("directory-answers", "directory-search"),
     "cookies": ("cookie-domain", "cookie-secure"),
     "store": (
         "store-secret",

@@ -24,8 +24,10 @@ from gateway.credentials.local import issuer_of
 from gateway.forward.upstream import Upstream
 from gateway.mutate.signer import load_signer
 from gateway.oidc.provider import Provider
+from gateway.pages import Brand, data_url, set_brand
 from gateway.pipeline.pipeline import Pipeline
 from gateway.server.listener import server_tls
+from gateway.settings.pages import read_logo
 from gateway.settings.schema import Settings
 from gateway.storage.store import Clock
 
@@ -38,6 +40,7 @@ class Change:
         config: Keeps the current bearer authenticator, and so its cache, if the issuers' settings
             are the same.
         chain: The certificate chain; None if the gateway does not terminate TLS.
+        brand: What is on all pages.
     """
 
     config: Configuration
@@ -45,6 +48,7 @@ class Change:
     upstreams: Sequence[Upstream]
     hooks: Hooks | None
     chain: ssl.SSLContext | None
+    brand: Brand
 
     def take_effect(self, lasting: Lasting, policy: AccountPolicy) -> None:
         """Apply the new settings to `lasting` and `policy`; this cannot fail."""
@@ -70,6 +74,7 @@ class Change:
         lasting.tokens.access_s = token_settings(settings).access_ttl
         lasting.tokens.sessions.limits = token_limits(settings)
         lasting.tokens.sessions.sealer = config.sealer
+        set_brand(self.brand)
 
 
 async def prepare(
@@ -102,7 +107,7 @@ async def prepare(
     pipeline, upstreams = pipeline_of(config, lasting)
     hooks = policy.hooks_of(new.accounts)
     chain = None if new.server.tls is None else server_tls(new.server.tls)
-    return Change(config, pipeline, upstreams, hooks, chain)
+    return Change(config, pipeline, upstreams, hooks, chain, brand_of(new))
 
 
 def _kept_providers(
@@ -114,6 +119,17 @@ def _kept_providers(
         return found
     same = [name for name in found if old.providers.get(name) == new.providers[name]]
     return {**found, **{name: lasting.providers[name] for name in same}}
+
+
+def brand_of(settings: Settings) -> Brand:
+    """What `settings` say of the pages.
+
+    Raises:
+        OSError, ValueError: The logo was replaced since it was checked, by what is none.
+    """
+    pages = settings.pages
+    logo = "" if pages.logo_file is None else data_url(*read_logo(pages.logo_file))
+    return Brand(pages.name or "", logo, pages.colour or "")
 
 
 def set_grace(lasting: Lasting, settings: Settings) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from gateway import __version__
 from gateway.assembly.accounts import AccountPolicy, connect_sessions
-from gateway.assembly.change import prepare, set_grace
+from gateway.assembly.change import brand_of, prepare, set_grace
 from gateway.assembly.first_run import announce_setup
 from gateway.assembly.hosts import client_limits
 from gateway.assembly.lasting import Lasting, load_lasting, sealer_of
@@ -24,6 +24,7 @@ from gateway.errors import StoreUnavailableError
 from gateway.limits import RateTable
 from gateway.message.forwarded import Networks
 from gateway.oidc.http import ProviderHttp
+from gateway.pages import set_brand
 from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.verdict import RequestHandler
 from gateway.record.audit_writer import AuditWriter
@@ -196,6 +197,7 @@ class Gateway:
             await kept.start()
             self._closing.push_async_callback(kept.aclose)
         set_grace(lasting, self._settings)
+        set_brand(brand_of(self._settings))
         if is_networked(self._settings.store):
             shared = SharedRates(lasting.rates, lasting.store, self._clock)
             await shared.start()

@@ -1,5 +1,6 @@
 """Pages for people: templates, their CSS, and the text of every reason."""
 
-from gateway.pages.template import page_fields, render, script
+from gateway.pages.brand import Brand, data_url
+from gateway.pages.template import page_fields, render, script, set_brand
 
-__all__ = ["page_fields", "render", "script"]
+__all__ = ["Brand", "data_url", "page_fields", "render", "script", "set_brand"]

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gateway.pages.brand import Brand
+
 if TYPE_CHECKING:
     from jinja2 import Environment
     from markupsafe import Markup
@@ -43,6 +45,18 @@ _FORM_ACTION = " form-action 'self';"
 _WITH_SCRIPT = frozenset({"sign-in", "sign-in-code", "account", "starting"})
 
 
+# Of the configuration that is served; a process serves one.
+_brand = Brand()
+
+
+def set_brand(brand: Brand) -> None:
+    """Show `brand` on all pages from now on."""
+    global _brand  # noqa: PLW0603 - as are the caches below
+    _brand = brand
+    for kept in (_fields, _environment, _style, _style_digest):
+        kept.cache_clear()
+
+
 def render(name: str, /, **values: object) -> bytes:
     """The page `name` (a template's name without its suffix) as UTF-8 HTML.
 
@@ -71,12 +85,14 @@ def page_fields(name: str, form_action: str = "") -> tuple[tuple[str, str], ...]
 @cache
 def _fields(name: str) -> tuple[tuple[str, str], ...]:
     form_action = "" if name in _FORMS_LEAD_AWAY else _FORM_ACTION
+    style = f" style-src 'sha256-{_style_digest()}';"
+    images = " img-src data:;" if _brand.logo else ""
     script = " script-src 'self'; connect-src 'self';" if name in _WITH_SCRIPT else ""
     return (
         ("Content-Type", "text/html; charset=utf-8"),
         (
             "Content-Security-Policy",
-            f"default-src 'none'; style-src 'sha256-{_style_digest()}';{script}{form_action}"
+            f"default-src 'none';{style}{images}{script}{form_action}"
             " base-uri 'none'; frame-ancestors 'none'",
         ),
         ("X-Content-Type-Options", "nosniff"),
@@ -104,6 +120,7 @@ def _environment() -> Environment:
     )
     # Safe: read from our package.  Must stay unescaped, because the CSP has its hash.
     environment.globals["style"] = Markup(_style())  # noqa: S704
+    environment.globals["brand"] = _brand
     environment.filters["prose"] = _prose
     environment.filters["qr"] = _qr
     return environment
@@ -139,7 +156,7 @@ def script(name: str) -> bytes:
 
 @cache
 def _style() -> str:
-    return (_HERE / "style.css").read_text("utf-8")
+    return (_HERE / "style.css").read_text("utf-8") + _brand.style
 
 
 @cache

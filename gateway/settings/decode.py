@@ -46,11 +46,6 @@ _WANTED = {
 }
 
 # Settings of a later version.  "Unknown setting" would make users look for a typo.
-_LATER = frozenset(
-    {
-        ("pages",),
-    }
-)
 
 
 def decode(document: Document) -> Settings | None:
@@ -247,8 +242,6 @@ def _missing(document: Document, path: Path) -> Problem:
 def _unknown(document: Document, path: Path) -> Problem:
     parent, name = path[:-1], str(path[-1])
     mark = document.marks[document.nearest(path)]
-    if _is_later(path):
-        return Problem(path, "is not available in this version", mark.key, UNKNOWN)
     there = value_at(document.data, parent)
     known = _names(parent)
     if mark.variable and len(mark.base) >= len(path):
@@ -267,15 +260,6 @@ def _unknown_variable(base: Path, path: Path, known: Sequence[str]) -> str:
         return "unknown variable"
     meant = variable_for((*path[:-1], near[0], *base[len(path) :]))
     return f"unknown variable (did you mean {quote(meant)}?)"
-
-
-def _is_later(path: Path) -> bool:
-    named = tuple(part for part in path if isinstance(part, str))
-    return any(
-        len(later) == len(named)
-        and all(part in ("*", name) for part, name in zip(later, named, strict=True))
-        for later in _LATER
-    )
 
 
 def _names(path: Path) -> list[str]:

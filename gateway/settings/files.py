@@ -8,6 +8,7 @@ from pathlib import Path as FilePath
 
 from gateway.settings.countries import file_problem
 from gateway.settings.document import Data, Document, Path, Problem
+from gateway.settings.pages import read_logo
 from gateway.settings.sql_drivers import driver_problem
 from gateway.storage.stores import file_options
 
@@ -79,6 +80,7 @@ def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem,
     _try_tracing(document)
     _try_ldap(document)
     files += _try_countries(document)
+    files += _try_logo(document)
     return tuple(files), tuple(warnings)
 
 
@@ -194,6 +196,22 @@ def _try_drivers(document: Document) -> None:
         problem = driver_problem(dsn) if isinstance(dsn, str) else None
         if problem is not None:
             document.spoil((*path, "dsn_file" if "dsn_file" in section else "dsn"), problem)
+
+
+def _try_logo(document: Document) -> list[FilePath]:
+    """Check that the logo is one; returns the file."""
+    pages = document.data.get("pages")
+    named = pages.get("logo_file") if isinstance(pages, dict) else None
+    if not isinstance(named, str) or not named:
+        return []
+    try:
+        read_logo(FilePath(named))
+    except ValueError as error:
+        document.spoil(("pages", "logo_file"), f"{named!r} {error}")
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        document.spoil(("pages", "logo_file"), f"cannot read {named!r}: {reason}", rule=_UNREADABLE)
+    return [FilePath(named)]
 
 
 def _try_tracing(document: Document) -> None:

@@ -41,6 +41,7 @@ from gateway.settings.headers import (
 from gateway.settings.hours import HoursSettings
 from gateway.settings.identity import AssertionSettings, IdentitySettings
 from gateway.settings.ldap import LdapGroupSettings, LdapSettings
+from gateway.settings.pages import PageSettings
 from gateway.settings.policy_tests import ExpectedDecision, PolicyTest, TestedIdentity
 from gateway.settings.provider_reach import ProviderTlsSettings
 from gateway.settings.providers import ProviderSettings
@@ -94,6 +95,7 @@ __all__ = [
     "LimitSettings",
     "LogSettings",
     "MetricsSettings",
+    "PageSettings",
     "PolicyTest",
     "ProviderClaimSettings",
     "ProviderSettings",
@@ -245,6 +247,9 @@ class Settings(Section):
     )
     tests: tuple[PolicyTest, ...] = Field(
         (), description="Requests and what must happen to them; run by `gatepost check` only."
+    )
+    pages: PageSettings = Field(
+        PageSettings(), description="Name, logo and colour of the gateway's own pages."
     )
     country_file: FileName | None = Field(
         None,

@@ -6,6 +6,7 @@ import re
 import signal
 
 import pytest
+import requests
 import yaml
 
 from gateway.errors import StoreUnavailableError
@@ -360,3 +361,21 @@ async def test_a_reload_says_what_changed_to_programs_too(raw_upstream, gateway_
 
     [changes] = [it["changes"] for it in gateway.audit() if "changes" in it]
     assert changes == {"added": ["more"], "removed": [], "changed": {}, "moved": {}}
+
+
+async def test_name_logo_and_colour_follow_a_reload(raw_upstream, gateway_process, tmp_path):
+    gateway = gateway_process(behind(await raw_upstream(OK)))
+    url = f"{gateway.base_url}/_gatepost/logout"
+
+    def page():
+        return requests.get(url, headers={"Accept": "text/html"}, timeout=30)
+
+    assert "Notes of Ann" not in page().text
+    logo = tmp_path / "logo.svg"
+    logo.write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    pages = {"name": "Notes of Ann", "logo_file": str(logo), "colour": "#ff0000"}
+    await hang_up(gateway, pages=pages)
+    answer = await asyncio.to_thread(page)
+    assert "Notes of Ann</p>" in answer.text
+    assert 'src="data:image/svg+xml;base64,' in answer.text
+    assert " img-src data:;" in answer.headers["Content-Security-Policy"]

@@ -39,7 +39,7 @@ ADDED = [
         '4:1: unknown setting "zzz" (one of: auth_mode, secret, secret_file, data_dir, store, '
         "server, sessions, bearer, api_keys, tokens, accounts, ldap, smtp, "
         "forward_auth, compatibility, include, conditions, admins, routes, tests, "
-        "country_file, audit, log, metrics, tracing)",
+        "pages, country_file, audit, log, metrics, tracing)",
     ),
     (
         "auth_mode: standalone",
@@ -175,7 +175,14 @@ ADDED = [
         "forward_auth: {dialect: nginx}",
         "4:1: forward_auth: no proxy can ask: add the proxy's address to server.trusted_proxies",
     ),
-    ("pages: {}", "4:1: pages: is not available in this version"),
+    (
+        "pages: {colour: blue}",
+        '4:17: pages.colour: "blue" is not a colour (write "#1d5a80", with the quotes)',
+    ),
+    (
+        "pages: {logo_file: gone.svg}",
+        "4:20: pages.logo_file: cannot read 'gone.svg': No such file or directory",
+    ),
     (
         "secret: short",
         "4:9: secret: a secret must be at least 32 bytes long (try: openssl rand -base64 32)",

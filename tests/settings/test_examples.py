@@ -73,6 +73,7 @@ def secrets(tmp_path):
     ):
         (tmp_path / name).write_text("x" * 40, encoding="utf-8")
         (tmp_path / name).chmod(0o600)
+    (tmp_path / "logo.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     (tmp_path / "app_dsn").write_text("postgresql://notes:pw@db/notes\n", encoding="utf-8")
     return str(tmp_path)
 

@@ -326,7 +326,17 @@ def test_what_can_mean_nothing_here_is_an_error(warnings, text):
 
 # Free text for which no other proxy has another meaning, and what is checked by its own type.
 LITERAL = (
-    *("public_url", "secret", "secret_file", "store", "server.", "sessions.", "smtp.", "ldap."),
+    *(
+        "public_url",
+        "secret",
+        "secret_file",
+        "store",
+        "server.",
+        "sessions.",
+        "smtp.",
+        "pages.",
+        "ldap.",
+    ),
     *(f"upstreams.*.{it}" for it in ("url", "host", "tls.", "request_fields_kept")),
     *(f"upstreams.*.request_headers.set.*.{it}" for it in ("file", "account_secret", "prefix")),
     *(f"upstreams.*.request_headers.set.*.basic.{it}" for it in ("account_secret", "password")),

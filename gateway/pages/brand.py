@@ -1,0 +1,41 @@
+"""Whose pages these are: the operator's name, logo and colour."""
+
+import base64
+from dataclasses import dataclass
+
+from gateway.pages.colours import dark_shades, light_shades
+
+
+@dataclass(frozen=True, slots=True)
+class Brand:
+    """What the operator has configured.
+
+    Attributes:
+        name: Shown in place of the host; ``""`` for the host.
+        logo: A ``data:`` URL, so that the pages load nothing; ``""`` for the gateway's own mark.
+        colour: ``#rrggbb``; ``""`` for the gateway's own.
+    """
+
+    name: str = ""
+    logo: str = ""
+    colour: str = ""
+
+    @property
+    def style(self) -> str:
+        """What follows the style sheet."""
+        if not self.colour:
+            return ""
+        light, dark = light_shades(self.colour), dark_shades(self.colour)
+
+        def root(act: str, over: str, ink: str) -> str:
+            return f":root {{ --link: {act}; --act: {act}; --act-over: {over}; --act-ink: {ink}; }}"
+
+        return (
+            f"{root(light.act, light.over, light.ink)}\n@media (prefers-color-scheme: dark) "
+            f"{{ {root(dark.act, dark.over, dark.ink)} }}\n"
+        )
+
+
+def data_url(media_type: str, content: bytes) -> str:
+    """A picture as a URL.  Scripts in an SVG do not run in a picture (SVG 2, section 2.2.2)."""
+    return f"data:{media_type};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,63 @@
+"""The setting `pages`: what people see on the gateway's own pages."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+from gateway.settings.scalars import FileName, Section, Text, quote, wrong
+
+# Inline in every page, so it has to be small.
+MAX_LOGO_BYTES = 64 * 1024
+# By what a file begins with; browsers show nothing else as a picture here.
+_BEGINNINGS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
+_SVG = re.compile(
+    rb"\s*(?:<\?xml[^>]*>\s*)?(?:<!--.*?-->\s*|<!DOCTYPE[^>]*>\s*)*<svg[\s>]", re.DOTALL
+)
+
+
+def _colour(text: str) -> str:
+    if re.fullmatch(r"#[0-9A-Fa-f]{6}", text) is None:
+        raise wrong(f'{quote(text)} is not a colour (write "#1d5a80", with the quotes)')
+    return text.lower()
+
+
+class PageSettings(Section):
+    """What people see on the gateway's own pages."""
+
+    name: Text | None = Field(
+        None, description="Name of your app or organisation; default: the host."
+    )
+    logo_file: FileName | None = Field(
+        None, description="SVG, PNG or JPEG of at most 64 KiB, shown beside the name."
+    )
+    colour: Annotated[str, AfterValidator(_colour)] | None = Field(
+        None,
+        description='Colour of buttons and links, such as "#1d5a80"; made darker or lighter where'
+        " it could not be read.",
+    )
+
+
+def media_type_of(logo: bytes) -> str | None:
+    """The media type of a picture that pages can show; None for anything else."""
+    if _SVG.match(logo) is not None:
+        return "image/svg+xml"
+    return next((it for start, it in _BEGINNINGS.items() if logo.startswith(start)), None)
+
+
+def read_logo(file: Path) -> tuple[str, bytes]:
+    """The media type and content of a logo.
+
+    Raises:
+        ValueError: It is no picture that pages can show; the message says why.
+        OSError: It cannot be read.
+    """
+    with file.open("rb") as opened:
+        content = opened.read(MAX_LOGO_BYTES + 1)
+    if len(content) > MAX_LOGO_BYTES:
+        raise ValueError("has more than 64 KiB")
+    media_type = media_type_of(content)
+    if media_type is None:
+        raise ValueError("is no SVG, PNG or JPEG")
+    return media_type, content

@@ -1,0 +1,92 @@
+"""The operator's name, logo and colour on the pages."""
+
+import base64
+import hashlib
+import re
+
+import pytest
+
+from gateway.pages import Brand, data_url, page_fields, render, set_brand
+from gateway.pages.colours import contrast, dark_shades, light_shades
+from gateway.settings.pages import MAX_LOGO_BYTES, read_logo
+
+SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"></svg>'
+
+
+@pytest.fixture(autouse=True)
+def as_before():
+    yield
+    set_brand(Brand())
+
+
+def page():
+    return render("signed-in", site="notes.example.com", name="Ann", home_url="/").decode()
+
+
+def policy():
+    return dict(page_fields("signed-in"))["Content-Security-Policy"]
+
+
+def test_without_one_it_is_the_host_and_our_mark():
+    assert "notes.example.com</p>" in page()
+    assert "<svg" in page()
+    assert "img-src" not in policy()
+
+
+def test_name_and_logo_are_on_every_page():
+    set_brand(Brand("<Notes & Co>", data_url("image/svg+xml", SVG)))
+
+    text = page()
+    assert "&lt;Notes &amp; Co&gt;</p>" in text
+    assert "· &lt;Notes &amp; Co&gt;</title>" in text
+    assert f'<img src="data:image/svg+xml;base64,{base64.b64encode(SVG).decode()}" alt="">' in text
+    assert " img-src data:;" in policy()
+
+
+def test_the_style_is_still_the_one_that_the_policy_allows():
+    set_brand(Brand(colour="#ff8800"))
+
+    style = re.search(r"<style>(.*?)</style>", page(), re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in policy()
+    light, _, dark = style.rpartition("@media (prefers-color-scheme: dark)")
+    # Too light to be read on white.
+    assert f"--act: {light_shades('#ff8800').act};" in light
+    assert "--act: #ff8800;" in dark
+
+
+@pytest.mark.parametrize(
+    "colour", ["#000000", "#ffffff", "#ff0000", "#ffff00", "#1d5a80", "#777777"]
+)
+def test_any_colour_can_be_read(colour):
+    for shades, card in ((light_shades(colour), "#fffefb"), (dark_shades(colour), "#1e2127")):
+        assert contrast(shades.act, card) >= 4.5
+        assert contrast(shades.act, shades.ink) >= 4.5
+
+
+def test_what_can_be_read_stays_as_it_is():
+    assert light_shades("#1d5a80").act == "#1d5a80"
+    assert dark_shades("#8cc4e8").act == "#8cc4e8"
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        (SVG, "image/svg+xml"),
+        (b"<!-- made by hand --><svg>", "image/svg+xml"),
+        (b"\x89PNG\r\n\x1a\n...", "image/png"),
+        (b"\xff\xd8\xff\xe0...", "image/jpeg"),
+    ],
+)
+def test_a_picture_is_known_by_its_beginning(tmp_path, content, found):
+    (tmp_path / "logo").write_bytes(content)
+    assert read_logo(tmp_path / "logo") == (found, content)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"<html><svg>", b"GIF89a", b"<svgx>", b"<svg>" + b" " * MAX_LOGO_BYTES]
+)
+def test_anything_else_is_none(tmp_path, content):
+    (tmp_path / "logo").write_bytes(content)
+    with pytest.raises(ValueError, match=r"64 KiB|is no SVG"):
+        read_logo(tmp_path / "logo")

@@ -10,6 +10,8 @@
 //   users     login name -> claims; a login name not listed gets claims made from the name
 //   tls       {cert, key, ca}: PEM files; then it serves https, and clients may authenticate with a
 //             certificate of that authority (RFC 8705), by its DNS name
+//   inside    whether logout tokens go to special-use addresses, such as loopback, too (default);
+//             left alone, oidc-provider 9 sends them to none
 //   delay     path -> milliseconds that its answers take
 //   ttl       seconds for AccessToken, IdToken, RefreshToken, Session, ...
 //   algorithms, features, and any other member: given to oidc-provider as they are
@@ -24,7 +26,8 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import Provider from 'oidc-provider';
 
 const {
-  port = 0, issuer: named, users = {}, delay = {}, ttl = {}, features = {}, tls, ...rest
+  port = 0, issuer: named, users = {}, delay = {}, ttl = {}, features = {}, tls, inside = true,
+  ...rest
 } = JSON.parse(process.argv[2] ?? '{}');
 
 // Everything but the one line of JSON belongs to the log.
@@ -88,6 +91,8 @@ const configuration = {
   extraTokenClaims: (ctx, token) => (token.accountId
     ? { groups: claimsOf(token.accountId).groups }
     : undefined),
+  // Without the dispatcher that ends connections to such addresses.
+  ...(inside ? { fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options) } : {}),
   ...rest,
   ttl: { ...lifetimes, ...ttl },
   features: {

@@ -133,7 +133,8 @@ class ProviderClient:
         )
         if _is_refusal(answer):
             refused = _error_code(answer) == "invalid_client" or answer.status == _UNAUTHORIZED
-            raise (ClientRefusedError if refused else CodeRefusedError)(_described(answer))
+            kind = ClientRefusedError if refused else CodeRefusedError
+            raise kind(_described(answer, code, code_verifier))
         return self._read(answer)
 
     async def refresh(self, metadata: Metadata, refresh_token: str) -> TokenAnswer:
@@ -149,7 +150,7 @@ class ProviderClient:
             timeout_s=REFRESH_TIMEOUT_S,
         )
         if _is_refusal(answer) and _error_code(answer) == "invalid_grant":
-            raise RefreshRefusedError(_described(answer))
+            raise RefreshRefusedError(_described(answer, refresh_token))
         return self._read(answer)
 
     async def revoke(self, metadata: Metadata, token: str, kind: str) -> None:
@@ -227,12 +228,21 @@ def _is_refusal(answer: Answer) -> bool:
 
 
 def _error_code(answer: Answer) -> str:
+    return _text(answer, "error")
+
+
+def _text(answer: Answer, member: str) -> str:
     try:
-        code = answer.json_object().get("error")
+        found = answer.json_object().get(member)
     except GatewayError:
         return ""
-    return code if isinstance(code, str) else ""
+    return found if isinstance(found, str) else ""
 
 
-def _described(answer: Answer) -> str:
-    return f"{answer.url}: status {answer.status}, error {_error_code(answer)[:100]!r}"
+def _described(answer: Answer, *sent: str) -> str:
+    """For the log: what the provider says (RFC 6749, section 5.2), without the secrets `sent`."""
+    told = f"{answer.url}: status {answer.status}, error {_error_code(answer)[:100]!r}"
+    detail = _text(answer, "error_description")
+    for secret in sent:
+        detail = detail.replace(secret, "…")
+    return f"{told}: {detail[:200]!r}" if detail else told

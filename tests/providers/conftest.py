@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,10 +66,13 @@ Start = Callable[..., Awaitable[World]]
 async def start(
     provider: Provider, gateway_process: Callable[..., GatewayProcess], raw_upstream: Any
 ) -> AsyncIterator[Start]:
-    """Start a gateway: ``world = await start(client_secret=…)``, settings of the provider."""
+    """Start a gateway: ``world = await start(client_secret=…)``, settings of the provider.
+
+    `more` are settings of the gateway's own.
+    """
     people: list[Person] = []
 
-    async def begin(**of_provider: Any) -> World:
+    async def begin(more: Mapping[str, Any] | None = None, **of_provider: Any) -> World:
         app = await raw_upstream(OK)
         place = provider.place
         settings = {
@@ -81,6 +84,7 @@ async def start(
                 {"name": "rest", "prefix": "/", "access": "signed_in"},
             ],
             "providers": {"id": settings_of(provider, of_provider)},
+            **(more or {}),
         }
         people.append(Person(provider))
         return World(provider, gateway_process(settings), app, people[-1])
@@ -107,6 +111,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "scenario(name): a column of docs/providers/matrix.md")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `--dist loadgroup`, one process tests one provider, so that each is started once."""
     for item in items:

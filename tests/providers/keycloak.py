@@ -4,11 +4,13 @@ import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urljoin
 
 import aiohttp
 import requests
 
 from tests.fixtures.processes import answers as answers_200
+from tests.providers.forms import chosen, filled, text_of
 from tests.providers.provider import (
     ACCESS_S,
     CLIENT_ID,
@@ -84,6 +86,16 @@ class Keycloak(Provider):
     async def end_sessions(self, session: aiohttp.ClientSession) -> None:
         """Sign alice out as an administrator."""
         self.admin("POST", f"/admin/realms/{REALM}/users/{self.id_of('alice')}/logout")
+
+    async def sign_out_there(self, session: aiohttp.ClientSession) -> None:
+        """Sign alice out in her own browser at Keycloak's page, which asks whether she means it."""
+        url = f"{self.issuer}/protocol/openid-connect/logout"
+        async with session.get(url) as response:
+            page = await response.text()
+        form = chosen(page, {})
+        assert form is not None, text_of(page)
+        async with session.post(urljoin(url, form.action), data=filled(form, {})) as response:
+            assert response.status == 200
 
 
 def realm_of(place: Place) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class NodeOidcProvider(Provider):
         super().__init__(place)
         self._words = words
         self._stack = stack
-        self.rotate_keys()
+        self.restart()
 
     @property
     def settings(self) -> Mapping[str, Any]:
@@ -45,9 +45,13 @@ class NodeOidcProvider(Provider):
         return {"login": "alice", "password": "any"}
 
     def rotate_keys(self) -> None:
+        self.restart()
+
+    def restart(self, **options: Any) -> None:
+        """Start it again, with a new key and with more of its options."""
         self._stack.close()
         found = f"{self.place.url}/.well-known/openid-configuration"
-        words = (*self._words, json.dumps(self._options()))
+        words = (*self._words, json.dumps(self._options() | options))
         self._stack.enter_context(running(words, self.place, lambda: answers_200(found)))
 
     def _options(self) -> dict[str, Any]:

@@ -95,6 +95,10 @@ class Provider(ABC):
         """Sign her out, as the gateway sent her; the URL that the provider sends her back to."""
         return await walk(session, url, {}, self.place.origin)
 
+    def log(self) -> str:
+        """What it has written so far."""
+        return (self.place.directory / "output").read_text()
+
     async def asks(self, session: aiohttp.ClientSession, url: str) -> bool:
         """Whether it asks for a password, as it does of whoever is not signed in there."""
         async with session.get(url) as response:

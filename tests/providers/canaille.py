@@ -2,7 +2,6 @@
 
 import json
 import secrets
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 import aiohttp
 from joserfc.jwk import RSAKey
 
-from tests.fixtures.gateway import clean_environment
 from tests.fixtures.processes import answers as answers_200
 from tests.providers.provider import (
     ACCESS_S,
@@ -56,10 +54,7 @@ class Canaille(Provider):
 
     def command(self, *words: str) -> None:
         """Run one of Canaille's commands."""
-        done = subprocess.run(
-            [PROGRAM, *words], cwd=self.place.directory, env=_environment(), capture_output=True
-        )
-        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        self.place.run(PROGRAM, *words, environment={"CONFIG": "canaille.toml"})
 
     def make_client(self, client_id: str, *more: str) -> None:
         """Make a client of the gateway's; without ``--audience``, its tokens have an empty one."""
@@ -95,7 +90,7 @@ class Canaille(Provider):
         words = (PROGRAM, "run", "--bind", f"127.0.0.1:{self.place.port}")
         ready = f"{self.place.url}/.well-known/openid-configuration"
         self._stack.enter_context(
-            running(words, self.place, lambda: answers_200(ready), _environment())
+            running(words, self.place, lambda: answers_200(ready), {"CONFIG": "canaille.toml"})
         )
 
 
@@ -111,10 +106,6 @@ ALICE = {
 
 def _options(values: Mapping[str, str]) -> list[str]:
     return [word for name, value in values.items() for word in (f"--{name}", value)]
-
-
-def _environment() -> dict[str, str]:
-    return clean_environment({"CONFIG": "canaille.toml"})
 
 
 def _configuration(place: Place, keys: list[dict[str, Any]]) -> str:

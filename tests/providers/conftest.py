@@ -51,12 +51,19 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def provider(kind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+def provider(
+    kind: str, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Provider]:
     """One provider after the other, each for all its tests."""
     origin = f"http://127.0.0.1:{take_free_port()}"
-    place = Place(tmp_path_factory.mktemp(kind), take_free_port(), origin)
+    place = Place(tmp_path_factory.mktemp(kind), take_free_port(), origin, _database(request))
     with KINDS[kind].start(place) as started:
         yield started
+
+
+def _database(request: pytest.FixtureRequest) -> Callable[[], str]:
+    # Only a provider that asks for one has a server started.
+    return lambda: str(request.getfixturevalue("postgres_server").schema_url())
 
 
 Start = Callable[..., Awaitable[World]]

@@ -4,7 +4,7 @@ To add one, write how it is started and what it does not offer, and a line here 
 scripts/setup-providers.
 """
 
-from tests.providers import canaille, keycloak, node_oidc_provider
+from tests.providers import canaille, dex, hydra, keycloak, node_oidc_provider
 from tests.providers.provider import Kind
 
 KINDS: dict[str, Kind] = {
@@ -14,6 +14,8 @@ KINDS: dict[str, Kind] = {
         node_oidc_provider.OIDC_PROVIDER_9,
         keycloak.KEYCLOAK,
         canaille.CANAILLE,
+        dex.DEX,
+        hydra.HYDRA,
     )
 }
 

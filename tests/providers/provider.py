@@ -33,11 +33,13 @@ class Place:
     Attributes:
         port: The provider's own.
         origin: The gateway's, which browsers see.
+        database: Gives the URL of an empty PostgreSQL schema.
     """
 
     directory: Path
     port: int
     origin: str
+    database: Callable[[], str]
 
     @property
     def url(self) -> str:
@@ -64,6 +66,18 @@ class Place:
         path = self.directory / name
         path.write_text(text)
         return path
+
+    def run(self, *words: str | Path, environment: Mapping[str, str] | None = None) -> str:
+        """What a command of the provider's prints, before it starts or beside it."""
+        done = subprocess.run(
+            words,
+            cwd=self.directory,
+            env=clean_environment(environment or {}),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, (words, done.stdout, done.stderr)
+        return done.stdout
 
 
 class Provider(ABC):

@@ -4,7 +4,15 @@ To add one, write how it is started and what it does not offer, and a line here 
 scripts/setup-providers.
 """
 
-from tests.providers import canaille, dex, hydra, keycloak, node_oidc_provider, zitadel_example
+from tests.providers import (
+    canaille,
+    dex,
+    gitea,
+    hydra,
+    keycloak,
+    node_oidc_provider,
+    zitadel_example,
+)
 from tests.providers.provider import Kind
 
 KINDS: dict[str, Kind] = {
@@ -16,6 +24,7 @@ KINDS: dict[str, Kind] = {
         canaille.CANAILLE,
         dex.DEX,
         hydra.HYDRA,
+        gitea.GITEA,
         zitadel_example.ZITADEL_EXAMPLE,
     )
 }

@@ -12,7 +12,7 @@ BESIDE ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 8 ? n + 1 : 8)))
 TEST_PACKAGES := chromium chromium-driver haproxy mariadb-server nginx pgbouncer php-cli postgresql puma \
   redis-sentinel redis-server ruby-jwt ruby-webrick systemd
 BENCH_PACKAGES := nginx wrk
-PROVIDER_PACKAGES := glewlwyd maven openjdk-17-jre-headless unzip
+PROVIDER_PACKAGES := default-jre-headless maven unzip
 # How many requests each server behind the gateway gets, by `make readers`; SEED says which.
 CASES ?= 20000
 # What is measured, and for how long.

@@ -22,6 +22,7 @@ from gateway.storage.store import Clock
 
 _OK = 200
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
 # RFC 6750, section 3.1: the token is invalid, or lacks the scope for this.
 _TOKEN_REFUSED = frozenset({401, 403})
 # These say nothing about the grant: the client was throttled, or the request did not get through.
@@ -132,8 +133,7 @@ class ProviderClient:
             ],
         )
         if _is_refusal(answer):
-            refused = _error_code(answer) == "invalid_client" or answer.status == _UNAUTHORIZED
-            kind = ClientRefusedError if refused else CodeRefusedError
+            kind = ClientRefusedError if _is_about_client(answer) else CodeRefusedError
             raise kind(_described(answer, code, code_verifier))
         return self._read(answer)
 
@@ -225,6 +225,13 @@ class ProviderClient:
 
 def _is_refusal(answer: Answer) -> bool:
     return answer.status in _REFUSALS and answer.status not in _TRY_LATER
+
+
+def _is_about_client(answer: Answer) -> bool:
+    if answer.status == _UNAUTHORIZED or _error_code(answer) == "invalid_client":
+        return True
+    # Glewlwyd.  With status 400, Gitea says the same of an unknown code.
+    return answer.status == _FORBIDDEN and _error_code(answer) == "unauthorized_client"
 
 
 def _error_code(answer: Answer) -> str:

@@ -212,6 +212,14 @@ REFUSED = {
         Wrongs(token_answer=(401, {"error": "invalid_client"})),
         errors.ClientRefusedError,
     ),
+    "client-refused-by-glewlwyd": (
+        Wrongs(token_answer=(403, {"error": "unauthorized_client"})),
+        errors.ClientRefusedError,
+    ),
+    "code-refused-by-gitea": (
+        Wrongs(token_answer=(400, {"error": "unauthorized_client"})),
+        errors.CodeRefusedError,
+    ),
     "token-of-another-kind": (Wrongs(tokens={"token_type": "DPoP"}), ProviderUnavailableError),
     "no-access-token": (Wrongs(tokens={"access_token": None}), ProviderUnavailableError),
     "a-token-that-splits-a-field": (

@@ -20,6 +20,8 @@ from tests.providers.provider import (
     running,
 )
 
+_SCOPES = ["openid", "profile", "email", "groups", "offline_access"]
+
 
 class Dex(Provider):
     """It keeps everything in memory, so that a new start has a new key."""
@@ -32,7 +34,7 @@ class Dex(Provider):
 
     @property
     def settings(self) -> Mapping[str, Any]:
-        return {"scopes": ["openid", "profile", "email", "groups", "offline_access"]}
+        return {"profile": "dex", "scopes": _SCOPES}
 
     @property
     def answers(self) -> Mapping[str, str]:

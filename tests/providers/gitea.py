@@ -100,7 +100,7 @@ def _start(place: Place) -> Iterator[Provider]:
 
 
 GITEA = Kind(
-    "Gitea",
+    "Gitea (OAuth 2.0)",
     "gitea",
     _start,
     lacks={

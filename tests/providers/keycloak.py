@@ -151,4 +151,19 @@ def _start(place: Place) -> Iterator[Provider]:
         yield Keycloak(place)
 
 
-KEYCLOAK = Kind("Keycloak", "keycloak", _start)
+KEYCLOAK = Kind(
+    "Keycloak",
+    "keycloak",
+    _start,
+    notes={
+        "sign-in": "with the scope `offline_access`, users need the realm role of that name, which "
+        "the default roles have. Others get `code-refused`, and the log has Keycloak's reason.",
+        "groups": "its default mappers put roles into the access token only, where "
+        "`profile: keycloak` reads them.",
+        "back-channel": "leave `offline_access` out of `scopes`. With it, Keycloak keeps an offline "
+        "session: a sign-out at Keycloak does not end it, and an administrator's sign-out ends it "
+        "only at the next refresh. Without it, Keycloak gives a refresh token too.",
+        "report": "a client that registers itself gets tokens for a `resource` only after an "
+        "administrator adds an audience mapper.",
+    },
+)

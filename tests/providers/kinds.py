@@ -8,6 +8,7 @@ from tests.providers import (
     canaille,
     dex,
     gitea,
+    glewlwyd,
     hydra,
     keycloak,
     node_oidc_provider,
@@ -25,6 +26,7 @@ KINDS: dict[str, Kind] = {
         dex.DEX,
         hydra.HYDRA,
         gitea.GITEA,
+        glewlwyd.GLEWLWYD,
         zitadel_example.ZITADEL_EXAMPLE,
     )
 }

@@ -98,5 +98,20 @@ def _version_9(place: Place) -> Any:
     return _start(place, node, directory / "server.mjs")
 
 
-OIDC_PROVIDER_8 = Kind("oidc-provider 8", "oidc-provider-8", _version_8)
-OIDC_PROVIDER_9 = Kind("oidc-provider 9", "oidc-provider-9", _version_9)
+_CONSENT = (
+    "a refresh token comes only after a consent: set `authorize_params: {prompt: consent}`. Without "
+    "it, the log says so."
+)
+_PUBLIC = (
+    "unless its option `fetch` is set, it sends no logout tokens to private addresses, loopback "
+    "included."
+)
+OIDC_PROVIDER_8 = Kind(
+    "oidc-provider 8", "oidc-provider-8", _version_8, notes={"refresh": _CONSENT}
+)
+OIDC_PROVIDER_9 = Kind(
+    "oidc-provider 9",
+    "oidc-provider-9",
+    _version_9,
+    notes={"refresh": _CONSENT, "back-channel": _PUBLIC},
+)

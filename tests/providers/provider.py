@@ -22,8 +22,9 @@ START_S = 180.0
 CLIENT_ID = "gatepost"
 SECRET = "the-secret-of-the-gateway-at-the-provider-0123456789"
 PASSWORD = "Correct-horse-9-battery"
-# Of access tokens: the gateway refreshes a session when four fifths of it are over.
-ACCESS_S = 5
+# Of access tokens: the gateway refreshes a session when four fifths of it are over.  Long enough for
+# a sign-in on a machine that has much to do.
+ACCESS_S = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,9 +140,9 @@ CANAILLE = Kind(
     "Canaille",
     "canaille",
     _start,
-    lacks={"back-channel": "has no back-channel logout."},
+    lacks={"back-channel": "Canaille has no back-channel logout."},
     notes={
-        "sign-in": "a client made by its command line needs `--audience CLIENT_ID`, and its e-mail "
-        "addresses, which it does not mark as verified, count with `email_verified: assume`."
+        "sign-in": "A client made by Canaille's command line needs `--audience CLIENT_ID`. It does "
+        "not mark e-mail addresses as verified: they count with `email_verified: assume`."
     },
 )

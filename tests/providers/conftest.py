@@ -121,8 +121,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `--dist loadgroup`, one process tests one provider, so that each is started once."""
+    here = Path(__file__).parent
     for item in items:
-        name = _kind_of(item)
+        name = _kind_of(item) if item.path.is_relative_to(here) else None
         if name is not None:
             item.add_marker(pytest.mark.xdist_group(name))
 

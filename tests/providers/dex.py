@@ -82,13 +82,15 @@ def _start(place: Place) -> Iterator[Provider]:
         yield Dex(place, stack)
 
 
+_NO_GROUPS = "Users of dex's own password database have no groups; those of its connectors do."
+_NO_SIGN_OUT = "dex has no sign-out for other sites."
 DEX = Kind(
     "dex",
     "dex",
     _start,
     lacks={
-        "groups": "users of its own password database have no groups; those of its connectors do.",
-        "logout": "has no sign-out for other sites.",
-        "back-channel": "has no back-channel logout.",
+        "groups": _NO_GROUPS,
+        "logout": _NO_SIGN_OUT,
+        "back-channel": _NO_SIGN_OUT,
     },
 )

@@ -103,9 +103,9 @@ GITEA = Kind(
     "Gitea (OAuth 2.0)",
     "gitea",
     _start,
-    lacks={
-        "logout": "plain OAuth 2.0 has no sign-out.",
-        "back-channel": "plain OAuth 2.0 has no back-channel logout.",
-        "keys": "plain OAuth 2.0 signs nothing.",
-    },
+    lacks=dict.fromkeys(
+        ("logout", "back-channel", "keys"),
+        "Plain OAuth 2.0 has no sign-out, and signs nothing.",
+    ),
+    also=("`gatepost doctor` tells whether Gitea takes the client secret.",),
 )

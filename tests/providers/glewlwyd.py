@@ -195,5 +195,8 @@ GLEWLWYD = Kind(
     "Glewlwyd",
     "glewlwyd",
     _start,
-    notes={"sign-in": "e-mail addresses count with `email_verified: assume`."},
+    notes={
+        "sign-in": "Glewlwyd does not mark e-mail addresses as verified: they count with "
+        "`email_verified: assume`."
+    },
 )

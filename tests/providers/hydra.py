@@ -165,6 +165,7 @@ HYDRA = Kind(
     "hydra",
     _start,
     notes={
-        "back-channel": "its logout tokens have no `exp`; Gatepost accepts them for two minutes."
+        "back-channel": "Hydra's logout tokens have no `exp`. Gatepost accepts them for two "
+        "minutes."
     },
 )

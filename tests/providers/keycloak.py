@@ -156,14 +156,17 @@ KEYCLOAK = Kind(
     "keycloak",
     _start,
     notes={
-        "sign-in": "with the scope `offline_access`, users need the realm role of that name, which "
-        "the default roles have. Others get `code-refused`, and the log has Keycloak's reason.",
-        "groups": "its default mappers put roles into the access token only, where "
+        "sign-in": "With the scope `offline_access`, Keycloak's users need the realm role of that "
+        "name, which the default roles have. Others get `code-refused`, and the log has Keycloak's "
+        "reason.",
+        "groups": "Keycloak's default mappers put roles into the access token only, where "
         "`profile: keycloak` reads them.",
-        "back-channel": "leave `offline_access` out of `scopes`. With it, Keycloak keeps an offline "
-        "session: a sign-out at Keycloak does not end it, and an administrator's sign-out ends it "
-        "only at the next refresh. Without it, Keycloak gives a refresh token too.",
-        "report": "a client that registers itself gets tokens for a `resource` only after an "
-        "administrator adds an audience mapper.",
+        "back-channel": "Leave `offline_access` out of `scopes`: Keycloak gives a refresh token "
+        "without it, too. With it, Keycloak keeps an offline session, which a sign-out at Keycloak "
+        "does not end, and an administrator's sign-out ends only at the next refresh.",
     },
+    also=(
+        "A client that registers itself at Keycloak gets no audience for its `resource` until an "
+        "administrator adds an audience mapper.",
+    ),
 )

@@ -46,11 +46,7 @@ SCENARIOS = {
 
 def offering(scenario: str) -> list[str]:
     """The providers that a scenario is tested with."""
-    return [
-        name
-        for name, kind in KINDS.items()
-        if scenario not in kind.lacks and scenario not in kind.refused
-    ]
+    return [name for name, kind in KINDS.items() if scenario not in kind.lacks]
 
 
 def lacking(scenario: str) -> list[str]:

@@ -28,23 +28,23 @@ def page(results: Path) -> str:
         cells = [_cell(kind, column, results / name, notes) for column in SCENARIOS]
         rows.append(_row(kind.title, version_of(kind.installed), *cells))
     numbered = [f"{number}. {note}" for number, note in enumerate(notes, 1)]
-    return "\n".join([_INTRODUCTION, *rows, "", *numbered, "", "## What is tested", "", told, ""])
+    also = [f"- {it}" for kind in KINDS.values() for it in kind.also]
+    parts = [_INTRODUCTION, *rows, "", *numbered, "", "Also tested:", "", *also, ""]
+    return "\n".join([*parts, "## What is tested", "", told, ""])
 
 
 def _cell(kind: Kind, column: str, results: Path, notes: list[str]) -> str:
     if column in kind.lacks:
-        return f"not offered {_note(f'{kind.title}: {kind.lacks[column]}', notes)}"
-    if column in kind.refused:
-        return f"refused {_note(f'{kind.title}: {kind.refused[column]}', notes)}"
+        return f"not offered {_note(kind.lacks[column], notes)}"
     path = results / f"{column}.json"
     if not path.is_file():
         return "not run"
     found = json.loads(path.read_text())
-    if found["outcome"] == "passed":
-        known = kind.notes.get(column)
-        return f"passed {_note(f'{kind.title}: {known}', notes)}" if known else "passed"
-    why = f"{kind.title}, {column}: `{found['why']}`"
-    return f"fails {_note(why, notes)}"
+    if found["outcome"] != "passed":
+        why = f"{kind.title}, {column}: `{found['why']}`"
+        return f"fails {_note(why, notes)}"
+    known = kind.notes.get(column)
+    return f"passed {_note(known, notes)}" if known else "passed"
 
 
 def _note(text: str, notes: list[str]) -> str:

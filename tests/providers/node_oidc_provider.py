@@ -99,12 +99,12 @@ def _version_9(place: Place) -> Any:
 
 
 _CONSENT = (
-    "a refresh token comes only after a consent: set `authorize_params: {prompt: consent}`. Without "
-    "it, the log says so."
+    "oidc-provider gives a refresh token only after a consent: set "
+    "`authorize_params: {prompt: consent}`. Without it, the log says so."
 )
 _PUBLIC = (
-    "unless its option `fetch` is set, it sends no logout tokens to private addresses, loopback "
-    "included."
+    "oidc-provider 9 sends no logout tokens to private addresses, loopback included, unless its "
+    "option `fetch` is set."
 )
 OIDC_PROVIDER_8 = Kind(
     "oidc-provider 8", "oidc-provider-8", _version_8, notes={"refresh": _CONSENT}

@@ -22,8 +22,8 @@ START_S = 180.0
 CLIENT_ID = "gatepost"
 SECRET = "the-secret-of-the-gateway-at-the-provider-0123456789"
 PASSWORD = "Correct-horse-9-battery"
-# Of access tokens: the gateway refreshes a session when four fifths of it are over.  Long enough for
-# a sign-in on a machine that has much to do.
+# Of access tokens: the gateway refreshes a session when four fifths of it are over.  Long enough
+# for a sign-in on a machine that has much to do.
 ACCESS_S = 10
 
 
@@ -134,17 +134,17 @@ class Kind:
 
     Attributes:
         installed: Its name under build/providers/versions.
-        lacks: Scenarios that it does not offer, and why.
-        refused: Scenarios that the gateway refuses with it, and why; a test shows it.
+        lacks: Scenarios that it does not offer, and why, in a sentence that names it.
         notes: What to know of scenarios that pass.
+        also: What tests of its own show.
     """
 
     title: str
     installed: str
     start: Callable[[Place], AbstractContextManager[Provider]]
     lacks: Mapping[str, str] = field(default_factory=dict)
-    refused: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
 
 
 @contextmanager

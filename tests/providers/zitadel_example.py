@@ -71,6 +71,6 @@ ZITADEL_EXAMPLE = Kind(
     "Zitadel's library, its example",
     "zitadel-example",
     _start,
-    lacks={"back-channel": "the library has no back-channel logout."},
-    notes={"logout": "the example keeps nobody signed in, so that each sign-in asks again."},
+    lacks={"back-channel": "Zitadel's library has no back-channel logout."},
+    notes={"logout": "The example keeps nobody signed in, so that each sign-in asks again."},
 )

@@ -381,6 +381,7 @@ LOCKS_OF_GROUP = {
     "compile": ("dev", "compile"),
     "bench": ("bench",),
     "apps": ("apps",),
+    "providers": ("providers",),
     "deploy": ("deploy",),
     "release": ("release",),
     "site": ("site",),

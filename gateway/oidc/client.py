@@ -235,21 +235,21 @@ def _is_about_client(answer: Answer) -> bool:
 
 
 def _error_code(answer: Answer) -> str:
-    return _text(answer, "error")
+    return _member(answer, "error")
 
 
-def _text(answer: Answer, member: str) -> str:
+def _member(answer: Answer, name: str) -> str:
     try:
-        found = answer.json_object().get(member)
+        value = answer.json_object().get(name)
     except GatewayError:
         return ""
-    return found if isinstance(found, str) else ""
+    return value if isinstance(value, str) else ""
 
 
 def _described(answer: Answer, *sent: str) -> str:
     """For the log: what the provider says (RFC 6749, section 5.2), without the secrets `sent`."""
     told = f"{answer.url}: status {answer.status}, error {_error_code(answer)[:100]!r}"
-    detail = _text(answer, "error_description")
+    detail = _member(answer, "error_description")
     for secret in sent:
         detail = detail.replace(secret, "…")
     return f"{told}: {detail[:200]!r}" if detail else told

@@ -10,10 +10,10 @@
 //   users     login name -> claims; a login name not listed gets claims made from the name
 //   tls       {cert, key, ca}: PEM files; then it serves https, and clients may authenticate with a
 //             certificate of that authority (RFC 8705), by its DNS name
-//   inside    whether logout tokens go to special-use addresses, such as loopback, too (default);
-//             left alone, oidc-provider 9 sends them to none
 //   delay     path -> milliseconds that its answers take
 //   ttl       seconds for AccessToken, IdToken, RefreshToken, Session, ...
+//   inside    whether logout tokens go to special-use addresses, such as loopback, too (default);
+//             left alone, oidc-provider 9 sends them to none
 //   algorithms, features, and any other member: given to oidc-provider as they are
 //
 // Anyone who reaches it may sign in as anyone: that is what it is for.
@@ -26,9 +26,10 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import Provider from 'oidc-provider';
 
 const {
-  port = 0, issuer: named, users = {}, delay = {}, ttl = {}, features = {}, tls, inside = true,
-  ...rest
+  port = 0, issuer: named, users = {}, delay = {}, ttl = {}, features = {}, tls, ...rest
 } = JSON.parse(process.argv[2] ?? '{}');
+
+const { inside = true, ...options } = rest;
 
 // Everything but the one line of JSON belongs to the log.
 console.info = console.error;
@@ -93,7 +94,7 @@ const configuration = {
     : undefined),
   // Without the dispatcher that ends connections to such addresses.
   ...(inside ? { fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options) } : {}),
-  ...rest,
+  ...options,
   ttl: { ...lifetimes, ...ttl },
   features: {
     backchannelLogout: { enabled: true },

@@ -68,6 +68,8 @@ class Registration:
         tenants: The ids whose issuers the template `issuer` stands for; empty if it is none.
         nonce_may_be_absent: Whether an ID token without nonce is accepted.
         offline: Whether sign-ins ask for a refresh token.
+        offline_session: Whether they then get a session that a sign-out at the provider does not
+            end, while a refresh token comes unasked.
         roles_in_access_token: Whether groups and roles are read from the access token too.
         assume_email_verified: Whether to use an e-mail that nothing marks as verified.
         oauth2: None for a provider of OpenID Connect.
@@ -90,6 +92,7 @@ class Registration:
     tenants: Names = ()
     nonce_may_be_absent: bool = False
     offline: bool = False
+    offline_session: bool = False
     roles_in_access_token: bool = False
     internal_url: str | None = None
     label: str = ""

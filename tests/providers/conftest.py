@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.raw import OK
-from tests.fixtures.gateway import GatewayProcess
+from tests.fixtures.gateway import GatewayProcess, clean_environment
 from tests.fixtures.network import RawUpstream, take_free_port
 from tests.providers.kinds import KINDS
 from tests.providers.person import Person
@@ -42,6 +44,16 @@ class World:
         head = self.app.heads[-1].decode()
         lines = [line.partition(": ") for line in head.split("\r\n")]
         return next((value for key, _, value in lines if key.lower() == name.lower()), "")
+
+    def report(self) -> dict[str, Any]:
+        """What `gatepost provider id` finds."""
+        command = [sys.executable, "-m", "gateway", "provider", "-c", self.gateway.config_path]
+        done = subprocess.run(
+            [*command, "--json", "id"], capture_output=True, env=clean_environment({})
+        )
+        (found,) = json.loads(done.stdout)["providers"]
+        assert found["ok"] == (done.returncode == 0)
+        return dict(found)
 
 
 @pytest.fixture(scope="session")

@@ -141,3 +141,12 @@ async def ask(world, token):
     headers = {"Authorization": f"Bearer {token}"}
     async with world.alice.here.get(f"{world.alice.origin}/page", headers=headers) as response:
         return response.status, await response.text()
+
+
+@pytest.mark.parametrize(("scopes", "level"), [(None, "ok"), (OFFLINE, "warning")])
+async def test_the_report_advises_against_an_offline_session(start, scopes, level):
+    world = await start(scopes=scopes)
+
+    found = [it for it in world.report()["findings"] if it["topic"] == "refresh"]
+
+    assert [it["level"] for it in found] == [level]

@@ -17,6 +17,7 @@ from tests.providers.provider import (
     CLIENT_ID,
     INSTALLED,
     SECRET,
+    START_S,
     Kind,
     Place,
     Provider,
@@ -154,9 +155,11 @@ def _start(place: Place) -> Iterator[Provider]:
     migrate = (program, "migrate", "sql", "up", "--yes", "--read-from-env")
     place.run(*migrate, environment=environment)
     words = (program, "serve", "all", "--dev", "--config", "hydra.yaml")
-    # The first answer takes seconds, since Hydra makes its keys for it.
-    ready = f"{place.url}/.well-known/jwks.json"
+    ready = f"{place.url}/health/ready"
     with running(words, place, lambda: answers_200(ready), environment):
+        # Hydra makes its keys for the first answer, and starts anew where nobody waits for it.
+        keys = requests.get(f"{place.url}/.well-known/jwks.json", timeout=START_S)
+        assert keys.ok, keys.text
         yield Hydra(place, f"http://127.0.0.1:{admin}")
 
 

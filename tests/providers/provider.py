@@ -17,8 +17,9 @@ from tests.providers.forms import walk
 ROOT = Path(__file__).parents[2]
 # Where scripts/setup-providers installs them.
 INSTALLED = ROOT / "build" / "providers"
-# A first start makes databases and keys, or starts a Java machine.
-START_S = 180.0
+# A first start makes databases and keys, or starts a Java machine, beside other tests.
+START_S = 600.0
+STOP_S = 120.0
 CLIENT_ID = "gatepost"
 SECRET = "the-secret-of-the-gateway-at-the-provider-0123456789"
 PASSWORD = "Correct-horse-9-battery"
@@ -172,7 +173,7 @@ def running(
     except RuntimeError as error:
         raise AssertionError(f"{error}; it wrote:\n{log.read_text()[-4000:]}") from error
     finally:
-        terminate(process, str(words[0]))
+        terminate(process, str(words[0]), STOP_S)
         process.stdin.close()
 
 

@@ -12,6 +12,7 @@ BESIDE ?= $(shell n=$$(getconf _NPROCESSORS_ONLN); echo $$((n < 8 ? n + 1 : 8)))
 TEST_PACKAGES := chromium chromium-driver haproxy ldap-utils mariadb-server nginx pgbouncer php-cli postgresql puma \
   redis-sentinel redis-server ruby-jwt ruby-webrick slapd systemd
 BENCH_PACKAGES := nginx wrk
+PROVIDER_PACKAGES := default-jre-headless maven unzip
 # How many requests each server behind the gateway gets, by `make readers`; SEED says which.
 CASES ?= 20000
 # What is measured, and for how long.
@@ -33,7 +34,7 @@ COMPILED_TESTS := test_compiled.py test_responses.py \
   accounts authn authz credentials dataplane e2e endpoints forward limits message mutate pipeline readers record \
   routing sealing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test explained test-apps test-deploy fuzz readers check docs site screenshots audit compile test-compiled bench soak lock dist deb test-dist image-size image clean
+.PHONY: help setup setup-run demo test explained test-apps test-providers test-deploy fuzz readers check docs site screenshots audit compile test-compiled bench soak lock dist deb test-dist image-size image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -69,6 +70,12 @@ explained: setup ## hold explain, shadows and the review of an audit log to the 
 test-apps: setup ## put real apps behind the gateway: Miniflux, JupyterLab, Buildbot … (ARGS, BESIDE)
 	@scripts/setup-apps
 	@ALL_APPS=1 $(BIN)/python -m pytest --numprocesses $(BESIDE) --dist loadgroup tests/apps $(ARGS)
+
+test-providers: setup ## sign in at real providers: Keycloak, Hydra, Canaille …; writes docs/providers/matrix.md (ARGS, BESIDE)
+	@scripts/setup-debian $(PROVIDER_PACKAGES)
+	@scripts/setup-providers
+	@TEST_PROVIDERS=1 $(BIN)/python -m pytest --numprocesses $(BESIDE) --dist loadgroup tests/providers $(ARGS); \
+	  status=$$?; $(BIN)/python -m tests.providers.matrix && exit $$status
 
 test-deploy: ## hold the examples and the chart to Compose, kustomize, Helm, kubeconform and promtool (ARGS)
 	@scripts/setup-python dev

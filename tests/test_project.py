@@ -381,6 +381,7 @@ LOCKS_OF_GROUP = {
     "compile": ("dev", "compile"),
     "bench": ("bench",),
     "apps": ("apps",),
+    "providers": ("providers",),
     "deploy": ("deploy",),
     "release": ("release",),
     "site": ("site",),
@@ -455,6 +456,7 @@ def test_the_locks_agree_and_every_package_has_hashes():
     ("directory", "exactly"),
     [
         ("tests/provider", {"oidc-provider": "8.8.1"}),
+        ("tests/providers/oidc-provider-9", {"oidc-provider": "9.13.3"}),
         ("examples/verify", {"express": "5.3.0", "hono": "4.13.19", "jose": "6.2.18"}),
     ],
 )

@@ -24,6 +24,7 @@ from gateway.storage.store import Clock
 _OK = 200
 _CREATED = 201
 _UNAUTHORIZED = 401
+_FORBIDDEN = 403
 # RFC 6750, section 3.1: the token is invalid, or lacks the scope for this.
 _TOKEN_REFUSED = frozenset({401, 403})
 # These say nothing about the grant: the client was throttled, or the request did not get through.
@@ -137,8 +138,8 @@ class ProviderClient:
             ],
         )
         if _is_refusal(answer):
-            refused = _error_code(answer) == "invalid_client" or answer.status == _UNAUTHORIZED
-            raise (ClientRefusedError if refused else CodeRefusedError)(_described(answer))
+            kind = ClientRefusedError if _is_about_client(answer) else CodeRefusedError
+            raise kind(_described(answer, code, code_verifier))
         return self._read(answer)
 
     async def push(self, metadata: Metadata, parameters: list[tuple[str, str]]) -> str:
@@ -158,8 +159,7 @@ class ProviderClient:
             )
         answer = await self._post(metadata, endpoint, parameters)
         if _is_refusal(answer):
-            refused = _error_code(answer) == "invalid_client" or answer.status == _UNAUTHORIZED
-            kind = ClientRefusedError if refused else ProviderRefusedError
+            kind = ClientRefusedError if _is_about_client(answer) else ProviderRefusedError
             raise kind(f"the pushed authorization request: {_described(answer)}")
         # Section 2.2 has 201; some providers answer 200.
         found = answer.json_object().get("request_uri") if answer.status in (_CREATED, _OK) else ""
@@ -180,7 +180,7 @@ class ProviderClient:
             timeout_s=REFRESH_TIMEOUT_S,
         )
         if _is_refusal(answer) and _error_code(answer) == "invalid_grant":
-            raise RefreshRefusedError(_described(answer))
+            raise RefreshRefusedError(_described(answer, refresh_token))
         return self._read(answer)
 
     async def revoke(self, metadata: Metadata, token: str, kind: str) -> None:
@@ -261,6 +261,13 @@ def _is_refusal(answer: Answer) -> bool:
     return answer.status in _REFUSALS and answer.status not in _TRY_LATER
 
 
+def _is_about_client(answer: Answer) -> bool:
+    if answer.status == _UNAUTHORIZED or _error_code(answer) == "invalid_client":
+        return True
+    # Glewlwyd.  With status 400, Gitea says the same of an unknown code.
+    return answer.status == _FORBIDDEN and _error_code(answer) == "unauthorized_client"
+
+
 def _error_code(answer: Answer) -> str:
     return _member(answer, "error")
 
@@ -273,7 +280,10 @@ def _member(answer: Answer, name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _described(answer: Answer) -> str:
+def _described(answer: Answer, *sent: str) -> str:
+    """For the log: what the provider says (RFC 6749, section 5.2), without the secrets `sent`."""
     told = f"{answer.url}: status {answer.status}, error {_error_code(answer)[:100]!r}"
     detail = _member(answer, "error_description")
+    for secret in sent:
+        detail = detail.replace(secret, "…")
     return f"{told}: {detail[:200]!r}" if detail else told

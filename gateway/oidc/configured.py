@@ -34,6 +34,7 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         access_typ=profile.access_typ,
         scopes=scopes,
         offline=OFFLINE in asked,
+        offline_session=profile.offline_session,
         roles_in_access_token=profile.roles_in_access_token,
         authorize_params={
             **profile.authorize_params,

@@ -19,6 +19,8 @@ from gateway.oidc.tokens import (
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 # Section 2.4 recommends two minutes at most; a provider that retries later sends a new token.
 MAX_AGE_S = 3600.0
+# Drafts had no exp, and ORY Hydra sends none: then the token is good for those two minutes.
+AGE_WITHOUT_EXP_S = 120.0
 _MAX_ID_CHARACTERS = 1024
 # Section 2.4 recommends the explicit type without requiring it; older providers send JWT.
 _HEADER_TYPES = frozenset({"", "jwt", "logout+jwt"})
@@ -99,7 +101,8 @@ def judge_logout_token(
     sent_to = clients.intersection(texts)
     if not sent_to:
         raise InvalidLogoutTokenError(f"the logout token is for {audience!r}, not {set(clients)}")
-    expires_at, issued_at = _time(claims, "exp"), _time(claims, "iat")
+    issued_at = _time(claims, "iat")
+    expires_at = _time(claims, "exp") if "exp" in claims else issued_at + AGE_WITHOUT_EXP_S
     good_until = min(expires_at, issued_at + MAX_AGE_S) + LEEWAY_S
     if good_until <= now:
         raise InvalidLogoutTokenError(f"the logout token is {now - issued_at:.0f} s old")

@@ -30,6 +30,12 @@ _TOO_MANY_REQUESTS = 429
 _NOT_ALLOWED = frozenset({_FORBIDDEN, 404})
 _MAX_PAGES = 20
 _MAX_MEMBERS = 100
+# Gitea and Forgejo have one error for these, and tell them apart in words.
+_DESCRIBED_ERRORS = {
+    ("unauthorized_client", "invalid client secret"): "invalid_client",
+    ("unauthorized_client", "invalid empty client secret"): "invalid_client",
+    ("unauthorized_client", "client is not authorized"): "invalid_grant",
+}
 # GitHub's own words for those of RFC 6749, section 5.2.
 _ERROR_CODES = {
     "bad_verification_code": "invalid_grant",
@@ -135,7 +141,8 @@ def _normal(answer: Answer) -> Answer:
         document["scope"] = scope.replace(",", " ")
     error = document.get("error")
     if isinstance(error, str):
-        document["error"] = _ERROR_CODES.get(error, error)
+        described = (error, str(document.get("error_description")))
+        document["error"] = _DESCRIBED_ERRORS.get(described, _ERROR_CODES.get(error, error))
     document.setdefault("token_type", "bearer")
     status = _BAD_REQUEST if error is not None and answer.status == _OK else answer.status
     return replace(answer, status=status, body=json.dumps(document).encode())

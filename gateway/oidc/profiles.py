@@ -19,6 +19,8 @@ class Profile:
     Attributes:
         offline_params: Added to the authorization request if ``offline_access`` is in the scopes.
         offline_scope: Whether the provider accepts the scope ``offline_access``.
+        offline_session: Whether that scope makes a session which a sign-out at the provider does
+            not end; refresh tokens come without it.
         issuer_aliases: Spellings of ``iss`` that count as the configured issuer.
         assertion_audience: The required ``aud`` of private_key_jwt.
         client_auth: How a client with a secret authenticates; None to choose by discovery.
@@ -39,6 +41,7 @@ class Profile:
     authorize_params: Parameters = field(default_factory=dict)
     offline_params: Mapping[str, str] = field(default_factory=dict)
     offline_scope: bool = True
+    offline_session: bool = False
     issuer_aliases: Names = ()
     assertion_audience: str = "token_endpoint"
     access_typ: str = ""
@@ -72,6 +75,7 @@ PROFILES: Mapping[str, Profile] = {
     "keycloak": Profile(
         claims=ClaimNames(roles=("/realm_access/roles",), groups=("groups",)),
         access_typ="bearer",
+        offline_session=True,
         roles_in_access_token=True,
     ),
     "authentik": Profile(claims=ClaimNames(groups=("groups",))),

@@ -25,7 +25,10 @@ def judge_extras(
     `wanted_claims` are the claims that rules and header fields use.
     """
     yield from _scopes(document, registration)
-    yield from _offline(document, registration)
+    if registration.offline_session:
+        yield _offline_session(registration)
+    else:
+        yield from _offline(document, registration)
     yield _userinfo(document)
     yield from _claims(document, registration, wanted_claims)
     yield from _sign_out(document, registration, backchannel_logout=backchannel_logout)
@@ -79,6 +82,19 @@ def _offline(document: Document, registration: Registration) -> Iterator[Finding
             "notice changes at the provider",
             f"add {OFFLINE} to providers.{registration.name}.scopes",
         )
+
+
+def _offline_session(registration: Registration) -> Finding:
+    if OFFLINE not in registration.scopes:
+        return Finding("ok", "refresh", f"a refresh token comes without {OFFLINE}")
+    return Finding(
+        "warning",
+        "refresh",
+        f"with {OFFLINE} the provider keeps an offline session: a sign-out there does not end the "
+        "session here, and only users with the role of that name can sign in",
+        f"remove {OFFLINE} from providers.{registration.name}.scopes: a refresh token comes "
+        "without it",
+    )
 
 
 def _asks_for_consent(registration: Registration) -> bool:

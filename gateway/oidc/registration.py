@@ -85,6 +85,8 @@ class Registration:
         name_in_answer: Whether only the first answer to a sign-in has the user's name.
         pushed_authorization: Whether authorization requests are pushed (RFC 9126), required or not.
         offline: Whether sign-ins ask for a refresh token.
+        offline_session: Whether they then get a session that a sign-out at the provider does not
+            end, while a refresh token comes unasked.
         roles_in_access_token: Whether groups and roles are read from the access token too.
         post_logout_parameter: What the provider calls the URI to come back to after a sign-out.
         assume_email_verified: Whether to use an e-mail that nothing marks as verified.
@@ -116,6 +118,7 @@ class Registration:
     name_in_answer: bool = False
     pushed_authorization: bool = False
     offline: bool = False
+    offline_session: bool = False
     roles_in_access_token: bool = False
     post_logout_parameter: str = POST_LOGOUT
     internal_url: str | None = None

@@ -221,7 +221,22 @@ async def test_what_cannot_be_a_user_signs_nobody_in(hub, start, changes, status
         assert (await whoami(session, gateway))[0] == 401
 
 
-async def test_a_wrong_secret_and_a_foreign_code_are_told_apart(hub, start):
+# What Gitea 1.26 answers with, in place of GitHub's errors.
+OF_GITEA = {
+    "incorrect_client_credentials": {
+        "error": "unauthorized_client",
+        "error_description": "invalid client secret",
+    },
+    "bad_verification_code": {
+        "error": "unauthorized_client",
+        "error_description": "client is not authorized",
+    },
+}
+
+
+@pytest.mark.parametrize("errors", [{}, OF_GITEA])
+async def test_a_wrong_secret_and_a_foreign_code_are_told_apart(hub, start, errors):
+    hub.errors = errors
     gateway, _ = await start(hub=hub.settings(client_secret="wrong"), other=hub.settings())
     async with browser() as session:
         status, page = await signed_in(session, gateway)

@@ -213,6 +213,14 @@ REFUSED = {
         Wrongs(token_answer=(401, {"error": "invalid_client"})),
         errors.ClientRefusedError,
     ),
+    "client-refused-by-glewlwyd": (
+        Wrongs(token_answer=(403, {"error": "unauthorized_client"})),
+        errors.ClientRefusedError,
+    ),
+    "code-refused-by-gitea": (
+        Wrongs(token_answer=(400, {"error": "unauthorized_client"})),
+        errors.CodeRefusedError,
+    ),
     "token-of-another-kind": (Wrongs(tokens={"token_type": "DPoP"}), ProviderUnavailableError),
     "no-access-token": (Wrongs(tokens={"access_token": None}), ProviderUnavailableError),
     "a-token-that-splits-a-field": (
@@ -493,6 +501,20 @@ async def test_a_code_is_good_once(make_provider, hostile):
 
     with pytest.raises(errors.CodeRefusedError):
         await finish_sign_in(provider, flow, answer)
+
+
+async def test_the_log_gets_the_providers_own_words_without_what_was_sent(make_provider, hostile):
+    provider = make_provider()
+    flow, location = await begin_sign_in(provider, CALLBACK, "/")
+    answer = hostile.approve(location)
+    told = f"no offline tokens for this user, not for {answer['code']}"
+    hostile.wrongs = Wrongs(token_answer=(400, {"error": "denied", "error_description": told}))
+
+    with pytest.raises(errors.CodeRefusedError) as refused:
+        await finish_sign_in(provider, flow, answer)
+
+    expected = "/token: status 400, error 'denied': 'no offline tokens for this user, not for …'"
+    assert str(refused.value).endswith(expected)
 
 
 async def test_a_flow_ends_in_time(make_provider, hostile, clock):

@@ -231,6 +231,19 @@ def test_offline_access_that_is_asked_for(changes, params, expected):
     assert beyond_ok(judged(offered, registration)) == expected
 
 
+@pytest.mark.parametrize(
+    ("scopes", "level"), [(("openid",), "ok"), (("openid", "offline_access"), "warning")]
+)
+def test_an_offline_session_is_advised_against(scopes, level):
+    registration = replace(REGISTRATION, scopes=scopes, offline_session=True)
+    offered = {"scopes_supported": ["openid", "offline_access"]}
+
+    [found] = [it for it in judged(offered, registration) if it.topic == "refresh"]
+
+    assert found.level == level
+    assert "add offline_access" not in found.do
+
+
 def test_offline_access_that_is_not_offered():
     registration = replace(
         REGISTRATION,

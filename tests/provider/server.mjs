@@ -13,6 +13,8 @@
 //   places    path -> another path whose answer it gives, or null for none (404)
 //   delay     path -> milliseconds that its answers take
 //   ttl       seconds for AccessToken, IdToken, RefreshToken, Session, ...
+//   inside    whether logout tokens go to special-use addresses, such as loopback, too (default);
+//             left alone, oidc-provider 9 sends them to none
 //   algorithms, features, and any other member: given to oidc-provider as they are
 //
 // Anyone who reaches it may sign in as anyone: that is what it is for.
@@ -27,6 +29,8 @@ import Provider from 'oidc-provider';
 const {
   port = 0, issuer: named, users = {}, delay = {}, places = {}, ttl = {}, features = {}, tls, ...rest
 } = JSON.parse(process.argv[2] ?? '{}');
+
+const { inside = true, ...options } = rest;
 
 // Everything but the one line of JSON belongs to the log.
 console.info = console.error;
@@ -89,7 +93,9 @@ const configuration = {
   extraTokenClaims: (ctx, token) => (token.accountId
     ? { groups: claimsOf(token.accountId).groups }
     : undefined),
-  ...rest,
+  // Without the dispatcher that ends connections to such addresses.
+  ...(inside ? { fetch: (url, { dispatcher, ...options }) => globalThis.fetch(url, options) } : {}),
+  ...options,
   ttl: { ...lifetimes, ...ttl },
   features: {
     backchannelLogout: { enabled: true },

@@ -5,6 +5,7 @@ A line never contains a token, code, cookie, verifier or query string.
 
 import re
 from datetime import UTC, datetime
+from typing import Final
 
 import orjson
 
@@ -23,9 +24,9 @@ _CUT = re.compile("[;?#]")
 _REMEMBERED, _REMEMBERED_CHARS = 4096, 256
 _REFUSED, _FAILED = 400, 500
 # The longest method and tool that are recorded whole.
-_NAME_CHARS = 128
+_NAME_CHARS: Final = 128
 # Ends what is not recorded whole.
-CUT = "…"
+CUT: Final = "…"
 
 
 class Entry:

@@ -62,11 +62,11 @@ class BodySide(AnswerSide):
         elif body.done:
             self._body = None
             self._buffer = rest
-            self._spent += len(body.trailers)
-            outbound = self._outbound
             trailers: tuple[Field, ...] = body.trailers
+            self._spent += len(trailers)
+            outbound = self._outbound
             most = self._front.limits.fields
-            if 0 < most < len(body.trailers):
+            if 0 < most < len(trailers):
                 self._closing = True
                 self._fail(HeadTooLargeError(f"more than {most} trailer fields"))
                 return

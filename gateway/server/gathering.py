@@ -30,11 +30,12 @@ class Reading:
     It passes on None, once, as soon as the body is longer than `most` bytes.
     """
 
-    __slots__ = ("_left", "_pieces", "_ready")
+    __slots__ = ("_content", "_left", "_ready")
 
     def __init__(self, most: int, ready: Callable[[bytes | None, tuple[Field, ...]], None]) -> None:
         self._left = most
-        self._pieces: list[bytes] = []
+        # Not a list: a client may send each byte by itself.
+        self._content = bytearray()
         self._ready = ready
 
     def send_body(self, piece: bytes) -> None:
@@ -42,12 +43,13 @@ class Reading:
         if self._left < 0:
             return
         self._left -= len(piece)
-        self._pieces.append(piece)
         if self._left < 0:
-            self._pieces.clear()
+            self._content.clear()
             self._ready(None, ())
+        else:
+            self._content += piece
 
     def end_body(self, trailers: tuple[Field, ...]) -> None:
         """The body is complete."""
         if self._left >= 0:
-            self._ready(b"".join(self._pieces), trailers)
+            self._ready(bytes(self._content), trailers)

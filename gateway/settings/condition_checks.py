@@ -26,9 +26,10 @@ def check_items(
             yield from _countries(item.settings, item.path, sections)
             if route.passes_foreign:
                 message = (
-                    "cannot be combined with foreign_credentials: pass: the message is read only"
+                    "cannot be combined with foreign_credentials: pass of route"
+                    f" {quote(route.name)}: a message is read only for a known user"
                 )
-                yield from _messages(item.settings, item.path, f"{message} for who is known here")
+                yield from _messages(item.settings, item.path, message)
             if ignores_case is not None:
                 yield from _paths(item.settings, item.path, ignores_case)
 

@@ -1,5 +1,6 @@
 """Configurations and requests that are made up, the same ones from the same seed."""
 
+import json
 import random
 import re
 from dataclasses import dataclass
@@ -102,12 +103,17 @@ _FIELDS = [
     ["Content-Length: 0"],
     ["Connection: Authorization"],
 ]
+_MESSAGES = [("tools/list", None), ("tools/call", "read_note"), ("tools/call", "delete_note")]
 _BROKEN_FIELDS = [["Transfer-Encoding: gzip"], ["Host: app.test"], ["Na me: x"]]
 
 
 @dataclass(frozen=True, slots=True)
 class MadeRequest:
-    """A request but for its credential; it comes `times` times at once."""
+    """A request but for its credential; it comes `times` times at once.
+
+    Attributes:
+        message: The method and the tool of the message in its body; None if it has no body.
+    """
 
     method: str
     target: str
@@ -115,16 +121,32 @@ class MadeRequest:
     lines: tuple[str, ...]
     peer: str
     times: int
+    message: tuple[str, str | None] | None = None
+
+    @property
+    def body(self):
+        """The message, as an MCP client sends it."""
+        if self.message is None:
+            return b""
+        method, tool = self.message
+        params = {} if tool is None else {"name": tool}
+        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
+        return json.dumps(message).encode()
 
     def head(self, credential):
         """As a client sends it, with the field lines of a credential."""
         line, host = f"{self.method} {self.target} HTTP/1.1", f"Host: {self.host}"
-        return "\r\n".join([line, host, *self.lines, *credential, "", ""]).encode()
+        sized = [f"Content-Length: {len(self.body)}", "Content-Type: application/json"]
+        framed = sized if self.body else []
+        return "\r\n".join([line, host, *self.lines, *credential, *framed, "", ""]).encode()
 
     def options(self, at):
         """As the command is told it."""
         told = [self.method, self.target, "--host", self.host, "--ip", self.peer]
         told += [option for line in self.lines for option in ("--header", line)]
+        if self.message is not None:
+            method, tool = self.message
+            told += ["--mcp-method", method, *([] if tool is None else ["--mcp-tool", tool])]
         moment = datetime.fromtimestamp(at, UTC).isoformat()
         return [*told, "--at", moment, "--after", str(self.times - 1)]
 
@@ -252,4 +274,8 @@ def request_of(rng: random.Random) -> MadeRequest:
         case "lines":
             lines = [*lines, *rng.choice(_BROKEN_FIELDS)]
     times = rng.choice([1] * 6 + [2, 3, 4])
-    return MadeRequest(method, target, host, tuple(lines), rng.choice(_ADDRESSES), times)
+    message = rng.choice([None, *_MESSAGES]) if method == "POST" else None
+    if message is not None:
+        lines = [line for line in lines if not line.startswith("Content-Length")]
+    peer = rng.choice(_ADDRESSES)
+    return MadeRequest(method, target, host, tuple(lines), peer, times, message)

@@ -33,6 +33,7 @@ from gateway.credentials.key_format import new_key
 from gateway.credentials.token_format import new_token
 from gateway.errors import GatewayError
 from gateway.model import Identity
+from gateway.pipeline.messages import BODY
 from gateway.pipeline.verdict import Answer
 from gateway.server.heads import Heads
 from gateway.sessions import ProviderTokens
@@ -161,8 +162,14 @@ class World:
     good: list[Credential] = field(default_factory=list)
     bad: list[Credential] = field(default_factory=list)
 
-    async def decide(self, head, peer, at, times=1):
+    async def decide(self, head, peer, at, times=1, body=b""):
         """The record of the last of `times` requests, and the answer if the gateway has one."""
+
+        async def read_body(most):
+            assert len(body) <= most
+            return body
+
+        BODY.set(read_body)
         pipeline, limits = self.running.gateway.front.pipeline, self.settings.server.limits
         for _ in range(times):
             answer = None
@@ -383,7 +390,7 @@ async def compare(rng, issuer, directory, *, again):
             credential = rng.choice(world.bad if nobody else world.good)
             options = [*made.options(at), *credential.told(at)]
             entry, answer = await world.decide(
-                made.head(credential.lines), made.peer, at, made.times
+                made.head(credential.lines), made.peer, at, made.times, made.body
             )
             told = await world.explain(options, at)
             lines = list(told.lines())

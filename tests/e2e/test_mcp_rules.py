@@ -116,6 +116,7 @@ TWICE = json.dumps(LIST)[:-1] + ', "method": "tools/call"}'
          "mcp-unreadable"),
         (json.dumps(call("read_note")).encode("utf-16"), {}, 400, "mcp-unreadable"),
     ],
+    ids=["batch", "tool", "twice", "method differs", "name differs", "large", "gzip", "UTF-16"],
 )  # fmt: skip
 async def test_a_client_of_ones_own_gets_no_further(gateway, body, fields, status, reason):
     content = body if isinstance(body, str | bytes) else json.dumps(body)

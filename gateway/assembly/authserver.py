@@ -1,12 +1,15 @@
 """Builds the authorization server from settings, routes and the store."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from gateway.assembly.apps import token_settings
-from gateway.authserver.client import Client
+from gateway.authserver.client import Client, Origin, digest_of
+from gateway.authserver.client_url import Hosts
 from gateway.authserver.clients import Clients
 from gateway.authserver.codes import Codes
 from gateway.authserver.consents import Consents
+from gateway.authserver.documents import MetadataDocuments
+from gateway.authserver.registrations import Registrations
 from gateway.authserver.resources import Resource
 from gateway.authserver.server import AuthServer
 from gateway.authz.access import decide, whatever_the_message
@@ -17,60 +20,55 @@ from gateway.message.public_url import base_of, origin_of
 from gateway.message.request import Request
 from gateway.message.target import Target, parse_target
 from gateway.model import Allow, Decision, Deny, Identity
+from gateway.oidc.http import Answer
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.routing.table import RouteTable
 from gateway.settings.schema import Settings
-from gateway.settings.tokens import ClientSettings
+from gateway.settings.tokens import ClientSettings, TokenSettings
 from gateway.storage.store import Clock, Store
 
 
-def clients_of(settings: Settings) -> Clients | None:
+def clients_of(settings: Settings, registrations: Registrations, clock: Clock) -> Clients | None:
     """The clients of the authorization server; None if it is off."""
     if not settings.is_authorization_server:
         return None
     tokens = token_settings(settings)
-    return Clients(
-        {
-            name: _client(name, it, asks=tokens.consent == "ask")
-            for name, it in tokens.clients.items()
-            if it.provider is None
-        }
-    )
+    own = {
+        name: _client(name, it, asks=tokens.consent == "ask")
+        for name, it in tokens.clients.items()
+        if it.provider is None
+    }
+    # Clients that have registered stay when registration is closed.
+    return Clients(own, (registrations, _documents(tokens, clock)))
+
+
+def _documents(tokens: TokenSettings, clock: Clock) -> MetadataDocuments:
+    is_test = tokens.insecure_metadata_addresses
+
+    async def fetch(url: str, /, *, is_named: bool) -> Answer:
+        # With aiohttp, which a gateway that is never asked for a document does without.
+        from gateway.authserver.document_fetch import fetch_document
+
+        return await fetch_document(url, is_named=is_named, any_address=is_test)
+
+    return MetadataDocuments(Hosts.of(tokens.document_hosts, any_port=is_test), fetch, clock)
+
+
+def registrations_of(store: Store, tokens: TokenFamilies, clock: Clock) -> Registrations:
+    """The clients that registered themselves, in `store`; they last as long as their `tokens`."""
+    sessions = tokens.sessions
+    return Registrations(store, lambda: sessions.sealer, clock, lambda: sessions.limits.absolute_s)
 
 
 def _client(name: str, settings: ClientSettings, *, asks: bool) -> Client:
+    secret = settings.client_secret
     return Client(
         client_id=name,
         name=settings.name or name,
         redirect_uris=settings.redirect_uris,
         scopes=frozenset(settings.scopes),
-        secret=settings.client_secret,
+        secret_digest=None if secret is None else digest_of(secret),
         asks_for_consent=asks,
-    )
-
-
-def auth_server_of(
-    clients: Clients | None,
-    table: RouteTable,
-    plans: Mapping[int, RoutePlan],
-    store: Store,
-    tokens: TokenFamilies,
-    clock: Clock,
-) -> AuthServer | None:
-    """The authorization server for `clients`; None if it is off."""
-    if clients is None:
-        return None
-    return AuthServer(
-        clients=clients,
-        codes=Codes(store, lambda: tokens.sessions.sealer),
-        consents=Consents(
-            store,
-            lambda: tokens.sessions.sealer,
-            clock,
-            lambda: tokens.sessions.limits.absolute_s,
-        ),
-        resources=RouteResources(table, plans),
-        tokens=tokens,
     )
 
 
@@ -117,6 +115,38 @@ class RouteResources:
         if route is None or not route.is_mcp:
             return None
         return self._plans[route.index]
+
+
+def consents_of(store: Store, tokens: TokenFamilies, clock: Clock) -> Consents:
+    """What people allow, in `store`; it lasts as long as `tokens`."""
+    sessions = tokens.sessions
+    return Consents(store, lambda: sessions.sealer, clock, lambda: sessions.limits.absolute_s)
+
+
+def auth_server_of(
+    settings: Settings,
+    clients: Clients | None,
+    resources: RouteResources,
+    registrations: Registrations,
+    store: Store,
+    tokens: TokenFamilies,
+    clock: Clock,
+    on_tokens: Callable[[Origin], None],
+) -> AuthServer | None:
+    """The authorization server for `clients`; None if it is off."""
+    if clients is None:
+        return None
+    given = token_settings(settings)
+    return AuthServer(
+        clients=clients,
+        codes=Codes(store, lambda: tokens.sessions.sealer),
+        consents=consents_of(store, tokens, clock),
+        resources=resources,
+        tokens=tokens,
+        registrations=registrations if given.registration == "open" else None,
+        takes_documents=bool(given.document_hosts),
+        on_tokens=on_tokens,
+    )
 
 
 def _target_of(request: Request, url: str) -> Target | None:

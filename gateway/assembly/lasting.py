@@ -5,8 +5,10 @@ from typing import TYPE_CHECKING
 
 from gateway.accounts.manager import Accounts, load_accounts
 from gateway.assembly.apps import token_limits, token_settings
+from gateway.assembly.authserver import registrations_of
 from gateway.assembly.providers import app_providers, directories_of, providers_of
 from gateway.assembly.refusals import Refusals
+from gateway.authserver.registrations import Registrations
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
 from gateway.credentials.local import Local, local_of
@@ -41,6 +43,7 @@ class Lasting:
         apps: The provider of each app, called as the app, by app name; changed in place.
         directories: The directory that people sign in with, by its name; changed in place.
         refusals: Why requests were refused.
+        registrations: Clients that registered themselves.
         tracing: Makes spans; None if none are wanted.
     """
 
@@ -61,6 +64,7 @@ class Lasting:
     rates: RateTable
     refusals: Refusals
     directories: "dict[str, Directory]"
+    registrations: Registrations
     tracing: "Tracing | None" = None
 
     def close_directories(self) -> None:
@@ -89,11 +93,12 @@ async def load_lasting(
     accounts = await load_accounts(store, sealer, clock)
     providers = providers_of(settings, http, clock)
     sessions = SessionManager(store, sealer, limits_of(settings), clock=clock)
+    tokens = tokens_of(settings, store, sealer, clock)
     return Lasting(
         clock=clock,
         store=store,
         sessions=sessions,
-        tokens=tokens_of(settings, store, sealer, clock),
+        tokens=tokens,
         signer=signer,
         accounts=accounts,
         local=local_of(accounts, settings.public_url[0], clock),
@@ -107,6 +112,7 @@ async def load_lasting(
         rates=rates,
         refusals=Refusals(store, lambda: sessions.sealer, clock),
         directories=directories_of(settings),
+        registrations=registrations_of(store, tokens, clock),
         tracing=tracing,
     )
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gateway.assembly.apps import apps_of
-from gateway.assembly.authserver import auth_server_of, clients_of
+from gateway.assembly.authserver import RouteResources, auth_server_of, clients_of
 from gateway.assembly.hosts import hosts_of
 from gateway.assembly.lasting import Lasting
 from gateway.assembly.routes import metadata_path, protected_resource, route_plans
@@ -107,7 +107,8 @@ def pipeline_of(
     # Routes that are not enforced take no part: not even their hosts are served.
     config = replace(config, settings=enforced(config.settings))
     settings = config.settings
-    apps, clients = _apps(config, lasting), clients_of(settings)
+    apps = _apps(config, lasting)
+    clients = clients_of(settings, lasting.registrations, lasting.clock)
     parts = Parts(
         settings,
         lasting.sessions,
@@ -133,7 +134,16 @@ def pipeline_of(
     )
     table = build_table(settings.routes, next(iter(settings.upstreams)), settings.ignoring_case)
     plans = route_plans(settings, table, to, authenticators, lasting.rates, access_of)
-    server = auth_server_of(clients, table, plans, lasting.store, lasting.tokens, lasting.clock)
+    server = auth_server_of(
+        settings,
+        clients,
+        RouteResources(table, plans),
+        lasting.registrations,
+        lasting.store,
+        lasting.tokens,
+        lasting.clock,
+        lasting.metrics.count_client_tokens,
+    )
     deps = _deps(config, lasting, authenticators, rules, app_cookies, apps, server)
     tools = _tools(config, lasting, deps, plans, browser)
     networks = settings.server.trusted_proxies

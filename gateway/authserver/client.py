@@ -1,7 +1,8 @@
 """A client of the authorization server (RFC 6749, section 2), wherever it is registered."""
 
 import hmac
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -20,7 +21,7 @@ class Client:
         name: What people are shown.
         redirect_uris: Compared character by character, loopback ports aside.
         scopes: Those it may ask for besides those that a resource names.
-        secret: None if it is public.
+        secret_digest: SHA-256 of its secret; None if it is public.
         asks_for_consent: Whether people are asked before it acts for them.
     """
 
@@ -29,25 +30,33 @@ class Client:
     redirect_uris: tuple[str, ...]
     origin: Origin = "file"
     scopes: frozenset[str] = frozenset()
-    secret: str | None = field(default=None, repr=False)
+    secret_digest: bytes | None = field(default=None, repr=False)
     asks_for_consent: bool = True
 
     @property
     def is_public(self) -> bool:
         """Whether it has nothing to prove itself with."""
-        return self.secret is None
+        return self.secret_digest is None
 
     @property
     def host(self) -> str:
         """The host that vouches for it; ``""`` if nobody but itself does."""
         return urlsplit(self.client_id).hostname or "" if self.origin == "document" else ""
 
+    def named(self, name: str) -> "Client":
+        """The same client with another name."""
+        return replace(self, name=name)
+
     def has_secret(self, secret: str) -> bool:
         """Whether `secret` is its own."""
-        if self.secret is None:
+        if self.secret_digest is None:
             return False
-        given, known = (it.encode("utf-8", "surrogatepass") for it in (secret, self.secret))
-        return hmac.compare_digest(given, known)
+        return hmac.compare_digest(digest_of(secret), self.secret_digest)
+
+
+def digest_of(secret: str) -> bytes:
+    """What is kept of a secret."""
+    return sha256(secret.encode("utf-8", "surrogatepass")).digest()
 
 
 def shown_redirect(uri: str) -> str:

@@ -12,11 +12,25 @@ class ClientSource(Protocol):
     def may_know(self, client_id: str) -> bool:
         """Whether `client_id` could be one of its clients; asks nobody."""
 
-    async def find(self, client_id: str) -> Client | None:
-        """The client, or None.
+    async def find(self, client_id: str, asker: str) -> Client | None:
+        """The client, or None; `asker` is the address that asks for it.
 
         Raises:
             GatewayError: It cannot be told.
+        """
+
+    async def find_to_prove(self, client_id: str) -> Client | None:
+        """The client with its secret if it has one, and perhaps without what it may ask for.
+
+        Raises:
+            GatewayError: It cannot be told.
+        """
+
+    async def note_use(self, client_id: str) -> None:
+        """Note that the client got tokens.
+
+        Raises:
+            StoreUnavailableError: It could not be noted.
         """
 
 
@@ -39,16 +53,40 @@ class Clients:
             return True
         return any(source.may_know(client_id) for source in self._sources)
 
-    async def find(self, client_id: str) -> Client | None:
-        """The client, or None.
+    async def find(self, client_id: str, asker: str) -> Client | None:
+        """The client with all that it may ask for, or None; `asker` is the address that asks.
 
         Raises:
             GatewayError: It cannot be told.
         """
-        known = self._known.get(client_id)
-        if known is not None:
-            return known
-        for source in self._sources:
-            if source.may_know(client_id):
-                return await source.find(client_id)
-        return None
+        source = self._source_of(client_id)
+        if source is None:
+            return self._known.get(client_id)
+        return await source.find(client_id, asker)
+
+    async def find_to_prove(self, client_id: str) -> Client | None:
+        """The client with its secret if it has one, or None; only its proof may be judged by it.
+
+        Raises:
+            GatewayError: It cannot be told.
+        """
+        source = self._source_of(client_id)
+        if source is None:
+            return self._known.get(client_id)
+        return await source.find_to_prove(client_id)
+
+    async def note_use(self, client_id: str) -> None:
+        """Note that the client got tokens.
+
+        Raises:
+            StoreUnavailableError: It could not be noted.
+        """
+        source = self._source_of(client_id)
+        if source is not None:
+            await source.note_use(client_id)
+
+    def _source_of(self, client_id: str) -> ClientSource | None:
+        """Who knows the client; None for the configuration, or nobody."""
+        if client_id in self._known:
+            return None
+        return next((it for it in self._sources if it.may_know(client_id)), None)

@@ -1,12 +1,19 @@
 """The parts of the authorization server."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from gateway.authserver.client import Origin
 from gateway.authserver.clients import Clients
 from gateway.authserver.codes import Codes
 from gateway.authserver.consents import Consents
+from gateway.authserver.registrations import Registrations
 from gateway.authserver.resources import Resources
 from gateway.credentials.tokens import TokenFamilies
+
+
+def _ignore(_origin: Origin) -> None:
+    """Do not count clients."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +22,9 @@ class AuthServer:
 
     Attributes:
         tokens: The tokens that codes give.
+        registrations: Where clients register themselves; None if they may not.
+        takes_documents: Whether a client may bring its metadata document.
+        on_tokens: Called with the origin of each client that redeems a code.
     """
 
     clients: Clients
@@ -22,3 +32,6 @@ class AuthServer:
     consents: Consents
     resources: Resources
     tokens: TokenFamilies
+    registrations: Registrations | None = None
+    takes_documents: bool = False
+    on_tokens: Callable[[Origin], None] = _ignore

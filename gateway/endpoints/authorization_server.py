@@ -56,7 +56,7 @@ class AuthorizationServer:
         if self._introspects:
             document["introspection_endpoint"] = f"{issuer}/introspect"
         if self._server is not None:
-            document |= self._own(issuer)
+            document |= self._own(issuer, self._server)
         elif (only := self._only_provider()) is not None:
             # An app starts at the provider and exchanges the code here.
             metadata = await only.provider.metadata()
@@ -68,10 +68,16 @@ class AuthorizationServer:
             }
         return responses.json_answer(request, 200, document)
 
-    def _own(self, issuer: str) -> dict[str, object]:
+    def _own(self, issuer: str, server: AuthServer) -> dict[str, object]:
         """What clients of the gateway's own ``authorize`` must know."""
         exchanges = [EXCHANGE] if self._apps else []
+        ways_in: dict[str, object] = {}
+        if server.takes_documents:
+            ways_in["client_id_metadata_document_supported"] = True
+        if server.registrations is not None:
+            ways_in["registration_endpoint"] = f"{issuer}/register"
         return {
+            **ways_in,
             "authorization_endpoint": f"{issuer}/authorize",
             "grant_types_supported": ["authorization_code", *exchanges, "refresh_token"],
             "response_types_supported": ["code"],

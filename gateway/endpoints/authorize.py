@@ -81,7 +81,7 @@ class Authorize:
         if self._is_without_cookies(request):
             target = request.target
             return from_own_page(f"{target.path}?{target.query}", ())
-        asked = await self._read(request.target.query)
+        asked = await self._read(request, request.target.query)
         return await self._outcome(request, asked)
 
     def _is_without_cookies(self, request: Request) -> bool:
@@ -117,16 +117,16 @@ class Authorize:
         if session is None or query is None or form.get("answer") not in ("allow", "deny"):
             # Signed out, or another account, since the page was shown.
             return responses.problem(request, 400, "consent-lapsed")
-        asked = await self._read(query)
+        asked = await self._read(request, query)
         if form["answer"] == "deny":
             refused = AuthorizationError("access_denied", "the person said no")
             return self._tell(request, asked, refused)
         return await self._outcome(request, asked, consents=True)
 
-    async def _read(self, query: str) -> _Asked:
+    async def _read(self, request: Request, query: str) -> _Asked:
         parameters = read_parameters(query)
         client_id = client_id_of(parameters)
-        client = await self._server.clients.find(client_id)
+        client = await self._server.clients.find(client_id, request.client)
         if client is None:
             raise UnknownClientError(f"no client {client_id[:200]!r}")
         return _Asked(client, return_address(parameters, client), parameters, query)

@@ -35,6 +35,7 @@ class CodeGrant:
         with wrong.weigh(request.client, counts=True) as turn:
             issued, grant = await self._redeem(request, form, client, device, code)
             turn.is_bad = False
+        self._server.on_tokens(client.origin)
         return issued, grant
 
     async def _redeem(
@@ -49,6 +50,7 @@ class CodeGrant:
             raise OAuthError("invalid_grant", "code-reused")
         grant = found.grant
         self._judge(grant, form, client)
+        await self._server.clients.note_use(client.client_id)
         issued = await self._server.tokens.issue(
             replace(grant.session.as_proven, scopes=grant.scopes, routes=grant.routes),
             ProviderTokens(),

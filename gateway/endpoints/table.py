@@ -19,6 +19,7 @@ from gateway.endpoints.admin_explain import AdminExplain
 from gateway.endpoints.authorization_server import AuthorizationServer
 from gateway.endpoints.authorize import AUTHORIZE_PATH, CONSENT_PATH, Authorize
 from gateway.endpoints.callback import Callback
+from gateway.endpoints.client_registration import ClientRegistration
 from gateway.endpoints.code_step import CODE_PATH
 from gateway.endpoints.cross_origin import from_anywhere
 from gateway.endpoints.deps import Deps, Handler
@@ -309,4 +310,7 @@ def _of_tokens(deps: Deps) -> dict[str, Methods]:
         # Not HEAD: a mere check of the link must not use up a code.
         found[AUTHORIZE_PATH] = {"GET": authorize.ask, "POST": authorize.ask_by_form}
         found[CONSENT_PATH] = {"POST": strict(authorize.answer, FORM)}
+    if server is not None and server.registrations is not None:
+        registration = ClientRegistration(server.registrations)
+        found[f"{OWN_PREFIX}/register"] = from_anywhere(POST=registration.register)
     return found

@@ -86,7 +86,9 @@ class TokenEndpoint:
         raise _unsupported(OF_CLIENTS)
 
     async def _proven(self, request: Request, claimed: Claimed) -> Client:
-        client = None if self._clients is None else await self._clients.find(claimed.client_id)
+        client = (
+            None if self._clients is None else await self._clients.find_to_prove(claimed.client_id)
+        )
         if client is None:
             raise OAuthError("invalid_client", "unknown-client", detail="no such client")
         if not client.is_public:

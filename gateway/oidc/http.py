@@ -5,7 +5,7 @@ import os
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gateway.errors import ProviderUnavailableError
 
@@ -188,10 +188,12 @@ class ProviderHttp:
                 )
         return bytes(content)
 
-    def _open(self) -> "ClientSession":
+    def _open(self, **options: Any) -> "ClientSession":
+        """A new session, with more `options` of aiohttp's."""
         import aiohttp
 
         return aiohttp.ClientSession(
+            **options,
             # A cookie jar would mix up cookies from the calls for different users.
             cookie_jar=aiohttp.DummyCookieJar(),
             headers={

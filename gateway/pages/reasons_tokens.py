@@ -11,7 +11,52 @@ _NAMES = "Compare what the app sends with `tokens.clients`."
 TOKENS: Mapping[str, Reason] = MappingProxyType(
     {
         "unknown-client": Reason(
-            400, "Unknown app", "No app with this `client_id` is configured.", _NAMES
+            400,
+            "Unknown app",
+            "No app with this `client_id` is known here.",
+            "Compare what the app sends with `tokens.clients`; if it is a URL, its host with"
+            " `tokens.metadata_documents`.",
+        ),
+        "client-document-refused": Reason(
+            400,
+            "Unknown app",
+            "The document at the app's `client_id` is not one of an app that may sign people in"
+            " here.",
+            "The log says what is wrong with it.",
+        ),
+        "client-document-unreachable": Reason(
+            503,
+            "App not reachable",
+            "The document at the app's `client_id` could not be fetched.",
+            "Try again in a minute. The log says why.",
+            retry_after_s=60,
+        ),
+        "client-documents-throttled": Reason(
+            429,
+            "Too many new apps",
+            "Too many apps that are not known yet asked to sign somebody in.",
+            "Try again in a minute.",
+            retry_after_s=60,
+        ),
+        "invalid-client-metadata": Reason(
+            400,
+            "Invalid client metadata",
+            "What the app says about itself cannot be registered.",
+            "`error_description` says what is wrong.",
+        ),
+        "registrations-throttled": Reason(
+            429,
+            "Too many registrations",
+            "One address registers at most ten apps in an hour.",
+            "Use the `client_id` that the app has already, or wait.",
+            retry_after_s=360,
+        ),
+        "too-many-registrations": Reason(
+            503,
+            "Too many registrations",
+            "A thousand apps have registered and never signed anybody in.",
+            "Remove them with `gatepost apps revoke --unused`.",
+            retry_after_s=3600,
         ),
         "unknown-redirect-uri": Reason(
             400,

@@ -51,6 +51,7 @@ class Metrics:
         self.decisions: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self.authentications: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.sign_ins: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self.client_tokens: defaultdict[tuple[str], int] = defaultdict(int)
         self.session_refreshes: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.deprecated_requests: defaultdict[tuple[str, str], int] = defaultdict(int)
         # Present from the start, so that the first drop is an increase.
@@ -83,6 +84,10 @@ class Metrics:
                 client = "other"
         self.deprecated_requests[route, client] += 1
 
+    def count_client_tokens(self, kind: str) -> None:
+        """Count a code that was redeemed by a client of `kind`: where it is registered."""
+        self.client_tokens[kind,] += 1
+
     def count_audit_dropped(self, reason: str, lines: int) -> None:
         """Count `lines` of the audit that were not written."""
         self.audit_dropped[reason,] += lines
@@ -101,6 +106,11 @@ COUNTERS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
         ("credential", "outcome"),
     ),
     "sign_ins": ("gatepost_sign_ins", "Sign-ins that came to an end.", ("provider", "outcome")),
+    "client_tokens": (
+        "gatepost_client_tokens",
+        "Codes that clients redeemed for tokens.",
+        ("kind",),
+    ),
     "session_refreshes": (
         "gatepost_session_refreshes",
         "Sessions refreshed at their provider.",

@@ -172,6 +172,9 @@ def _api_keys(settings: Settings) -> Iterator[Problem]:
 
 
 def _tokens(settings: Settings) -> Iterator[Problem]:
+    if settings.tokens is not None and settings.tokens.insecure_metadata_addresses:
+        message = "whoever signs in can have the gateway call hosts of your network: only for tests"
+        yield Problem(("tokens", "insecure_metadata_addresses"), message, rule="private-addresses")
     for name, client in () if settings.tokens is None else settings.tokens.clients.items():
         for index, uri in enumerate(client.redirect_uris):
             scheme = uri.partition(":")[0]

@@ -165,6 +165,12 @@ def _bearer(draft: Draft) -> Iterator[Problem]:
 
 
 def _tokens(draft: Draft) -> Iterator[Problem]:
+    if draft.tokens is not None and not draft.takes(KINDS["session"]):
+        message = "needs a provider or local accounts, where people sign in for a client"
+        if draft.tokens.registration == "open":
+            yield Problem(("tokens", "registration"), message)
+        if draft.tokens.document_hosts:
+            yield Problem(("tokens", "metadata_documents"), message)
     for name, client in () if draft.tokens is None else draft.tokens.clients.items():
         if client.provider is None:
             if not draft.takes(KINDS["session"]):

@@ -39,6 +39,7 @@ WARNINGS: Mapping[str, str] = {
     "unverified-email": "Unverified e-mail addresses are accepted.",
     "key-never-expires": "An API key never expires.",
     "claimable-redirect": "Any app can claim a redirect URI.",
+    "private-addresses": "Clients can have the gateway call hosts of its own network.",
     "trusts-everyone": "Every client can set its own address.",
     "forgeable-fields": "Clients can send fields that apps trust.",
     "admin-exposed": "Other machines reach the admin listener.",

@@ -62,7 +62,7 @@ from gateway.settings.sessions import CookieSettings, SessionSettings
 from gateway.settings.smtp import SmtpSettings, SmtpTlsSettings
 from gateway.settings.stores import parse_store
 from gateway.settings.tested_message import TestedMessage
-from gateway.settings.tokens import ClientSettings, TokenSettings
+from gateway.settings.tokens import USUAL_DOCUMENT_HOSTS, ClientSettings, TokenSettings
 from gateway.settings.upstreams import TimeoutSettings, UpstreamSettings, UpstreamTlsSettings
 
 __all__ = [
@@ -287,10 +287,9 @@ class Settings(Section):
     @property
     def is_authorization_server(self) -> bool:
         """Whether people sign in here for clients that get tokens of the gateway."""
-        clients = () if self.tokens is None else self.tokens.clients.values()
-        return any(it.provider is None for it in clients) or any(
-            route.mcp for route in self.enforced_routes
-        )
+        if self.tokens is not None and self.tokens.signs_in_for_clients:
+            return True
+        return any(route.mcp for route in self.enforced_routes)
 
     @property
     def has_local_accounts(self) -> bool:
@@ -319,8 +318,11 @@ class Settings(Section):
         # Safe on a frozen model, because nobody has this instance yet.
         admins = resolver(self.conditions)(self.admins)
         tokens = self.tokens
-        if tokens is None and any(route.mcp for route in self.enforced_routes):
-            tokens = TokenSettings()
+        if any(route.mcp for route in self.enforced_routes):
+            tokens = tokens or TokenSettings()
+            if tokens.metadata_documents is None:
+                hosts = {"metadata_documents": USUAL_DOCUMENT_HOSTS}
+                tokens = tokens.model_copy(update=hosts)
         self.__dict__.update(
             auth_mode=mode, routes=routes, upstreams=upstreams, admins=admins, tokens=tokens
         )

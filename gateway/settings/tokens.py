@@ -10,6 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from gateway.settings.scalars import (
     Duration,
     FileName,
+    Flag,
     OneOrMany,
     SecretText,
     Section,
@@ -22,7 +23,10 @@ from gateway.settings.scalars import (
 _LOOPBACKS = frozenset({"127.0.0.1", "::1", "localhost"})
 # Schemes that browsers handle themselves, so they never lead to an app.
 _NO_APPS = frozenset(
-    {"about", "blob", "data", "file", "ftp", "javascript", "vbscript", "ws", "wss"}
+    {
+        *("about", "blob", "data", "file", "filesystem", "ftp", "intent", "javascript", "mailto"),
+        *("sms", "tel", "vbscript", "view-source", "ws", "wss"),
+    }
 )
 _SHORTEST_SECRET = 16
 # RFC 3986, section 3.1.
@@ -34,8 +38,12 @@ def is_loopback_redirect(parts: SplitResult) -> bool:
     return parts.scheme == "http" and parts.hostname in _LOOPBACKS
 
 
-def _redirect_uri(text: str) -> str:
-    """An exact redirect URI, as RFC 9700, section 2.1, requires."""
+def check_redirect_uri(text: str) -> str:
+    """`text`, if it is an exact redirect URI, as RFC 9700, section 2.1, requires.
+
+    Raises:
+        ValueError: It is not; the message quotes it.
+    """
     if "*" in text:
         raise wrong(f"{quote(text)} has a wildcard: write each redirect URI exactly")
     if re.fullmatch(r"[!-~]+", text) is None or "\\" in text:
@@ -62,7 +70,7 @@ def _redirect_uri(text: str) -> str:
     return text
 
 
-RedirectUri = Annotated[Text, AfterValidator(_redirect_uri)]
+RedirectUri = Annotated[Text, AfterValidator(check_redirect_uri)]
 
 
 def _scope(text: str) -> str:
@@ -142,6 +150,21 @@ class ClientSettings(Section):
             raise wrong(f"{given[0]} is for clients with {needed}")
 
 
+# Of the clients that people use with MCP servers.
+USUAL_DOCUMENT_HOSTS = (
+    *("claude.ai", "claude.com", "chatgpt.com", "openai.com", "vscode.dev", "cursor.com"),
+)
+
+
+def _document_host(text: str) -> str:
+    if text != "*" and re.fullmatch(r"(\*\.)?[a-z0-9-]+(\.[a-z0-9-]+)*", text) is None:
+        raise wrong(f"{quote(text)} is not a host: write claude.ai, *.example.com or *")
+    return text
+
+
+DocumentHost = Annotated[Text, AfterValidator(_document_host)]
+
+
 def _client_name(text: str) -> str:
     # RFC 6749, appendix A.1.
     if re.fullmatch(r"[!-~]{1,200}", text) is None:
@@ -167,6 +190,32 @@ class TokenSettings(Section):
         description="ask: users are asked once whether an app may act for them; skip: not for the"
         " apps of this file.",
     )
+
+    metadata_documents: Annotated[tuple[DocumentHost, ...], OneOrMany(empty=True)] | None = Field(
+        None,
+        description="Hosts of client ID metadata documents: a client with one signs people in by"
+        " its URL. `*.example.com` stands for the hosts below, `*` for any. Default: claude.ai,"
+        " claude.com, chatgpt.com, openai.com, vscode.dev and cursor.com if a route has `mcp`, else"
+        " none.",
+    )
+    insecure_metadata_addresses: Flag = Field(
+        False,
+        description="For tests: also fetches documents from private addresses and from any port.",
+    )
+    registration: Literal["closed", "open"] = Field(
+        "closed", description="open: any client may register itself (RFC 7591)."
+    )
+
+    @property
+    def document_hosts(self) -> tuple[str, ...]:
+        """Hosts of client ID metadata documents; see `metadata_documents`."""
+        return self.metadata_documents or ()
+
+    @property
+    def signs_in_for_clients(self) -> bool:
+        """Whether there may be clients that sign people in here."""
+        of_file = any(it.provider is None for it in self.clients.values())
+        return of_file or bool(self.document_hosts) or self.registration == "open"
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

@@ -19,12 +19,14 @@ class Consent:
 
     Attributes:
         person: Names the person; see `person_of`.
+        user: What the person was called.
         name: The client's name when the person was asked.
         resources: What the client may use; empty for the gateway as a whole.
         given_at: Seconds since the epoch.
     """
 
     person: str
+    user: str
     client: str
     name: str
     scopes: frozenset[str]
@@ -72,17 +74,18 @@ class Consents:
 
     async def give(
         self,
-        person: str,
+        identity: Identity,
         client: str,
         name: str,
         scopes: frozenset[str],
         resources: tuple[str, ...],
     ) -> None:
-        """Note a consent, in addition to what the person allowed the client before.
+        """Note a person's consent, in addition to what they allowed the client before.
 
         Raises:
             StoreUnavailableError: It could not be stored.
         """
+        person = person_of(identity)
         before = await self.find(person, client)
         if before is not None and bool(before.resources) == bool(resources):
             scopes |= before.scopes
@@ -90,6 +93,7 @@ class Consents:
         written = json.dumps(
             {
                 "person": person,
+                "user": identity.user,
                 "client": client,
                 "name": name,
                 "scopes": sorted(scopes),
@@ -117,6 +121,10 @@ class Consents:
     async def to(self, client: str) -> list[Consent]:
         """All consents to the client, newest first."""
         return self._all(await self._store.find(_of_client(client)))
+
+    async def every(self) -> list[Consent]:
+        """All consents, newest first."""
+        return self._all(await self._store.find(_EVERY))
 
     def _all(self, found: list[tuple[str, bytes]]) -> list[Consent]:
         read = (self._read(key, data) for key, data in found)

@@ -69,7 +69,7 @@ class _Kept:
 
     def is_usable(self, now: float) -> bool:
         """Whether it may stand in while the document cannot be fetched (RFC 5861, section 4)."""
-        return 0 <= now - self.fetched_at < LONGEST_S
+        return abs(now - self.fetched_at) < LONGEST_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "provider": ("gateway.cli.provider:provider_command", "Check what a provider offers."),
     "doctor": ("gateway.cli.doctor:doctor_command", "Find what is wrong around the gateway."),
     "sessions": ("gateway.cli.sessions:sessions_command", "List and end sessions."),
+    "apps": ("gateway.cli.apps:apps_command", "List and revoke what people let apps do."),
     "accounts": ("gateway.cli.accounts:accounts_command", "List, link and disable accounts."),
     "keys": ("gateway.cli.keys:keys_command", "Create, list and revoke API keys."),
     "import": ("gateway.cli.importing:import_command", "Translate another proxy's configuration."),

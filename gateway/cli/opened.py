@@ -15,6 +15,8 @@ from gateway.errors import GatewayError, SettingsError
 
 if TYPE_CHECKING:
     from gateway.accounts.manager import Accounts
+    from gateway.authserver.consents import Consents
+    from gateway.authserver.registrations import Registrations
     from gateway.credentials.keys import ApiKeys
     from gateway.credentials.local import Local
     from gateway.sessions.all_sessions import AllSessions
@@ -31,6 +33,8 @@ class Kept:
     local: "Local"
     keys: "ApiKeys"
     sessions: "AllSessions"
+    consents: "Consents"
+    registrations: "Registrations"
 
 
 def load_settings(config: Path | None) -> "Settings":
@@ -85,6 +89,7 @@ async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
     """Open the store.  On exit, wait until refresh tokens of ended sessions are revoked."""
     from gateway.accounts.manager import load_accounts
     from gateway.assembly.accounts import connect_sessions
+    from gateway.assembly.authserver import consents_of, registrations_of
     from gateway.assembly.lasting import limits_of, sealer_of, tokens_of
     from gateway.assembly.providers import app_providers, providers_of
     from gateway.assembly.serving import clock
@@ -103,7 +108,8 @@ async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
     try:
         sealer = sealer_of(settings)
         browsers = SessionManager(store, sealer, limits_of(settings), clock=clock)
-        apps = tokens_of(settings, store, sealer, clock).sessions
+        tokens = tokens_of(settings, store, sealer, clock)
+        apps = tokens.sessions
         # Apps have their own mapping, because an app may have the name of a provider.
         providers = providers_of(settings, http, clock)
         revocations = (Revocations(providers), Revocations(app_providers(settings, providers)))
@@ -112,7 +118,14 @@ async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
         accounts, every = await load_accounts(store, sealer, clock), AllSessions(browsers, apps)
         connect_sessions(accounts, every)
         keys = ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock)
-        yield Kept(accounts, local_of(accounts, settings.public_url[0], clock), keys, every)
+        yield Kept(
+            accounts,
+            local_of(accounts, settings.public_url[0], clock),
+            keys,
+            every,
+            consents_of(store, tokens, clock),
+            registrations_of(store, tokens, clock),
+        )
         for revoked in revocations:
             await revoked.aclose()
     finally:

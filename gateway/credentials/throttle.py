@@ -51,8 +51,13 @@ class Throttle:
         return 0.0
 
     def _behind_s(self, key: str, now: float) -> float:
-        # A bucket is at most `per_s` from full; more means that the clock was set back.
-        return min(max(self._full_at.get(key, 0.0) - now, 0.0), self._per_s)
+        behind_s = max(self._full_at.get(key, 0.0) - now, 0.0)
+        if behind_s > self._per_s + self._interval_s:
+            # A bucket is at most `per_s` from full, so the clock was set back: start anew from
+            # there, or nobody could come again before it is as late as it was.
+            self._full_at[key] = now + self._per_s
+            behind_s = self._per_s
+        return behind_s
 
     def _over_s(self, behind_s: float) -> float:
         over_s = behind_s + self._interval_s - self._per_s

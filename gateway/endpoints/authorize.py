@@ -290,8 +290,9 @@ class Authorize:
     async def _note_consent(
         self, client: Client, session: Session, scopes: frozenset[str], urls: tuple[str, ...]
     ) -> None:
-        person = person_of(session.identity)
-        await self._server.consents.give(person, client.client_id, client.name, scopes, urls)
+        await self._server.consents.give(
+            session.identity, client.client_id, client.name, scopes, urls
+        )
 
     def _question(
         self,

@@ -54,6 +54,7 @@ def test_a_clock_that_is_set_back_locks_nobody_out_for_longer():
     throttle = Throttle(allowed=1, per_s=60)
     throttle.take("192.0.2.1", NOW + 1e6)
     assert throttle.take("192.0.2.1", NOW) <= 60
+    assert throttle.take("192.0.2.1", NOW + 60) == 0
 
 
 def test_many_addresses_take_bounded_memory():

@@ -365,6 +365,7 @@ LITERAL = (
         f"tokens.clients.*.{it}"
         for it in ("provider", "client_", "redirect_uris", "name", "scopes")
     ),
+    "tokens.metadata_documents",
     *(f"routes.*.{it}" for it in ("name", "host", "upstream", "deprecated.link")),
     *("routes.*.strip_prefix", "routes.*.add_prefix", "routes.*.cors."),
     *("routes.*.before", "routes.*.after"),

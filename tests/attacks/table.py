@@ -59,16 +59,6 @@ MCP_RULES = Feature(
         {"routes": [{**_ROUTE, "access": {"allow": [{"mcp_tool": "x"}]}}]},
     ),
 )
-AUTHORIZATION_SERVER = Feature(
-    "the gateway as authorization server",
-    ({"tokens": {"registration": "open"}}, {"tokens": {"metadata_documents": ["*"]}}),
-    (
-        ("GET", "/_gatepost/authorize"),
-        ("POST", "/_gatepost/register"),
-        ("GET", "/_gatepost/userinfo"),
-        ("GET", "/_gatepost/.well-known/openid-configuration"),
-    ),
-)
 PAGES = Feature("pages of others", ({"pages": {"templates": "/x"}},))
 TLS_BY_HOST = Feature(
     "TLS settings that differ by host, and client certificates",
@@ -341,8 +331,9 @@ ATTACKS = (
         runs=sessions_and_tokens.a_code_is_of_one_app,
         tests=(
             "tests/e2e/test_tokens.py::test_a_code_that_comes_wrong_never_reaches_the_provider",
+            "tests/e2e/test_authorize.py::test_a_code_of_another_client_gives_nothing",
+            "tests/e2e/test_authorize.py::test_a_code_alone_gives_nothing",
         ),
-        later=(AUTHORIZATION_SERVER,),
     ),
     Attack(
         25,
@@ -354,8 +345,9 @@ ATTACKS = (
             "tests/settings/test_tokens.py::test_nobody_is_sent_a_code_there",
             "tests/credentials/test_redirects.py::test_nothing_but_the_port_is_free",
             "tests/message/test_return_to.py::test_no_published_payload_leaves_the_host",
+            "tests/e2e/test_authorize.py::test_nobody_is_sent_where_no_client_is",
+            "tests/e2e/test_client_documents.py::test_redirect_uris_are_those_of_the_document",
         ),
-        later=(AUTHORIZATION_SERVER,),
     ),
     Attack(
         26,

@@ -3,7 +3,9 @@
 import pytest
 from pydantic import ValidationError
 
-from gateway.settings.tokens import ClientSettings
+from gateway.errors import SettingsError
+from gateway.settings.load import load
+from gateway.settings.tokens import USUAL_DOCUMENT_HOSTS, ClientSettings
 
 
 def registered(uri):
@@ -55,3 +57,61 @@ def test_nobody_is_sent_a_code_there(uri, why):
         registered(uri)
 
     assert why in str(error.value)
+
+
+FILE = (
+    "public_url: https://a.test\nupstreams: {{app: http://127.0.0.1:1}}\nauth_mode: standalone\n{0}"
+)
+MCP = "routes: [{name: mcp, prefix: /, access: signed_in, mcp: true}]\n"
+
+
+@pytest.fixture
+def loaded(tmp_path):
+    def run(text):
+        file = tmp_path / "gatepost.yaml"
+        file.write_text(FILE.format(text))
+        return load(file, {"GATEPOST_SECRET": "x" * 40})
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        ("", ()),
+        ("tokens: {}", ()),
+        (MCP, USUAL_DOCUMENT_HOSTS),
+        (MCP + "tokens: {registration: open}", USUAL_DOCUMENT_HOSTS),
+        (MCP + "tokens: {metadata_documents: []}", ()),
+        (MCP + "tokens: {metadata_documents: '*'}", ("*",)),
+        ("tokens: {metadata_documents: ['*.a.test', b.test]}", ("*.a.test", "b.test")),
+    ],
+)
+def test_hosts_of_documents_are_the_usual_ones_with_mcp_alone(loaded, text, hosts):
+    settings = loaded(text).settings
+    assert (settings.tokens.document_hosts if settings.tokens else ()) == hosts
+    assert settings.is_authorization_server == bool(hosts or "mcp" in text)
+
+
+@pytest.mark.parametrize(
+    "host", ["https://a.test", "a.test/", "a.test:443", "A.test", "*a.test", "a.*", "", "**"]
+)
+def test_what_is_no_host_of_documents_is_refused(loaded, host):
+    with pytest.raises(SettingsError, match="metadata_documents"):
+        loaded(f"tokens: {{metadata_documents: [{host!r}]}}")
+
+
+def test_private_addresses_are_warned_about(loaded):
+    [warning] = loaded(MCP + "tokens: {insecure_metadata_addresses: true}").findings
+    assert warning.rule == "private-addresses"
+
+
+@pytest.mark.parametrize("setting", ["registration: open", "metadata_documents: [a.test]"])
+def test_clients_need_people_who_can_sign_in(tmp_path, setting):
+    file = tmp_path / "gatepost.yaml"
+    file.write_text(
+        "public_url: https://a.test\nupstreams: {app: http://127.0.0.1:1}\n"
+        f"auth_mode: oidc-only\napi_keys: {{}}\ntokens: {{{setting}}}\n"
+    )
+    with pytest.raises(SettingsError, match="needs a provider or local accounts"):
+        load(file, {"GATEPOST_SECRET": "x" * 40})

@@ -14,6 +14,7 @@ from mcp.client.streamable_http import streamable_http_client
 from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata
 
 from tests.e2e.browsing import Browser
+from tests.e2e.documents import DocumentServer
 from tests.e2e.oauth_client import QUESTION
 from tests.fixtures.accounts import add
 
@@ -76,7 +77,7 @@ class Person:
 
 
 @asynccontextmanager
-async def connected(gateway, person, storage):
+async def connected(gateway, person, storage, document=None):
     """The SDK's client, which knows nothing but the URL of the server."""
     url = f"{gateway.base_url}/mcp"
     metadata = OAuthClientMetadata(
@@ -88,6 +89,7 @@ async def connected(gateway, person, storage):
         storage,
         redirect_handler=person.open,
         callback_handler=person.come_back,
+        client_metadata_url=document,
     )
     async with (
         httpx2.AsyncClient(auth=auth, timeout=60, follow_redirects=True) as http,
@@ -154,6 +156,36 @@ async def test_a_client_signs_a_person_in_and_calls_a_tool(start):
 
     listed = person.browser.get(f"{gateway.base_url}/_gatepost/api/sessions").json()
     assert [it["kind"] for it in listed if not it["current"]] == ["token"]
+
+
+async def test_a_client_that_nobody_knows_registers_itself(start):
+    gateway = start(registration="open", metadata_documents=[])
+    person, storage = Person(gateway), Storage()
+    async with connected(gateway, person, storage) as client:
+        found = await client.call_tool("read_note", {"note": "7"})
+        assert found.content[0].text == "Buy milk"
+    assert storage.client.client_id.startswith("gpc_")
+    assert storage.client.client_name == "Notes for you"
+
+
+async def test_a_client_brings_its_document_rather_than_register(start, tmp_path, monkeypatch):
+    documents = DocumentServer(tmp_path / "documents")
+    try:
+        monkeypatch.setenv("SSL_CERT_FILE", str(documents.ca))
+        gateway = start(
+            registration="open",
+            metadata_documents=["localhost"],
+            insecure_metadata_addresses=True,
+        )
+        url = documents.add(redirect_uris=[REDIRECT], client_name="Notes for you")
+        person, storage = Person(gateway), Storage()
+        async with connected(gateway, person, storage, url) as client:
+            found = await client.call_tool("read_note", {"note": "7"})
+            assert found.content[0].text == "Buy milk"
+        assert storage.client.client_id == url
+        assert documents.count() == 1
+    finally:
+        documents.stop()
 
 
 async def test_the_rules_about_tools_hold_for_tokens(start):

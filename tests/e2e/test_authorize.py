@@ -96,6 +96,23 @@ def test_consent_is_asked_once_and_withdrawn_with_the_session(cli, browser):
     assert cli.refresh(tokens["refresh_token"])[1]["error"] == "invalid_grant"
 
 
+def test_consent_at_one_resource_is_none_at_another(gateway, cli):
+    mcp, tools = f"{gateway.base_url}/mcp", f"{gateway.base_url}/tools"
+    cli.tokens(resource=mcp, scope="offline_access")
+    cli.tokens(resource=tools)
+    cli.tokens()
+
+    assert "code" in cli.told(cli.authorize(resource=mcp, scope="offline_access"))
+    for changes in (
+        {"resource": tools, "scope": "offline_access"},
+        {"resource": [mcp, tools], "scope": "offline_access"},
+        {"scope": "offline_access"},
+    ):
+        assert cli.authorize(**changes).status_code == 200
+    for resource in (mcp, [mcp, tools], None):
+        assert "code" in cli.told(cli.authorize(resource=resource))
+
+
 def test_the_consent_page_cannot_be_framed_and_leads_only_to_the_client(cli):
     page = cli.authorize()
     policy = page.headers["Content-Security-Policy"]

@@ -255,7 +255,7 @@ class Pipeline:
                 return False
             if identity.is_anonymous and self._passes_preflight(plan, request):
                 return True
-            if not is_good_for(identity, plan.route):
+            if not is_good_for(identity, plan.route, request):
                 return False
             if self._decisions.is_foreign(entry, plan, identity):
                 return False

@@ -335,12 +335,28 @@ def test_tokens_are_good_for_their_resource_alone(gateway, cli):
     assert statuses(tools) == [401, 200, 401]
     assert statuses(two) == [200, 200, 401]
     assert statuses(whole) == statuses(itself) == [401, 401, 200]
+    who = cli.get(mcp, "/_gatepost/whoami")
+    assert (who.status_code, who.json()["reason"]) == (401, "token-not-for-resource")
     refused = cli.get(whole, "/mcp")
     assert refused.json()["reason"] == "token-not-for-resource"
     challenge = refused.headers["WWW-Authenticate"]
     assert 'error="invalid_token"' in challenge
     where = f"{gateway.base_url}/.well-known/oauth-protected-resource/mcp"
     assert f'resource_metadata="{where}"' in challenge
+
+
+def test_a_token_for_a_server_is_not_good_on_its_other_hosts(start_standalone):
+    elsewhere = {"name": "elsewhere", "prefix": "/", "host": "other.test", "access": "denied"}
+    gateway = start_standalone(tokens={"clients": CLIENTS}, routes=[TOOLS, elsewhere, REST])
+    add(gateway, "ann")
+    browser = Browser(gateway)
+    browser.sign_in()
+    client = OAuthClient(gateway, browser, "cli")
+    token = client.tokens(resource=f"{gateway.base_url}/tools")["access_token"]
+
+    assert client.get(token, "/tools").status_code == 200
+    refused = client.get(token, "/tools", Host="other.test")
+    assert (refused.status_code, refused.json()["reason"]) == (401, "token-not-for-resource")
 
 
 def test_introspection_names_client_and_resource(start_standalone):

@@ -149,6 +149,20 @@ def test_a_code_is_good_once_and_a_replay_ends_what_it_gave(cli):
     assert cli.refresh(tokens["refresh_token"])[1]["error"] == "invalid_grant"
 
 
+def test_a_code_ends_with_the_session_that_got_it(cli, browser):
+    code = cli.code()
+    ended = browser.delete(f"{cli.issuer}/api/sessions", headers={"Sec-Fetch-Site": "same-origin"})
+    assert ended.status_code == 204
+    status, refused = cli.redeem(code)
+    assert (status, refused["error"], refused["reason"]) == (400, "invalid_grant", "session-expired")
+
+    assert browser.sign_in().status_code == 303
+    code = cli.code()
+    # Another sign-in only takes the session's place.
+    assert browser.sign_in().status_code == 303
+    assert cli.redeem(code)[0] == 200
+
+
 def test_of_many_requests_with_one_code_at_most_one_gets_tokens(cli):
     code = cli.code()
     with ThreadPoolExecutor(8) as pool:

@@ -39,7 +39,7 @@ class TokenEndpoint:
         self._clients = None if server is None else server.clients
         self._app_grants = None if apps is None else AppGrants(deps, apps)
         self._wrong = tokens.wrong
-        self._codes = None if server is None else CodeGrant(server, deps.clock)
+        self._codes = None if server is None else CodeGrant(server, deps.sessions, deps.clock)
         self._refreshes = RefreshGrant(tokens, None if server is None else server.resources)
 
     async def grant(self, request: Request, body: bytes) -> Response:

@@ -154,7 +154,11 @@ def test_a_code_ends_with_the_session_that_got_it(cli, browser):
     ended = browser.delete(f"{cli.issuer}/api/sessions", headers={"Sec-Fetch-Site": "same-origin"})
     assert ended.status_code == 204
     status, refused = cli.redeem(code)
-    assert (status, refused["error"], refused["reason"]) == (400, "invalid_grant", "session-expired")
+    assert (status, refused["error"], refused["reason"]) == (
+        400,
+        "invalid_grant",
+        "session-expired",
+    )
 
     assert browser.sign_in().status_code == 303
     code = cli.code()

@@ -78,7 +78,8 @@ class TokenEndpoint:
         client = await self._proven(request, claimed)
         match grant_type:
             case "refresh_token":
-                return _answer(await self._refreshes.refresh(request, form, client.client_id))
+                name = client.client_id
+                return _answer(await self._refreshes.refresh(request, form, name, client))
             case "authorization_code" if self._codes is not None:
                 device = device_of(request, form)
                 issued, _ = await self._codes.redeem(request, form, client, device)

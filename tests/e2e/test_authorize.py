@@ -12,6 +12,7 @@ import requests
 from gateway.credentials.key_format import new_key
 from tests.e2e.browsing import CROSS, Browser
 from tests.e2e.oauth_client import CALLBACK, OAuthClient
+from tests.e2e.test_reload import hang_up
 from tests.fixtures.accounts import add
 
 MCP = {"name": "mcp", "prefix": "/mcp", "access": {"allow": [{"user": "ann"}]}, "mcp": True}
@@ -439,6 +440,25 @@ def test_a_refresh_stays_with_the_resource(gateway, cli):
     assert status == 200
     assert cli.get(renewed["access_token"], "/mcp").status_code == 200
     assert cli.get(renewed["access_token"], "/tools").status_code == 401
+
+
+async def test_a_refresh_ends_with_what_the_file_took_back(gateway, cli, browser):
+    wiki = OAuthClient(gateway, browser, "wiki", secret="a secret of the wiki")
+    kept = wiki.tokens(scope="reports:read")
+    tools = cli.tokens(resource=f"{gateway.base_url}/tools")
+
+    less = {**CLIENTS, "wiki": {**CLIENTS["wiki"], "scopes": ["reports:write"]}}
+    await hang_up(gateway, tokens={"clients": less}, routes=[MCP, SCOPED, REST])
+
+    for client, tokens, reason in ((wiki, kept, "scope-gone"), (cli, tools, "resource-gone")):
+        status, refused = client.refresh(tokens["refresh_token"])
+        assert (status, refused["error"], refused["reason"]) == (400, "invalid_grant", reason)
+    assert wiki.refresh(wiki.tokens(scope="reports:write")["refresh_token"])[0] == 200
+    # Without `scopes`, a client has none where no rule names them.
+    del less["wiki"]["scopes"]
+    write = wiki.tokens(scope="reports:write")
+    await hang_up(gateway, tokens={"clients": less})
+    assert wiki.refresh(write["refresh_token"])[1]["reason"] == "scope-gone"
 
 
 def test_metadata_says_what_clients_must_know(gateway, cli):

@@ -1,5 +1,6 @@
 """People sign in for clients at the gateway's own ``authorize``."""
 
+import asyncio
 import hashlib
 import os
 import re
@@ -12,6 +13,7 @@ import requests
 from gateway.credentials.key_format import new_key
 from tests.e2e.browsing import CROSS, Browser
 from tests.e2e.oauth_client import CALLBACK, OAuthClient
+from tests.e2e.raw import OK, connect, get
 from tests.e2e.test_reload import hang_up
 from tests.fixtures.accounts import add
 
@@ -459,6 +461,39 @@ async def test_a_refresh_ends_with_what_the_file_took_back(gateway, cli, browser
     write = wiki.tokens(scope="reports:write")
     await hang_up(gateway, tokens={"clients": less})
     assert wiki.refresh(write["refresh_token"])[1]["reason"] == "scope-gone"
+
+
+async def echo(connection):
+    head = await connection.read_head()
+    if b"upgrade: raw" not in head.lower():
+        await connection.send(OK)
+        return
+    await connection.send(b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n")
+    while piece := await connection.reader.read(100):
+        await connection.send(piece)
+
+
+async def test_a_tunnel_lasts_as_long_as_its_client(start_standalone, raw_upstream):
+    app = {"app": {"url": (await raw_upstream(echo)).url}}
+    gateway = start_standalone(upstreams=app, tokens={"clients": CLIENTS}, routes=[REST])
+    add(gateway, "ann")
+
+    def sign_in():
+        browser = Browser(gateway)
+        browser.sign_in()
+        return OAuthClient(gateway, browser, "cli").tokens()["access_token"]
+
+    token = await asyncio.to_thread(sign_in)
+    tunnel = await connect(gateway)
+    lines = [f"Authorization: Bearer {token}", "Connection: Upgrade", "Upgrade: raw"]
+    assert (await tunnel.ask(get(gateway, "/", *lines))).status == 101
+
+    await hang_up(gateway, accounts={"user_header": "user"})
+    await tunnel.send(b"still there")
+    assert await tunnel.reader.readexactly(11) == b"still there"
+    await hang_up(gateway, tokens={"clients": {"wiki": CLIENTS["wiki"]}})
+    assert await tunnel.rest() == b""
+    tunnel.writer.close()
 
 
 def test_metadata_says_what_clients_must_know(gateway, cli):

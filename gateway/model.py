@@ -36,6 +36,8 @@ class Identity:
         client: The app's name in the configuration; None if the credential is no app's token.
         key_id: Names the API key in its owner's list; None for any other credential.
         routes: Names of the routes that the credential is valid for; None for all.
+        resources: URLs that it was asked for (RFC 8707); it is valid on their origins only.  Empty
+            for all.
         secrets: The account's secrets by name, for apps that accept only their own credentials.
         authenticated_at: When the user last proved who they are (``auth_time``).
         expires_at: When the credential expires; None if it does not.
@@ -61,6 +63,7 @@ class Identity:
     client: str | None = None
     key_id: str | None = None
     routes: frozenset[str] | None = None
+    resources: tuple[str, ...] = ()
     authenticated_at: int | None = None
     expires_at: int | None = None
     access_token: str | None = field(default=None, repr=False)

@@ -43,6 +43,7 @@ from gateway.endpoints.doctor import Doctor
 from gateway.endpoints.logout import Logout
 from gateway.endpoints.oauth2_proxy import build_oauth2_proxy
 from gateway.endpoints.table import build_endpoints
+from gateway.endpoints.token_clients import TokenClients
 from gateway.endpoints.well_known import WellKnown
 from gateway.forward.upstream import Upstream
 from gateway.kinds import LDAP
@@ -253,6 +254,7 @@ def _tools(
         new_request_id=request_ids(os.urandom),
         trace_parent=parents if lasting.tracing is None else lasting.tracing.parents(parents),
         monotonic=time.monotonic,
+        knows_client=partial(_knows_client, deps.token_clients),
         user_header=settings.accounts.user_header,
         doctor=Doctor(config.sealer, lasting.clock, hosts_of(settings).serves),
         well_known=WellKnown(protected_resource(settings, plans), _metadata(settings, deps)),
@@ -274,6 +276,11 @@ def _tools(
             look_up=browser.look_up,
         ),
     )
+
+
+def _knows_client(clients: TokenClients | None, name: str) -> bool:
+    # Sessions are kept under names, which another client may have at its provider.
+    return clients is not None and clients.name_of(name) == name
 
 
 def _metadata(settings: Settings, deps: Deps) -> AuthorizationServer | None:

@@ -305,10 +305,7 @@ class Gateway:
         pipeline = change.pipeline
         front.change(handler, client_limits(settings), change.upstreams)
         closed = front.tunnels.close_unless(
-            lambda entry: (
-                entry.identity.client in (None, *change.config.by_app)
-                and pipeline.still_allows(entry, self._clock())
-            )
+            lambda entry: pipeline.still_allows(entry, self._clock())
         )
         if closed:
             _log.info("closed %d tunnels that the new configuration refuses", closed)

@@ -1,7 +1,7 @@
 """Which clients a person lets act for them, and for what."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -9,6 +9,8 @@ from gateway.model import Identity
 from gateway.sealing.sealer import Sealer, structured
 from gateway.storage.store import Clock, Store
 
+# Names the gateway as a whole among the resources, which all have a URL.
+WHOLE = ""
 _PURPOSE = "consent"
 _EVERY = "consents"
 
@@ -21,7 +23,7 @@ class Consent:
         person: Names the person; see `person_of`.
         user: What the person was called.
         name: The client's name when the person was asked.
-        resources: What the client may use; empty for the gateway as a whole.
+        allowed: The scopes that they allowed at each resource; `WHOLE` for the gateway as a whole.
         given_at: Seconds since the epoch.
     """
 
@@ -29,16 +31,23 @@ class Consent:
     user: str
     client: str
     name: str
-    scopes: frozenset[str]
-    resources: tuple[str, ...]
+    allowed: Mapping[str, frozenset[str]]
     given_at: float
 
+    @property
+    def scopes(self) -> frozenset[str]:
+        """The scopes that it allows anywhere."""
+        return frozenset[str]().union(*self.allowed.values())
+
+    @property
+    def resources(self) -> tuple[str, ...]:
+        """The resources that it names."""
+        return tuple(it for it in self.allowed if it != WHOLE)
+
     def covers(self, scopes: frozenset[str], resources: tuple[str, ...]) -> bool:
-        """Whether it allows these scopes at these resources."""
-        # No resource stands for the gateway as a whole, which no consent to some of them covers.
-        if bool(resources) != bool(self.resources):
-            return False
-        return scopes <= self.scopes and set(resources) <= set(self.resources)
+        """Whether it allows all of these scopes at each of these resources."""
+        # What was allowed at one resource says nothing of another.
+        return all(it in self.allowed and scopes <= self.allowed[it] for it in _named(resources))
 
 
 def person_of(identity: Identity) -> str:
@@ -87,17 +96,15 @@ class Consents:
         """
         person = person_of(identity)
         before = await self.find(person, client)
-        if before is not None and bool(before.resources) == bool(resources):
-            scopes |= before.scopes
-            resources = tuple(dict.fromkeys((*before.resources, *resources)))
+        allowed = {} if before is None else dict(before.allowed)
+        allowed |= {it: scopes | allowed.get(it, frozenset()) for it in _named(resources)}
         written = json.dumps(
             {
                 "person": person,
                 "user": identity.user,
                 "client": client,
                 "name": name,
-                "scopes": sorted(scopes),
-                "resources": resources,
+                "allowed": {it: sorted(there) for it, there in allowed.items()},
                 "given_at": self._clock(),
             }
         ).encode()
@@ -138,8 +145,12 @@ class Consents:
         if opened is None:
             return None
         written = json.loads(opened)
-        scopes, resources = frozenset(written.pop("scopes")), tuple(written.pop("resources"))
-        return Consent(scopes=scopes, resources=resources, **written)
+        allowed = {it: frozenset(scopes) for it, scopes in written.pop("allowed").items()}
+        return Consent(allowed=allowed, **written)
+
+
+def _named(resources: tuple[str, ...]) -> tuple[str, ...]:
+    return resources or (WHOLE,)
 
 
 def _key(person: str, client: str) -> str:

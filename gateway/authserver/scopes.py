@@ -25,3 +25,16 @@ def granted_scopes(
     if not wanted:
         return named & may_have
     return wanted & may_have or None
+
+
+def lost_scopes(
+    client: Client, granted: frozenset[str], routes: frozenset[str] | None
+) -> frozenset[str]:
+    """Those of the `granted` scopes that the configuration has taken back from `client`.
+
+    At the MCP `routes`, rules name the scopes of a client that has none of its own, and one that
+    no rule names any more is good for nothing.
+    """
+    if client.origin == "file" and client.scopes:
+        return granted - client.scopes
+    return granted - client.scopes - USUAL if routes is None else frozenset()

@@ -9,6 +9,7 @@ from gateway.authserver.server import AuthServer
 from gateway.credentials.tokens import Issued
 from gateway.endpoints.oauth import OAuthError, required, take_turn
 from gateway.message.request import Request
+from gateway.sessions.manager import SessionManager
 from gateway.sessions.session import ProviderTokens
 from gateway.storage.store import Clock
 
@@ -16,8 +17,10 @@ from gateway.storage.store import Clock
 class CodeGrant:
     """Gives tokens for a code, once."""
 
-    def __init__(self, server: AuthServer, clock: Clock) -> None:
+    def __init__(self, server: AuthServer, browsers: SessionManager, clock: Clock) -> None:
+        """Give tokens of `server` for what people granted in the sessions of `browsers`."""
         self._server = server
+        self._browsers = browsers
         self._clock = clock
 
     async def redeem(
@@ -60,6 +63,10 @@ class CodeGrant:
             provider_sid=grant.provider_sid,
             resources=grant.resources,
         )
+        if await self._has_left(grant):
+            # Asked once the tokens are stored, because from then on a sign-out finds them.
+            await self._end(issued.session.session_id)
+            raise OAuthError("invalid_grant", "session-expired", detail="signed out meanwhile")
         if not await codes.use(code, found, issued.session.session_id):
             # Two requests at once: nobody can tell which is the thief's, so neither gets anything.
             await self._end(issued.session.session_id)
@@ -79,6 +86,11 @@ class CodeGrant:
             raise OAuthError("invalid_grant", "wrong-code-verifier")
         if form.get("resource") not in (None, *grant.resources):
             raise OAuthError("invalid_target", "resource-not-granted")
+
+    async def _has_left(self, grant: Grant) -> bool:
+        """Whether the session in the browser was ended since the code was given."""
+        session_id, now = grant.session.session_id, self._clock()
+        return await self._browsers.had_left(session_id, grant.issued_at, now)
 
     async def _end(self, session_id: str | None) -> None:
         if session_id is not None:

@@ -2,7 +2,9 @@
 
 from functools import partial
 
+from gateway.authserver.client import Client
 from gateway.authserver.resources import Resources
+from gateway.authserver.scopes import lost_scopes
 from gateway.credentials.token_format import parse_token
 from gateway.credentials.tokens import SCOPE_NOT_GRANTED, Issued, Refused, TokenFamilies
 from gateway.endpoints.oauth import OAuthError, required, take_turn
@@ -22,8 +24,10 @@ class RefreshGrant:
         self._tokens = tokens
         self._resources = resources
 
-    async def refresh(self, request: Request, form: dict[str, str], client: str) -> Issued:
-        """The new tokens of `client`.
+    async def refresh(
+        self, request: Request, form: dict[str, str], client: str, known: Client | None = None
+    ) -> Issued:
+        """The new tokens of `client`, which is `known` to the authorization server or an app.
 
         Raises:
             OAuthError: The token is refused.
@@ -40,7 +44,7 @@ class RefreshGrant:
             take_turn(tokens.wrong, request)
         with tokens.wrong.weigh(request.client, counts=counts) as turn:
             wanted = frozenset(form["scope"].split()) if "scope" in form else None
-            judge = partial(self._judge, form.get("resource"))
+            judge = partial(self._judge, form.get("resource"), known)
             issued = await tokens.refresh(token, client, now, wanted, judge)
             turn.is_bad = isinstance(issued, Refused) and issued.reason not in _ERRORS
         if isinstance(issued, Refused):
@@ -49,9 +53,12 @@ class RefreshGrant:
             raise OAuthError(_ERRORS.get(issued.reason, "invalid_grant"), issued.reason)
         return issued
 
-    def _judge(self, resource: str | None, session: Session) -> str | None:
+    def _judge(self, resource: str | None, client: Client | None, session: Session) -> str | None:
         """Why the tokens of `session` are not renewed for `resource`; None if they are."""
-        for route in session.identity.routes or ():
+        identity = session.identity
+        if client is not None and lost_scopes(client, identity.scopes, identity.routes):
+            return "scope-gone"
+        for route in identity.routes or ():
             # Not invalid_target: clients would ask for the same again, and never sign in anew.
             if self._resources is None or not self._resources.serves(route):
                 return "resource-gone"

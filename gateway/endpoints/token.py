@@ -39,7 +39,7 @@ class TokenEndpoint:
         self._clients = None if server is None else server.clients
         self._app_grants = None if apps is None else AppGrants(deps, apps)
         self._wrong = tokens.wrong
-        self._codes = None if server is None else CodeGrant(server, deps.clock)
+        self._codes = None if server is None else CodeGrant(server, deps.sessions, deps.clock)
         self._refreshes = RefreshGrant(tokens, None if server is None else server.resources)
 
     async def grant(self, request: Request, body: bytes) -> Response:
@@ -78,7 +78,8 @@ class TokenEndpoint:
         client = await self._proven(request, claimed)
         match grant_type:
             case "refresh_token":
-                return _answer(await self._refreshes.refresh(request, form, client.client_id))
+                name = client.client_id
+                return _answer(await self._refreshes.refresh(request, form, name, client))
             case "authorization_code" if self._codes is not None:
                 device = device_of(request, form)
                 issued, _ = await self._codes.redeem(request, form, client, device)

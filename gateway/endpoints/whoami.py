@@ -43,6 +43,11 @@ class Whoami:
     async def tell(self, request: Request, _body: bytes) -> Response:
         """The identity as JSON, or 401 if the request is anonymous."""
         outcome, admission = await self._outcome(request), self._deps.admission
+        if isinstance(outcome, Authenticated) and outcome.identity.resources:
+            # A client that may call an MCP server may not read who the person is.
+            return responses.rejected(
+                request, "token-not-for-resource", admission, presented="token"
+            )
         if isinstance(outcome, Authenticated):
             told = responses.json_answer(request, 200, self._described(outcome.identity))
             return told.about(outcome.identity)

@@ -100,6 +100,12 @@ TOKENS: Mapping[str, Reason] = MappingProxyType(
             "The token was not granted for this `resource`.",
             "Ask for it at `authorize` first.",
         ),
+        "scope-gone": Reason(
+            400,
+            "Scope is gone",
+            "The app may no longer have a scope that the token was granted for.",
+            _ANEW,
+        ),
         "token-not-for-resource": Reason(
             401,
             "Token for another resource",

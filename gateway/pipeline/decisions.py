@@ -13,7 +13,8 @@ from gateway.authz.facts import Facts
 from gateway.authz.message_conditions import NOT_READ
 from gateway.bounded import remember
 from gateway.kinds import AMBIENT
-from gateway.message.public_url import home_of
+from gateway.message.public_url import home_of, origin_of
+from gateway.message.request import Request
 from gateway.message.response import FieldList
 from gateway.model import ANONYMOUS, Allow, Deny, Identity, SignIn, StepUp
 from gateway.mutate.templates import is_sendable
@@ -67,7 +68,7 @@ class Decisions:
         if user not in self._sendable and not self._is_sendable(user):
             # Without a user field, the app would treat the person as anonymous.
             return deny(entry, Deny("user-unusable"))
-        if not is_good_for(identity, plan.route):
+        if not is_good_for(identity, plan.route, entry.request):
             if identity.credential == "token":
                 # RFC 8707, section 3: a client must be able to get a better one.
                 return self.reject(entry, plan, _FOR_ANOTHER_RESOURCE)
@@ -190,9 +191,14 @@ def answer_preflight(entry: Entry, cors: Cors) -> Answer:
     return Answer(response)
 
 
-def is_good_for(identity: Identity, route: Route) -> bool:
-    """Whether the credential may be used on `route`."""
+def is_good_for(identity: Identity, route: Route, request: Request) -> bool:
+    """Whether the credential may be used for `request` on `route`."""
     if identity.routes is None:
         # MCP, Access Token Usage: only tokens that were asked for with the server as resource.
         return not (route.is_mcp and identity.credential == "token")
+    if identity.resources:
+        # One route may serve many hosts, and each is a resource of its own.
+        origin = origin_of(request.public_url) + "/"
+        if not any(it.startswith(origin) for it in identity.resources):
+            return False
     return route.name in identity.routes

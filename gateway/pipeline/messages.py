@@ -38,7 +38,7 @@ def read_without_body(entry: Entry) -> bool:
     """Whether the request of `entry` has no body to read; if so, it is then about no message.
 
     Raises:
-        UnreadableMessageError: It has a body that no MCP server expects.
+        UnreadableMessageError: It has a body that no MCP server expects, or asks for a tunnel.
     """
     if isinstance(entry.request, McpRequest):
         return True
@@ -47,6 +47,9 @@ def read_without_body(entry: Entry) -> bool:
     if entry.framing is not None and entry.framing.length != 0:
         # An app that takes another method for POST would read a message that no rule was judged on.
         raise UnreadableMessageError(f"a {entry.request.method} with a body")
+    if entry.asks_for_upgrade:
+        # Some servers take MCP over WebSocket, and nobody reads what goes through a tunnel.
+        raise UnreadableMessageError("an upgrade")
     entry.request = McpRequest(entry.request, ())
     return True
 

@@ -74,6 +74,7 @@ class Tools:
         user_header: The attribute of an identity that apps get as the user.
         forward_auth: How proxies ask; None if they may not.
         doctor: Tells `gatepost doctor` how its requests arrive; None if it may not ask.
+        knows_client: Whether there is a client of this name, whose tokens are good.
         oauth2_proxy: Answers for oauth2-proxy, if it is to: questions, and all else below /oauth2/.
     """
 
@@ -84,6 +85,7 @@ class Tools:
     new_request_id: Callable[[], str]
     trace_parent: Callable[[str | None], str]
     monotonic: Callable[[], float]
+    knows_client: Callable[[str], bool] = lambda _name: False
     well_known: WellKnown | None = None
     user_header: str = "user"
     forward_auth: ForwardAuth | None = None
@@ -251,11 +253,13 @@ class Pipeline:
             plan = self._plans[route.index]
             if plan.to is None or self._is_gone(plan, now):
                 return False
+            if identity.client is not None and not self._tools.knows_client(identity.client):
+                return False
             if not identity.is_anonymous and identity.credential not in plan.admission.credentials:
                 return False
             if identity.is_anonymous and self._passes_preflight(plan, request):
                 return True
-            if not is_good_for(identity, plan.route):
+            if not is_good_for(identity, plan.route, request):
                 return False
             if self._decisions.is_foreign(entry, plan, identity):
                 return False

@@ -16,7 +16,16 @@ _MIGRATIONS: Mapping[int, Migration] = {}
 
 # These fields of the identity are derived from the session, so they are not written twice.
 _DERIVED = frozenset(
-    {"credential", "session_id", "client", "expires_at", "access_token", "id_token", "secrets"}
+    {
+        "credential",
+        "session_id",
+        "client",
+        "resources",
+        "expires_at",
+        "access_token",
+        "id_token",
+        "secrets",
+    }
 )
 # Account data is read from the account.
 _NOT_WRITTEN = frozenset({"identity", "tokens", "account", "proven"})
@@ -165,6 +174,7 @@ def with_tokens(session: Session, identity: Identity, tokens: ProviderTokens) ->
         provider=session.provider,
         session_id=session.session_id,
         client=session.client,
+        resources=session.resources,
         access_token=tokens.access_token,
         id_token=tokens.id_token,
     )

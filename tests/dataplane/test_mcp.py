@@ -273,6 +273,19 @@ async def test_another_method_with_a_body_is_refused(serve, method):
     assert (reason(answer), app.heads) == ((400, "mcp-unreadable"), [])
 
 
+@pytest.mark.parametrize("protocol", ["websocket", "mcp"])
+async def test_no_tunnel_carries_messages_past_the_rules(serve, protocol):
+    # Servers take MCP over WebSocket on the same path; nobody reads what goes through a tunnel.
+    running, app, ann = await serve({**MCP, "access": {"deny": [{"mcp_tool": "delete_*"}]}})
+    lines = [ann, "Connection: Upgrade", f"Upgrade: {protocol}"]
+
+    answer = await running.ask(request("/mcp", *lines))
+
+    assert (reason(answer), app.heads) == ((400, "mcp-unreadable"), [])
+    assert (await running.ask(request("/other", *lines))).status == 200
+    assert b"\r\nUpgrade: " in app.heads[0]
+
+
 async def test_a_route_with_cors_lets_scripts_read_why(serve):
     cors = {"origins": ["https://spa.test"], "credentials": True}
     running, _, ann = await serve({**MCP, "cors": cors})

@@ -1,5 +1,6 @@
 """People sign in for clients at the gateway's own ``authorize``."""
 
+import asyncio
 import hashlib
 import os
 import re
@@ -12,6 +13,8 @@ import requests
 from gateway.credentials.key_format import new_key
 from tests.e2e.browsing import CROSS, Browser
 from tests.e2e.oauth_client import CALLBACK, OAuthClient
+from tests.e2e.raw import OK, connect, get
+from tests.e2e.test_reload import hang_up
 from tests.fixtures.accounts import add
 
 MCP = {"name": "mcp", "prefix": "/mcp", "access": {"allow": [{"user": "ann"}]}, "mcp": True}
@@ -96,6 +99,23 @@ def test_consent_is_asked_once_and_withdrawn_with_the_session(cli, browser):
     assert cli.refresh(tokens["refresh_token"])[1]["error"] == "invalid_grant"
 
 
+def test_consent_at_one_resource_is_none_at_another(gateway, cli):
+    mcp, tools = f"{gateway.base_url}/mcp", f"{gateway.base_url}/tools"
+    cli.tokens(resource=mcp, scope="offline_access")
+    cli.tokens(resource=tools)
+    cli.tokens()
+
+    assert "code" in cli.told(cli.authorize(resource=mcp, scope="offline_access"))
+    for changes in (
+        {"resource": tools, "scope": "offline_access"},
+        {"resource": [mcp, tools], "scope": "offline_access"},
+        {"scope": "offline_access"},
+    ):
+        assert cli.authorize(**changes).status_code == 200
+    for resource in (mcp, [mcp, tools], None):
+        assert "code" in cli.told(cli.authorize(resource=resource))
+
+
 def test_the_consent_page_cannot_be_framed_and_leads_only_to_the_client(cli):
     page = cli.authorize()
     policy = page.headers["Content-Security-Policy"]
@@ -130,6 +150,24 @@ def test_a_code_is_good_once_and_a_replay_ends_what_it_gave(cli):
     assert (status, refused["error"], refused["reason"]) == (400, "invalid_grant", "code-reused")
     assert cli.get(tokens["access_token"]).status_code == 401
     assert cli.refresh(tokens["refresh_token"])[1]["error"] == "invalid_grant"
+
+
+def test_a_code_ends_with_the_session_that_got_it(cli, browser):
+    code = cli.code()
+    ended = browser.delete(f"{cli.issuer}/api/sessions", headers={"Sec-Fetch-Site": "same-origin"})
+    assert ended.status_code == 204
+    status, refused = cli.redeem(code)
+    assert (status, refused["error"], refused["reason"]) == (
+        400,
+        "invalid_grant",
+        "session-expired",
+    )
+
+    assert browser.sign_in().status_code == 303
+    code = cli.code()
+    # Another sign-in only takes the session's place.
+    assert browser.sign_in().status_code == 303
+    assert cli.redeem(code)[0] == 200
 
 
 def test_of_many_requests_with_one_code_at_most_one_gets_tokens(cli):
@@ -318,12 +356,28 @@ def test_tokens_are_good_for_their_resource_alone(gateway, cli):
     assert statuses(tools) == [401, 200, 401]
     assert statuses(two) == [200, 200, 401]
     assert statuses(whole) == statuses(itself) == [401, 401, 200]
+    who = cli.get(mcp, "/_gatepost/whoami")
+    assert (who.status_code, who.json()["reason"]) == (401, "token-not-for-resource")
     refused = cli.get(whole, "/mcp")
     assert refused.json()["reason"] == "token-not-for-resource"
     challenge = refused.headers["WWW-Authenticate"]
     assert 'error="invalid_token"' in challenge
     where = f"{gateway.base_url}/.well-known/oauth-protected-resource/mcp"
     assert f'resource_metadata="{where}"' in challenge
+
+
+def test_a_token_for_a_server_is_not_good_on_its_other_hosts(start_standalone):
+    elsewhere = {"name": "elsewhere", "prefix": "/", "host": "other.test", "access": "denied"}
+    gateway = start_standalone(tokens={"clients": CLIENTS}, routes=[TOOLS, elsewhere, REST])
+    add(gateway, "ann")
+    browser = Browser(gateway)
+    browser.sign_in()
+    client = OAuthClient(gateway, browser, "cli")
+    token = client.tokens(resource=f"{gateway.base_url}/tools")["access_token"]
+
+    assert client.get(token, "/tools").status_code == 200
+    refused = client.get(token, "/tools", Host="other.test")
+    assert (refused.status_code, refused.json()["reason"]) == (401, "token-not-for-resource")
 
 
 def test_introspection_names_client_and_resource(start_standalone):
@@ -388,6 +442,58 @@ def test_a_refresh_stays_with_the_resource(gateway, cli):
     assert status == 200
     assert cli.get(renewed["access_token"], "/mcp").status_code == 200
     assert cli.get(renewed["access_token"], "/tools").status_code == 401
+
+
+async def test_a_refresh_ends_with_what_the_file_took_back(gateway, cli, browser):
+    wiki = OAuthClient(gateway, browser, "wiki", secret="a secret of the wiki")
+    kept = wiki.tokens(scope="reports:read")
+    tools = cli.tokens(resource=f"{gateway.base_url}/tools")
+
+    less = {**CLIENTS, "wiki": {**CLIENTS["wiki"], "scopes": ["reports:write"]}}
+    await hang_up(gateway, tokens={"clients": less}, routes=[MCP, SCOPED, REST])
+
+    for client, tokens, reason in ((wiki, kept, "scope-gone"), (cli, tools, "resource-gone")):
+        status, refused = client.refresh(tokens["refresh_token"])
+        assert (status, refused["error"], refused["reason"]) == (400, "invalid_grant", reason)
+    assert wiki.refresh(wiki.tokens(scope="reports:write")["refresh_token"])[0] == 200
+    # Without `scopes`, a client has none where no rule names them.
+    del less["wiki"]["scopes"]
+    write = wiki.tokens(scope="reports:write")
+    await hang_up(gateway, tokens={"clients": less})
+    assert wiki.refresh(write["refresh_token"])[1]["reason"] == "scope-gone"
+
+
+async def echo(connection):
+    head = await connection.read_head()
+    if b"upgrade: raw" not in head.lower():
+        await connection.send(OK)
+        return
+    await connection.send(b"HTTP/1.1 101 Switching\r\nConnection: Upgrade\r\nUpgrade: raw\r\n\r\n")
+    while piece := await connection.reader.read(100):
+        await connection.send(piece)
+
+
+async def test_a_tunnel_lasts_as_long_as_its_client(start_standalone, raw_upstream):
+    app = {"app": {"url": (await raw_upstream(echo)).url}}
+    gateway = start_standalone(upstreams=app, tokens={"clients": CLIENTS}, routes=[REST])
+    add(gateway, "ann")
+
+    def sign_in():
+        browser = Browser(gateway)
+        browser.sign_in()
+        return OAuthClient(gateway, browser, "cli").tokens()["access_token"]
+
+    token = await asyncio.to_thread(sign_in)
+    tunnel = await connect(gateway)
+    lines = [f"Authorization: Bearer {token}", "Connection: Upgrade", "Upgrade: raw"]
+    assert (await tunnel.ask(get(gateway, "/", *lines))).status == 101
+
+    await hang_up(gateway, accounts={"user_header": "user"})
+    await tunnel.send(b"still there")
+    assert await tunnel.reader.readexactly(11) == b"still there"
+    await hang_up(gateway, tokens={"clients": {"wiki": CLIENTS["wiki"]}})
+    assert await tunnel.rest() == b""
+    tunnel.writer.close()
 
 
 def test_metadata_says_what_clients_must_know(gateway, cli):

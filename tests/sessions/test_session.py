@@ -107,7 +107,8 @@ def test_every_field_of_an_identity_is_written_or_derived():
 
     assert filled.keys() - written["identity"].keys() == {
         # Derived from the session.
-        "credential", "session_id", "client", "expires_at", "access_token", "id_token",
+        "credential", "session_id", "client", "resources", "expires_at",
+        "access_token", "id_token",
         # Read from the account.
         "secrets",
         # Not known of this identity.

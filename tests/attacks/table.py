@@ -52,13 +52,6 @@ class Attack:
 
 _ROUTE = {"name": "x", "prefix": "/", "access": "public"}
 
-MCP_RULES = Feature(
-    "MCP servers and rules on their tools",
-    (
-        {"routes": [{**_ROUTE, "mcp": True}]},
-        {"routes": [{**_ROUTE, "access": {"allow": [{"mcp_tool": "x"}]}}]},
-    ),
-)
 PAGES = Feature("pages of others", ({"pages": {"templates": "/x"}},))
 TLS_BY_HOST = Feature(
     "TLS settings that differ by host, and client certificates",
@@ -599,6 +592,11 @@ ATTACKS = (
         ("Envoy AI Gateway GHSA-4gph (GO-2026-5121)",),
         "JSON-RPC that the gateway and the MCP server read otherwise",
         "refused where a rule depends on it",
-        later=(MCP_RULES,),
+        tests=(
+            "tests/message/test_json_rpc.py::test_what_two_servers_could_read_differently_is_refused",
+            "tests/message/test_json_rpc.py::test_fields_that_say_something_else_are_refused",
+            "tests/dataplane/test_mcp.py::test_a_deny_that_meets_one_message_refuses_the_batch",
+            "tests/dataplane/test_mcp.py::test_what_cannot_be_judged_is_refused_whoever_asks",
+        ),
     ),
 )

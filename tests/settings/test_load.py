@@ -194,7 +194,6 @@ def test_a_variable_without_a_name_means_the_only_entry(name, value, get):
             "{lisen: x}",
             'unknown setting "lisen" (did you mean "listen"?)',
         ),
-        ("GATEPOST_PAGES", "{}", "is not available in this version"),
         ("GATEPOST_SECRET_FILE", "nowhere", "cannot read 'nowhere': No such file or directory"),
         (
             "GATEPOST_OIDC_CLIENT_SECRET_FILE",

@@ -7,6 +7,7 @@ from gateway.authserver.client import Client
 from gateway.authserver.clients import Clients
 from gateway.authserver.codes import Codes
 from gateway.authserver.consents import Consents
+from gateway.authserver.devices import Devices
 from gateway.authserver.resources import Resource
 from gateway.authserver.server import AuthServer
 from gateway.authz.access import decide, whatever_the_message
@@ -20,8 +21,17 @@ from gateway.model import Allow, Decision, Deny, Identity
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.routing.table import RouteTable
 from gateway.settings.schema import Settings
-from gateway.settings.tokens import ClientSettings
+from gateway.settings.tokens import COMMAND_LINE, ClientSettings
 from gateway.storage.store import Clock, Store
+
+# `gatepost login`.  People are always asked, because any program can say that it is this client.
+_COMMAND_LINE = Client(
+    client_id=COMMAND_LINE,
+    name="gatepost, the command line",
+    redirect_uris=("http://127.0.0.1/callback",),
+    is_asked_every_time=True,
+    may_use_devices=True,
+)
 
 
 def clients_of(settings: Settings) -> Clients | None:
@@ -29,13 +39,14 @@ def clients_of(settings: Settings) -> Clients | None:
     if not settings.is_authorization_server:
         return None
     tokens = token_settings(settings)
-    return Clients(
-        {
-            name: _client(name, it, asks=tokens.consent == "ask")
-            for name, it in tokens.clients.items()
-            if it.provider is None
-        }
-    )
+    known = {
+        name: _client(name, it, asks=tokens.consent == "ask")
+        for name, it in tokens.clients.items()
+        if it.provider is None
+    }
+    if tokens.command_line is not False:
+        known[COMMAND_LINE] = _COMMAND_LINE
+    return Clients(known)
 
 
 def _client(name: str, settings: ClientSettings, *, asks: bool) -> Client:
@@ -46,6 +57,7 @@ def _client(name: str, settings: ClientSettings, *, asks: bool) -> Client:
         scopes=frozenset(settings.scopes),
         secret=settings.client_secret,
         asks_for_consent=asks,
+        may_use_devices=settings.device,
     )
 
 
@@ -69,6 +81,7 @@ def auth_server_of(
             clock,
             lambda: tokens.sessions.limits.absolute_s,
         ),
+        devices=Devices(store, lambda: tokens.sessions.sealer, clock),
         resources=RouteResources(table, plans),
         tokens=tokens,
     )

@@ -4,6 +4,7 @@ from gateway import responses
 from gateway.authserver.server import AuthServer
 from gateway.credentials.apps import App, Apps
 from gateway.endpoints.app_grants import EXCHANGE
+from gateway.endpoints.device_grant import DEVICE
 from gateway.message.public_url import OWN_PREFIX, own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
@@ -56,7 +57,7 @@ class AuthorizationServer:
         if self._introspects:
             document["introspection_endpoint"] = f"{issuer}/introspect"
         if self._server is not None:
-            document |= self._own(issuer)
+            document |= self._own(issuer, self._server)
         elif (only := self._only_provider()) is not None:
             # An app starts at the provider and exchanges the code here.
             metadata = await only.provider.metadata()
@@ -68,12 +69,17 @@ class AuthorizationServer:
             }
         return responses.json_answer(request, 200, document)
 
-    def _own(self, issuer: str) -> dict[str, object]:
+    def _own(self, issuer: str, server: AuthServer) -> dict[str, object]:
         """What clients of the gateway's own ``authorize`` must know."""
-        exchanges = [EXCHANGE] if self._apps else []
-        return {
+        more = [EXCHANGE] if self._apps else []
+        document: dict[str, object] = {}
+        if server.serves_devices:
+            more.append(DEVICE)
+            # RFC 8628, section 4.
+            document["device_authorization_endpoint"] = f"{issuer}/device_authorization"
+        return document | {
             "authorization_endpoint": f"{issuer}/authorize",
-            "grant_types_supported": ["authorization_code", *exchanges, "refresh_token"],
+            "grant_types_supported": ["authorization_code", *more, "refresh_token"],
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
             # MCP clients refuse to go on without it.

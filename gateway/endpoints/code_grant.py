@@ -1,6 +1,6 @@
 """Redeems the gateway's own authorization codes (RFC 6749, section 4.1.3)."""
 
-from dataclasses import replace
+from functools import partial
 
 from gateway.authserver.client import Client
 from gateway.authserver.codes import CODE_S
@@ -8,8 +8,8 @@ from gateway.authserver.grant import Grant, proves
 from gateway.authserver.server import AuthServer
 from gateway.credentials.tokens import Issued
 from gateway.endpoints.oauth import OAuthError, required, take_turn
+from gateway.endpoints.redeem import redeem, reused
 from gateway.message.request import Request
-from gateway.sessions.session import ProviderTokens
 from gateway.storage.store import Clock
 
 
@@ -45,25 +45,17 @@ class CodeGrant:
         if found is None:
             raise OAuthError("invalid_grant", "unknown-code")
         if found.grant is None:
-            await self._end(found.used_for)
-            raise OAuthError("invalid_grant", "code-reused")
+            raise await reused(self._server.tokens, found.used_for)
         grant = found.grant
         self._judge(grant, form, client)
-        issued = await self._server.tokens.issue(
-            replace(grant.session.as_proven, scopes=grant.scopes, routes=grant.routes),
-            ProviderTokens(),
-            client=client.client_id,
-            device=device,
-            ip=request.client,
-            provider_sid=grant.provider_sid,
-            resources=grant.resources,
+        issued = await redeem(
+            self._server.tokens,
+            request,
+            grant,
+            device,
+            use=partial(codes.use, code, found),
+            used_for=partial(self._used_for, code),
         )
-        if not await codes.use(code, found, issued.session.session_id):
-            # Two requests at once: nobody can tell which is the thief's, so neither gets anything.
-            await self._end(issued.session.session_id)
-            again = await codes.find(code)
-            await self._end(None if again is None else again.used_for)
-            raise OAuthError("invalid_grant", "code-reused")
         return issued, grant
 
     def _judge(self, grant: Grant, form: dict[str, str], client: Client) -> None:
@@ -78,6 +70,6 @@ class CodeGrant:
         if form.get("resource") not in (None, *grant.resources):
             raise OAuthError("invalid_target", "resource-not-granted")
 
-    async def _end(self, session_id: str | None) -> None:
-        if session_id is not None:
-            await self._server.tokens.sessions.end_by_id(session_id)
+    async def _used_for(self, code: str) -> str | None:
+        found = await self._server.codes.find(code)
+        return None if found is None else found.used_for

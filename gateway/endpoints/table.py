@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from gateway import responses
+from gateway.authserver.server import AuthServer
 from gateway.credentials.email_change import EmailChanges
 from gateway.credentials.forgotten import Forgotten
 from gateway.credentials.invitations import Invitations
@@ -22,6 +23,12 @@ from gateway.endpoints.callback import Callback
 from gateway.endpoints.code_step import CODE_PATH
 from gateway.endpoints.cross_origin import from_anywhere
 from gateway.endpoints.deps import Deps, Handler
+from gateway.endpoints.device_authorization import (
+    DEVICE_AUTHORIZATION_PATH,
+    DEVICE_PATH,
+    DeviceAuthorization,
+)
+from gateway.endpoints.device_page import DevicePage
 from gateway.endpoints.email_change import EmailChange
 from gateway.endpoints.forgot import Forgot
 from gateway.endpoints.introspection import Introspection
@@ -309,4 +316,15 @@ def _of_tokens(deps: Deps) -> dict[str, Methods]:
         # Not HEAD: a mere check of the link must not use up a code.
         found[AUTHORIZE_PATH] = {"GET": authorize.ask, "POST": authorize.ask_by_form}
         found[CONSENT_PATH] = {"POST": strict(authorize.answer, FORM)}
+        found |= _of_devices(deps, server)
     return found
+
+
+def _of_devices(deps: Deps, server: AuthServer) -> dict[str, Methods]:
+    if not server.serves_devices:
+        return {}
+    page = DevicePage(deps, server)
+    return {
+        DEVICE_AUTHORIZATION_PATH: {"POST": DeviceAuthorization(deps, server).start},
+        DEVICE_PATH: {**_looked_at(page.show), "POST": strict(page.take, FORM)},
+    }

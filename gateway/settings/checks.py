@@ -165,9 +165,13 @@ def _bearer(draft: Draft) -> Iterator[Problem]:
 
 
 def _tokens(draft: Draft) -> Iterator[Problem]:
+    signs_in = draft.takes(KINDS["session"])
+    if draft.tokens is not None and draft.tokens.command_line and not signs_in:
+        message = "needs a provider or local accounts, where users sign in"
+        yield Problem(("tokens", "command_line"), message)
     for name, client in () if draft.tokens is None else draft.tokens.clients.items():
         if client.provider is None:
-            if not draft.takes(KINDS["session"]):
+            if not signs_in:
                 message = "needs a provider or local accounts, where its users sign in"
                 yield Problem(("tokens", "clients", name), message)
             continue

@@ -287,10 +287,12 @@ class Settings(Section):
     @property
     def is_authorization_server(self) -> bool:
         """Whether people sign in here for clients that get tokens of the gateway."""
-        clients = () if self.tokens is None else self.tokens.clients.values()
-        return any(it.provider is None for it in clients) or any(
-            route.mcp for route in self.enforced_routes
-        )
+        tokens = self.tokens
+        if tokens is not None and (
+            tokens.command_line or any(it.provider is None for it in tokens.clients.values())
+        ):
+            return True
+        return any(route.mcp for route in self.enforced_routes)
 
     @property
     def has_local_accounts(self) -> bool:

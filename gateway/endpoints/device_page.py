@@ -83,14 +83,19 @@ class DevicePage:
         code = read_user_code(form.get("user_code", ""))
         if session is None:
             return self._to_sign_in(request, SignInRequest(), code)
-        wait_s = self._take_turn(request, session)
+        person = person_of(session.identity)
+        wait_s = self._take_turn(request, person)
         if wait_s:
             later = (("Retry-After", str(int(wait_s) + 1)),)
             return responses.problem(request, 429, "credential-throttled", fields=later)
-        asked = None if code is None else await self._find(request, code)
+        with (
+            self._wrong.weigh(request.client, counts=True) as of_address,
+            self._wrong.weigh(person, counts=True) as of_person,
+        ):
+            asked = None if code is None else await self._find(request, code)
+            of_address.is_bad = of_person.is_bad = asked is None
         if asked is None:
             return self._form(request, code, problem=_UNKNOWN)
-        self._give_back(request, session)
         return self._kept_from(request, asked, session, form.get(_SINCE, "")) or self._question(
             request, asked, session
         )
@@ -229,16 +234,10 @@ class DevicePage:
             asked_at=written_time(made.asked_at),
         )
 
-    # Guesses.
-
-    def _take_turn(self, request: Request, session: Session) -> float:
+    def _take_turn(self, request: Request, person: str) -> float:
         """Count a try of this address and this person; seconds to wait if it is one too many."""
-        now, person = request.received_at, person_of(session.identity)
+        now = request.received_at
         wait_s = self._wrong.wait_s(request.client, now) or self._wrong.take(person, now)
         if not wait_s:
             self._wrong.take(request.client, now)
         return wait_s
-
-    def _give_back(self, request: Request, session: Session) -> None:
-        self._wrong.give_back(request.client)
-        self._wrong.give_back(person_of(session.identity))

@@ -184,12 +184,12 @@ class TokenSettings(Section):
     def _fits_together(self) -> Self:
         if not 0 < self.access_ttl <= self.refresh_ttl <= self.absolute_ttl:
             raise wrong("needs 0 < access_ttl <= refresh_ttl <= absolute_ttl")
-        if COMMAND_LINE in self.clients:
-            raise wrong(f"{COMMAND_LINE} is built in: give your client another name")
         owners: dict[str, str] = {}
         for name, client in self.clients.items():
             # Apps may use either name, so neither may belong to another app.
             for known in {name, client.client_id or name}:
+                if known == COMMAND_LINE:
+                    raise wrong(f"{COMMAND_LINE} is built in: give your client another name")
                 if owners.setdefault(known, name) != name:
                     raise wrong(f"clients {owners[known]} and {name} are both known as {known}")
         return self

@@ -114,6 +114,10 @@ ADDED = [
         "4:1: tokens: gatepost-cli is built in: give your client another name",
     ),
     (
+        "tokens: {clients: {ios: {provider: idp, client_id: gatepost-cli}}}",
+        "4:1: tokens: gatepost-cli is built in: give your client another name",
+    ),
+    (
         "tokens: {clients: {ios: {redirect_uris: [a.b:/], audiences: [x]}}}",
         "4:20: tokens.clients.ios: audiences is for clients with provider",
     ),

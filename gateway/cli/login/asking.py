@@ -11,6 +11,7 @@ from urllib.request import HTTPRedirectHandler, OpenerDirector, ProxyHandler, Re
 
 from gateway import __version__
 from gateway.cli.login.failure import CommandError
+from gateway.cli.table import printable
 
 _TIMEOUT_S = 30.0
 _MOST_BYTES = 1 << 20
@@ -45,7 +46,7 @@ class Answer:
     @property
     def why(self) -> str:
         """What is wrong, in one line."""
-        return self.text("error_description") or self.error or f"status {self.status}"
+        return printable(self.text("error_description") or self.error) or f"status {self.status}"
 
 
 class _NoRedirects(HTTPRedirectHandler):

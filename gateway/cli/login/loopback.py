@@ -16,6 +16,7 @@ from gateway.cli.login.asking import Answer, ask
 from gateway.cli.login.failure import CommandError
 from gateway.cli.login.server import Server, turned_off
 from gateway.cli.login.tokens import CLIENT, device_name
+from gateway.cli.table import printable
 
 _PATH = "/callback"
 _WAIT_S = 600.0
@@ -127,7 +128,8 @@ def _code(told: Parameters, server: Server) -> str:
     if told.get("error") == "access_denied":
         raise CommandError("you did not allow it, or may not use the resource")
     if "code" not in told:
-        raise CommandError(told.get("error_description") or told.get("error") or "no code came")
+        why = told.get("error_description") or told.get("error") or "no code came"
+        raise CommandError(printable(why))
     return told["code"]
 
 

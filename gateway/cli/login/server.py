@@ -84,4 +84,6 @@ def turned_off(url: str) -> CommandError:
 
 
 def _is_on(url: str, origin: str) -> bool:
-    return url.startswith(origin + "/")
+    """Whether `url` is one of `origin` that may be asked and shown."""
+    is_plain = url.isascii() and url.isprintable() and " " not in url
+    return is_plain and url.startswith(origin + "/")

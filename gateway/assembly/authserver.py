@@ -27,7 +27,7 @@ from gateway.storage.store import Clock, Store
 # `gatepost login`.  People are always asked, because any program can say that it is this client.
 _COMMAND_LINE = Client(
     client_id=COMMAND_LINE,
-    name="gatepost, the command line",
+    name="gatepost login",
     redirect_uris=("http://127.0.0.1/callback",),
     is_asked_every_time=True,
     may_use_devices=True,

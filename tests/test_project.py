@@ -305,7 +305,7 @@ def test_the_endpoints_documented_are_those_there_are():
     own = {it.removeprefix(f"{OWN_PREFIX}/") for it in (AUTH_PATH, DOCTOR_PATH)}
 
     rows = re.findall(
-        r"^\| `(?:GET or POST|GET|POST) ([a-z.][a-z./-]+)[^|]*` \|", page, re.MULTILINE
+        r"^\| `(?:GET or POST|GET|POST) ([a-z.][a-z./_-]+)[^|]*` \|", page, re.MULTILINE
     )
     documented = {row.rstrip("/") for row in rows}
 

@@ -8,6 +8,7 @@ from gateway.authserver.client_url import Hosts
 from gateway.authserver.clients import Clients
 from gateway.authserver.codes import Codes
 from gateway.authserver.consents import Consents
+from gateway.authserver.devices import Devices
 from gateway.authserver.documents import MetadataDocuments
 from gateway.authserver.registrations import Registrations
 from gateway.authserver.resources import Resource
@@ -24,8 +25,17 @@ from gateway.oidc.http import Answer
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.routing.table import RouteTable
 from gateway.settings.schema import Settings
-from gateway.settings.tokens import ClientSettings, TokenSettings
+from gateway.settings.tokens import COMMAND_LINE, ClientSettings, TokenSettings
 from gateway.storage.store import Clock, Store
+
+# `gatepost login`.  People are always asked, because any program can say that it is this client.
+_COMMAND_LINE = Client(
+    client_id=COMMAND_LINE,
+    name="gatepost login",
+    redirect_uris=("http://127.0.0.1/callback",),
+    is_asked_every_time=True,
+    may_use_devices=True,
+)
 
 
 def clients_of(settings: Settings, registrations: Registrations, clock: Clock) -> Clients | None:
@@ -33,13 +43,15 @@ def clients_of(settings: Settings, registrations: Registrations, clock: Clock) -
     if not settings.is_authorization_server:
         return None
     tokens = token_settings(settings)
-    own = {
+    known = {
         name: _client(name, it, asks=tokens.consent == "ask")
         for name, it in tokens.clients.items()
         if it.provider is None
     }
+    if tokens.command_line is not False:
+        known[COMMAND_LINE] = _COMMAND_LINE
     # Clients that have registered stay when registration is closed.
-    return Clients(own, (registrations, _documents(tokens, clock)))
+    return Clients(known, (registrations, _documents(tokens, clock)))
 
 
 def _documents(tokens: TokenSettings, clock: Clock) -> MetadataDocuments:
@@ -69,6 +81,7 @@ def _client(name: str, settings: ClientSettings, *, asks: bool) -> Client:
         scopes=frozenset(settings.scopes),
         secret_digest=None if secret is None else digest_of(secret),
         asks_for_consent=asks,
+        may_use_devices=settings.device,
     )
 
 
@@ -141,6 +154,7 @@ def auth_server_of(
         clients=clients,
         codes=Codes(store, lambda: tokens.sessions.sealer),
         consents=consents_of(store, tokens, clock),
+        devices=Devices(store, lambda: tokens.sessions.sealer, clock),
         resources=resources,
         tokens=tokens,
         registrations=registrations if given.registration == "open" else None,

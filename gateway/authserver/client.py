@@ -23,6 +23,9 @@ class Client:
         scopes: Those it may ask for besides those that a resource names.
         secret_digest: SHA-256 of its secret; None if it is public.
         asks_for_consent: Whether people are asked before it acts for them.
+        is_asked_every_time: Whether they are asked again each time: anybody on their machine can
+            say to be this client (RFC 8252, section 8.6).
+        may_use_devices: Whether people may sign in for it on another device (RFC 8628).
     """
 
     client_id: str
@@ -32,6 +35,8 @@ class Client:
     scopes: frozenset[str] = frozenset()
     secret_digest: bytes | None = field(default=None, repr=False)
     asks_for_consent: bool = True
+    is_asked_every_time: bool = False
+    may_use_devices: bool = False
 
     @property
     def is_public(self) -> bool:

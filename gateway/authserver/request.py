@@ -146,10 +146,7 @@ def read_request(parameters: Parameters) -> AuthorizationRequest:
     Raises:
         AuthorizationError: Something that the client can mend is wrong.
     """
-    for name, values in parameters.items():
-        if len(values) > 1 and name != _REPEATED:
-            raise AuthorizationError("invalid_request", "a parameter is given twice")
-    given = {name: values[0] for name, values in parameters.items()}
+    given = read_once(parameters)
     # OpenID Connect Core 1.0, sections 6.1 and 6.2.
     if "request" in given:
         raise AuthorizationError("request_not_supported", "request objects are not supported")
@@ -160,8 +157,8 @@ def read_request(parameters: Parameters) -> AuthorizationRequest:
     if given.get("response_mode", "query") != "query":
         raise AuthorizationError("invalid_request", "response_mode must be query")
     return AuthorizationRequest(
-        scopes=_scopes(given.get("scope")),
-        resources=_resources(parameters.get("resource", ())),
+        scopes=read_scopes(given.get("scope")),
+        resources=read_resources(parameters),
         challenge=_challenge(given),
         nonce=_short(given, "nonce"),
         prompts=_prompts(given.get("prompt")),
@@ -171,7 +168,24 @@ def read_request(parameters: Parameters) -> AuthorizationRequest:
     )
 
 
-def _scopes(text: str | None) -> tuple[str, ...]:
+def read_once(parameters: Parameters) -> dict[str, str]:
+    """Each parameter's value; the first one of those that may be repeated.
+
+    Raises:
+        AuthorizationError: Another one is repeated.
+    """
+    for name, values in parameters.items():
+        if len(values) > 1 and name != _REPEATED:
+            raise AuthorizationError("invalid_request", "a parameter is given twice")
+    return {name: values[0] for name, values in parameters.items()}
+
+
+def read_scopes(text: str | None) -> tuple[str, ...]:
+    """The scopes in `text`, in order.
+
+    Raises:
+        AuthorizationError: `text` is no list of scopes.
+    """
     if text is None:
         return ()
     if _SCOPES.fullmatch(text) is None:
@@ -179,7 +193,13 @@ def _scopes(text: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text.split(" ")))
 
 
-def _resources(urls: Sequence[str]) -> tuple[str, ...]:
+def read_resources(parameters: Parameters) -> tuple[str, ...]:
+    """The resources that are asked for, as the client wrote them.
+
+    Raises:
+        AuthorizationError: There are too many.
+    """
+    urls = parameters.get(_REPEATED, ())
     if len(urls) > _MOST_RESOURCES:
         raise AuthorizationError("invalid_target", f"more than {_MOST_RESOURCES} resources")
     return tuple(dict.fromkeys(urls))

@@ -7,6 +7,7 @@ from gateway.authserver.client import Origin
 from gateway.authserver.clients import Clients
 from gateway.authserver.codes import Codes
 from gateway.authserver.consents import Consents
+from gateway.authserver.devices import Devices
 from gateway.authserver.registrations import Registrations
 from gateway.authserver.resources import Resources
 from gateway.credentials.tokens import TokenFamilies
@@ -30,8 +31,14 @@ class AuthServer:
     clients: Clients
     codes: Codes
     consents: Consents
+    devices: Devices
     resources: Resources
     tokens: TokenFamilies
     registrations: Registrations | None = None
     takes_documents: bool = False
     on_tokens: Callable[[Origin], None] = _ignore
+
+    @property
+    def serves_devices(self) -> bool:
+        """Whether people can sign in for a client on another device."""
+        return any(it.may_use_devices for it in self.clients.configured.values())

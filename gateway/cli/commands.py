@@ -19,6 +19,9 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "apps": ("gateway.cli.apps:apps_command", "List and revoke what people let apps do."),
     "accounts": ("gateway.cli.accounts:accounts_command", "List, link and disable accounts."),
     "keys": ("gateway.cli.keys:keys_command", "Create, list and revoke API keys."),
+    "login": ("gateway.cli.login.commands:login_command", "Sign in to a gateway."),
+    "token": ("gateway.cli.login.commands:token_command", "Print an access token of a sign-in."),
+    "logout": ("gateway.cli.login.commands:logout_command", "End a sign-in."),
     "import": ("gateway.cli.importing:import_command", "Translate another proxy's configuration."),
     "schema": ("gateway.cli.schema:schema_command", "Print the JSON Schema of the configuration."),
 }

@@ -4,6 +4,7 @@ from gateway import responses
 from gateway.authserver.server import AuthServer
 from gateway.credentials.apps import App, Apps
 from gateway.endpoints.app_grants import EXCHANGE
+from gateway.endpoints.device_grant import DEVICE
 from gateway.message.public_url import OWN_PREFIX, own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
@@ -70,16 +71,20 @@ class AuthorizationServer:
 
     def _own(self, issuer: str, server: AuthServer) -> dict[str, object]:
         """What clients of the gateway's own ``authorize`` must know."""
-        exchanges = [EXCHANGE] if self._apps else []
+        more = [EXCHANGE] if self._apps else []
         ways_in: dict[str, object] = {}
         if server.takes_documents:
             ways_in["client_id_metadata_document_supported"] = True
         if server.registrations is not None:
             ways_in["registration_endpoint"] = f"{issuer}/register"
+        if server.serves_devices:
+            more.append(DEVICE)
+            # RFC 8628, section 4.
+            ways_in["device_authorization_endpoint"] = f"{issuer}/device_authorization"
         return {
             **ways_in,
             "authorization_endpoint": f"{issuer}/authorize",
-            "grant_types_supported": ["authorization_code", *exchanges, "refresh_token"],
+            "grant_types_supported": ["authorization_code", *more, "refresh_token"],
             "response_types_supported": ["code"],
             "response_modes_supported": ["query"],
             # MCP clients refuse to go on without it.

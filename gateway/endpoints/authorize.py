@@ -1,8 +1,5 @@
 """``authorize``: signs a person in for a client, and gives the client a code (RFC 6749, 4.1)."""
 
-import base64
-import binascii
-import json
 import logging
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
@@ -11,6 +8,7 @@ from gateway import responses
 from gateway.authserver.client import Client
 from gateway.authserver.consents import person_of
 from gateway.authserver.grant import Grant
+from gateway.authserver.judge import entry, find_resources, require_scopes
 from gateway.authserver.request import (
     AuthorizationError,
     AuthorizationRequest,
@@ -23,9 +21,9 @@ from gateway.authserver.request import (
     return_address,
 )
 from gateway.authserver.resources import Resource
-from gateway.authserver.scopes import granted_scopes
 from gateway.authserver.server import AuthServer
 from gateway.endpoints.authorization_server import issuer_of
+from gateway.endpoints.carried import Carrier
 from gateway.endpoints.consent_page import consent_page
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.new_session import from_own_page
@@ -36,7 +34,7 @@ from gateway.message.public_url import OWN_PREFIX, own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.message.return_to import safe_return_to
-from gateway.model import Allow, StepUp
+from gateway.model import StepUp
 from gateway.sessions.session import Session
 
 _log = logging.getLogger(__name__)
@@ -46,9 +44,6 @@ CONSENT_PATH = f"{OWN_PREFIX}/consent"
 
 # When the person was sent to sign in for this request, sealed; of our own making.
 _SINCE = "gatepost_since"
-_SINCE_PURPOSE, _QUESTION_PURPOSE = "authorize-since", "consent-question"
-# How long a person may take to sign in, or to answer the question.
-_WAIT_S = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +66,8 @@ class Authorize:
     def __init__(self, deps: Deps, server: AuthServer) -> None:
         self._deps = deps
         self._server = server
+        self._marks = Carrier(deps, "authorize-since")
+        self._questions = Carrier(deps, "consent-question")
 
     async def ask(self, request: Request, _body: bytes) -> Response:
         """``GET``: a code, a sign-in first, or the question whether the client may have one.
@@ -145,10 +142,8 @@ class Authorize:
 
     async def _judge(self, request: Request, asked: _Asked, *, consents: bool) -> Response:
         wanted = read_request(asked.parameters)
-        resources = self._resources(request, wanted)
-        scopes = granted_scopes(asked.client, wanted.scopes, resources)
-        if scopes is None:
-            raise AuthorizationError("invalid_scope", "the client may have none of these scopes")
+        resources = find_resources(self._server.resources, request, wanted.resources)
+        scopes = require_scopes(asked.client, wanted.scopes, resources)
         session = await self._deps.session(request)
         sign_in = self._sign_in_for(request, asked, wanted, session)
         if sign_in is not None or session is None:
@@ -170,16 +165,6 @@ class Authorize:
         return await self._give_code(request, asked, wanted, session, scopes, resources)
 
     # What is asked for, and who may have it.
-
-    def _resources(self, request: Request, wanted: AuthorizationRequest) -> tuple[Resource, ...]:
-        found = [self._server.resources.find(request, url) for url in wanted.resources]
-        if None in found:
-            raise AuthorizationError("invalid_target", "no such resource here")
-        resources = tuple(it for it in found if it is not None)
-        if len({it.route is None for it in resources}) > 1:
-            # Tokens for the gateway as a whole are never good for an MCP server.
-            raise AuthorizationError("invalid_target", "ask for the gateway or MCP servers apart")
-        return resources
 
     def _sign_in_for(
         self,
@@ -221,34 +206,29 @@ class Authorize:
         Raises:
             AuthorizationError: They may not enter.
         """
-        as_token = replace(
-            session.identity, credential="token", client=asked.client.client_id, scopes=scopes
+        kept_from = entry(
+            self._server.resources, request, resources, asked.client, session.identity, scopes
         )
-        for resource in resources:
-            decision = self._server.resources.judge(request, resource, as_token)
-            if isinstance(decision, Allow):
-                continue
-            since = self._since(asked)
-            has_tried = since is not None and session.created_at >= since
-            if isinstance(decision, StepUp) and not has_tried:
-                return SignInRequest(max_age_s=decision.max_age_s, acr=decision.acr)
-            _log.info(
-                "authorize: %s may not use %s: %s",
-                session.identity.user,
-                resource.url,
-                decision.reason,
-                extra={"request_id": request.request_id},
-            )
-            raise AuthorizationError("access_denied", "the person may not use the resource")
-        return None
+        if kept_from is None:
+            return None
+        resource, decision = kept_from
+        since = self._since(asked)
+        has_tried = since is not None and session.created_at >= since
+        if isinstance(decision, StepUp) and not has_tried:
+            return SignInRequest(max_age_s=decision.max_age_s, acr=decision.acr)
+        _log.info(
+            "authorize: %s may not use %s: %s",
+            session.identity.user,
+            resource.url,
+            decision.reason,
+            extra={"request_id": request.request_id},
+        )
+        raise AuthorizationError("access_denied", "the person may not use the resource")
 
     # The sign-in.
 
     def _to_sign_in(self, request: Request, asked: _Asked, how: SignInRequest) -> Response:
-        sealed = self._deps.sessions.sealer.seal(
-            _SINCE_PURPOSE, str(self._deps.clock()).encode(), context=_mark_of(asked)
-        )
-        mark = base64.urlsafe_b64encode(sealed).decode()
+        mark = self._marks.seal("", _mark_of(asked))
         here = own_path(request, AUTHORIZE_PATH)
         return_to = f"{here}?{_without_mark(asked.query)}&{_SINCE}={mark}"
         if safe_return_to(return_to) != return_to:
@@ -259,14 +239,9 @@ class Authorize:
 
     def _since(self, asked: _Asked) -> float | None:
         """When the person was sent to sign in for this request; None if they were not."""
-        sealed = _decoded(next(iter(asked.parameters.get(_SINCE, ())), ""))
-        data = self._deps.sessions.sealer.open_sealed(
-            _SINCE_PURPOSE, sealed, context=_mark_of(asked)
-        )
-        if data is None:
-            return None
-        since = float(data)
-        return since if abs(self._deps.clock() - since) < _WAIT_S else None
+        mark = next(iter(asked.parameters.get(_SINCE, ())), "")
+        found = self._marks.open(mark, _mark_of(asked))
+        return None if found is None else found.at
 
     # The question.
 
@@ -281,7 +256,7 @@ class Authorize:
         client = asked.client
         if not client.asks_for_consent:
             return False
-        if "consent" in wanted.prompts:
+        if client.is_asked_every_time or "consent" in wanted.prompts:
             return True
         person = person_of(session.identity)
         consent = await self._server.consents.find(person, client.client_id)
@@ -302,11 +277,7 @@ class Authorize:
         scopes: frozenset[str],
         resources: tuple[Resource, ...],
     ) -> Response:
-        now = self._deps.clock()
-        data = json.dumps([now, _without_mark(asked.query)]).encode()
-        sealed = self._deps.sessions.sealer.seal(
-            _QUESTION_PURPOSE, data, context=session.session_id.encode()
-        )
+        question = self._questions.seal(_without_mark(asked.query), session.session_id.encode())
         return consent_page(
             request,
             asked.client,
@@ -315,19 +286,14 @@ class Authorize:
             scopes,
             resources,
             action=own_path(request, CONSENT_PATH),
-            question=base64.urlsafe_b64encode(sealed).decode(),
-            until=now + self._server.tokens.sessions.limits.absolute_s,
+            question=question,
+            until=self._deps.clock() + self._server.tokens.sessions.limits.absolute_s,
         )
 
     def _open_question(self, session: Session, question: str) -> str | None:
         """The query of the request that the person answers; None if it was not asked of them."""
-        data = self._deps.sessions.sealer.open_sealed(
-            _QUESTION_PURPOSE, _decoded(question), context=session.session_id.encode()
-        )
-        if data is None:
-            return None
-        asked_at, query = json.loads(data)
-        return query if abs(self._deps.clock() - asked_at) < _WAIT_S else None
+        found = self._questions.open(question, session.session_id.encode())
+        return None if found is None else found.text
 
     # The answer to the client.
 
@@ -384,10 +350,3 @@ def _mark_of(asked: _Asked) -> bytes:
 def _without_mark(query: str) -> str:
     parts = (it for it in query.split("&") if it and it.partition("=")[0] != _SINCE)
     return "&".join(parts)
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.urlsafe_b64decode(text.encode("ascii"))
-    except (binascii.Error, ValueError):
-        return b""

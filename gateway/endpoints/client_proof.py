@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
 from gateway.authserver.client import Client
-from gateway.endpoints.oauth import OAuthError
+from gateway.credentials.throttle import Throttle
+from gateway.endpoints.oauth import OAuthError, take_turn
 from gateway.message.request import Request
 
 _CHALLENGE = (("WWW-Authenticate", 'Basic realm="gatepost"'),)
@@ -38,12 +39,22 @@ def read_claimed(request: Request, form: dict[str, str]) -> Claimed:
     return basic
 
 
-def prove(client: Client, claimed: Claimed) -> None:
-    """Require the client's secret.
+def prove(request: Request, client: Client, claimed: Claimed, wrong: Throttle) -> None:
+    """Require the client's secret, if it has one; guesses count in `wrong`, as wrong tokens do.
 
     Raises:
-        OAuthError: It is missing or wrong.
+        OAuthError: It is missing or wrong, or too many were wrong before.
     """
+    if client.is_public:
+        # Libraries send an empty or made-up secret if a public client gives them none to send.
+        return
+    take_turn(wrong, request)
+    with wrong.weigh(request.client, counts=True) as turn:
+        _require_secret(client, claimed)
+        turn.is_bad = False
+
+
+def _require_secret(client: Client, claimed: Claimed) -> None:
     if claimed.secret is None or not client.has_secret(claimed.secret):
         raise OAuthError(
             "invalid_client",

@@ -1,6 +1,6 @@
 """Redeems the gateway's own authorization codes (RFC 6749, section 4.1.3)."""
 
-from dataclasses import replace
+from functools import partial
 
 from gateway.authserver.client import Client
 from gateway.authserver.codes import CODE_S
@@ -8,9 +8,9 @@ from gateway.authserver.grant import Grant, proves
 from gateway.authserver.server import AuthServer
 from gateway.credentials.tokens import Issued
 from gateway.endpoints.oauth import OAuthError, required, take_turn
+from gateway.endpoints.redeem import has_left, redeem, reused
 from gateway.message.request import Request
 from gateway.sessions.manager import SessionManager
-from gateway.sessions.session import ProviderTokens
 from gateway.storage.store import Clock
 
 
@@ -49,30 +49,19 @@ class CodeGrant:
         if found is None:
             raise OAuthError("invalid_grant", "unknown-code")
         if found.grant is None:
-            await self._end(found.used_for)
-            raise OAuthError("invalid_grant", "code-reused")
+            raise await reused(self._server.tokens, found.used_for)
         grant = found.grant
         self._judge(grant, form, client)
         await self._server.clients.note_use(client.client_id)
-        issued = await self._server.tokens.issue(
-            replace(grant.session.as_proven, scopes=grant.scopes, routes=grant.routes),
-            ProviderTokens(),
-            client=client.client_id,
-            device=device,
-            ip=request.client,
-            provider_sid=grant.provider_sid,
-            resources=grant.resources,
+        issued = await redeem(
+            self._server.tokens,
+            request,
+            grant,
+            device,
+            has_left=partial(has_left, self._browsers, grant, self._clock()),
+            use=partial(codes.use, code, found),
+            used_for=partial(self._used_for, code),
         )
-        if await self._has_left(grant):
-            # Asked once the tokens are stored, because from then on a sign-out finds them.
-            await self._end(issued.session.session_id)
-            raise OAuthError("invalid_grant", "session-expired", detail="signed out meanwhile")
-        if not await codes.use(code, found, issued.session.session_id):
-            # Two requests at once: nobody can tell which is the thief's, so neither gets anything.
-            await self._end(issued.session.session_id)
-            again = await codes.find(code)
-            await self._end(None if again is None else again.used_for)
-            raise OAuthError("invalid_grant", "code-reused")
         return issued, grant
 
     def _judge(self, grant: Grant, form: dict[str, str], client: Client) -> None:
@@ -87,11 +76,6 @@ class CodeGrant:
         if form.get("resource") not in (None, *grant.resources):
             raise OAuthError("invalid_target", "resource-not-granted")
 
-    async def _has_left(self, grant: Grant) -> bool:
-        """Whether the session in the browser was ended since the code was given."""
-        session_id, now = grant.session.session_id, self._clock()
-        return await self._browsers.had_left(session_id, grant.issued_at, now)
-
-    async def _end(self, session_id: str | None) -> None:
-        if session_id is not None:
-            await self._server.tokens.sessions.end_by_id(session_id)
+    async def _used_for(self, code: str) -> str | None:
+        found = await self._server.codes.find(code)
+        return None if found is None else found.used_for

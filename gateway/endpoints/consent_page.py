@@ -1,6 +1,7 @@
 """The page that asks whether a client may act for a person."""
 
 import re
+from typing import Any
 from urllib.parse import urlsplit
 
 from gateway import responses
@@ -39,26 +40,54 @@ def consent_page(
 
     `until` is when the client must ask again, in seconds since the epoch.
     """
+    values = consent_values(
+        request,
+        client,
+        identity,
+        scopes,
+        resources,
+        action=action,
+        question=question,
+        until=until,
+    )
     return responses.page_leading_to(
         form_action(redirect_uri),
         request,
         200,
         "consent",
-        client=client.name,
-        client_host=client.host,
-        is_registered_by_itself=client.origin == "registered",
+        **values,
         redirect_to=shown_redirect(redirect_uri),
         is_local=is_on_own_machine(redirect_uri),
-        who=identity.name or identity.user,
-        user=identity.user,
-        meanings=[_MEANINGS[it] for it in _MEANINGS if it in scopes],
-        scopes=sorted(scopes - _MEANINGS.keys()),
-        resources=[it.url for it in resources if it.route is not None],
-        until=written_time(until),
-        action=action,
-        question=question,
-        logout_url=own_path(request, f"{OWN_PREFIX}/logout"),
     )
+
+
+def consent_values(
+    request: Request,
+    client: Client,
+    identity: Identity,
+    scopes: frozenset[str],
+    resources: tuple[Resource, ...],
+    *,
+    action: str,
+    question: str,
+    until: float,
+) -> dict[str, Any]:
+    """What every page shows that asks for consent; see `consent_page`."""
+    return {
+        "client": client.name,
+        "client_host": client.host,
+        "is_registered_by_itself": client.origin == "registered",
+        "asks_every_time": client.is_asked_every_time,
+        "who": identity.name or identity.user,
+        "user": identity.user,
+        "meanings": [_MEANINGS[it] for it in _MEANINGS if it in scopes],
+        "scopes": sorted(scopes - _MEANINGS.keys()),
+        "resources": [it.url for it in resources if it.route is not None],
+        "until": written_time(until),
+        "action": action,
+        "question": question,
+        "logout_url": own_path(request, f"{OWN_PREFIX}/logout"),
+    }
 
 
 def form_action(redirect_uri: str) -> str:

@@ -54,15 +54,24 @@ def read_oauth_form(request: Request, body: bytes) -> dict[str, str]:
     Raises:
         OAuthError: The body is not a form, or repeats a parameter.
     """
-    media_type = (request.fields.only(b"content-type") or b"").partition(b";")[0].strip().lower()
-    if media_type != _FORM:
-        about = "the body must be a form: application/x-www-form-urlencoded"
-        raise OAuthError("invalid_request", about=about)
+    require_form(request)
     form = read_whole_form(body)
     if form is None:
         about = "the form cannot be read, or gives a parameter twice"
         raise OAuthError("invalid_request", about=about)
     return {name: value for name, value in form.items() if value}
+
+
+def require_form(request: Request) -> None:
+    """Require that the body is a form.
+
+    Raises:
+        OAuthError: It is something else.
+    """
+    media_type = (request.fields.only(b"content-type") or b"").partition(b";")[0].strip().lower()
+    if media_type != _FORM:
+        about = "the body must be a form: application/x-www-form-urlencoded"
+        raise OAuthError("invalid_request", about=about)
 
 
 def required(form: dict[str, str], name: str) -> str:

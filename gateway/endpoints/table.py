@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from gateway import responses
+from gateway.authserver.server import AuthServer
 from gateway.credentials.email_change import EmailChanges
 from gateway.credentials.forgotten import Forgotten
 from gateway.credentials.invitations import Invitations
@@ -23,6 +24,12 @@ from gateway.endpoints.client_registration import ClientRegistration
 from gateway.endpoints.code_step import CODE_PATH
 from gateway.endpoints.cross_origin import from_anywhere
 from gateway.endpoints.deps import Deps, Handler
+from gateway.endpoints.device_authorization import (
+    DEVICE_AUTHORIZATION_PATH,
+    DEVICE_PATH,
+    DeviceAuthorization,
+)
+from gateway.endpoints.device_page import DevicePage
 from gateway.endpoints.email_change import EmailChange
 from gateway.endpoints.forgot import Forgot
 from gateway.endpoints.introspection import Introspection
@@ -313,4 +320,15 @@ def _of_tokens(deps: Deps) -> dict[str, Methods]:
     if server is not None and server.registrations is not None:
         registration = ClientRegistration(server.registrations)
         found[f"{OWN_PREFIX}/register"] = from_anywhere(POST=registration.register)
+        found |= _of_devices(deps, server)
     return found
+
+
+def _of_devices(deps: Deps, server: AuthServer) -> dict[str, Methods]:
+    if not server.serves_devices:
+        return {}
+    page = DevicePage(deps, server)
+    return {
+        DEVICE_AUTHORIZATION_PATH: {"POST": DeviceAuthorization(deps, server).start},
+        DEVICE_PATH: {**_looked_at(page.show), "POST": strict(page.take, FORM)},
+    }

@@ -11,21 +11,15 @@ from gateway.endpoints.app_grants import ACCESS_TOKEN, EXCHANGE, AppGrants
 from gateway.endpoints.client_proof import Claimed, prove, read_claimed
 from gateway.endpoints.code_grant import CodeGrant
 from gateway.endpoints.deps import Deps
-from gateway.endpoints.oauth import (
-    OAuthError,
-    device_of,
-    read_oauth_form,
-    refusal,
-    required,
-    take_turn,
-)
+from gateway.endpoints.device_grant import DEVICE, DeviceGrant
+from gateway.endpoints.oauth import OAuthError, device_of, read_oauth_form, refusal, required
 from gateway.endpoints.refresh_grant import RefreshGrant
 from gateway.message.request import Request
 from gateway.message.response import Response
 
 _CODE, _REFRESH = "authorization_code", "refresh_token"
 OF_APPS = (_CODE, EXCHANGE, _REFRESH)
-OF_CLIENTS = (_CODE, _REFRESH)
+OF_CLIENTS = (_CODE, DEVICE, _REFRESH)
 
 
 class TokenEndpoint:
@@ -40,6 +34,7 @@ class TokenEndpoint:
         self._app_grants = None if apps is None else AppGrants(deps, apps)
         self._wrong = tokens.wrong
         self._codes = None if server is None else CodeGrant(server, deps.sessions, deps.clock)
+        self._devices = None if server is None else DeviceGrant(server, deps.sessions, deps.clock)
         self._refreshes = RefreshGrant(tokens, None if server is None else server.resources)
 
     async def grant(self, request: Request, body: bytes) -> Response:
@@ -84,6 +79,9 @@ class TokenEndpoint:
                 device = device_of(request, form)
                 issued, _ = await self._codes.redeem(request, form, client, device)
                 return _answer(issued)
+            case _ if grant_type == DEVICE and self._devices is not None:
+                issued, _ = await self._devices.redeem(request, form, client)
+                return _answer(issued)
         raise _unsupported(OF_CLIENTS)
 
     async def _proven(self, request: Request, claimed: Claimed) -> Client:
@@ -92,12 +90,7 @@ class TokenEndpoint:
         )
         if client is None:
             raise OAuthError("invalid_client", "unknown-client", detail="no such client")
-        if not client.is_public:
-            # Guesses count as wrong tokens do.
-            take_turn(self._wrong, request)
-            with self._wrong.weigh(request.client, counts=True) as turn:
-                prove(client, claimed)
-                turn.is_bad = False
+        prove(request, client, claimed, self._wrong)
         return client
 
 

@@ -118,6 +118,42 @@ TOKENS: Mapping[str, Reason] = MappingProxyType(
             "You were asked as somebody else, or more than an hour ago.",
             "Go back to the app and start again.",
         ),
+        "device-waits": Reason(
+            400,
+            "Not answered yet",
+            "The person has not yet answered whether the device may act for them.",
+            "Ask again after `interval` seconds (RFC 8628).",
+        ),
+        "device-polls-too-fast": Reason(
+            400,
+            "Asked too soon",
+            "The device asked again before its interval was over.",
+            "Wait five seconds longer from now on (RFC 8628).",
+        ),
+        "device-denied": Reason(
+            400,
+            "Denied",
+            "The person does not let the device act for them.",
+            "Start again if it was a mistake.",
+        ),
+        "device-code-expired": Reason(
+            400,
+            "Device code expired",
+            "Nobody answered within ten minutes.",
+            "Start again, and type the code at once.",
+        ),
+        "device-not-allowed": Reason(
+            400,
+            "No sign-in on other devices",
+            "Nobody may sign in for this app on another device.",
+            "Set `tokens.clients.NAME.device: true` if it has no browser.",
+        ),
+        "resource-not-allowed": Reason(
+            403,
+            "Not for you",
+            "You may not use what the device asks for.",
+            "Sign in with another account, or ask the operator of this site.",
+        ),
         "invalid-subject-token": Reason(
             400,
             "Subject token not accepted",

@@ -165,15 +165,18 @@ def _bearer(draft: Draft) -> Iterator[Problem]:
 
 
 def _tokens(draft: Draft) -> Iterator[Problem]:
-    if draft.tokens is not None and not draft.takes(KINDS["session"]):
+    signs_in = draft.takes(KINDS["session"])
+    if draft.tokens is not None and not signs_in:
         message = "needs a provider or local accounts, where people sign in for a client"
         if draft.tokens.registration == "open":
             yield Problem(("tokens", "registration"), message)
         if draft.tokens.document_hosts:
             yield Problem(("tokens", "metadata_documents"), message)
+        if draft.tokens.command_line:
+            yield Problem(("tokens", "command_line"), message)
     for name, client in () if draft.tokens is None else draft.tokens.clients.items():
         if client.provider is None:
-            if not draft.takes(KINDS["session"]):
+            if not signs_in:
                 message = "needs a provider or local accounts, where its users sign in"
                 yield Problem(("tokens", "clients", name), message)
             continue

@@ -21,6 +21,8 @@ from gateway.settings.scalars import (
 
 # RFC 8252, section 7.3, names literal addresses; many command lines use the name all the same.
 _LOOPBACKS = frozenset({"127.0.0.1", "::1", "localhost"})
+# The client of `gatepost login`.
+COMMAND_LINE = "gatepost-cli"
 # Schemes that browsers handle themselves, so they never lead to an app.
 _NO_APPS = frozenset(
     {
@@ -133,15 +135,20 @@ class ClientSettings(Section):
     scopes: Annotated[tuple[ScopeText, ...], OneOrMany(empty=True)] = Field(
         (), description="Scopes that the app may ask for; default: those that rules name."
     )
+    device: bool = Field(
+        False,
+        description="Whether users may sign in for it on another device, with a code that they"
+        " type (RFC 8628): for what has no browser.",
+    )
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Self:
         if self.provider is None:
             self._refuse("provider", ("client_id", "audiences"))
-            if not self.redirect_uris:
-                raise wrong("needs redirect_uris, or a provider")
+            if not self.redirect_uris and not self.device:
+                raise wrong("needs redirect_uris, device: true, or a provider")
         else:
-            self._refuse("no provider", ("client_secret", "scopes", "name"))
+            self._refuse("no provider", ("client_secret", "scopes", "name", "device"))
         return self
 
     def _refuse(self, needed: str, names: tuple[str, ...]) -> None:
@@ -185,6 +192,11 @@ class TokenSettings(Section):
     clients: Mapping[Annotated[str, AfterValidator(_client_name)], ClientSettings] = Field(
         {}, description="Apps that get tokens, by name."
     )
+    command_line: bool | None = Field(
+        None,
+        description="Whether users can sign in with `gatepost login`; default: if the gateway"
+        " signs users in for other clients too.",
+    )
     consent: Literal["ask", "skip"] = Field(
         "ask",
         description="ask: users are asked once whether an app may act for them; skip: not for the"
@@ -215,7 +227,8 @@ class TokenSettings(Section):
     def signs_in_for_clients(self) -> bool:
         """Whether there may be clients that sign people in here."""
         of_file = any(it.provider is None for it in self.clients.values())
-        return of_file or bool(self.document_hosts) or self.registration == "open"
+        others = bool(self.document_hosts) or self.registration == "open"
+        return of_file or others or bool(self.command_line)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -225,6 +238,8 @@ class TokenSettings(Section):
         for name, client in self.clients.items():
             # Apps may use either name, so neither may belong to another app.
             for known in {name, client.client_id or name}:
+                if known == COMMAND_LINE:
+                    raise wrong(f"{COMMAND_LINE} is built in: give your client another name")
                 if owners.setdefault(known, name) != name:
                     raise wrong(f"clients {owners[known]} and {name} are both known as {known}")
         return self

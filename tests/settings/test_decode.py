@@ -103,7 +103,19 @@ ADDED = [
     ),
     (
         "tokens: {clients: {ios: {}}}",
-        "4:20: tokens.clients.ios: needs redirect_uris, or a provider",
+        "4:20: tokens.clients.ios: needs redirect_uris, device: true, or a provider",
+    ),
+    (
+        "tokens: {clients: {ios: {provider: idp, device: true}}}",
+        "4:20: tokens.clients.ios: device is for clients with no provider",
+    ),
+    (
+        "tokens: {clients: {gatepost-cli: {device: true}}}",
+        "4:1: tokens: gatepost-cli is built in: give your client another name",
+    ),
+    (
+        "tokens: {clients: {ios: {provider: idp, client_id: gatepost-cli}}}",
+        "4:1: tokens: gatepost-cli is built in: give your client another name",
     ),
     (
         "tokens: {clients: {ios: {redirect_uris: [a.b:/], audiences: [x]}}}",

@@ -1,0 +1,1 @@
+"""`gatepost login`, `token` and `logout`: a person signs in to a gateway from a command line."""

@@ -303,7 +303,8 @@ class Authorize:
         resources: tuple[Resource, ...],
     ) -> Response:
         now = self._deps.clock()
-        data = json.dumps([now, _without_mark(asked.query)]).encode()
+        # With the mark: the answer asks for no other sign-in.
+        data = json.dumps([now, asked.query]).encode()
         sealed = self._deps.sessions.sealer.seal(
             _QUESTION_PURPOSE, data, context=session.session_id.encode()
         )

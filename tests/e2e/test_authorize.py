@@ -315,6 +315,20 @@ def test_prompts_and_ages_ask_for_a_new_sign_in_once(gateway, cli, browser):
     assert "code" in cli.told(cli.authorize(prompt="none"))
 
 
+def test_a_person_who_signed_in_anew_is_not_sent_again_by_their_answer(cli, browser):
+    for changes in (
+        {"prompt": "login consent"},
+        {"prompt": "select_account consent"},
+        {"prompt": "consent", "max_age": "0"},
+    ):
+        location = cli.authorize(**changes).headers["Location"]
+        return_to = dict(parse_qsl(urlsplit(location).query))["return_to"]
+        browser.sign_in(return_to=return_to)
+        page = browser.page(return_to)
+        assert page.status_code == 200
+        assert "code" in cli.told(cli.allow(page))
+
+
 def test_a_mark_of_another_request_is_no_proof_of_a_sign_in(cli, browser):
     cli.tokens()
     location = cli.authorize(prompt="login").headers["Location"]

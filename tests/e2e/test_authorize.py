@@ -99,6 +99,15 @@ def test_consent_is_asked_once_and_withdrawn_with_the_session(cli, browser):
     assert cli.refresh(tokens["refresh_token"])[1]["error"] == "invalid_grant"
 
 
+def test_who_signs_out_everywhere_takes_back_every_consent(cli, browser):
+    cli.code()  # Not redeemed, so the client has no session that could be ended.
+    assert cli.authorize().status_code == 302
+    ended = browser.delete(f"{cli.issuer}/api/sessions", headers={"Sec-Fetch-Site": "same-origin"})
+    assert ended.status_code == 204
+    browser.sign_in()
+    assert cli.authorize().status_code == 200
+
+
 def test_consent_at_one_resource_is_none_at_another(gateway, cli):
     mcp, tools = f"{gateway.base_url}/mcp", f"{gateway.base_url}/tools"
     cli.tokens(resource=mcp, scope="offline_access")

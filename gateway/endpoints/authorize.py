@@ -277,7 +277,8 @@ class Authorize:
         scopes: frozenset[str],
         resources: tuple[Resource, ...],
     ) -> Response:
-        question = self._questions.seal(_without_mark(asked.query), session.session_id.encode())
+        # With the mark: the answer asks for no other sign-in.
+        question = self._questions.seal(asked.query, session.session_id.encode())
         return consent_page(
             request,
             asked.client,

@@ -78,8 +78,13 @@ class OwnSessions:
         return bool(await self._deps.all_sessions.end_these(found))
 
     async def end_all(self, session: Session) -> None:
-        """End all of the owner's sessions."""
-        await self._withdraw(session, (info.client for info in await self.of(session)))
+        """End all of the owner's sessions, and forget every client that may act for them.
+
+        Also those without a session, which would get one by the next sign-in, without a question.
+        """
+        if self._deps.auth_server is not None:
+            given = await self._deps.auth_server.consents.of(person_of(session.identity))
+            await self._withdraw(session, (it.client for it in given))
         await self._deps.all_sessions.end_all(session.identity.issuer, session.identity.subject)
 
     async def _withdraw(self, session: Session, clients: Iterable[str | None]) -> None:

@@ -317,10 +317,10 @@ def _of_tokens(deps: Deps) -> dict[str, Methods]:
         # Not HEAD: a mere check of the link must not use up a code.
         found[AUTHORIZE_PATH] = {"GET": authorize.ask, "POST": authorize.ask_by_form}
         found[CONSENT_PATH] = {"POST": strict(authorize.answer, FORM)}
+        found |= _of_devices(deps, server)
     if server is not None and server.registrations is not None:
         registration = ClientRegistration(server.registrations)
         found[f"{OWN_PREFIX}/register"] = from_anywhere(POST=registration.register)
-        found |= _of_devices(deps, server)
     return found
 
 

@@ -27,6 +27,7 @@ WARNINGS: Mapping[str, str] = {
     "name-never-given": "No provider gives a group or role of this name.",
     "page-not-judged": "A question in oauth2-proxy's form is judged by one route for every page.",
     "message-not-judged": "A proxy that asks does not send the message that a rule is about.",
+    "message-beside-rules": "Another spelling of a path evades the rules about messages.",
     "foreign-credentials": "Foreign credentials reach more or less of the app than it seems.",
     "other-proxy-form": "A value is in the form of another proxy, and is compared literally.",
     "costly-regex": "A client can make a regular expression take for ever.",

@@ -3,9 +3,12 @@
 import pytest
 import yaml
 
-from gateway.assembly.authserver import clients_of
+from gateway.assembly.authserver import clients_of, registrations_of
+from gateway.assembly.lasting import tokens_of
 from gateway.errors import SettingsError
+from gateway.sealing.sealer import Sealer
 from gateway.settings.load import load
+from gateway.storage.memory import MemoryStore
 
 CLI = "gatepost-cli"
 REST = {"name": "rest", "prefix": "/", "access": "signed_in"}
@@ -31,6 +34,12 @@ def loaded(tmp_path, tokens=None, **settings):
     return load(path, {}).settings
 
 
+def known_by(settings):
+    store, clock = MemoryStore(lambda: 0.0), lambda: 0.0
+    tokens = tokens_of(settings, store, Sealer((b"s" * 32,)), clock)
+    return clients_of(settings, registrations_of(store, tokens, clock), clock)
+
+
 @pytest.mark.parametrize(
     ("tokens", "routes", "known"),
     [
@@ -48,12 +57,12 @@ def loaded(tmp_path, tokens=None, **settings):
 def test_the_command_line_is_a_client_where_there_are_others_or_it_is_asked_for(
     tmp_path, tokens, routes, known
 ):
-    clients = clients_of(loaded(tmp_path, tokens, routes=routes))
+    clients = known_by(loaded(tmp_path, tokens, routes=routes))
     assert (None if clients is None else set(clients.configured)) == known
 
 
 def test_people_are_always_asked_about_the_command_line(tmp_path):
-    clients = clients_of(loaded(tmp_path, {"clients": TV, "consent": "skip"}))
+    clients = known_by(loaded(tmp_path, {"clients": TV, "consent": "skip"}))
     assert not clients.configured["tv"].asks_for_consent
     built_in = clients.configured[CLI]
     assert (built_in.asks_for_consent, built_in.is_asked_every_time) == (True, True)

@@ -99,6 +99,15 @@ def test_consent_is_asked_once_and_withdrawn_with_the_session(cli, browser):
     assert cli.refresh(tokens["refresh_token"])[1]["error"] == "invalid_grant"
 
 
+def test_who_signs_out_everywhere_takes_back_every_consent(cli, browser):
+    cli.code()  # Not redeemed, so the client has no session that could be ended.
+    assert cli.authorize().status_code == 302
+    ended = browser.delete(f"{cli.issuer}/api/sessions", headers={"Sec-Fetch-Site": "same-origin"})
+    assert ended.status_code == 204
+    browser.sign_in()
+    assert cli.authorize().status_code == 200
+
+
 def test_consent_at_one_resource_is_none_at_another(gateway, cli):
     mcp, tools = f"{gateway.base_url}/mcp", f"{gateway.base_url}/tools"
     cli.tokens(resource=mcp, scope="offline_access")
@@ -313,6 +322,20 @@ def test_prompts_and_ages_ask_for_a_new_sign_in_once(gateway, cli, browser):
     assert signed_out.told(signed_out.authorize(prompt="none"))["error"] == "login_required"
     assert cli.told(cli.authorize(prompt="none", max_age="0"))["error"] == "login_required"
     assert "code" in cli.told(cli.authorize(prompt="none"))
+
+
+def test_a_person_who_signed_in_anew_is_not_sent_again_by_their_answer(cli, browser):
+    for changes in (
+        {"prompt": "login consent"},
+        {"prompt": "select_account consent"},
+        {"prompt": "consent", "max_age": "0"},
+    ):
+        location = cli.authorize(**changes).headers["Location"]
+        return_to = dict(parse_qsl(urlsplit(location).query))["return_to"]
+        browser.sign_in(return_to=return_to)
+        page = browser.page(return_to)
+        assert page.status_code == 200
+        assert "code" in cli.told(cli.allow(page))
 
 
 def test_a_mark_of_another_request_is_no_proof_of_a_sign_in(cli, browser):

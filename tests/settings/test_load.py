@@ -797,3 +797,21 @@ def test_a_host_with_a_port_is_covered_by_a_route_of_the_host():
     assert load_text(text + route % ":8443").warnings == ()
     assert load_text(text + route % "").settings.routes
     assert not [it for it in load_text(text + route % "").warnings if "a.example.com:8443" in it]
+
+
+@pytest.mark.parametrize(
+    ("where", "rest", "expected"),
+    [
+        ("path: /mcp", "{name: rest, prefix: /, access: signed_in}", True),
+        ("path: /mcp", "{name: rest, prefix: /, access: {allow: [{group: staff}]}}", True),
+        ("path: /mcp", "{name: rest, prefix: /, access: {deny: [{mcp_tool: x}]}}", False),
+        ("path: /mcp", "{name: rest, prefix: /, access: denied}", False),
+        ("path: /mcp", "{name: rest, prefix: /files, access: signed_in}", False),
+        ("prefix: /mcp", "{name: rest, prefix: /, access: signed_in}", False),
+    ],
+)
+def test_a_path_beside_rules_about_messages_is_warned_of(where, rest, expected):
+    mcp = f"{{name: mcp, {where}, access: {{deny: [{{mcp_tool: delete_note}}]}}}}"
+    found = load_text(f"{PUBLIC}routes: [{mcp}, {rest}]\n").warnings
+
+    assert any("write prefix: /mcp" in it for it in found) == expected

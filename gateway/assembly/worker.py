@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway import __version__
-from gateway.assembly.accounts import AccountPolicy, connect_sessions
+from gateway.assembly.accounts import AccountPolicy, connect_sessions, ways_in
 from gateway.assembly.change import brand_of, prepare, set_grace
 from gateway.assembly.first_run import announce_setup
 from gateway.assembly.hosts import client_limits
@@ -101,12 +101,7 @@ class Gateway:
         self._connect_sessions(lasting)
         policy = self._account_policy = AccountPolicy(lasting.accounts, self._clock)
         self._closing.push_async_callback(policy.aclose)
-        policy.follow(
-            settings.accounts,
-            policy.hooks_of(settings.accounts),
-            has_local=settings.has_local_accounts,
-            has_ldap=settings.ldap is not None,
-        )
+        policy.follow(settings.accounts, policy.hooks_of(settings.accounts), ways_in(settings))
         # Via self, because a reload may replace the bearer authenticator.
         lasting.keys.on_owner_change(self._account_changed)
         self._bearer = bearer_of(settings, lasting.http, lasting.accounts, self._clock)
@@ -305,7 +300,9 @@ class Gateway:
         pipeline = change.pipeline
         front.change(handler, client_limits(settings), change.upstreams)
         closed = front.tunnels.close_unless(
-            lambda entry: pipeline.still_allows(entry, self._clock())
+            lambda entry: (
+                not policy.refuses(entry.identity) and pipeline.still_allows(entry, self._clock())
+            )
         )
         if closed:
             _log.info("closed %d tunnels that the new configuration refuses", closed)

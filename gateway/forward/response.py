@@ -27,6 +27,7 @@ _FRAMING: Final = frozenset({b"content-length"})
 NO_BODY_STATUS: Final = frozenset({204, 304})
 SWITCHING_PROTOCOLS: Final = 101
 _NO_CONTENT = 204
+_SHARED: Final = frozenset({b"public", b"s-maxage"})
 
 
 class AppCookies(Protocol):
@@ -154,6 +155,19 @@ class ResponseRules:
         pair = value.partition(b";")[0].lstrip(b"= \t")
         name = pair.partition(b"=")[0].rstrip(b" \t")
         return name in self._reserved or name.startswith(self._reserved_beginnings)
+
+
+def is_for_shared_caches(head: ResponseHead) -> bool:
+    """Whether the app says that caches may keep the response for other clients.
+
+    RFC 9111, sections 5.2.2.9 and 5.2.2.10.
+    """
+    for name, line in zip(head.names, head.lines, strict=True):
+        if name == b"cache-control":
+            given = line.partition(b":")[2].lower().split(b",")
+            if not _SHARED.isdisjoint([it.partition(b"=")[0].strip() for it in given]):
+                return True
+    return False
 
 
 def reframed(head: ResponseHead, method: str, *, http_1_0: bool) -> tuple[ResponseHead, int, bytes]:

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable
 
-from gateway.forward.response import AppCookies, ResponseRules, is_for_shared_caches
+from gateway.forward.public_paths import AppCookies
+from gateway.forward.response import ResponseRules, is_for_shared_caches
 from gateway.forward.upstream import Upstream
 from gateway.message.fields import Field
 from gateway.message.request_head import RequestFraming

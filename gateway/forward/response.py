@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 
-from gateway.forward.public_paths import PublicPaths
+from gateway.forward.public_paths import AppCookies, PublicPaths
 from gateway.message.fields import Field, fold
 from gateway.message.framing import CHUNKED, UNTIL_CLOSE
 from gateway.message.public_url import origin_of
@@ -28,13 +28,6 @@ NO_BODY_STATUS: Final = frozenset({204, 304})
 SWITCHING_PROTOCOLS: Final = 101
 _NO_CONTENT = 204
 _SHARED: Final = frozenset({b"public", b"s-maxage"})
-
-
-class AppCookies(Protocol):
-    """Knows which user the cookies belong to that an app sets in one response."""
-
-    def from_app(self, raw: bytes) -> tuple[bytes, ...]:
-        """The Set-Cookie values that the browser gets for one of the app's."""
 
 
 class ResponseRules:

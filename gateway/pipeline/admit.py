@@ -202,7 +202,7 @@ class Admitter:
             public_url=request.public_url,
             repeatable=request.method in _REPEATABLE,
             trailers=to.fields.trailers,
-            owned=owned,
+            owned=to.cookies_of(request, owned),
             added=_field_lines(added) if added else b"",
             counted=_field_lines(counted) if counted else b"",
             instead=instead,

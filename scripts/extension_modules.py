@@ -89,6 +89,7 @@ MODULES: tuple[str, ...] = (
     "pipeline/pipeline",
     "pipeline/read",
     "pipeline/route_plan",
+    "pipeline/scheme_notice",
     "pipeline/verdict",
     "record/audit",
     "record/audit_writer",

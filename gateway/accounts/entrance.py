@@ -7,7 +7,6 @@ from gateway.accounts.account import Account
 from gateway.accounts.errors import EmailAmbiguousError, NotInvitedError, UserTakenError
 from gateway.accounts.records import Kind
 from gateway.errors import AccountDisabledError, StoreUnavailableError
-from gateway.kinds import LDAP, LOCAL
 from gateway.model import Identity
 
 if TYPE_CHECKING:
@@ -21,20 +20,16 @@ class Rules:
     Attributes:
         only_invited: Only linked and invited identities do.
         links_by_email: An identity with the verified address of an account joins it.
-        has_local: Local passwords are accepted; without it, sessions of local accounts are refused.
-        has_ldap: A directory is asked; without it, sessions of its people are refused.
+        ways_in: The providers, ``local`` and ``ldap`` as configured; None for any.
     """
 
     only_invited: bool = False
     links_by_email: bool = False
-    has_local: bool = True
-    has_ldap: bool = True
+    ways_in: frozenset[str] | None = None
 
     def refuses(self, provider: str) -> bool:
-        """Whether nobody may act by an identity of `provider` any more."""
-        return (provider == LOCAL and not self.has_local) or (
-            provider == LDAP and not self.has_ldap
-        )
+        """Whether nobody may act by a session of `provider` any more."""
+        return self.ways_in is not None and provider not in self.ways_in
 
 
 class Entrance:

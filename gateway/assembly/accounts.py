@@ -6,9 +6,19 @@ from gateway.accounts.hooks import Hooks
 from gateway.accounts.manager import Accounts
 from gateway.accounts.provisioning import HookProvisioning
 from gateway.assembly.background import BackgroundTasks
+from gateway.kinds import LDAP, LOCAL
+from gateway.model import Identity
 from gateway.sessions.all_sessions import AllSessions
 from gateway.settings.accounts import AccountSettings
+from gateway.settings.schema import Settings
 from gateway.storage.store import Clock
+
+
+def ways_in(settings: Settings) -> frozenset[str]:
+    """The names that sessions have as their provider, under `settings`."""
+    local = [LOCAL] if settings.has_local_accounts else []
+    directory = [] if settings.ldap is None else [LDAP]
+    return frozenset((*settings.providers, *local, *directory))
 
 
 class AccountPolicy:
@@ -32,21 +42,24 @@ class AccountPolicy:
         return Hooks(settings.hooks, self._clock) if settings.hooks else None
 
     def follow(
-        self, settings: AccountSettings, hooks: Hooks | None, *, has_local: bool, has_ldap: bool
+        self, settings: AccountSettings, hooks: Hooks | None, ways_in: frozenset[str] | None
     ) -> None:
-        """Apply `settings` to new accounts, and notify apps with `hooks`."""
+        """Apply `settings` to new accounts and tell apps with `hooks`; for `ways_in`, see Rules."""
         before, self._hooks, self._settings = self._hooks, hooks, settings
         self._accounts.rules = Rules(
             only_invited=settings.provision == "invited",
             links_by_email=settings.link_by_verified_email,
-            has_local=has_local,
-            has_ldap=has_ldap,
+            ways_in=ways_in,
         )
         self._accounts.provisioning = (
             None if hooks is None else HookProvisioning(self._accounts, hooks)
         )
         if before is not None and before is not hooks:
             self._closing.start(before.close())
+
+    def refuses(self, identity: Identity) -> bool:
+        """Whether `identity` is of a session that began in a way which is gone from the file."""
+        return identity.session_id is not None and self._accounts.rules.refuses(identity.provider)
 
     async def aclose(self) -> None:
         """Close the hooks' connections."""

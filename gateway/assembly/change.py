@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from gateway.accounts.hooks import Hooks
 from gateway.accounts.manager import load_accounts
-from gateway.assembly.accounts import AccountPolicy
+from gateway.assembly.accounts import AccountPolicy, ways_in
 from gateway.assembly.apps import token_limits, token_settings
 from gateway.assembly.lasting import Lasting, limits_of, sealer_of
 from gateway.assembly.providers import (
@@ -65,12 +65,9 @@ class Change:
         lasting.outbox.smtp, lasting.outbox.public_url = settings.smtp, settings.public_url[0]
         lasting.local.accounts.issuer = issuer_of(settings.public_url[0])
         set_grace(lasting, settings)
-        policy.follow(
-            settings.accounts,
-            self.hooks,
-            has_local=settings.has_local_accounts,
-            has_ldap=settings.ldap is not None,
-        )
+        policy.follow(settings.accounts, self.hooks, ways_in(settings))
+        for sessions in (lasting.sessions, lasting.tokens.sessions):
+            sessions.doubt_cached(lambda it: lasting.accounts.rules.refuses(it.provider))
         lasting.tokens.access_s = token_settings(settings).access_ttl
         lasting.tokens.sessions.limits = token_limits(settings)
         lasting.tokens.sessions.sealer = config.sealer

@@ -56,8 +56,9 @@ from gateway.oidc.provider import Provider
 from gateway.pipeline.admit import SessionTools
 from gateway.pipeline.forward_auth import ForwardAuth
 from gateway.pipeline.oauth2_proxy import OAuth2ProxyAuth
-from gateway.pipeline.pipeline import Pipeline, Tools
+from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.route_plan import RoutePlan
+from gateway.pipeline.tools import Tools
 from gateway.responses import Admission
 from gateway.routing.table import build_table
 from gateway.sessions import Sealer

@@ -3,30 +3,27 @@
 import asyncio
 import contextlib
 import logging
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway import __version__
-from gateway.assembly.accounts import AccountPolicy, connect_sessions
+from gateway.assembly.accounts import AccountPolicy, ways_in
 from gateway.assembly.change import brand_of, prepare, set_grace
+from gateway.assembly.connections import connect_tunnels, refresh_sessions
 from gateway.assembly.first_run import announce_setup
+from gateway.assembly.handler import handler_of
 from gateway.assembly.hosts import client_limits
 from gateway.assembly.lasting import Lasting, load_lasting, sealer_of
+from gateway.assembly.numbers import numbers_of
 from gateway.assembly.providers import bearer_of
 from gateway.assembly.readiness import readiness_of
-from gateway.assembly.serving import Configuration, clock, count_outcome, pipeline_of
-from gateway.assembly.session_refresh import Rechecks, Refreshes
+from gateway.assembly.serving import Configuration, clock, pipeline_of
 from gateway.assembly.shared_rates import SharedRates
-from gateway.assembly.token_revocation import Revocations
 from gateway.authn.bearer import BearerAuthenticator
-from gateway.errors import StoreUnavailableError
 from gateway.limits import RateTable
 from gateway.message.forwarded import Networks
 from gateway.oidc.http import ProviderHttp
 from gateway.pages import set_brand
-from gateway.pipeline.pipeline import Pipeline
-from gateway.pipeline.verdict import RequestHandler
 from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import Metrics
 from gateway.record.metrics_sum import Snapshot, add
@@ -36,9 +33,7 @@ from gateway.server.front import Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
 from gateway.server.place import ALONE, Place
 from gateway.sessions import Sealer
-from gateway.sessions.all_sessions import AllSessions
 from gateway.settings.schema import Settings
-from gateway.settings.shadow import has_shadow
 from gateway.storage import open_store
 from gateway.storage.measured import MeasuredStore
 from gateway.storage.store import Clock
@@ -98,15 +93,10 @@ class Gateway:
         settings = self._settings
         sealer = sealer_of(settings)
         lasting = self.lasting = await self._open(sealer)
-        self._connect_sessions(lasting)
+        refresh_sessions(lasting, self._closing, self._clock)
         policy = self._account_policy = AccountPolicy(lasting.accounts, self._clock)
         self._closing.push_async_callback(policy.aclose)
-        policy.follow(
-            settings.accounts,
-            policy.hooks_of(settings.accounts),
-            has_local=settings.has_local_accounts,
-            has_ldap=settings.ldap is not None,
-        )
+        policy.follow(settings.accounts, policy.hooks_of(settings.accounts), ways_in(settings))
         # Via self, because a reload may replace the bearer authenticator.
         lasting.keys.on_owner_change(self._account_changed)
         self._bearer = bearer_of(settings, lasting.http, lasting.accounts, self._clock)
@@ -122,13 +112,13 @@ class Gateway:
             lasting,
         )
         front = self.front = Front(
-            await _handler(pipeline, settings, lasting),
+            await handler_of(pipeline, settings, lasting),
             client_limits(settings),
             upstreams,
             self._clock,
         )
         front.every_tick(lasting.audit.flush)
-        _connect_tunnels(lasting, front)
+        connect_tunnels(lasting, front)
         gauges = lasting.metrics.gauges
         gauges["gatepost_tunnels_active", ()] = lambda: len(front.tunnels)
         gauges["gatepost_config_last_reload_success", ()] = lambda: self.reload_succeeded
@@ -167,23 +157,6 @@ class Gateway:
         return await load_lasting(
             settings, sealer, store, http, metrics, audit, rates, self._clock, tracing
         )
-
-    def _connect_sessions(self, lasting: Lasting) -> None:
-        """Refresh sessions at their providers, and revoke their refresh tokens there."""
-        counts = lasting.metrics.session_refreshes
-        for sessions, providers, accounts in (
-            (lasting.sessions, lasting.providers, lasting.accounts),
-            (lasting.tokens.sessions, lasting.apps, None),
-        ):
-            revocations, refreshes = Revocations(providers), Refreshes(providers, accounts)
-            self._closing.push_async_callback(revocations.aclose)
-            self._closing.push_async_callback(refreshes.aclose)
-            sessions.on_revoke(revocations.session_ended)
-            sessions.read_accounts(lasting.accounts.facts)
-            ask = Rechecks(lasting.directories, refreshes, self._clock).ask
-            sessions.refresh_with(ask, partial(count_outcome, counts))
-
-        connect_sessions(lasting.accounts, AllSessions(lasting.sessions, lasting.tokens.sessions))
 
     def _account_changed(self, account_id: str | None, is_over: bool) -> None:
         if self._bearer is not None:
@@ -257,19 +230,7 @@ class Gateway:
         lasting, front = self.lasting, self.front
         if lasting is None or front is None:
             return Snapshot()
-        gauges = lasting.metrics.gauges
-        try:
-            held = await AllSessions(lasting.sessions, lasting.tokens.sessions).count()
-        except StoreUnavailableError:
-            # Other metrics show that the store fails, so leave this one out.
-            gauges.pop(("gatepost_sessions_active", ()), None)
-        else:
-            gauges["gatepost_sessions_active", ()] = lambda: held
-        for key in [key for key in gauges if key[0] == "gatepost_upstream_connections"]:
-            del gauges[key]
-        for labels, count in front.upstream_connections().items():
-            gauges["gatepost_upstream_connections", labels] = partial(int, count)
-        return Snapshot.of(lasting.metrics)
+        return await numbers_of(lasting, front)
 
     async def exposition(self) -> bytes:
         """All metrics, in the text format of Prometheus."""
@@ -292,7 +253,7 @@ class Gateway:
         assert front is not None  # noqa: S101
         assert policy is not None  # noqa: S101
         change = await prepare(settings, self._settings, lasting, policy, self._bearer, self._clock)
-        handler = await _handler(change.pipeline, settings, lasting)
+        handler = await handler_of(change.pipeline, settings, lasting)
         await announce_setup(settings, lasting, self._place)
         lasting.audit.reopen(settings.audit)
         # Nothing below can fail, so a reload applies completely or not at all.
@@ -305,7 +266,9 @@ class Gateway:
         pipeline = change.pipeline
         front.change(handler, client_limits(settings), change.upstreams)
         closed = front.tunnels.close_unless(
-            lambda entry: pipeline.still_allows(entry, self._clock())
+            lambda entry: (
+                not policy.refuses(entry.identity) and pipeline.still_allows(entry, self._clock())
+            )
         )
         if closed:
             _log.info("closed %d tunnels that the new configuration refuses", closed)
@@ -331,34 +294,3 @@ async def _close_tracing(tracing: "Tracing") -> None:
     """Export the last spans, for a few seconds at most."""
     thread = tracing.close()
     await asyncio.to_thread(thread.join, _EXPORT_S)
-
-
-async def _handler(pipeline: Pipeline, settings: Settings, lasting: Lasting) -> RequestHandler:
-    handler: RequestHandler = pipeline
-    if has_shadow(settings):
-        from gateway.assembly.shadows import shadows_of
-        from gateway.pipeline.shadow import ShadowedPipeline
-
-        shadows = await shadows_of(settings, lasting.audit, pipeline.peek)
-        handler = ShadowedPipeline(handler, shadows, lasting.metrics)
-    if settings.admins:
-        from gateway.pipeline.refused import RefusedPipeline
-
-        handler = RefusedPipeline(handler, pipeline, lasting.refusals.note)
-    if lasting.tracing is None:
-        return handler
-    from gateway.pipeline.traced import TracedPipeline
-
-    return TracedPipeline(handler, lasting.tracing)
-
-
-def _connect_tunnels(lasting: Lasting, front: Front) -> None:
-    """Close tunnels when their session or key ends, and check for that in the background."""
-    for sessions, credential in (
-        (lasting.sessions, "session"),
-        (lasting.tokens.sessions, "token"),
-    ):
-        sessions.on_end(front.tunnels.end_session)
-        sessions.watch(partial(front.tunnel_sessions, credential))
-    lasting.keys.on_revoke(front.tunnels.end_key)
-    lasting.keys.watch(front.tunnels.keys)

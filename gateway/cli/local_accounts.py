@@ -129,7 +129,7 @@ def set_email_command(config: Path | None, account: str, email: str, as_json: bo
         try:
             # The app learns of it now: the next sign-in brings nothing new.
             hooks = policy.hooks_of(settings.accounts)
-            policy.follow(settings.accounts, hooks, has_local=True, has_ldap=True)
+            policy.follow(settings.accounts, hooks, ways_in=None)
             changed = await EmailChanges(kept.accounts).vouch(found.account_id, address)
         finally:
             await policy.aclose()

@@ -103,10 +103,10 @@ class OwnSecondFactor:
             account, codes = await self._factors.turn_on(
                 _account_id(session), secret, form["code"], self._deps.clock()
             )
-        except WrongCodeError as error:
+        except WrongCodeError:
             offer = _offer(request, session, form["setup"], secret)
             told = "The code is wrong. Check that the clock of your phone is right."
-            return Told(error.status, {**offer, "refused": told})
+            return Told(400, {**offer, "refused": told})
         return await self._changed(request, session, account, "turned on", codes)
 
     async def _renew(self, request: Request, session: Session, _: Mapping[str, str]) -> Told:

@@ -58,17 +58,20 @@ class ProviderLogout:
     async def front_channel(self, name: str, request: Request, _body: bytes) -> Response:
         """``GET``: the provider's page loads this in a frame to end a session.
 
-        OpenID Connect Front-Channel Logout 1.0, section 2.  Issuer and session id are required,
-        because otherwise any page could sign users out.
+        OpenID Connect Front-Channel Logout 1.0, section 2.  The session id is required, because
+        otherwise any page could sign users out, and so is the issuer, unless the provider never
+        sends it.  Everybody knows the issuer, so it keeps nobody out.
         """
         provider = self._provider(name)
+        registration = provider.registration
         asked = read_form(request.target.query)
-        if asked.get("iss") not in provider.registration.issuers:
-            raise IssuerMismatchError(f"front-channel logout of {asked.get('iss')!r}")
+        issuer = asked.get("iss", None if registration.logout_names_issuer else registration.issuer)
+        if issuer not in registration.issuers:
+            raise IssuerMismatchError(f"front-channel logout of {issuer!r}")
         if not asked.get("sid"):
             raise MalformedRequestError("front-channel logout without sid")
         here = await self._deps.session(request)
-        found = await self._under_sid(provider, asked["iss"], asked["sid"])
+        found = await self._under_sid(provider, issuer, asked["sid"])
         await self._deps.all_sessions.end_these(found)
         fields: FieldList = ()
         if here is not None and any(info.session_id == here.session_id for info in found):

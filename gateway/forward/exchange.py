@@ -223,14 +223,14 @@ class Exchange:
         self._keep = self._keep and in_step and not ends
         if not self._request_done or (client.http_1_0 and length < 0):
             client.close_after_response()
-        start, end = self._start_of(head), client.connection_line
+        start, added, end = self._start_of(head), outbound.added_to(head), client.connection_line
         if length == len(rest):
             # The whole body is here, as it mostly is.
             self.status = head.status
-            client.write(b"".join((start, outbound.added, framing_field, end, b"\r\n", rest)))
+            client.write(b"".join((start, added, framing_field, end, b"\r\n", rest)))
             self._end(b"")
             return
-        before = b"".join((start, outbound.added, framing_field, end, b"\r\n"))
+        before = b"".join((start, added, framing_field, end, b"\r\n"))
         self._body = body_reader(length)
         if self._body is None:
             self.status = head.status

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
-from gateway.forward.response import AppCookies, ResponseRules
+from gateway.forward.public_paths import AppCookies
+from gateway.forward.response import ResponseRules, is_for_shared_caches
 from gateway.forward.upstream import Upstream
 from gateway.message.fields import Field
 from gateway.message.request_head import RequestFraming
 from gateway.message.response import Response
+from gateway.message.response_head import ResponseHead
 
 
 class Outbound:
@@ -20,6 +22,8 @@ class Outbound:
         public_url: The public URL of the host that the client asked for.
         owned: The app's cookies of this request; None if they are not separated by user.
         added: Field lines to add to the response, for this client alone.
+        counted: Those that tell the client its rate; `added_to` leaves them off where others would
+            get them.
         rules: What of the response the client gets.
         instead: The response for the client in place of the app's, whatever that is.
         once: Whether the request has had an effect here, so that the client must not repeat it.
@@ -27,6 +31,7 @@ class Outbound:
 
     __slots__ = (
         "added",
+        "counted",
         "framing",
         "head",
         "instead",
@@ -53,6 +58,7 @@ class Outbound:
         trailers: Callable[[tuple[Field, ...], RequestFraming], tuple[Field, ...]],
         owned: AppCookies | None,
         added: bytes,
+        counted: bytes = b"",
         instead: Response | None = None,
         once: bool = False,
     ) -> None:
@@ -66,5 +72,12 @@ class Outbound:
         self.trailers = trailers
         self.owned = owned
         self.added = added
+        self.counted = counted
         self.instead = instead
         self.once = once
+
+    def added_to(self, head: ResponseHead) -> bytes:
+        """The field lines to add to the response `head`."""
+        if not self.counted or is_for_shared_caches(head):
+            return self.added
+        return self.counted + self.added

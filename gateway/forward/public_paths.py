@@ -7,7 +7,7 @@ clients know these places as ``/login`` and ``/``.
 
 import re
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Protocol
 
 # Fields that name a place: RFC 9110, sections 10.2.2 and 8.7, and HTML, "The Refresh header".
 PLACES: Final = frozenset({b"location", b"content-location", b"refresh"})
@@ -18,6 +18,13 @@ _REFRESH = re.compile(
 # Browsers read a second slash or backslash as the start of a host, and skip tabs.
 _BEFORE_A_HOST = (b"/", b"\\", b"\t")
 _PATH_ENDS = (b"", b"/", b"?", b"#")
+
+
+class AppCookies(Protocol):
+    """Knows which user the cookies belong to that an app sets in one response."""
+
+    def from_app(self, raw: bytes) -> tuple[bytes, ...]:
+        """The Set-Cookie values that the browser gets for one of the app's."""
 
 
 class PublicPaths:
@@ -105,6 +112,35 @@ class PublicPaths:
         if _is_below(self._app + b"/", path.rstrip(b"/")):
             return self._public or b"/"
         return self._path(path)
+
+
+class CookiesOfPrefix:
+    """An app's cookies in an answer at its prefix itself, such as ``/notes``; see AppCookies.
+
+    The app sees ``/`` there, so a cookie without a path is meant for all of the app.  The browser's
+    default for ``/notes`` is ``/`` (RFC 6265, section 5.1.4), which is also other apps'.
+    """
+
+    __slots__ = ("_path", "_then")
+
+    def __init__(self, prefix: str, then: AppCookies | None) -> None:
+        """Set the path `prefix` where there is none, before `then` reads the cookie."""
+        self._path = b"; Path=" + prefix.encode()
+        self._then = then
+
+    def from_app(self, raw: bytes) -> tuple[bytes, ...]:
+        """See AppCookies."""
+        pair, *attributes = raw.split(b";")
+        # RFC 6265, section 5.3, step 7: the last one counts.  Browsers refuse a __Host- cookie
+        # without a path.
+        given = [
+            value.strip(b" \t").startswith(b"/")
+            for name, _, value in (it.partition(b"=") for it in attributes)
+            if name.strip(b" \t").lower() == b"path"
+        ]
+        if pair.lstrip(b" \t")[:7].lower() != b"__host-" and not (given and given[-1]):
+            raw += self._path
+        return (raw,) if self._then is None else self._then.from_app(raw)
 
 
 def _is_below(path: bytes, stem: bytes) -> bool:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
-from typing import Final, Protocol
+from typing import Final
 
-from gateway.forward.public_paths import PublicPaths
+from gateway.forward.public_paths import AppCookies, PublicPaths
 from gateway.message.fields import Field, fold
 from gateway.message.framing import CHUNKED, UNTIL_CLOSE
 from gateway.message.public_url import origin_of
@@ -27,13 +27,7 @@ _FRAMING: Final = frozenset({b"content-length"})
 NO_BODY_STATUS: Final = frozenset({204, 304})
 SWITCHING_PROTOCOLS: Final = 101
 _NO_CONTENT = 204
-
-
-class AppCookies(Protocol):
-    """Knows which user the cookies belong to that an app sets in one response."""
-
-    def from_app(self, raw: bytes) -> tuple[bytes, ...]:
-        """The Set-Cookie values that the browser gets for one of the app's."""
+_SHARED: Final = frozenset({b"public", b"s-maxage"})
 
 
 class ResponseRules:
@@ -154,6 +148,19 @@ class ResponseRules:
         pair = value.partition(b";")[0].lstrip(b"= \t")
         name = pair.partition(b"=")[0].rstrip(b" \t")
         return name in self._reserved or name.startswith(self._reserved_beginnings)
+
+
+def is_for_shared_caches(head: ResponseHead) -> bool:
+    """Whether the app says that caches may keep the response for other clients.
+
+    RFC 9111, sections 5.2.2.9 and 5.2.2.10.
+    """
+    for name, line in zip(head.names, head.lines, strict=True):
+        if name == b"cache-control":
+            given = line.partition(b":")[2].lower().split(b",")
+            if not _SHARED.isdisjoint([it.partition(b"=")[0].strip() for it in given]):
+                return True
+    return False
 
 
 def reframed(head: ResponseHead, method: str, *, http_1_0: bool) -> tuple[ResponseHead, int, bytes]:

@@ -54,6 +54,10 @@ resource text
 provider_ca_files list provider-ca-file
 use_system_trust_store flag
 login_url text
+redeem_url text
+profile_url text
+oidc_jwks_url text
+skip_oidc_discovery flag
 redirect_url text
 email_domains list email-domain
 authenticated_emails_file text
@@ -70,6 +74,7 @@ github_users list github-user
 bitbucket_team text
 bitbucket_repository text
 entra_id_allowed_tenants list entra-id-allowed-tenant
+entra_id_federated_token_auth flag
 oidc_extra_audiences list oidc-extra-audience
 upstreams list upstream
 upstream_timeout text
@@ -115,8 +120,8 @@ _TOLD = """
 no equal: an address never replaces a sign-in, because clients can share or forge it: those
 clients must sign in too, or use an API key
     trusted_ips list trusted-ip
-no equal: Gatepost reads no htpasswd file: set auth_mode: hybrid and add each account with
-`gatepost accounts add`
+no equal: Gatepost reads no htpasswd file: set auth_mode: hybrid and bring the bcrypt hashes over
+with `gatepost accounts import`
     htpasswd_file text
 no equal: there are no htpasswd users: give groups to local accounts
     htpasswd_user_groups list htpasswd-user-group
@@ -165,12 +170,9 @@ not needed: closed connections are opened again
     redis_connection_idle_timeout text
 no equal: write fixed parameters in authorize_params of the provider
     login_url_params text
-no equal: Gatepost reads the provider's discovery document, and takes no address from the file
-    redeem_url text
-    profile_url text
+not needed: Gatepost verifies the ID token, and asks nobody about the access token
     validate_url text
-    oidc_jwks_url text
-    skip_oidc_discovery flag
+no equal: keys come from the provider: write its jwks_uri
     oidc_public_key_files list oidc-public-key-file
 not needed: userinfo is asked once, at the sign-in
     skip_claims_from_profile_url flag
@@ -198,8 +200,6 @@ no equal: repositories of GitHub are not asked about
 no equal: groups come from the token: let Entra ID put the field that you want into its `groups`
 claim
     azure_graph_group_field text
-no equal: give the client a secret or a key
-    entra_id_federated_token_auth flag
 no equal: Google's tokens name no groups: let a provider that knows them (Keycloak, Dex) ask
 Google
     google_admin_email text
@@ -247,10 +247,11 @@ differs: ask /readyz on server.admin_listen
     ready_path text
 no equal: ask /healthz and /readyz on server.admin_listen
     gcp_healthchecks flag
-no equal: Gatepost's own pages cannot be changed yet
+no equal: pages has a name, a logo and a colour
     banner text
     footer text
     custom_templates_dir text
+to do: set logo_file in pages
     custom_sign_in_logo text
 not needed: error pages name a reason and a request id, and the log has the rest
     show_debug_on_error flag

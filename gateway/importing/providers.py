@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from gateway.importing.emit import Noted, Value, literal
 from gateway.importing.given import Given
+from gateway.importing.given_endpoints import endpoints
 from gateway.importing.provider_quirks import (
     ENTRA,
     MANY_TENANTS,
@@ -68,6 +69,7 @@ PROVIDERS: Mapping[str, _ProviderKind] = {
     "sourcehut": _OAUTH_ONLY,
     "srht": _OAUTH_ONLY,
 }
+_FROM_LOGIN = "from login_url"
 _REALM = re.compile(r"(https?://[^?#]*/realms/[^/?#]+)/protocol/.*")
 _GITEA = re.compile(r"(https?://[^?#]+)/login/oauth/authorize")
 _ADFS = re.compile(r"(https?://[^/?#]+/adfs)/.*")
@@ -111,6 +113,8 @@ def translate_provider(given: Given, name: str, where: str, *, is_alone: bool = 
     variable = "OIDC" if is_alone else name.upper().replace("-", "_")
     _secret(given, settings, where, f"{variable}_CLIENT_SECRET")
     if plain is None:
+        derived = isinstance(issuer, Noted) and issuer.note == _FROM_LOGIN
+        endpoints(given, settings, kind_name, derived=derived)
         _claims(given, settings)
         _parameters(given, settings)
         quirks(given, settings)
@@ -188,14 +192,16 @@ def _derived(given: Given, kind_name: str) -> tuple[str, str] | None:
         found = pattern.fullmatch(login)
         if found is not None:
             given.say("differs", "login_url", f"only the issuer was taken from it: {found[1]}")
-            return found[1], "from login_url"
-    if login:
-        given.say("no equal", "login_url", "Gatepost reads the provider's discovery document")
+            return found[1], _FROM_LOGIN
     return None
 
 
 def _secret(given: Given, settings: dict[str, Value], where: str, variable: str) -> None:
-    if given.get("client_secret_file") is not None:
+    if given.is_on("entra_id_federated_token_auth"):
+        # As Microsoft's workload identity webhook mounts and names it.
+        file = "${AZURE_FEDERATED_TOKEN_FILE:-/var/run/secrets/azure/tokens/azure-identity-token}"
+        settings["client_assertion_file"] = Noted(file, "entra_id_federated_token_auth")
+    elif given.get("client_secret_file") is not None:
         settings["client_secret_file"] = literal(given.text("client_secret_file"))
     elif given.get("jwt_key_file") is not None:
         settings["client_key_file"] = literal(given.text("jwt_key_file"))

@@ -117,6 +117,16 @@ def forwarded_host(fields: Fields, asked: str) -> str:
     return host
 
 
+def forwarded_scheme(fields: Fields) -> str:
+    """The scheme that clients use according to a trusted proxy; ``""`` if it names none or several.
+
+    Nothing is decided by it, because the public URL says which one it is.
+    """
+    if _speaks_x_forwarded(fields):
+        return _repeated(fields, b"x-forwarded-proto").lower()
+    return _nearest(fields, "proto").lower()
+
+
 def with_port(fields: Fields, host: str) -> str:
     """`host` with the port that a trusted proxy names in ``X-Forwarded-Port``.
 

@@ -48,6 +48,8 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         issuer_aliases=profile.issuer_aliases,
         tenants=settings.tenants,
         post_logout_parameter=profile.post_logout_parameter,
+        # Of several tenants, a session id alone does not tell which.
+        logout_names_issuer=profile.logout_names_issuer or bool(settings.tenants),
         nonce_may_be_absent=(settings.nonce or profile.nonce) == "unless_absent",
         groups_overage=_groups_overage(settings, profile),
         name_in_answer=profile.name_in_answer,

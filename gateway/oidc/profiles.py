@@ -26,6 +26,7 @@ class Profile:
         client_auth: How a client with a secret authenticates; None to choose by discovery.
         post_logout_parameter: What the sign-out calls the URI to come back to.  With a name of its
             own, it knows no other parameter than the client id.
+        logout_names_issuer: Whether a front-channel logout has the provider's issuer.
         roles_in_access_token: Whether groups and roles may be in the access token alone.
         key_signs_for: The ``aud`` of a client secret that is a JWT signed with the client's key;
             ``""`` if the provider takes client assertions instead (RFC 7523).
@@ -49,6 +50,7 @@ class Profile:
     nonce: str = "required"
     client_auth: str | None = None
     post_logout_parameter: str = POST_LOGOUT
+    logout_names_issuer: bool = True
     roles_in_access_token: bool = False
     key_signs_for: str = ""
     name_in_answer: bool = False
@@ -84,8 +86,10 @@ PROFILES: Mapping[str, Profile] = {
         claims=ClaimNames(groups=("groups",)),
         access_typ="at+jwt",
     ),
-    # A token has at most 200 groups; Microsoft Graph has all, direct or not.
+    # A token has at most 200 groups; Microsoft Graph has all, direct or not.  A front-channel
+    # logout has a sid only.
     "entra": Profile(
+        logout_names_issuer=False,
         claims=ClaimNames(roles=("roles",), groups=("groups",)),
         groups_overage=GroupList(
             "https://graph.microsoft.com/v1.0/me/transitiveMemberOf/microsoft.graph.group"

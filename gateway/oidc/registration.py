@@ -89,6 +89,7 @@ class Registration:
             end, while a refresh token comes unasked.
         roles_in_access_token: Whether groups and roles are read from the access token too.
         post_logout_parameter: What the provider calls the URI to come back to after a sign-out.
+        logout_names_issuer: Whether a front-channel logout must have the issuer.
         assume_email_verified: Whether to use an e-mail that nothing marks as verified.
         endpoints: Those that the file gives in place of the discovery document's.
         oauth2: None for a provider of OpenID Connect.
@@ -121,6 +122,7 @@ class Registration:
     offline_session: bool = False
     roles_in_access_token: bool = False
     post_logout_parameter: str = POST_LOGOUT
+    logout_names_issuer: bool = True
     internal_url: str | None = None
     endpoints: Given = field(default_factory=dict)
     label: str = ""

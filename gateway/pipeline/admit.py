@@ -110,16 +110,17 @@ class Admitter:
         to, request = plan.to, entry.request
         if to is None:
             raise InternalError("a route without an upstream")
+        counted: FieldList = ()
         if plan.limiter is not None:
-            counted = plan.limiter.count(request, identity)
-            added = (*counted.fields, *added)
-            if counted.wait_s:
-                return _hold_back(entry, counted.wait_s, added)
+            found = plan.limiter.count(request, identity)
+            counted = found.fields
+            if found.wait_s:
+                return _hold_back(entry, found.wait_s, (*counted, *added))
         if to.logout_paths and to.signs_out(request.target.path) and request.method != "OPTIONS":
             return self._sign_out(entry, to, identity, added, owned)
         if owned is None and to.owners is not None:
             owned = to.owners.of(request, identity)
-        return self._outbound(entry, to, identity, added, owned)
+        return self._outbound(entry, to, identity, added, owned, counted=counted)
 
     async def _sign_out(
         self,
@@ -174,12 +175,13 @@ class Admitter:
         owned: OwnedCookies | None,
         instead: Response | None = None,
         *,
+        counted: FieldList = (),
         once: bool = False,
     ) -> Answer | Outbound:
         request, framing = entry.request, entry.framing
         if entry.is_question:
             lines = to.identity.lines(identity, request.received_at)
-            return Answer(Response(200, added, lines=self._go_ahead(lines)))
+            return Answer(Response(200, (*counted, *added), lines=self._go_ahead(lines)))
         if framing is None:
             raise InternalError("bytes that are not a request were admitted")
         head = to.head(
@@ -200,8 +202,9 @@ class Admitter:
             public_url=request.public_url,
             repeatable=request.method in _REPEATABLE,
             trailers=to.fields.trailers,
-            owned=owned,
+            owned=to.cookies_of(request, owned),
             added=_field_lines(added) if added else b"",
+            counted=_field_lines(counted) if counted else b"",
             instead=instead,
             once=once,
         )

@@ -6,12 +6,9 @@ Each stage takes the result of the stage above it; no stage calls another.  If e
 in memory, the whole path runs without waiting.
 """
 
-import logging
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Mapping
 from typing import Final
 
-from gateway import responses
 from gateway.authn import (
     Authenticated,
     NotPresented,
@@ -20,77 +17,42 @@ from gateway.authn import (
     Rejected,
     judge_all,
 )
-from gateway.authz.access import decide
-from gateway.authz.facts import Facts
-from gateway.authz.foreign import decide_foreign
-from gateway.endpoints.doctor import Doctor
 from gateway.endpoints.sign_in import OAUTH2_PREFIX
-from gateway.endpoints.table import Endpoints
 from gateway.endpoints.well_known import PREFIX as WELL_KNOWN
-from gateway.endpoints.well_known import WellKnown
-from gateway.errors import GatewayError, InternalError, MethodRefusedError, UnknownHostError
+from gateway.errors import GatewayError, MethodRefusedError, UnknownHostError
 from gateway.forward.outbound import Outbound
 from gateway.message import forwarded
 from gateway.message.public_url import origin_of
 from gateway.message.request import Request
 from gateway.message.request_head import RequestHead
 from gateway.message.response import Response
-from gateway.model import ANONYMOUS, Allow, Deny
-from gateway.pipeline.admit import Admitter, SessionTools
+from gateway.model import ANONYMOUS, Deny
+from gateway.pipeline.admit import Admitter
 from gateway.pipeline.announcement import announce, announce_later
 from gateway.pipeline.cors import Cors
-from gateway.pipeline.decisions import Decisions, answer_preflight, deny, is_good_for
+from gateway.pipeline.decisions import Decisions, answer_preflight, deny
 from gateway.pipeline.foreign import ForeignCredentials, own_part
 from gateway.pipeline.forward_auth import ForwardAuth
 from gateway.pipeline.matching import Matcher
 from gateway.pipeline.oauth2_proxy import OAuth2ProxyAuth
 from gateway.pipeline.own_paths import OwnPaths, serve, serve_found
 from gateway.pipeline.read import Hosts, RequestReader
+from gateway.pipeline.refusals import Refusals
 from gateway.pipeline.route_plan import RoutePlan
+from gateway.pipeline.tools import Tools
+from gateway.pipeline.tunnel_check import TunnelCheck, passes_preflight
 from gateway.pipeline.verdict import VERDICTS, Answer, Serve, Verdict
 from gateway.record.audit import Entry, Lines
-from gateway.record.audit_writer import AuditWriter
-from gateway.record.metrics import NO_ROUTE, Metrics
+from gateway.record.metrics import NO_ROUTE
 from gateway.routing.deprecation import Deprecation, client_name
 from gateway.routing.route import RESERVED, Route, is_preflight, names_well_known
 from gateway.routing.table import RouteTable
 from gateway.routing.trial import RouteTrial, try_routes
 
-_log = logging.getLogger(__name__)
-
 # TRACE would show scripts fields that they may not read; CONNECT would open a tunnel to anywhere.
 _REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE"})
 # Trying a route by itself takes some 50 µs, and requests wait meanwhile.
 _MOST_TRIED = 50
-
-
-@dataclass(frozen=True, slots=True)
-class Tools:
-    """What the pipeline needs besides the configuration.
-
-    Attributes:
-        monotonic: Seconds of a clock that never jumps.
-        well_known: Endpoints outside the gateway's own prefix; None if there are none.
-        user_header: The attribute of an identity that apps get as the user.
-        forward_auth: How proxies ask; None if they may not.
-        doctor: Tells `gatepost doctor` how its requests arrive; None if it may not ask.
-        knows_client: Whether there is a client of this name, whose tokens are good.
-        oauth2_proxy: Answers for oauth2-proxy, if it is to: questions, and all else below /oauth2/.
-    """
-
-    endpoints: Endpoints
-    metrics: Metrics
-    audit: AuditWriter
-    sessions: SessionTools
-    new_request_id: Callable[[], str]
-    trace_parent: Callable[[str | None], str]
-    monotonic: Callable[[], float]
-    knows_client: Callable[[str], bool] = lambda _name: False
-    well_known: WellKnown | None = None
-    user_header: str = "user"
-    forward_auth: ForwardAuth | None = None
-    doctor: Doctor | None = None
-    oauth2_proxy: tuple[OAuth2ProxyAuth, Endpoints] | None = None
 
 
 class Pipeline:
@@ -106,9 +68,7 @@ class Pipeline:
     ) -> None:
         self._plans = plans
         self._table = table
-        self._cors = {it.route.name: it.cors for it in plans.values() if it.cors is not None}
-        # A route may have the name under which the gateway's own endpoints are recorded.
-        self._cors.pop(RESERVED.name, None)
+        self._refusals = Refusals(plans)
         self._served = hosts
         self._hosts = frozenset(hosts.public_urls)
         self._matcher = Matcher(table, hosts.serves)
@@ -125,6 +85,9 @@ class Pipeline:
             self._admitter, tools.sessions, tools.metrics, origins, tools.user_header
         )
         self._foreign = ForeignCredentials(self._decisions, self._admitter, tools.sessions)
+        self._tunnels = TunnelCheck(
+            self._matcher, hosts, plans, self._decisions, tools.knows_client
+        )
         self._metrics = tools.metrics
         self._monotonic = tools.monotonic
         self._lines = Lines()
@@ -146,7 +109,7 @@ class Pipeline:
                 begin = self._begin if asking.names_page else self._begin_page
                 verdict = asking.begin(entry, self._reader, begin)
         except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
-            verdict = Answer(self._failed(entry, error))
+            verdict = Answer(self._refusals.failed(entry, error))
         if isinstance(verdict, (Outbound, Answer, Serve)):
             return verdict if asking is None else asking.reply(entry.request, verdict)
         waiting = self._wait(entry, verdict)
@@ -164,7 +127,7 @@ class Pipeline:
         try:
             return await verdict
         except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
-            return Answer(self._failed(entry, error))
+            return Answer(self._refusals.failed(entry, error))
 
     def _begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
         request = entry.request
@@ -222,7 +185,7 @@ class Pipeline:
             return self._admitter.admit_anonymous(entry, plan)
         if not plan.access.looks_at_credentials or plan.access.word == "sign_in":
             return self._decisions.authorize(entry, plan, ANONYMOUS)
-        if self._passes_preflight(plan, request):
+        if passes_preflight(plan, request):
             entry.decide("allow", "preflight")
             return self._admitter.admit_anonymous(entry, plan)
         return self._judge(entry, plan, judge_all(request, plan.authenticators, plan.guarded))
@@ -241,34 +204,8 @@ class Pipeline:
         return announce_later(deprecation, verdict)
 
     def still_allows(self, entry: Entry, now: float) -> bool:
-        """Whether the tunnel that the request of `entry` opened would still be allowed at `now`.
-
-        The identity is already known, so only the decision that follows from it is repeated.
-        """
-        request, identity = entry.request, entry.identity
-        try:
-            route = self._matcher.match(request)
-            if route is None or route is RESERVED or not self._served.serves(request.host):
-                return False
-            plan = self._plans[route.index]
-            if plan.to is None or self._is_gone(plan, now):
-                return False
-            if identity.client is not None and not self._tools.knows_client(identity.client):
-                return False
-            if not identity.is_anonymous and identity.credential not in plan.admission.credentials:
-                return False
-            if identity.is_anonymous and self._passes_preflight(plan, request):
-                return True
-            if not is_good_for(identity, plan.route, request):
-                return False
-            if self._decisions.is_foreign(entry, plan, identity):
-                return False
-            if identity.is_anonymous and own_part(plan, request) is not None:
-                return isinstance(decide_foreign(plan.access, Facts(request, identity, now)), Allow)
-            return isinstance(decide(plan.access, Facts(request, identity, now)), Allow)
-        except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
-            _log.info("closing the tunnel: %r", error, extra={"request_id": request.request_id})
-            return False
+        """See TunnelCheck."""
+        return self._tunnels.still_allows(entry, now)
 
     def decide_again(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
         """Decide on a request that another configuration has read and serves; see Shadow.
@@ -291,12 +228,6 @@ class Pipeline:
         if len(self._table.routes) > _MOST_TRIED:
             return []
         return try_routes(self._table, request)
-
-    def _is_gone(self, plan: RoutePlan, now: float) -> bool:
-        return plan.deprecation is not None and plan.deprecation.is_over(now)
-
-    def _passes_preflight(self, plan: RoutePlan, request: Request) -> bool:
-        return plan.route.preflight == "pass" and is_preflight(request)
 
     async def _ask(self, entry: Entry, plan: RoutePlan, pending: Pending) -> Verdict:
         """Judge the credentials with the answer of the store or an issuer."""
@@ -334,25 +265,13 @@ class Pipeline:
                 entry.identity = outcome.identity
             response = await serve.handler(entry.request, body)
         except Exception as error:  # noqa: BLE001 - one failed request must not end others
-            return self._failed(entry, error)
+            return self._refusals.failed(entry, error)
         entry.note_answer(response)
         return response
 
     def refuse(self, entry: Entry, error: GatewayError) -> Response:
         """See RequestHandler."""
-        _log.info("%s: %s", error.reason, error, extra={"request_id": entry.request.request_id})
-        entry.note(error)
-        response = responses.for_error(entry.request, error, fields=error.fields)
-        cors = None if entry.route is None or entry.is_question else self._cors.get(entry.route)
-        return response if cors is None else cors.open(response, entry.request)
-
-    def _failed(self, entry: Entry, error: Exception) -> Response:
-        if isinstance(error, GatewayError):
-            return self.refuse(entry, error)
-        _log.error(
-            "unexpected error", exc_info=error, extra={"request_id": entry.request.request_id}
-        )
-        return self.refuse(entry, InternalError(repr(error)))
+        return self._refusals.refuse(entry, error)
 
     def refuse_early(
         self, error: GatewayError, peer: str, now: float, sent: bytes

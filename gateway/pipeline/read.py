@@ -13,6 +13,7 @@ from gateway.message.request import Request
 from gateway.message.request_head import RequestHead, canonical_host, glimpse
 from gateway.message.star import in_place_of_star, star_of
 from gateway.message.target import Target, parse_target, split_absolute_form
+from gateway.pipeline.scheme_notice import SchemeNotice
 from gateway.record.audit import Entry
 
 _NOTHING = Target(b"", "", "", ("",))
@@ -71,6 +72,7 @@ class RequestReader:
             partial(forwarded.trusted_address, trusted=trusted)
         )
         self._new_request_id = new_request_id
+        self._scheme_notice = SchemeNotice()
         self._monotonic = monotonic
 
     def read(self, head: RequestHead, peer: str, now: float) -> Entry:
@@ -87,7 +89,7 @@ class RequestReader:
             host, raw = _from_absolute_form(host, raw)
         client, request_id = peer, None
         if proxy is not None:
-            client, request_id, host = self._told_by(proxy, framing.fields, host)
+            client, request_id, host = self._told_by(proxy, framing.fields, host, now)
         public_url = self._public_urls.get(host)
         request = Request(
             method=head.method,
@@ -103,7 +105,7 @@ class RequestReader:
         return Entry(request, framing, peer=peer, trusted=trusted, began_at=self._monotonic())
 
     def _told_by(
-        self, proxy: forwarded.Address, fields: Fields, asked: str
+        self, proxy: forwarded.Address, fields: Fields, asked: str, now: float
     ) -> tuple[str, str | None, str]:
         """Client, request id and host as `proxy` tells them; `asked` is the host in Host."""
         # None of the fields that change names the client or the host.
@@ -116,6 +118,8 @@ class RequestReader:
         host = forwarded.forwarded_host(steady, asked)
         if host not in self._public_urls and not self._hosts.serves(host):
             host = self._with_port(steady, host)
+        if self._hosts.serves(host):
+            self._scheme_notice.look(steady, self._url_of(host), now)
         steady.derived[_TOLD] = self, proxy, asked, client, host
         return client, request_id, host
 

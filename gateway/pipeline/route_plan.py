@@ -7,6 +7,7 @@ from gateway.authn import GUARDED, Authenticator
 from gateway.authn.foreign import Foreign
 from gateway.authz.access import Access
 from gateway.errors import AmbiguousPathError
+from gateway.forward.public_paths import AppCookies, CookiesOfPrefix
 from gateway.forward.response import ResponseRules
 from gateway.forward.upstream import Upstream
 from gateway.limits import RateLimiter
@@ -66,6 +67,13 @@ class UpstreamPlan:
         if self.ignores_case:
             return path.casefold() in self.logout_paths
         return path in self.logout_paths
+
+    def cookies_of(self, request: Request, owned: OwnedCookies | None) -> AppCookies | None:
+        """How the browser gets the cookies that the app sets in its response to `request`."""
+        # Every path of the route begins with the prefix, perhaps in another case.
+        if self.prefix and request.target.path.count("/") == self.prefix.count("/"):
+            return CookiesOfPrefix(self.prefix, owned)
+        return owned
 
     def target(self, request: Request) -> bytes:
         """The target as the app has it.

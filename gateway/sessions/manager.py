@@ -228,6 +228,11 @@ class SessionManager:
         if ids := await self._directory.ids(indexes):
             await self._endings.doubt(list(ids))
 
+    def doubt_cached(self, which: Callable[[Session], bool]) -> None:
+        """Make this worker read again the accounts of the cached sessions that `which` names."""
+        entries = [it.session for it in self._cache.remembered()]
+        self._cache.doubt(it.session_id for it in entries if which(it))
+
     async def end_for(self, user: str) -> list[Ended]:
         """End every session of `user`."""
         return await self._end_under(records.user_indexes(self.sealer, user))

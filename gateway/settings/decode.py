@@ -15,16 +15,15 @@ from gateway.settings.checks import check
 from gateway.settings.document import Data, Document, Path, Problem, value_at
 from gateway.settings.draft import Draft, RouteDraft
 from gateway.settings.environment import variable_for
+from gateway.settings.filled_in import AuthMode, default_mode
 from gateway.settings.policy_tests import PolicyTest
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import EMPTY, kind_of, quote, unknown_message
 from gateway.settings.schema import (
-    AuthMode,
     ServerSettings,
     SessionSettings,
     Settings,
-    default_mode,
 )
 from gateway.settings.shape import members, model_at
 from gateway.settings.tokens import TokenSettings

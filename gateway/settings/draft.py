@@ -7,10 +7,11 @@ from typing import Self
 from gateway.kinds import KINDS, LDAP, LOCAL, Kind
 from gateway.settings.access import Entry
 from gateway.settings.bearer import BearerSettings
+from gateway.settings.filled_in import AuthMode
 from gateway.settings.policy_tests import PolicyTest
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
-from gateway.settings.schema import AuthMode, ServerSettings, SessionSettings, Settings
+from gateway.settings.schema import ServerSettings, SessionSettings, Settings
 from gateway.settings.tokens import TokenSettings
 from gateway.settings.upstreams import UpstreamSettings
 

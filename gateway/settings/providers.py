@@ -8,7 +8,6 @@ from pydantic import AfterValidator, Field, model_validator
 from gateway.settings.claims import ProviderClaimSettings
 from gateway.settings.oauth2_profiles import OAUTH2_PROFILES
 from gateway.settings.provider_protocol import (
-    PROTOCOL,
     Endpoint,
     Issuer,
     ProviderProtocolSettings,
@@ -16,19 +15,15 @@ from gateway.settings.provider_protocol import (
     judge_key,
 )
 from gateway.settings.provider_quirks import (
-    ENDPOINTS,
     GroupId,
     Nonce,
     ProviderAlgorithm,
     ResponseMode,
     RolesEndpoint,
     Tenant,
-    judge_algorithms,
-    judge_endpoints,
-    judge_roles,
-    judge_tenants,
 )
 from gateway.settings.provider_reach import ProviderTlsSettings, Proxy
+from gateway.settings.provider_types import judge_oauth2, judge_oidc
 from gateway.settings.scalars import (
     Duration,
     FileName,
@@ -85,17 +80,6 @@ _FLOW_PARAMETERS = frozenset(
         "scope",
         "state",
     }
-)
-
-
-# Settings that only plain OAuth 2.0 uses.
-_OF_OAUTH2 = ("emails_endpoint", "roles_endpoint", "roles_in", "recheck")
-# Profiles of both types.
-_OF_BOTH = ("generic", "gitlab")
-# Settings that only OpenID Connect uses.
-_OF_OIDC = (
-    *("tenants", "algorithms", "nonce", "response_mode"),
-    *PROTOCOL,
 )
 
 
@@ -233,45 +217,10 @@ class ProviderSettings(ProviderProtocolSettings):
     @model_validator(mode="after")
     def _fits_its_type(self) -> Self:
         if self.type == "oidc":
-            self._judge_oidc()
+            judge_oidc(self)
         else:
-            self._judge_oauth2()
+            judge_oauth2(self)
         return self
-
-    def _judge_oidc(self) -> None:
-        if self.profile not in _OF_BOTH and self.profile in OAUTH2_PROFILES:
-            raise wrong(f"profile {self.profile} needs type: oauth2")
-        given = [name for name in _OF_OAUTH2 if name in self.model_fields_set]
-        given += [f"claims.{it}" for it in ("subject", "group") if getattr(self.claims, it)]
-        if given:
-            raise wrong(f"{given[0]} needs type: oauth2")
-        if self.groups_overage == "graph" and self.profile != "entra":
-            raise wrong("groups_overage: graph needs profile: entra")
-        if self.groups_endpoint is not None and self.groups_overage != "graph":
-            raise wrong("groups_endpoint needs type: oauth2, or groups_overage: graph")
-        if self.scopes is not None and "openid" not in self.scopes:
-            raise wrong("scopes must include openid")
-        judge_tenants(self.issuer, self.tenants)
-        judge_algorithms(self.algorithms or (), self.client_secret)
-
-    def _judge_oauth2(self) -> None:
-        given = {name: getattr(self, name) for name in (*ENDPOINTS, "roles_endpoint")}
-        judge_endpoints(self.profile, given)
-        profile = OAUTH2_PROFILES[self.profile]
-        judge_roles(profile, self.roles_in, given)
-        if profile.fold_case and self.claims.groups.fold_case is None:
-            self.claims.groups.judge_map()
-        for name in _OF_OIDC:
-            if name in self.model_fields_set:
-                raise wrong(f"{name} needs OpenID Connect: remove it")
-        if self.client_key is not None:
-            raise wrong("type: oauth2 uses no client_key: set client_secret_file")
-        if self.backchannel_logout:
-            raise wrong("backchannel_logout needs OpenID Connect: remove it")
-        if self.claims.group is not None and self.groups_endpoint is None:
-            raise wrong("claims.group needs groups_endpoint")
-        if self.recheck <= 0:
-            raise wrong("recheck must be more than 0")
 
     @model_validator(mode="after")
     def _can_prove_itself(self) -> Self:

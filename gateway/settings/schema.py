@@ -29,8 +29,8 @@ from gateway.settings.addresses import PublicUrl
 from gateway.settings.api_keys import ApiKeySettings, StaticKeySettings
 from gateway.settings.bearer import BearerSettings, IntrospectionSettings
 from gateway.settings.claims import ClaimSettings, ProviderClaimSettings
-from gateway.settings.conditions import resolver, with_items
 from gateway.settings.cors import CorsSettings
+from gateway.settings.filled_in import AuthMode, filled_in
 from gateway.settings.forward_auth import ForwardAuthSettings
 from gateway.settings.headers import (
     BasicSettings,
@@ -62,7 +62,7 @@ from gateway.settings.sessions import CookieSettings, SessionSettings
 from gateway.settings.smtp import SmtpSettings, SmtpTlsSettings
 from gateway.settings.stores import parse_store
 from gateway.settings.tested_message import TestedMessage
-from gateway.settings.tokens import USUAL_DOCUMENT_HOSTS, ClientSettings, TokenSettings
+from gateway.settings.tokens import ClientSettings, TokenSettings
 from gateway.settings.upstreams import TimeoutSettings, UpstreamSettings, UpstreamTlsSettings
 
 __all__ = [
@@ -121,12 +121,6 @@ __all__ = [
     "UpstreamTlsSettings",
 ]
 _SHORTEST_SECRET = 32  # Bytes: the size of the keys derived from it.
-AuthMode = Literal["standalone", "hybrid", "oidc-only"]
-
-
-def default_mode(*ways_in: object) -> AuthMode:
-    """The `auth_mode` if none is given: `ways_in` are the providers, bearer issuers and keys."""
-    return "oidc-only" if any(ways_in) else "standalone"
 
 
 def _secret(text: str) -> str:
@@ -304,35 +298,6 @@ class Settings(Section):
     @model_validator(mode="after")
     def _fill_in(self) -> Self:
         """Set the mode, give routes the only upstream, and assertions their audience."""
-        mode = self.auth_mode
-        if "auth_mode" not in self.model_fields_set:
-            mode = default_mode(self.providers, self.bearer, self.api_keys is not None)
-        only = next(iter(self.upstreams)) if len(self.upstreams) == 1 else None
-        routes = tuple(
-            route.model_copy(update={"upstream": only})
-            if route.upstream is None and route.forwards
-            else route
-            for route in with_items(self.routes, self.conditions)
-        )
-        upstreams = {name: _with_audience(name, it) for name, it in self.upstreams.items()}
         # Safe on a frozen model, because nobody has this instance yet.
-        admins = resolver(self.conditions)(self.admins)
-        tokens = self.tokens
-        if any(route.mcp for route in self.enforced_routes):
-            tokens = tokens or TokenSettings()
-            if tokens.metadata_documents is None:
-                hosts = {"metadata_documents": USUAL_DOCUMENT_HOSTS}
-                tokens = tokens.model_copy(update=hosts)
-        self.__dict__.update(
-            auth_mode=mode, routes=routes, upstreams=upstreams, admins=admins, tokens=tokens
-        )
+        self.__dict__.update(filled_in(self))
         return self
-
-
-def _with_audience(name: str, upstream: UpstreamSettings) -> UpstreamSettings:
-    assertion = upstream.identity.assertion
-    if assertion is None or assertion.audience:
-        return upstream
-    named = assertion.model_copy(update={"audience": name})
-    identity = upstream.identity.model_copy(update={"assertion": named})
-    return upstream.model_copy(update={"identity": identity})

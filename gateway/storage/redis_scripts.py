@@ -18,8 +18,10 @@ fails at the first other name that is not here, so it reaches for all of them be
 An end is the first instant that is too late, by the gateway's clock, in seconds since the epoch.
 The server's own lifetimes are a little longer, and only remove what no gateway sweeps.
 
-The order of an index is built when its first page is read, and updated by each write from then on.
-It is complete while both sets contain the same mark, which equals no key because it is not UTF-8.
+The order of an index is built while that is quick: when a write without an end finds 64 to 127 keys
+in it.  Lists of such values, as of accounts, are read in pages; lists of sessions are not.  That of
+any other index is built when its first page is read.  Each write updates it from then on.  It is
+complete while both sets contain the same mark, which equals no key because it is not UTF-8.
 Versions that do not know the order remove the mark from Pi:INDEX when they write, because its end
 there is -inf and so in the past; then the order is built again.  An extra key in the order does no
 harm, because readers look at its value.
@@ -75,12 +77,27 @@ local function place(set, key, ends, ttl_ms)
 end
 """
 
+# `begin` builds the order of a small index; a longer one would block other clients of the server.
+_BEGIN = """
+local function begin(set, order)
+  local size = redis.call('ZCARD', set)
+  if size < 64 or size > 127 or redis.call('EXISTS', order) == 1 then return end
+  local time = redis.call('TIME')
+  local mark = string.format('\\255%.0f', time[1] * 1000000 + time[2])
+  redis.call('ZREMRANGEBYSCORE', set, '-inf', '-inf')
+  for _, key in ipairs(redis.call('ZRANGE', set, 0, -1)) do redis.call('ZADD', order, 0, key) end
+  redis.call('ZADD', set, '-inf', mark)
+  redis.call('ZADD', order, 0, mark)
+end
+"""
+
 # KEYS: value, ends, then index and order of each index.  ARGV: prefix, now, key, entry, end,
 # milliseconds to live (0: for ever), condition on the current value ("any", "none" or "same"), the
 # expected value, indexes…
 PUT = (
     _HEAD
     + _PLACE
+    + _BEGIN
     + """
 local prefix, now, key, ttl_ms = ARGV[1], tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[6])
 local ends, indexes, size = head(KEYS[1])
@@ -110,6 +127,7 @@ for i = 9, #ARGV do
   end
   if redis.call('EXISTS', order) == 1 then place(order, key, 0, ttl_ms) end
   place(set, key, ARGV[5], ttl_ms)
+  if ttl_ms == 0 then begin(set, order) end
 end
 if ends then prune(prefix, indexes) end
 return 1

@@ -105,7 +105,7 @@ async def test_the_log_is_json_from_the_first_line_and_changes_with_a_reload(
     found = gateway.audit()
     assert len(found) == len(gateway.log().splitlines())
     logged = [it for it in found if it.get("request_id") == refused["request_id"]]
-    assert [it.get("logger") for it in logged] == ["gateway.pipeline.pipeline", None]
+    assert [it.get("logger") for it in logged] == ["gateway.pipeline.refusals", None]
     assert logged[0]["message"].startswith("unknown-host: ")
     assert any(it.get("message", "").startswith("serving ") for it in found)
 

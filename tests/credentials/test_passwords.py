@@ -600,7 +600,7 @@ async def test_nobody_acts_by_a_local_password_once_the_mode_is_oidc_only(world)
     who = await world.local.sign_in("ann", PASSWORD, 0)
     assert not (await world.accounts.facts(who)).is_refused
 
-    world.accounts.rules = Rules(has_local=False)
+    world.accounts.rules = Rules(ways_in=frozenset({"idp"}))
 
     assert (await world.accounts.facts(who)).is_refused
 

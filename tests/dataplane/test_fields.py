@@ -577,3 +577,25 @@ async def test_an_open_quote_swallows_nothing_that_the_gateway_says(raw_upstream
     assert (await running.ask(request("/", line))).status == 200
     hops = dict(seen_fields(upstream.heads[0]))[b"forwarded"]
     assert hops == b'for=192.0.2.1, for=127.0.0.1;host="app.test";proto=http'
+
+
+async def test_https_in_front_of_a_public_url_with_http_is_logged_if_the_proxy_is_trusted(
+    raw_upstream, gateway, caplog
+):
+    upstream = await raw_upstream(OK)
+    running = await gateway(upstream.url, server={"trusted_proxies": ["127.0.0.2"]})
+
+    async def ask(address: str, *lines: str) -> None:
+        there = await asyncio.open_connection("127.0.0.1", running.port, local_addr=(address, 0))
+        client = Client(*there)
+        await client.ask(request("/", *lines))
+        client.abort()
+
+    await ask("127.0.0.1", "X-Forwarded-Proto: https")
+    await ask("127.0.0.2", "X-Forwarded-Proto: http")
+    await ask("127.0.0.2", "X-Forwarded-Proto: https", "X-Forwarded-Host: unknown.test")
+    assert "public_url" not in caplog.text
+
+    for _ in range(2):
+        await ask("127.0.0.2", "X-Forwarded-Proto: https", "X-Forwarded-For: 192.0.2.1")
+    assert caplog.text.count("write https://app.test in public_url") == 1

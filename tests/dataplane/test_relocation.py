@@ -259,6 +259,44 @@ async def test_rules_see_the_prefix_that_the_app_does_not(gateway, raw_upstream)
     assert app.heads[0].startswith(b"GET /x HTTP/1.1\r\n")
 
 
+@pytest.mark.parametrize("add", ["", "/pages"])
+async def test_a_cookie_without_a_path_at_the_prefix_is_for_the_app_alone(
+    gateway, raw_upstream, add
+):
+    cookies = (
+        b"a=1; HttpOnly",
+        b"b=1; Path=",
+        b"c=1; Path=/x; path=y",
+        b"d=1; Path=" + add.encode() + b"/x",
+        b"__Host-e=1; Secure",
+        b"Path=1",
+    )
+    app = await raw_upstream(answer(*(b"Set-Cookie: " + it for it in cookies)))
+    route = {**NOTES, "add_prefix": add} if add else NOTES
+    running = await gateway(app.url, {"cookies": "shared"}, routes=[route])
+
+    got = (await running.ask(request("/notes?x=/y"))).all(b"set-cookie")
+    assert [it.rpartition(b"; ")[2] for it in got] == [
+        *[b"Path=/notes"] * 3,
+        b"Path=/notes/x",
+        b"Secure",
+        b"Path=/notes",
+    ]
+    # Elsewhere the browser's default is below the prefix, as the app means it.
+    for target in ("/notes/", "/notes/x/y"):
+        got = (await running.ask(request(target))).all(b"set-cookie")
+        assert got[0] == b"a=1; HttpOnly"
+
+
+async def test_a_cookie_with_an_owner_gets_the_prefix_too(gateway, raw_upstream):
+    app = await raw_upstream(answer(b"Set-Cookie: a=1; HttpOnly"))
+    running = await gateway(app.url, routes=[NOTES])
+
+    (cookie,) = (await running.ask(request("/notes"))).all(b"set-cookie")
+    assert cookie.startswith(b"a~gp")
+    assert cookie.endswith(b"; HttpOnly; Path=/notes")
+
+
 async def test_where_case_is_ignored_the_prefix_is_stripped_in_every_case(gateway, raw_upstream):
     app = await raw_upstream(OK)
     running = await gateway(app.url, {"path_case": "ignore"}, routes=[NOTES])

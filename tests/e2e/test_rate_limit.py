@@ -18,8 +18,8 @@ async def running(raw_upstream, tmp_path):
     """A gateway in this event loop: ``await running({route}, …)``."""
     started = []
 
-    async def start(*routes, **settings):
-        app = await raw_upstream(OK)
+    async def start(*routes, answer=OK, **settings):
+        app = await raw_upstream(answer)
         changes = {"upstreams": {"app": {"url": app.url}}, "routes": list(routes), **settings}
         started.append(await start_in_loop(tmp_path, changes))
         return started[-1], app
@@ -77,6 +77,35 @@ async def test_a_client_is_told_how_many_requests_are_left(running):
     assert {it.all(b"ratelimit-policy")[0] for it in answers} == {b'"ip";q=3;w=10800'}
     assert [it.status for it in answers] == [200, 200, 200, 429]
     assert not (await gateway.ask(request("/free"))).all(b"ratelimit")
+
+
+@pytest.mark.parametrize(
+    ("cache", "is_told"),
+    [
+        (b"Cache-Control: public, max-age=60\r\n", False),
+        (b"cache-control: max-age=1, S-MaxAge = 60\r\n", False),
+        (b"Cache-Control: max-age=60\r\nCache-Control: PUBLIC\r\n", False),
+        (b"Cache-Control: max-age=60, private\r\n", True),
+        (b"Cache-Control: no-store\r\n", True),
+        (b"X-Cache-Control: public\r\n", True),
+        (b"", True),
+    ],
+)
+async def test_what_shared_caches_may_keep_tells_nobody_of_one_clients_rate(
+    running, cache, is_told
+):
+    kept = OK.replace(b"\r\n", b"\r\n" + cache, 1)
+    gateway, _ = await running(route("limited", rate_limit=LIMIT), answer=kept)
+
+    answer = await gateway.ask(request("/limited"))
+
+    assert answer.status == 200
+    assert bool(answer.all(b"ratelimit")) is is_told
+    assert bool(answer.all(b"ratelimit-policy")) is is_told
+    # The refusal is the gateway's own, and no cache keeps it.
+    await gateway.ask(request("/limited"))
+    over = await gateway.ask(request("/limited"))
+    assert (over.status, len(over.all(b"ratelimit"))) == (429, 1)
 
 
 async def test_routes_are_counted_apart(running):

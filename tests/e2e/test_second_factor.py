@@ -399,7 +399,7 @@ def test_a_set_up_is_of_one_session_and_confirmed_by_its_app(machine, clock):
     ).secret
 
     wrong = ann.change("turn-on", setup=setup, code=ann.wrong())
-    assert (wrong.status_code, hidden(wrong, "setup")) == (401, setup)
+    assert (wrong.status_code, hidden(wrong, "setup")) == (400, setup)
     stolen = elsewhere.change("turn-on", setup=setup, code=ann.app_code())
     assert stolen.status_code == 400
     for form in ({"second_factor": "turn-on"}, {"second_factor": "no"}):

@@ -17,8 +17,9 @@ from gateway.oidc.keys import ASYMMETRIC
 from gateway.oidc.provider import Provider
 from gateway.oidc.registration import ClaimNames, Registration
 from gateway.pipeline.admit import SessionTools
-from gateway.pipeline.pipeline import Pipeline, Tools
+from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.read import Hosts
+from gateway.pipeline.tools import Tools
 from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import Metrics
 from gateway.routing.table import RouteTable

@@ -318,6 +318,22 @@ async def test_without_issuer_and_sid_it_signs_nobody_out(sign_in, hostile, chan
     assert await browser.whoami() is not None
 
 
+async def test_a_provider_that_never_names_its_issuer_signs_out_by_the_sid(
+    sign_in, add_provider, hostile
+):
+    browser, other = await sign_in(), await sign_in("s2")
+    add_provider(logout_names_issuer=False)
+    for wrong in ({"iss": "https://evil.example"}, {"iss": ""}, {"iss": None, "sid": None}):
+        assert (await browser.get(front(hostile, **wrong), navigates=False)).status == 400
+    assert (await browser.get(front(hostile, iss=None, sid="s9"), navigates=False)).status == 200
+    assert await browser.whoami() is not None
+
+    assert (await browser.get(front(hostile, iss=None), navigates=False)).status == 200
+
+    assert await browser.whoami() is None
+    assert await other.whoami() is not None
+
+
 async def test_another_sid_is_not_this_browsers(sign_in, hostile):
     browser, other = await sign_in(), await sign_in("s2")
 

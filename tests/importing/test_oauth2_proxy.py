@@ -6,6 +6,7 @@ import pytest
 
 from gateway.importing.options import OPTIONS, known_option
 from gateway.importing.providers import PROVIDERS
+from gateway.oidc.configured import given_endpoints
 from tests.importing.conftest import run_check
 from tests.importing.documented import FLAGS, PLURALS
 from tests.importing.documented import PROVIDERS as DOCUMENTED_PROVIDERS
@@ -291,6 +292,74 @@ def test_an_issuer_follows_from_the_kind_or_is_asked_for(translate, lines, issue
     (provider,) = imported.data["providers"].values()
     assert provider["issuer"] == issuer
     imported.settings()
+
+
+ENDPOINTS = """
+login_url = "https://id.example.com/auth?tenant=a"
+redeem_url = "https://id.example.com/token"
+oidc_jwks_url = "https://id.example.com/keys"
+profile_url = "https://id.example.com/me"
+skip_oidc_discovery = true
+"""
+
+
+def test_endpoints_that_are_given_take_the_place_of_discovery(translate):
+    imported = translate("oauth2-proxy", BASE + ENDPOINTS)
+    provider = imported.settings().providers["oidc"]
+    assert given_endpoints(provider) == {
+        "authorization_endpoint": "https://id.example.com/auth?tenant=a",
+        "token_endpoint": "https://id.example.com/token",
+        "jwks_uri": "https://id.example.com/keys",
+        "userinfo_endpoint": "https://id.example.com/me",
+    }
+    for option in ("login_url", "redeem_url", "oidc_jwks_url", "profile_url", "skip_oidc"):
+        assert not imported.says(option)
+
+
+@pytest.mark.parametrize(
+    ("provider", "lines", "taken", "told"),
+    [
+        ("oidc", 'redeem_url = "https://id.example.com/t"', {"token_endpoint"}, ()),
+        ("oidc", 'redeem_url = "/token"', set(), ("redeem_url: to do", "token_endpoint")),
+        (
+            "oidc",
+            'redeem_url = "https://id.example.com/t"\nskip_oidc_discovery = true',
+            {"token_endpoint"},
+            ("skip_oidc_discovery: differs", "authorization_endpoint, jwks_uri"),
+        ),
+        (
+            "azure",
+            'profile_url = "https://graph.microsoft.com/v1.0/me"',
+            set(),
+            ("profile_url: no equal",),
+        ),
+        (
+            "adfs",
+            'oidc_issuer_url = ""\nlogin_url = "https://a.example/adfs/oauth2/authorize"\n'
+            'redeem_url = "https://a.example/adfs/oauth2/token"',
+            set(),
+            ("redeem_url: not needed",),
+        ),
+    ],
+)
+def test_an_endpoint_is_taken_where_it_means_the_same(translate, provider, lines, taken, told):
+    text = BASE.replace('"oidc"', f'"{provider}"')
+    if "oidc_issuer_url" in lines:
+        text = text.replace('oidc_issuer_url = "https://id.example.com"\n', "")
+    imported = translate("oauth2-proxy", text + lines)
+    assert set(given_endpoints(imported.settings().providers[provider])) == taken
+    assert not told or imported.says(*told)
+
+
+def test_a_workload_of_azure_proves_itself_with_its_token(translate):
+    text = BASE.replace('"oidc"', '"entra-id"') + "entra_id_federated_token_auth = true\n"
+    imported = translate("oauth2-proxy", text)
+    at = "/var/run/secrets/azure/tokens/azure-identity-token"
+    provider = imported.settings().providers["entra-id"]
+    assert (str(provider.client_assertion_file), provider.client_secret) == (at, None)
+    elsewhere = imported.settings(AZURE_FEDERATED_TOKEN_FILE="/token").providers["entra-id"]
+    assert str(elsewhere.client_assertion_file) == "/token"
+    assert not imported.says("client_secret: to do")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ OF_OIDC = [it for it in get_args(Profile) if it in PROFILES]
 
 
 def configured(**values):
-    return register("p", ProviderSettings(issuer="https://id", client_id="c", **values))
+    whole = {"issuer": "https://id", "client_id": "c", **values}
+    return register("p", ProviderSettings(**whole))
 
 
 def test_every_profile_that_can_be_configured_is_there():
@@ -39,6 +40,12 @@ def test_only_keycloaks_roles_are_read_from_the_access_token():
     reading = [n for n in OF_OIDC if configured(profile=n).roles_in_access_token]
 
     assert reading == ["keycloak"]
+
+
+def test_only_entra_with_one_tenant_may_leave_its_issuer_out_of_a_logout():
+    assert [n for n in OF_OIDC if not configured(profile=n).logout_names_issuer] == ["entra"]
+    many = {"issuer": "https://login.microsoftonline.com/{tenantid}/v2.0", "tenants": ["a"]}
+    assert configured(profile="entra", **many).logout_names_issuer
 
 
 def test_only_cognito_is_known_to_name_the_way_back_from_a_sign_out_otherwise():

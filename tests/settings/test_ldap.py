@@ -127,7 +127,7 @@ def test_what_is_risky_is_warned_of(read):
 def test_without_the_extra_the_file_is_refused(read, monkeypatch):
     real = __import__("importlib.util").util.find_spec
     monkeypatch.setattr(
-        "gateway.settings.files.find_spec",
+        "gateway.settings.file_checks.find_spec",
         lambda name: None if name == "ldap3" else real(name),
     )
     with pytest.raises(SettingsError, match=r"pip install 'gatepost\[ldap\]'"):

@@ -151,6 +151,38 @@ async def test_an_index_is_gone_through_for_its_first_page_only(
     await store.aclose()
 
 
+async def test_a_list_that_grows_is_never_gone_through(start_redis_server, clock, tmp_path):
+    server = start_redis_server()
+    store = open_store(server.url, tmp_path, clock)
+    async with redis.asyncio.Redis(port=server.port, protocol=2) as raw:
+        keys = [f"{number:03}" for number in range(200)]
+        for key in reversed(keys):
+            await store.put(key, b"v", ttl_s=None, indexes={"i"})
+        await store.delete("100")
+
+        assert await keys_on_page(store, "i") == [key for key in keys if key != "100"]
+
+        assert "cmdstat_zscan" not in await raw.info("commandstats")
+        assert await store.count("i") == 199
+        # A short list, and one of what ends, needs no second copy.
+        await store.put("short", b"v", ttl_s=None, indexes={"j"})
+        for number in range(100):
+            await store.put(f"s{number}", b"v", ttl_s=50, indexes={"k"})
+        assert await raw.keys("*o:*") == [b"{gatepost}:o:i"]
+    await store.aclose()
+
+
+async def test_an_order_that_a_write_began_is_not_whole_once_an_older_version_wrote(
+    store, raw, prefix, clock
+):
+    for number in range(80):
+        await store.put(f"{number:02}", b"v", ttl_s=None, indexes={"i"})
+    await put_as_older_version(raw, prefix, "old", "i", clock.now)
+    await store.put("new", b"v", ttl_s=None, indexes={"i"})
+
+    assert (await keys_on_page(store, "i"))[-3:] == ["79", "new", "old"]
+
+
 async def test_an_order_lives_as_long_as_its_index_and_goes_with_it(store, raw, prefix, clock):
     await store.put("a", b"v", ttl_s=50, indexes={"i"})
     assert await keys_on_page(store, "i") == ["a"]

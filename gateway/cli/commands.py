@@ -19,6 +19,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "apps": ("gateway.cli.apps:apps_command", "List and revoke what people let apps do."),
     "accounts": ("gateway.cli.accounts:accounts_command", "List, link and disable accounts."),
     "keys": ("gateway.cli.keys:keys_command", "Create, list and revoke API keys."),
+    "rotate": ("gateway.cli.rotate:rotate_command", "Replace a key of the gateway."),
     "import": ("gateway.cli.importing:import_command", "Translate another proxy's configuration."),
     "schema": ("gateway.cli.schema:schema_command", "Print the JSON Schema of the configuration."),
 }

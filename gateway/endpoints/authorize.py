@@ -1,7 +1,6 @@
 """``authorize``: signs a person in for a client, and gives the client a code (RFC 6749, 4.1)."""
 
 import base64
-import binascii
 import json
 import logging
 from dataclasses import dataclass, replace
@@ -11,6 +10,7 @@ from gateway import responses
 from gateway.authserver.client import Client
 from gateway.authserver.consents import person_of
 from gateway.authserver.grant import Grant
+from gateway.authserver.person_claims import subject_of
 from gateway.authserver.request import (
     AuthorizationError,
     AuthorizationRequest,
@@ -28,6 +28,13 @@ from gateway.authserver.server import AuthServer
 from gateway.endpoints.authorization_server import issuer_of
 from gateway.endpoints.consent_page import consent_page
 from gateway.endpoints.deps import Deps
+from gateway.endpoints.needed_sign_in import (
+    WAIT_S,
+    SignInMarks,
+    decoded,
+    needed_sign_in,
+    without_mark,
+)
 from gateway.endpoints.new_session import from_own_page
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.parameters import SignInRequest, read_whole_form
@@ -37,6 +44,7 @@ from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.message.return_to import safe_return_to
 from gateway.model import Allow, StepUp
+from gateway.oidc.tokens import BadTokenError
 from gateway.sessions.session import Session
 
 _log = logging.getLogger(__name__)
@@ -44,11 +52,7 @@ _log = logging.getLogger(__name__)
 AUTHORIZE_PATH = f"{OWN_PREFIX}/authorize"
 CONSENT_PATH = f"{OWN_PREFIX}/consent"
 
-# When the person was sent to sign in for this request, sealed; of our own making.
-_SINCE = "gatepost_since"
-_SINCE_PURPOSE, _QUESTION_PURPOSE = "authorize-since", "consent-question"
-# How long a person may take to sign in, or to answer the question.
-_WAIT_S = 3600.0
+_QUESTION_PURPOSE = "consent-question"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,7 @@ class Authorize:
     def __init__(self, deps: Deps, server: AuthServer) -> None:
         self._deps = deps
         self._server = server
+        self._marks = SignInMarks(deps)
 
     async def ask(self, request: Request, _body: bytes) -> Response:
         """``GET``: a code, a sign-in first, or the question whether the client may have one.
@@ -150,7 +155,7 @@ class Authorize:
         if scopes is None:
             raise AuthorizationError("invalid_scope", "the client may have none of these scopes")
         session = await self._deps.session(request)
-        sign_in = self._sign_in_for(request, asked, wanted, session)
+        sign_in = await self._sign_in_first(request, asked, wanted, session)
         if sign_in is not None or session is None:
             if "none" in wanted.prompts:
                 raise AuthorizationError("login_required", "the person must sign in")
@@ -181,7 +186,7 @@ class Authorize:
             raise AuthorizationError("invalid_target", "ask for the gateway or MCP servers apart")
         return resources
 
-    def _sign_in_for(
+    async def _sign_in_first(
         self,
         request: Request,
         asked: _Asked,
@@ -190,23 +195,39 @@ class Authorize:
     ) -> SignInRequest | None:
         """The sign-in that must come first, or None if the session is enough."""
         if session is None:
-            return SignInRequest(max_age_s=wanted.max_age_s, acr=wanted.acr)
-        since = self._since(asked)
-        is_new = since is not None and session.created_at >= since
-        if is_new:
-            # Whatever was asked of the provider, it was asked once: do not go round in circles.
+            return needed_sign_in(wanted, None, request.received_at)
+        if not self._is_new(asked, session):
+            needed = needed_sign_in(wanted, session, request.received_at)
+            if needed is not None:
+                return needed
+        return await self._other_person(asked, wanted, session)
+
+    async def _other_person(
+        self, asked: _Asked, wanted: AuthorizationRequest, session: Session
+    ) -> SignInRequest | None:
+        """The sign-in that is needed because the client expects somebody else, or None.
+
+        Raises:
+            AuthorizationError: The hint is not ours, or somebody else has signed in again.
+        """
+        if wanted.id_token_hint is None:
             return None
-        if "select_account" in wanted.prompts:
-            return SignInRequest(other_account=True)
-        if wanted.prompts & {"login", "create"}:
-            return SignInRequest(max_age_s=0)
-        proven_at = session.identity.authenticated_at or session.created_at
-        too_old = wanted.max_age_s is not None and (
-            abs(request.received_at - proven_at) > wanted.max_age_s
-        )
-        if too_old or (wanted.acr and session.identity.acr not in wanted.acr):
-            return SignInRequest(max_age_s=wanted.max_age_s, acr=wanted.acr)
-        return None
+        try:
+            hint = await self._server.id_token_keys.verify(wanted.id_token_hint)
+        except BadTokenError:
+            raise AuthorizationError("invalid_request", "id_token_hint is not ours") from None
+        if hint.claims.get("sub") == subject_of(session.identity):
+            return None
+        if self._is_new(asked, session):
+            raise AuthorizationError("login_required", "another person has signed in")
+        return SignInRequest(other_account=True)
+
+    def _is_new(self, asked: _Asked, session: Session) -> bool:
+        """Whether the person signed in for this request.
+
+        Whatever was asked of the provider, it is asked once: nobody goes round in circles.
+        """
+        return self._marks.is_new(asked.parameters, asked.query, session)
 
     def _entered(
         self,
@@ -216,7 +237,7 @@ class Authorize:
         scopes: frozenset[str],
         resources: tuple[Resource, ...],
     ) -> SignInRequest | None:
-        """Hold the person to the rules of the resources; a step-up that would meet them, or None.
+        """Hold the person to the rules of client and resources; a step-up to meet them, or None.
 
         Raises:
             AuthorizationError: They may not enter.
@@ -224,49 +245,36 @@ class Authorize:
         as_token = replace(
             session.identity, credential="token", client=asked.client.client_id, scopes=scopes
         )
-        for resource in resources:
-            decision = self._server.resources.judge(request, resource, as_token)
+        judges = self._server.resources
+        decisions = [
+            (asked.client.client_id, judges.judge_entry(request, asked.client.client_id, as_token)),
+            *((it.url, judges.judge(request, it, as_token)) for it in resources),
+        ]
+        for entered, decision in decisions:
             if isinstance(decision, Allow):
                 continue
-            since = self._since(asked)
-            has_tried = since is not None and session.created_at >= since
-            if isinstance(decision, StepUp) and not has_tried:
+            if isinstance(decision, StepUp) and not self._is_new(asked, session):
                 return SignInRequest(max_age_s=decision.max_age_s, acr=decision.acr)
             _log.info(
                 "authorize: %s may not use %s: %s",
                 session.identity.user,
-                resource.url,
+                entered,
                 decision.reason,
                 extra={"request_id": request.request_id},
             )
-            raise AuthorizationError("access_denied", "the person may not use the resource")
+            raise AuthorizationError("access_denied", "the person may not use it")
         return None
 
     # The sign-in.
 
     def _to_sign_in(self, request: Request, asked: _Asked, how: SignInRequest) -> Response:
-        sealed = self._deps.sessions.sealer.seal(
-            _SINCE_PURPOSE, str(self._deps.clock()).encode(), context=_mark_of(asked)
-        )
-        mark = base64.urlsafe_b64encode(sealed).decode()
         here = own_path(request, AUTHORIZE_PATH)
-        return_to = f"{here}?{_without_mark(asked.query)}&{_SINCE}={mark}"
+        return_to = f"{here}?{self._marks.add(asked.query)}"
         if safe_return_to(return_to) != return_to:
             raise AuthorizationError("invalid_request", "the request is too long")
         query = replace(how, return_to=return_to).query()
         location = f"{own_path(request, responses.SIGN_IN_PATH)}?{query}"
         return responses.redirect(request, location)
-
-    def _since(self, asked: _Asked) -> float | None:
-        """When the person was sent to sign in for this request; None if they were not."""
-        sealed = _decoded(next(iter(asked.parameters.get(_SINCE, ())), ""))
-        data = self._deps.sessions.sealer.open_sealed(
-            _SINCE_PURPOSE, sealed, context=_mark_of(asked)
-        )
-        if data is None:
-            return None
-        since = float(data)
-        return since if abs(self._deps.clock() - since) < _WAIT_S else None
 
     # The question.
 
@@ -303,7 +311,7 @@ class Authorize:
         resources: tuple[Resource, ...],
     ) -> Response:
         now = self._deps.clock()
-        data = json.dumps([now, _without_mark(asked.query)]).encode()
+        data = json.dumps([now, without_mark(asked.query)]).encode()
         sealed = self._deps.sessions.sealer.seal(
             _QUESTION_PURPOSE, data, context=session.session_id.encode()
         )
@@ -322,12 +330,12 @@ class Authorize:
     def _open_question(self, session: Session, question: str) -> str | None:
         """The query of the request that the person answers; None if it was not asked of them."""
         data = self._deps.sessions.sealer.open_sealed(
-            _QUESTION_PURPOSE, _decoded(question), context=session.session_id.encode()
+            _QUESTION_PURPOSE, decoded(question), context=session.session_id.encode()
         )
         if data is None:
             return None
         asked_at, query = json.loads(data)
-        return query if abs(self._deps.clock() - asked_at) < _WAIT_S else None
+        return query if abs(self._deps.clock() - asked_at) < WAIT_S else None
 
     # The answer to the client.
 
@@ -352,6 +360,7 @@ class Authorize:
                 routes=routes or None,
                 nonce=wanted.nonce,
                 issued_at=self._deps.clock(),
+                issuer=issuer_of(request),
             )
         )
         return self._back(request, asked, {"code": code}).about(session.identity)
@@ -374,20 +383,3 @@ class Authorize:
         uri = asked.back.redirect_uri
         location = f"{uri}{'&' if '?' in uri else '?'}{urlencode(told)}"
         return responses.redirect(request, location)
-
-
-def _mark_of(asked: _Asked) -> bytes:
-    """What the mark of a sign-in is bound to: this very request."""
-    return _without_mark(asked.query).encode("utf-8", "surrogatepass")
-
-
-def _without_mark(query: str) -> str:
-    parts = (it for it in query.split("&") if it and it.partition("=")[0] != _SINCE)
-    return "&".join(parts)
-
-
-def _decoded(text: str) -> bytes:
-    try:
-        return base64.urlsafe_b64decode(text.encode("ascii"))
-    except (binascii.Error, ValueError):
-        return b""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote_plus
 
 from gateway.authserver.client import Client
+from gateway.endpoints.client_assertion import ASSERTION_TYPE, named_client
 from gateway.endpoints.oauth import OAuthError
 from gateway.message.request import Request
 
@@ -14,11 +15,17 @@ _CHALLENGE = (("WWW-Authenticate", 'Basic realm="gatepost"'),)
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Which client a request says it is from, and the secret it brings, in Basic or not."""
+    """Which client a request says it is from, and what it brings to prove it.
+
+    Attributes:
+        is_basic: Whether the secret came in Basic.
+        assertion: A signature instead (RFC 7523).
+    """
 
     client_id: str
     secret: str | None = field(default=None, repr=False)
     is_basic: bool = False
+    assertion: str | None = field(default=None, repr=False)
 
 
 def read_claimed(request: Request, form: dict[str, str]) -> Claimed:
@@ -29,6 +36,9 @@ def read_claimed(request: Request, form: dict[str, str]) -> Claimed:
     """
     basic = _basic(request)
     posted = form.get("client_id")
+    assertion = form.get("client_assertion")
+    if assertion is not None:
+        return _by_assertion(form, assertion, is_doubled=basic is not None)
     if basic is None:
         if posted is None:
             raise OAuthError("invalid_request", about="client_id is missing")
@@ -38,12 +48,31 @@ def read_claimed(request: Request, form: dict[str, str]) -> Claimed:
     return basic
 
 
+def _by_assertion(form: dict[str, str], assertion: str, *, is_doubled: bool) -> Claimed:
+    if form.get("client_assertion_type") != ASSERTION_TYPE:
+        raise OAuthError("invalid_request", about=f"client_assertion_type must be {ASSERTION_TYPE}")
+    if is_doubled or "client_secret" in form:
+        raise OAuthError("invalid_request", about="the client proves itself in two ways")
+    named = named_client(assertion)
+    # RFC 7521, section 4.2: the client id may be left out, and must otherwise be the same.
+    if form.get("client_id", named) != named:
+        raise OAuthError("invalid_request", about="client_id is not that of client_assertion")
+    return Claimed(named, assertion=assertion)
+
+
 def prove(client: Client, claimed: Claimed) -> None:
     """Require the client's secret.
 
     Raises:
         OAuthError: It is missing or wrong.
     """
+    if client.keys:
+        raise OAuthError(
+            "invalid_client",
+            "wrong-client-assertion",
+            detail=f"{client.client_id} brought no client_assertion",
+            status=401,
+        )
     if claimed.secret is None or not client.has_secret(claimed.secret):
         raise OAuthError(
             "invalid_client",

@@ -1,26 +1,29 @@
 """Redeems the gateway's own authorization codes (RFC 6749, section 4.1.3)."""
 
+import secrets
 from dataclasses import replace
 
 from gateway.authserver.client import Client
 from gateway.authserver.codes import CODE_S
-from gateway.authserver.grant import Grant, proves
+from gateway.authserver.grant import OFFLINE, Grant, proves
+from gateway.authserver.person_claims import OPENID, subject_of
 from gateway.authserver.server import AuthServer
+from gateway.authserver.sign_ins import SignIn
 from gateway.credentials.tokens import Issued
 from gateway.endpoints.oauth import OAuthError, required, take_turn
 from gateway.message.request import Request
-from gateway.sessions.manager import SessionManager
+from gateway.model import Identity
 from gateway.sessions.session import ProviderTokens
 from gateway.storage.store import Clock
+
+_SID_BYTES = 16
 
 
 class CodeGrant:
     """Gives tokens for a code, once."""
 
-    def __init__(self, server: AuthServer, browsers: SessionManager, clock: Clock) -> None:
-        """Give tokens of `server` for what people granted in the sessions of `browsers`."""
+    def __init__(self, server: AuthServer, clock: Clock) -> None:
         self._server = server
-        self._browsers = browsers
         self._clock = clock
 
     async def redeem(
@@ -54,19 +57,18 @@ class CodeGrant:
         grant = found.grant
         self._judge(grant, form, client)
         await self._server.clients.note_use(client.client_id)
+        sid = secrets.token_urlsafe(_SID_BYTES)
         issued = await self._server.tokens.issue(
-            replace(grant.session.as_proven, scopes=grant.scopes, routes=grant.routes),
+            _identity(grant),
             ProviderTokens(),
             client=client.client_id,
             device=device,
             ip=request.client,
             provider_sid=grant.provider_sid,
             resources=grant.resources,
+            sign_in=(sid, grant.issuer),
         )
-        if await self._has_left(grant):
-            # Asked once the tokens are stored, because from then on a sign-out finds them.
-            await self._end(issued.session.session_id)
-            raise OAuthError("invalid_grant", "session-expired", detail="signed out meanwhile")
+        await self._keep(grant, issued, sid)
         if not await codes.use(code, found, issued.session.session_id):
             # Two requests at once: nobody can tell which is the thief's, so neither gets anything.
             await self._end(issued.session.session_id)
@@ -87,11 +89,39 @@ class CodeGrant:
         if form.get("resource") not in (None, *grant.resources):
             raise OAuthError("invalid_target", "resource-not-granted")
 
-    async def _has_left(self, grant: Grant) -> bool:
-        """Whether the session in the browser was ended since the code was given."""
-        session_id, now = grant.session.session_id, self._clock()
-        return await self._browsers.had_left(session_id, grant.issued_at, now)
+    async def _keep(self, grant: Grant, issued: Issued, sid: str) -> None:
+        """Bind the tokens to the browser's session, if that still lasts."""
+        session, sign_ins = grant.session, self._server.sign_ins
+        await sign_ins.add(
+            SignIn(
+                sid=sid,
+                client=grant.client,
+                issuer=grant.issuer,
+                subject=subject_of(issued.session.identity),
+                browser=session.session_id,
+                browser_since=session.created_at,
+                tokens=issued.session.session_id,
+                has_id_token=OPENID in grant.scopes,
+                ends_tokens=OFFLINE not in grant.scopes,
+            )
+        )
+        # Asked after it was kept: if the session ends from now on, so do the tokens.
+        if not await sign_ins.is_live(session.session_id):
+            await sign_ins.forget(sid)
+            await self._end(issued.session.session_id)
+            raise OAuthError("invalid_grant", "session-expired", detail="signed out meanwhile")
 
     async def _end(self, session_id: str | None) -> None:
         if session_id is not None:
             await self._server.tokens.sessions.end_by_id(session_id)
+
+
+def _identity(grant: Grant) -> Identity:
+    """Who the tokens stand for: the person of the browser's session, with the client's scopes."""
+    session = grant.session
+    identity = replace(session.as_proven, scopes=grant.scopes, routes=grant.routes)
+    if OPENID not in grant.scopes:
+        return identity
+    # The tokens' own session is newer than the sign-in.
+    signed_in_at = identity.authenticated_at or int(session.created_at)
+    return replace(identity, authenticated_at=signed_in_at)

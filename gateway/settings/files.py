@@ -21,6 +21,7 @@ _SECRETS = (
     (("bearer", "*", "introspection"), "client_secret"),
     (("bearer", "*", "introspection"), "client_key"),
     (("tokens", "clients", "*"), "client_secret"),
+    (("tokens", "clients", "*"), "client_key"),
     (("accounts", "hooks", "*", "http"), "secret"),
     (("accounts", "hooks", "*", "sql"), "dsn"),
     ((*_HEADERS, "basic"), "password"),
@@ -61,6 +62,8 @@ def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem,
     for path, section in _secret_sections(document):
         _read_secret(document, path, section, files, warnings)
         if path[-1] == "client_key":
+            # Clients' keys are public.
+            warnings = [it for it in warnings if not _is_public_key(it.path)]
             _try_client_key(document, path, section)
             _try_assertion(document, path, section)
     for path, section in _sections(document.data, (), _HEADERS):
@@ -168,12 +171,8 @@ def _try_client_key(document: Document, path: Path, section: dict[str, Data]) ->
     text = section.get("client_key")
     if not isinstance(text, str) or document.is_broken(path):
         return
-    from gateway.settings.client_key import read_client_key  # Only who has such a key pays for it.
-
     try:
-        key, _ = read_client_key(text)
-        is_odd = section.get("profile") == "apple" and key.get("crv") != "P-256"
-        problem = "is not a key from Apple, which is on the curve P-256" if is_odd else ""
+        problem = _client_key_problem(path, section, text)
     except ValueError as error:
         problem = str(error)
     if problem:
@@ -182,12 +181,29 @@ def _try_client_key(document: Document, path: Path, section: dict[str, Data]) ->
         document.spoil(at, problem if named is None else f"{named!r} {problem}")
 
 
+def _client_key_problem(path: Path, section: dict[str, Data], text: str) -> str:
+    # Only who has such a key pays for it.
+    from gateway.settings.client_key import read_client_key
+    from gateway.settings.public_keys import read_public_keys
+
+    if _is_public_key(path):
+        read_public_keys(text)
+        return ""
+    key, _ = read_client_key(text)
+    is_odd = section.get("profile") == "apple" and key.get("crv") != "P-256"
+    return "is not a key from Apple, which is on the curve P-256" if is_odd else ""
+
+
 def _try_assertion(document: Document, path: Path, section: dict[str, Data]) -> None:
     """Check that there is a client assertion; its content changes, and is read at each use."""
     named = section.get("client_assertion_file")
     if isinstance(named, str) and named and not _is_readable(named):
         at = (*path[:-1], "client_assertion_file")
         document.spoil(at, f"cannot read {named!r}", rule=_UNREADABLE)
+
+
+def _is_public_key(path: Path) -> bool:
+    return path[:1] == ("tokens",) and str(path[-1]).startswith("client_key")
 
 
 def _try_drivers(document: Document) -> None:

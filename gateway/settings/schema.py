@@ -29,7 +29,7 @@ from gateway.settings.addresses import PublicUrl
 from gateway.settings.api_keys import ApiKeySettings, StaticKeySettings
 from gateway.settings.bearer import BearerSettings, IntrospectionSettings
 from gateway.settings.claims import ClaimSettings, ProviderClaimSettings
-from gateway.settings.conditions import resolver, with_items
+from gateway.settings.conditions import clients_with_items, resolver, with_items
 from gateway.settings.cors import CorsSettings
 from gateway.settings.forward_auth import ForwardAuthSettings
 from gateway.settings.headers import (
@@ -323,6 +323,9 @@ class Settings(Section):
             if tokens.metadata_documents is None:
                 hosts = {"metadata_documents": USUAL_DOCUMENT_HOSTS}
                 tokens = tokens.model_copy(update=hosts)
+        if tokens is not None:
+            clients = clients_with_items(tokens.clients, self.conditions)
+            tokens = tokens.model_copy(update={"clients": clients})
         self.__dict__.update(
             auth_mode=mode, routes=routes, upstreams=upstreams, admins=admins, tokens=tokens
         )

@@ -10,10 +10,13 @@ from gateway.authserver.codes import Codes
 from gateway.authserver.consents import Consents
 from gateway.authserver.devices import Devices
 from gateway.authserver.documents import MetadataDocuments
+from gateway.authserver.id_token import IdTokens
+from gateway.authserver.id_token_keys import IdTokenKeys
 from gateway.authserver.registrations import Registrations
 from gateway.authserver.resources import Resource
 from gateway.authserver.server import AuthServer
-from gateway.authz.access import decide, whatever_the_message
+from gateway.authserver.sign_ins import SignIns
+from gateway.authz.access import Access, compile_access, decide, whatever_the_message
 from gateway.authz.facts import Facts
 from gateway.credentials.tokens import TokenFamilies
 from gateway.errors import GatewayError
@@ -22,8 +25,11 @@ from gateway.message.request import Request
 from gateway.message.target import Target, parse_target
 from gateway.model import Allow, Decision, Deny, Identity
 from gateway.oidc.http import Answer
+from gateway.oidc.keys import read_keys
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.routing.table import RouteTable
+from gateway.settings.countries import countries_of
+from gateway.settings.public_keys import read_public_keys
 from gateway.settings.schema import Settings
 from gateway.settings.tokens import COMMAND_LINE, ClientSettings, TokenSettings
 from gateway.storage.store import Clock, Store
@@ -38,16 +44,21 @@ _COMMAND_LINE = Client(
 )
 
 
-def clients_of(settings: Settings, registrations: Registrations, clock: Clock) -> Clients | None:
-    """The clients of the authorization server; None if it is off."""
-    if not settings.is_authorization_server:
-        return None
+def own_clients(settings: Settings) -> dict[str, Client]:
+    """The clients of the configuration that sign people in here, by name."""
     tokens = token_settings(settings)
-    known = {
+    return {
         name: _client(name, it, asks=tokens.consent == "ask")
         for name, it in tokens.clients.items()
         if it.provider is None
     }
+
+
+def clients_of(settings: Settings, registrations: Registrations, clock: Clock) -> Clients | None:
+    """The clients of the authorization server; None if it is off."""
+    if not settings.is_authorization_server:
+        return None
+    tokens, known = token_settings(settings), own_clients(settings)
     if tokens.command_line is not False:
         known[COMMAND_LINE] = _COMMAND_LINE
     # Clients that have registered stay when registration is closed.
@@ -80,15 +91,38 @@ def _client(name: str, settings: ClientSettings, *, asks: bool) -> Client:
         redirect_uris=settings.redirect_uris,
         scopes=frozenset(settings.scopes),
         secret_digest=None if secret is None else digest_of(secret),
+        keys=()
+        if settings.client_key is None
+        else read_keys(read_public_keys(settings.client_key)),
         asks_for_consent=asks,
         may_use_devices=settings.device,
+        signs_with=settings.id_token,
+        post_logout_redirect_uris=settings.post_logout_redirect_uris,
+        backchannel_logout_uri=settings.backchannel_logout_uri,
     )
+
+
+def entries_of(settings: Settings) -> dict[str, Access]:
+    """The `access` of each client that has one, by name."""
+    country_of = countries_of(settings.country_file)
+    return {
+        name: compile_access(it.access, country_of)
+        for name, it in token_settings(settings).clients.items()
+        if it.access is not None
+    }
 
 
 class RouteResources:
     """The MCP routes of one configuration; see Resources."""
 
-    def __init__(self, table: RouteTable, plans: Mapping[int, RoutePlan]) -> None:
+    def __init__(
+        self,
+        table: RouteTable,
+        plans: Mapping[int, RoutePlan],
+        entries: Mapping[str, Access],
+    ) -> None:
+        """`entries` are the rules of clients by name; those without any let everybody in."""
+        self._entries = entries
         self._table = table
         self._plans = plans
         self._names = frozenset(it.route.name for it in plans.values() if it.route.is_mcp)
@@ -113,6 +147,13 @@ class RouteResources:
         asked = request.changed(method="POST", target=target)
         access = whatever_the_message(plan.access)
         return decide(access, Facts(asked, identity, request.received_at))
+
+    def judge_entry(self, request: Request, client: str, identity: Identity) -> Decision:
+        """See Resources.judge_entry."""
+        access = self._entries.get(client)
+        if access is None:
+            return Allow()
+        return decide(access, Facts(request, identity, request.received_at))
 
     def serves(self, route: str) -> bool:
         """See Resources.serves."""
@@ -143,6 +184,8 @@ def auth_server_of(
     registrations: Registrations,
     store: Store,
     tokens: TokenFamilies,
+    sign_ins: SignIns,
+    id_token_keys: IdTokenKeys,
     clock: Clock,
     on_tokens: Callable[[Origin], None],
 ) -> AuthServer | None:
@@ -157,6 +200,9 @@ def auth_server_of(
         devices=Devices(store, lambda: tokens.sessions.sealer, clock),
         resources=resources,
         tokens=tokens,
+        sign_ins=sign_ins,
+        id_token_keys=id_token_keys,
+        id_tokens=IdTokens(id_token_keys, clock),
         registrations=registrations if given.registration == "open" else None,
         takes_documents=bool(given.document_hosts),
         on_tokens=on_tokens,

@@ -19,6 +19,7 @@ from gateway.assembly.providers import (
 )
 from gateway.assembly.serving import Configuration, pipeline_of
 from gateway.authn.bearer import BearerAuthenticator
+from gateway.authserver.id_token_keys import id_token_keys
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.local import issuer_of
 from gateway.forward.upstream import Upstream
@@ -91,6 +92,7 @@ async def prepare(
     if not sealer.has_secrets_of(lasting.sessions.sealer):
         # Reseal stored keys under the new secret, so that older secrets can be removed.
         await load_signer(lasting.store, sealer)
+        await id_token_keys(lasting.store).read(sealer)
         await load_accounts(lasting.store, sealer)
         await load_key_sealer(lasting.store, sealer)
     providers = _kept_providers(new, old, lasting, clock)

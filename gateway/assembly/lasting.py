@@ -8,7 +8,9 @@ from gateway.assembly.apps import token_limits, token_settings
 from gateway.assembly.authserver import registrations_of
 from gateway.assembly.providers import app_providers, directories_of, providers_of
 from gateway.assembly.refusals import Refusals
+from gateway.authserver.id_token_keys import IdTokenKeys
 from gateway.authserver.registrations import Registrations
+from gateway.authserver.sign_ins import SignIns
 from gateway.credentials.kept_keys import load_key_sealer
 from gateway.credentials.keys import ApiKeys
 from gateway.credentials.local import Local, local_of
@@ -52,6 +54,8 @@ class Lasting:
     sessions: SessionManager
     tokens: TokenFamilies
     signer: AssertionSigner
+    id_token_keys: IdTokenKeys
+    sign_ins: SignIns
     accounts: Accounts
     local: Local
     outbox: Outbox
@@ -89,7 +93,7 @@ async def load_lasting(
     Raises:
         StoreUnavailableError: The store cannot be read.
     """
-    signer = await load_signer(store, sealer)
+    signer = await load_signer(store, sealer, clock())
     accounts = await load_accounts(store, sealer, clock)
     providers = providers_of(settings, http, clock)
     sessions = SessionManager(store, sealer, limits_of(settings), clock=clock)
@@ -100,6 +104,10 @@ async def load_lasting(
         sessions=sessions,
         tokens=tokens,
         signer=signer,
+        id_token_keys=IdTokenKeys(store, lambda: sessions.sealer, clock),
+        sign_ins=SignIns(
+            store, lambda: sessions.sealer, clock, lambda: tokens.sessions.limits.absolute_s
+        ),
         accounts=accounts,
         local=local_of(accounts, settings.public_url[0], clock),
         outbox=Outbox(settings.smtp, settings.public_url[0], clock),

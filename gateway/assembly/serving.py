@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gateway.assembly.apps import apps_of
-from gateway.assembly.authserver import RouteResources, auth_server_of, clients_of
+from gateway.assembly.authserver import (
+    RouteResources,
+    auth_server_of,
+    clients_of,
+    entries_of,
+)
 from gateway.assembly.hosts import hosts_of
 from gateway.assembly.lasting import Lasting
 from gateway.assembly.routes import metadata_path, protected_resource, route_plans
@@ -139,10 +144,12 @@ def pipeline_of(
     server = auth_server_of(
         settings,
         clients,
-        RouteResources(table, plans),
+        RouteResources(table, plans, entries_of(settings)),
         lasting.registrations,
         lasting.store,
         lasting.tokens,
+        lasting.sign_ins,
+        lasting.id_token_keys,
         lasting.clock,
         lasting.metrics.count_client_tokens,
     )

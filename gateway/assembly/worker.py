@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING
 
 from gateway import __version__
 from gateway.assembly.accounts import AccountPolicy, ways_in
+from gateway.assembly.authserver import own_clients
 from gateway.assembly.change import brand_of, prepare, set_grace
 from gateway.assembly.connections import connect_tunnels, refresh_sessions
 from gateway.assembly.first_run import announce_setup
 from gateway.assembly.handler import handler_of
 from gateway.assembly.hosts import client_limits
+from gateway.assembly.key_upkeep import KeyUpkeep
 from gateway.assembly.lasting import Lasting, load_lasting, sealer_of
 from gateway.assembly.numbers import numbers_of
 from gateway.assembly.providers import bearer_of
 from gateway.assembly.readiness import readiness_of
 from gateway.assembly.serving import Configuration, clock, pipeline_of
 from gateway.assembly.shared_rates import SharedRates
+from gateway.assembly.sign_outs import SignOuts
 from gateway.authn.bearer import BearerAuthenticator
 from gateway.limits import RateTable
 from gateway.message.forwarded import Networks
@@ -68,6 +71,7 @@ class Gateway:
         self.front: Front | None = None
         self._bearer: BearerAuthenticator | None = None
         self._account_policy: AccountPolicy | None = None
+        self._sign_outs: SignOuts | None = None
         self._servers: list[asyncio.Server] = []
         self._tls: ServerTls | None = None
         self._admin: AdminListener | None = None
@@ -175,9 +179,33 @@ class Gateway:
             shared = SharedRates(lasting.rates, lasting.store, self._clock)
             await shared.start()
             self._closing.push_async_callback(shared.aclose)
+        self._start_sign_outs(lasting)
+        upkeep = KeyUpkeep(lasting)
+        upkeep.start()
+        self._closing.callback(upkeep.stop)
         sweeping = sweep_forever(lasting.store, self._clock)
         sweeper = asyncio.get_running_loop().create_task(sweeping)
         self._closing.callback(sweeper.cancel)
+
+    def _start_sign_outs(self, lasting: Lasting) -> None:
+        sign_outs = self._sign_outs = SignOuts(
+            lasting.sign_ins,
+            lasting.id_token_keys,
+            lasting.http,
+            lasting.sessions,
+            lasting.tokens.sessions,
+            lasting.store,
+            self._clock,
+        )
+        self._follow_clients()
+        sign_outs.start()
+        self._closing.push_async_callback(sign_outs.aclose)
+
+    def _follow_clients(self) -> None:
+        """Tell clients of the current configuration of sign-outs."""
+        if self._sign_outs is not None:
+            is_on = self._settings.is_authorization_server
+            self._sign_outs.clients = own_clients(self._settings) if is_on else None
 
     async def _listen(self, front: Front) -> None:
         server, place = self._settings.server, self._place
@@ -259,6 +287,7 @@ class Gateway:
         # Nothing below can fail, so a reload applies completely or not at all.
         self._settings, self._bearer = settings, change.config.bearer
         change.take_effect(lasting, policy)
+        self._follow_clients()
         if self._tls is not None and change.chain is not None:
             self._tls.show(change.chain)
         if self._admin is not None:

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Literal
 from urllib.parse import urlsplit
 
+from gateway.oidc.keys import VerificationKey
 from gateway.settings.tokens import is_loopback_redirect
 
 # Where a client is registered: in the configuration, by its metadata document, or by `register`.
@@ -21,7 +22,11 @@ class Client:
         name: What people are shown.
         redirect_uris: Compared character by character, loopback ports aside.
         scopes: Those it may ask for besides those that a resource names.
-        secret_digest: SHA-256 of its secret; None if it is public.
+        secret_digest: SHA-256 of its secret; None if it has none.
+        keys: What it proves itself with instead of a secret (RFC 7523); empty if it has none.
+        signs_with: The algorithm that signs its ID tokens and logout tokens.
+        post_logout_redirect_uris: Where people may go on to after a sign-out.
+        backchannel_logout_uri: Where it is told of sign-outs.
         asks_for_consent: Whether people are asked before it acts for them.
         is_asked_every_time: Whether they are asked again each time: anybody on their machine can
             say to be this client (RFC 8252, section 8.6).
@@ -34,14 +39,18 @@ class Client:
     origin: Origin = "file"
     scopes: frozenset[str] = frozenset()
     secret_digest: bytes | None = field(default=None, repr=False)
+    keys: tuple[VerificationKey, ...] = ()
     asks_for_consent: bool = True
     is_asked_every_time: bool = False
     may_use_devices: bool = False
+    signs_with: str = "ES256"
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    backchannel_logout_uri: str | None = None
 
     @property
     def is_public(self) -> bool:
         """Whether it has nothing to prove itself with."""
-        return self.secret_digest is None
+        return self.secret_digest is None and not self.keys
 
     @property
     def host(self) -> str:

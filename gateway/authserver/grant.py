@@ -28,6 +28,7 @@ class Grant:
         resources: What the tokens are for; empty for the gateway as a whole.
         routes: Names of the MCP routes among them; None if there are none.
         nonce: For the ID token.
+        issuer: Whom the client asked: ``iss`` of the ID token.
     """
 
     client: str
@@ -39,6 +40,7 @@ class Grant:
     routes: frozenset[str] | None
     nonce: str | None
     issued_at: float
+    issuer: str
 
     @property
     def provider_sid(self) -> str | None:
@@ -76,6 +78,7 @@ def encode_grant(grant: Grant) -> bytes:
             "routes": None if grant.routes is None else sorted(grant.routes),
             "nonce": grant.nonce,
             "issued_at": grant.issued_at,
+            "issuer": grant.issuer,
         }
     ).encode()
 
@@ -97,6 +100,7 @@ def decode_grant(data: bytes) -> Grant | None:
             routes=None if written["routes"] is None else frozenset(written["routes"]),
             nonce=written["nonce"],
             issued_at=float(written["issued_at"]),
+            issuer=written["issuer"],
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None

@@ -49,11 +49,14 @@ def entry(
     client: Client,
     identity: Identity,
     scopes: frozenset[str],
-) -> tuple[Resource, Decision] | None:
-    """The first of the resources that the rules keep the person from, and how; None if none."""
+) -> tuple[str, Decision] | None:
+    """What rules keep the person from, the client or a resource, and how; None if nothing."""
     as_token = replace(identity, credential="token", client=client.client_id, scopes=scopes)
+    decision = resources.judge_entry(request, client.client_id, as_token)
+    if not isinstance(decision, Allow):
+        return client.client_id, decision
     for resource in wanted:
         decision = resources.judge(request, resource, as_token)
         if not isinstance(decision, Allow):
-            return resource, decision
+            return resource.url, decision
     return None

@@ -78,6 +78,7 @@ class AuthorizationRequest:
     max_age_s: int | None
     acr: tuple[str, ...]
     login_hint: str | None
+    id_token_hint: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,8 @@ def read_request(parameters: Parameters) -> AuthorizationRequest:
         max_age_s=_max_age(given.get("max_age")),
         acr=tuple(given.get("acr_values", "").split()),
         login_hint=_short(given, "login_hint"),
+        # It is signed by us, or worth nothing.
+        id_token_hint=given.get("id_token_hint"),
     )
 
 

@@ -31,5 +31,8 @@ class Resources(Protocol):
     def judge(self, request: Request, resource: Resource, identity: Identity) -> Decision:
         """What the rules of the resource's route say about a request of `identity`."""
 
+    def judge_entry(self, request: Request, client: str, identity: Identity) -> Decision:
+        """What the rules of the client `client` say about a sign-in of `identity`."""
+
     def serves(self, route: str) -> bool:
         """Whether the MCP route `route` still exists."""

@@ -4,10 +4,11 @@ from collections.abc import Iterable
 
 from gateway.authserver.client import Client
 from gateway.authserver.grant import OFFLINE
+from gateway.authserver.person_claims import OPENID
 from gateway.authserver.resources import Resource
 
 # Of every client that is not in the configuration.
-USUAL = frozenset({OFFLINE})
+USUAL = frozenset({OPENID, "profile", "email", OFFLINE})
 
 
 def granted_scopes(

@@ -8,8 +8,11 @@ from gateway.authserver.clients import Clients
 from gateway.authserver.codes import Codes
 from gateway.authserver.consents import Consents
 from gateway.authserver.devices import Devices
+from gateway.authserver.id_token import IdTokens
+from gateway.authserver.id_token_keys import IdTokenKeys
 from gateway.authserver.registrations import Registrations
 from gateway.authserver.resources import Resources
+from gateway.authserver.sign_ins import SignIns
 from gateway.credentials.tokens import TokenFamilies
 
 
@@ -23,6 +26,7 @@ class AuthServer:
 
     Attributes:
         tokens: The tokens that codes give.
+        id_token_keys: Sign ID tokens and logout tokens.
         registrations: Where clients register themselves; None if they may not.
         takes_documents: Whether a client may bring its metadata document.
         on_tokens: Called with the origin of each client that redeems a code.
@@ -34,6 +38,9 @@ class AuthServer:
     devices: Devices
     resources: Resources
     tokens: TokenFamilies
+    sign_ins: SignIns
+    id_token_keys: IdTokenKeys
+    id_tokens: IdTokens
     registrations: Registrations | None = None
     takes_documents: bool = False
     on_tokens: Callable[[Origin], None] = _ignore

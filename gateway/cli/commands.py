@@ -22,6 +22,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "login": ("gateway.cli.login.commands:login_command", "Sign in to a gateway."),
     "token": ("gateway.cli.login.commands:token_command", "Print an access token of a sign-in."),
     "logout": ("gateway.cli.login.commands:logout_command", "End a sign-in."),
+    "rotate": ("gateway.cli.rotate:rotate_command", "Replace a key of the gateway."),
     "import": ("gateway.cli.importing:import_command", "Translate another proxy's configuration."),
     "schema": ("gateway.cli.schema:schema_command", "Print the JSON Schema of the configuration."),
 }

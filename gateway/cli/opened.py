@@ -19,20 +19,24 @@ if TYPE_CHECKING:
     from gateway.authserver.registrations import Registrations
     from gateway.credentials.keys import ApiKeys
     from gateway.credentials.local import Local
+    from gateway.sessions import Sealer
     from gateway.sessions.all_sessions import AllSessions
     from gateway.settings.schema import Settings
+    from gateway.storage.store import Store
 
 _T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """The store's contents.  A change to an account also affects its sessions and keys."""
+    """The store and its contents.  A change to an account also affects its sessions and keys."""
 
     accounts: "Accounts"
     local: "Local"
     keys: "ApiKeys"
     sessions: "AllSessions"
+    store: "Store"
+    sealer: "Sealer"
     consents: "Consents"
     registrations: "Registrations"
 
@@ -123,6 +127,8 @@ async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
             local_of(accounts, settings.public_url[0], clock),
             keys,
             every,
+            store,
+            sealer,
             consents_of(store, tokens, clock),
             registrations_of(store, tokens, clock),
         )

@@ -174,6 +174,7 @@ class TokenFamilies:
         provider_sid: str | None,
         replaces: str | None = None,
         resources: tuple[str, ...] = (),
+        sign_in: tuple[str, str] | None = None,
     ) -> Issued:
         """Issue the first tokens of a new session.
 
@@ -186,6 +187,7 @@ class TokenFamilies:
             provider_sid: The provider's ``sid``, if it sent one.
             replaces: The ticket of a session that this one replaces.
             resources: What the tokens are for; empty for the gateway as a whole.
+            sign_in: The ``sid`` and ``iss`` of the ID tokens, if there are any.
 
         Raises:
             StoreUnavailableError: The session could not be saved.
@@ -201,6 +203,7 @@ class TokenFamilies:
             replaces=replaces,
             client=client,
             resources=resources,
+            sign_in=sign_in,
         )
         issued, refresh, access = self._make(ticket, session, now)
         await self._families.swap(session, None, Family(current=(refresh,), access=(access,)))

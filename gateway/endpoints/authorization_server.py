@@ -5,11 +5,12 @@ from gateway.authserver.server import AuthServer
 from gateway.credentials.apps import App, Apps
 from gateway.endpoints.app_grants import EXCHANGE
 from gateway.endpoints.device_grant import DEVICE
+from gateway.endpoints.openid_metadata import openid_members
 from gateway.message.public_url import OWN_PREFIX, own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 
-_WELL_KNOWN = "/.well-known/oauth-authorization-server"
+_WELL_KNOWN = ("/.well-known/oauth-authorization-server", "/.well-known/openid-configuration")
 
 
 def issuer_of(request: Request) -> str:
@@ -17,13 +18,13 @@ def issuer_of(request: Request) -> str:
     return request.public_url + OWN_PREFIX
 
 
-def inserted_path(request: Request) -> str:
-    """Where section 3.1 puts the document for an issuer with a path.
+def inserted_paths(request: Request) -> tuple[str, ...]:
+    """Where sections 3.1 and 5 put the document for an issuer with a path.
 
-    OpenID Connect Discovery puts it under the prefix, and we serve it there too.  It cannot clash
-    with an app, as it ends in our own prefix.
+    OpenID Connect Discovery puts it under the prefix, and we serve it there too.  These cannot
+    clash with an app, as they end in our own prefix.
     """
-    return _WELL_KNOWN + own_path(request, OWN_PREFIX)
+    return tuple(it + own_path(request, OWN_PREFIX) for it in _WELL_KNOWN)
 
 
 class AuthorizationServer:
@@ -71,6 +72,10 @@ class AuthorizationServer:
 
     def _own(self, issuer: str, server: AuthServer) -> dict[str, object]:
         """What clients of the gateway's own ``authorize`` must know."""
+        clients = server.clients.configured.values()
+        methods = ["none", "client_secret_basic", "client_secret_post"]
+        if any(client.keys for client in clients):
+            methods.append("private_key_jwt")
         more = [EXCHANGE] if self._apps else []
         ways_in: dict[str, object] = {}
         if server.takes_documents:
@@ -89,13 +94,10 @@ class AuthorizationServer:
             "response_modes_supported": ["query"],
             # MCP clients refuse to go on without it.
             "code_challenge_methods_supported": ["S256"],
-            "token_endpoint_auth_methods_supported": [
-                "none",
-                "client_secret_basic",
-                "client_secret_post",
-            ],
+            "token_endpoint_auth_methods_supported": methods,
             # RFC 9207, section 3.
             "authorization_response_iss_parameter_supported": True,
+            **openid_members(issuer, clients),
         }
 
     def _only_provider(self) -> App | None:

@@ -9,6 +9,7 @@ from gateway.authserver.client import Client
 from gateway.authserver.consents import person_of
 from gateway.authserver.grant import Grant
 from gateway.authserver.judge import entry, find_resources, require_scopes
+from gateway.authserver.person_claims import subject_of
 from gateway.authserver.request import (
     AuthorizationError,
     AuthorizationRequest,
@@ -26,6 +27,10 @@ from gateway.endpoints.authorization_server import issuer_of
 from gateway.endpoints.carried import Carrier
 from gateway.endpoints.consent_page import consent_page
 from gateway.endpoints.deps import Deps
+from gateway.endpoints.needed_sign_in import (
+    SignInMarks,
+    needed_sign_in,
+)
 from gateway.endpoints.new_session import from_own_page
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.parameters import SignInRequest, read_whole_form
@@ -35,15 +40,13 @@ from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.message.return_to import safe_return_to
 from gateway.model import StepUp
+from gateway.oidc.tokens import BadTokenError
 from gateway.sessions.session import Session
 
 _log = logging.getLogger(__name__)
 
 AUTHORIZE_PATH = f"{OWN_PREFIX}/authorize"
 CONSENT_PATH = f"{OWN_PREFIX}/consent"
-
-# When the person was sent to sign in for this request, sealed; of our own making.
-_SINCE = "gatepost_since"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +69,7 @@ class Authorize:
     def __init__(self, deps: Deps, server: AuthServer) -> None:
         self._deps = deps
         self._server = server
-        self._marks = Carrier(deps, "authorize-since")
+        self._marks = SignInMarks(deps)
         self._questions = Carrier(deps, "consent-question")
 
     async def ask(self, request: Request, _body: bytes) -> Response:
@@ -145,7 +148,7 @@ class Authorize:
         resources = find_resources(self._server.resources, request, wanted.resources)
         scopes = require_scopes(asked.client, wanted.scopes, resources)
         session = await self._deps.session(request)
-        sign_in = self._sign_in_for(request, asked, wanted, session)
+        sign_in = await self._sign_in_first(request, asked, wanted, session)
         if sign_in is not None or session is None:
             if "none" in wanted.prompts:
                 raise AuthorizationError("login_required", "the person must sign in")
@@ -166,7 +169,7 @@ class Authorize:
 
     # What is asked for, and who may have it.
 
-    def _sign_in_for(
+    async def _sign_in_first(
         self,
         request: Request,
         asked: _Asked,
@@ -175,23 +178,39 @@ class Authorize:
     ) -> SignInRequest | None:
         """The sign-in that must come first, or None if the session is enough."""
         if session is None:
-            return SignInRequest(max_age_s=wanted.max_age_s, acr=wanted.acr)
-        since = self._since(asked)
-        is_new = since is not None and session.created_at >= since
-        if is_new:
-            # Whatever was asked of the provider, it was asked once: do not go round in circles.
+            return needed_sign_in(wanted, None, request.received_at)
+        if not self._is_new(asked, session):
+            needed = needed_sign_in(wanted, session, request.received_at)
+            if needed is not None:
+                return needed
+        return await self._other_person(asked, wanted, session)
+
+    async def _other_person(
+        self, asked: _Asked, wanted: AuthorizationRequest, session: Session
+    ) -> SignInRequest | None:
+        """The sign-in that is needed because the client expects somebody else, or None.
+
+        Raises:
+            AuthorizationError: The hint is not ours, or somebody else has signed in again.
+        """
+        if wanted.id_token_hint is None:
             return None
-        if "select_account" in wanted.prompts:
-            return SignInRequest(other_account=True)
-        if wanted.prompts & {"login", "create"}:
-            return SignInRequest(max_age_s=0)
-        proven_at = session.identity.authenticated_at or session.created_at
-        too_old = wanted.max_age_s is not None and (
-            abs(request.received_at - proven_at) > wanted.max_age_s
-        )
-        if too_old or (wanted.acr and session.identity.acr not in wanted.acr):
-            return SignInRequest(max_age_s=wanted.max_age_s, acr=wanted.acr)
-        return None
+        try:
+            hint = await self._server.id_token_keys.verify(wanted.id_token_hint)
+        except BadTokenError:
+            raise AuthorizationError("invalid_request", "id_token_hint is not ours") from None
+        if hint.claims.get("sub") == subject_of(session.identity):
+            return None
+        if self._is_new(asked, session):
+            raise AuthorizationError("login_required", "another person has signed in")
+        return SignInRequest(other_account=True)
+
+    def _is_new(self, asked: _Asked, session: Session) -> bool:
+        """Whether the person signed in for this request.
+
+        Whatever was asked of the provider, it is asked once: nobody goes round in circles.
+        """
+        return self._marks.is_new(asked.parameters, asked.query, session)
 
     def _entered(
         self,
@@ -201,7 +220,7 @@ class Authorize:
         scopes: frozenset[str],
         resources: tuple[Resource, ...],
     ) -> SignInRequest | None:
-        """Hold the person to the rules of the resources; a step-up that would meet them, or None.
+        """Hold the person to the rules of client and resources; a step-up to meet them, or None.
 
         Raises:
             AuthorizationError: They may not enter.
@@ -211,37 +230,28 @@ class Authorize:
         )
         if kept_from is None:
             return None
-        resource, decision = kept_from
-        since = self._since(asked)
-        has_tried = since is not None and session.created_at >= since
-        if isinstance(decision, StepUp) and not has_tried:
+        entered, decision = kept_from
+        if isinstance(decision, StepUp) and not self._is_new(asked, session):
             return SignInRequest(max_age_s=decision.max_age_s, acr=decision.acr)
         _log.info(
             "authorize: %s may not use %s: %s",
             session.identity.user,
-            resource.url,
+            entered,
             decision.reason,
             extra={"request_id": request.request_id},
         )
-        raise AuthorizationError("access_denied", "the person may not use the resource")
+        raise AuthorizationError("access_denied", "the person may not use it")
 
     # The sign-in.
 
     def _to_sign_in(self, request: Request, asked: _Asked, how: SignInRequest) -> Response:
-        mark = self._marks.seal("", _mark_of(asked))
         here = own_path(request, AUTHORIZE_PATH)
-        return_to = f"{here}?{_without_mark(asked.query)}&{_SINCE}={mark}"
+        return_to = f"{here}?{self._marks.add(asked.query)}"
         if safe_return_to(return_to) != return_to:
             raise AuthorizationError("invalid_request", "the request is too long")
         query = replace(how, return_to=return_to).query()
         location = f"{own_path(request, responses.SIGN_IN_PATH)}?{query}"
         return responses.redirect(request, location)
-
-    def _since(self, asked: _Asked) -> float | None:
-        """When the person was sent to sign in for this request; None if they were not."""
-        mark = next(iter(asked.parameters.get(_SINCE, ())), "")
-        found = self._marks.open(mark, _mark_of(asked))
-        return None if found is None else found.at
 
     # The question.
 
@@ -319,6 +329,7 @@ class Authorize:
                 routes=routes or None,
                 nonce=wanted.nonce,
                 issued_at=self._deps.clock(),
+                issuer=issuer_of(request),
             )
         )
         return self._back(request, asked, {"code": code}).about(session.identity)
@@ -341,13 +352,3 @@ class Authorize:
         uri = asked.back.redirect_uri
         location = f"{uri}{'&' if '?' in uri else '?'}{urlencode(told)}"
         return responses.redirect(request, location)
-
-
-def _mark_of(asked: _Asked) -> bytes:
-    """What the mark of a sign-in is bound to: this very request."""
-    return _without_mark(asked.query).encode("utf-8", "surrogatepass")
-
-
-def _without_mark(query: str) -> str:
-    parts = (it for it in query.split("&") if it and it.partition("=")[0] != _SINCE)
-    return "&".join(parts)

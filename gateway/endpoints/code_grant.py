@@ -8,19 +8,18 @@ from gateway.authserver.grant import Grant, proves
 from gateway.authserver.server import AuthServer
 from gateway.credentials.tokens import Issued
 from gateway.endpoints.oauth import OAuthError, required, take_turn
-from gateway.endpoints.redeem import has_left, redeem, reused
+from gateway.endpoints.redeem import redeem, reused
 from gateway.message.request import Request
-from gateway.sessions.manager import SessionManager
 from gateway.storage.store import Clock
+
+_SID_BYTES = 16
 
 
 class CodeGrant:
     """Gives tokens for a code, once."""
 
-    def __init__(self, server: AuthServer, browsers: SessionManager, clock: Clock) -> None:
-        """Give tokens of `server` for what people granted in the sessions of `browsers`."""
+    def __init__(self, server: AuthServer, clock: Clock) -> None:
         self._server = server
-        self._browsers = browsers
         self._clock = clock
 
     async def redeem(
@@ -54,11 +53,10 @@ class CodeGrant:
         self._judge(grant, form, client)
         await self._server.clients.note_use(client.client_id)
         issued = await redeem(
-            self._server.tokens,
+            self._server,
             request,
             grant,
             device,
-            has_left=partial(has_left, self._browsers, grant, self._clock()),
             use=partial(codes.use, code, found),
             used_for=partial(self._used_for, code),
         )

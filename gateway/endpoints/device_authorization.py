@@ -19,7 +19,8 @@ from gateway.authserver.server import AuthServer
 from gateway.authserver.user_code import shown_user_code
 from gateway.credentials.throttle import Throttle
 from gateway.endpoints.authorization_server import issuer_of
-from gateway.endpoints.client_proof import prove, read_claimed
+from gateway.endpoints.client_assertion import ClientAssertions
+from gateway.endpoints.client_proof import ClientProofs, read_claimed
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.oauth import OAuthError, device_of, refusal, require_form, take_turn
 from gateway.message.public_url import OWN_PREFIX
@@ -36,6 +37,7 @@ class DeviceAuthorization:
     def __init__(self, deps: Deps, server: AuthServer) -> None:
         self._deps = deps
         self._server = server
+        self._proofs = ClientProofs(server.tokens.wrong, ClientAssertions(deps.store, deps.clock))
         # Each request writes to the store, and anybody may send one.
         self._asked = Throttle()
 
@@ -52,7 +54,7 @@ class DeviceAuthorization:
         require_form(request)
         parameters = _read(body)
         form = read_once(parameters)
-        client = self._client(request, form)
+        client = await self._client(request, form)
         scopes, urls = read_scopes(form.get("scope")), read_resources(parameters)
         # Now, so that the device is told, and not the person.
         resources = find_resources(self._server.resources, request, urls)
@@ -82,14 +84,14 @@ class DeviceAuthorization:
         }
         return responses.json_answer(request, 200, answer)
 
-    def _client(self, request: Request, form: dict[str, str]) -> Client:
+    async def _client(self, request: Request, form: dict[str, str]) -> Client:
         claimed = read_claimed(request, form)
         # Clients that nobody here has chosen may not: the person sees only the name they gave
         # themselves, and nothing ties the device to it (section 5.4).
         client = self._server.clients.configured.get(claimed.client_id)
         if client is None:
             raise OAuthError("invalid_client", "unknown-client", detail="no such client")
-        prove(request, client, claimed, self._server.tokens.wrong)
+        await self._proofs.prove(request, client, claimed)
         if not client.may_use_devices:
             raise OAuthError("unauthorized_client", "device-not-allowed")
         return client

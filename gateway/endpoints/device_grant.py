@@ -8,9 +8,8 @@ from gateway.authserver.grant import Grant
 from gateway.authserver.server import AuthServer
 from gateway.credentials.tokens import Issued
 from gateway.endpoints.oauth import OAuthError, device_of, required, take_turn
-from gateway.endpoints.redeem import has_left, redeem, reused
+from gateway.endpoints.redeem import redeem, reused
 from gateway.message.request import Request
-from gateway.sessions.manager import SessionManager
 from gateway.storage.store import Clock
 
 DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
@@ -19,10 +18,8 @@ DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 class DeviceGrant:
     """Gives tokens for a device code, once."""
 
-    def __init__(self, server: AuthServer, browsers: SessionManager, clock: Clock) -> None:
-        """Give tokens for what people granted in `browsers`."""
+    def __init__(self, server: AuthServer, clock: Clock) -> None:
         self._server = server
-        self._browsers = browsers
         self._clock = clock
 
     async def redeem(
@@ -48,11 +45,10 @@ class DeviceGrant:
         if form.get("resource") not in (None, *grant.resources):
             raise OAuthError("invalid_target", "resource-not-granted")
         issued = await redeem(
-            self._server.tokens,
+            self._server,
             request,
             grant,
             device_of(request, form),
-            has_left=partial(has_left, self._browsers, grant, self._clock()),
             use=partial(devices.use, found),
             used_for=partial(self._used_for, device_code),
         )

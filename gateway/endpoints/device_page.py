@@ -116,7 +116,7 @@ class DevicePage:
             kept_from = self._kept_from(request, asked, session, "")
             if kept_from is not None:
                 return kept_from
-            grant = self._grant(asked, session)
+            grant = self._grant(request, asked, session)
         if not await self._server.devices.answer(asked.code, asked.found, grant):
             return responses.problem(request, 400, "consent-lapsed")
         _log.info(
@@ -158,7 +158,7 @@ class DevicePage:
         kept = entry(server.resources, request, asked.resources, asked.client, who, asked.scopes)
         if kept is None:
             return None
-        resource, decision = kept
+        entered, decision = kept
         sent = self._marks.open(mark, asked.code.encode())
         has_tried = sent is not None and session.created_at >= sent.at
         if isinstance(decision, StepUp) and not has_tried:
@@ -167,13 +167,13 @@ class DevicePage:
         _log.info(
             "device: %s may not use %s: %s",
             who.user,
-            resource.url,
+            entered,
             decision.reason,
             extra={"request_id": request.request_id},
         )
         return responses.problem(request, 403, "resource-not-allowed").about(who)
 
-    def _grant(self, asked: _Asked, session: Session) -> Grant:
+    def _grant(self, request: Request, asked: _Asked, session: Session) -> Grant:
         routes = frozenset(it.route for it in asked.resources if it.route is not None)
         return Grant(
             client=asked.client.client_id,
@@ -185,6 +185,7 @@ class DevicePage:
             routes=routes or None,
             nonce=None,
             issued_at=self._deps.clock(),
+            issuer=issuer_of(request),
         )
 
     # Pages.

@@ -19,16 +19,20 @@ class KeySetEndpoint:
 
     async def serve(self, request: Request, _body: bytes) -> Response:
         """The key set, or 304 if the client's copy is current (RFC 9110, section 13.1.2)."""
-        body = self._document()
-        tag = f'"{sha256(body).hexdigest()[:32]}"'
-        fields = (("ETag", tag), ("Cache-Control", f"public, max-age={MAX_AGE_S}"))
-        if _has(request, tag):
-            return Response(304, fields)
-        about = (
-            ("Content-Type", "application/jwk-set+json"),
-            ("X-Content-Type-Options", "nosniff"),
-        )
-        return Response(200, (*about, *fields), b"" if request.method == "HEAD" else body)
+        return key_set_answer(request, self._document())
+
+
+def key_set_answer(request: Request, body: bytes) -> Response:
+    """The response with the key set `body`, as `KeySetEndpoint.serve` has it."""
+    tag = f'"{sha256(body).hexdigest()[:32]}"'
+    fields = (("ETag", tag), ("Cache-Control", f"public, max-age={MAX_AGE_S}"))
+    if _has(request, tag):
+        return Response(304, fields)
+    about = (
+        ("Content-Type", "application/jwk-set+json"),
+        ("X-Content-Type-Options", "nosniff"),
+    )
+    return Response(200, (*about, *fields), b"" if request.method == "HEAD" else body)
 
 
 def _has(request: Request, tag: str) -> bool:

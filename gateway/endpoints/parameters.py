@@ -11,6 +11,10 @@ from gateway.responses import OTHER_ACCOUNT
 
 _MAX_FIELDS = 20
 _MOST_VALUES = 10
+# An e-mail address has at most 254 (RFC 5321, section 4.5.3.1.3).
+_MOST_HINT_CHARS = 254
+# OpenID Connect, Initiating User Registration via OpenID Connect 1.0, section 4.
+CREATE = "create"
 # Excludes quotes and backslashes (NQCHAR of RFC 6749, appendix A), because JSON escapes them and
 # ten of the longest values would no longer fit into a cookie.
 _VALUES = re.compile(r"[!#-\[\]-~]{1,200}(?: [!#-\[\]-~]{1,200})*")
@@ -31,6 +35,8 @@ class SignInRequest:
         acr: Authentication contexts of which any is enough (step-up).
         amr: Authentication methods of which any is enough (step-up at the local form).
         other_account: Whether the user wants to sign in with another account.
+        login_hint: Who is expected to sign in, for the provider (OpenID Connect Core 1.0, 3.1.2.1).
+        creates: Whether the user wants a new account at the provider, if it offers that.
         dropped: Length of a refused return_to in characters; 0 if none was refused.
     """
 
@@ -40,6 +46,8 @@ class SignInRequest:
     other_account: bool = False
     dropped: int = 0
     amr: tuple[str, ...] = ()
+    login_hint: str | None = None
+    creates: bool = False
 
     def query(self) -> str:
         """The query with these parameters."""
@@ -50,6 +58,10 @@ class SignInRequest:
             asked["acr_values"] = " ".join(self.acr)
         if self.other_account:
             asked["prompt"] = OTHER_ACCOUNT
+        elif self.creates:
+            asked["prompt"] = CREATE
+        if self.login_hint is not None:
+            asked["login_hint"] = self.login_hint
         return urlencode(asked, safe="/")
 
 
@@ -107,8 +119,21 @@ def read_sign_in_request(request: Request) -> SignInRequest:
     max_age = given.get("max_age", "")
     max_age_s = int(max_age) if re.fullmatch(r"[0-9]{1,9}", max_age) else None
     acr, amr = _values(given.get("acr_values", "")), _values(given.get("amr_values", ""))
-    other_account = given.get("prompt") == OTHER_ACCOUNT
-    return SignInRequest(return_to, max_age_s, acr, other_account, dropped, amr)
+    prompt = given.get("prompt")
+    return SignInRequest(
+        return_to,
+        max_age_s,
+        acr,
+        prompt == OTHER_ACCOUNT,
+        dropped,
+        amr,
+        _hint(given.get("login_hint", "")),
+        prompt == CREATE,
+    )
+
+
+def _hint(text: str) -> str | None:
+    return text if text.isprintable() and 0 < len(text) <= _MOST_HINT_CHARS else None
 
 
 def _values(text: str) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from gateway.credentials.token_format import parse_token
 from gateway.credentials.tokens import SCOPE_NOT_GRANTED, Issued, Refused, TokenFamilies
 from gateway.endpoints.oauth import OAuthError, required, take_turn
 from gateway.message.request import Request
+from gateway.model import Deny
 from gateway.sessions.session import Session
 
 _OTHER_RESOURCE = "resource-not-granted"
@@ -44,7 +45,7 @@ class RefreshGrant:
             take_turn(tokens.wrong, request)
         with tokens.wrong.weigh(request.client, counts=counts) as turn:
             wanted = frozenset(form["scope"].split()) if "scope" in form else None
-            judge = partial(self._judge, form.get("resource"), known)
+            judge = partial(self._judge, request, form.get("resource"), known)
             issued = await tokens.refresh(token, client, now, wanted, judge)
             turn.is_bad = isinstance(issued, Refused) and issued.reason not in _ERRORS
         if isinstance(issued, Refused):
@@ -53,7 +54,9 @@ class RefreshGrant:
             raise OAuthError(_ERRORS.get(issued.reason, "invalid_grant"), issued.reason)
         return issued
 
-    def _judge(self, resource: str | None, client: Client | None, session: Session) -> str | None:
+    def _judge(
+        self, request: Request, resource: str | None, client: Client | None, session: Session
+    ) -> str | None:
         """Why the tokens of `session` are not renewed for `resource`; None if they are."""
         identity = session.identity
         if client is not None and lost_scopes(client, identity.scopes, identity.routes):
@@ -62,5 +65,10 @@ class RefreshGrant:
             # Not invalid_target: clients would ask for the same again, and never sign in anew.
             if self._resources is None or not self._resources.serves(route):
                 return "resource-gone"
+        if self._resources is not None and session.client is not None:
+            # A step-up was made when the person signed in.
+            entry = self._resources.judge_entry(request, session.client, session.identity)
+            if isinstance(entry, Deny):
+                return entry.reason
         # RFC 8707, section 2.2.
         return None if resource in (None, *session.resources) else _OTHER_RESOURCE

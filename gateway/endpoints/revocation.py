@@ -1,6 +1,7 @@
 """``revoke``: ends a token or key of the gateway; possession is enough (RFC 7009)."""
 
 from gateway import responses
+from gateway.authserver.sign_ins import SignIns
 from gateway.credentials.key_format import ApiKey, parse_key
 from gateway.credentials.keys import ApiKeys
 from gateway.credentials.token_format import GatewayToken, parse_token
@@ -20,8 +21,11 @@ from gateway.message.response import Response
 class Revocation:
     """Handler of ``revoke``."""
 
-    def __init__(self, clients: TokenClients | None, keys: ApiKeys | None) -> None:
-        """Revoke the tokens of `clients` and the keys in `keys`, if any."""
+    def __init__(
+        self, clients: TokenClients | None, keys: ApiKeys | None, sign_ins: SignIns | None = None
+    ) -> None:
+        """Revoke the tokens of `clients`, which come from `sign_ins`, and the `keys`, if any."""
+        self._sign_ins = sign_ins
         self._clients = clients
         self._keys = keys
 
@@ -54,6 +58,9 @@ class Revocation:
             return
         if client is not None and clients.name_of(client) != session.client:
             raise OAuthError("invalid_grant", "token-of-another-client")
+        if self._sign_ins is not None and session.sign_in is not None:
+            # The client knows, so it need not be told.
+            await self._sign_ins.without_tokens(session.sign_in)
         await tokens.end(session)
 
     async def _revoke(self, request: Request, keys: ApiKeys, key: ApiKey) -> None:

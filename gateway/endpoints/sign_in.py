@@ -54,7 +54,12 @@ class SignIn:
         by_local_alone = not providers and self._deps.directory is None
         if local is not None and by_local_alone and await self._is_new(local):
             return responses.redirect(request, own_path(request, responses.SETUP_PATH))
-        return self.page(request, asked.return_to, offered=self._offered(request, asked))
+        return self.page(
+            request,
+            asked.return_to,
+            username=asked.login_hint or "",
+            offered=self._offered(request, asked),
+        )
 
     async def _is_new(self, local: Local) -> bool:
         """Whether nobody has an account, so that a sign-in can lead nowhere."""
@@ -185,6 +190,8 @@ class SignIn:
                 acr=asked.acr,
                 note=note,
                 other_account=asked.other_account,
+                login_hint=asked.login_hint,
+                creates=asked.creates,
                 link_session=link_session,
             )
         except (SignInError, ProviderUnavailableError) as error:

@@ -31,10 +31,11 @@ from gateway.endpoints.device_authorization import (
 )
 from gateway.endpoints.device_page import DevicePage
 from gateway.endpoints.email_change import EmailChange
+from gateway.endpoints.end_session import END_SESSION_PATH, EndSession
 from gateway.endpoints.forgot import Forgot
 from gateway.endpoints.introspection import Introspection
 from gateway.endpoints.invitation import InvitationPage
-from gateway.endpoints.key_set import KeySetEndpoint
+from gateway.endpoints.key_set import KeySetEndpoint, key_set_answer
 from gateway.endpoints.linking import Linking
 from gateway.endpoints.local_sign_in import LocalSignIn
 from gateway.endpoints.logout import Logout
@@ -55,6 +56,8 @@ from gateway.endpoints.setup import Setup
 from gateway.endpoints.sign_in import SignIn
 from gateway.endpoints.strict import ANYTHING, FORM, JSON, NamedHandler, strict, strict_named
 from gateway.endpoints.token import TokenEndpoint
+from gateway.endpoints.token_clients import TokenClients
+from gateway.endpoints.userinfo import Userinfo
 from gateway.endpoints.whoami import Whoami
 from gateway.errors import GatewayError
 from gateway.message.public_url import OWN_PREFIX
@@ -145,7 +148,7 @@ def build_endpoints(deps: Deps) -> Endpoints:
             **keys,
             **passkeys,
             **_of_admins(deps, own),
-            **_of_tokens(deps),
+            **_of_tokens(deps, logout),
             f"{OWN_PREFIX}/whoami": _looked_at(Whoami(deps).tell),
             f"{OWN_PREFIX}/.well-known/jwks.json": _looked_at(KeySetEndpoint(deps.key_set).serve),
         },
@@ -296,23 +299,44 @@ def _of_passkeys(
     return exact, {_PASSKEYS: {"DELETE": strict_named(own.remove_one)}}
 
 
-def _of_tokens(deps: Deps) -> dict[str, Methods]:
+def _of_openid(
+    deps: Deps, server: AuthServer, clients: TokenClients, logout: Logout
+) -> dict[str, Methods]:
+    """The endpoints of an OpenID provider, apart from ``authorize`` and ``token``."""
+    userinfo, end_session = Userinfo(clients), EndSession(deps, server, logout)
+
+    async def keys(request: Request, _body: bytes) -> Response:
+        return key_set_answer(request, await server.id_token_keys.document())
+
+    return {
+        f"{OWN_PREFIX}/jwks": from_anywhere(**_looked_at(keys)),
+        f"{OWN_PREFIX}/userinfo": from_anywhere(**_looked_at(userinfo.tell), POST=userinfo.tell),
+        END_SESSION_PATH: {**_looked_at(end_session.ask), "POST": end_session.end},
+    }
+
+
+def _of_tokens(deps: Deps, logout: Logout) -> dict[str, Methods]:
     apps, server = deps.apps, deps.auth_server
     keys = None if deps.keys is None else deps.keys[0]
     clients = deps.token_clients
     found: dict[str, Methods] = {}
     if clients is not None or keys is not None:
-        found[f"{OWN_PREFIX}/revoke"] = from_anywhere(POST=Revocation(clients, keys).revoke)
+        sign_ins = None if server is None else server.sign_ins
+        found[f"{OWN_PREFIX}/revoke"] = from_anywhere(
+            POST=Revocation(clients, keys, sign_ins).revoke
+        )
     if keys is not None:
         found[f"{OWN_PREFIX}/introspect"] = {"POST": Introspection(deps, clients, keys).tell}
     if clients is not None:
         token = TokenEndpoint(deps, clients.tokens, apps, server)
         metadata = AuthorizationServer(apps, server, introspects=keys is not None)
         found[f"{OWN_PREFIX}/token"] = from_anywhere(POST=token.grant)
-        found[f"{OWN_PREFIX}/.well-known/oauth-authorization-server"] = from_anywhere(
-            **_looked_at(metadata.tell)
-        )
-    if server is not None:
+        told = from_anywhere(**_looked_at(metadata.tell))
+        found[f"{OWN_PREFIX}/.well-known/oauth-authorization-server"] = told
+        if server is not None:
+            found[f"{OWN_PREFIX}/.well-known/openid-configuration"] = told
+    if server is not None and clients is not None:
+        found |= _of_openid(deps, server, clients, logout)
         authorize = Authorize(deps, server)
         # Not HEAD: a mere check of the link must not use up a code.
         found[AUTHORIZE_PATH] = {"GET": authorize.ask, "POST": authorize.ask_by_form}

@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 from gateway import responses
 from gateway.authserver.client import Client
+from gateway.authserver.person_claims import OPENID
 from gateway.authserver.server import AuthServer
 from gateway.credentials.apps import App, Apps
 from gateway.credentials.tokens import Issued, TokenFamilies
 from gateway.endpoints.app_grants import ACCESS_TOKEN, EXCHANGE, AppGrants
-from gateway.endpoints.client_proof import Claimed, prove, read_claimed
+from gateway.endpoints.authorization_server import issuer_of
+from gateway.endpoints.client_assertion import ClientAssertions
+from gateway.endpoints.client_proof import Claimed, ClientProofs, read_claimed
 from gateway.endpoints.code_grant import CodeGrant
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.device_grant import DEVICE, DeviceGrant
@@ -31,10 +34,11 @@ class TokenEndpoint:
         """Give tokens to `apps`, and to the clients of `server`; renew `tokens` of both."""
         self._apps = {} if apps is None else apps.known
         self._clients = None if server is None else server.clients
+        self._id_tokens = None if server is None else server.id_tokens
         self._app_grants = None if apps is None else AppGrants(deps, apps)
-        self._wrong = tokens.wrong
-        self._codes = None if server is None else CodeGrant(server, deps.sessions, deps.clock)
-        self._devices = None if server is None else DeviceGrant(server, deps.sessions, deps.clock)
+        self._proofs = ClientProofs(tokens.wrong, ClientAssertions(deps.store, deps.clock))
+        self._codes = None if server is None else CodeGrant(server, deps.clock)
+        self._devices = None if server is None else DeviceGrant(server, deps.clock)
         self._refreshes = RefreshGrant(tokens, None if server is None else server.resources)
 
     async def grant(self, request: Request, body: bytes) -> Response:
@@ -74,15 +78,26 @@ class TokenEndpoint:
         match grant_type:
             case "refresh_token":
                 name = client.client_id
-                return _answer(await self._refreshes.refresh(request, form, name, client))
+                issued = await self._refreshes.refresh(request, form, name, client)
+                return _answer(issued) | await self._id_token(request, client, issued)
             case "authorization_code" if self._codes is not None:
                 device = device_of(request, form)
-                issued, _ = await self._codes.redeem(request, form, client, device)
-                return _answer(issued)
+                issued, grant = await self._codes.redeem(request, form, client, device)
+                return _answer(issued) | await self._id_token(request, client, issued, grant.nonce)
             case _ if grant_type == DEVICE and self._devices is not None:
                 issued, _ = await self._devices.redeem(request, form, client)
-                return _answer(issued)
+                return _answer(issued) | await self._id_token(request, client, issued)
         raise _unsupported(OF_CLIENTS)
+
+    async def _id_token(
+        self, request: Request, client: Client, issued: Issued, nonce: str | None = None
+    ) -> dict[str, object]:
+        """The member ``id_token``, if the person let the client know who they are."""
+        if OPENID not in issued.session.identity.scopes or self._id_tokens is None:
+            return {}
+        # Clients may redeem codes at an internal address, but know the issuer that they asked.
+        issuer = issued.session.sign_in_issuer or issuer_of(request)
+        return {"id_token": await self._id_tokens.issue(client, issuer, issued, nonce)}
 
     async def _proven(self, request: Request, claimed: Claimed) -> Client:
         client = (
@@ -90,7 +105,7 @@ class TokenEndpoint:
         )
         if client is None:
             raise OAuthError("invalid_client", "unknown-client", detail="no such client")
-        prove(request, client, claimed, self._wrong)
+        await self._proofs.prove(request, client, claimed)
         return client
 
 

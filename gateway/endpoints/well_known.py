@@ -1,6 +1,6 @@
 """The gateway's documents under ``/.well-known``, outside its own prefix."""
 
-from gateway.endpoints.authorization_server import AuthorizationServer, inserted_path
+from gateway.endpoints.authorization_server import AuthorizationServer, inserted_paths
 from gateway.endpoints.cross_origin import from_anywhere
 from gateway.endpoints.deps import Handler
 from gateway.endpoints.protected_resource import ProtectedResource
@@ -21,7 +21,7 @@ class WellKnown:
     def find(self, request: Request) -> Handler | None:
         """The handler of `request`, for a path under `PREFIX`; None if it has no document."""
         path = request.target.path
-        if path == inserted_path(request) and not request.target.is_ambiguous:
+        if path in inserted_paths(request) and not request.target.is_ambiguous:
             if self._server is None:
                 return None
             methods = from_anywhere(GET=self._server.tell, HEAD=self._server.tell)

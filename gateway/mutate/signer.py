@@ -3,45 +3,44 @@
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
-from functools import cached_property
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256, Hash
 
-from gateway.errors import StoreUnavailableError
 from gateway.sealing.sealer import Sealer
-from gateway.sealing.secret import sealed_under_another
+from gateway.sealing.signing_keys import StoredKeys, key_set, signing_key
 from gateway.storage.store import Store
 
+# Also their place in the store.
 _PURPOSE = "assertion-key"
-_STORE_KEY = "assertion-key"
 # For the curve P-256: a coordinate, the private value, or half of a signature.
 _NUMBER_BYTES = 32
 _COMPACT = (",", ":")
 
 
 class AssertionSigner:
-    """Signs with the newest of `keys` (private JWKs, RFC 7518, section 6.2); publishes them all."""
+    """Signs with one of `keys` (private JWKs, RFC 7518, section 6.2), and publishes them.
 
-    def __init__(self, keys: list[dict[str, str]]) -> None:
+    Attributes:
+        document: The key set (RFC 7517, section 5) without private keys.
+    """
+
+    def __init__(self, keys: list[dict[str, Any]], now: float = 0.0) -> None:
+        """Use `keys`, newest first, as they are due at `now`, in seconds since the epoch."""
+        self.follow(keys, now)
+
+    def follow(self, keys: list[dict[str, Any]], now: float) -> None:
+        """Use `keys` from now on."""
+        signing = signing_key(keys, "ES256", now)
+        assert signing is not None  # noqa: S101 - `load_signer` makes one
+        self.document = key_set(keys, now)
         self._keys = keys
-
-    @cached_property
-    def document(self) -> bytes:
-        """The key set (RFC 7517, section 5) without private keys."""
-        public = [{k: v for k, v in key.items() if k != "d"} for key in self._keys]
-        return json.dumps({"keys": public}).encode()
-
-    @cached_property
-    def _key(self) -> ec.EllipticCurvePrivateKey:
-        x, y, d = (_decoded(self._keys[0][name]) for name in ("x", "y", "d"))
-        public = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1())
-        return ec.EllipticCurvePrivateNumbers(d, public).private_key()
-
-    @cached_property
-    def _header(self) -> bytes:
-        return _base64url_json({"alg": "ES256", "typ": "gatepost+jwt", "kid": self._keys[0]["kid"]})
+        self._key = _private_key(signing)
+        self._header = _base64url_json(
+            {"alg": "ES256", "typ": "gatepost+jwt", "kid": signing["kid"]}
+        )
 
     def sign(self, claims: Mapping[str, object]) -> str:
         """`claims` as a JWT of type ``gatepost+jwt``.
@@ -56,7 +55,12 @@ class AssertionSigner:
         return (signed + b"." + _base64url(signature)).decode()
 
 
-async def load_signer(store: Store, sealer: Sealer) -> AssertionSigner:
+def assertion_keys(store: Store) -> StoredKeys:
+    """The keys in `store` that sign assertions."""
+    return StoredKeys(store, _PURPOSE, "the assertion key")
+
+
+async def load_signer(store: Store, sealer: Sealer, now: float = 0.0) -> AssertionSigner:
     """The signer with the keys from the store; the first process to call this creates a key.
 
     The keys are resealed under the newest secret, so that older secrets can be removed.
@@ -64,15 +68,17 @@ async def load_signer(store: Store, sealer: Sealer) -> AssertionSigner:
     Raises:
         StoreUnavailableError: The store cannot answer, or the keys are sealed under another secret.
     """
-    for _ in range(3):
-        sealed = await store.get(_STORE_KEY)
-        keys = [new_signing_key()] if sealed is None else _open(sealer, sealed)
-        if sealed is not None and sealer.is_newest(sealed):
-            return AssertionSigner(keys)
-        anew = sealer.seal(_PURPOSE, json.dumps(keys).encode())
-        if await store.compare_and_swap(_STORE_KEY, sealed, anew, ttl_s=None):
-            return AssertionSigner(keys)
-    raise StoreUnavailableError("the assertion key could not be saved")
+    return AssertionSigner(await read_keys(store, sealer), now)
+
+
+async def read_keys(store: Store, sealer: Sealer) -> list[dict[str, Any]]:
+    """The keys for `AssertionSigner`; see `load_signer`.
+
+    Raises:
+        StoreUnavailableError: As `load_signer`.
+    """
+    stored = assertion_keys(store)
+    return await stored.read(sealer) or await stored.add_first(sealer, new_signing_key())
 
 
 async def is_sealed_by(store: Store, sealer: Sealer) -> bool | None:
@@ -81,16 +87,8 @@ async def is_sealed_by(store: Store, sealer: Sealer) -> bool | None:
     Raises:
         StoreUnavailableError: The store cannot answer.
     """
-    sealed = await store.get(_STORE_KEY)
+    sealed = await store.get(_PURPOSE)
     return None if sealed is None else sealer.open_sealed(_PURPOSE, sealed) is not None
-
-
-def _open(sealer: Sealer, sealed: bytes) -> list[dict[str, str]]:
-    data = sealer.open_sealed(_PURPOSE, sealed)
-    if data is None:
-        raise sealed_under_another("the assertion key")
-    keys: list[dict[str, str]] = json.loads(data)
-    return keys
 
 
 def new_signing_key() -> dict[str, str]:
@@ -104,6 +102,12 @@ def new_signing_key() -> dict[str, str]:
     thumbprint = _base64url(digest.finalize()).decode()
     about = {"kid": thumbprint[:16], "use": "sig", "alg": "ES256"}
     return {**key, **about, "d": _encoded(numbers.private_value)}
+
+
+def _private_key(key: Mapping[str, Any]) -> ec.EllipticCurvePrivateKey:
+    x, y, d = (_decoded(key[name]) for name in ("x", "y", "d"))
+    public = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1())
+    return ec.EllipticCurvePrivateNumbers(d, public).private_key()
 
 
 def _encoded(number: int) -> str:

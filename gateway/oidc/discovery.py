@@ -45,6 +45,8 @@ class Metadata:
         requires_pushed_requests: Whether it takes an authorization request only at
             `pushed_authorization_request_endpoint` (RFC 9126, section 5).
         unmet: What it demands that Gatepost does not do: members, and texts for the log.
+        offers_create: Whether ``prompt=create`` leads to a new account (Initiating User
+            Registration via OpenID Connect 1.0, section 4.2).
     """
 
     issuer: str
@@ -63,6 +65,7 @@ class Metadata:
     login_prompt: str = "login"
     denies_pkce: bool = False
     unmet: tuple[tuple[str, str], ...] = ()
+    offers_create: bool = False
 
 
 def well_known_url(issuer: str) -> str:
@@ -123,6 +126,7 @@ def read_metadata(
         account_prompt=_account_prompt(document.get("prompt_values_supported")),
         login_prompt=_login_prompt(issuer, document.get("prompt_values_supported")),
         unmet=tuple(unmet_demands(document)),
+        offers_create="create" in _names(document.get("prompt_values_supported")),
         denies_pkce=_denies_pkce(document.get("code_challenge_methods_supported")),
         answers_with_issuer=(
             document.get("authorization_response_iss_parameter_supported") is True

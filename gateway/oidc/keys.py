@@ -4,7 +4,7 @@ import re
 from base64 import urlsafe_b64decode
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from gateway.errors import GatewayError, ProviderUnavailableError
 from gateway.oidc.cache import CachedDocument, freshness_s
@@ -158,6 +158,24 @@ async def fetch_key_set(url: str, http: ProviderHttp) -> Answer:
     if answer.status != 200:  # noqa: PLR2004 - anything else is not a key set
         raise ProviderUnavailableError(f"{answer.url}: status {answer.status}")
     return answer
+
+
+class Keys(Protocol):
+    """Keys to verify signatures with."""
+
+    async def candidates(self, kid: str | None, algorithm: str) -> tuple[VerificationKey, ...]:
+        """See KeySource.candidates."""
+
+
+class FixedKeys:
+    """Keys that do not change."""
+
+    def __init__(self, keys: tuple[VerificationKey, ...]) -> None:
+        self._keys = keys
+
+    async def candidates(self, kid: str | None, algorithm: str) -> tuple[VerificationKey, ...]:
+        """See KeySource.candidates."""
+        return _matching(self._keys, kid, algorithm)
 
 
 class KeySource:

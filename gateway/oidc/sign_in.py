@@ -29,6 +29,8 @@ async def begin_sign_in(
     note: str = "",
     other_account: bool = False,
     link_session: str | None = None,
+    login_hint: str | None = None,
+    creates: bool = False,
 ) -> tuple[Flow, str]:
     """Start a flow: the flow, which its browser keeps, and the URL to send the browser to.
 
@@ -36,6 +38,7 @@ async def begin_sign_in(
     `other_account` the user may choose a different account at the provider.  With `link_session`,
     the flow links an identity to the account of that session and signs nobody in; the user signs
     in anew at the provider, where somebody else may be signed in to the same browser.
+    `login_hint` says who is expected; `creates` asks for a new account, where that is offered.
 
     Raises:
         ProviderUnavailableError: the provider cannot be reached.
@@ -60,10 +63,14 @@ async def begin_sign_in(
     )
     asked = provider.registration.authorize_params
     prompt = metadata.account_prompt if other_account else ""
+    if creates and metadata.offers_create:
+        prompt = "create"
     if link_session is not None:
         prompt = metadata.login_prompt
     if prompt:
         asked = {**asked, "prompt": _with_prompt(asked, prompt)}
+    if login_hint is not None:
+        asked = {**asked, "login_hint": login_hint}
     parameters = authorization_parameters(
         replace(flow, state=f"{flow.state}.{note}") if note else flow,
         client_id=provider.registration.client_id,

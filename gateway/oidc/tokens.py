@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from gateway.oidc.keys import KeySource, VerificationKey
+from gateway.oidc.keys import Keys, VerificationKey
 
 if TYPE_CHECKING:
     from joserfc._rfc7515.model import JWSAlgModel
@@ -68,7 +68,7 @@ def read_header(token: str) -> Mapping[str, object]:
     return header
 
 
-async def verify(token: str, keys: KeySource, algorithms: Collection[str]) -> SignedToken:
+async def verify(token: str, keys: Keys, algorithms: Collection[str]) -> SignedToken:
     """Verify that `token` is signed with one of the provider's `keys`.
 
     Keys come only from the provider's key set: `jwk`, `jku`, `x5u` and `x5c` in the header are
@@ -158,11 +158,19 @@ def _decoded(token: str, key: "Key", algorithm: str) -> SignedToken:
     return SignedToken(found.header, found.claims)
 
 
-def sign(claims: Mapping[str, object], key: "Key", algorithm: str, kid: str | None) -> str:
-    """`claims` as a token signed with the private `key`."""
+def sign(
+    claims: Mapping[str, object],
+    key: "Key",
+    algorithm: str,
+    kid: str | None,
+    kind: str | None = None,
+) -> str:
+    """`claims` as a token signed with the private `key`; `kind` is its ``typ``, if not ``JWT``."""
     from joserfc import jwt
 
-    header = {"alg": algorithm} if kid is None else {"alg": algorithm, "kid": kid}
+    header = {"alg": algorithm}
+    header |= {} if kid is None else {"kid": kid}
+    header |= {} if kind is None else {"typ": kind}
     return jwt.encode(header, dict(claims), key, registry=_registry(algorithm))
 
 

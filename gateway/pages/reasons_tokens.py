@@ -70,6 +70,13 @@ TOKENS: Mapping[str, Reason] = MappingProxyType(
             "The app has a secret, and sent none or another one.",
             "Compare it with `tokens.clients.NAME.client_secret_file`.",
         ),
+        "wrong-client-assertion": Reason(
+            401,
+            "Client not proven",
+            "The app has a key, and its `client_assertion` is missing, wrong, too old or used"
+            " before.",
+            "See the log. Compare its key with `tokens.clients.NAME.client_key_file`.",
+        ),
         "unknown-code": Reason(
             400,
             "Unknown code",

@@ -15,7 +15,8 @@ from gateway.routing.route import RESERVED
 # Endpoints for machines, which may use another host name for the gateway than browsers do; and
 # `doctor`, which finds out which name a proxy uses.
 _HOSTLESS = frozenset(
-    f"{OWN_PREFIX}/{name}" for name in ("auth", "token", "revoke", "introspect", "doctor")
+    f"{OWN_PREFIX}/{name}"
+    for name in ("auth", "token", "revoke", "introspect", "userinfo", "jwks", "doctor")
 )
 _HOSTLESS_FOLDERS = tuple(
     f"{OWN_PREFIX}/{name}/" for name in (".well-known", "auth", "backchannel-logout")

@@ -93,11 +93,14 @@ class Endings:
         try:
             for session_id in ids:
                 data = await self._store.take(storage_key(session_id))
-                self.forget(session_id)
                 if data is not None:
                     ended.append(_read(sealer, session_id, data, cause))
-                if data is not None and cause == "ended":
-                    await self._store.put(_left_key(session_id), b"", ttl_s=_LEFT_KEPT_S)
+                try:
+                    if data is not None and cause == "ended":
+                        await self._store.put(_left_key(session_id), b"", ttl_s=_LEFT_KEPT_S)
+                finally:
+                    # Listeners may ask `had_left`.
+                    self.forget(session_id)
         finally:
             if ended:
                 await self.tell(ended=[item.session_id for item in ended])

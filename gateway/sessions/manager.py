@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from gateway.errors import AccountDisabledError
 from gateway.model import Identity
@@ -36,6 +36,7 @@ class SessionManager:
         sealer: Opens and seals records; replaced when the secret is rotated.
         contact: Decides how long cached sessions may be used while the store is down.
         refresher: Refreshes sessions whose access tokens expire.
+        before_replacing: Called with the id of a session and the one that is about to replace it.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class SessionManager:
     ) -> None:
         self.limits = limits
         self.sealer = sealer
+        self.before_replacing: Callable[[str, Session], Awaitable[None]] | None = None
         self._store = store
         self._clock = clock
         self._random = random
@@ -130,25 +132,34 @@ class SessionManager:
         replaces: str | tuple[str, ...] | None = None,
         client: str | None = None,
         resources: tuple[str, ...] = (),
+        sign_in: tuple[str, str] | None = None,
     ) -> tuple[str, Session]:
         """Create a session; returns the value of its cookie and the session.
 
         `device` is as returned by `device_name`; `now` is in seconds since the epoch.  `replaces`
         are the session cookies that the browser sent: their sessions end, which prevents session
         fixation.  `client` is the client that will get tokens for it, and `resources` what they are
-        for; None for a browser.
+        for; None for a browser.  `sign_in` are the ``sid`` and ``iss`` of its ID tokens.
 
         Raises:
             AccountDisabledError: The account was disabled meanwhile.
             StoreUnavailableError: The session could not be stored, or a replaced one not ended.
         """
         ticket = new_ticket(self._random)
+        sid, issuer = sign_in or (None, None)
         origin = Origin(
-            ip=ip, device=device, provider_sid=provider_sid, client=client, resources=resources
+            ip=ip,
+            device=device,
+            provider_sid=provider_sid,
+            client=client,
+            resources=resources,
+            sign_in=sid,
+            sign_in_issuer=issuer,
         )
         session = new_session(ticket.session_id, identity, tokens, origin, now)
         record = await self._keeper.add(ticket, session, now)
-        await self._end_replaced((replaces,) if isinstance(replaces, str) else replaces or ())
+        olds = (replaces,) if isinstance(replaces, str) else replaces or ()
+        await self._end_replaced(olds, session)
         if self.limits.max_per_user:
             await self._end_the_oldest(session)
         # Read after the session is stored: disabling the account from now on ends the session.
@@ -241,6 +252,14 @@ class SessionManager:
         """End all sessions."""
         return await self._end_under((records.EVERY_SESSION,))
 
+    async def exists(self, session_id: str) -> bool:
+        """Whether the session is in the store.
+
+        Raises:
+            StoreUnavailableError: The store could not answer.
+        """
+        return records.unpack(await self._store.get(storage_key(session_id))) is not None
+
     async def had_left(self, session_id: str, began_at: float, now: float) -> bool:
         """Whether the session was ended by a sign-out, here or elsewhere, and did not just expire.
 
@@ -297,8 +316,11 @@ class SessionManager:
     async def _end_under(self, indexes: Iterable[str]) -> list[Ended]:
         return await self._endings.end(await self._directory.ids(indexes), self.sealer, "ended")
 
-    async def _end_replaced(self, cookies: Iterable[str]) -> None:
+    async def _end_replaced(self, cookies: Iterable[str], successor: Session) -> None:
         ids = [old.session_id for value in cookies if (old := parse_ticket(value)) is not None]
+        if self.before_replacing is not None:
+            for old_id in ids:
+                await self.before_replacing(old_id, successor)
         await self._endings.end(ids, self.sealer, "replaced")
 
     async def _end_the_oldest(self, newest: Session) -> None:

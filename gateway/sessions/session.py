@@ -29,6 +29,8 @@ _DERIVED = frozenset(
 )
 # Account data is read from the account.
 _NOT_WRITTEN = frozenset({"identity", "tokens", "account", "proven"})
+# Left out otherwise, so that an earlier version can still read the session.
+_IF_SET = frozenset({"resources", "sign_in", "sign_in_issuer"})
 _TUPLES = frozenset({"groups", "roles", "amr"})
 _SETS = frozenset({"routes", "scopes", "unreadable"})
 # The time of last use is written at most this often, or twenty times per idle timeout if shorter.
@@ -97,6 +99,8 @@ class Session:
         provider_sid: The provider's ``sid`` (OIDC Back-Channel Logout 1.0, section 2.1).
         client: The client that has tokens for it; None for a browser.
         resources: What the client's tokens are for (RFC 8707); empty for the gateway as a whole.
+        sign_in: The ``sid`` of the client's ID tokens; None if it came with no sign-in here.
+        sign_in_issuer: The ``iss`` of its ID tokens.
     """
 
     session_id: str
@@ -110,6 +114,8 @@ class Session:
     provider_sid: str | None = None
     client: str | None = None
     resources: tuple[str, ...] = ()
+    sign_in: str | None = None
+    sign_in_issuer: str | None = None
     account: AccountFacts | None = field(default=None, repr=False)
     proven: Identity | None = field(default=None, repr=False)
 
@@ -138,6 +144,8 @@ class Origin:
         provider_sid: The provider's ``sid``, if it gave one.
         client: The client that will get tokens for it; None for a browser.
         resources: What its tokens are for; empty for the gateway as a whole.
+        sign_in: See Session.
+        sign_in_issuer: See Session.
     """
 
     ip: str
@@ -145,6 +153,8 @@ class Origin:
     provider_sid: str | None
     client: str | None
     resources: tuple[str, ...] = ()
+    sign_in: str | None = None
+    sign_in_issuer: str | None = None
 
 
 def new_session(
@@ -162,6 +172,8 @@ def new_session(
         provider_sid=origin.provider_sid,
         client=origin.client,
         resources=origin.resources,
+        sign_in=origin.sign_in,
+        sign_in_issuer=origin.sign_in_issuer,
     )
     return with_tokens(bare, identity, replace(tokens, access_issued_at=now))
 
@@ -207,7 +219,7 @@ def encode_session(session: Session) -> bytes:
         "session": {
             f.name: getattr(session, f.name)
             for f in fields(Session)
-            if f.name not in _NOT_WRITTEN and (f.name != "resources" or session.resources)
+            if f.name not in _NOT_WRITTEN and (f.name not in _IF_SET or getattr(session, f.name))
         },
         "tokens": {f.name: getattr(session.tokens, f.name) for f in fields(ProviderTokens)},
     }

@@ -39,7 +39,12 @@ def cautions(settings: Settings, document: Document) -> list[Problem]:
         *_smtp(settings),
         *_ldap(settings),
         *_routes(settings),
-        *unused(settings.conditions, settings.routes, settings.admins),
+        *unused(
+            settings.conditions,
+            settings.routes,
+            settings.admins,
+            {} if settings.tokens is None else settings.tokens.clients,
+        ),
         *_oauth2_proxy(settings),
         *name_cautions(settings),
         *message_cautions(settings),

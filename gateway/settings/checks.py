@@ -42,7 +42,10 @@ def _all(draft: Draft) -> list[Problem]:
         *check_mcp(draft),
         *check_policy_tests(draft.tests, _route_names(draft), draft.provider_names),
         *check_conditions(
-            draft.conditions, [it.settings for it in draft.routes or ()], draft.admins
+            draft.conditions,
+            [it.settings for it in draft.routes or ()],
+            draft.admins,
+            draft.clients,
         ),
         *check_admins(draft),
         *check_providers(draft),

@@ -1,8 +1,8 @@
 """Checks of conditions that need more than the condition itself."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from gateway.settings.access import AccessRules, ConditionSettings, Named, placed
+from gateway.settings.access import AccessRules, ConditionSettings, Entry, Named, placed
 from gateway.settings.conditions import lists_of
 from gateway.settings.document import Path, Problem
 from gateway.settings.draft import Draft
@@ -67,18 +67,24 @@ def _paths(condition: ConditionSettings, path: Path, upstream: str) -> Iterator[
 
 
 def check_admins(draft: Draft) -> Iterator[Problem]:
-    """Problems of the conditions of `admins`."""
-    for item in placed(draft.admins, ("admins",)):
-        yield from _countries(item.settings, item.path, draft.sections)
-        message = "is about a message to an MCP server, and the admin pages get none"
-        yield from _messages(item.settings, item.path, message)
+    """Problems of the conditions of `admins`, and of those of clients."""
+    lists: list[tuple[Path, Sequence[Entry]]] = [(("admins",), draft.admins)]
+    for name, client in draft.clients.items():
+        if client.access is not None:
+            at = ("tokens", "clients", name, "access")
+            lists += [((*at, "allow"), client.access.allow), ((*at, "deny"), client.access.deny)]
+    message = "is about a message to an MCP server, and here there is none"
+    for path, entries in lists:
+        for item in placed(entries, path):
+            yield from _countries(item.settings, item.path, draft.sections)
+            yield from _messages(item.settings, item.path, message)
 
 
 def check_providers(draft: Draft) -> Iterator[Problem]:
     """Unknown providers in the conditions of routes, in `admins` and in named conditions."""
     known = draft.provider_names
     routes = [it.settings for it in draft.routes or ()]
-    for path, entries in lists_of(draft.conditions, routes, draft.admins):
+    for path, entries in lists_of(draft.conditions, routes, draft.admins, draft.clients):
         for number, entry in enumerate(entries):
             if isinstance(entry, Named):
                 continue  # Its items are checked where they are defined.

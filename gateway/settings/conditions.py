@@ -3,13 +3,17 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 from itertools import chain
+from types import MappingProxyType
 
 from gateway.settings.access import AccessRules, Entry, Named, NamedItem
 from gateway.settings.document import Path, Problem
 from gateway.settings.routes import RouteSettings
 from gateway.settings.scalars import unknown_message
+from gateway.settings.tokens import ClientSettings
 
 Definitions = Mapping[str, Sequence[Entry]]
+Clients = Mapping[str, ClientSettings]
+_NO_CLIENTS: Clients = MappingProxyType({})
 
 
 def resolver(defined: Definitions) -> Callable[[Iterable[Entry]], tuple[Entry, ...]]:
@@ -34,10 +38,27 @@ def with_items(routes: Iterable[RouteSettings], defined: Definitions) -> tuple[R
         access = route.access
         if isinstance(access, str) or not any(_names((*access.allow, *access.deny))):
             return route
-        lists = {"allow": resolve(access.allow), "deny": resolve(access.deny)}
-        return route.model_copy(update={"access": access.model_copy(update=lists)})
+        return route.model_copy(update={"access": _resolved(access, resolve)})
 
     return tuple(map(route_of, routes))
+
+
+def clients_with_items(clients: Clients, defined: Definitions) -> Clients:
+    """`clients`, in whose `access` each known name has its items."""
+    resolve = resolver(defined)
+    return {
+        name: it
+        if it.access is None
+        else it.model_copy(update={"access": _resolved(it.access, resolve)})
+        for name, it in clients.items()
+    }
+
+
+def _resolved(
+    access: AccessRules, resolve: Callable[[Iterable[Entry]], tuple[Entry, ...]]
+) -> AccessRules:
+    lists = {"allow": resolve(access.allow), "deny": resolve(access.deny)}
+    return access.model_copy(update=lists)
 
 
 def _items(name: str, defined: Definitions) -> Iterator[NamedItem]:
@@ -59,9 +80,10 @@ def check_conditions(
     defined: Mapping[str, Sequence[Entry] | None],
     routes: Sequence[RouteSettings | None],
     admins: Sequence[Entry],
+    clients: Clients = _NO_CLIENTS,
 ) -> Iterator[Problem]:
     """Problems with names; None stands for what could not be read."""
-    for path, entries in lists_of(defined, routes, admins):
+    for path, entries in lists_of(defined, routes, admins, clients):
         for index, entry in enumerate(entries):
             if isinstance(entry, Named) and entry.name not in defined:
                 yield Problem((*path, index), _unknown(entry.name, defined))
@@ -89,6 +111,7 @@ def lists_of(
     defined: Mapping[str, Sequence[Entry] | None],
     routes: Sequence[RouteSettings | None],
     admins: Sequence[Entry],
+    clients: Clients = _NO_CLIENTS,
 ) -> Iterator[tuple[Path, Sequence[Entry]]]:
     """Every list of conditions, with its path; None stands for what could not be read."""
     for name, entries in defined.items():
@@ -98,6 +121,11 @@ def lists_of(
         if route is not None and isinstance(route.access, AccessRules):
             yield ("routes", number, "access", "allow"), route.access.allow
             yield ("routes", number, "access", "deny"), route.access.deny
+    for client, settings in clients.items():
+        if settings.access is not None:
+            at = ("tokens", "clients", client, "access")
+            yield (*at, "allow"), settings.access.allow
+            yield (*at, "deny"), settings.access.deny
 
 
 def _names(entries: Iterable[Entry]) -> Iterator[str]:
@@ -117,10 +145,14 @@ def _reached(entries: Iterable[Entry], defined: Definitions) -> set[str]:
 
 
 def unused(
-    defined: Definitions, routes: Sequence[RouteSettings], admins: Sequence[Entry]
+    defined: Definitions,
+    routes: Sequence[RouteSettings],
+    admins: Sequence[Entry],
+    clients: Clients = _NO_CLIENTS,
 ) -> Iterator[Problem]:
     """A warning for each condition that nothing uses, not even by another condition."""
-    used = _reached(chain.from_iterable(it for _, it in lists_of({}, routes, admins)), defined)
+    lists = lists_of({}, routes, admins, clients)
+    used = _reached(chain.from_iterable(it for _, it in lists), defined)
     for name in defined:
         if name not in used:
             yield Problem(("conditions", name), "is not used by any route", rule="no-effect")

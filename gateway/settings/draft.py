@@ -12,7 +12,7 @@ from gateway.settings.policy_tests import PolicyTest
 from gateway.settings.providers import ProviderSettings
 from gateway.settings.routes import RouteSettings
 from gateway.settings.schema import ServerSettings, SessionSettings, Settings
-from gateway.settings.tokens import TokenSettings
+from gateway.settings.tokens import ClientSettings, TokenSettings
 from gateway.settings.upstreams import UpstreamSettings
 
 
@@ -94,6 +94,11 @@ class Draft:
     def has_local_accounts(self) -> bool:
         """Whether users may sign in with a local user name and password."""
         return self.auth_mode in ("standalone", "hybrid")
+
+    @property
+    def clients(self) -> Mapping[str, ClientSettings]:
+        """The apps that get tokens."""
+        return {} if self.tokens is None else self.tokens.clients
 
     @property
     def provider_names(self) -> list[str]:

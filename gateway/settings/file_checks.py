@@ -43,22 +43,36 @@ def try_files(document: Document) -> list[FilePath]:
 
 
 def try_client_key(document: Document, path: Path, section: dict[str, Data]) -> None:
-    """Check the private key at `path`, a member of `section`."""
+    """Check the key at `path`, a member of `section`."""
     text = section.get("client_key")
     if not isinstance(text, str) or document.is_broken(path):
         return
-    from gateway.settings.client_key import read_client_key  # Only who has such a key pays for it.
-
     try:
-        key, _ = read_client_key(text)
-        is_odd = section.get("profile") == "apple" and key.get("crv") != "P-256"
-        problem = "is not a key from Apple, which is on the curve P-256" if is_odd else ""
+        problem = _client_key_problem(path, section, text)
     except ValueError as error:
         problem = str(error)
     if problem:
         named = section.get("client_key_file")
         at = path if named is None else (*path[:-1], "client_key_file")
         document.spoil(at, problem if named is None else f"{named!r} {problem}")
+
+
+def _client_key_problem(path: Path, section: dict[str, Data], text: str) -> str:
+    # Only who has such a key pays for it.
+    from gateway.settings.client_key import read_client_key
+    from gateway.settings.public_keys import read_public_keys
+
+    if is_public_key(path):
+        read_public_keys(text)
+        return ""
+    key, _ = read_client_key(text)
+    is_odd = section.get("profile") == "apple" and key.get("crv") != "P-256"
+    return "is not a key from Apple, which is on the curve P-256" if is_odd else ""
+
+
+def is_public_key(path: Path) -> bool:
+    """Whether the key at `path`, or in the file that it names, is public."""
+    return path[:1] == ("tokens",) and str(path[-1]).startswith("client_key")
 
 
 def try_assertion(document: Document, path: Path, section: dict[str, Data]) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from gateway.settings.document import Data, Document, Path, Problem
 from gateway.settings.file_checks import (
     PEM_FILES,
+    is_public_key,
     try_assertion,
     try_client_key,
     try_countries,
@@ -24,6 +25,7 @@ _SECRETS = (
     (("bearer", "*", "introspection"), "client_secret"),
     (("bearer", "*", "introspection"), "client_key"),
     (("tokens", "clients", "*"), "client_secret"),
+    (("tokens", "clients", "*"), "client_key"),
     (("accounts", "hooks", "*", "http"), "secret"),
     (("accounts", "hooks", "*", "sql"), "dsn"),
     ((*_HEADERS, "basic"), "password"),
@@ -46,6 +48,8 @@ def read_files(document: Document) -> tuple[tuple[FilePath, ...], tuple[Problem,
     for path, section in _secret_sections(document):
         _read_secret(document, path, section, files, warnings)
         if path[-1] == "client_key":
+            # Clients' keys are public.
+            warnings = [it for it in warnings if not is_public_key(it.path)]
             try_client_key(document, path, section)
             try_assertion(document, path, section)
     for path, section in sections(document.data, (), _HEADERS):

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Literal
 
-from gateway.settings.conditions import resolver, with_items
+from gateway.settings.conditions import clients_with_items, resolver, with_items
 from gateway.settings.tokens import USUAL_DOCUMENT_HOSTS, TokenSettings
 from gateway.settings.upstreams import UpstreamSettings
 
@@ -37,6 +37,9 @@ def filled_in(settings: "Settings") -> dict[str, object]:
         if tokens.metadata_documents is None:
             hosts = {"metadata_documents": USUAL_DOCUMENT_HOSTS}
             tokens = tokens.model_copy(update=hosts)
+    if tokens is not None:
+        clients = clients_with_items(tokens.clients, settings.conditions)
+        tokens = tokens.model_copy(update={"clients": clients})
     return {
         "auth_mode": mode,
         "routes": routes,

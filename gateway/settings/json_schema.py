@@ -18,7 +18,10 @@ _CLIENT = {
 # What that file cannot have beside the rest, by section.
 _MORE: Mapping[str, Mapping[str, object]] = {
     "Settings": {"secret": "${GATEPOST_SECRET}"},
-    "ClientSettings": {"client_secret": "${WIKI_CLIENT_SECRET}"},
+    "ClientSettings": {
+        "client_secret": "${WIKI_CLIENT_SECRET}",
+        "client_key": "${INTRANET_CLIENT_KEY}",
+    },
     "ServerSettings": {"tls": {"cert_file": _CERT, "key_file": _KEY}},
     "ServerTlsSettings": {"cert_file": _CERT, "key_file": _KEY, "min_version": "1.3"},
     "UpstreamTlsSettings": {

@@ -31,6 +31,8 @@ _CLAIMS = (("user",), ("email",), ("name",), ("groups", "from"), ("roles", "from
 _RULES = (
     ("routes", _EACH, "access", "allow", _EACH),
     ("routes", _EACH, "access", "deny", _EACH),
+    ("tokens", "clients", _EACH, "access", "allow", _EACH),
+    ("tokens", "clients", _EACH, "access", "deny", _EACH),
     ("conditions", _EACH, _EACH),
     ("admins", _EACH),
 )

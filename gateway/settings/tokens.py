@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
+from gateway.settings.access import AccessRules
 from gateway.settings.scalars import (
     Duration,
     FileName,
@@ -75,6 +76,19 @@ def check_redirect_uri(text: str) -> str:
 RedirectUri = Annotated[Text, AfterValidator(check_redirect_uri)]
 
 
+def _logout_uri(text: str) -> str:
+    """OpenID Connect Back-Channel Logout 1.0, section 2.2: absolute, without a fragment."""
+    try:
+        parts = urlsplit(text)
+        _ = parts.port
+    except ValueError:
+        raise wrong(f"{quote(text)} is not a URL") from None
+    is_web = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+    if not is_web or "#" in text or re.fullmatch(r"[!-~]+", text) is None:
+        raise wrong(f"{quote(text)} must be a URL with http or https, and without a fragment")
+    return text
+
+
 def _scope(text: str) -> str:
     # RFC 6749, section 3.3.
     if re.fullmatch(r"[!#-\[\]-~]{1,200}", text) is None:
@@ -89,6 +103,19 @@ def _client_secret(text: str) -> str:
     if len(text.encode()) < _SHORTEST_SECRET:
         raise wrong("must be at least 16 bytes long (try: openssl rand -base64 32)")
     return text
+
+
+# Of clients whose users sign in here.
+_OF_CLIENTS = (
+    "client_secret",
+    "client_key",
+    "scopes",
+    "name",
+    "access",
+    "id_token",
+    "post_logout_redirect_uris",
+    "backchannel_logout_uri",
+)
 
 
 class ClientSettings(Section):
@@ -132,8 +159,30 @@ class ClientSettings(Section):
     client_secret_file: FileName | None = Field(
         None, description="File with the app's secret; without it, the app has none."
     )
+    client_key: str | None = Field(
+        None, repr=False, description="The app's public keys; see client_key_file."
+    )
+    client_key_file: FileName | None = Field(
+        None,
+        description="File with the app's public keys (PEM, JWK or JWK Set); the app then proves"
+        " itself with private_key_jwt.",
+    )
     scopes: Annotated[tuple[ScopeText, ...], OneOrMany(empty=True)] = Field(
-        (), description="Scopes that the app may ask for; default: those that rules name."
+        (),
+        description="Scopes that the app may ask for; default: openid, profile, email,"
+        " offline_access, and those that rules name.",
+    )
+    access: AccessRules | None = Field(
+        None, description="Who may sign in to the app: allow and deny, as on a route."
+    )
+    id_token: Literal["ES256", "RS256"] = Field(
+        "ES256", description="How ID tokens and logout tokens for the app are signed."
+    )
+    post_logout_redirect_uris: Annotated[tuple[RedirectUri, ...], OneOrMany(empty=True)] = Field(
+        (), description="Where the app may send people after a sign-out, each exactly."
+    )
+    backchannel_logout_uri: Annotated[Text, AfterValidator(_logout_uri)] | None = Field(
+        None, description="Where the app is told of sign-outs (OIDC Back-Channel Logout)."
     )
     device: bool = Field(
         False,
@@ -147,12 +196,14 @@ class ClientSettings(Section):
             self._refuse("provider", ("client_id", "audiences"))
             if not self.redirect_uris and not self.device:
                 raise wrong("needs redirect_uris, device: true, or a provider")
+            if self.client_secret and self.client_key:
+                raise wrong("has a secret and a key: give one of them")
         else:
-            self._refuse("no provider", ("client_secret", "scopes", "name", "device"))
+            self._refuse("no provider", (*_OF_CLIENTS, "device"))
         return self
 
     def _refuse(self, needed: str, names: tuple[str, ...]) -> None:
-        given = [name for name in names if getattr(self, name)]
+        given = [name for name in names if name in self.model_fields_set and getattr(self, name)]
         if given:
             raise wrong(f"{given[0]} is for clients with {needed}")
 

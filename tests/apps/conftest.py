@@ -18,7 +18,8 @@ from tests.fixtures.processes import require_tool, terminate, wait_until
 from tests.readers.conftest import listens
 
 # Apps that only `make test-apps` installs.
-collect_ignore = [] if ALL else ["test_buildbot.py", "test_jupyter.py", "test_miniflux.py"]
+_ON_DEMAND = ("buildbot", "jupyter", "miniflux", "miniflux_openid")
+collect_ignore = [] if ALL else [f"test_{name}.py" for name in _ON_DEMAND]
 # A first start makes databases, and waits for other tests.
 _START_S = 120.0
 

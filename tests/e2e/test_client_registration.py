@@ -64,7 +64,7 @@ def test_a_client_registers_and_signs_somebody_in(gateway, register, browser):
         "token_endpoint_auth_method": "none",
         "grant_types": ["authorization_code", "refresh_token"],
         "response_types": ["code"],
-        "scope": "offline_access",
+        "scope": "email offline_access openid profile",
     }
     client = OAuthClient(gateway, browser, answer.json()["client_id"])
     page = client.authorize()

@@ -8,6 +8,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
+from joserfc.jwk import ECKey
 
 from gateway.settings.json_schema import json_schema
 from gateway.settings.load import load
@@ -74,6 +75,8 @@ def secrets(tmp_path):
         (tmp_path / name).write_text("x" * 40, encoding="utf-8")
         (tmp_path / name).chmod(0o600)
     (tmp_path / "logo.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
+    public = ECKey.generate_key("P-256").as_pem(private=False)
+    (tmp_path / "intranet_key.pem").write_bytes(public)
     (tmp_path / "app_dsn").write_text("postgresql://notes:pw@db/notes\n", encoding="utf-8")
     return str(tmp_path)
 

@@ -363,7 +363,15 @@ LITERAL = (
     *("tracing.otlp", "tests."),
     *(
         f"tokens.clients.*.{it}"
-        for it in ("provider", "client_", "redirect_uris", "name", "scopes")
+        for it in (
+            *("provider", "client_", "redirect_uris", "name", "scopes"),
+            *("id_token", "post_logout_redirect_uris", "backchannel_logout_uri"),
+        )
+    ),
+    *(
+        f"tokens.clients.*.access.{of}.*.{it}"
+        for of in ("allow", "deny")
+        for it in ("email_domain", "provider", "time.", "country.", "mcp_")
     ),
     "tokens.metadata_documents",
     *(f"routes.*.{it}" for it in ("name", "host", "upstream", "deprecated.link")),

@@ -18,6 +18,8 @@ from gateway.storage.store import Clock, Store
 
 _PURPOSE = "sign-in"
 _LIVE, _ENDING = "sign-ins", "sign-ins-ending"
+# As long as a code of the session before may still come.
+_CODE_S = 120.0
 # Longer than all attempts to tell a client take.
 _ENDING_S = 86400.0
 
@@ -115,6 +117,8 @@ class SignIns:
     async def move(self, browser: str, successor: Session) -> None:
         """Keep the sign-ins of a browser's session whose person has signed in again."""
         subject = subject_of(successor.identity)
+        pointer = json.dumps([successor.session_id, subject]).encode()
+        await self._store.put(_after(browser), pointer, ttl_s=_CODE_S)
         for entry in await self.of_browser(browser):
             if entry.sign_in.subject == subject:
                 moved = replace(
@@ -123,6 +127,12 @@ class SignIns:
                     browser_since=successor.created_at,
                 )
                 await self._swap(entry, moved)
+
+    async def successor(self, browser: str, subject: str) -> str | None:
+        """The session that just took the place of the browser's, if it is the same person's."""
+        pointer = await self._store.get(_after(browser))
+        session_id, whose = (None, None) if pointer is None else json.loads(pointer)
+        return session_id if whose == subject else None
 
     async def take(self, entry: Entry, next_at: float, *, ends_tokens: bool) -> Entry | None:
         """Begin or try to end a sign-in, until `next_at`; None if another worker was first."""
@@ -172,6 +182,10 @@ def _indexes(sign_in: SignIn) -> tuple[str, ...]:
 
 def _key(sid: str) -> str:
     return f"sign-in:{sid}"
+
+
+def _after(browser: str) -> str:
+    return f"session-after:{browser}"
 
 
 # Session ids are digests, so the store shows nobody's session by them.

@@ -56,24 +56,30 @@ async def redeem(
 async def _bind(server: AuthServer, grant: Grant, issued: Issued, sid: str) -> None:
     """Bind the tokens to the browser's session, if that still lasts."""
     session, sign_ins = grant.session, server.sign_ins
-    await sign_ins.add(
-        SignIn(
-            sid=sid,
-            client=grant.client,
-            issuer=grant.issuer,
-            subject=subject_of(issued.session.identity),
-            browser=session.session_id,
-            browser_since=session.created_at,
-            tokens=issued.session.session_id,
-            has_id_token=OPENID in grant.scopes,
-            ends_tokens=OFFLINE not in grant.scopes,
-        )
+    sign_in = SignIn(
+        sid=sid,
+        client=grant.client,
+        issuer=grant.issuer,
+        subject=subject_of(issued.session.identity),
+        browser=session.session_id,
+        browser_since=session.created_at,
+        tokens=issued.session.session_id,
+        has_id_token=OPENID in grant.scopes,
+        ends_tokens=OFFLINE not in grant.scopes,
     )
+    await sign_ins.add(sign_in)
     # Asked after it was kept: if the session ends from now on, so do the tokens.
-    if not await sign_ins.is_live(session.session_id):
-        await sign_ins.forget(sid)
-        await server.tokens.sessions.end_by_id(issued.session.session_id)
-        raise OAuthError("invalid_grant", "session-expired", detail="signed out meanwhile")
+    if await sign_ins.is_live(session.session_id):
+        return
+    # Perhaps the person has only signed in again since.
+    successor = await sign_ins.successor(session.session_id, sign_in.subject)
+    if successor is not None:
+        await sign_ins.add(replace(sign_in, browser=successor))
+        if await sign_ins.is_live(successor):
+            return
+    await sign_ins.forget(sid)
+    await server.tokens.sessions.end_by_id(issued.session.session_id)
+    raise OAuthError("invalid_grant", "session-expired", detail="signed out meanwhile")
 
 
 def _identity(grant: Grant) -> Identity:

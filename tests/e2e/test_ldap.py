@@ -214,7 +214,7 @@ def test_an_operator_disables_invites_and_links_its_people_as_all_others(start):
     assert (bob.whoami()["user"], bob.whoami()["provider"]) == ("robert", "ldap")
 
     assert command(gateway, "disable", "ann").returncode == 0
-    assert ann.whoami() is None
+    wait_until(lambda: ann.whoami() is None, gateway.process, "the end of the session")
     assert Browser(gateway).sign_in("ann").status_code == 403
     assert "account-disabled" in gateway.log()
 

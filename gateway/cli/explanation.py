@@ -25,6 +25,7 @@ from gateway.settings.shadow import all_enforced, only_deciding, shadow_names
 
 # Response fields that tell the client what to do.
 _TOLD_FIELDS = ("Location", "Retry-After")
+_NO_MESSAGE = "the rules read the message: name it with --mcp-tool, or with another --mcp-method"
 _MARKS = {"met": "+", "unmet": "-", "unreadable": "?", "failed": "!", "for the app": " "}
 _ITEM_MARKS = {"holds": "+", "does not hold": "-", "cannot be told": "?"}
 
@@ -68,6 +69,9 @@ class Explanation:
             return list(remedies(self.items, allowed=False))
         if entry.reason in ("denied", "gone"):
             return [Remedy("", "nothing in the request would: the route refuses everyone")]
+        if entry.reason == "mcp-unreadable":
+            # The options alone make the body here.
+            return [Remedy("", _NO_MESSAGE)]
         status = verdict.response.status if isinstance(verdict, Answer) else HTTPStatus.FORBIDDEN
         return [Remedy("", reason_for(entry.reason, status).advice)]
 

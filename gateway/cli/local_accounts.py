@@ -47,7 +47,9 @@ def add_command(
     groups: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """Add a local account; its password is read from standard input.
+    """Add a local account; asks for its password, or reads it from a pipe.
+
+    A password has at least 10 characters.
 
     With --admin, this does what the first-run page does, which is then gone.
 

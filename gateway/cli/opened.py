@@ -85,7 +85,15 @@ def _require_store(settings: "Settings") -> None:
         raise SettingsError(["store: memory is inside the gateway's process and cannot be opened"])
     # Do not create a data directory, because it would belong to the user of the command.
     if settings.store == "sqlite" and not (settings.data_dir / FILE_NAME).exists():
-        raise SettingsError([f"data_dir: {settings.data_dir} contains no store"])
+        raise SettingsError([_no_store(settings.data_dir)])
+
+
+def _no_store(data_dir: Path) -> str:
+    # The default is relative to the working directory, which is often the fault.
+    return (
+        f"data_dir: {data_dir.absolute()} contains no store: run this in the directory in which "
+        "the gateway starts, set data_dir, or start the gateway once"
+    )
 
 
 @asynccontextmanager

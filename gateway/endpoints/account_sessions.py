@@ -7,6 +7,7 @@ from gateway.endpoints.logout import Logout
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.message.request import Request
 from gateway.message.response import Response
+from gateway.sessions.device import UNKNOWN
 from gateway.sessions.record import SessionInfo
 from gateway.sessions.session import Session
 from gateway.storage.store import Clock
@@ -47,11 +48,13 @@ class SessionSection:
     def _row(self, info: SessionInfo, session: Session) -> dict[str, object]:
         current = info.session_id == session.session_id
         seen_at = self._clock() if current else info.last_seen_at
+        # Many programs send no User-Agent: then the app is all there is to tell.
+        by_app = info.client is not None and info.device in ("", UNKNOWN)
         return {
             "id": info.session_id,
             "current": current,
-            "device": info.device or "unknown",
-            "client": info.client,
+            "device": f"App {info.client}" if by_app else info.device or UNKNOWN,
+            "client": None if by_app else info.client,
             "ip": info.ip,
             "created": written_time(info.created_at),
             "last_seen": written_time(seen_at),

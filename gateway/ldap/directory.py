@@ -82,7 +82,7 @@ class Directory:
         """Bind the account that searches, and search; how many people the base has, at most 2.
 
         Raises:
-            ProviderUnavailableError: One of both fails.
+            ProviderUnavailableError: One of both fails, or a search for groups.
         """
         return await self._run(self._searched)
 
@@ -100,6 +100,10 @@ class Directory:
             connection.bind_searcher()
             wanted = plan.filter.replace("{user}", "*")
             found = connection.search(plan.base, "SUBTREE", wanted, (plan.subject,), 1)
+            if not plan.groups.attribute:
+                # Every sign-in searches here, and fails if the base does not exist.
+                groups = plan.groups
+                connection.search(groups.base, "SUBTREE", "(objectClass=*)", (groups.name,), 1)
             return len(found.entries) + (not found.is_whole)
 
     async def _run(self, work: Callable[[], _T]) -> _T:

@@ -14,9 +14,11 @@ async def examine_oauth2(
     """What can be told without a user: the endpoints, whether they answer, and what they give."""
     lists = [it.endpoint for it in oauth2.groups]
     asked = [oauth2.userinfo_endpoint, oauth2.emails_endpoint, *lists]
+    answers = [await _asked(registration.name, url, http) for url in asked if url]
     return (
         Finding("note", "discovery", "none: plain OAuth 2.0, without keys and sign-out"),
-        *[await _asked(registration.name, url, http) for url in asked if url],
+        # A host that cannot be reached is one problem, however many addresses it has.
+        *dict.fromkeys(answers),
         Finding("note", "claims", f"users are known by {' or '.join(oauth2.subject)}, as text"),
         Finding("note", "claims", _groups(registration, lists, oauth2.roles_in)),
         Finding("note", "refresh", f"users are asked about again every {oauth2.recheck_s:g} s"),

@@ -28,7 +28,10 @@ class Brand:
         light, dark = light_shades(self.colour), dark_shades(self.colour)
 
         def root(act: str, over: str, ink: str) -> str:
-            return f":root {{ --link: {act}; --act: {act}; --act-over: {over}; --act-ink: {ink}; }}"
+            return (
+                f":root {{ --link: {act}; --focus: {act}; --act: {act}; --act-over: {over}; "
+                f"--act-ink: {ink}; }}"
+            )
 
         return (
             f"{root(light.act, light.over, light.ink)}\n@media (prefers-color-scheme: dark) "

@@ -22,6 +22,7 @@ _SYSTEMS = (
     ("Linux", "Linux"),
 )
 _MAX_CHARS = 40
+UNKNOWN = "unknown"
 
 
 def device_name(user_agent: str) -> str:
@@ -33,4 +34,4 @@ def device_name(user_agent: str) -> str:
     if browser is not None or system is not None:
         return browser or system or ""
     product = user_agent.partition(" ")[0][:_MAX_CHARS]
-    return product if product.isascii() and product.isprintable() and product else "unknown"
+    return product if product.isascii() and product.isprintable() and product else UNKNOWN

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, field_validator
 
 from gateway.settings.scalars import FileName, Section, Text, quote, wrong
 
@@ -23,6 +23,9 @@ def _colour(text: str) -> str:
     return text.lower()
 
 
+Colour = Annotated[str, AfterValidator(_colour)]
+
+
 class PageSettings(Section):
     """What people see on the gateway's own pages."""
 
@@ -32,11 +35,18 @@ class PageSettings(Section):
     logo_file: FileName | None = Field(
         None, description="SVG, PNG or JPEG of at most 64 KiB, shown beside the name."
     )
-    colour: Annotated[str, AfterValidator(_colour)] | None = Field(
+    colour: Colour | None = Field(
         None,
         description='Colour of buttons and links, such as "#1d5a80"; made darker or lighter where'
         " it could not be read.",
     )
+
+    @field_validator("colour", mode="before")
+    @classmethod
+    def _is_written(cls, value: object) -> object:
+        if value is None:
+            raise wrong('is empty: # begins a comment (write "#1d5a80", with the quotes)')
+        return value
 
 
 def media_type_of(logo: bytes) -> str | None:

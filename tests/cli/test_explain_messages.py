@@ -80,6 +80,13 @@ def test_the_reader_is_told_what_the_message_is_and_what_would_pass(run):
     assert "not been read" not in said
 
 
+@pytest.mark.parametrize("message", ["", "--mcp-method tools/call"])
+def test_the_reader_is_told_how_to_name_a_message(run, message):
+    said = run(explain_command, f"POST /mcp {STAFF} {message}")
+
+    assert "to change it: the rules read the message: name it with --mcp-tool," in said
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

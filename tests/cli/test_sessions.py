@@ -112,3 +112,12 @@ def test_where_there_is_nothing_to_see_it_says_so_and_makes_nothing(command, tmp
 
     assert result.exit_code == 2
     assert not (tmp_path / "data").exists()
+
+
+def test_a_directory_without_a_store_is_named_in_full(command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    # The default is relative to the working directory.
+    result = command("list", data_dir=None)
+
+    assert f"data_dir: {tmp_path / 'data'} contains no store: run this in" in result.output

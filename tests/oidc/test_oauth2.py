@@ -24,6 +24,7 @@ from gateway.sessions.refresh import Later, Over, Refreshed, successor
 from gateway.sessions.ticket import new_ticket
 from gateway.settings.providers import ProviderSettings
 from tests.fixtures.hub import hub
+from tests.fixtures.network import take_free_port
 from tests.sessions.test_record import make_session
 
 __all__ = ["hub"]
@@ -333,3 +334,18 @@ async def test_the_report_names_the_lists_and_the_groups_whose_roles_count(make,
 
     says = f"groups from {hub.origin}/user/orgs, and roles in 1001"
     assert says in [it.says for it in found]
+
+
+async def test_a_host_that_cannot_be_reached_is_one_problem(make, http):
+    nowhere = f"http://127.0.0.1:{take_free_port()}"
+    addresses = {
+        "userinfo_endpoint": f"{nowhere}/user",
+        "emails_endpoint": f"{nowhere}/user/emails",
+        "groups_endpoint": f"{nowhere}/user/orgs",
+    }
+    provider = make(**addresses)
+
+    found = await examine_oauth2(provider.registration, provider.registration.oauth2, http)
+
+    [problem] = [it for it in found if it.level == "problem"]
+    assert "connection refused" in problem.says

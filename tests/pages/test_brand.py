@@ -53,6 +53,8 @@ def test_the_style_is_still_the_one_that_the_policy_allows():
     # Too light to be read on white.
     assert f"--act: {light_shades('#ff8800').act};" in light
     assert "--act: #ff8800;" in dark
+    assert f"--focus: {light_shades('#ff8800').act};" in light
+    assert "--focus: #ff8800;" in dark
 
 
 @pytest.mark.parametrize(

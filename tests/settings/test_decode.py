@@ -192,6 +192,10 @@ ADDED = [
         '4:17: pages.colour: "blue" is not a colour (write "#1d5a80", with the quotes)',
     ),
     (
+        "pages:\n  colour: #1d5a80",
+        '5:10: pages.colour: is empty: # begins a comment (write "#1d5a80", with the quotes)',
+    ),
+    (
         "pages: {logo_file: gone.svg}",
         "4:20: pages.logo_file: cannot read 'gone.svg': No such file or directory",
     ),

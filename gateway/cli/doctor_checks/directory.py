@@ -29,7 +29,7 @@ async def check_directory(around: Surroundings) -> list[Finding]:
         try:
             return [answers, _searched(await directory.try_searcher(), around)]
         except GatewayError as error:
-            do = "check ldap.bind_dn, bind_password_file, base and filter"
+            do = "check ldap.bind_dn, bind_password_file, base, filter and groups.base"
             return [answers, Finding("error", _SEARCH, about, _told(error), do)]
     finally:
         directory.close()

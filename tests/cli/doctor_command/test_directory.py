@@ -40,6 +40,7 @@ async def test_a_directory_that_is_down_or_has_another_certificate(
         ({"bind_password": "not-this-one"}, "is refused"),
         ({"base": f"ou=services,{BASE}"}, "finds nobody below"),
         ({"base": "dc=example,dc=org"}, "noSuchObject"),
+        ({"groups": {"base": f"ou=grups,{BASE}"}}, "search below 'ou=grups,"),
     ],
 )
 async def test_an_account_that_cannot_search(configured, start_slapd, wrong, told):

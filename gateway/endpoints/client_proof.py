@@ -89,7 +89,9 @@ class ClientProofs:
                 _require_secret(client, claimed)
             else:
                 issuer = issuer_of(request)
-                audiences = frozenset({issuer, f"{issuer}/token"})
+                # RFC 7523, section 3: the issuer, or the endpoint that it is sent to.
+                endpoints = (f"{issuer}/{it}" for it in ("token", "device_authorization"))
+                audiences = frozenset({issuer, *endpoints})
                 await self._assertions.prove(client, claimed.assertion, audiences)
             turn.is_bad = False
 

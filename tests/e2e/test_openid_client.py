@@ -16,7 +16,7 @@ from tests.e2e.oauth_client import CALLBACK
 from tests.fixtures.accounts import add
 from tests.fixtures.processes import require_tool, terminate
 
-RELYING_PARTY = Path(__file__).parents[1] / "relying_party"
+CLIENTS = Path(__file__).parents[1] / "clients"
 GOODBYE = "https://client.test/goodbye"
 SECRET = "a secret of the wiki"
 SCOPES = ["openid", "profile", "email", "groups", "offline_access"]
@@ -59,7 +59,7 @@ def browser(gateway):
 
 
 class Walk:
-    """The app of `walk.mjs`, and a person's browser."""
+    """The app of `openid.mjs`, and a person's browser."""
 
     def __init__(self, gateway, browser, process):
         self.browser = browser
@@ -82,7 +82,7 @@ class Walk:
 @pytest.fixture
 def start_walk(gateway, browser, client_key):
     node = require_tool("node")
-    if not (RELYING_PARTY / "node_modules" / "openid-client").is_dir():
+    if not (CLIENTS / "node_modules" / "openid-client").is_dir():
         pytest.fail("npm's openid-client is not installed: `make test` sets it up", pytrace=False)
     started = []
 
@@ -98,8 +98,8 @@ def start_walk(gateway, browser, client_key):
             "scope": " ".join(SCOPES),
         }
         process = subprocess.Popen(
-            [node, "walk.mjs", json.dumps(options)],
-            cwd=RELYING_PARTY,
+            [node, "openid.mjs", json.dumps(options)],
+            cwd=CLIENTS,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

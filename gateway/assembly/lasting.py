@@ -105,9 +105,7 @@ async def load_lasting(
         tokens=tokens,
         signer=signer,
         id_token_keys=IdTokenKeys(store, lambda: sessions.sealer, clock),
-        sign_ins=SignIns(
-            store, lambda: sessions.sealer, clock, lambda: tokens.sessions.limits.absolute_s
-        ),
+        sign_ins=SignIns(store, lambda: sessions.sealer, lambda: tokens.sessions.limits.absolute_s),
         accounts=accounts,
         local=local_of(accounts, settings.public_url[0], clock),
         outbox=Outbox(settings.smtp, settings.public_url[0], clock),

@@ -56,9 +56,14 @@ def is_challenge(text: str) -> bool:
     return _CHALLENGE.fullmatch(text) is not None
 
 
+def is_verifier(text: str) -> bool:
+    """Whether `text` has the form of a code verifier (RFC 7636, section 4.1)."""
+    return _VERIFIER.fullmatch(text) is not None
+
+
 def proves(verifier: str, challenge: str) -> bool:
     """Whether `verifier` is the one that `challenge` was made from (RFC 7636, section 4.6)."""
-    if _VERIFIER.fullmatch(verifier) is None:
+    if not is_verifier(verifier):
         return False
     digest = sha256(verifier.encode()).digest()
     return base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == challenge

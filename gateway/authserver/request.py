@@ -16,7 +16,7 @@ _LONGEST = 2000
 # The only parameter that may be repeated (RFC 6749, section 3.1; RFC 8707, section 2).
 _REPEATED = "resource"
 # OpenID Connect Core 1.0, section 3.1.2.1; Initiating User Registration 1.0.
-_PROMPTS = frozenset({"none", "login", "consent", "select_account", "create"})
+PROMPTS = ("none", "login", "consent", "select_account", "create")
 # RFC 6749, section 3.3.
 _SCOPES = re.compile(r"[!#-\[\]-~]+(?: [!#-\[\]-~]+)*")
 
@@ -222,8 +222,8 @@ def _challenge(given: Mapping[str, str]) -> str:
 
 def _prompts(text: str | None) -> frozenset[str]:
     prompts = frozenset((text or "").split())
-    if not prompts <= _PROMPTS:
-        raise AuthorizationError("invalid_request", f"prompt takes {', '.join(sorted(_PROMPTS))}")
+    if not prompts.issubset(PROMPTS):
+        raise AuthorizationError("invalid_request", f"prompt takes {', '.join(sorted(PROMPTS))}")
     if "none" in prompts and len(prompts) > 1:
         raise AuthorizationError("invalid_request", "prompt none goes with no other")
     return prompts

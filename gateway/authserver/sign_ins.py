@@ -14,7 +14,7 @@ from gateway.sealing.sealer import Sealer
 from gateway.sessions.record import unpack
 from gateway.sessions.session import Session
 from gateway.sessions.ticket import storage_key
-from gateway.storage.store import Clock, Store
+from gateway.storage.store import Store
 
 _PURPOSE = "sign-in"
 _LIVE, _ENDING = "sign-ins", "sign-ins-ending"
@@ -65,12 +65,11 @@ class SignIns:
     """Sign-ins in the store; every method raises StoreUnavailableError if that cannot answer."""
 
     def __init__(
-        self, store: Store, sealer: Callable[[], Sealer], clock: Clock, kept_s: Callable[[], float]
+        self, store: Store, sealer: Callable[[], Sealer], kept_s: Callable[[], float]
     ) -> None:
         """Forget a sign-in after `kept_s` seconds, when its tokens have expired too."""
         self._store = store
         self._sealer = sealer
-        self._clock = clock
         self._kept_s = kept_s
 
     async def add(self, sign_in: SignIn) -> None:

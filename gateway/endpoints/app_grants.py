@@ -1,9 +1,9 @@
 """Gives tokens to apps whose users sign in at the provider (RFC 8693; RFC 6749, section 4.1.3)."""
 
-import re
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
+from gateway.authserver.grant import is_verifier
 from gateway.credentials.apps import App, Apps
 from gateway.credentials.one_time_exchange import Brought
 from gateway.credentials.provider_tokens import kept_tokens
@@ -22,8 +22,6 @@ from gateway.sessions import ProviderTokens
 EXCHANGE = "urn:ietf:params:oauth:grant-type:token-exchange"
 ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"  # noqa: S105 - a name
 _ID_TOKEN = "urn:ietf:params:oauth:token-type:id_token"  # noqa: S105 - a name
-# RFC 7636, section 4.1.
-_VERIFIER = re.compile(r"[A-Za-z0-9._~-]{43,128}")
 # RFC 6749, section 4.1.2: a code should live for ten minutes at most.
 _CODE_S = 600.0
 _SERVER_ERROR = 500
@@ -84,7 +82,7 @@ class AppGrants:
             # Without the query: an app that sends the whole callback URL has the code in it.
             detail = f"{app.name} has not registered {uri.partition('?')[0][:200]!r}"
             raise OAuthError("invalid_grant", "unknown-redirect-uri", detail=detail)
-        if _VERIFIER.fullmatch(verifier) is None:
+        if not is_verifier(verifier):
             about = "code_verifier must be 43 to 128 letters, digits and -._~"
             raise OAuthError("invalid_request", about=about)
         # Keyed by the code alone, because the provider accepts a code only once.

@@ -27,10 +27,7 @@ from gateway.endpoints.authorization_server import issuer_of
 from gateway.endpoints.carried import Carrier
 from gateway.endpoints.consent_page import consent_page
 from gateway.endpoints.deps import Deps
-from gateway.endpoints.needed_sign_in import (
-    SignInMarks,
-    needed_sign_in,
-)
+from gateway.endpoints.needed_sign_in import SignInMarks, needed_sign_in
 from gateway.endpoints.new_session import from_own_page
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.parameters import SignInRequest, read_whole_form

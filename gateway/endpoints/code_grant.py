@@ -12,8 +12,6 @@ from gateway.endpoints.redeem import redeem, reused
 from gateway.message.request import Request
 from gateway.storage.store import Clock
 
-_SID_BYTES = 16
-
 
 class CodeGrant:
     """Gives tokens for a code, once."""

@@ -22,10 +22,8 @@ class DeviceGrant:
         self._server = server
         self._clock = clock
 
-    async def redeem(
-        self, request: Request, form: dict[str, str], client: Client
-    ) -> tuple[Issued, Grant]:
-        """The tokens for the device code in `form`, and what was granted.
+    async def redeem(self, request: Request, form: dict[str, str], client: Client) -> Issued:
+        """The tokens for the device code in `form`.
 
         Raises:
             OAuthError: There are none, or not yet (section 3.5).
@@ -44,7 +42,7 @@ class DeviceGrant:
         grant = await self._granted(found)
         if form.get("resource") not in (None, *grant.resources):
             raise OAuthError("invalid_target", "resource-not-granted")
-        issued = await redeem(
+        return await redeem(
             self._server,
             request,
             grant,
@@ -52,7 +50,6 @@ class DeviceGrant:
             use=partial(devices.use, found),
             used_for=partial(self._used_for, device_code),
         )
-        return issued, grant
 
     async def _granted(self, found: DeviceCode) -> Grant:
         if found.state == "used":

@@ -6,6 +6,7 @@ from gateway.authserver.client import Client
 from gateway.authserver.grant import OFFLINE
 from gateway.authserver.id_token_keys import ALGORITHMS
 from gateway.authserver.person_claims import CLAIMS_OF_SCOPE, OPENID
+from gateway.authserver.request import PROMPTS
 from gateway.endpoints.client_assertion import ALGORITHMS as PROOF_ALGORITHMS
 
 _OF_PERSON = sorted({name for names in CLAIMS_OF_SCOPE.values() for name in names})
@@ -22,7 +23,7 @@ def openid_members(issuer: str, clients: Iterable[Client]) -> dict[str, object]:
         "claims_supported": [*_OF_SIGN_IN, *_OF_PERSON],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": list(ALGORITHMS),
-        "prompt_values_supported": ["none", "login", "consent", "select_account", "create"],
+        "prompt_values_supported": list(PROMPTS),
         "claims_parameter_supported": False,
         "request_parameter_supported": False,
         # Clients assume that it is (section 3).

@@ -85,7 +85,7 @@ class TokenEndpoint:
                 issued, grant = await self._codes.redeem(request, form, client, device)
                 return _answer(issued) | await self._id_token(request, client, issued, grant.nonce)
             case _ if grant_type == DEVICE and self._devices is not None:
-                issued, _ = await self._devices.redeem(request, form, client)
+                issued = await self._devices.redeem(request, form, client)
                 return _answer(issued) | await self._id_token(request, client, issued)
         raise _unsupported(OF_CLIENTS)
 

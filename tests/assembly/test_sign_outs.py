@@ -44,7 +44,7 @@ class Worker:
         self.clock = clock
         self.browsers = SessionManager(store, sealer, LIMITS, clock=clock)
         self.tokens = SessionManager(token_store(store), sealer, LIMITS, clock=clock)
-        self.sign_ins = SignIns(store, lambda: sealer, clock, lambda: LIMITS.absolute_s)
+        self.sign_ins = SignIns(store, lambda: sealer, lambda: LIMITS.absolute_s)
         self.keys = IdTokenKeys(store, lambda: sealer, clock)
         self.http = ProviderHttp()
         self.sign_outs = SignOuts(

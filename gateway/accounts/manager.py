@@ -1,6 +1,5 @@
 """Which account somebody belongs to, and who that is as last seen, over any store."""
 
-import logging
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -19,8 +18,6 @@ from gateway.model import AccountFacts, Identity
 from gateway.sealing.sealer import MIN_SECRET_BYTES, Sealer
 from gateway.sealing.secret import sealed_under_another
 from gateway.storage.store import Clock, Store
-
-_log = logging.getLogger(__name__)
 
 _KEY = "accounts-key"
 _ID_BYTES = 16

@@ -21,7 +21,7 @@ class Client:
         client_id: What it calls itself; sessions and consents are kept under it.
         name: What people are shown.
         redirect_uris: Compared character by character, loopback ports aside.
-        scopes: Those it may ask for besides those that a resource names.
+        scopes: Those it may ask for; empty for the usual ones and those that rules name.
         secret_digest: SHA-256 of its secret; None if it has none.
         keys: What it proves itself with instead of a secret (RFC 7523); empty if it has none.
         signs_with: The algorithm that signs its ID tokens and logout tokens.

@@ -12,8 +12,7 @@ from gateway.sealing.sealer import Sealer
 from gateway.sealing.signing_keys import StoredKeys, key_set, signing_key
 from gateway.storage.store import Clock, Store
 
-DEFAULT = "ES256"
-ALGORITHMS = (DEFAULT, "RS256")
+ALGORITHMS = ("ES256", "RS256")
 _NAME = "id-token-key"
 # Other workers' rotations take effect after this, which `AHEAD_S` allows for.
 _READ_AGAIN_S = 60.0
@@ -27,7 +26,7 @@ def id_token_keys(store: Store) -> StoredKeys:
 
 
 def new_id_token_key(algorithm: str) -> dict[str, Any]:
-    """A private key for `algorithm` as a JWK, named by its thumbprint (RFC 7638)."""
+    """A private key for `algorithm` as a JWK, named by a digest of its public part."""
     from joserfc.jwk import ECKey, RSAKey  # Only who signs ID tokens pays for it.
 
     if algorithm == "RS256":

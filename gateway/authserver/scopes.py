@@ -7,7 +7,7 @@ from gateway.authserver.grant import OFFLINE
 from gateway.authserver.person_claims import OPENID
 from gateway.authserver.resources import Resource
 
-# Of every client that is not in the configuration.
+# Of every client for which the configuration names no scopes.
 USUAL = frozenset({OPENID, "profile", "email", OFFLINE})
 
 
@@ -16,7 +16,7 @@ def granted_scopes(
 ) -> frozenset[str] | None:
     """Those of the scopes `asked` for that `client` may have; None if it may have none of them.
 
-    Without any asked for, those that the rules of the resources name.
+    Without any asked for, those that the rules of the resources name and it may have.
     """
     named = frozenset(scope for it in resources for scope in it.scopes)
     may_have = client.scopes
@@ -33,8 +33,8 @@ def lost_scopes(
 ) -> frozenset[str]:
     """Those of the `granted` scopes that the configuration has taken back from `client`.
 
-    At the MCP `routes`, rules name the scopes of a client that has none of its own, and one that
-    no rule names any more is good for nothing.
+    From a client without scopes of its own, none are taken back at the MCP `routes`: a scope that
+    no rule names any more is good for nothing there.
     """
     if client.origin == "file" and client.scopes:
         return granted - client.scopes

@@ -1,4 +1,4 @@
-"""How a client of the authorization server proves itself at ``token`` (RFC 6749, section 2.3)."""
+"""How a client of the authorization server proves itself (RFC 6749, section 2.3)."""
 
 import base64
 import binascii
@@ -89,7 +89,7 @@ class ClientProofs:
                 _require_secret(client, claimed)
             else:
                 issuer = issuer_of(request)
-                # RFC 7523, section 3: the issuer, or the endpoint that it is sent to.
+                # RFC 7523, section 3: the issuer, or an endpoint that takes assertions.
                 endpoints = (f"{issuer}/{it}" for it in ("token", "device_authorization"))
                 audiences = frozenset({issuer, *endpoints})
                 await self._assertions.prove(client, claimed.assertion, audiences)

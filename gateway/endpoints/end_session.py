@@ -101,7 +101,7 @@ class EndSession:
         return _Asked(hint, uri if state is None else f"{uri}{joint}{urlencode({'state': state})}")
 
     async def _hint(self, request: Request, token: str | None) -> SignedToken | None:
-        """The claims of an ID token that we issued, even if it has expired (section 2)."""
+        """The ID token `token`, if we issued it, even if it has expired (section 2)."""
         if token is None:
             return None
         try:

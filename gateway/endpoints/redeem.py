@@ -94,7 +94,7 @@ def _identity(grant: Grant) -> Identity:
 
 
 async def reused(tokens: TokenFamilies, session_id: str | None) -> OAuthError:
-    """End what a code gave that came back (RFC 9700, section 2.1.1), and refuse it."""
+    """End the session of a code that came back (RFC 9700, section 2.1.1); returns the refusal."""
     if session_id is not None:
         await tokens.sessions.end_by_id(session_id)
     return OAuthError("invalid_grant", "code-reused")

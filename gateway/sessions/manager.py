@@ -53,7 +53,6 @@ class SessionManager:
         self.sealer = sealer
         self.before_replacing: Callable[[str, Session], Awaitable[None]] | None = None
         self._store = store
-        self._clock = clock
         self._random = random
         self._cache = SessionCache(max_cached, remember_ended_s=2 * MAX_UNCHECKED_S)
         wake = asyncio.Event()

@@ -42,7 +42,7 @@ def require_scopes(
     return scopes
 
 
-def entry(
+def kept_from(
     resources: Resources,
     request: Request,
     wanted: Iterable[Resource],

@@ -1,5 +1,6 @@
 """What tokens are asked for: MCP servers behind the gateway, or the gateway itself (RFC 8707)."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -20,6 +21,16 @@ class Resource:
     url: str
     route: str | None = None
     scopes: tuple[str, ...] = ()
+
+
+def urls_of(resources: Iterable[Resource]) -> tuple[str, ...]:
+    """The URLs of the MCP servers among `resources`."""
+    return tuple(it.url for it in resources if it.route is not None)
+
+
+def routes_of(resources: Iterable[Resource]) -> frozenset[str] | None:
+    """The names of the MCP routes among `resources`; None if there are none."""
+    return frozenset(it.route for it in resources if it.route is not None) or None
 
 
 class Resources(Protocol):

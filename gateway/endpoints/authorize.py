@@ -8,7 +8,7 @@ from gateway import responses
 from gateway.authserver.client import Client
 from gateway.authserver.consents import person_of
 from gateway.authserver.grant import Grant
-from gateway.authserver.judge import entry, find_resources, require_scopes
+from gateway.authserver.judge import find_resources, kept_from, require_scopes
 from gateway.authserver.person_claims import subject_of
 from gateway.authserver.request import (
     AuthorizationError,
@@ -21,7 +21,7 @@ from gateway.authserver.request import (
     read_request,
     return_address,
 )
-from gateway.authserver.resources import Resource
+from gateway.authserver.resources import Resource, routes_of, urls_of
 from gateway.authserver.server import AuthServer
 from gateway.endpoints.authorization_server import issuer_of
 from gateway.endpoints.carried import Carrier
@@ -150,12 +150,12 @@ class Authorize:
             if "none" in wanted.prompts:
                 raise AuthorizationError("login_required", "the person must sign in")
             return self._to_sign_in(request, asked, sign_in or SignInRequest())
-        step_up = self._entered(request, asked, session, scopes, resources)
+        step_up = self._step_up(request, asked, session, scopes, resources)
         if step_up is not None:
             if "none" in wanted.prompts:
                 raise AuthorizationError("login_required", "the person must prove more")
             return self._to_sign_in(request, asked, step_up)
-        urls = tuple(it.url for it in resources if it.route is not None)
+        urls = urls_of(resources)
         if consents:
             await self._note_consent(asked.client, session, scopes, urls)
         elif await self._must_ask(asked, wanted, session, scopes, urls):
@@ -209,7 +209,7 @@ class Authorize:
         """
         return self._marks.is_new(asked.parameters, asked.query, session)
 
-    def _entered(
+    def _step_up(
         self,
         request: Request,
         asked: _Asked,
@@ -217,23 +217,23 @@ class Authorize:
         scopes: frozenset[str],
         resources: tuple[Resource, ...],
     ) -> SignInRequest | None:
-        """Hold the person to the rules of client and resources; a step-up to meet them, or None.
+        """The sign-in that the rules of client and resources need besides, or None.
 
         Raises:
-            AuthorizationError: They may not enter.
+            AuthorizationError: The rules keep the person out.
         """
-        kept_from = entry(
+        found = kept_from(
             self._server.resources, request, resources, asked.client, session.identity, scopes
         )
-        if kept_from is None:
+        if found is None:
             return None
-        entered, decision = kept_from
+        where, decision = found
         if isinstance(decision, StepUp) and not self._is_new(asked, session):
             return SignInRequest(max_age_s=decision.max_age_s, acr=decision.acr)
         _log.info(
             "authorize: %s may not use %s: %s",
             session.identity.user,
-            entered,
+            where,
             decision.reason,
             extra={"request_id": request.request_id},
         )
@@ -314,7 +314,6 @@ class Authorize:
         scopes: frozenset[str],
         resources: tuple[Resource, ...],
     ) -> Response:
-        routes = frozenset(it.route for it in resources if it.route is not None)
         code = await self._server.codes.issue(
             Grant(
                 client=asked.client.client_id,
@@ -322,8 +321,8 @@ class Authorize:
                 challenge=wanted.challenge,
                 session=session,
                 scopes=scopes,
-                resources=tuple(it.url for it in resources if it.route is not None),
-                routes=routes or None,
+                resources=urls_of(resources),
+                routes=routes_of(resources),
                 nonce=wanted.nonce,
                 issued_at=self._deps.clock(),
                 issuer=issuer_of(request),

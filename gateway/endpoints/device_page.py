@@ -13,9 +13,9 @@ from gateway.authserver.client import Client
 from gateway.authserver.consents import person_of
 from gateway.authserver.devices import DeviceCode
 from gateway.authserver.grant import Grant
-from gateway.authserver.judge import entry, find_resources, require_scopes
+from gateway.authserver.judge import find_resources, kept_from, require_scopes
 from gateway.authserver.request import AuthorizationError
-from gateway.authserver.resources import Resource
+from gateway.authserver.resources import Resource, routes_of, urls_of
 from gateway.authserver.server import AuthServer
 from gateway.authserver.user_code import read_user_code, shown_user_code
 from gateway.credentials.throttle import Throttle
@@ -153,12 +153,14 @@ class DevicePage:
     def _kept_from(
         self, request: Request, asked: _Asked, session: Session, mark: str
     ) -> Response | None:
-        """Hold the person to the rules of the resources; None if they may go on."""
+        """What the rules of client and resources send the person to; None if they may go on."""
         server, who = self._server, session.identity
-        kept = entry(server.resources, request, asked.resources, asked.client, who, asked.scopes)
+        kept = kept_from(
+            server.resources, request, asked.resources, asked.client, who, asked.scopes
+        )
         if kept is None:
             return None
-        entered, decision = kept
+        where, decision = kept
         sent = self._marks.open(mark, asked.code.encode())
         has_tried = sent is not None and session.created_at >= sent.at
         if isinstance(decision, StepUp) and not has_tried:
@@ -167,22 +169,21 @@ class DevicePage:
         _log.info(
             "device: %s may not use %s: %s",
             who.user,
-            entered,
+            where,
             decision.reason,
             extra={"request_id": request.request_id},
         )
         return responses.problem(request, 403, "resource-not-allowed").about(who)
 
     def _grant(self, request: Request, asked: _Asked, session: Session) -> Grant:
-        routes = frozenset(it.route for it in asked.resources if it.route is not None)
         return Grant(
             client=asked.client.client_id,
             redirect_uri="",
             challenge="",
             session=session,
             scopes=asked.scopes,
-            resources=tuple(it.url for it in asked.resources if it.route is not None),
-            routes=routes or None,
+            resources=urls_of(asked.resources),
+            routes=routes_of(asked.resources),
             nonce=None,
             issued_at=self._deps.clock(),
             issuer=issuer_of(request),

@@ -1,7 +1,8 @@
-"""A gateway in front of an app that sets cookies, and one that a phone uses."""
+"""A gateway in front of an app that sets cookies, one that a phone uses, and a browser."""
 
 import pytest
 
+from tests.e2e import browsing
 from tests.e2e.people import Browser, cookie_app
 from tests.e2e.phone import CALLBACK, ROUTES, Phone
 from tests.e2e.raw import OK, behind
@@ -41,6 +42,14 @@ async def start(gateway_process, demo_provider, raw_upstream):
         return Browser(gateway.base_url)
 
     return begin
+
+
+@pytest.fixture
+def browser(gateway):
+    """The browser of ann, who has signed in at the `gateway` of the test's module."""
+    browser = browsing.Browser(gateway)
+    assert browser.sign_in().status_code == 303
+    return browser
 
 
 @pytest.fixture

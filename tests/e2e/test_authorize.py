@@ -39,13 +39,6 @@ def gateway(start_standalone):
 
 
 @pytest.fixture
-def browser(gateway):
-    browser = Browser(gateway)
-    assert browser.sign_in().status_code == 303
-    return browser
-
-
-@pytest.fixture
 def cli(gateway, browser):
     return OAuthClient(gateway, browser, "cli")
 

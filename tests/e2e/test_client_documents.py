@@ -40,13 +40,6 @@ def gateway(gateway_process, echo_app, documents):
     return started
 
 
-@pytest.fixture
-def browser(gateway):
-    browser = Browser(gateway)
-    assert browser.sign_in().status_code == 303
-    return browser
-
-
 def test_a_client_brings_its_document(gateway, documents, browser):
     url = documents.add(redirect_uris=[CALLBACK, "http://127.0.0.1/callback"])
     client = OAuthClient(gateway, browser, url)

@@ -5,7 +5,7 @@ import re
 import pytest
 import requests
 
-from tests.e2e.browsing import Browser, FromAddress
+from tests.e2e.browsing import FromAddress
 from tests.e2e.oauth_client import CALLBACK, OAuthClient
 from tests.fixtures.accounts import add
 
@@ -40,13 +40,6 @@ class Addresses:
 @pytest.fixture
 def register(gateway):
     return Addresses(gateway)
-
-
-@pytest.fixture
-def browser(gateway):
-    browser = Browser(gateway)
-    assert browser.sign_in().status_code == 303
-    return browser
 
 
 def test_a_client_registers_and_signs_somebody_in(gateway, register, browser):

@@ -38,13 +38,6 @@ def gateway(start_standalone):
 
 
 @pytest.fixture
-def browser(gateway):
-    browser = Browser(gateway)
-    assert browser.sign_in().status_code == 303
-    return browser
-
-
-@pytest.fixture
 def tv(gateway, browser):
     return Device(gateway, browser, "tv")
 

@@ -11,7 +11,6 @@ from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
-from tests.e2e.browsing import Browser
 from tests.e2e.oauth_client import CALLBACK
 from tests.fixtures.accounts import add
 from tests.fixtures.processes import require_tool, terminate
@@ -49,13 +48,6 @@ def gateway(start_standalone, client_key, tmp_path):
     )
     add(started, "ann", "--email", "ann@a.test", "--group", "staff")
     return started
-
-
-@pytest.fixture
-def browser(gateway):
-    browser = Browser(gateway)
-    assert browser.sign_in().status_code == 303
-    return browser
 
 
 class Walk:

@@ -43,13 +43,6 @@ def gateway(client_key, tmp_path_factory):
 
 
 @pytest.fixture
-def browser(gateway):
-    browser = Browser(gateway)
-    assert browser.sign_in().status_code == 303
-    return browser
-
-
-@pytest.fixture
 def wiki(gateway, browser):
     return OAuthClient(gateway, browser, "wiki", secret=SECRET)
 

@@ -27,13 +27,6 @@ def gateway(start_standalone, listener):
 
 
 @pytest.fixture
-def browser(gateway):
-    browser = Browser(gateway)
-    assert browser.sign_in().status_code == 303
-    return browser
-
-
-@pytest.fixture
 def wiki(gateway, browser):
     return OAuthClient(gateway, browser, "wiki", secret=SECRET)
 

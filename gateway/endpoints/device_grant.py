@@ -42,7 +42,7 @@ class DeviceGrant:
         grant = await self._granted(found)
         if form.get("resource") not in (None, *grant.resources):
             raise OAuthError("invalid_target", "resource-not-granted")
-        return await redeem(
+        issued = await redeem(
             self._server,
             request,
             grant,
@@ -50,6 +50,8 @@ class DeviceGrant:
             use=partial(devices.use, found),
             used_for=partial(self._used_for, device_code),
         )
+        self._server.on_tokens(client.origin)
+        return issued
 
     async def _granted(self, found: DeviceCode) -> Grant:
         if found.state == "used":

@@ -5,7 +5,7 @@ from typing import Annotated, Self
 from pydantic import Field, PlainValidator, WithJsonSchema, model_validator
 
 from gateway.settings.addresses import parse_origin
-from gateway.settings.scalars import Duration, FieldName, OneOrMany, Section, as_text, wrong
+from gateway.settings.scalars import Duration, FieldName, Flag, OneOrMany, Section, as_text, wrong
 
 ANY = "*"
 
@@ -30,7 +30,7 @@ class CorsSettings(Section):
         description="Origins whose scripts may use the route, such as https://spa.example.com;"
         " '*' for any, which excludes credentials."
     )
-    credentials: bool = Field(
+    credentials: Flag = Field(
         False,
         description="Whether these scripts may send the session cookie, also with unsafe methods.",
     )

@@ -184,7 +184,7 @@ class ClientSettings(Section):
     backchannel_logout_uri: Annotated[Text, AfterValidator(_logout_uri)] | None = Field(
         None, description="Where the app is told of sign-outs (OIDC Back-Channel Logout)."
     )
-    device: bool = Field(
+    device: Flag = Field(
         False,
         description="Whether users may sign in for it on another device, with a code that they"
         " type (RFC 8628): for what has no browser.",
@@ -243,7 +243,7 @@ class TokenSettings(Section):
     clients: Mapping[Annotated[str, AfterValidator(_client_name)], ClientSettings] = Field(
         {}, description="Apps that get tokens, by name."
     )
-    command_line: bool | None = Field(
+    command_line: Flag | None = Field(
         None,
         description="Whether users can sign in with `gatepost login`; default: if the gateway"
         " signs users in for other clients too.",

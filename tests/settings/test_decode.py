@@ -188,6 +188,14 @@ ADDED = [
         "4:1: forward_auth: no proxy can ask: add the proxy's address to server.trusted_proxies",
     ),
     (
+        "tokens: {command_line: perhaps}",
+        '4:24: tokens.command_line: "perhaps" must be true or false',
+    ),
+    (
+        "tokens: {clients: {tv: {device: t}}}",
+        '4:33: tokens.clients.tv.device: "t" must be true or false',
+    ),
+    (
         "pages: {colour: blue}",
         '4:17: pages.colour: "blue" is not a colour (write "#1d5a80", with the quotes)',
     ),

@@ -2,11 +2,10 @@
 
 import re
 from typing import Annotated, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
-from gateway.settings.addresses import is_loopback, split_host_port
+from gateway.settings.addresses import is_loopback
 from gateway.settings.ldap_profiles import ProfileName
 from gateway.settings.scalars import (
     Address,
@@ -16,12 +15,12 @@ from gateway.settings.scalars import (
     SecretText,
     Section,
     Text,
-    as_text,
     quote,
     wrong,
 )
+from gateway.settings.server_url import address_of, parse_server_url
 
-_PORTS = {"ldap": 389, "ldaps": 636}
+_PORTS = {"ldaps": 636, "ldap": 389}
 _LONGEST_TIMEOUT_S = 30.0
 # RFC 4512, section 2.5: a short name or an OID.
 _ATTRIBUTE = re.compile(r"[A-Za-z][A-Za-z0-9-]*|[0-9]+(\.[0-9]+)+")
@@ -38,15 +37,7 @@ _MUTABLE = frozenset(
 
 
 def _url(value: object) -> str:
-    text = as_text(value, "a URL")
-    found = re.fullmatch(r"(ldaps?)://([^/?#]*)/?", text)
-    if found is None:
-        raise wrong(f"{quote(text)} must be ldaps://HOST or ldap://HOST")
-    if "@" in found[2]:
-        raise wrong("must not contain a user name or password: write bind_dn, bind_password_file")
-    if split_host_port(found[2]) is None:
-        raise wrong(f"{quote(text)} has no valid host")
-    return text.removesuffix("/")
+    return parse_server_url(value, _PORTS, "bind_dn, bind_password_file").removesuffix("/")
 
 
 def _attribute(text: str) -> str:
@@ -202,9 +193,7 @@ class LdapSettings(Section):
     @property
     def address(self) -> Address:
         """Where to connect."""
-        parts = urlsplit(self.url)
-        host, port = split_host_port(parts.netloc) or ("", None)
-        return Address(host, port or _PORTS[parts.scheme])
+        return address_of(self.url, _PORTS)
 
     @property
     def is_tls(self) -> bool:

@@ -1,14 +1,12 @@
 """The mail server that takes the gateway's mails, and their sender."""
 
-import re
 from email.utils import parseaddr
 from typing import Annotated, Literal, Self
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from gateway.message.mailbox import read_mailbox
-from gateway.settings.addresses import is_on_private_network, split_host_port
+from gateway.settings.addresses import is_on_private_network
 from gateway.settings.scalars import (
     Address,
     Duration,
@@ -17,10 +15,10 @@ from gateway.settings.scalars import (
     SecretText,
     Section,
     Text,
-    as_text,
     quote,
     wrong,
 )
+from gateway.settings.server_url import address_of, parse_server_url
 
 # RFC 5321, section 4.5.4.2; RFC 8314, section 3.3; RFC 6409, section 3.1.
 _PORTS = {"smtp": 25, "smtps": 465, "smtp+starttls": 587}
@@ -28,15 +26,7 @@ _LONGEST_TIMEOUT_S = 120.0
 
 
 def _url(value: object) -> str:
-    text = as_text(value, "a URL")
-    found = re.fullmatch(r"(smtp|smtps|smtp\+starttls)://([^/?#]*)/?", text)
-    if found is None:
-        raise wrong(f"{quote(text)} must be smtp://HOST, smtps://HOST or smtp+starttls://HOST")
-    if "@" in found[2]:
-        raise wrong("must not contain a user name or password: write username and password_file")
-    if split_host_port(found[2]) is None:
-        raise wrong(f"{quote(text)} has no valid host")
-    return text
+    return parse_server_url(value, _PORTS, "username and password_file")
 
 
 def _sender(text: str) -> str:
@@ -98,9 +88,7 @@ class SmtpSettings(Section):
     @property
     def address(self) -> Address:
         """Where to connect."""
-        parts = urlsplit(self.url)
-        host, port = split_host_port(parts.netloc) or ("", None)
-        return Address(host, port or _PORTS[parts.scheme])
+        return address_of(self.url, _PORTS)
 
     @property
     def security(self) -> Literal["tls", "starttls", "opportunistic"]:

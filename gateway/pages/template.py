@@ -113,6 +113,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_HERE / "html"),
         autoescape=True,
+        extensions=["jinja2.ext.i18n"],
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -121,6 +122,8 @@ def _environment() -> Environment:
     # Safe: read from our package.  Must stay unescaped, because the CSP has its hash.
     environment.globals["style"] = Markup(_style())  # noqa: S704
     environment.globals["brand"] = _brand
+    # Read by Jinja's extension; the type of an environment does not tell of it.
+    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     environment.filters["prose"] = _prose
     environment.filters["qr"] = _qr
     return environment

@@ -163,6 +163,8 @@ async def visited(behind: Running, origin: str, provider: DemoProvider) -> Async
         await visitor.session.close()
 
 
+# First: xdist reads the marks in a hook of its own.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """With `--dist loadgroup`, one process tests one app, so that each is started once."""
     for item in items:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Set
 from gateway.credentials.key_record import KeyRecord
 from gateway.credentials.key_request import KeyRefusedError, read_key_request
 from gateway.credentials.keys import TooManyKeysError
-from gateway.endpoints.account_section import Told, written_time
+from gateway.endpoints.account_section import Told
 from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here
 from gateway.endpoints.own_keys import OwnKeys
 from gateway.message.request import Request
@@ -69,14 +69,13 @@ class KeySection:
 
 
 def _row(record: KeyRecord, now: float) -> dict[str, object]:
-    used_at = record.last_used_at
     return {
         "id": record.key_id,
         "name": record.name,
         "scopes": record.scopes,
         "routes": record.routes,
         "is_over": now >= record.expires_at,
-        "expires": written_time(record.expires_at),
-        "created": written_time(record.created_at),
-        "last_used": None if used_at is None else written_time(used_at),
+        "expires": record.expires_at,
+        "created": record.created_at,
+        "last_used": record.last_used_at,
     }

@@ -6,7 +6,7 @@ from gateway import responses
 from gateway.accounts.passkey import Passkey
 from gateway.accounts.ways_in import LastWayInError
 from gateway.credentials.passkeys import NoSuchPasskeyError
-from gateway.endpoints.account_section import Told, written_time
+from gateway.endpoints.account_section import Told
 from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here
 from gateway.endpoints.own_passkeys import OwnPasskeys
 from gateway.message.public_url import own_path
@@ -54,12 +54,11 @@ class PasskeySection:
 
 
 def _row(passkey: Passkey) -> dict[str, object]:
-    used_at = passkey.last_used_at
     return {
         "id": passkey.passkey_id,
         "name": passkey.name,
         "host": passkey.rp_id,
         "is_synced": passkey.can_be_copied,
-        "created": written_time(passkey.created_at),
-        "last_used": None if used_at is None else written_time(used_at),
+        "created": passkey.created_at,
+        "last_used": passkey.last_used_at,
     }

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Protocol
 
 from gateway.message.request import Request
@@ -44,8 +43,3 @@ class Section(Protocol):
         Raises:
             GatewayError: It was refused.
         """
-
-
-def written_time(at: float) -> str:
-    """The time `at`, in seconds since the epoch, as the page shows it."""
-    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC")

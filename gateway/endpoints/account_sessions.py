@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Set
 
-from gateway.endpoints.account_section import written_time
 from gateway.endpoints.logout import Logout
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.message.request import Request
@@ -56,6 +55,6 @@ class SessionSection:
             "device": f"App {info.client}" if by_app else info.device or UNKNOWN,
             "client": None if by_app else info.client,
             "ip": info.ip,
-            "created": written_time(info.created_at),
-            "last_seen": written_time(seen_at),
+            "created": info.created_at,
+            "last_seen": seen_at,
         }

@@ -7,7 +7,6 @@ from urllib.parse import urlsplit
 from gateway import responses
 from gateway.authserver.client import Client, is_on_own_machine, shown_redirect
 from gateway.authserver.resources import Resource, urls_of
-from gateway.endpoints.account_section import written_time
 from gateway.message.public_url import OWN_PREFIX, own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
@@ -83,7 +82,7 @@ def consent_values(
         "meanings": [_MEANINGS[it] for it in _MEANINGS if it in scopes],
         "scopes": sorted(scopes - _MEANINGS.keys()),
         "resources": urls_of(resources),
-        "until": written_time(until),
+        "until": until,
         "action": action,
         "question": question,
         "logout_url": own_path(request, f"{OWN_PREFIX}/logout"),

@@ -19,7 +19,6 @@ from gateway.authserver.resources import Resource, routes_of, urls_of
 from gateway.authserver.server import AuthServer
 from gateway.authserver.user_code import read_user_code, shown_user_code
 from gateway.credentials.throttle import Throttle
-from gateway.endpoints.account_section import written_time
 from gateway.endpoints.authorization_server import issuer_of
 from gateway.endpoints.carried import Carrier
 from gateway.endpoints.consent_page import consent_values
@@ -233,7 +232,7 @@ class DevicePage:
             code=shown_user_code(asked.code),
             device=made.device,
             ip=made.ip,
-            asked_at=written_time(made.asked_at),
+            asked_at=made.asked_at,
         )
 
     def _take_turn(self, request: Request, person: str) -> float:

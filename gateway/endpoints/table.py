@@ -227,6 +227,7 @@ def _of_sign_in(
         },
         responses.FRAGMENT_SCRIPT_PATH: _looked_at(serve_script("keep-fragment")),
         responses.COME_AGAIN_SCRIPT_PATH: _looked_at(serve_script("come-again")),
+        responses.TIMES_SCRIPT_PATH: _looked_at(serve_script("times")),
         responses.SIGNED_IN_PATH: _looked_at(sign_in.arrived),
     }
     return exact, {

@@ -2,7 +2,8 @@
 
 A page works without scripts and has its style sheet inline, so that it works while everything
 behind the gateway is down.  Few pages load scripts: one keeps the URL's fragment, one asks the
-browser for passkeys, one loads the page of a starting app again.
+browser for passkeys, one loads the page of a starting app again, and one shows times in the
+visitor's zone.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ _FORMS_LEAD_AWAY = frozenset(
 )
 
 _FORM_ACTION = " form-action 'self';"
-_WITH_SCRIPT = frozenset({"sign-in", "sign-in-code", "account", "starting"})
+# Pages with times, which a script shows in the visitor's zone.
+_WITH_TIMES = frozenset({"account", "consent", "device-consent"})
+_WITH_SCRIPT = frozenset({"sign-in", "sign-in-code", "account", "starting"}) | _WITH_TIMES
 
 
 # Of the configuration that is served; a process serves one.
@@ -65,6 +68,11 @@ def render(name: str, /, **values: object) -> bytes:
         jinja2.UndefinedError: A value the template needs was not given.
     """
     return _environment().get_template(f"{name}.html").render(values).encode()
+
+
+def shows_times(name: str) -> bool:
+    """Whether the page `name` has times, and so needs the script that shows them."""
+    return name in _WITH_TIMES
 
 
 def page_fields(name: str, form_action: str = "") -> tuple[tuple[str, str], ...]:
@@ -110,6 +118,8 @@ def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
+    from gateway.pages.times import time_element
+
     environment = Environment(
         loader=FileSystemLoader(_HERE / "html"),
         autoescape=True,
@@ -125,6 +135,7 @@ def _environment() -> Environment:
     # Read by Jinja's extension; the type of an environment does not tell of it.
     environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     environment.filters["prose"] = _prose
+    environment.filters["time"] = time_element
     environment.filters["qr"] = _qr
     return environment
 

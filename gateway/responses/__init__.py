@@ -17,6 +17,7 @@ from gateway.responses.locations import (
     SETUP_PATH,
     SIGN_IN_PATH,
     SIGNED_IN_PATH,
+    TIMES_SCRIPT_PATH,
     sign_in_location,
 )
 from gateway.responses.problems import for_error, problem, problem_document
@@ -39,6 +40,7 @@ __all__ = [
     "SETUP_PATH",
     "SIGNED_IN_PATH",
     "SIGN_IN_PATH",
+    "TIMES_SCRIPT_PATH",
     "Admission",
     "for_decision",
     "for_error",

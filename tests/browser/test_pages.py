@@ -48,6 +48,8 @@ async def ours() -> AsyncIterator[str]:
             web.get("/asked", asked),
             web.get("/choice", choice),
             web.get("/keep-fragment.js", fragment_script),
+            web.get("/consent", consent),
+            web.get("/times.js", times_script),
         ]
     )
     runner = web.AppRunner(app, access_log=None)
@@ -133,3 +135,44 @@ async def test_a_fragment_is_kept_over_the_choice_of_a_provider(
         assert address.startswith(f"{ours}/choice")
         messages = await asyncio.to_thread(chromium.get_log, "browser")
         assert [it for it in messages if it["source"] == "security"] == []
+
+
+async def consent(request: web.Request) -> web.Response:
+    """A page with a time, 2026-05-28 20:26:40 UTC."""
+    body = render(
+        "consent",
+        site="localhost",
+        **dict.fromkeys(("client", "client_host", "who", "user", "question", "logout_url"), "x"),
+        **dict.fromkeys(("meanings", "scopes", "resources"), ()),
+        is_registered_by_itself=False,
+        asks_every_time=False,
+        until=1_780_000_000,
+        action="/",
+        redirect_to="x",
+        is_local=False,
+        times_script_url="/times.js",
+    )
+    return web.Response(body=body, headers=page_fields("consent"))
+
+
+async def times_script(request: web.Request) -> web.Response:
+    return web.Response(body=script("times"), content_type="text/javascript")
+
+
+async def test_times_are_shown_in_the_zone_of_the_visitor(chromium: Chrome, ours: str) -> None:
+    def visit() -> tuple[str, str | None, list[Any]]:
+        zone = "Emulation.setTimezoneOverride"
+        chromium.execute_cdp_cmd(zone, {"timezoneId": "Asia/Kathmandu"})
+        try:
+            chromium.get(f"{ours}/consent")
+            time = chromium.find_element(By.TAG_NAME, "time")
+            return time.text, time.get_attribute("title"), chromium.get_log("browser")
+        finally:
+            chromium.execute_cdp_cmd(zone, {"timezoneId": ""})
+
+    text, title, messages = await asyncio.to_thread(visit)
+
+    assert "May 29, 2026" in text
+    assert "2:11" in text
+    assert title == "2026-05-28 20:26 UTC"
+    assert [it for it in messages if it["source"] == "security"] == []

@@ -10,11 +10,14 @@ from jinja2 import UndefinedError
 
 from gateway.message.sent_form import SentForm
 from gateway.pages import page_fields, render
+from gateway.pages.template import shows_times
 
 HOSTILE = "\"'><script>alert(1)</script>"
+AT = 1_780_000_000.5
 PROVIDERS = [{"label": HOSTILE, "url": "/_gatepost/login/a"}]
 SESSION = {
-    **dict.fromkeys(("id", "device", "client", "ip", "created", "last_seen"), HOSTILE),
+    **dict.fromkeys(("id", "device", "client", "ip"), HOSTILE),
+    **dict.fromkeys(("created", "last_seen"), AT),
     "current": True,
 }
 SECOND_FACTOR = {
@@ -24,14 +27,24 @@ SECOND_FACTOR = {
     "codes": [HOSTILE],
 }
 KEY = {
-    **dict.fromkeys(("id", "name", "expires", "created", "last_used"), HOSTILE),
+    **dict.fromkeys(("id", "name"), HOSTILE),
+    **dict.fromkeys(("expires", "created", "last_used"), AT),
     "scopes": [HOSTILE],
     "routes": [HOSTILE],
     "is_over": True,
 }
 PASSKEY = {
-    **dict.fromkeys(("id", "name", "host", "created", "last_used"), HOSTILE),
+    **dict.fromkeys(("id", "name", "host"), HOSTILE),
+    **dict.fromkeys(("created", "last_used"), AT),
     "is_synced": False,
+}
+CONSENT = {
+    **dict.fromkeys(("client", "client_host", "who", "user", "question", "logout_url"), HOSTILE),
+    **dict.fromkeys(("meanings", "scopes", "resources"), (HOSTILE,)),
+    "is_registered_by_itself": True,
+    "asks_every_time": False,
+    "until": AT,
+    "action": "/",
 }
 ABOUT = {"title": HOSTILE, "explanation": HOSTILE, "advice": HOSTILE, "detail": HOSTILE}
 PAGES: dict[str, dict[str, object]] = {
@@ -149,6 +162,12 @@ PAGES: dict[str, dict[str, object]] = {
         "logout_url": "/",
         "home_url": "/",
     },
+    "consent": {**CONSENT, "redirect_to": HOSTILE, "is_local": True},
+    "device-consent": {
+        **CONSENT,
+        **dict.fromkeys(("code", "ip", "device"), HOSTILE),
+        "asked_at": AT,
+    },
     "starting": {
         **dict.fromkeys(("title", "status", "reason", "request_id"), HOSTILE),
         "script_url": "/_gatepost/come-again.js",
@@ -163,10 +182,13 @@ PAGES: dict[str, dict[str, object]] = {
 
 
 PASSKEYS = {"src": "/_gatepost/passkeys.js", "defer": None}
+TIMES = {"src": "/_gatepost/times.js", "defer": None}
 SCRIPTS = {
     "sign-in": [{"src": "/_gatepost/keep-fragment.js", "defer": None}, PASSKEYS],
     "sign-in-code": [PASSKEYS],
-    "account": [PASSKEYS],
+    "account": [PASSKEYS, TIMES],
+    "consent": [TIMES],
+    "device-consent": [TIMES],
     "starting": [{"src": "/_gatepost/come-again.js", "defer": None}],
 }
 
@@ -185,9 +207,14 @@ class Outline(HTMLParser):
         return [tag for tag, _ in self.tags]
 
 
+def rendered(name: str) -> str:
+    times = {"times_script_url": "/_gatepost/times.js"} if shows_times(name) else {}
+    return render(name, site=HOSTILE, **times, **PAGES[name]).decode()
+
+
 def outline(name: str) -> Outline:
     found = Outline()
-    found.feed(render(name, site=HOSTILE, **PAGES[name]).decode())
+    found.feed(rendered(name))
     return found
 
 
@@ -196,7 +223,7 @@ def test_hostile_values_stay_text(name: str) -> None:
     scripts = [attributes for tag, attributes in outline(name).tags if tag == "script"]
 
     assert scripts == SCRIPTS.get(name, [])
-    assert "alert(1)" in render(name, site=HOSTILE, **PAGES[name]).decode()
+    assert "alert(1)" in rendered(name)
 
 
 @pytest.mark.parametrize("name", PAGES)
@@ -249,6 +276,13 @@ def test_only_forms_that_lead_away_may_go_anywhere(name: str, limited: bool) -> 
 def test_a_forgotten_value_is_an_error_and_not_a_gap() -> None:
     with pytest.raises(UndefinedError):
         render("signed-out", site="x")
+
+
+def test_times_are_in_utc_and_marked_for_the_script() -> None:
+    shown = '<time datetime="2026-05-28T20:26:40Z">2026-05-28 20:26 UTC</time>'
+
+    assert shown in rendered("account")
+    assert {name for name in PAGES if "<time" in rendered(name)} == set(filter(shows_times, PAGES))
 
 
 def test_only_a_page_with_a_script_may_run_one() -> None:

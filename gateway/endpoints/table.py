@@ -207,7 +207,7 @@ def _account(
     if linking is not None and deps.accounts is not None:
         sections.append(OwnIdentities(deps, deps.accounts, linking))
     if deps.accounts is not None:
-        sections.append(OwnSecrets(deps.accounts, deps.account_secrets))
+        sections.append(OwnSecrets(deps, deps.accounts, deps.account_secrets))
     if keys is not None:
         sections.append(KeySection(keys, deps.clock))
     scopes = 0 if keys is None else len(keys.rules.grantable_scopes)
@@ -334,7 +334,7 @@ def _of_tokens(deps: Deps, logout: Logout) -> dict[str, Methods]:
     if clients is not None or keys is not None:
         sign_ins = None if server is None else server.sign_ins
         found[f"{OWN_PREFIX}/revoke"] = from_anywhere(
-            POST=Revocation(clients, keys, sign_ins).revoke
+            POST=Revocation(clients, keys, sign_ins, deps.journal).revoke
         )
     if keys is not None:
         found[f"{OWN_PREFIX}/introspect"] = {"POST": Introspection(deps, clients, keys).tell}

@@ -14,10 +14,12 @@ from dataclasses import asdict, dataclass, field, replace
 
 import orjson
 
+from gateway.accounts.account import Account
 from gateway.accounts.owner import fold_user
 from gateway.errors import GatewayError, StoreUnavailableError
 from gateway.message.request import Request
 from gateway.model import Identity
+from gateway.record.audit import escaped
 from gateway.sealing.sealer import Sealer
 from gateway.storage.store import Clock, Store
 
@@ -82,6 +84,13 @@ class Target:
     name: str = ""
     user: str = ""
     account_id: str | None = None
+
+    @classmethod
+    def of_account(cls, account_id: str, account: Account, name: str = "") -> "Target":
+        """The account, or what is called `name` in it."""
+        user = account.user or ""
+        invited = next((it.email for it in account.invitations), "")
+        return cls(account_id, name or user or account.email or invited, user, account_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +282,7 @@ def _members(entry: Entry) -> str:
     target = {name: it for name, it in asdict(entry.target).items() if it}
     told = {"action": entry.action, "outcome": entry.outcome, "target": target}
     try:
-        return "," + orjson.dumps(told).decode()[1:-1]
+        text = orjson.dumps(told).decode()
     except TypeError:  # A lone surrogate, as in a name from a provider.
-        return "," + json.dumps(told)[1:-1]
+        text = json.dumps(told)
+    return "," + escaped(text[1:-1])

@@ -21,6 +21,7 @@ from gateway.mutate.signer import AssertionSigner, load_signer
 from gateway.oidc.http import ProviderHttp
 from gateway.oidc.provider import Provider
 from gateway.record.audit_writer import AuditWriter
+from gateway.record.journal import Journal
 from gateway.record.metrics import Metrics
 from gateway.sealing.secret import server_secrets
 from gateway.sessions import Limits, Sealer, SessionManager
@@ -45,6 +46,7 @@ class Lasting:
         apps: The provider of each app, called as the app, by app name; changed in place.
         directories: The directory that people sign in with, by its name; changed in place.
         refusals: Why requests were refused.
+        journal: Who changed what.
         registrations: Clients that registered themselves.
         tracing: Makes spans; None if none are wanted.
     """
@@ -67,6 +69,7 @@ class Lasting:
     audit: AuditWriter
     rates: RateTable
     refusals: Refusals
+    journal: Journal
     directories: "dict[str, Directory]"
     registrations: Registrations
     tracing: "Tracing | None" = None
@@ -98,6 +101,7 @@ async def load_lasting(
     providers = providers_of(settings, http, clock)
     sessions = SessionManager(store, sealer, limits_of(settings), clock=clock)
     tokens = tokens_of(settings, store, sealer, clock)
+    key_sealer = await load_key_sealer(store, sealer)
     return Lasting(
         clock=clock,
         store=store,
@@ -109,7 +113,7 @@ async def load_lasting(
         accounts=accounts,
         local=local_of(accounts, settings.public_url[0], clock),
         outbox=Outbox(settings.smtp, settings.public_url[0], clock),
-        keys=ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock),
+        keys=ApiKeys(store, key_sealer, accounts, clock),
         http=http,
         providers=providers,
         apps=app_providers(settings, providers),
@@ -117,6 +121,7 @@ async def load_lasting(
         audit=audit,
         rates=rates,
         refusals=Refusals(store, lambda: sessions.sealer, clock),
+        journal=Journal(store, key_sealer, clock),
         directories=directories_of(settings),
         registrations=registrations_of(store, tokens, clock),
         tracing=tracing,

@@ -218,6 +218,7 @@ def _deps(
         clock=lasting.clock,
         key_set=lambda: lasting.signer.document,
         store=lasting.store,
+        journal=lasting.journal,
         told_of_logouts=frozenset(
             name for name, it in settings.providers.items() if it.backchannel_logout
         ),

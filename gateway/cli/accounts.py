@@ -2,12 +2,12 @@
 
 import json
 import sys
-from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.account_changes import change, look
 from gateway.cli.account_parts import (
     account_argument,
     check_line,
@@ -25,14 +25,13 @@ from gateway.cli.local_accounts import (
     reset_second_factor_command,
     set_email_command,
 )
-from gateway.cli.opened import Kept, fail, load_settings, with_kept
+from gateway.cli.move_issuer import move_issuer_command
+from gateway.cli.opened import fail
 from gateway.cli.options import config_option, json_option
 from gateway.cli.table import print_table, shown_time
 
 if TYPE_CHECKING:
     from gateway.accounts.desk import AccountDesk, Found
-
-_T = TypeVar("_T")
 
 _COLUMNS = ("ID", "USER", "E-MAIL", "EXTERNAL ID", "ROLES", "STATE", "CREATED")
 _PAGE = 100
@@ -55,6 +54,7 @@ accounts_command.add_command(reset_password_command)
 accounts_command.add_command(export_command)
 accounts_command.add_command(import_command)
 accounts_command.add_command(set_email_command)
+accounts_command.add_command(move_issuer_command)
 accounts_command.add_command(remove_passkeys_command)
 accounts_command.add_command(reset_second_factor_command)
 
@@ -76,7 +76,7 @@ def list_command(
     async def run(desk: "AccountDesk") -> "list[Found]":
         return await (desk.page(after, limit) if email is None else desk.with_email(email))
 
-    found = _with_desk(config, run)
+    found = look(config, run)
     if as_json:
         click.echo(json.dumps([described(it) for it in found]))
         return
@@ -94,7 +94,7 @@ def show_command(config: Path | None, account: str, as_json: bool) -> None:
 
     Secrets are shown by name only.
     """
-    tell(_with_desk(config, lambda desk: desk.find(account)), as_json)
+    tell(look(config, lambda desk: desk.find(account)), as_json)
 
 
 @accounts_command.command("disable")
@@ -106,7 +106,10 @@ def disable_command(config: Path | None, account: str, as_json: bool) -> None:
 
     Its sessions, tokens, API keys and tunnels end within two seconds.
     """
-    tell(_with_desk(config, lambda desk: desk.set_disabled(account, True)), as_json)
+    tell(
+        change(config, "account.disable", account, lambda desk: desk.set_disabled(account, True)),
+        as_json,
+    )
 
 
 @accounts_command.command("enable")
@@ -115,7 +118,10 @@ def disable_command(config: Path | None, account: str, as_json: bool) -> None:
 @json_option
 def enable_command(config: Path | None, account: str, as_json: bool) -> None:
     """Let a disabled account sign in again.  Its API keys work again too."""
-    tell(_with_desk(config, lambda desk: desk.set_disabled(account, False)), as_json)
+    tell(
+        change(config, "account.enable", account, lambda desk: desk.set_disabled(account, False)),
+        as_json,
+    )
 
 
 @accounts_command.command("link")
@@ -145,7 +151,12 @@ def link_command(
         check_line("--external-id", external_id)
     check_listed("a role", roles)
     tell(
-        _with_desk(config, lambda desk: desk.link((issuer, subject), account, external_id, roles)),
+        change(
+            config,
+            "identity.link",
+            subject,
+            lambda desk: desk.link((issuer, subject), account, external_id, roles),
+        ),
         as_json,
     )
 
@@ -160,7 +171,10 @@ def unlink_command(config: Path | None, issuer: str, subject: str, as_json: bool
 
     The next time it signs in, it gets an account of its own.
     """
-    tell(_with_desk(config, lambda desk: desk.unlink((issuer, subject))), as_json)
+    tell(
+        change(config, "identity.unlink", subject, lambda desk: desk.unlink((issuer, subject))),
+        as_json,
+    )
 
 
 @accounts_command.command("set-roles")
@@ -176,7 +190,10 @@ def set_roles_command(
     Example: gatepost accounts set-roles alice doctor
     """
     check_listed("a role", roles)
-    tell(_with_desk(config, lambda desk: desk.set_roles(account, roles)), as_json)
+    tell(
+        change(config, "account.set-roles", account, lambda desk: desk.set_roles(account, roles)),
+        as_json,
+    )
 
 
 @accounts_command.command("set-secret")
@@ -197,7 +214,15 @@ def set_secret_command(
     """
     check_line("NAME", name)
     secret = None if remove else _read_secret()
-    tell(_with_desk(config, lambda desk: desk.set_secret(account, name, secret)), as_json)
+    tell(
+        change(
+            config,
+            "secret.remove" if remove else "secret.set",
+            name,
+            lambda desk: desk.set_secret(account, name, secret),
+        ),
+        as_json,
+    )
 
 
 @accounts_command.command("merge")
@@ -210,7 +235,7 @@ def merge_command(config: Path | None, source: str, target: str, as_json: bool) 
 
     The user name is that of INTO.  This cannot be undone.
     """
-    tell(_with_desk(config, lambda desk: desk.merge(source, target)), as_json)
+    tell(change(config, "account.merge", source, lambda desk: desk.merge(source, target)), as_json)
 
 
 @accounts_command.command("release-name")
@@ -222,55 +247,7 @@ def release_name_command(config: Path | None, user: str, as_json: bool) -> None:
 
     The app may still have data under that name: check there first.
     """
-    tell(_with_desk(config, lambda desk: desk.release_name(user)), as_json)
-
-
-@accounts_command.command("move-issuer")
-@config_option
-@click.argument("old", metavar="OLD")
-@click.argument("new", metavar="NEW")
-@click.option(
-    "--by",
-    type=click.Choice(["email", "subject"]),
-    default="email",
-    show_default=True,
-    help="How users are matched at the new issuer: by verified e-mail address, at their next"
-    " sign-in, or by the same subject.",
-)
-@click.option(
-    "--apply", "applies", is_flag=True, help="Make the changes.  Without this, only list them."
-)
-@json_option
-def move_issuer_command(
-    config: Path | None, old: str, new: str, by: str, applies: bool, as_json: bool
-) -> None:
-    """Let the users of issuer OLD keep their accounts at issuer NEW.
-
-    Lists what would change; --apply makes the changes.  It is safe to repeat.
-
-    Example: gatepost accounts move-issuer https://old.example.com https://new.example.com
-    """
-    from gateway.accounts.moving import move_issuer
-
-    moves = _with_desk(config, lambda desk: move_issuer(desk, old, new, by=by, applies=applies))
-    if as_json:
-        click.echo(json.dumps(moves))
-    else:
-        print_table(
-            ("ID", "USER", "NOW", "RESULT"),
-            ([str(it[key] or "-") for key in ("id", "user", "subject", "result")] for it in moves),
-        )
-        if not applies:
-            click.echo("# nothing was changed: add --apply", err=True)
-
-
-def _with_desk(config: Path | None, use: "Callable[[AccountDesk], Awaitable[_T]]") -> "_T":
-    async def run(kept: Kept) -> _T:
-        from gateway.accounts.desk import AccountDesk
-
-        return await use(AccountDesk(kept.accounts))
-
-    return with_kept(load_settings(config), run)
+    tell(change(config, "name.release", user, lambda desk: desk.release_name(user)), as_json)
 
 
 def _read_secret() -> str:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.by_command import by_command
 from gateway.cli.opened import Kept, fail, load_settings, with_kept
 from gateway.cli.options import config_option, json_option
 from gateway.cli.table import print_table, shown_time
@@ -94,8 +95,10 @@ def revoke_command(
 
     async def run(kept: Kept) -> dict[str, int]:
         if client is None:
-            return await _remove_unused(kept)
-        return await _revoke(kept, client, user)
+            async with by_command(kept, "app.remove-unused", ""):
+                return await _remove_unused(kept)
+        async with by_command(kept, "app.revoke", client, user=user or ""):
+            return await _revoke(kept, client, user)
 
     done = with_kept(load_settings(config), run)
     if as_json:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from gateway.cli.by_command import by_command
 from gateway.cli.local_accounts import load_local
 from gateway.cli.opened import Kept, fail, load_settings, with_kept
 from gateway.cli.options import config_option, json_option
@@ -91,10 +92,11 @@ def import_command(config: Path | None, file: Path, applies: bool, as_json: bool
             if tally.refused or not applies:
                 return tally, False
             opened.seek(0)
-            with closing(without_repeats(read_rows(_lines(opened), form))) as rows:
-                tally = await work_through(rows, importer.write, _progress("imported"))
-        if tally.admins:
-            await kept.local.first_run.close()
+            async with by_command(kept, "account.import", "", name=file.name):
+                with closing(without_repeats(read_rows(_lines(opened), form))) as rows:
+                    tally = await work_through(rows, importer.write, _progress("imported"))
+                if tally.admins:
+                    await kept.local.first_run.close()
         return tally, True
 
     try:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.account_changes import noted
 from gateway.cli.account_parts import (
     check_line,
     check_listed,
@@ -60,7 +61,12 @@ def invite_command(
         from gateway.accounts.desk import AccountDesk
         from gateway.credentials.invitations import Invitations
 
-        found = await AccountDesk(kept.accounts).invite(address, account, issuer, roles, groups)
+        desk = AccountDesk(kept.accounts)
+
+        async def invite() -> "Found":
+            return await desk.invite(address, account, issuer, roles, groups)
+
+        found = await noted(kept, "invitation.create", address, invite)
         if not settings.has_local_accounts:
             return found, None
         invitations = Invitations(kept.accounts, kept.local.accounts)

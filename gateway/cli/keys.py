@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.by_command import by_command
 from gateway.cli.opened import Kept, fail, load_settings, with_kept
 from gateway.cli.options import config_option, json_option
 from gateway.cli.table import print_table, printable, shown_time
@@ -109,14 +111,18 @@ async def _create(
     from gateway.model import Identity
 
     nobody_yet = Identity(user, user, settings.public_url[0], "api_key")
-    return await kept.keys.create(
-        await kept.keys.owner(user) or nobody_yet,
-        name=wanted.name,
-        scopes=wanted.scopes,
-        routes=routes,
-        lifetime_s=wanted.lifetime_s,
-        now=clock(),
-    )
+    owner = await kept.keys.owner(user) or nobody_yet
+    async with by_command(kept, "key.create", "", name=wanted.name, user=user) as acting:
+        key, record = await kept.keys.create(
+            owner,
+            name=wanted.name,
+            scopes=wanted.scopes,
+            routes=routes,
+            lifetime_s=wanted.lifetime_s,
+            now=clock(),
+        )
+        acting.target = replace(acting.target, id=record.key_id, account_id=owner.account_id)
+    return key, record
 
 
 @keys_command.command("list")
@@ -151,7 +157,12 @@ def revoke_command(config: Path | None, key_id: str, as_json: bool) -> None:
     """Revoke the key with this id."""
 
     async def run(kept: Kept) -> bool:
-        return await kept.keys.revoke(key_id)
+        record = await kept.keys.record(key_id)
+        if record is None:
+            return False
+        about = {"name": record.name, "user": record.owner.user}
+        async with by_command(kept, "key.revoke", key_id, **about):
+            return await kept.keys.revoke(key_id)
 
     revoked = with_kept(load_settings(config), run)
     if as_json:

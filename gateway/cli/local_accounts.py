@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.account_changes import noted
 from gateway.cli.account_parts import (
     account_argument,
     check_listed,
@@ -65,12 +66,15 @@ def add_command(
         from gateway.credentials.local_accounts import NewPerson
 
         person = NewPerson(user, email, roles, groups, is_admin)
-        account_id = await kept.local.accounts.add(
-            *await kept.local.accounts.ready(person, password)
-        )
-        if is_admin:
-            await kept.local.first_run.close()
-        return await AccountDesk(kept.accounts).find(account_id)
+        ready = await kept.local.accounts.ready(person, password)
+
+        async def add() -> "Found":
+            account_id = await kept.local.accounts.add(*ready)
+            if is_admin:
+                await kept.local.first_run.close()
+            return await AccountDesk(kept.accounts).find(account_id)
+
+        return await noted(kept, "account.add", user, add)
 
     tell(with_kept(settings, run), as_json)
 
@@ -91,9 +95,12 @@ def reset_password_command(config: Path | None, account: str, prints_only: bool)
 
     async def run(kept: Kept) -> "tuple[Identity | None, str]":
         from gateway.accounts.desk import AccountDesk
+        from gateway.record.journal import COMMAND_LINE, Target
 
         found = await AccountDesk(kept.accounts).find(account)
-        token = await kept.local.accounts.reset_token(found.account_id, may_be_first=True)
+        target = Target.of_account(found.account_id, found.account)
+        async with kept.journal.act(COMMAND_LINE, "password.reset-link", target):
+            token = await kept.local.accounts.reset_token(found.account_id, may_be_first=True)
         return found.account.local, token
 
     local, token = with_kept(settings, run)
@@ -121,6 +128,9 @@ def set_email_command(config: Path | None, account: str, email: str, as_json: bo
     address = checked_email("--email", email) if email else None
 
     async def run(kept: Kept) -> "Found":
+        return await noted(kept, "email.set", account, lambda: set_email(kept))
+
+    async def set_email(kept: Kept) -> "Found":
         from gateway.accounts.desk import AccountDesk, Found
         from gateway.assembly.accounts import AccountPolicy
         from gateway.assembly.serving import clock
@@ -152,7 +162,13 @@ def remove_passkeys_command(config: Path | None, account: str, as_json: bool) ->
 
     Example: gatepost accounts remove-passkeys alice
     """
-    _take_away(config, account, lambda kept, found: kept.local.passkeys.remove_all(found), as_json)
+    _take_away(
+        config,
+        "passkey.remove-all",
+        account,
+        lambda kept, found: kept.local.passkeys.remove_all(found),
+        as_json,
+    )
 
 
 @click.command("reset-second-factor")
@@ -166,11 +182,18 @@ def reset_second_factor_command(config: Path | None, account: str, as_json: bool
 
     Example: gatepost accounts reset-second-factor alice
     """
-    _take_away(config, account, lambda kept, found: kept.local.factors.turn_off(found), as_json)
+    _take_away(
+        config,
+        "second-factor.turn-off",
+        account,
+        lambda kept, found: kept.local.factors.turn_off(found),
+        as_json,
+    )
 
 
 def _take_away(
     config: Path | None,
+    action: str,
     account: str,
     change: "Callable[[Kept, str], Awaitable[Account]]",
     as_json: bool,
@@ -179,6 +202,9 @@ def _take_away(
     settings = load_local(config)
 
     async def run(kept: Kept) -> "Found":
+        return await noted(kept, action, account, lambda: take_away(kept))
+
+    async def take_away(kept: Kept) -> "Found":
         from gateway.accounts.desk import AccountDesk
 
         desk = AccountDesk(kept.accounts)

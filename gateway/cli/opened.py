@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from gateway.authserver.registrations import Registrations
     from gateway.credentials.keys import ApiKeys
     from gateway.credentials.local import Local
+    from gateway.record.journal import Journal
     from gateway.sessions import Sealer
     from gateway.sessions.all_sessions import AllSessions
     from gateway.settings.schema import Settings
@@ -39,6 +40,7 @@ class Kept:
     sealer: "Sealer"
     consents: "Consents"
     registrations: "Registrations"
+    journal: "Journal"
 
 
 def load_settings(config: Path | None) -> "Settings":
@@ -110,6 +112,7 @@ async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
     from gateway.credentials.keys import ApiKeys
     from gateway.credentials.local import local_of
     from gateway.oidc.http import ProviderHttp
+    from gateway.record.journal import Journal
     from gateway.sessions import SessionManager
     from gateway.sessions.all_sessions import AllSessions
     from gateway.storage import open_store
@@ -129,7 +132,8 @@ async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
             sessions.on_revoke(revoked.session_ended)
         accounts, every = await load_accounts(store, sealer, clock), AllSessions(browsers, apps)
         connect_sessions(accounts, every)
-        keys = ApiKeys(store, await load_key_sealer(store, sealer), accounts, clock)
+        key_sealer = await load_key_sealer(store, sealer)
+        keys = ApiKeys(store, key_sealer, accounts, clock)
         yield Kept(
             accounts,
             local_of(accounts, settings.public_url[0], clock),
@@ -139,6 +143,7 @@ async def _opened(settings: "Settings") -> AsyncIterator[Kept]:
             sealer,
             consents_of(store, tokens, clock),
             registrations_of(store, tokens, clock),
+            Journal(store, key_sealer, clock),
         )
         for revoked in revocations:
             await revoked.aclose()

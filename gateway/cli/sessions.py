@@ -3,11 +3,13 @@
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.by_command import by_command
 from gateway.cli.opened import Kept, fail, load_settings, with_kept
 from gateway.cli.options import config_option, json_option
 from gateway.cli.table import print_table, shown_time
@@ -71,10 +73,12 @@ def revoke_command(
 
     async def run(kept: Kept) -> "list[Ended]":
         if everyone:
-            return await kept.sessions.end_every()
+            async with by_command(kept, "session.end-every", ""):
+                return await kept.sessions.end_every()
         if user is not None:
-            return await kept.sessions.end_for(user)
-        return await _end_one(kept.sessions, session_id or "")
+            async with by_command(kept, "session.end-all", user, user=user):
+                return await kept.sessions.end_for(user)
+        return await _end_one(kept, session_id or "")
 
     ended = with_kept(load_settings(config), run)
     if as_json:
@@ -85,7 +89,16 @@ def revoke_command(
         fail(f"no session {session_id}", 1)
 
 
-async def _end_one(sessions: "AllSessions", session_id: str) -> "list[Ended]":
+async def _end_one(kept: Kept, session_id: str) -> "list[Ended]":
+    async with by_command(kept, "session.end", session_id) as acting:
+        ended = await _ended(kept.sessions, session_id)
+        for it in ended:
+            if it.info is not None:
+                acting.target = replace(acting.target, id=it.session_id, user=it.info.user)
+        return ended
+
+
+async def _ended(sessions: "AllSessions", session_id: str) -> "list[Ended]":
     if len(session_id) < _WHOLE_ID:
         found = await sessions.list_all()
         return await sessions.end_these(i for i in found if i.session_id.startswith(session_id))

@@ -188,6 +188,10 @@ class ApiKeys:
         """All keys, newest first."""
         return await self._store.find([EVERY_KEY])
 
+    async def record(self, key_id: str) -> KeyRecord | None:
+        """The key with this id, whosever it is; None if there is none."""
+        return (await self._store.get(key_id))[1] if is_key_id(key_id) else None
+
     async def revoke(self, key_id: str) -> bool:
         """Revoke a key on every worker; False if there was none.  The caller checks permission.
 

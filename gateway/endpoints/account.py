@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from gateway import responses
 from gateway.endpoints.account_section import Section, Told
 from gateway.endpoints.deps import Deps
+from gateway.endpoints.desk.administrators import Administrators
+from gateway.endpoints.desk.desk import DESK_PATH
 from gateway.endpoints.origin import is_same_origin
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.endpoints.parameters import read_whole_form
@@ -18,13 +20,19 @@ class Account:
     """Handlers of ``account``.  It works without scripts, so its buttons are forms."""
 
     def __init__(
-        self, deps: Deps, own: OwnSessions, sections: Sequence[Section], max_fields: int
+        self,
+        deps: Deps,
+        own: OwnSessions,
+        sections: Sequence[Section],
+        max_fields: int,
+        administrators: Administrators,
     ) -> None:
         """Show `sections` in this order; no form of theirs has more than `max_fields`."""
         self._deps = deps
         self._own = own
         self._sections = sections
         self._max_fields = max_fields
+        self._administrators = administrators
 
     async def show(self, request: Request, _body: bytes) -> Response:
         """The page; a user without a session signs in first."""
@@ -79,4 +87,7 @@ class Account:
             action=own_path(request, responses.ACCOUNT_PATH),
             logout_url=own_path(request, responses.LOGOUT_PATH),
             home_url=home_of(request),
+            desk_url=own_path(request, DESK_PATH)
+            if self._administrators.is_one(request, who)
+            else None,
         )

@@ -47,7 +47,7 @@ class KeySection:
     async def act(self, request: Request, session: Session, form: Mapping[str, str]) -> Told | None:
         """Revoke a key, or create one, which the page shows this once."""
         if "revoke_key" in form:
-            await self._own.revoke(session, form["revoke_key"])
+            await self._own.revoke(request, session, form["revoke_key"])
             return None
         return await self._create(request, session, form)
 
@@ -59,7 +59,7 @@ class KeySection:
             wanted = read_key_request(
                 form.get("key_name"), scopes, form.get("expires_in"), own.rules
             )
-            key, record = await own.create(session, wanted)
+            key, record = await own.create(request, session, wanted)
         except SignInTooOldError as error:
             anew = prove_anew_here(request, session, own.rules.fresh_sign_in)
             return Told(error.status, {"prove_anew_url": anew})

@@ -36,10 +36,10 @@ class SessionSection:
         """End a session, or all of them."""
         which = form["end"]
         if which == "all":
-            await self._own.end_all(session)
+            await self._own.end_all(request, session)
         else:
             # If it has already ended, the result is as requested.
-            await self._own.end(session, which)
+            await self._own.end(request, session, which)
         if which in ("all", session.session_id):
             return await self._logout.leave(request, session)
         return None

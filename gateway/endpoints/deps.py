@@ -20,6 +20,7 @@ from gateway.mail.outbox import Outbox
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.oidc.provider import Provider
+from gateway.record.journal import Journal
 from gateway.responses import SESSION_ONLY, Admission
 from gateway.sessions.all_sessions import AllSessions
 from gateway.sessions.manager import SessionManager
@@ -54,6 +55,7 @@ class Deps:
         sessions: Browser sessions.
         all_sessions: Sessions of browsers and apps, to list and end.
         store: For what may happen only once.
+        journal: Who changed what.
         told_of_logouts: Names of the providers whose logout tokens are accepted.
         identify: Authenticates a request by any credential; None if only sessions count.
         admission: What `identify` accepts.
@@ -79,6 +81,7 @@ class Deps:
     clock: Clock
     key_set: Callable[[], bytes]
     store: Store
+    journal: Journal
     told_of_logouts: frozenset[str] = frozenset()
     identify: Callable[[Request], Awaitable[Outcome]] | None = None
     admission: Admission = SESSION_ONLY

@@ -7,6 +7,7 @@ from gateway import responses
 from gateway.credentials.email_change import Changed, EmailChanges, UnknownEmailLinkError
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.origin import is_same_origin
+from gateway.endpoints.own_act import own_act
 from gateway.endpoints.parameters import read_form, read_whole_form
 from gateway.mail.letters import Letters
 from gateway.mail.outbox import Outbox, only
@@ -60,7 +61,9 @@ class EmailChange:
         here = own_path(request, responses.ACCOUNT_PATH)
         if session is None:
             return responses.redirect(request, responses.sign_in_location(request, here))
-        changed = await self._changes.confirm(form["token"], _account_id(session))
+        async with own_act(self._deps, request, session, "email.change") as acting:
+            changed = await self._changes.confirm(form["token"], _account_id(session))
+            acting.target = replace(acting.target, name=changed.account.email or "")
         _log.info(
             "user %r has a new address",
             session.identity.user,

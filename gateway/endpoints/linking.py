@@ -11,6 +11,7 @@ from gateway.endpoints.deps import Deps
 from gateway.endpoints.flows import KeptFlow
 from gateway.endpoints.fresh import SignInTooOldError, require_fresh
 from gateway.endpoints.new_session import from_own_page
+from gateway.endpoints.own_act import own_act
 from gateway.endpoints.parameters import SignInRequest
 from gateway.endpoints.sign_in import SignIn
 from gateway.errors import GatewayError
@@ -71,7 +72,10 @@ class Linking:
             found = await finish_sign_in(provider, kept.flow, parameters)
             try:
                 session = await self._session(request, kept)
-                await self._link(session, found.identity)
+                identity = found.identity
+                about = {"target_id": identity.subject, "name": identity.email or identity.user}
+                async with own_act(self._deps, request, session, "identity.link", **about):
+                    await self._link(session, identity)
             finally:
                 await self._forget(provider, found)
         except GatewayError as error:

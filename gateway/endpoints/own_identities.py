@@ -11,6 +11,7 @@ from gateway.endpoints.account_section import Told
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here, require_fresh
 from gateway.endpoints.linking import Linking
+from gateway.endpoints.own_act import own_act
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.sessions.session import Session
@@ -65,7 +66,7 @@ class OwnIdentities:
                 provider = self._deps.providers.get(form[_LINK])
                 gone = Told(404, {"refused": "This provider is not there any more."})
                 return await self._linking.begin(request, session, provider) if provider else gone
-            account = await self._remove(session, form.get(_UNLINK))
+            account = await self._remove(request, session, form.get(_UNLINK))
         except SignInTooOldError as error:
             anew = prove_anew_here(request, session)
             return Told(error.status, {"prove_anew_url": anew})
@@ -76,16 +77,21 @@ class OwnIdentities:
             await self._deps.all_sessions.end_others_of(account.subjects, session.session_id)
         return None
 
-    async def _remove(self, session: Session, which: str | None) -> Account | None:
+    async def _remove(
+        self, request: Request, session: Session, which: str | None
+    ) -> Account | None:
+        deps = self._deps
         account_id, account = await self._account(session)
         if which is None:
-            return await self._ways.retire_password(account_id, self._deps.issuers)
+            async with own_act(deps, request, session, "password.retire"):
+                return await self._ways.retire_password(account_id, deps.issuers)
         found = () if account is None else linked(account)
         subject = next((it for it in found if _key(it) == which), None)
         # If it is not linked any more, the result is as requested.
         if subject is None:
             return None
-        return await self._ways.unlink(account_id, subject, self._deps.issuers)
+        async with own_act(deps, request, session, "identity.unlink", target_id=subject[1]):
+            return await self._ways.unlink(account_id, subject, deps.issuers)
 
     def _row(self, account: Account, subject: Subject) -> Mapping[str, object]:
         seen = account.as_seen(*subject)

@@ -1,5 +1,7 @@
 """``api/keys``: users create, list and revoke their own API keys; requires a session."""
 
+from dataclasses import replace
+
 import orjson
 
 from gateway import responses
@@ -9,6 +11,7 @@ from gateway.credentials.keys import ApiKeys, TooManyKeysError
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.fresh import SignInTooOldError, prove_anew_path, require_fresh
 from gateway.endpoints.origin import is_same_origin
+from gateway.endpoints.own_act import own_act
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.message.request import Request
 from gateway.message.response import Response
@@ -71,7 +74,7 @@ class OwnKeys:
             wanted = read_key_request(
                 given.get("name"), given.get("scopes"), given.get("expires_in"), self.rules
             )
-            key, record = await self.create(session, wanted)
+            key, record = await self.create(request, session, wanted)
         except (KeyRefusedError, SignInTooOldError, TooManyKeysError) as error:
             return _refused(request, error, self.prove_anew_path(request, session))
         about = describe(record)
@@ -85,7 +88,7 @@ class OwnKeys:
         session = await self._deps.session(request)
         if session is None:
             return self._sessions.nobody(request)
-        if not await self.revoke(session, key_id):
+        if not await self.revoke(request, session, key_id):
             return responses.problem(request, 404, "no-such-key")
         return Response(204, (responses.NO_STORE,))
 
@@ -101,21 +104,30 @@ class OwnKeys:
         """
         require_fresh(session, self._deps.clock(), self.rules.fresh_sign_in)
 
-    async def create(self, session: Session, wanted: KeyRequest) -> tuple[str, KeyRecord]:
+    async def create(
+        self, request: Request, session: Session, wanted: KeyRequest
+    ) -> tuple[str, KeyRecord]:
         """A new key for the session's owner, and its record; call `require_fresh` first."""
-        return await self._keys.create(
-            session.identity,
-            name=wanted.name,
-            scopes=wanted.scopes,
-            routes=(),
-            lifetime_s=wanted.lifetime_s,
-            now=self._deps.clock(),
-        )
+        async with own_act(self._deps, request, session, "key.create", name=wanted.name) as acting:
+            key, record = await self._keys.create(
+                session.identity,
+                name=wanted.name,
+                scopes=wanted.scopes,
+                routes=(),
+                lifetime_s=wanted.lifetime_s,
+                now=self._deps.clock(),
+            )
+            acting.target = replace(acting.target, id=record.key_id)
+        return key, record
 
-    async def revoke(self, session: Session, key_id: str) -> bool:
+    async def revoke(self, request: Request, session: Session, key_id: str) -> bool:
         """Revoke one of the owner's keys; False if there is none with that id."""
-        owned = {record.key_id for record in await self.of(session.identity)}
-        return key_id in owned and await self._keys.revoke(key_id)
+        owned = [it for it in await self.of(session.identity) if it.key_id == key_id]
+        if not owned:
+            return False
+        about = {"target_id": key_id, "name": owned[0].name}
+        async with own_act(self._deps, request, session, "key.revoke", **about):
+            return await self._keys.revoke(key_id)
 
     def prove_anew_path(self, request: Request, session: Session) -> str:
         """The path where the user proves again who they are."""

@@ -19,6 +19,7 @@ from gateway.endpoints.deps import Deps
 from gateway.endpoints.fresh import SignInTooOldError, prove_anew_path, require_fresh
 from gateway.endpoints.json_body import read_json
 from gateway.endpoints.origin import is_same_origin
+from gateway.endpoints.own_act import own_act
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.endpoints.passkey_challenges import (
     VALID_S,
@@ -123,7 +124,9 @@ class OwnPasskeys:
             now, site = deps.clock(), site_of(request)
             passkey = judge_new(credential, challenge, site, name=name, now=now)
             fields = await spend_challenge(deps, request, challenge)
-            await self._passkeys.add(account_id, passkey)
+            about = {"target_id": passkey.passkey_id, "name": name}
+            async with own_act(deps, request, session, "passkey.add", **about):
+                await self._passkeys.add(account_id, passkey)
             _log.info(
                 "account %s has a new passkey %s",
                 account_id,
@@ -152,7 +155,8 @@ class OwnPasskeys:
         """
         require_fresh(session, self._deps.clock())
         account_id = session.identity.account_id or ""
-        account = await self._passkeys.remove(account_id, passkey_id, self._deps.issuers)
+        async with own_act(self._deps, request, session, "passkey.remove", target_id=passkey_id):
+            account = await self._passkeys.remove(account_id, passkey_id, self._deps.issuers)
         _log.info(
             "account %s lost passkey %s",
             account_id,

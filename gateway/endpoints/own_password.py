@@ -8,6 +8,7 @@ from gateway.credentials.passwords import PasswordRefusedError
 from gateway.endpoints.account_section import Told
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.local_sign_in import too_many_tries
+from gateway.endpoints.own_act import own_act
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.sessions.session import Session
@@ -52,7 +53,10 @@ class OwnPassword:
 
     async def _change(self, request: Request, session: Session, form: Mapping[str, str]) -> None:
         who = session.identity
-        async with self._local.tries.attempt(who.user, request.client, self._deps.clock()):
+        async with (
+            self._local.tries.attempt(who.user, request.client, self._deps.clock()),
+            own_act(self._deps, request, session, "password.change"),
+        ):
             account = await self._local.accounts.change_password(
                 who.account_id or "", form["old_password"], form["new_password"]
             )

@@ -14,6 +14,7 @@ from gateway.endpoints.account_section import Told
 from gateway.endpoints.cookies import open_sealed, seal
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here, require_fresh
+from gateway.endpoints.own_act import own_act
 from gateway.errors import GatewayError
 from gateway.message.request import Request
 from gateway.sessions.session import Session
@@ -100,9 +101,10 @@ class OwnSecondFactor:
         # No newer sign-in than for `setup`: scanning the picture may take a while.
         secret = self._opened(session, form["setup"])
         try:
-            account, codes = await self._factors.turn_on(
-                _account_id(session), secret, form["code"], self._deps.clock()
-            )
+            async with own_act(self._deps, request, session, "second-factor.turn-on"):
+                account, codes = await self._factors.turn_on(
+                    _account_id(session), secret, form["code"], self._deps.clock()
+                )
         except WrongCodeError:
             offer = _offer(request, session, form["setup"], secret)
             told = "The code is wrong. Check that the clock of your phone is right."
@@ -111,12 +113,14 @@ class OwnSecondFactor:
 
     async def _renew(self, request: Request, session: Session, _: Mapping[str, str]) -> Told:
         require_fresh(session, self._deps.clock())
-        account, codes = await self._factors.renew_recovery(_account_id(session))
+        async with own_act(self._deps, request, session, "second-factor.renew-codes"):
+            account, codes = await self._factors.renew_recovery(_account_id(session))
         return await self._changed(request, session, account, "got new recovery codes", codes)
 
     async def _turn_off(self, request: Request, session: Session, _: Mapping[str, str]) -> None:
         require_fresh(session, self._deps.clock())
-        account = await self._factors.turn_off(_account_id(session))
+        async with own_act(self._deps, request, session, "second-factor.turn-off"):
+            account = await self._factors.turn_off(_account_id(session))
         await self._changed(request, session, account, "turned off")
 
     async def _changed(

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence, Set
 
 from gateway.accounts.account import MAX_SECRET
 from gateway.accounts.manager import Accounts
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.own_act import own_act
 from gateway.errors import GatewayError
 from gateway.message.request import Request
 from gateway.sessions.session import Session
@@ -23,8 +25,9 @@ class OwnSecrets:
 
     name = "secrets"
 
-    def __init__(self, accounts: Accounts, names: Sequence[str]) -> None:
+    def __init__(self, deps: Deps, accounts: Accounts, names: Sequence[str]) -> None:
         """Let users set the secrets in `names`."""
+        self._deps = deps
         self._accounts = accounts
         self._names = names
 
@@ -38,7 +41,7 @@ class OwnSecrets:
         """``secret_name`` and ``secret``."""
         return fields == _FIELDS
 
-    async def act(self, _request: Request, session: Session, form: Mapping[str, str]) -> None:
+    async def act(self, request: Request, session: Session, form: Mapping[str, str]) -> None:
         """Set the secret; an empty one removes the existing one.
 
         Raises:
@@ -52,4 +55,6 @@ class OwnSecrets:
         if len(secret) > MAX_SECRET or not secret.isprintable():
             raise BadSecretError("a secret is one line of text")
 
-        await self._accounts.change(account_id, lambda it: it.with_secret(name, secret or None))
+        what = "secret.set" if secret else "secret.remove"
+        async with own_act(self._deps, request, session, what, name=name):
+            await self._accounts.change(account_id, lambda it: it.with_secret(name, secret or None))

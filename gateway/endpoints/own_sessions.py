@@ -7,6 +7,7 @@ from gateway.authserver.consents import person_of
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.logout import Logout
 from gateway.endpoints.origin import is_same_origin
+from gateway.endpoints.own_act import own_act
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.sessions.record import SessionInfo
@@ -50,7 +51,7 @@ class OwnSessions:
         """``DELETE api/sessions/{id}``: 204, or 404 if the user has no such session."""
 
         async def end(session: Session) -> Response:
-            if not await self.end(session, session_id):
+            if not await self.end(request, session, session_id):
                 return responses.problem(request, 404, "unknown-session")
             is_own = session_id == session.session_id
             return _done(self._logout.forget(request, session) if is_own else ())
@@ -61,7 +62,7 @@ class OwnSessions:
         """``DELETE api/sessions``: ends all of them, including the current one."""
 
         async def end(session: Session) -> Response:
-            await self.end_all(session)
+            await self.end_all(request, session)
             return _done(self._logout.forget(request, session))
 
         return await self._change(request, end)
@@ -71,21 +72,27 @@ class OwnSessions:
         who = session.identity
         return await self._deps.all_sessions.list_of(who.issuer, who.subject)
 
-    async def end(self, session: Session, session_id: str) -> bool:
+    async def end(self, request: Request, session: Session, session_id: str) -> bool:
         """End one of the owner's sessions; False if there is none with that id."""
         found = [info for info in await self.of(session) if info.session_id == session_id]
-        await self._withdraw(session, (info.client for info in found))
-        return bool(await self._deps.all_sessions.end_these(found))
+        if not found:
+            return False
+        about = {"target_id": session_id, "name": found[0].device}
+        async with own_act(self._deps, request, session, "session.end", **about):
+            await self._withdraw(session, (info.client for info in found))
+            return bool(await self._deps.all_sessions.end_these(found))
 
-    async def end_all(self, session: Session) -> None:
+    async def end_all(self, request: Request, session: Session) -> None:
         """End all of the owner's sessions, and forget every client that may act for them.
 
         Also those without a session, which would get one by the next sign-in, without a question.
         """
-        if self._deps.auth_server is not None:
-            given = await self._deps.auth_server.consents.of(person_of(session.identity))
-            await self._withdraw(session, (it.client for it in given))
-        await self._deps.all_sessions.end_all(session.identity.issuer, session.identity.subject)
+        who = session.identity
+        async with own_act(self._deps, request, session, "session.end-all"):
+            if self._deps.auth_server is not None:
+                given = await self._deps.auth_server.consents.of(person_of(who))
+                await self._withdraw(session, (it.client for it in given))
+            await self._deps.all_sessions.end_all(who.issuer, who.subject)
 
     async def _withdraw(self, session: Session, clients: Iterable[str | None]) -> None:
         """Forget that the owner lets these clients act for them: they must ask again."""

@@ -16,18 +16,24 @@ from gateway.endpoints.oauth import (
 from gateway.endpoints.token_clients import TokenClients
 from gateway.message.request import Request
 from gateway.message.response import Response
+from gateway.record.journal import OWN, Actor, Journal, Target
 
 
 class Revocation:
     """Handler of ``revoke``."""
 
     def __init__(
-        self, clients: TokenClients | None, keys: ApiKeys | None, sign_ins: SignIns | None = None
+        self,
+        clients: TokenClients | None,
+        keys: ApiKeys | None,
+        sign_ins: SignIns | None,
+        journal: Journal,
     ) -> None:
         """Revoke the tokens of `clients`, which come from `sign_ins`, and the `keys`, if any."""
         self._sign_ins = sign_ins
         self._clients = clients
         self._keys = keys
+        self._journal = journal
 
     async def revoke(self, request: Request, body: bytes) -> Response:
         """``POST`` of a form: 200, even if there was nothing to revoke (section 2.2)."""
@@ -72,4 +78,7 @@ class Revocation:
             turn.is_bad = entry is None
         if entry is None:
             return
-        await keys.revoke(entry.record.key_id)
+        who, record = entry.identity, entry.record
+        target = Target(record.key_id, record.name, who.user, who.account_id)
+        async with self._journal.act(Actor.of(who, request), f"{OWN}key.revoke", target, request):
+            await keys.revoke(record.key_id)

@@ -35,11 +35,11 @@ def strict(handler: Handler, takes: str = "") -> Handler:
     return call
 
 
-def strict_named(handler: NamedHandler) -> NamedHandler:
-    """`handler` that refuses a query or a body."""
+def strict_named(handler: NamedHandler, takes: str = "") -> NamedHandler:
+    """As `strict`, for a handler that also gets the path's last segment."""
 
     async def call(name: str, request: Request, body: bytes) -> Response:
-        return _refusal(request, body, "") or await handler(name, request, body)
+        return _refusal(request, body, takes) or await handler(name, request, body)
 
     return call
 

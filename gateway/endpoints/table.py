@@ -15,8 +15,6 @@ from gateway.endpoints.account_keys import KeySection
 from gateway.endpoints.account_passkeys import PasskeySection
 from gateway.endpoints.account_section import Section
 from gateway.endpoints.account_sessions import SessionSection
-from gateway.endpoints.admin_explain import PATH as ADMIN_EXPLAIN_PATH
-from gateway.endpoints.admin_explain import AdminExplain
 from gateway.endpoints.authorization_server import AuthorizationServer
 from gateway.endpoints.authorize import AUTHORIZE_PATH, CONSENT_PATH, Authorize
 from gateway.endpoints.callback import Callback
@@ -24,6 +22,10 @@ from gateway.endpoints.client_registration import ClientRegistration
 from gateway.endpoints.code_step import CODE_PATH
 from gateway.endpoints.cross_origin import from_anywhere
 from gateway.endpoints.deps import Deps, Handler
+from gateway.endpoints.desk.administrators import Administrators
+from gateway.endpoints.desk.desk import Desk
+from gateway.endpoints.desk.explain import AdminExplain
+from gateway.endpoints.desk.journal import JournalSection
 from gateway.endpoints.device_authorization import (
     DEVICE_AUTHORIZATION_PATH,
     DEVICE_PATH,
@@ -132,10 +134,12 @@ def build_endpoints(deps: Deps) -> Endpoints:
     own_passkeys = None if deps.local is None else OwnPasskeys(deps, deps.local, own)
     sign_in = SignIn(deps)
     linking = _linking(deps, sign_in)
-    account = _account(deps, logout, own, own_keys, own_passkeys, linking)
+    administrators = Administrators(deps)
+    account = _account(deps, logout, own, own_keys, own_passkeys, linking, administrators)
     of_sign_in, sign_in_named = _of_sign_in(deps, sign_in, linking)
     keys, keys_named = _of_keys(own_keys)
     passkeys, passkeys_named = _of_passkeys(own_passkeys)
+    desk, desk_named = _of_desk(deps, administrators)
     return Endpoints(
         exact={
             **of_sign_in,
@@ -147,7 +151,7 @@ def build_endpoints(deps: Deps) -> Endpoints:
             _SESSIONS: {**_looked_at(own.show), "DELETE": strict(own.end_every)},
             **keys,
             **passkeys,
-            **_of_admins(deps, own),
+            **desk,
             **_of_tokens(deps, logout),
             f"{OWN_PREFIX}/whoami": _looked_at(Whoami(deps).tell),
             f"{OWN_PREFIX}/.well-known/jwks.json": _looked_at(KeySetEndpoint(deps.key_set).serve),
@@ -159,15 +163,21 @@ def build_endpoints(deps: Deps) -> Endpoints:
             _SESSIONS: {"DELETE": strict_named(own.end_one)},
             **keys_named,
             **passkeys_named,
+            **desk_named,
         },
     )
 
 
-def _of_admins(deps: Deps, own: OwnSessions) -> Mapping[str, Methods]:
-    if not deps.admins or deps.find_refusal is None:
-        return {}
-    explain = AdminExplain(deps, own, deps.admins, deps.find_refusal)
-    return {ADMIN_EXPLAIN_PATH: _looked_at(explain.tell)}
+def _of_desk(
+    deps: Deps, administrators: Administrators
+) -> tuple[Mapping[str, Methods], Mapping[str, NamedMethods]]:
+    """The administrator's desk; a new section is one line here and a title in ``desk.html``."""
+    if not deps.admins:
+        return {}, {}
+    sections = [JournalSection(deps.journal).section()]
+    if deps.find_refusal is not None:
+        sections.append(AdminExplain(deps.find_refusal).section())
+    return Desk(administrators, sections).endpoints()
 
 
 def _linking(deps: Deps, sign_in: SignIn) -> Linking | None:
@@ -184,6 +194,7 @@ def _account(
     keys: OwnKeys | None,
     passkeys: OwnPasskeys | None,
     linking: Linking | None,
+    administrators: Administrators,
 ) -> Account:
     sections: list[Section] = [SessionSection(own, logout, deps.clock)]
     if deps.local is not None:
@@ -196,11 +207,11 @@ def _account(
     if linking is not None and deps.accounts is not None:
         sections.append(OwnIdentities(deps, deps.accounts, linking))
     if deps.accounts is not None:
-        sections.append(OwnSecrets(deps.accounts, deps.account_secrets))
+        sections.append(OwnSecrets(deps, deps.accounts, deps.account_secrets))
     if keys is not None:
         sections.append(KeySection(keys, deps.clock))
     scopes = 0 if keys is None else len(keys.rules.grantable_scopes)
-    return Account(deps, own, sections, _FORM_FIELDS + scopes)
+    return Account(deps, own, sections, _FORM_FIELDS + scopes, administrators)
 
 
 def _looked_at(handler: Handler) -> Methods:
@@ -324,7 +335,7 @@ def _of_tokens(deps: Deps, logout: Logout) -> dict[str, Methods]:
     if clients is not None or keys is not None:
         sign_ins = None if server is None else server.sign_ins
         found[f"{OWN_PREFIX}/revoke"] = from_anywhere(
-            POST=Revocation(clients, keys, sign_ins).revoke
+            POST=Revocation(clients, keys, sign_ins, deps.journal).revoke
         )
     if keys is not None:
         found[f"{OWN_PREFIX}/introspect"] = {"POST": Introspection(deps, clients, keys).tell}

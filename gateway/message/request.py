@@ -20,9 +20,11 @@ class Request:
         client: The client's address after trusted proxies are resolved, never a bare field value.
         received_at: When the head was complete, in seconds since the epoch.
         shows_pages: Whether anybody sees the content of an answer, so that a page is worth making.
+        acts: What the gateway's own endpoints did for it, for the audit line.
     """
 
     __slots__ = (
+        "acts",
         "client",
         "fields",
         "host",
@@ -59,6 +61,7 @@ class Request:
         self.received_at = received_at
         self.http_1_0 = http_1_0
         self.shows_pages = shows_pages
+        self.acts: tuple[object, ...] = ()
 
     def changed(
         self,

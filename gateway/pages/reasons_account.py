@@ -68,6 +68,12 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             "You are not among the administrators of this site.",
             "Ask the operator of this site to add you to `admins`.",
         ),
+        "no-such-item": Reason(
+            404,
+            "There is nothing with this id",
+            "It may have been removed, or may never have existed.",
+            "Go back to the list.",
+        ),
         "unknown-request": Reason(
             404,
             "Nothing is known of this request",

@@ -43,6 +43,7 @@ from gateway.pipeline.tools import Tools
 from gateway.pipeline.tunnel_check import TunnelCheck, passes_preflight
 from gateway.pipeline.verdict import VERDICTS, Answer, Serve, Verdict
 from gateway.record.audit import Entry, Lines
+from gateway.record.journal import audit_members
 from gateway.record.metrics import NO_ROUTE
 from gateway.routing.deprecation import Deprecation, client_name
 from gateway.routing.route import RESERVED, Route, is_preflight, names_well_known
@@ -266,6 +267,8 @@ class Pipeline:
             response = await serve.handler(entry.request, body)
         except Exception as error:  # noqa: BLE001 - one failed request must not end others
             return self._refusals.failed(entry, error)
+        finally:
+            entry.more += audit_members(entry.request)
         entry.note_answer(response)
         return response
 

@@ -240,4 +240,9 @@ def _json(value: str | None) -> str:
         text = orjson.dumps(value).decode()
     except TypeError:  # A lone surrogate, as in a name from a provider.
         text = orjson.dumps(value.encode("utf-8", "replace").decode()).decode()
+    return escaped(text)
+
+
+def escaped(text: str) -> str:
+    """`text`, which is JSON, without characters that readers of lines stumble over."""
     return text if text.isascii() and text.isprintable() else _BREAKS.sub(_escape, text)

@@ -124,10 +124,11 @@ async def test_nobody_else_is_told(start):
     assert (await explained(cluster, bob, request_id))[0] == 403
     assert (await explained(cluster, bob, request_id))[1]["reason"] == "not-an-administrator"
     assert (await explained(cluster, None, request_id))[0] == 401
-    # Not even the key of an administrator.
+    # Not even the key of an administrator, unless it has the scope.
     url = f"{cluster.origin}/_gatepost/api/admin/explain?request_id={request_id}"
     by_key = {"headers": {"X-API-Key": key}}
-    assert (await ask(None, "GET", url, cluster.origin, **by_key))[0] == 401
+    status, body = await ask(None, "GET", url, cluster.origin, **by_key)
+    assert (status, json.loads(body)["reason"]) == (403, "scope-missing")
     for unknown in ("", "x", f"{request_id}&request_id={request_id}", "%00"):
         status, document = await explained(cluster, ada, unknown)
         assert (status, document["reason"]) == (404, "unknown-request")

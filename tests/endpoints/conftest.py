@@ -21,8 +21,10 @@ from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.read import Hosts
 from gateway.pipeline.tools import Tools
 from gateway.record.audit_writer import AuditWriter
+from gateway.record.journal import Journal
 from gateway.record.metrics import Metrics
 from gateway.routing.table import RouteTable
+from gateway.sealing.sealer import Sealer
 from gateway.server.front import ClientLimits, Front
 from gateway.server.listener import ServerTls, listen, port_of, server_tls
 from gateway.sessions.all_sessions import AllSessions
@@ -287,6 +289,7 @@ def make_browser(providers, sessions, apps, store, clock, sign_ins, open_browser
             clock=clock,
             key_set=lambda: KEY_SET,
             store=store,
+            journal=Journal(store, Sealer((b"j" * 32,)), clock),
             told_of_logouts=frozenset(providers),
             on_sign_in=lambda provider, outcome: sign_ins.append((provider, outcome)),
         )

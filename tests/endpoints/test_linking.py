@@ -20,6 +20,7 @@ from gateway.endpoints.deps import Deps
 from gateway.endpoints.fresh import FRESH_S
 from gateway.endpoints.table import build_endpoints
 from gateway.oidc.registration import ClaimNames
+from gateway.record.journal import Journal
 from gateway.sealing.sealer import Sealer
 from gateway.sessions.all_sessions import AllSessions
 from tests.endpoints.conftest import HOST, KEY_SET, Browser, local, location
@@ -97,6 +98,7 @@ async def world(oidc_provider, add_provider, providers, sessions, apps, store, c
         clock=clock,
         key_set=lambda: KEY_SET,
         store=store,
+        journal=Journal(store, Sealer((b"j" * 32,)), clock),
         accounts=accounts,
         local=made,
     )

@@ -15,6 +15,7 @@ from gateway.endpoints.deps import Deps
 from gateway.endpoints.fresh import FRESH_S
 from gateway.endpoints.passkey_challenges import VALID_S
 from gateway.endpoints.table import build_endpoints
+from gateway.record.journal import Journal
 from gateway.sealing.sealer import Sealer
 from gateway.sessions.all_sessions import AllSessions
 from tests.endpoints.conftest import HOST, KEY_SET
@@ -39,6 +40,7 @@ async def deps(sessions, apps, store, clock, sign_ins):
         clock=clock,
         key_set=lambda: KEY_SET,
         store=store,
+        journal=Journal(store, Sealer((b"j" * 32,)), clock),
         accounts=accounts,
         local=local,
         on_sign_in=lambda provider, outcome: sign_ins.append((provider, outcome)),

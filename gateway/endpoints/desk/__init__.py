@@ -1,0 +1,1 @@
+"""The administrator's desk: pages under ``admin``, and the same as calls under ``api/admin``."""

@@ -1,0 +1,23 @@
+"""Notes in the journal what people do with their own accounts."""
+
+from contextlib import AbstractAsyncContextManager
+
+from gateway.endpoints.deps import Deps
+from gateway.message.request import Request
+from gateway.record.journal import OWN, Acting, Actor, Target
+from gateway.sessions.session import Session
+
+
+def own_act(
+    deps: Deps,
+    request: Request,
+    session: Session,
+    action: str,
+    *,
+    target_id: str = "",
+    name: str = "",
+) -> AbstractAsyncContextManager[Acting]:
+    """Do in the block what the session's owner does with their own; see Journal.act."""
+    who = session.identity
+    target = Target(target_id, name, who.user, who.account_id)
+    return deps.journal.act(Actor.of(who, request), OWN + action, target, request)

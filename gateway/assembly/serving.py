@@ -209,6 +209,7 @@ def _deps(
 ) -> Deps:
     """The endpoints' dependencies."""
     settings = config.settings
+    country_of = countries_of(settings.country_file)
     isolates = any(it.cookies == "isolate" for it in settings.upstreams.values())
     return Deps(
         providers=config.providers,
@@ -224,7 +225,7 @@ def _deps(
         ),
         on_sign_in=partial(count_outcome, lasting.metrics.sign_ins),
         app_cookies=app_cookies if isolates else None,
-        admins=compile_items(settings.admins, countries_of(settings.country_file)),
+        admins=compile_items(settings.admins, country_of),
         find_refusal=lasting.refusals.find,
         accounts=lasting.accounts,
         local=lasting.local if settings.has_local_accounts else None,
@@ -241,6 +242,7 @@ def _deps(
         keys=None if settings.api_keys is None else (lasting.keys, settings.api_keys),
         apps=apps,
         auth_server=server,
+        country_of=country_of,
         account_secrets=account_secrets(settings),
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from gateway import responses
+from gateway.endpoints.account_proof import proof_of
 from gateway.endpoints.account_section import Section, Told
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.desk.administrators import Administrators
@@ -81,11 +82,10 @@ class Account:
             name=who.name or who.user,
             user=who.user,
             email=who.email,
-            provider=session.provider,
+            proof=proof_of(session, self._deps.providers),
             groups=who.groups,
             sections=shown,
             action=own_path(request, responses.ACCOUNT_PATH),
-            logout_url=own_path(request, responses.LOGOUT_PATH),
             home_url=home_of(request),
             desk_url=own_path(request, DESK_PATH)
             if self._administrators.is_one(request, who)

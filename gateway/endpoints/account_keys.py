@@ -1,13 +1,16 @@
 """The account page's section for API keys."""
 
+import shlex
 from collections.abc import Mapping, Set
 
+from gateway import responses
 from gateway.credentials.key_record import KeyRecord
 from gateway.credentials.key_request import KeyRefusedError, read_key_request
 from gateway.credentials.keys import TooManyKeysError
 from gateway.endpoints.account_section import Told
 from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here
 from gateway.endpoints.own_keys import OwnKeys
+from gateway.message.public_url import OWN_PREFIX, own_path
 from gateway.message.request import Request
 from gateway.sessions.session import Session
 from gateway.settings.scalars import format_duration
@@ -36,7 +39,8 @@ class KeySection:
             "rows": [_row(record, now) for record in await self._own.of(session.identity)],
             "scopes": rules.grantable_scopes,
             "lifetimes": [format_duration(seconds) for seconds in lifetimes],
-            **dict.fromkeys(("made", "made_name", "prove_anew_url", "refused")),
+            "copy_script_url": own_path(request, responses.COPY_SCRIPT_PATH),
+            **dict.fromkeys(("made", "made_name", "curl", "prove_anew_url", "refused")),
         }
 
     def takes(self, fields: Set[str]) -> bool:
@@ -65,7 +69,14 @@ class KeySection:
             return Told(error.status, {"prove_anew_url": anew})
         except (KeyRefusedError, TooManyKeysError) as error:
             return Told(error.status, {"refused": str(error)})
-        return Told(201, {"made": key, "made_name": record.name})
+        curl = _curl(request, own.rules.header, key)
+        return Told(201, {"made": key, "made_name": record.name, "curl": curl})
+
+
+def _curl(request: Request, field: str, key: str) -> str:
+    """A command that shows whose key it is."""
+    where = f"{request.public_url}{OWN_PREFIX}/whoami"
+    return f"curl -H {shlex.quote(f'{field}: {key}')} {shlex.quote(where)}"
 
 
 def _row(record: KeyRecord, now: float) -> dict[str, object]:

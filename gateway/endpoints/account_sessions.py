@@ -1,9 +1,12 @@
 """The account page's section for sessions."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 
+from gateway import responses
+from gateway.authz.request_conditions import CountryOf
 from gateway.endpoints.logout import Logout
 from gateway.endpoints.own_sessions import OwnSessions
+from gateway.message.public_url import own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.sessions.device import UNKNOWN
@@ -17,14 +20,19 @@ class SessionSection:
 
     name = "sessions"
 
-    def __init__(self, own: OwnSessions, logout: Logout, clock: Clock) -> None:
+    def __init__(
+        self, own: OwnSessions, logout: Logout, clock: Clock, country_of: CountryOf | None
+    ) -> None:
         self._own = own
+        self._country_of = country_of
         self._logout = logout
         self._clock = clock
 
     async def shown(self, request: Request, session: Session) -> Mapping[str, object]:
         """The sessions, most recently used first."""
-        return {"rows": [self._row(info, session) for info in await self._own.of(session)]}
+        names = self._own.names(await self._own.given(session))
+        rows = [self._row(info, session, names) for info in await self._own.of(session)]
+        return {"rows": rows, "logout_url": own_path(request, responses.LOGOUT_PATH)}
 
     def takes(self, fields: Set[str]) -> bool:
         """``end``: the id of a session, or ``all``."""
@@ -44,17 +52,19 @@ class SessionSection:
             return await self._logout.leave(request, session)
         return None
 
-    def _row(self, info: SessionInfo, session: Session) -> dict[str, object]:
+    def _row(
+        self, info: SessionInfo, session: Session, names: Callable[[str], str]
+    ) -> dict[str, object]:
         current = info.session_id == session.session_id
         seen_at = self._clock() if current else info.last_seen_at
-        # Many programs send no User-Agent: then the app is all there is to tell.
-        by_app = info.client is not None and info.device in ("", UNKNOWN)
         return {
             "id": info.session_id,
             "current": current,
-            "device": f"App {info.client}" if by_app else info.device or UNKNOWN,
-            "client": None if by_app else info.client,
+            # Many programs send no User-Agent: then the app is all there is to tell.
+            "device": None if info.device in ("", UNKNOWN) else info.device,
+            "client": None if info.client is None else names(info.client),
             "ip": info.ip,
+            "country": None if self._country_of is None else self._country_of(info.ip),
             "created": info.created_at,
             "last_seen": seen_at,
         }

@@ -9,6 +9,7 @@ from gateway.authn import Outcome
 from gateway.authn.session import MAX_VALUES
 from gateway.authserver.server import AuthServer
 from gateway.authz.access import Item
+from gateway.authz.request_conditions import CountryOf
 from gateway.credentials.apps import Apps
 from gateway.credentials.keys import ApiKeys
 from gateway.credentials.local import Local
@@ -70,6 +71,7 @@ class Deps:
         outbox: Sends mails; None if there is no mail server.
         admins: Who administers the gateway, any of these; empty if nobody does.
         find_refusal: Returns why the request with an id was refused; None without `admins`.
+        country_of: Tells the country of an address; None without `country_file`.
         account_secrets: Names of the account secrets that are sent to apps.
         on_sign_in: Called after each sign-in with the provider and ``success`` or the reason.
     """
@@ -96,6 +98,7 @@ class Deps:
     outbox: Outbox | None = None
     admins: tuple[Item, ...] = ()
     find_refusal: FindRefusal | None = None
+    country_of: CountryOf | None = None
     account_secrets: Sequence[str] = ()
 
     @property

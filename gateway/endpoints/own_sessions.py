@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Iterable
 
 from gateway import responses
-from gateway.authserver.consents import person_of
+from gateway.authserver.consents import Consent, person_of
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.logout import Logout
 from gateway.endpoints.origin import is_same_origin
@@ -89,10 +89,29 @@ class OwnSessions:
         """
         who = session.identity
         async with own_act(self._deps, request, session, "session.end-all"):
-            if self._deps.auth_server is not None:
-                given = await self._deps.auth_server.consents.of(person_of(who))
-                await self._withdraw(session, (it.client for it in given))
+            await self._withdraw(session, (it.client for it in await self.given(session)))
             await self._deps.all_sessions.end_all(who.issuer, who.subject)
+
+    async def given(self, session: Session) -> list[Consent]:
+        """What the owner allowed clients, newest first."""
+        if self._deps.auth_server is None:
+            return []
+        return await self._deps.auth_server.consents.of(person_of(session.identity))
+
+    def names(self, given: Iterable[Consent]) -> Callable[[str], str]:
+        """What people are shown of a client: its name, or else its id."""
+        server = self._deps.auth_server
+        shown = {it.client: it.name for it in given}
+        if server is not None:
+            shown |= {key: it.name for key, it in server.clients.configured.items()}
+        return lambda client: shown.get(client, client)
+
+    async def disconnect(self, request: Request, session: Session, client: str) -> None:
+        """Forget what the owner allowed `client`, and end the sessions that it has for them."""
+        async with own_act(self._deps, request, session, "client.disconnect", target_id=client):
+            await self._withdraw(session, [client])
+            found = [info for info in await self.of(session) if info.client == client]
+            await self._deps.all_sessions.end_these(found)
 
     async def _withdraw(self, session: Session, clients: Iterable[str | None]) -> None:
         """Forget that the owner lets these clients act for them: they must ask again."""

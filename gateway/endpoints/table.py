@@ -11,6 +11,7 @@ from gateway.credentials.forgotten import Forgotten
 from gateway.credentials.invitations import Invitations
 from gateway.credentials.local import Local
 from gateway.endpoints.account import Account
+from gateway.endpoints.account_connected import ConnectedSection
 from gateway.endpoints.account_keys import KeySection
 from gateway.endpoints.account_passkeys import PasskeySection
 from gateway.endpoints.account_section import Section
@@ -196,7 +197,11 @@ def _account(
     linking: Linking | None,
     administrators: Administrators,
 ) -> Account:
-    sections: list[Section] = [SessionSection(own, logout, deps.clock)]
+    sections: list[Section] = [SessionSection(own, logout, deps.clock, deps.country_of)]
+    if deps.token_clients is not None:
+        sections.append(ConnectedSection(own))
+    if keys is not None:
+        sections.append(KeySection(keys, deps.clock))
     if deps.local is not None:
         sections.append(OwnPassword(deps, deps.local))
         sections.append(OwnSecondFactor(deps, deps.local))
@@ -208,8 +213,6 @@ def _account(
         sections.append(OwnIdentities(deps, deps.accounts, linking))
     if deps.accounts is not None:
         sections.append(OwnSecrets(deps, deps.accounts, deps.account_secrets))
-    if keys is not None:
-        sections.append(KeySection(keys, deps.clock))
     scopes = 0 if keys is None else len(keys.rules.grantable_scopes)
     return Account(deps, own, sections, _FORM_FIELDS + scopes, administrators)
 
@@ -238,6 +241,7 @@ def _of_sign_in(
         },
         responses.FRAGMENT_SCRIPT_PATH: _looked_at(serve_script("keep-fragment")),
         responses.COME_AGAIN_SCRIPT_PATH: _looked_at(serve_script("come-again")),
+        responses.COPY_SCRIPT_PATH: _looked_at(serve_script("copy")),
         responses.TIMES_SCRIPT_PATH: _looked_at(serve_script("times")),
         responses.SIGNED_IN_PATH: _looked_at(sign_in.arrived),
     }

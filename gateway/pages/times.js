@@ -1,4 +1,5 @@
-// Shows times in the visitor's zone and language.  Without this script they are in UTC.
+// Shows times in the visitor's zone and language, and countries by name.  Without this script times
+// are in UTC, and countries are two letters.
 "use strict";
 {
   const language = document.documentElement.lang;
@@ -14,5 +15,9 @@
       time.title = time.textContent;
       time.textContent = written.format(at);
     }
+  }
+  const countries = new Intl.DisplayNames(region || language, { type: "region" });
+  for (const country of document.querySelectorAll("data[value]")) {
+    country.textContent = countries.of(country.value);
   }
 }

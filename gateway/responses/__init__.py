@@ -5,6 +5,7 @@ from gateway.responses.bodies import NO_STORE, json_answer, page, page_leading_t
 from gateway.responses.locations import (
     ACCOUNT_PATH,
     COME_AGAIN_SCRIPT_PATH,
+    COPY_SCRIPT_PATH,
     EMAIL_PATH,
     FORGOT_PATH,
     FRAGMENT_SCRIPT_PATH,
@@ -26,6 +27,7 @@ from gateway.responses.refusals import for_decision, rejected, sign_in
 __all__ = [
     "ACCOUNT_PATH",
     "COME_AGAIN_SCRIPT_PATH",
+    "COPY_SCRIPT_PATH",
     "EMAIL_PATH",
     "FORGOT_PATH",
     "FRAGMENT_SCRIPT_PATH",

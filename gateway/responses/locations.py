@@ -18,6 +18,7 @@ EMAIL_PATH = f"{OWN_PREFIX}/email"
 FRAGMENT_SCRIPT_PATH = f"{OWN_PREFIX}/keep-fragment.js"
 COME_AGAIN_SCRIPT_PATH = f"{OWN_PREFIX}/come-again.js"
 PASSKEY_SCRIPT_PATH = f"{OWN_PREFIX}/passkeys.js"
+COPY_SCRIPT_PATH = f"{OWN_PREFIX}/copy.js"
 TIMES_SCRIPT_PATH = f"{OWN_PREFIX}/times.js"
 # The last page of a sign-in that another tab waits for.
 SIGNED_IN_PATH = f"{OWN_PREFIX}/signed-in"

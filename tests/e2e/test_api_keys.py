@@ -2,8 +2,10 @@
 
 import asyncio
 import base64
+import html
 import json
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +23,7 @@ SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade
 SIGNED_IN = {"name": "all", "prefix": "/", "access": "signed_in"}
 SAME = {"Sec-Fetch-Site": "same-origin"}
 KEY = re.compile(r"gp_[0-9a-f]{16}_[0-9A-Za-z]{49}")
+CURL = re.compile(r'<code id="made_curl">(.*)</code>')
 
 
 async def echo(connection):
@@ -418,8 +421,11 @@ async def test_the_account_page_works_without_scripts(signed_in):
     assert (await page(form, {"Sec-Fetch-Site": "cross-site"}))[0] == 403
     status, text = await page(form)
     assert status == 201
-    (key,) = KEY.findall(text)
+    (key,) = set(KEY.findall(text))
     assert "&lt;b&gt;phone" in text
+    command = shlex.split(html.unescape(CURL.search(text)[1]))
+    told = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=True)
+    assert json.loads(told.stdout)["credential"] == "api_key"
     status, _body = await ask(
         None, "GET", f"{cluster.origin}/", cluster.origin, headers={"X-API-Key": key}
     )

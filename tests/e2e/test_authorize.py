@@ -21,6 +21,7 @@ MCP = {"name": "mcp", "prefix": "/mcp", "access": {"allow": [{"user": "ann"}]}, 
 TOOLS = {"name": "tools", "path": "/tools", "access": "signed_in", "mcp": True}
 SCOPED = {"name": "reports", "prefix": "/reports", "access": {"allow": [{"scope": "reports:read"}]}}
 REST = {"name": "rest", "prefix": "/", "access": "signed_in"}
+ACCOUNT = "/_gatepost/account"
 CLIENTS = {
     "cli": {"redirect_uris": ["http://127.0.0.1/callback", CALLBACK], "name": "The CLI"},
     "wiki": {
@@ -99,6 +100,36 @@ def test_who_signs_out_everywhere_takes_back_every_consent(cli, browser):
     assert ended.status_code == 204
     browser.sign_in()
     assert cli.authorize().status_code == 200
+
+
+def test_an_app_is_disconnected_on_the_account_page(gateway, cli, browser):
+    mcp = f"{gateway.base_url}/mcp"
+    tokens = cli.tokens(resource=mcp, scope="offline_access")
+    page = browser.page(ACCOUNT).text
+    row = page[page.index('id="connected"') :]
+    for shown in ("The CLI", mcp, "offline_access", "last used", 'value="cli"'):
+        assert shown in row
+    # The session of the app has its name too.
+    assert page.count("The CLI") > row.count("The CLI")
+
+    assert browser.form(ACCOUNT, CROSS, disconnect="cli").status_code == 403
+    assert cli.authorize(resource=mcp, scope="offline_access").status_code == 302
+    for _ in range(2):
+        assert browser.form(ACCOUNT, disconnect="cli").status_code == 303
+    assert "The CLI" not in browser.page(ACCOUNT).text
+    assert cli.refresh(tokens["refresh_token"])[1]["error"] == "invalid_grant"
+    assert cli.authorize(resource=mcp, scope="offline_access").status_code == 200
+
+
+def test_nobody_disconnects_the_apps_of_another(gateway, cli, browser):
+    add(gateway, "bob")
+    cli.code()
+    bob = Browser(gateway)
+    bob.sign_in("bob")
+
+    assert bob.form(ACCOUNT, disconnect="cli").status_code == 303
+    assert cli.authorize().status_code == 302
+    assert "The CLI" not in bob.page(ACCOUNT).text
 
 
 def test_consent_at_one_resource_is_none_at_another(gateway, cli):

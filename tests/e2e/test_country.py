@@ -2,7 +2,9 @@
 
 import pytest
 
+from tests.e2e.browsing import Browser
 from tests.e2e.raw import OK, ask, behind
+from tests.fixtures.accounts import add
 from tests.fixtures.countries import write_countries
 from tests.fixtures.network import take_free_port
 from tests.patience import until
@@ -70,3 +72,19 @@ async def test_a_new_file_counts_and_a_broken_one_does_not(start):
     await until(lambda: "was not reloaded" in gateway.log())
     assert await asking("/in", DE) == 200
     assert "is not an mmdb file" in gateway.log()
+
+
+def test_people_see_the_country_that_they_signed_in_from(start_standalone, tmp_path):
+    gateway = start_standalone(
+        country_file=str(write_countries(tmp_path / "countries.mmdb")),
+        server={"listen": f"127.0.0.1:{take_free_port()}", "trusted_proxies": ["127.0.0.1"]},
+    )
+    add(gateway, "ann")
+    browser = Browser(gateway)
+    name, _, value = CZ.partition(": ")
+    browser.headers[name] = value
+    browser.sign_in()
+
+    page = browser.page("/_gatepost/account").text
+
+    assert '198.51.100.7 · <data value="CZ">CZ</data>' in page

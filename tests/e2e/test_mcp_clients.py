@@ -156,7 +156,8 @@ async def test_a_client_signs_a_person_in_and_calls_a_tool(start):
 
     listed = person.browser.get(f"{gateway.base_url}/_gatepost/api/sessions").json()
     assert [it["kind"] for it in listed if not it["current"]] == ["token"]
-    assert "<strong>App cli</strong>" in person.browser.page("/_gatepost/account").text
+    page = person.browser.page("/_gatepost/account").text
+    assert page.count("<strong>cli</strong>") == 2  # A session, and a connected app.
 
 
 async def test_a_client_that_nobody_knows_registers_itself(start):

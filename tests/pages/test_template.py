@@ -16,7 +16,7 @@ HOSTILE = "\"'><script>alert(1)</script>"
 AT = 1_780_000_000.5
 PROVIDERS = [{"label": HOSTILE, "url": "/_gatepost/login/a"}]
 SESSION = {
-    **dict.fromkeys(("id", "device", "client", "ip"), HOSTILE),
+    **dict.fromkeys(("id", "device", "client", "ip", "country"), HOSTILE),
     **dict.fromkeys(("created", "last_seen"), AT),
     "current": True,
 }
@@ -37,6 +37,12 @@ PASSKEY = {
     **dict.fromkeys(("id", "name", "host"), HOSTILE),
     **dict.fromkeys(("created", "last_used"), AT),
     "is_synced": False,
+}
+APP = {
+    **dict.fromkeys(("client", "name", "host"), HOSTILE),
+    **dict.fromkeys(("scopes", "resources"), (HOSTILE,)),
+    "since": AT,
+    "last_used": AT,
 }
 CONSENT = {
     **dict.fromkeys(("client", "client_host", "who", "user", "question", "logout_url"), HOSTILE),
@@ -108,10 +114,30 @@ PAGES: dict[str, dict[str, object]] = {
     "signed-in": {"name": HOSTILE, "home_url": "/"},
     "logout": {"name": HOSTILE, "provider": HOSTILE, "action": "/", "home_url": "/"},
     "account": {
-        **dict.fromkeys(("name", "user", "email", "provider"), HOSTILE),
+        **dict.fromkeys(("name", "user", "email"), HOSTILE),
+        "proof": {
+            "where": "provider",
+            "provider": HOSTILE,
+            "methods": ["pwd", HOSTILE],
+            "is_strong": True,
+            "level": HOSTILE,
+            "at": AT,
+        },
         "groups": [HOSTILE],
         "sections": [
-            ("sessions", {"rows": [SESSION, {**SESSION, "current": False}]}),
+            (
+                "sessions",
+                {
+                    "rows": [
+                        SESSION,
+                        {**SESSION, "current": False},
+                        {**SESSION, "device": None},
+                        {**SESSION, "device": None, "client": None},
+                    ],
+                    "logout_url": "/",
+                },
+            ),
+            ("connected", {"rows": [APP, {**APP, "host": None, "last_used": None}]}),
             ("password", {"refused": HOSTILE}),
             ("second-factor", {**SECOND_FACTOR, "setup": HOSTILE}),
             ("second-factor", {**SECOND_FACTOR, "setup": None, "is_on": True}),
@@ -154,12 +180,13 @@ PAGES: dict[str, dict[str, object]] = {
                     "rows": [KEY],
                     "scopes": [HOSTILE],
                     "lifetimes": ["30d"],
-                    **dict.fromkeys(("made", "made_name", "prove_anew_url", "refused"), HOSTILE),
+                    **dict.fromkeys(("made", "made_name", "curl"), HOSTILE),
+                    **dict.fromkeys(("prove_anew_url", "refused"), HOSTILE),
+                    "copy_script_url": "/_gatepost/copy.js",
                 },
             ),
         ],
         "action": "/",
-        "logout_url": "/",
         "home_url": "/",
     },
     "consent": {**CONSENT, "redirect_to": HOSTILE, "is_local": True},
@@ -186,7 +213,7 @@ TIMES = {"src": "/_gatepost/times.js", "defer": None}
 SCRIPTS = {
     "sign-in": [{"src": "/_gatepost/keep-fragment.js", "defer": None}, PASSKEYS],
     "sign-in-code": [PASSKEYS],
-    "account": [PASSKEYS, TIMES],
+    "account": [PASSKEYS, {"src": "/_gatepost/copy.js", "defer": None}, TIMES],
     "consent": [TIMES],
     "device-consent": [TIMES],
     "starting": [{"src": "/_gatepost/come-again.js", "defer": None}],

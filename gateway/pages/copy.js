@@ -1,0 +1,14 @@
+// Copies what is shown once, such as a new API key.  Without this script people select it.
+"use strict";
+if (navigator.clipboard) {
+  for (const button of document.querySelectorAll("button[data-copy]")) {
+    const status = button.nextElementSibling;
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+      // Emptied first, so that a screen reader speaks again when it is copied again.
+      status.textContent = "";
+      setTimeout(() => (status.textContent = status.dataset.copied));
+    });
+    button.hidden = false;
+  }
+}

@@ -34,7 +34,7 @@ COMPILED_TESTS := test_compiled.py test_responses.py \
   accounts authn authz credentials dataplane e2e endpoints forward limits message mutate pipeline readers record \
   routing sealing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test explained test-apps test-providers test-deploy fuzz readers check docs site screenshots audit compile test-compiled bench soak lock dist deb test-dist image-size image clean
+.PHONY: help setup setup-run demo test explained test-apps test-providers test-deploy fuzz readers check docs languages site screenshots audit compile test-compiled bench soak lock dist deb test-dist image-size image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -104,6 +104,10 @@ docs: ## write the pages that are made from the code: the table of settings, the
 	$(BIN)/python scripts/settings_reference.py
 	$(BIN)/python scripts/commands_reference.py
 	$(BIN)/python -c "from gateway.pages.reasons import reasons_document as page; print(page(), end='')" > docs/reasons.md
+
+languages: ## write the catalogues of the pages' texts anew, and say what is to be translated
+	@scripts/setup-python dev
+	@$(BIN)/python scripts/languages.py
 
 # Zensical has an environment of its own: neither the gateway nor its tests need it.
 build/zensical/stamp: requirements/site.lock

@@ -128,7 +128,7 @@ def brand_of(settings: Settings) -> Brand:
     """
     pages = settings.pages
     logo = "" if pages.logo_file is None else data_url(*read_logo(pages.logo_file))
-    return Brand(pages.name or "", logo, pages.colour or "")
+    return Brand(pages.name or "", logo, pages.colour or "", pages.languages)
 
 
 def set_grace(lasting: Lasting, settings: Settings) -> None:

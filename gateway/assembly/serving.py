@@ -64,7 +64,7 @@ from gateway.pipeline.oauth2_proxy import OAuth2ProxyAuth
 from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.tools import Tools
-from gateway.responses import Admission
+from gateway.responses import LANGUAGE_COOKIE, Admission
 from gateway.routing.table import build_table
 from gateway.sessions import Sealer
 from gateway.sessions.all_sessions import AllSessions
@@ -177,7 +177,8 @@ def _own_cookies(settings: Settings, kinds: Iterable[Authenticator]) -> tuple[by
     # the same host may be below a path.
     all_urls = ("http://a", "https://a", "https://a/b")
     prefixed = (cookie_name(name, url, None) for url in all_urls)
-    return tuple(it.encode() for it in dict.fromkeys((*prefixed, *carrying)))
+    named = dict.fromkeys((*prefixed, *carrying, LANGUAGE_COOKIE))
+    return tuple(it.encode() for it in named)
 
 
 def _tokens(

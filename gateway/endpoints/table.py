@@ -39,6 +39,7 @@ from gateway.endpoints.forgot import Forgot
 from gateway.endpoints.introspection import Introspection
 from gateway.endpoints.invitation import InvitationPage
 from gateway.endpoints.key_set import KeySetEndpoint, key_set_answer
+from gateway.endpoints.language import LanguageChoice
 from gateway.endpoints.linking import Linking
 from gateway.endpoints.local_sign_in import LocalSignIn
 from gateway.endpoints.logout import Logout
@@ -144,6 +145,7 @@ def build_endpoints(deps: Deps) -> Endpoints:
     return Endpoints(
         exact={
             **of_sign_in,
+            responses.LANGUAGE_PATH: {"POST": strict(LanguageChoice(deps).choose, FORM)},
             responses.LOGOUT_PATH: {**_looked_at(logout.ask), "POST": strict(logout.end, ANYTHING)},
             responses.ACCOUNT_PATH: {
                 **_looked_at(account.show),

@@ -1,9 +1,10 @@
-"""Whose pages these are: the operator's name, logo and colour."""
+"""Whose pages these are: the operator's name, logo, colour and languages."""
 
 import base64
 from dataclasses import dataclass
 
 from gateway.pages.colours import dark_shades, light_shades
+from gateway.settings.pages import LANGUAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,11 +15,13 @@ class Brand:
         name: Shown in place of the host; ``""`` for the host.
         logo: A ``data:`` URL, so that the pages load nothing; ``""`` for the gateway's own mark.
         colour: ``#rrggbb``; ``""`` for the gateway's own.
+        languages: In which the pages are offered, the default first.
     """
 
     name: str = ""
     logo: str = ""
     colour: str = ""
+    languages: tuple[str, ...] = tuple(LANGUAGES)
 
     @property
     def style(self) -> str:

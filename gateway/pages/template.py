@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.pages.brand import Brand
+from gateway.pages.translations import SOURCE, direction, translated, translations
+from gateway.settings.pages import LANGUAGES
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -60,14 +62,19 @@ def set_brand(brand: Brand) -> None:
         kept.cache_clear()
 
 
-def render(name: str, /, **values: object) -> bytes:
-    """The page `name` (a template's name without its suffix) as UTF-8 HTML.
+def languages() -> tuple[str, ...]:
+    """The languages in which pages are offered, the default first."""
+    return _brand.languages
+
+
+def render(name: str, language: str = SOURCE, /, **values: object) -> bytes:
+    """The page `name` (a template's name without its suffix) in `language` as UTF-8 HTML.
 
     Raises:
         jinja2.TemplateNotFound: There is no such page.
         jinja2.UndefinedError: A value the template needs was not given.
     """
-    return _environment().get_template(f"{name}.html").render(values).encode()
+    return _environment(language).get_template(f"{name}.html").render(values).encode()
 
 
 def shows_times(name: str) -> bool:
@@ -113,7 +120,7 @@ def _fields(name: str) -> tuple[tuple[str, str], ...]:
 
 
 @cache
-def _environment() -> Environment:
+def _environment(language: str) -> Environment:
     # Jinja is imported at the first page, because most requests need no template.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
@@ -129,12 +136,19 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         auto_reload=False,
     )
+    # A text may go over several lines of its template.
+    environment.policies["ext.i18n.trimmed"] = True
     # Safe: read from our package.  Must stay unescaped, because the CSP has its hash.
     environment.globals["style"] = Markup(_style())  # noqa: S704
     environment.globals["brand"] = _brand
+    environment.globals |= {"language": language, "direction": direction(language)}
+    environment.globals["languages"] = {tag: LANGUAGES[tag] for tag in _brand.languages}
     # Read by Jinja's extension; the type of an environment does not tell of it.
-    environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
-    environment.filters["prose"] = _prose
+    catalogue = translations(language)
+    environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
+    # For texts that are values: `_()` would take what stands in them for HTML.
+    environment.filters["translated"] = partial(translated, language=language)
+    environment.filters["prose"] = partial(_prose, language=language)
     environment.filters["time"] = time_element
     environment.filters["qr"] = _qr
     return environment
@@ -151,13 +165,13 @@ def _qr(text: str) -> Markup:
     return Markup(drawn)  # noqa: S704 - a drawing, in which nothing of `text` is written
 
 
-def _prose(text: str) -> Markup:
-    """`text` as HTML, with text in backticks as code."""
+def _prose(text: str, language: str) -> Markup:
+    """`text`, translated, as HTML, with text in backticks as code."""
     from markupsafe import Markup, escape
 
     parts = (
         Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
-        for number, part in enumerate(text.split("`"))
+        for number, part in enumerate(translated(text, language).split("`"))
     )
     return Markup("").join(parts)
 

@@ -2,6 +2,7 @@
 
 from gateway.responses.admission import SESSION_ONLY, Admission
 from gateway.responses.bodies import NO_STORE, json_answer, page, page_leading_to, redirect
+from gateway.responses.language import LANGUAGE_COOKIE, LANGUAGE_PATH
 from gateway.responses.locations import (
     ACCOUNT_PATH,
     COME_AGAIN_SCRIPT_PATH,
@@ -32,6 +33,8 @@ __all__ = [
     "FORGOT_PATH",
     "FRAGMENT_SCRIPT_PATH",
     "INVITATION_PATH",
+    "LANGUAGE_COOKIE",
+    "LANGUAGE_PATH",
     "LOGIN_PATH",
     "LOGOUT_PATH",
     "NO_STORE",

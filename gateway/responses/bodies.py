@@ -6,6 +6,7 @@ from gateway.message.public_url import own_path
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.pages.template import page_fields, render, shows_times
+from gateway.responses.language import choice_of_language, language_of
 from gateway.responses.locations import TIMES_SCRIPT_PATH
 
 # Caches must not reuse a response for another user or moment (RFC 9111, section 5.2.2.5).
@@ -32,10 +33,15 @@ def page_leading_to(
     """As `page`; redirects after its forms may lead to `source` (CSP 3, section 6.4.1)."""
     # RFC 9110, section 9.3.2: a response to HEAD has no content.
     has_body = request.method != "HEAD" and request.shows_pages
-    if shows_times(name):
-        values["times_script_url"] = own_path(request, TIMES_SCRIPT_PATH)
-    body = render(name, site=request.host, **values) if has_body else b""
-    return Response(status, (*page_fields(name, source), NO_STORE, *fields), body)
+    language = language_of(request)
+    body = b""
+    if has_body:
+        if shows_times(name):
+            values["times_script_url"] = own_path(request, TIMES_SCRIPT_PATH)
+        choice = choice_of_language(request)
+        body = render(name, language, site=request.host, choice=choice, **values)
+    about = (*page_fields(name, source), ("Content-Language", language), NO_STORE)
+    return Response(status, (*about, *fields), body)
 
 
 def json_answer(

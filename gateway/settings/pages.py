@@ -6,8 +6,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator
 
-from gateway.settings.scalars import FileName, Section, Text, quote, wrong
+from gateway.settings.scalars import FileName, OneOrMany, Section, Text, listed, quote, wrong
 
+# In which the pages are written, by tag (RFC 5646), each in its own words.
+LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español"}
 # Inline in every page, so it has to be small.
 MAX_LOGO_BYTES = 64 * 1024
 # By what a file begins with; browsers show nothing else as a picture here.
@@ -23,7 +25,20 @@ def _colour(text: str) -> str:
     return text.lower()
 
 
+def _language(text: str) -> str:
+    if text not in LANGUAGES:
+        raise wrong(f"{quote(text)} is none of the pages' languages: {listed(LANGUAGES)}")
+    return text
+
+
+def _once_each(tags: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(tags)) < len(tags):
+        raise wrong("names a language twice")
+    return tags
+
+
 Colour = Annotated[str, AfterValidator(_colour)]
+Language = Annotated[Text, AfterValidator(_language)]
 
 
 class PageSettings(Section):
@@ -39,6 +54,10 @@ class PageSettings(Section):
         None,
         description='Colour of buttons and links, such as "#1d5a80"; made darker or lighter where'
         " it could not be read.",
+    )
+    languages: Annotated[tuple[Language, ...], OneOrMany(), AfterValidator(_once_each)] = Field(
+        tuple(LANGUAGES),
+        description="Languages in which the pages are offered, the default first.",
     )
 
     @field_validator("colour", mode="before")

@@ -243,7 +243,7 @@ class Settings(Section):
         (), description="Requests and what must happen to them; run by `gatepost check` only."
     )
     pages: PageSettings = Field(
-        PageSettings(), description="Name, logo and colour of the gateway's own pages."
+        PageSettings(), description="Name, logo, colour and languages of the gateway's own pages."
     )
     country_file: FileName | None = Field(
         None,

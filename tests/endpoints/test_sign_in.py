@@ -217,7 +217,7 @@ async def test_the_choice_of_providers_passes_it_on(make_browser, add_provider):
 
     assert b"/_gatepost/login/one?return_to=/x&amp;prompt=select_account" in page
     other = (await make_browser().get("/_gatepost/sign-in?return_to=/x&prompt=none")).body
-    assert b"prompt" not in other
+    assert b'/_gatepost/login/one?return_to=/x"' in other
 
 
 async def test_the_callback_url_is_of_the_host_that_was_asked(make_browser, add_provider):

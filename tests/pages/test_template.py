@@ -257,7 +257,7 @@ def test_hostile_values_stay_text(name: str) -> None:
 def test_a_page_has_language_title_heading_and_one_main(name: str) -> None:
     page = outline(name)
 
-    assert ("html", {"lang": "en"}) in page.tags
+    assert ("html", {"lang": "en", "dir": "ltr"}) in page.tags
     assert [page.names().count(tag) for tag in ("title", "h1", "main")] == [1, 1, 1]
 
 

@@ -185,6 +185,6 @@ image: ## build the container image for this machine (TARGET=distroless for the 
 	docker build --target $(TARGET) --tag gatepost .
 
 clean: ## remove everything that was set up or built here
-	rm -rf .venv tests/provider/node_modules examples/verify/node_modules dist build
+	rm -rf .venv tests/*/node_modules examples/verify/node_modules dist build
 	rm -rf .cache .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find gateway tests -name __pycache__ -prune -exec rm -rf {} +

@@ -458,6 +458,7 @@ def test_the_locks_agree_and_every_package_has_hashes():
         ("tests/provider", {"oidc-provider": "8.8.1"}),
         ("tests/providers/oidc-provider-9", {"oidc-provider": "9.13.3"}),
         ("tests/clients", {"openid-client": "6.8.1", "@modelcontextprotocol/sdk": "1.32.2"}),
+        ("tests/browser", {"axe-core": "4.14.1"}),
         ("examples/verify", {"express": "5.3.0", "hono": "4.13.19", "jose": "6.2.18"}),
     ],
 )

@@ -275,7 +275,8 @@ def test_every_field_of_a_form_has_a_label(name: str) -> None:
     labelled = {attributes.get("for") for tag, attributes in page.tags if tag == "label"}
 
     for tag, attributes in page.tags:
-        if tag == "input" and attributes.get("type") != "hidden":
+        is_shown = attributes.get("type") != "hidden" and "hidden" not in attributes
+        if tag == "input" and is_shown:
             assert attributes["id"] in labelled
 
 

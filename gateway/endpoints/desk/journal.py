@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from gateway.endpoints.account_section import written_time
 from gateway.endpoints.desk.section import PAGE, Asked, Page, Section
 from gateway.message.response import Response
 from gateway.record.journal import Entry, Journal
@@ -43,7 +42,7 @@ class JournalSection:
 def _row(entry: Entry) -> dict[str, object]:
     actor, target = entry.actor, entry.target
     return {
-        "at": written_time(entry.at),
+        "at": entry.at,
         "who": actor.user,
         "proof": actor.proof,
         "ip": actor.ip,

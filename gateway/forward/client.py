@@ -35,5 +35,11 @@ class Client(TunnelClient, Protocol):
     def repeat_request(self) -> None:
         """No byte of an answer arrived: send the request again, on a new connection."""
 
+    def stream_opened(self) -> None:
+        """The response is a stream of events, which ends with the credential that it came with."""
+
+    def stream_ended(self) -> None:
+        """The stream of events is complete."""
+
     def tunnel_opened(self, tunnel: Tunnel) -> None:
         """The exchange is over: from now on, pass bytes through `tunnel`."""

@@ -16,6 +16,7 @@ from gateway.forward.response import (
     NO_BODY_STATUS,
     SWITCHING_PROTOCOLS,
     announces_body,
+    is_event_stream,
     reframed,
     without_framing,
 )
@@ -53,6 +54,7 @@ class Exchange:
     _open_ended = False
     _retried = False
     _sent_body = False
+    _streams = False
     _client_full = False
     _upstream_full = False
 
@@ -131,6 +133,8 @@ class Exchange:
             self._connection = None
             if self._chunk_out:
                 self._client.write(encode_end(()))
+            if self._streams:
+                self._client.stream_ended()
             self._client.response_done()
         elif self._may_repeat(self._connection):
             self._connection = None
@@ -238,6 +242,10 @@ class Exchange:
             self._end(rest)
         else:
             self._pass_body(rest, before, head.status)
+            # What has ended already, as most answers have by now, is not looked at.
+            if self._body is not None and length < 0 and is_event_stream(head):
+                self._streams = True
+                client.stream_opened()
 
     def _start_of(self, head: ResponseHead) -> bytes:
         outbound = self._outbound
@@ -268,6 +276,8 @@ class Exchange:
         if before or piece:
             self._client.write(before + piece if before else piece)
         if body.done:
+            if self._streams:
+                self._client.stream_ended()
             self._end(rest)
 
     def _end(self, rest: bytes) -> None:

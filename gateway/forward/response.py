@@ -163,6 +163,12 @@ def is_for_shared_caches(head: ResponseHead) -> bool:
     return False
 
 
+def is_event_stream(head: ResponseHead) -> bool:
+    """Whether the body is a stream of events, which may go on for days (HTML, section 9.2)."""
+    media_type = head.value(b"content-type").partition(b";")[0].strip(b" \t")
+    return media_type.lower() == b"text/event-stream"
+
+
 def reframed(head: ResponseHead, method: str, *, http_1_0: bool) -> tuple[ResponseHead, int, bytes]:
     """The head for the client, its body's length, and the Transfer-Encoding line (or ``b""``)."""
     length = body_length(head, method)

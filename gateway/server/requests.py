@@ -131,8 +131,10 @@ class RequestSide(BodySide):
         verdict = front.pipeline.begin(entry)
         if isinstance(verdict, Outbound):
             self._open(verdict)
-        elif isinstance(verdict, (Answer, Serve)):
-            self._proceed(verdict)
+        elif isinstance(verdict, Answer):
+            self._answer(verdict.response)
+        elif isinstance(verdict, Serve):
+            self._gather(verdict)
         else:
             self._run(self._proceed_later(verdict))
 
@@ -204,6 +206,15 @@ class RequestSide(BodySide):
             self._sink = None
             self._run(self._connect(self._exchange, self._outbound))
 
+    def stream_opened(self) -> None:
+        """See Client."""
+        if self._entry is not None:
+            self._front.tunnels.add(self._entry, self)
+
+    def stream_ended(self) -> None:
+        """See Client."""
+        self._front.tunnels.remove(self)
+
     def tunnel_opened(self, tunnel: Tunnel) -> None:
         """See Client."""
         entry = self._entry
@@ -226,6 +237,13 @@ class RequestSide(BodySide):
         """See Client."""
         self._entry = self._tunnel = None
         self._end()
+
+    def cut(self) -> None:
+        """See Closable."""
+        if self._exchange is not None:
+            # Here, so that the record does not say that the client left.
+            self._record(self._exchange.status)
+        self.abort()
 
     @property
     def heard_at(self) -> float:

@@ -1,4 +1,7 @@
-"""Open tunnels, so that each can be closed when its session or key ends."""
+"""Open tunnels, so that each can be closed when its session or key ends.
+
+Streams of events (Server-Sent Events) count as tunnels too: both may go on for days.
+"""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -7,14 +10,14 @@ from gateway.record.audit import Entry
 
 
 class Closable(Protocol):
-    """The client's end of a tunnel."""
+    """The client's end of a tunnel or of a stream of events."""
 
     @property
     def heard_at(self) -> float:
         """When the client last sent something, in loop time; 0 if it never did."""
 
-    def abort(self) -> None:
-        """Close it at once."""
+    def cut(self) -> None:
+        """Close it at once, before its end."""
 
 
 class Tunnels:
@@ -57,20 +60,20 @@ class Tunnels:
         """Close every tunnel opened with the API key `key_id`, which is revoked."""
         for tunnel, entry in list(self._open.items()):
             if entry.identity.key_id == key_id:
-                tunnel.abort()
+                tunnel.cut()
 
     def end_bearers(self, account_id: str) -> None:
         """Close every tunnel opened with another issuer's token for the account."""
         for tunnel, entry in list(self._open.items()):
             who = entry.identity
             if who.credential == "bearer" and who.account_id == account_id:
-                tunnel.abort()
+                tunnel.cut()
 
     def end_session(self, session_id: str) -> None:
         """Close every tunnel of a session that has ended."""
         for tunnel, entry in list(self._open.items()):
             if entry.session_id == session_id:
-                tunnel.abort()
+                tunnel.cut()
 
     def end_expired(self, now: float) -> None:
         """Close every tunnel whose credential has expired at `now`, in seconds since the epoch.
@@ -81,11 +84,11 @@ class Tunnels:
         for tunnel, entry in list(self._open.items()):
             expires_at = None if entry.identity.credential == "token" else entry.expires_at
             if expires_at is not None and now >= expires_at:
-                tunnel.abort()
+                tunnel.cut()
 
     def close_unless(self, allows: Callable[[Entry], bool]) -> int:
         """Close every tunnel whose request `allows` now refuses; returns how many."""
         refused = [tunnel for tunnel, entry in self._open.items() if not allows(entry)]
         for tunnel in refused:
-            tunnel.abort()
+            tunnel.cut()
         return len(refused)

@@ -8,6 +8,7 @@ from gateway.accounts.account import Account, Invitation, Subject, merged
 from gateway.accounts.errors import (
     ExternalIdTakenError,
     NoSuchAccountError,
+    NoSuchInvitationError,
     SubjectTakenError,
     UserTakenError,
 )
@@ -66,6 +67,11 @@ class AccountDesk:
         """Keep exactly these roles with the account."""
         kept = tuple(dict.fromkeys(roles))
         return await self._change(name, lambda it: replace(it, roles=kept))
+
+    async def set_groups(self, name: str, groups: Iterable[str]) -> Found:
+        """Keep exactly these groups with the account."""
+        kept = tuple(dict.fromkeys(groups))
+        return await self._change(name, lambda it: replace(it, groups=kept))
 
     async def set_secret(self, name: str, secret_name: str, secret: str | None) -> Found:
         """Keep a secret with the account, in place of one of the same name; None removes it."""
@@ -147,6 +153,29 @@ class AccountDesk:
             )
 
         return await self._change(name, invited)
+
+    async def inviting(self, after: str = "", limit: int = _PAGE) -> list[Found]:
+        """The first `limit` accounts with an open invitation whose id is greater than `after`."""
+        return [Found(*it) for it in await self._records.page(after, limit, inviting=True)]
+
+    async def withdraw(self, name: str, email: str, issuer: str = "") -> Found:
+        """Take an invitation back; an account that was made for it is gone then.
+
+        Raises:
+            NoSuchInvitationError: The account does not invite the address.
+        """
+        invitation = Invitation(fold_email(email), issuer)
+        account_id = (await self.find(name)).account_id
+        # Not while somebody takes it up.
+        async with self._records.locked("invitation", account_id):
+            found = await self.find(account_id)
+            if invitation not in found.account.invitations:
+                raise NoSuchInvitationError(f"account {account_id} does not invite {email!r}")
+            left = tuple(it for it in found.account.invitations if it != invitation)
+            found = await self._change(account_id, lambda it: replace(it, invitations=left))
+            if not (left or found.account.subjects or found.account.names):
+                await self._records.remove(account_id)
+        return found
 
     async def merge(self, source: str, target: str) -> Found:
         """Join the account `source` to `target`, which has everything of both afterwards.
@@ -259,11 +288,12 @@ def describe(found: Found) -> dict[str, object]:
         "provisioned": account.is_provisioned,
         "created_at": account.created_at or None,
         "invitations": [{"email": it.email, "issuer": it.issuer} for it in account.invitations],
-        "identities": [_identity(account, subject) for subject in account.subjects],
+        "identities": [describe_identity(account, subject) for subject in account.subjects],
     }
 
 
-def _identity(account: Account, subject: Subject) -> dict[str, object]:
+def describe_identity(account: Account, subject: Subject) -> dict[str, object]:
+    """One identity of an account as JSON shows it."""
     seen = account.as_seen(*subject)
     told = {"issuer": subject[0], "subject": subject[1], "signed_in": seen is not None}
     if seen is None:

@@ -38,6 +38,13 @@ class NoSuchAccountError(GatewayError):
     status = 404
 
 
+class NoSuchInvitationError(GatewayError):
+    """The invitation was taken up or taken back."""
+
+    reason = "invitation-unknown"
+    status = 404
+
+
 class SubjectTakenError(GatewayError):
     """Somebody acts by another account already."""
 

@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 _RECORD, _ACCOUNT, _NOTE = "account", "account-seen", "account-note"
 # The index of all accounts.
 EVERY_ACCOUNT = "accounts"
+# And of those with an open invitation.
+_INVITING = "accounts-inviting"
 # An account that was merged leads on to another, which may have been merged too.
 _MOST_MERGES = 100
 # Held for some reads and writes.
@@ -99,10 +101,16 @@ class AccountRecords:
         """The accounts that invite whoever has the verified address."""
         return await self._under(self._index("invitation", fold_email(email)))
 
-    async def page(self, after: str, limit: int) -> list[tuple[str, Account]]:
-        """The first `limit` accounts whose id is greater than `after`, in order of id."""
+    async def page(
+        self, after: str, limit: int, *, inviting: bool = False
+    ) -> list[tuple[str, Account]]:
+        """The first `limit` accounts whose id is greater than `after`, in order of id.
+
+        All, or those with an open invitation.
+        """
+        index = _INVITING if inviting else EVERY_ACCOUNT
         key = _store_key(after) if after else ""
-        return self._opened(await self._store.page(EVERY_ACCOUNT, after=key, limit=limit))
+        return self._opened(await self._store.page(index, after=key, limit=limit))
 
     async def count(self) -> int:
         """How many accounts there are."""
@@ -225,6 +233,8 @@ class AccountRecords:
 
     def _indexes(self, account: Account) -> Iterable[str]:
         yield EVERY_ACCOUNT
+        if account.invitations:
+            yield _INVITING
         for email in {fold_email(it.email) for it in account.seen if it.email}:
             yield self._index("email", email)
         for email in {it.email for it in account.invitations}:

@@ -51,6 +51,15 @@ class KeyStore:
                     found[record.key_id] = record
         return newest_first(found.values())
 
+    async def page(self, after: str, limit: int) -> tuple[list[KeyRecord], str | None]:
+        """The first `limit` keys whose id is greater than `after`, and where to go on."""
+        cursor = store_key(after) if after else ""
+        listed = await self._store.page(EVERY_KEY, after=cursor, limit=limit)
+        ids = [key.removeprefix(store_key("")) for key, _ in listed]
+        opened = (self._open(it, data) for it, (_, data) in zip(ids, listed, strict=True))
+        found = [it for it in opened if it is not None]
+        return found, ids[-1] if len(ids) == limit else None
+
     async def swap(self, record: KeyRecord, expected: bytes | None, now: float) -> bool:
         """Replace `expected` with `record`; False if the store holds something else by now."""
         key = store_key(record.key_id)

@@ -184,6 +184,17 @@ class ApiKeys:
             indexes.append(account_index(self._sealer, found[0]))
         return await self._store.find(indexes)
 
+    async def list_of_account(self, account_id: str, user: str | None) -> list[KeyRecord]:
+        """The keys of an account and of its user name, newest first."""
+        indexes = [account_index(self._sealer, account_id)]
+        if user is not None:
+            indexes.append(user_index(self._sealer, user))
+        return await self._store.find(indexes)
+
+    async def page(self, after: str, limit: int) -> tuple[list[KeyRecord], str | None]:
+        """The first `limit` keys whose id is greater than `after`, and where to go on."""
+        return await self._store.page(after, limit)
+
     async def list_all(self) -> list[KeyRecord]:
         """All keys, newest first."""
         return await self._store.find([EVERY_KEY])

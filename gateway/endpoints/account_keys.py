@@ -13,13 +13,20 @@ from gateway.endpoints.own_keys import OwnKeys
 from gateway.message.public_url import OWN_PREFIX, own_path
 from gateway.message.request import Request
 from gateway.sessions.session import Session
+from gateway.settings.api_keys import ApiKeySettings
 from gateway.settings.scalars import format_duration
 from gateway.storage.store import Clock
 
 # Lifetimes offered in the form, up to `max_lifetime`.
 _LIFETIMES_S = tuple(days * 86400.0 for days in (30, 7, 90, 180, 365))
-_SCOPE_FIELD = "scope:"
+SCOPE_FIELD = "scope:"
 _CREATE = frozenset({"create_key", "key_name", "expires_in"})
+
+
+def lifetimes(rules: ApiKeySettings) -> list[str]:
+    """The lifetimes that a form offers."""
+    found = [it for it in _LIFETIMES_S if it <= rules.max_lifetime] or [rules.max_lifetime]
+    return [format_duration(it) for it in found]
 
 
 class KeySection:
@@ -34,18 +41,17 @@ class KeySection:
     async def shown(self, request: Request, session: Session) -> Mapping[str, object]:
         """The keys, and what the form offers."""
         now, rules = self._clock(), self._own.rules
-        lifetimes = [s for s in _LIFETIMES_S if s <= rules.max_lifetime] or [rules.max_lifetime]
         return {
             "rows": [_row(record, now) for record in await self._own.of(session.identity)],
             "scopes": rules.grantable_scopes,
-            "lifetimes": [format_duration(seconds) for seconds in lifetimes],
+            "lifetimes": lifetimes(rules),
             "copy_script_url": own_path(request, responses.COPY_SCRIPT_PATH),
             **dict.fromkeys(("made", "made_name", "curl", "prove_anew_url", "refused")),
         }
 
     def takes(self, fields: Set[str]) -> bool:
         """``revoke_key`` revokes the key with that id; ``create_key`` creates one."""
-        others = {name for name in fields if not name.startswith(_SCOPE_FIELD)}
+        others = {name for name in fields if not name.startswith(SCOPE_FIELD)}
         return fields == {"revoke_key"} or ("create_key" in fields and others <= _CREATE)
 
     async def act(self, request: Request, session: Session, form: Mapping[str, str]) -> Told | None:
@@ -57,7 +63,7 @@ class KeySection:
 
     async def _create(self, request: Request, session: Session, form: Mapping[str, str]) -> Told:
         own = self._own
-        scopes = [name.removeprefix(_SCOPE_FIELD) for name in form if name.startswith(_SCOPE_FIELD)]
+        scopes = [name.removeprefix(SCOPE_FIELD) for name in form if name.startswith(SCOPE_FIELD)]
         try:
             own.require_fresh(session)
             wanted = read_key_request(

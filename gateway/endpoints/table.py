@@ -24,9 +24,7 @@ from gateway.endpoints.code_step import CODE_PATH
 from gateway.endpoints.cross_origin import from_anywhere
 from gateway.endpoints.deps import Deps, Handler
 from gateway.endpoints.desk.administrators import Administrators
-from gateway.endpoints.desk.desk import Desk
-from gateway.endpoints.desk.explain import AdminExplain
-from gateway.endpoints.desk.journal import JournalSection
+from gateway.endpoints.desk.sections import build_desk
 from gateway.endpoints.device_authorization import (
     DEVICE_AUTHORIZATION_PATH,
     DEVICE_PATH,
@@ -141,7 +139,7 @@ def build_endpoints(deps: Deps) -> Endpoints:
     of_sign_in, sign_in_named = _of_sign_in(deps, sign_in, linking)
     keys, keys_named = _of_keys(own_keys)
     passkeys, passkeys_named = _of_passkeys(own_passkeys)
-    desk, desk_named = _of_desk(deps, administrators)
+    desk, desk_named = build_desk(deps, administrators)
     return Endpoints(
         exact={
             **of_sign_in,
@@ -169,18 +167,6 @@ def build_endpoints(deps: Deps) -> Endpoints:
             **desk_named,
         },
     )
-
-
-def _of_desk(
-    deps: Deps, administrators: Administrators
-) -> tuple[Mapping[str, Methods], Mapping[str, NamedMethods]]:
-    """The administrator's desk; a new section is one line here and a title in ``desk.html``."""
-    if not deps.admins:
-        return {}, {}
-    sections = [JournalSection(deps.journal).section()]
-    if deps.find_refusal is not None:
-        sections.append(AdminExplain(deps.find_refusal).section())
-    return Desk(administrators, sections).endpoints()
 
 
 def _linking(deps: Deps, sign_in: SignIn) -> Linking | None:

@@ -68,6 +68,12 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             "You are not among the administrators of this site.",
             "Ask the operator of this site to add you to `admins`.",
         ),
+        "own-access": Reason(
+            409,
+            "You would lose the administration",
+            "This would take your own access to the administration away.",
+            "Have another administrator do it.",
+        ),
         "no-such-item": Reason(
             404,
             "There is nothing with this id",

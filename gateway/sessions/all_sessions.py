@@ -14,6 +14,10 @@ def token_store(store: Store) -> Store:
     return NamespacedStore(store, "token:")
 
 
+# Before the ids of apps' sessions, where a list goes on.
+_OF_APPS = "app:"
+
+
 class AllSessions:
     """Lists and ends sessions of both kinds, as SessionManager does for one."""
 
@@ -44,6 +48,23 @@ class AllSessions:
     async def list_all(self) -> list[SessionInfo]:
         """All live sessions, last used first."""
         return _last_used_first(await self._browsers.list_all(), await self._apps.list_all())
+
+    async def page(self, after: str, limit: int) -> tuple[list[SessionInfo], str | None]:
+        """The live ones of the next `limit` sessions after `after`, and where to go on.
+
+        In no useful order, but the cost does not grow with their number: browsers' come first,
+        then those of apps, whose ids are marked.
+        """
+        if not after.startswith(_OF_APPS):
+            found, last = await self._browsers.page(after, limit)
+            return found, _OF_APPS if last is None else last
+        found, last = await self._apps.page(after.removeprefix(_OF_APPS), limit)
+        return found, None if last is None else _OF_APPS + last
+
+    async def find(self, session_id: str) -> list[SessionInfo]:
+        """The live sessions with this id, of either kind."""
+        found = (await self._browsers.find(session_id), await self._apps.find(session_id))
+        return [it for it in found if it is not None]
 
     async def count(self) -> int:
         """The number of sessions in the store."""

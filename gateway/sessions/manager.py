@@ -195,6 +195,14 @@ class SessionManager:
         """All live sessions, last used first."""
         return await self._directory.list((records.EVERY_SESSION,))
 
+    async def page(self, after: str, limit: int) -> tuple[list[SessionInfo], str | None]:
+        """The live ones of the first `limit` sessions after the id `after`, and where to go on."""
+        return await self._directory.page(after, limit)
+
+    async def find(self, session_id: str) -> SessionInfo | None:
+        """The live session with this id, without its cookie; None if there is none."""
+        return await self._directory.find(session_id)
+
     async def count(self) -> int:
         """The number of sessions in the store."""
         return await self._store.count(records.EVERY_SESSION)

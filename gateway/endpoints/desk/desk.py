@@ -23,6 +23,7 @@ _ID = "/{id}"
 # Of one form, lists of boxes included.
 _MOST_FIELDS = 200
 _SERVER_ERROR = 500
+_MOST_CHARS = 500
 
 Exact = dict[str, dict[str, Handler]]
 Named = dict[str, dict[str, NamedHandler]]
@@ -82,12 +83,16 @@ class Desk:
             who = await self._administrators.by_session(request)
             if isinstance(who, Response):
                 return who
+            if not _may_be_id(name):
+                return responses.problem(request, 404, "no-such-item")
             return await self._page(Asked(request, who, name), page, section)
 
         async def take(name: str, request: Request, body: bytes) -> Response:
             who = await self._administrators.by_session(request)
             if isinstance(who, Response):
                 return who
+            if not _may_be_id(name):
+                return responses.problem(request, 404, "no-such-item")
             form = read_whole_form(body, _MOST_FIELDS) or {}
             asked = Asked(request, who, name, form)
             return (await self._act(asked, page, section)).about(who.identity)
@@ -137,6 +142,8 @@ class Desk:
             who = await self._administrators.by_any(request)
             if isinstance(who, Response):
                 return who
+            if not _may_be_id(name):
+                return responses.problem(request, 404, "no-such-item")
             asked = Asked(request, who, name, body=body)
             try:
                 answer = await call(asked)
@@ -159,6 +166,11 @@ def _anew(asked: Asked) -> str:
     """Where the administrator of a session proves again who they are."""
     session = asked.who.session
     return "" if session is None else prove_anew_path(asked.request, session, FRESH_S)
+
+
+def _may_be_id(name: str) -> bool:
+    """Whether a store may be asked for `name`."""
+    return name.isprintable() and len(name) <= _MOST_CHARS
 
 
 def _here(asked: Asked, section: str) -> str:

@@ -23,8 +23,8 @@ class JournalSection:
         )
 
     async def _shown(self, asked: Asked) -> Mapping[str, object]:
-        about = asked.query.get("about", "")
-        found = await self._journal.page(about, asked.query.get("after", ""), PAGE)
+        about = asked.wanted("about")
+        found = await self._journal.page(about, asked.after, PAGE)
         more = {"about": about, "after": found.next}
         return {
             "about": about,
@@ -33,8 +33,7 @@ class JournalSection:
         }
 
     async def _listed(self, asked: Asked) -> Response:
-        query = asked.query
-        found = await self._journal.page(query.get("about", ""), query.get("after", ""), PAGE)
+        found = await self._journal.page(asked.wanted("about"), asked.after, PAGE)
         entries = [it.describe() for it in found.entries]
         return asked.answer(200, {"items": entries, "next": found.next})
 

@@ -1,5 +1,6 @@
 """The desk is made of sections: each has pages and calls, and adds nothing else to the desk."""
 
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,6 +18,9 @@ from gateway.message.response import FieldList, Response
 # Rows of a page of a list.
 PAGE = 50
 
+# Ids, all of them.
+_CURSOR = re.compile(r"[A-Za-z0-9_:.~-]{0,200}")
+_MOST_WANTED = 500
 _NO_FORM: Mapping[str, str] = {}
 
 
@@ -54,6 +58,23 @@ class Asked:
     def query(self) -> Mapping[str, str]:
         """The parameters of the query, without malformed or repeated ones."""
         return read_form(self.request.target.query)
+
+    @property
+    def after(self) -> str:
+        """Where a list goes on, as an earlier answer said; ``""`` for its beginning.
+
+        Raises:
+            BadCallError: It is no such place.
+        """
+        after = self.query.get("after", "")
+        if not _CURSOR.fullmatch(after):
+            raise BadCallError("`after` is not the `next` of an answer")
+        return after
+
+    def wanted(self, name: str) -> str:
+        """The text that the query looks for; ``""`` for none."""
+        text = self.query.get(name, "").strip()
+        return text if text.isprintable() and len(text) <= _MOST_WANTED else ""
 
     def json(self) -> dict[str, Any]:
         """The object that the call sends.

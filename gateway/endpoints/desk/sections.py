@@ -1,0 +1,54 @@
+"""All sections of the desk, in the order in which it shows them."""
+
+from gateway.accounts.desk import AccountDesk
+from gateway.credentials.invitations import Invitations
+from gateway.endpoints.deps import Deps
+from gateway.endpoints.desk.accounts import AccountsSection
+from gateway.endpoints.desk.administrators import Administrators
+from gateway.endpoints.desk.changes import AccountChanges
+from gateway.endpoints.desk.desk import Desk, Exact, Named
+from gateway.endpoints.desk.explain import AdminExplain
+from gateway.endpoints.desk.invitations import InvitationsSection
+from gateway.endpoints.desk.journal import JournalSection
+from gateway.endpoints.desk.keys import KeysSection
+from gateway.endpoints.desk.section import Section
+from gateway.endpoints.desk.sessions import SessionsSection
+
+
+def build_desk(deps: Deps, administrators: Administrators) -> tuple[Exact, Named]:
+    """The handlers of the desk; none without `admins`."""
+    if not deps.admins:
+        return {}, {}
+    return Desk(administrators, _sections(deps, administrators)).endpoints()
+
+
+def _sections(deps: Deps, administrators: Administrators) -> list[Section]:
+    """A new section is one line here, and a title in ``desk.html``."""
+    sessions = SessionsSection(deps)
+    keys = None if deps.keys is None else KeysSection(deps, *deps.keys)
+    found = _of_accounts(deps, administrators, sessions, keys)
+    found.append(sessions.section())
+    if keys is not None:
+        found.append(keys.section())
+    found.append(JournalSection(deps.journal).section())
+    if deps.find_refusal is not None:
+        found.append(AdminExplain(deps.find_refusal).section())
+    return found
+
+
+def _of_accounts(
+    deps: Deps,
+    administrators: Administrators,
+    sessions: SessionsSection,
+    keys: KeysSection | None,
+) -> list[Section]:
+    accounts = deps.accounts
+    if accounts is None:
+        return []
+    desk = AccountDesk(accounts)
+    changes = AccountChanges(deps, desk, administrators)
+    links = None if deps.local is None else Invitations(accounts, deps.local.accounts)
+    return [
+        AccountsSection(deps, desk, changes, sessions, keys).section(),
+        InvitationsSection(deps, desk, links).section(),
+    ]

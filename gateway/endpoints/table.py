@@ -25,8 +25,8 @@ from gateway.endpoints.cross_origin import from_anywhere
 from gateway.endpoints.deps import Deps, Handler
 from gateway.endpoints.desk.administrators import Administrators
 from gateway.endpoints.desk.desk import Desk
-from gateway.endpoints.desk.explain import AdminExplain
 from gateway.endpoints.desk.journal import JournalSection
+from gateway.endpoints.desk.watched import first_of_watch, rest_of_watch
 from gateway.endpoints.device_authorization import (
     DEVICE_AUTHORIZATION_PATH,
     DEVICE_PATH,
@@ -177,9 +177,11 @@ def _of_desk(
     """The administrator's desk; a new section is one line here and a title in ``desk.html``."""
     if not deps.admins:
         return {}, {}
-    sections = [JournalSection(deps.journal).section()]
-    if deps.find_refusal is not None:
-        sections.append(AdminExplain(deps.find_refusal).section())
+    sections = [
+        *first_of_watch(deps),
+        *rest_of_watch(deps),
+        JournalSection(deps.journal).section(),
+    ]
     return Desk(administrators, sections).endpoints()
 
 

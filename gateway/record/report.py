@@ -132,13 +132,13 @@ class GatewayReport:
     def refusals(self) -> list[Refusal]:
         """The last refusals, the newest first."""
         found = (it for worker in self.workers for it in worker.refusals)
-        return sorted(found, key=lambda it: (it.at, it.request_id), reverse=True)
+        return sorted(found, key=lambda it: it.at, reverse=True)
 
     @property
     def differences(self) -> list[Difference]:
         """The last differences, the newest first."""
         found = (it for worker in self.workers for it in worker.differences)
-        return sorted(found, key=lambda it: (it.at, it.request_id), reverse=True)
+        return sorted(found, key=lambda it: it.at, reverse=True)
 
 
 def without_secrets(text: str) -> str:

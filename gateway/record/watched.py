@@ -25,7 +25,7 @@ class Refusal:
         user: None if nobody was signed in.
     """
 
-    at: int
+    at: float
     request_id: str
     method: str
     host: str
@@ -49,7 +49,7 @@ class Difference:
         shadow_route: The route that would have decided, and so on.
     """
 
-    at: int
+    at: float
     request_id: str
     method: str
     path: str
@@ -89,7 +89,7 @@ class Watched:
         """Keep that the request of `entry` was refused with `status`."""
         request, user = entry.request, entry.identity.user or None
         refusal = Refusal(
-            at=int(request.received_at),
+            at=request.received_at,
             request_id=request.request_id,
             method=request.method[:_PATH_CHARS],
             host=request.host[:_PATH_CHARS],
@@ -108,7 +108,7 @@ class Watched:
         request = served.request
         self._differences.append(
             Difference(
-                at=int(request.received_at),
+                at=request.received_at,
                 request_id=request.request_id,
                 method=request.method[:_PATH_CHARS],
                 path=_short(request.target.path),

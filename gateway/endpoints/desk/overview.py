@@ -1,5 +1,6 @@
 """The desk's first page: whether everything works, and the last refusals."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
@@ -61,6 +62,7 @@ def health_of(report: GatewayReport, now: float) -> dict[str, Any]:
         "whole": report.is_whole,
         "workers": {
             "wanted": report.wanted,
+            "this": os.getpid(),
             "answering": sum(not it.is_silent for it in report.workers),
             "processes": [
                 {

@@ -57,6 +57,7 @@ _WITH_TIMES = frozenset(
         "desk-explain",
         "desk-shadows",
         "desk-configuration",
+        "desk-journal",
     }
 )
 _WITH_SCRIPT = frozenset({"sign-in", "sign-in-code", "account", "starting"}) | _WITH_TIMES

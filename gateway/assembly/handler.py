@@ -18,11 +18,11 @@ async def handler_of(pipeline: Pipeline, settings: Settings, lasting: Lasting) -
         from gateway.pipeline.shadow import ShadowedPipeline
 
         shadows = await shadows_of(settings, lasting.audit, pipeline.peek)
-        handler = ShadowedPipeline(handler, shadows, lasting.metrics)
+        handler = ShadowedPipeline(handler, shadows, lasting.metrics, lasting.watched.differs)
     if settings.admins:
         from gateway.pipeline.refused import RefusedPipeline
 
-        handler = RefusedPipeline(handler, pipeline, lasting.refusals.note)
+        handler = RefusedPipeline(handler, pipeline, lasting.refusals.note, lasting.watched.refused)
     if lasting.tracing is None:
         return handler
     from gateway.pipeline.traced import TracedPipeline

@@ -1,5 +1,6 @@
 """What outlives a configuration: the store and its contents, providers, metrics."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,7 @@ from gateway.oidc.provider import Provider
 from gateway.record.audit_writer import AuditWriter
 from gateway.record.journal import Journal
 from gateway.record.metrics import Metrics
+from gateway.record.watched import Watched
 from gateway.sealing.secret import server_secrets
 from gateway.sessions import Limits, Sealer, SessionManager
 from gateway.sessions.all_sessions import token_store
@@ -31,6 +33,7 @@ from gateway.storage.store import Clock, Store
 from gateway.storage.stores import is_networked
 
 if TYPE_CHECKING:
+    from gateway.endpoints.watch import Watch
     from gateway.ldap.directory import Directory
     from gateway.record.tracing import Tracing
 
@@ -48,7 +51,10 @@ class Lasting:
         refusals: Why requests were refused.
         journal: Who changed what.
         registrations: Clients that registered themselves.
+        watched: The last refusals and differences.
         tracing: Makes spans; None if none are wanted.
+        watch_of: What administrators see of a gateway with some settings; None of one that does
+            not serve.
     """
 
     clock: Clock
@@ -72,7 +78,9 @@ class Lasting:
     journal: Journal
     directories: "dict[str, Directory]"
     registrations: Registrations
+    watched: Watched
     tracing: "Tracing | None" = None
+    watch_of: "Callable[[Settings], Watch] | None" = None
 
     def close_directories(self) -> None:
         """Ask no directory any more."""
@@ -90,6 +98,7 @@ async def load_lasting(
     rates: RateTable,
     clock: Clock,
     tracing: "Tracing | None" = None,
+    watch_of: "Callable[[Settings], Watch] | None" = None,
 ) -> Lasting:
     """Load what the store holds for `settings`; starts no background task.
 
@@ -124,7 +133,9 @@ async def load_lasting(
         journal=Journal(store, key_sealer, clock),
         directories=directories_of(settings),
         registrations=registrations_of(store, tokens, clock),
+        watched=Watched(),
         tracing=tracing,
+        watch_of=watch_of,
     )
 
 

@@ -10,9 +10,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from gateway.errors import GatewayError, SettingsError
+from gateway.record.report import Change, Reloads
 from gateway.settings.load import Loaded
 from gateway.settings.route_changes import route_changes
 from gateway.settings.schema import Settings
+from gateway.settings.setting_changes import setting_changes
 from gateway.settings.stamps import stamp
 
 _log = logging.getLogger(__name__)
@@ -83,7 +85,7 @@ class Reloader:
     """Reloads the configuration on request, and when its files have changed.
 
     Attributes:
-        succeeded: Whether the last reload succeeded.
+        reloads: How it went so far.
     """
 
     def __init__(
@@ -91,7 +93,8 @@ class Reloader:
         loaded: Loaded,
         read: Callable[[], Loaded],
         take: Callable[[Settings], Awaitable[None]],
-        told: Callable[[bool], None] = lambda succeeded: None,
+        clock: Callable[[], float],
+        told: Callable[[Reloads], None] = lambda reloads: None,
         began: Callable[[], None] = lambda: None,
     ) -> None:
         """Start from `loaded`; `read` loads the next configuration, and `take` applies it.
@@ -99,7 +102,11 @@ class Reloader:
         `read` raises SettingsError, and `take` raises if it cannot be served.  `told` gets the
         outcome of each reload, and `began` is called before it.
         """
-        self._started_with = self._served = loaded.settings
+        self.reloads = Reloads()
+        self._started_with = loaded.settings
+        self._served = loaded.settings
+        self._filled = frozenset(loaded.document.filled)
+        self._clock = clock
         self._read = read
         self._take = take
         self._told = told
@@ -123,7 +130,8 @@ class Reloader:
                     continue
             self._wanted.clear()
             self._began()
-            self._told(await self.reload())
+            await self.reload()
+            self._told(self.reloads)
 
     def is_due(self, now: float) -> bool:
         """Whether a file has changed since the last read and is now stable; see Watch.look."""
@@ -137,20 +145,24 @@ class Reloader:
             loaded = await self._load()
             await self._take(as_started(self._started_with, loaded.settings))
         except SettingsError as error:
-            for problem in error.problems:
-                _log.error("%s", problem)
+            problems = tuple(error.problems)
         except (GatewayError, OSError) as error:
-            _log.error("%s", error)
+            problems = (str(error),)
         except Exception:  # noqa: BLE001 - a bad file must not end a running gateway
+            problems = ("the configuration cannot be used: see the log",)
             _log.exception("the configuration cannot be used")
         else:
             for warning in loaded.warnings:
                 _log.warning("%s", warning)
-            for name in needs_restart(self._started_with, loaded.settings):
+            restart = needs_restart(self._started_with, loaded.settings)
+            for name in restart:
                 _log.warning("%s has changed: this needs a restart", name)
-            self._report(loaded.settings)
+            self._report(loaded, tuple(restart))
             return True
+        for problem in problems:
+            _log.error("%s", problem)
         _log.error("the configuration was not reloaded: the last valid one stays in effect")
+        self.reloads = self.reloads.failed(self._clock(), problems)
         return False
 
     async def _load(self) -> Loaded:
@@ -175,9 +187,15 @@ class Reloader:
         self._watch = Watch(wanted)
         return True
 
-    def _report(self, settings: Settings) -> None:
-        changes = route_changes(self._served.routes, settings.routes)
-        self._served = settings
+    def _report(self, loaded: Loaded, restart: tuple[str, ...]) -> None:
+        old, self._served = self._served, loaded.settings
+        filled, self._filled = self._filled, frozenset(loaded.document.filled)
+        changes = route_changes(old.routes, loaded.settings.routes)
+        hidden = filled | self._filled
+        found = setting_changes(old, loaded.settings, hidden.__contains__)
+        at = self._clock()
+        change = Change(at, found, changes.moved, restart) if found or changes else None
+        self.reloads = self.reloads.worked(at, change)
         if changes:
             _log.info("routes changed: %s", changes, extra={"changes": changes.as_json()})
         _log.info("the configuration was reloaded")

@@ -111,6 +111,7 @@ def pipeline_of(
     `judge` may replace the authenticator of each kind of credential, and `access_of` the access of
     each route.
     """
+    watch = None if lasting.watch_of is None else lasting.watch_of(config.settings)
     # Routes that are not enforced take no part: not even their hosts are served.
     config = replace(config, settings=enforced(config.settings))
     settings = config.settings
@@ -153,7 +154,9 @@ def pipeline_of(
         lasting.clock,
         lasting.metrics.count_client_tokens,
     )
-    deps = _deps(config, lasting, authenticators, rules, app_cookies, apps, server)
+    deps = replace(
+        _deps(config, lasting, authenticators, rules, app_cookies, apps, server), watch=watch
+    )
     tools = _tools(config, lasting, deps, plans, browser)
     networks = settings.server.trusted_proxies
     return Pipeline(table, plans, hosts_of(settings), networks, tools), list(upstreams.values())

@@ -3,14 +3,18 @@
 import asyncio
 import contextlib
 import logging
+import os
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gateway import __version__
+from gateway import __version__, build
 from gateway.assembly.accounts import AccountPolicy, ways_in
 from gateway.assembly.authserver import own_clients
 from gateway.assembly.change import brand_of, prepare, set_grace
 from gateway.assembly.connections import connect_tunnels, refresh_sessions
+from gateway.assembly.explained import Explainer
 from gateway.assembly.first_run import announce_setup
 from gateway.assembly.handler import handler_of
 from gateway.assembly.hosts import client_limits
@@ -19,10 +23,12 @@ from gateway.assembly.lasting import Lasting, load_lasting, sealer_of
 from gateway.assembly.numbers import numbers_of
 from gateway.assembly.providers import bearer_of
 from gateway.assembly.readiness import readiness_of
+from gateway.assembly.report import worker_report
 from gateway.assembly.serving import Configuration, clock, pipeline_of
 from gateway.assembly.shared_rates import SharedRates
 from gateway.assembly.sign_outs import SignOuts
 from gateway.authn.bearer import BearerAuthenticator
+from gateway.endpoints.watch import Watch
 from gateway.limits import RateTable
 from gateway.message.forwarded import Networks
 from gateway.oidc.http import ProviderHttp
@@ -30,6 +36,7 @@ from gateway.pages import set_brand
 from gateway.record.audit_writer import AuditWriter
 from gateway.record.metrics import Metrics
 from gateway.record.metrics_sum import Snapshot, add
+from gateway.record.report import GatewayReport, Reloads, WorkerReport
 from gateway.server.addresses import listening
 from gateway.server.admin import Admin, AdminListener, Names, Readiness, serve_admin
 from gateway.server.front import Front
@@ -50,6 +57,8 @@ _log = logging.getLogger(__name__)
 # What the last spans get when the gateway stops.
 _EXPORT_S = 5.0
 
+ReportOfAll = Callable[[], Awaitable[GatewayReport | None]]
+
 
 class Gateway:
     """One worker.  `start` opens everything, `stop` closes it in reverse order.
@@ -59,13 +68,23 @@ class Gateway:
         front: The connections of the public listeners; None until they are open.
         port: Of the first public listener; 0 for a Unix socket.
         admin_port: 0 if a supervisor has the admin listener.
-        reload_succeeded: Whether the last reload succeeded.
+        reloads: How the configuration was read again, if no supervisor knows that.
     """
 
-    def __init__(self, settings: Settings, place: Place = ALONE, clock: Clock = clock) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        place: Place = ALONE,
+        clock: Clock = clock,
+        report_of_all: ReportOfAll | None = None,
+    ) -> None:
+        """Serve `settings`; `report_of_all` asks the supervisor of several workers."""
         self._settings = settings
         self._place = place
         self._clock = clock
+        self._report_of_all = report_of_all
+        self._explainer = Explainer(clock)
+        self._started_at = clock()
         self._closing = contextlib.AsyncExitStack()
         self.lasting: Lasting | None = None
         self.front: Front | None = None
@@ -77,7 +96,7 @@ class Gateway:
         self._admin: AdminListener | None = None
         self.port = 0
         self.admin_port = 0
-        self.reload_succeeded = True
+        self.reloads = Reloads()
 
     async def start(self) -> None:
         """Open the store and listen.
@@ -125,7 +144,7 @@ class Gateway:
         connect_tunnels(lasting, front)
         gauges = lasting.metrics.gauges
         gauges["gatepost_tunnels_active", ()] = lambda: len(front.tunnels)
-        gauges["gatepost_config_last_reload_success", ()] = lambda: self.reload_succeeded
+        gauges["gatepost_config_last_reload_success", ()] = lambda: self.reloads.succeeded
         front.start()
         await self._start_upkeep(lasting)
         self._closing.callback(lasting.local.hashes.close)
@@ -159,8 +178,20 @@ class Gateway:
         key = sealer.digests("rate-limits", "")[0].encode()[:64] if shared else b""
         rates = RateTable(self._place.rates, key)
         return await load_lasting(
-            settings, sealer, store, http, metrics, audit, rates, self._clock, tracing
+            settings,
+            sealer,
+            store,
+            http,
+            metrics,
+            audit,
+            rates,
+            self._clock,
+            tracing,
+            self._watch,
         )
+
+    def _watch(self, settings: Settings) -> Watch:
+        return Watch(settings, self.report_of_all, partial(self._explainer.explain, settings))
 
     def _account_changed(self, account_id: str | None, is_over: bool) -> None:
         if self._bearer is not None:
@@ -251,7 +282,28 @@ class Gateway:
         """Whether the gateway can serve, and what is missing."""
         if self.front is None or self.lasting is None:
             return Readiness("shutting-down")
-        return await readiness_of(self.front, self.lasting, reloaded=self.reload_succeeded)
+        return await readiness_of(self.front, self.lasting, reloaded=self.reloads.succeeded)
+
+    async def report(self) -> WorkerReport:
+        """What this worker knows of itself and its surroundings."""
+        lasting, front = self.lasting, self.front
+        if lasting is None or front is None:
+            return WorkerReport(os.getpid(), self._started_at, is_silent=True)
+        return await worker_report(front, lasting, self._settings.store, self._started_at)
+
+    async def report_of_all(self) -> GatewayReport:
+        """What all workers know; only this one, if the supervisor does not answer."""
+        found = None if self._report_of_all is None else await self._report_of_all()
+        if found is not None:
+            return found
+        return GatewayReport(
+            version=__version__,
+            build=build(),
+            started_at=self._started_at,
+            workers=(await self.report(),),
+            wanted=1 if self._report_of_all is None else 0,
+            reloads=self.reloads,
+        )
 
     async def numbers(self) -> Snapshot:
         """A snapshot of all metrics."""

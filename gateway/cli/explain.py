@@ -18,8 +18,8 @@ from gateway.kinds import KINDS
 from gateway.settings.scalars import printable
 
 if TYPE_CHECKING:
-    from gateway.cli.explanation import Explanation
-    from gateway.cli.pretence import Pretence
+    from gateway.assembly.explanation import Explanation
+    from gateway.assembly.pretence import Pretence
     from gateway.cli.recorded import Recorded
     from gateway.cli.replay import Replay
     from gateway.cli.review import Review
@@ -129,7 +129,7 @@ def explain_command(
       gatepost explain POST /mcp --user bob --group staff --mcp-tool delete_note
       gatepost explain -c new.yaml --from-audit /var/log/gatepost/audit.log
     """
-    from gateway.cli.pretence import Pretence
+    from gateway.assembly.pretence import Pretence, PretenceError
     from gateway.settings.load import load
 
     _check(context, logs, people)
@@ -140,6 +140,8 @@ def explain_command(
             told = asyncio.run(_review(loaded.settings, logs, people, options["host"]))
         else:
             told = asyncio.run(_explain(loaded, Pretence(**options)))
+    except PretenceError as error:
+        raise click.UsageError(str(error)) from error
     except SettingsError as error:
         click.echo("\n".join(error.problems), err=True)
         sys.exit(2)
@@ -198,16 +200,18 @@ async def _review(
 
 
 async def _decide_again(replay: "Replay", record: "Recorded", review: "Review") -> None:
+    from gateway.assembly.pretence import PretenceError
+
     try:
         again = await replay.decide(record)
-    except click.UsageError:
+    except PretenceError:
         review.leave("no client can send what is recorded")
     else:
         review.add(record, again)
 
 
 async def _explain(loaded: "Loaded", pretence: "Pretence") -> "Explanation":
-    from gateway.cli.explanation import explain_all
+    from gateway.assembly.explanation import explain_all
 
     now = datetime.now(UTC).timestamp()
     return await explain_all(loaded.settings, pretence, now, loaded.place)

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from gateway.assembly.explanation import Explanation
 from gateway.authz.access import DENIED_BY_RULE
 from gateway.authz.explain import Trial
 from gateway.authz.facts import Met, Unmet
-from gateway.cli.explanation import Explanation
 from gateway.settings.access import placed
 from gateway.settings.document import Path, Problem
 from gateway.settings.scalars import quote

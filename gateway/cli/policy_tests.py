@@ -4,12 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-import click
-
 from gateway.assembly.dry_run import DryRun, open_dry_run
-from gateway.cli.explanation import Explanation, explain
+from gateway.assembly.explanation import Explanation, explain
+from gateway.assembly.pretence import Pretence, PretenceError
 from gateway.cli.policy_coverage import decisive
-from gateway.cli.pretence import Pretence
 from gateway.pipeline.verdict import Answer
 from gateway.settings.document import Path
 from gateway.settings.policy_tests import PolicyTest, TestedIdentity
@@ -77,8 +75,8 @@ async def _try(
 ) -> Tried:
     try:
         explanation = await explain(settings, dry_run, pretence_of(test), now)
-    except click.UsageError as error:
-        return Tried(path, test, {}, (printable(error.message),), None)
+    except PretenceError as error:
+        return Tried(path, test, {}, (printable(str(error)),), None)
     entry, verdict = explanation.decided.entry, explanation.decided.verdict
     got = {
         "decision": explanation.decision,

@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from urllib.parse import quote
 
 from gateway.assembly.dry_run import Asked, DryRun, open_dry_run
+from gateway.assembly.explanation import word_of
 from gateway.assembly.hosts import hosts_of
+from gateway.assembly.pretence import FOREIGN, Pretence, asked_of
 from gateway.authz.conditions import CONDITIONS
 from gateway.bounded import remember
-from gateway.cli.explanation import word_of
 from gateway.cli.open_facts import at_best, at_worst, unknown_in
 from gateway.cli.people import NOBODY, Person
-from gateway.cli.pretence import FOREIGN, Pretence, asked_of
 from gateway.cli.recorded import Recorded
 from gateway.kinds import CAN_STEP_UP, KINDS
 from gateway.message.star import example_of
@@ -103,7 +103,7 @@ class Replay:
         """Decide the request of `record`, of which `why_not` is empty.
 
         Raises:
-            click.UsageError: No client can send what is recorded.
+            PretenceError: No client can send what is recorded.
         """
         # By the minute: what depends on the time of day does not change within one.
         key = replace(record, at=int(record.at) // 60, request_id="")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.cli.explanation import word_of
+from gateway.assembly.explanation import word_of
 from gateway.cli.recorded import Recorded
 from gateway.cli.replay import Again
 from gateway.settings.scalars import printable

@@ -21,6 +21,7 @@ from gateway.cli.options import config_option
 from gateway.errors import GatewayError, SettingsError
 
 if TYPE_CHECKING:
+    from gateway.record.report import Reloads
     from gateway.server.activation import Passed
     from gateway.server.service_manager import ServiceManager
     from gateway.settings.load import Loaded
@@ -28,12 +29,18 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _WRONG_SETTINGS = 2
+# Chosen here too, because importing assembly.serving would load all of the gateway.
+_clock = time.time  # noqa: TID251
 
 
 class Served(Protocol):
-    """What serves: one worker, or the supervisor of several."""
+    """What serves: one worker, or the supervisor of several.
 
-    reload_succeeded: bool
+    Attributes:
+        reloads: How the configuration was read again.
+    """
+
+    reloads: "Reloads"
 
     async def reload(self, settings: "Settings") -> None:
         """Apply `settings`, or raise and change nothing."""
@@ -60,16 +67,16 @@ class Run:
         """Say that it is ready, and reload on request, until told to stop."""
         from gateway.assembly.reload import Reloader
 
-        def told(succeeded: bool) -> None:
-            served.reload_succeeded = succeeded
-            self.manager.ready("" if succeeded else "the last reload failed")
+        def told(reloads: "Reloads") -> None:
+            served.reloads = reloads
+            self.manager.ready("" if reloads.succeeded else "the last reload failed")
 
         async def take(settings: "Settings") -> None:
             await served.reload(settings)
             log_to_stderr(settings.log.format, settings.log.level)
 
         loop = asyncio.get_running_loop()
-        reloader = Reloader(self.loaded, self.read, take, told, self.manager.reloading)
+        reloader = Reloader(self.loaded, self.read, take, _clock, told, self.manager.reloading)
         stopped = asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
@@ -167,10 +174,8 @@ async def _alone(run: Run) -> int:
 async def _many(run: Run, workers: int) -> int:
     from gateway.server.supervisor import Supervisor
 
-    # Chosen here too, because importing assembly.serving would load all of the gateway.
-    clock = time.time  # noqa: TID251
     settings = run.loaded.settings
-    supervisor = Supervisor(settings, workers, clock, run.passed)
+    supervisor = Supervisor(settings, workers, _clock, run.passed)
     failed = await supervisor.start()
     if failed is not None:
         before = "" if failed.status == _WRONG_SETTINGS else "gatepost: cannot start: "

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from gateway.cli import garbage
 from gateway.cli.logs import log_to_stderr
 from gateway.errors import GatewayError, SettingsError
+from gateway.server.above import Supervision
 from gateway.server.channel import Channel, open_channel
 from gateway.server.worker_process import Failed
 
@@ -45,12 +46,13 @@ async def _work(end: socket.socket) -> int:
         return 0
     number, _, (settings, place) = message
     log_to_stderr(settings.log.format, settings.log.level)
-    gateway = Gateway(settings, place)
+    above = Supervision(channel)
+    gateway = Gateway(settings, place, report_of_all=above.report)
     failed = await _attempt(gateway.start())
     garbage.collect_from_now_on()
     channel.send((number, failed))
     if failed is None:
-        await _serve(gateway, channel)
+        await _serve(gateway, channel, above)
     await channel.aclose()
     return 0 if failed is None else failed.status
 
@@ -65,12 +67,12 @@ async def _attempt(work: Coroutine[Any, Any, None]) -> Failed | None:
     return None
 
 
-async def _serve(gateway: "Gateway", channel: Channel) -> None:
+async def _serve(gateway: "Gateway", channel: Channel, above: Supervision) -> None:
     """Serve until SIGTERM, or until the supervisor has exited."""
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
-    answering = loop.create_task(_answer(gateway, channel))
+    answering = loop.create_task(_answer(gateway, channel, above))
     answering.add_done_callback(lambda _: stop.set())
     await stop.wait()
     # The supervisor may ask for metrics until draining ends.
@@ -79,13 +81,17 @@ async def _serve(gateway: "Gateway", channel: Channel) -> None:
     await asyncio.wait([answering])
 
 
-async def _answer(gateway: "Gateway", channel: Channel) -> None:
+async def _answer(gateway: "Gateway", channel: Channel, above: Supervision) -> None:
     while (message := await channel.receive()) is not None:
         number, what, argument = message
         if what == "numbers":
             channel.send((number, await gateway.numbers()))
         elif what == "readiness":
             channel.send((number, await gateway.readiness()))
+        elif what == "report":
+            channel.send((number, await gateway.report()))
+        elif what == "report of all":
+            above.take(number, argument)
         elif what == "reload":
             failed = await _attempt(gateway.reload(argument))
             if failed is None:

@@ -16,6 +16,7 @@ from gateway.credentials.local import Local
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
 from gateway.endpoints.token_clients import TokenClients
+from gateway.endpoints.watch import Watch
 from gateway.errors import GatewayError
 from gateway.mail.outbox import Outbox
 from gateway.message.request import Request
@@ -72,6 +73,7 @@ class Deps:
         admins: Who administers the gateway, any of these; empty if nobody does.
         find_refusal: Returns why the request with an id was refused; None without `admins`.
         country_of: Tells the country of an address; None without `country_file`.
+        watch: What administrators see of the gateway; None if it does not serve.
         account_secrets: Names of the account secrets that are sent to apps.
         on_sign_in: Called after each sign-in with the provider and ``success`` or the reason.
     """
@@ -99,6 +101,7 @@ class Deps:
     admins: tuple[Item, ...] = ()
     find_refusal: FindRefusal | None = None
     country_of: CountryOf | None = None
+    watch: Watch | None = None
     account_secrets: Sequence[str] = ()
 
     @property

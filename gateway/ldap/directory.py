@@ -26,10 +26,14 @@ class Directory:
 
     Attributes:
         settings: Those it was made from.
+        has_answered: Whether it has answered the last time it was asked.
+        failure: Why it did not; empty if it did, or was not asked.
     """
 
     def __init__(self, settings: LdapSettings) -> None:
         self.settings = settings
+        self.has_answered = False
+        self.failure = ""
         self._plan = plan_of(settings)
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="ldap")
 
@@ -107,6 +111,15 @@ class Directory:
             return len(found.entries) + (not found.is_whole)
 
     async def _run(self, work: Callable[[], _T]) -> _T:
+        try:
+            found = await self._run_in_thread(work)
+        except ProviderUnavailableError as error:
+            self.has_answered, self.failure = False, str(error)
+            raise
+        self.has_answered, self.failure = True, ""
+        return found
+
+    async def _run_in_thread(self, work: Callable[[], _T]) -> _T:
         loop = asyncio.get_running_loop()
         try:
             # A thread cannot be stopped: it ends by its own limits, and occupies one of a few.

@@ -30,6 +30,8 @@ class Outbox:
     Attributes:
         smtp: The mail server; None if there is none.  May be set anew.
         public_url: Of the gateway.  May be set anew.
+        sent_at: When the mail server took a mail the last time; None if it never did.
+        failure: Why it did not take the last one; empty if it did.
     """
 
     def __init__(
@@ -41,11 +43,18 @@ class Outbox:
     ) -> None:
         self.smtp = smtp
         self.public_url = public_url
+        self.sent_at: float | None = None
+        self.failure = ""
         self._clock = clock
         self._deliver = deliver
         self._waiting: deque[Job] = deque()
         self._task: asyncio.Task[None] | None = None
         self._dropped = 0
+
+    @property
+    def waiting(self) -> int:
+        """How many jobs wait."""
+        return len(self._waiting)
 
     @property
     def host(self) -> str:
@@ -77,7 +86,12 @@ class Outbox:
         if self.smtp is None:
             raise UnsentMailError("no mail server is configured")
         message = write(letter, self.smtp.sender, self.host, self._clock())
-        await self._deliver(self.smtp, message, self.host)
+        try:
+            await self._deliver(self.smtp, message, self.host)
+        except UnsentMailError as error:
+            self.failure = str(error)
+            raise
+        self.sent_at, self.failure = self._clock(), ""
 
     async def aclose(self) -> None:
         """Send for a few more seconds, then give up what is left."""

@@ -36,6 +36,9 @@ class CachedDocument(Generic[T]):
     """One document: fetched at first use, refreshed when stale, kept while the refresh fails.
 
     `fetch` returns the document and the seconds it stays fresh, or raises GatewayError.
+
+    Attributes:
+        fetched_at: When it was fetched the last time; None if it never was.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class CachedDocument(Generic[T]):
         self._retry_s = retry_s
         self._lock = asyncio.Lock()
         self._value: T | None = None
+        self.fetched_at: float | None = None
         self._fresh_until = 0.0
         self._failed_at: float | None = None
         self._failure: GatewayError | None = None
@@ -104,5 +108,5 @@ class CachedDocument(Generic[T]):
         except GatewayError as error:
             self._failed_at, self._failure = now, error
         else:
-            self._fresh_until = now + fresh_s
+            self.fetched_at, self._fresh_until = now, now + fresh_s
             self._failed_at = self._failure = None

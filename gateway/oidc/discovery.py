@@ -254,6 +254,11 @@ class Discovery:
         """Why the last fetch failed; None if it did not."""
         return self._document.failure
 
+    @property
+    def fetched_at(self) -> float | None:
+        """When it was fetched the last time; None if it never was."""
+        return self._document.fetched_at
+
     async def metadata(self) -> Metadata:
         """The provider's current metadata.
 

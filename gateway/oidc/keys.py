@@ -201,6 +201,11 @@ class KeySource:
         """Why the last fetch failed; None if it did not."""
         return self._document.failure
 
+    @property
+    def fetched_at(self) -> float | None:
+        """When they were fetched the last time; None if they never were."""
+        return self._document.fetched_at
+
     async def candidates(self, kid: str | None, algorithm: str) -> tuple[VerificationKey, ...]:
         """The keys that may have signed a token with this header; empty if none fits.
 

@@ -103,6 +103,11 @@ class Provider:
         """Why its metadata or keys could not be fetched the last time; None if they could."""
         return self._discovery.failure or self.keys.failure
 
+    @property
+    def metadata_at(self) -> float | None:
+        """When its metadata were fetched the last time; None if they never were."""
+        return self._discovery.fetched_at
+
     async def metadata(self) -> Metadata:
         """The provider's metadata.
 

@@ -46,7 +46,20 @@ _FORMS_LEAD_AWAY = frozenset(
 
 _FORM_ACTION = " form-action 'self';"
 # Pages with times, which a script shows in the visitor's zone.
-_WITH_TIMES = frozenset({"account", "consent", "device-consent"})
+_WITH_TIMES = frozenset(
+    {
+        "account",
+        "consent",
+        "device-consent",
+        "desk-overview",
+        "desk-routes",
+        "desk-refusals",
+        "desk-explain",
+        "desk-shadows",
+        "desk-configuration",
+        "desk-journal",
+    }
+)
 _WITH_SCRIPT = frozenset({"sign-in", "sign-in-code", "account", "starting"}) | _WITH_TIMES
 
 

@@ -31,18 +31,22 @@ class RefusedPipeline(AroundPipeline):
         handler: RequestHandler,
         pipeline: Pipeline,
         note: Callable[[str, Callable[[], Document]], None],
+        refused: Callable[[Entry, int], None],
     ) -> None:
         """Pass on to `handler`, in which `pipeline` decides; `note` keeps what is told.
 
-        `note` takes the request's id, and makes the explanation if it keeps it.
+        `note` takes the request's id, and makes the explanation if it keeps it.  `refused` gets
+        each refusal, with its status.
         """
         super().__init__(handler)
         self._decides = pipeline
         self._note = note
+        self._refused = refused
 
     def finish(self, entry: Entry, status: int, upstream: str | None, upstream_s: float) -> None:
         """See RequestHandler."""
         if entry.decision in _REFUSED and not entry.recorded:
+            self._refused(entry, status)
             self._note(entry.request.request_id, lambda: self._explained(entry, status))
         self._pipeline.finish(entry, status, upstream, upstream_s)
 

@@ -127,9 +127,15 @@ class ShadowedPipeline(AroundPipeline):
     """See RequestHandler."""
 
     def __init__(
-        self, pipeline: RequestHandler, shadows: Sequence[Shadow], metrics: Metrics
+        self,
+        pipeline: RequestHandler,
+        shadows: Sequence[Shadow],
+        metrics: Metrics,
+        note: Callable[[Entry, str, Entry], None],
     ) -> None:
+        """Let `shadows` decide too; `note` gets each difference, with the shadow's member."""
         super().__init__(pipeline)
+        self._note = note
         self._shadows = shadows
         self._metrics = metrics
         self._failed: set[str] = set()
@@ -171,5 +177,8 @@ class ShadowedPipeline(AroundPipeline):
         if shadow.differs(served, entry):
             key = served.route or NO_ROUTE, served.decision, entry.decision
             metrics.shadow_differences[key] += 1
+            shadowed = served.reason, route, entry.decision, entry.reason
+            metrics.shadow_changes[(shadow.member, *key[:2], *shadowed)] += 1
+            self._note(served, shadow.member, entry)
         said = {"route": entry.route, "decision": entry.decision, "reason": entry.reason}
         served.more += f',"{shadow.member}":{orjson.dumps(said).decode()}'

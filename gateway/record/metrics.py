@@ -15,6 +15,11 @@ BOUNDS: Final[tuple[float, ...]] = (
 )
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE: Final = "none"
+# Of a request that a configuration in shadow decides differently: the member of the audit line;
+# route, decision and reason; and those of the shadow.
+ShadowChange = tuple[str, str, str, str, str, str, str]
+# Counters that are summed over all workers, and are no metrics.
+UNPUBLISHED: Final = ("shadow_changes",)
 # Clients choose these names themselves; any beyond this many count as "other".
 _MOST_CLIENTS = 50
 
@@ -59,6 +64,8 @@ class Metrics:
         self.audit_dropped.update({("queue-full",): 0, ("write-failed",): 0})
         self.shadow_decisions: defaultdict[tuple[str, str, str], int] = defaultdict(int)
         self.shadow_differences: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        # Not in the exposition: the desk tells them apart by reason.
+        self.shadow_changes: defaultdict[ShadowChange, int] = defaultdict(int)
         self._clients: set[str] = set()
         self.request_seconds: defaultdict[str, Histogram] = defaultdict(Histogram)
         self.upstream_seconds: defaultdict[str, Histogram] = defaultdict(Histogram)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Self
 
-from gateway.record.metrics import COUNTERS, HISTOGRAMS, Histogram, Metrics
+from gateway.record.metrics import COUNTERS, HISTOGRAMS, UNPUBLISHED, Histogram, Metrics
 
 Label = str | tuple[object, ...]
 
@@ -38,7 +38,7 @@ class Snapshot:
     def of(cls, metrics: Metrics) -> Self:
         """The current values of `metrics`."""
         return cls(
-            {name: dict(getattr(metrics, name)) for name in COUNTERS},
+            {name: dict(getattr(metrics, name)) for name in (*COUNTERS, *UNPUBLISHED)},
             {
                 name: {
                     key: (list(it.counts), it.sum_s) for key, it in getattr(metrics, name).items()

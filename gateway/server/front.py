@@ -132,6 +132,11 @@ class Front:
                 counts[key] = counts.get(key, 0) + upstream.busy
         return counts
 
+    @property
+    def upstreams(self) -> Sequence[Upstream]:
+        """Those of the current configuration."""
+        return self._upstreams
+
     def upstream_failures(self) -> list[str]:
         """``NAME: why`` for each upstream whose last connect failed."""
         return [upstream.failure for upstream in self._upstreams if upstream.failure]

@@ -12,9 +12,11 @@ from contextlib import ExitStack
 from itertools import chain
 from pathlib import Path
 
+from gateway import __version__, build
 from gateway.errors import SettingsError
 from gateway.limits import shared_memory
 from gateway.record.metrics_sum import Snapshot, add
+from gateway.record.report import GatewayReport, Reloads
 from gateway.server.activation import NOTHING_PASSED, Passed
 from gateway.server.addresses import listening
 from gateway.server.admin import (
@@ -45,14 +47,15 @@ class Supervisor:
     """Keeps the workers running.
 
     Attributes:
-        reload_succeeded: Whether the configuration read last is the one being served.
+        reloads: How the configuration was read again.
     """
 
     def __init__(
         self, settings: Settings, workers: int, clock: Clock, passed: Passed = NOTHING_PASSED
     ) -> None:
         """Keep `workers` workers running; they listen on the sockets `passed`, where named."""
-        self.reload_succeeded = True
+        self.reloads = Reloads()
+        self._started_at = clock()
         self._settings = settings
         self._clock = clock
         self._passed = passed
@@ -115,6 +118,19 @@ class Supervisor:
         if self._admin is not None:
             self._admin.change(self._answers())
 
+    async def report(self) -> GatewayReport:
+        """What all workers know."""
+        told = await asyncio.gather(*(it.report() for it in self._workers if it is not None))
+        return GatewayReport(
+            version=__version__,
+            build=build(),
+            started_at=self._started_at,
+            workers=tuple(told),
+            wanted=len(self._workers),
+            retired=self._retired,
+            reloads=self.reloads,
+        )
+
     async def stop(self) -> None:
         """Drain and stop the workers; kill those that take too long."""
         self._stop.set()
@@ -170,6 +186,7 @@ class Supervisor:
             self._start_failed(Failed(1, (f"cannot start a worker: {error}",)))
             return
         self._workers[number] = worker
+        worker.report_of_all = self.report
         # It may have ended before `_reap` could find it.
         worker.reap()
         if self._stop.is_set():
@@ -236,7 +253,7 @@ class Supervisor:
         if self._stop.is_set():
             return Readiness("shutting-down")
         found = await asyncio.gather(*(_readiness(worker) for worker in self._workers))
-        missing = [] if self.reload_succeeded else [RELOAD_FAILED]
+        missing = [] if self.reloads.succeeded else [RELOAD_FAILED]
         missing += [line for it in found for line in it.missing]
         # Workers often miss the same.
         lines = tuple(dict.fromkeys(missing))
@@ -247,7 +264,7 @@ class Supervisor:
 
         told = await asyncio.gather(*(it.snapshot() for it in self._workers if it is not None))
         succeeded = ("gatepost_config_last_reload_success", ())
-        own = Snapshot(gauges={succeeded: float(self.reload_succeeded)})
+        own = Snapshot(gauges={succeeded: float(self.reloads.succeeded)})
         return exposition(add([self._retired, own, *told]))
 
 

@@ -6,11 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.record.metrics_sum import Snapshot
+from gateway.record.report import GatewayReport, WorkerReport
+from gateway.server.above import Asked
 from gateway.server.admin import Readiness
 from gateway.server.channel import Channel, open_channel
 
@@ -43,7 +45,10 @@ class WorkerProcess:
         settings: The settings it was given last.
         ended: Resolves to the return code, as `subprocess` gives it, when the process ends.
         last: The metrics it reported last.
+        report_of_all: Tells it of all workers, when it asks; None if nobody can.
     """
+
+    report_of_all: Callable[[], Awaitable[GatewayReport]] | None = None
 
     def __init__(self, process: subprocess.Popen[bytes], channel: Channel) -> None:
         loop = asyncio.get_running_loop()
@@ -56,6 +61,7 @@ class WorkerProcess:
         self._channel = channel
         self._numbers = itertools.count()
         self._asked: dict[int, asyncio.Future[Any]] = {}
+        self._telling: set[asyncio.Task[None]] = set()
         self._listening = loop.create_task(self._listen())
 
     async def start(self, settings: object, place: object) -> Failed | None:
@@ -87,6 +93,15 @@ class WorkerProcess:
                 self.last = answer
         return self.last
 
+    async def report(self) -> WorkerReport:
+        """What it knows of itself, or its last metrics if it does not answer in time."""
+        if self.is_started:
+            answer = await self._ask("report", None, _ANSWERED_S)
+            if isinstance(answer, WorkerReport):
+                self.last = answer.numbers
+                return answer
+        return WorkerReport(self.pid, 0.0, self.last, is_silent=True)
+
     def stop(self) -> None:
         """Ask it to drain and end."""
         if self._process.poll() is None:
@@ -105,8 +120,10 @@ class WorkerProcess:
 
     async def aclose(self) -> None:
         """Close the channel after the process has ended."""
-        self._listening.cancel()
-        await asyncio.wait([self._listening])
+        tasks = [self._listening, *self._telling]
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
         await self._channel.aclose()
 
     async def _ask(self, what: str, argument: object, timeout_s: float) -> Any:
@@ -132,9 +149,19 @@ class WorkerProcess:
     async def _listen(self) -> None:
         while (message := await self._channel.receive()) is not None:
             number, answer = message
+            if isinstance(answer, Asked):
+                # Beside this loop, which has to take this worker's part of the answer.
+                task = asyncio.get_running_loop().create_task(self._tell_of_all(number))
+                self._telling.add(task)
+                task.add_done_callback(self._telling.discard)
+                continue
             waiting = self._asked.get(number)
             if waiting is not None and not waiting.done():
                 waiting.set_result(answer)
+
+    async def _tell_of_all(self, number: int) -> None:
+        if self.report_of_all is not None:
+            self._channel.send((number, "report of all", await self.report_of_all()))
 
 
 async def start_process(inherited: Sequence[int]) -> WorkerProcess:

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from gateway.assembly.reload import STILL_S, Reloader, Watch, as_started, needs_restart
+from gateway.assembly.serving import clock
 from gateway.settings.load import load
 
 
@@ -113,7 +114,7 @@ async def test_a_change_that_was_read_when_asked_for_is_not_read_again(tmp_path,
     async def take(_settings):
         pass
 
-    reloader = Reloader(load(path, BASE), lambda: load(path, BASE), take)
+    reloader = Reloader(load(path, BASE), lambda: load(path, BASE), take, clock)
     write(path, text)
     assert not reloader.is_due(100)
     await reloader.reload()
@@ -160,7 +161,7 @@ def reloader(tmp_path):
     async def take(settings):
         taken.append([route.name for route in settings.routes])
 
-    reloader = Reloader(load(path, BASE), lambda: load(path, BASE), take)
+    reloader = Reloader(load(path, BASE), lambda: load(path, BASE), take, clock)
     reloader.taken = taken
     return reloader
 
@@ -231,7 +232,7 @@ async def test_a_file_that_changes_while_it_is_first_read_is_read_again(tmp_path
     async def take(settings):
         taken.append([route.name for route in settings.routes])
 
-    reloader = Reloader(load(path, BASE), read, take)
+    reloader = Reloader(load(path, BASE), read, take, clock)
     write(file, rules("a"))
     assert await reloader.reload()
 
@@ -264,7 +265,7 @@ async def test_what_was_not_taken_is_no_change(tmp_path, caplog):
     async def refuse(_settings):
         raise OSError("no")
 
-    reloader = Reloader(load(path, BASE), lambda: load(path, BASE), refuse)
+    reloader = Reloader(load(path, BASE), lambda: load(path, BASE), refuse, clock)
     write(path, rules("b"))
     assert not await reloader.reload()
 

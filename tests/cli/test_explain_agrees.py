@@ -23,10 +23,10 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.assembly.dry_run import DryRun, open_dry_run
+from gateway.assembly.explanation import explain, is_of, word_of
+from gateway.assembly.pretence import Pretence
 from gateway.assembly.serving import clock
 from gateway.cli.explain import explain_command
-from gateway.cli.explanation import explain, is_of, word_of
-from gateway.cli.pretence import Pretence
 from gateway.cli.recorded import records_of
 from gateway.cli.replay import Replay, why_not
 from gateway.credentials.key_format import new_key

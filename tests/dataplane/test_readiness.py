@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.record.report import Reloads
 from tests.dataplane.harness import Client, request
 from tests.fixtures.network import take_free_port
 from tests.patience import until
@@ -58,7 +59,7 @@ async def test_a_provider_that_cannot_be_reached_is_named(gateway):
 
 async def test_a_store_that_fails_and_a_failed_reload_are_named(gateway):
     running = await gateway()
-    running.gateway.reload_succeeded = False
+    running.gateway.reloads = Reloads(succeeded=False)
     status, (first, missing) = await ready(running)
     assert (status, first) == (200, "ready")
     assert missing.startswith("configuration: the last reload failed")

@@ -7,12 +7,12 @@ from gateway.endpoints.desk.accounts import AccountsSection
 from gateway.endpoints.desk.administrators import Administrators
 from gateway.endpoints.desk.changes import AccountChanges
 from gateway.endpoints.desk.desk import Desk, Exact, Named
-from gateway.endpoints.desk.explain import AdminExplain
 from gateway.endpoints.desk.invitations import InvitationsSection
 from gateway.endpoints.desk.journal import JournalSection
 from gateway.endpoints.desk.keys import KeysSection
 from gateway.endpoints.desk.section import Section
 from gateway.endpoints.desk.sessions import SessionsSection
+from gateway.endpoints.desk.watched import first_of_watch, rest_of_watch
 
 
 def build_desk(deps: Deps, administrators: Administrators) -> tuple[Exact, Named]:
@@ -26,13 +26,15 @@ def _sections(deps: Deps, administrators: Administrators) -> list[Section]:
     """A new section is one line here, and a title in ``desk.html``."""
     sessions = SessionsSection(deps)
     keys = None if deps.keys is None else KeysSection(deps, *deps.keys)
-    found = _of_accounts(deps, administrators, sessions, keys)
+    found = [
+        *first_of_watch(deps),
+        *_of_accounts(deps, administrators, sessions, keys),
+    ]
     found.append(sessions.section())
     if keys is not None:
         found.append(keys.section())
+    found += rest_of_watch(deps)
     found.append(JournalSection(deps.journal).section())
-    if deps.find_refusal is not None:
-        found.append(AdminExplain(deps.find_refusal).section())
     return found
 
 

@@ -6,11 +6,11 @@ from http import HTTPStatus
 from typing import Any
 
 from gateway.assembly.dry_run import Decided, DryRun, open_dry_run
+from gateway.assembly.pretence import FOREIGN, Pretence, asked_of
 from gateway.authz.explain import Trial, try_items
 from gateway.authz.facts import Facts
 from gateway.authz.foreign import FOREIGN_CREDENTIAL, try_foreign
 from gateway.authz.remedy import Remedy, is_by_rules, remedies
-from gateway.cli.pretence import FOREIGN, Pretence, asked_of
 from gateway.forward.outbound import Outbound
 from gateway.pages.reasons import reason_for
 from gateway.pipeline.route_plan import RoutePlan
@@ -180,7 +180,7 @@ async def explain(
     `place_of` gives the place of a setting in the files.
 
     Raises:
-        click.UsageError: An option is not valid.
+        PretenceError: An option is not valid.
     """
     decided = await dry_run.decide(asked_of(settings, pretence, now))
     request, plan = decided.entry.request, decided.plan
@@ -207,7 +207,7 @@ async def explain_all(
     """As `explain`, with what a route that is not enforced would decide.
 
     Raises:
-        click.UsageError: An option is not valid.
+        PretenceError: An option is not valid.
     """
     async with open_dry_run(settings) as dry_run:
         told = await explain(settings, dry_run, pretence, now, place_of)

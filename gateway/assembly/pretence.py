@@ -1,4 +1,4 @@
-"""Turns the options of `gatepost explain` into the request that a client would send."""
+"""Turns the options of `gatepost explain`, or the fields of its form, into a request."""
 
 import json
 from collections.abc import Mapping
@@ -7,8 +7,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from urllib.parse import urlsplit
-
-from click import UsageError
 
 from gateway.accounts.account import facts_of
 from gateway.assembly.dry_run import Asked
@@ -26,9 +24,13 @@ _CALL = "tools/call"
 _OF_THE_APP = "Authorization: Foreign of-the-app"
 
 
+class PretenceError(ValueError):
+    """An option is not valid, or goes with no other; the message names it as the command does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pretence:
-    """The options of the command as given; None or empty if absent.
+    """The options as given; None or empty if absent.
 
     Attributes:
         bad: The credential is not valid.
@@ -73,7 +75,7 @@ def asked_of(settings: Settings, pretence: Pretence, now: float) -> Asked:
     """The request that `pretence` describes, sent at `now` unless it names a time.
 
     Raises:
-        UsageError: An option is not valid.
+        PretenceError: An option is not valid.
     """
     _check(settings, pretence)
     kind, user = pretence.kind, pretence.user
@@ -110,25 +112,27 @@ def _facts_given(pretence: Pretence) -> list[str]:
 def _check(settings: Settings, pretence: Pretence) -> None:
     kind, user, key_routes = pretence.kind, pretence.user, pretence.key_routes
     if kind == FOREIGN and (user is not None or pretence.bad):
-        raise UsageError("--credential foreign: only the app knows its user; omit --user and --bad")
+        raise PretenceError(
+            "--credential foreign: only the app knows its user; omit --user and --bad"
+        )
     if user is not None and pretence.bad:
-        raise UsageError("--bad: a bad credential has no user; omit --user")
+        raise PretenceError("--bad: a bad credential has no user; omit --user")
     if kind not in (None, FOREIGN) and user is None and not pretence.bad:
-        raise UsageError(f"--credential {kind}: add --user, or --bad for a bad credential")
+        raise PretenceError(f"--credential {kind}: add --user, or --bad for a bad credential")
     facts = _facts_given(pretence)
     if user is None and facts:
-        raise UsageError(f"{', '.join(facts)}: only with --user")
+        raise PretenceError(f"{', '.join(facts)}: only with --user")
     if key_routes and kind != "api_key":
-        raise UsageError("--key-route: needs --credential api_key")
+        raise PretenceError("--key-route: needs --credential api_key")
     unknown = set(key_routes) - {route.name for route in settings.routes}
     if unknown:
-        raise UsageError(f"--key-route: there is no route {', '.join(sorted(unknown))}")
+        raise PretenceError(f"--key-route: there is no route {', '.join(sorted(unknown))}")
     if pretence.method.upper() != "POST" and (pretence.mcp_method or pretence.mcp_tool):
-        raise UsageError("--mcp-method, --mcp-tool: only with POST, which has the message")
+        raise PretenceError("--mcp-method, --mcp-tool: only with POST, which has the message")
     if pretence.mcp_tool is not None and pretence.mcp_method not in (None, _CALL):
-        raise UsageError(f"--mcp-tool: only with --mcp-method {_CALL}, or without it")
+        raise PretenceError(f"--mcp-tool: only with --mcp-method {_CALL}, or without it")
     if pretence.provider and pretence.provider not in _issuers(settings):
-        raise UsageError(f"--provider: there is no provider {pretence.provider}")
+        raise PretenceError(f"--provider: there is no provider {pretence.provider}")
 
 
 def _head(settings: Settings, pretence: Pretence) -> bytes:
@@ -136,7 +140,7 @@ def _head(settings: Settings, pretence: Pretence) -> bytes:
     lines = [f"{pretence.method.upper()} {pretence.target} HTTP/1.1", f"Host: {host}"]
     for header in pretence.headers:
         if ":" not in header:
-            raise UsageError(f"--header: {header!r} is not 'Name: value'")
+            raise PretenceError(f"--header: {header!r} is not 'Name: value'")
         lines.append(header)
     if pretence.kind is not None:
         example = EXAMPLES.get(pretence.kind)
@@ -144,7 +148,7 @@ def _head(settings: Settings, pretence: Pretence) -> bytes:
     if body := _body(pretence):
         lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
     if any("\r" in line or "\n" in line for line in lines):
-        raise UsageError("the request line, host and fields cannot contain line breaks")
+        raise PretenceError("the request line, host and fields cannot contain line breaks")
     return "".join(f"{line}\r\n" for line in [*lines, ""]).encode("utf-8", "surrogateescape")
 
 
@@ -198,7 +202,7 @@ def _age_s(pretence: Pretence, kind: str) -> float | None:
     try:
         return parse_duration(pretence.auth_age)
     except ValueError as error:
-        raise UsageError(f"--auth-age: {error}") from error
+        raise PretenceError(f"--auth-age: {error}") from error
 
 
 def _provider(settings: Settings, kind: str) -> str:
@@ -230,7 +234,7 @@ def _claims(given: tuple[str, ...] | Mapping[str, object]) -> Mapping[str, objec
         for token in parents:
             inner = into.setdefault(token, {})
             if not isinstance(inner, dict):
-                raise UsageError(f"--claim: {token!r} has a value and members")
+                raise PretenceError(f"--claim: {token!r} has a value and members")
             into = inner
         into[last] = deepcopy(value)
     return claims
@@ -244,7 +248,7 @@ def _pairs(given: tuple[str, ...] | Mapping[str, object]) -> Mapping[str, object
     for text in given:
         name, equals, value = text.partition("=")
         if not name or not equals:
-            raise UsageError(f"--claim: {text!r} is not NAME=VALUE")
+            raise PretenceError(f"--claim: {text!r} is not NAME=VALUE")
         values.setdefault(name, []).append(_claim(value))
     return {name: them[0] if len(them) == 1 else them for name, them in values.items()}
 
@@ -267,7 +271,7 @@ def _address(text: str) -> str:
     try:
         return str(ip_address(text))
     except ValueError as error:
-        raise UsageError(f"--ip: {error}") from error
+        raise PretenceError(f"--ip: {error}") from error
 
 
 def _time(text: str) -> float:
@@ -275,5 +279,5 @@ def _time(text: str) -> float:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        raise UsageError(f"--at: {text!r} is not a time (write 2027-03-01T12:00Z)") from error
+        raise PretenceError(f"--at: {text!r} is not a time (write 2027-03-01T12:00Z)") from error
     return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).timestamp()

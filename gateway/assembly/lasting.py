@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.accounts.access_requests import AccessRequests
 from gateway.accounts.manager import Accounts, load_accounts
 from gateway.assembly.apps import token_limits, token_settings
 from gateway.assembly.authserver import registrations_of
@@ -47,6 +48,7 @@ class Lasting:
         directories: The directory that people sign in with, by its name; changed in place.
         refusals: Why requests were refused.
         journal: Who changed what.
+        access_requests: What people asked the administrators for.
         registrations: Clients that registered themselves.
         tracing: Makes spans; None if none are wanted.
     """
@@ -72,6 +74,7 @@ class Lasting:
     journal: Journal
     directories: "dict[str, Directory]"
     registrations: Registrations
+    access_requests: AccessRequests
     tracing: "Tracing | None" = None
 
     def close_directories(self) -> None:
@@ -124,6 +127,7 @@ async def load_lasting(
         journal=Journal(store, key_sealer, clock),
         directories=directories_of(settings),
         registrations=registrations_of(store, tokens, clock),
+        access_requests=AccessRequests(store, lambda: sessions.sealer, clock),
         tracing=tracing,
     )
 

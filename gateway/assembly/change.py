@@ -1,8 +1,9 @@
 """Changes the configuration: first everything that can fail, then what takes effect."""
 
 import ssl
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway.accounts.hooks import Hooks
 from gateway.accounts.manager import load_accounts
@@ -28,7 +29,7 @@ from gateway.oidc.provider import Provider
 from gateway.pages import Brand, data_url, set_brand
 from gateway.pipeline.pipeline import Pipeline
 from gateway.server.listener import server_tls
-from gateway.settings.pages import read_logo
+from gateway.settings.pages import MAX_ICON_BYTES, read_picture
 from gateway.settings.schema import Settings
 from gateway.storage.store import Clock
 
@@ -127,8 +128,25 @@ def brand_of(settings: Settings) -> Brand:
         OSError, ValueError: The logo was replaced since it was checked, by what is none.
     """
     pages = settings.pages
-    logo = "" if pages.logo_file is None else data_url(*read_logo(pages.logo_file))
-    return Brand(pages.name or "", logo, pages.colour or "", pages.languages)
+    logo = "" if pages.logo_file is None else data_url(*read_picture(pages.logo_file))
+    apps = ((it.name, it.launch.icon_file) for it in settings.enforced_routes if it.launch)
+    providers = ((name, it.icon_file) for name, it in settings.providers.items())
+    return Brand(
+        name=pages.name or "",
+        logo=logo,
+        colour=pages.colour or "",
+        languages=pages.languages,
+        app_icons=_icons(apps),
+        provider_icons=_icons(providers),
+    )
+
+
+def _icons(named: Iterable[tuple[str, Path | None]]) -> dict[str, str]:
+    return {
+        name: data_url(*read_picture(file, MAX_ICON_BYTES))
+        for name, file in named
+        if file is not None
+    }
 
 
 def set_grace(lasting: Lasting, settings: Settings) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.accounts.access_requests import AccessRequests
 from gateway.accounts.manager import Accounts, load_accounts
 from gateway.assembly.apps import token_limits, token_settings
 from gateway.assembly.authserver import registrations_of
@@ -50,6 +51,7 @@ class Lasting:
         directories: The directory that people sign in with, by its name; changed in place.
         refusals: Why requests were refused.
         journal: Who changed what.
+        access_requests: What people asked the administrators for.
         registrations: Clients that registered themselves.
         watched: The last refusals and differences.
         tracing: Makes spans; None if none are wanted.
@@ -79,6 +81,7 @@ class Lasting:
     directories: "dict[str, Directory]"
     registrations: Registrations
     watched: Watched
+    access_requests: AccessRequests
     tracing: "Tracing | None" = None
     watch_of: "Callable[[Settings], Watch] | None" = None
 
@@ -134,6 +137,7 @@ async def load_lasting(
         directories=directories_of(settings),
         registrations=registrations_of(store, tokens, clock),
         watched=Watched(),
+        access_requests=AccessRequests(store, lambda: sessions.sealer, clock),
         tracing=tracing,
         watch_of=watch_of,
     )

@@ -109,6 +109,7 @@ def _route_plan(
             resources,
             scopes_of(access),
             () if route.settings is None else route.settings.challenges,
+            _may_ask(route),
         ),
         authenticators=tuple(a for kind, a in authenticators.items() if kind in accepted),
         to=to,
@@ -118,6 +119,11 @@ def _route_plan(
         foreign=_foreign(route, foreign),
         cors=_cors(route, to),
     )
+
+
+def _may_ask(route: Route) -> str:
+    launch = None if route.settings is None else route.settings.launch
+    return route.name if launch is not None and launch.ask else ""
 
 
 def _cors(route: Route, to: UpstreamPlan | None) -> Cors | None:

@@ -17,6 +17,7 @@ from gateway.assembly.authserver import (
 )
 from gateway.assembly.hosts import hosts_of
 from gateway.assembly.lasting import Lasting
+from gateway.assembly.launch import RouteLauncher
 from gateway.assembly.routes import metadata_path, protected_resource, route_plans
 from gateway.assembly.upstreams import (
     account_secrets,
@@ -154,9 +155,11 @@ def pipeline_of(
         lasting.clock,
         lasting.metrics.count_client_tokens,
     )
-    deps = replace(
-        _deps(config, lasting, authenticators, rules, app_cookies, apps, server), watch=watch
+    launcher = RouteLauncher(
+        settings.routes, table, plans, hosts_of(settings), settings.accounts.user_header
     )
+    deps = _deps(config, lasting, authenticators, rules, app_cookies, apps, server)
+    deps = replace(deps, launcher=launcher, watch=watch)
     tools = _tools(config, lasting, deps, plans, browser)
     networks = settings.server.trusted_proxies
     return Pipeline(table, plans, hosts_of(settings), networks, tools), list(upstreams.values())
@@ -247,6 +250,7 @@ def _deps(
         apps=apps,
         auth_server=server,
         country_of=country_of,
+        access_requests=lasting.access_requests if settings.admins else None,
         account_secrets=account_secrets(settings),
     )
 

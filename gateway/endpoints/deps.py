@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from gateway.accounts.access_requests import AccessRequests
 from gateway.accounts.manager import Accounts
 from gateway.authn import Outcome
 from gateway.authn.session import MAX_VALUES
@@ -15,6 +16,7 @@ from gateway.credentials.keys import ApiKeys
 from gateway.credentials.local import Local
 from gateway.endpoints.app_cookies import AppCookies
 from gateway.endpoints.cookies import CookieRules
+from gateway.endpoints.launching import Launcher
 from gateway.endpoints.token_clients import TokenClients
 from gateway.endpoints.watch import Watch
 from gateway.errors import GatewayError
@@ -74,6 +76,8 @@ class Deps:
         find_refusal: Returns why the request with an id was refused; None without `admins`.
         country_of: Tells the country of an address; None without `country_file`.
         watch: What administrators see of the gateway; None if it does not serve.
+        launcher: The apps behind the gateway; None if there is nothing to open.
+        access_requests: What people asked the administrators for; None without `admins`.
         account_secrets: Names of the account secrets that are sent to apps.
         on_sign_in: Called after each sign-in with the provider and ``success`` or the reason.
     """
@@ -102,6 +106,8 @@ class Deps:
     find_refusal: FindRefusal | None = None
     country_of: CountryOf | None = None
     watch: Watch | None = None
+    launcher: Launcher | None = None
+    access_requests: AccessRequests | None = None
     account_secrets: Sequence[str] = ()
 
     @property

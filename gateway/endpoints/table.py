@@ -13,6 +13,7 @@ from gateway.credentials.local import Local
 from gateway.endpoints.account import Account
 from gateway.endpoints.account_connected import ConnectedSection
 from gateway.endpoints.account_keys import KeySection
+from gateway.endpoints.account_launcher import LauncherSection
 from gateway.endpoints.account_passkeys import PasskeySection
 from gateway.endpoints.account_section import Section
 from gateway.endpoints.account_sessions import SessionSection
@@ -185,7 +186,10 @@ def _account(
     linking: Linking | None,
     administrators: Administrators,
 ) -> Account:
-    sections: list[Section] = [SessionSection(own, logout, deps.clock, deps.country_of)]
+    sections: list[Section] = []
+    if deps.launcher is not None:
+        sections.append(LauncherSection(deps, deps.launcher))
+    sections.append(SessionSection(own, logout, deps.clock, deps.country_of))
     if deps.token_clients is not None:
         sections.append(ConnectedSection(own))
     if keys is not None:

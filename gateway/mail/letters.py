@@ -60,6 +60,20 @@ class Letters:
             ),
         )
 
+    def access_asked(self, to: str, user: str, app: str, link: str) -> Letter:
+        """A notice to an administrator that somebody asks for access to an app."""
+        return Letter(
+            "access-asked",
+            to,
+            f"{plain(user)} asks for access at {self.site}",
+            (
+                "Hello,",
+                f"{plain(user)} asks for access to {plain(app)} at {self.site}. Here you see what"
+                " they miss, and decline the request or mark it as done:",
+                link,
+            ),
+        )
+
     def address_changed(self, to: str, user: str) -> Letter:
         """A notice to the address that is no longer the account's."""
         return Letter(

@@ -1,7 +1,8 @@
 """Whose pages these are: the operator's name, logo, colour and languages."""
 
 import base64
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from gateway.pages.colours import dark_shades, light_shades
 from gateway.settings.pages import LANGUAGES
@@ -16,12 +17,21 @@ class Brand:
         logo: A ``data:`` URL, so that the pages load nothing; ``""`` for the gateway's own mark.
         colour: ``#rrggbb``; ``""`` for the gateway's own.
         languages: In which the pages are offered, the default first.
+        app_icons: ``data:`` URLs by the route's name.
+        provider_icons: ``data:`` URLs by the provider's name.
     """
 
     name: str = ""
     logo: str = ""
     colour: str = ""
     languages: tuple[str, ...] = tuple(LANGUAGES)
+    app_icons: Mapping[str, str] = field(default_factory=dict)
+    provider_icons: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether pages show any picture but our own mark."""
+        return bool(self.logo or self.app_icons or self.provider_icons)
 
     @property
     def style(self) -> str:

@@ -240,6 +240,12 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             "The mail server did not take the mail.",
             "The gateway's log says why. The command prints the link, which still works.",
         ),
+        "too-many-access-requests": Reason(
+            429,
+            "Too many requests for access",
+            "You asked for a lot in the last day, or many requests wait for an answer.",
+            "Try again tomorrow, or ask the operator of this site.",
+        ),
         "no-local-password": Reason(
             409,
             "No local password",

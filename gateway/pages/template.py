@@ -114,7 +114,7 @@ def page_fields(name: str, form_action: str = "") -> tuple[tuple[str, str], ...]
 def _fields(name: str) -> tuple[tuple[str, str], ...]:
     form_action = "" if name in _FORMS_LEAD_AWAY else _FORM_ACTION
     style = f" style-src 'sha256-{_style_digest()}';"
-    images = " img-src data:;" if _brand.logo else ""
+    images = " img-src data:;" if _brand.has_pictures else ""
     script = " script-src 'self'; connect-src 'self';" if name in _WITH_SCRIPT else ""
     return (
         ("Content-Type", "text/html; charset=utf-8"),

@@ -4,6 +4,7 @@ from gateway.responses.admission import SESSION_ONLY, Admission
 from gateway.responses.bodies import NO_STORE, json_answer, page, page_leading_to, redirect
 from gateway.responses.language import LANGUAGE_COOKIE, LANGUAGE_PATH
 from gateway.responses.locations import (
+    ACCESS_REQUESTS_PATH,
     ACCOUNT_PATH,
     COME_AGAIN_SCRIPT_PATH,
     COPY_SCRIPT_PATH,
@@ -26,6 +27,7 @@ from gateway.responses.problems import for_error, problem, problem_document
 from gateway.responses.refusals import for_decision, rejected, sign_in
 
 __all__ = [
+    "ACCESS_REQUESTS_PATH",
     "ACCOUNT_PATH",
     "COME_AGAIN_SCRIPT_PATH",
     "COPY_SCRIPT_PATH",

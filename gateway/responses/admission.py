@@ -15,6 +15,7 @@ class Admission:
             path on the requested host.
         resources: Paths that have their own such document, longest first.
         scopes: The scopes that the route's rules ask for.
+        ask: The route's name if people may ask for access to it; else ``""``.
         challenges: The schemes that a 401 names; if empty, those of `credentials`.
     """
 
@@ -24,6 +25,7 @@ class Admission:
     resources: tuple[str, ...] = ()
     scopes: tuple[str, ...] = ()
     challenges: tuple[str, ...] = ()
+    ask: str = ""
 
 
 SESSION_ONLY = Admission()

@@ -24,6 +24,8 @@ TIMES_SCRIPT_PATH = f"{OWN_PREFIX}/times.js"
 SIGNED_IN_PATH = f"{OWN_PREFIX}/signed-in"
 LOGOUT_PATH = f"{OWN_PREFIX}/logout"
 ACCOUNT_PATH = f"{OWN_PREFIX}/account"
+# Where administrators see who asks for access.
+ACCESS_REQUESTS_PATH = f"{OWN_PREFIX}/admin/access-requests"
 # The `prompt` value that starts a sign-in as a different user.
 OTHER_ACCOUNT = "select_account"
 

@@ -14,6 +14,7 @@ from gateway.pages.reason import Reason
 from gateway.pages.reasons import reason_for
 from gateway.responses.bodies import json_answer, page
 from gateway.responses.locations import (
+    ACCOUNT_PATH,
     COME_AGAIN_SCRIPT_PATH,
     LOGOUT_PATH,
     OTHER_ACCOUNT,
@@ -39,6 +40,7 @@ def problem(
     sign_in: str | None = None,
     form: SentForm | None = None,
     who: Identity | None = None,
+    ask: str = "",
     fields: FieldList = (),
 ) -> Response:
     """The gateway's own refusal: a page for a navigation, else a problem document (RFC 9457).
@@ -46,7 +48,7 @@ def problem(
     `detail` is public and about this occurrence, never an exception's message.  `sign_in` is the
     path where signing in may help, or ``""`` if it cannot; None leaves it to the reason.  `form`
     is kept in the page, so that the user can send it again after a sign-in.  `who` is shown on
-    the page, because another user may have access.
+    the page, because another user may have access, and may ask for access to the route `ask`.
     """
     meaning = reason_for(reason, status)
     if sign_in is None:
@@ -60,7 +62,7 @@ def problem(
         if reason == _STARTING and request.opens_page:
             return _starting(request, status, fields, values).because(reason)
         name = "sign-in-loop" if reason == "sign-in-loop" else "problem"
-        account = _account(request, who)
+        account = _account(request, who, ask)
         return page(request, status, name, fields=fields, **values, account=account).because(reason)
     document = problem_document(request, status, reason, detail)
     if sign_in:
@@ -144,8 +146,8 @@ def _page_values(
     }
 
 
-def _account(request: Request, who: Identity | None) -> dict[str, str] | None:
-    """Who is signed in, with links to switch the account and to sign out."""
+def _account(request: Request, who: Identity | None, ask: str) -> dict[str, str] | None:
+    """Who is signed in, with links to switch the account and to sign out, and what to ask for."""
     if who is None:
         return None
     # The body of a POST is lost, and its path may not answer GET.
@@ -156,6 +158,8 @@ def _account(request: Request, who: Identity | None) -> dict[str, str] | None:
         "name": who.name or "",
         "switch_url": f"{location}&prompt={OTHER_ACCOUNT}",
         "logout_url": own_path(request, LOGOUT_PATH),
+        "ask": ask,
+        "ask_action": own_path(request, ACCOUNT_PATH),
     }
 
 

@@ -50,7 +50,7 @@ def for_decision(
             # A cross-site request is refused whoever is signed in, so do not name the user.
             by_session = identity is not None and identity.credential == "session"
             who = identity if by_session and reason != "cross-site" else None
-            return problem(request, status, reason, who=who, fields=fields)
+            return problem(request, status, reason, who=who, ask=admission.ask, fields=fields)
 
 
 def sign_in(

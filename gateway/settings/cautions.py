@@ -205,7 +205,7 @@ def _hooks(settings: Settings) -> Iterator[Problem]:
 def _smtp(settings: Settings) -> Iterator[Problem]:
     if settings.smtp is None:
         return
-    if not settings.has_local_accounts:
+    if not settings.has_local_accounts and not settings.smtp.notify:
         yield Problem(
             ("smtp",), "has no effect: auth_mode oidc-only has no local accounts", rule="no-effect"
         )

@@ -7,7 +7,7 @@ from pathlib import Path as FilePath
 from gateway.settings.countries import file_problem
 from gateway.settings.document import Data, Document, Path
 from gateway.settings.file_text import UNREADABLE, UnreadableError, is_readable, read_text
-from gateway.settings.pages import read_logo
+from gateway.settings.pages import MAX_ICON_BYTES, MAX_LOGO_BYTES, read_picture
 from gateway.settings.sections import sections
 from gateway.settings.sql_drivers import driver_problem
 from gateway.storage.stores import file_options
@@ -20,6 +20,12 @@ _CERTIFICATES = (
     ("ldap",),
 )
 PEM_FILES = ("ca_file", "cert_file", "key_file")
+# Each with its setting, and the most bytes that it may have.
+_PICTURES = (
+    (("pages",), "logo_file", MAX_LOGO_BYTES),
+    (("providers", "*"), "icon_file", MAX_ICON_BYTES),
+    (("routes", "*", "launch"), "icon_file", MAX_ICON_BYTES),
+)
 # Their names in a store's URL; the store's driver reads the files at every connect.
 _STORE_PEM_FILES = {
     "ca_file": "ca_file",
@@ -39,7 +45,7 @@ def try_files(document: Document) -> list[FilePath]:
     _try_drivers(document)
     _try_tracing(document)
     _try_ldap(document)
-    return [*files, *try_countries(document), *_try_logo(document)]
+    return [*files, *try_countries(document), *_try_pictures(document)]
 
 
 def try_client_key(document: Document, path: Path, section: dict[str, Data]) -> None:
@@ -100,20 +106,24 @@ def _try_drivers(document: Document) -> None:
             document.spoil((*path, "dsn_file" if "dsn_file" in section else "dsn"), problem)
 
 
-def _try_logo(document: Document) -> list[FilePath]:
-    """Check that the logo is one; returns the file."""
-    pages = document.data.get("pages")
-    named = pages.get("logo_file") if isinstance(pages, dict) else None
-    if not isinstance(named, str) or not named:
-        return []
+def _try_pictures(document: Document) -> Iterator[FilePath]:
+    """Check that pictures for pages are some; returns their files."""
+    for pattern, name, most in _PICTURES:
+        for path, section in sections(document.data, (), pattern):
+            named = section.get(name)
+            if isinstance(named, str) and named:
+                _try_picture(document, (*path, name), named, most)
+                yield FilePath(named)
+
+
+def _try_picture(document: Document, at: Path, named: str, most: int) -> None:
     try:
-        read_logo(FilePath(named))
+        read_picture(FilePath(named), most)
     except ValueError as error:
-        document.spoil(("pages", "logo_file"), f"{named!r} {error}")
+        document.spoil(at, f"{named!r} {error}")
     except OSError as error:
         reason = error.strerror or "cannot be read"
-        document.spoil(("pages", "logo_file"), f"cannot read {named!r}: {reason}", rule=UNREADABLE)
-    return [FilePath(named)]
+        document.spoil(at, f"cannot read {named!r}: {reason}", rule=UNREADABLE)
 
 
 def _try_tracing(document: Document) -> None:

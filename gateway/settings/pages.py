@@ -12,6 +12,7 @@ from gateway.settings.scalars import FileName, OneOrMany, Section, Text, listed,
 LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español"}
 # Inline in every page, so it has to be small.
 MAX_LOGO_BYTES = 64 * 1024
+MAX_ICON_BYTES = 16 * 1024
 # By what a file begins with; browsers show nothing else as a picture here.
 _BEGINNINGS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 _SVG = re.compile(
@@ -75,17 +76,17 @@ def media_type_of(logo: bytes) -> str | None:
     return next((it for start, it in _BEGINNINGS.items() if logo.startswith(start)), None)
 
 
-def read_logo(file: Path) -> tuple[str, bytes]:
-    """The media type and content of a logo.
+def read_picture(file: Path, most: int = MAX_LOGO_BYTES) -> tuple[str, bytes]:
+    """The media type and content of a picture of at most `most` bytes.
 
     Raises:
         ValueError: It is no picture that pages can show; the message says why.
         OSError: It cannot be read.
     """
     with file.open("rb") as opened:
-        content = opened.read(MAX_LOGO_BYTES + 1)
-    if len(content) > MAX_LOGO_BYTES:
-        raise ValueError("has more than 64 KiB")
+        content = opened.read(most + 1)
+    if len(content) > most:
+        raise ValueError(f"has more than {most // 1024} KiB")
     media_type = media_type_of(content)
     if media_type is None:
         raise ValueError("is no SVG, PNG or JPEG")

@@ -200,6 +200,11 @@ class ProviderSettings(ProviderProtocolSettings):
         ProviderClaimSettings(), description="Which claim has each part of the identity."
     )
     label: Text | None = Field(None, description="Text of the sign-in button.")
+    icon_file: FileName | None = Field(
+        None,
+        description="SVG, PNG or JPEG of at most 16 KiB, shown on the sign-in button; default: the"
+        " first letter of the provider's name.",
+    )
     backchannel_logout: Flag = Field(
         True,
         description="Accept logout tokens from the provider (OIDC Back-Channel Logout 1.0).",

@@ -42,6 +42,7 @@ def _routes(draft: Draft) -> Iterator[Problem]:
         yield from check_place(route.settings, path, draft.public_url)
         yield from _route_credentials(draft, route.settings, path)
         yield from _route_challenges(draft, route.settings, path)
+        yield from _route_launch(draft, route.settings, path)
         yield from check_items(route.settings, path, draft.upstreams, draft.sections)
         # A route that is not enforced hides only others like it.
         hidden_by = (taken if route.settings.enforce else all_taken).hides(route.settings)
@@ -73,6 +74,16 @@ def _route_upstream(draft: Draft, route: RouteDraft, path: Path) -> Iterator[Pro
         known = ", ".join(draft.upstreams)
         message = f"route {quote(route.settings.name)} needs an upstream (one of: {known})"
         yield Problem(path, message)
+
+
+def _route_launch(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:
+    if route.launch is None:
+        return
+    if route.launch.ask and "admins" not in draft.sections:
+        yield Problem((*path, "launch", "ask"), "there is nobody to ask: write admins")
+    if not draft.takes(KINDS["session"]):
+        message = "the account page is for people who sign in, and nobody can"
+        yield Problem((*path, "launch"), message)
 
 
 def _route_credentials(draft: Draft, route: RouteSettings, path: Path) -> Iterator[Problem]:

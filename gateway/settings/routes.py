@@ -3,14 +3,19 @@
 import re
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Literal, Self
+from urllib.parse import quote as quote_path
 
 from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, model_validator
 
 from gateway.kinds import SCHEMES
 from gateway.message.public_url import OWN_PREFIX
+from gateway.message.public_url import covers as is_under
+from gateway.message.star import is_star
+from gateway.message.target import parse_target
 from gateway.settings.access import Access, Credential
 from gateway.settings.addresses import HostText, WebUrl, plain_path
 from gateway.settings.cors import CorsSettings
+from gateway.settings.launch import LaunchSettings
 from gateway.settings.scalars import (
     EMPTY,
     Count,
@@ -210,6 +215,9 @@ class RouteSettings(Section):
     deprecated: DeprecatedSettings | None = Field(
         None, description="Marks the route as deprecated."
     )
+    launch: LaunchSettings | None = Field(
+        None, description="Lists the route among the apps on the account page."
+    )
     before: Text | None = Field(
         None,
         description="In an included file: the name of the route that this one comes right before."
@@ -224,6 +232,14 @@ class RouteSettings(Section):
         description="false: the route decides nothing. What it would decide is counted and in the"
         " audit, and the next route that matches decides.",
     )
+
+    @property
+    def launch_path(self) -> str | None:
+        """Where `launch` begins, percent-encoded; None without it, or if that cannot be told."""
+        if self.launch is None:
+            return None
+        named = (*self.path, *self.prefix)
+        return self.launch.path or (quote_path(named[0]) if named else None)
 
     @property
     def asks_for_credentials(self) -> bool:
@@ -249,6 +265,28 @@ class RouteSettings(Section):
                 + (" and has none" if given == 0 else "")
             )
         return self
+
+    @model_validator(mode="after")
+    def _can_be_launched(self) -> Self:
+        if self.launch is None:
+            return self
+        if not self.forwards:
+            raise wrong(f"launch: nobody can open a route with access: {self.access}")
+        if self.methods and "GET" not in self.methods:
+            raise wrong("launch: browsers open a page by GET, which methods leaves out")
+        start = self.launch_path
+        if start is None:
+            raise wrong("launch: write path, because the route has only a regex")
+        if not self._covers(parse_target(start.encode()).path):
+            raise wrong(f"launch: {quote(start)} is no path of this route")
+        if self.host and all(map(is_star, self.host)):
+            raise wrong("launch: the route needs a host without a star, which the link leads to")
+        return self
+
+    def _covers(self, path: str) -> bool:
+        if path in self.path or any(is_under(it.rstrip("/"), path) for it in self.prefix):
+            return True
+        return self.regex is not None and re.fullmatch(self.regex, path) is not None
 
     @model_validator(mode="after")
     def _has_one_word_on_preflights(self) -> Self:

@@ -40,6 +40,7 @@ from gateway.settings.headers import (
 )
 from gateway.settings.hours import HoursSettings
 from gateway.settings.identity import AssertionSettings, IdentitySettings
+from gateway.settings.launch import LaunchSettings
 from gateway.settings.ldap import LdapGroupSettings, LdapSettings
 from gateway.settings.pages import PageSettings
 from gateway.settings.policy_tests import ExpectedDecision, PolicyTest, TestedIdentity
@@ -90,6 +91,7 @@ __all__ = [
     "HttpHookSettings",
     "IdentitySettings",
     "IntrospectionSettings",
+    "LaunchSettings",
     "LdapGroupSettings",
     "LdapSettings",
     "LimitSettings",

@@ -12,6 +12,7 @@ from gateway.settings.scalars import (
     Duration,
     FileName,
     Flag,
+    OneOrMany,
     SecretText,
     Section,
     Text,
@@ -35,6 +36,12 @@ def _sender(text: str) -> str:
         raise wrong(f"{quote(text)} is not an e-mail address (write Notes <notes@example.com>)")
     if not name and text != address:
         raise wrong(f"{quote(text)} is ambiguous (write Notes <notes@example.com>)")
+    return text
+
+
+def _mailbox(text: str) -> str:
+    if read_mailbox(text) is None:
+        raise wrong(f"{quote(text)} is not an e-mail address")
     return text
 
 
@@ -78,6 +85,11 @@ class SmtpSettings(Section):
     tls: SmtpTlsSettings = Field(SmtpTlsSettings(), description="TLS to the server.")
     timeout: Annotated[Duration, AfterValidator(_timeout)] = Field(
         10.0, description="Time to connect, and for each answer; at most 2m."
+    )
+    notify: Annotated[tuple[Annotated[Text, AfterValidator(_mailbox)], ...], OneOrMany()] = Field(
+        (),
+        description="Addresses of administrators, who get a mail when somebody asks for access"
+        " (routes[].launch.ask).",
     )
     insecure_plaintext: Flag = Field(
         False,

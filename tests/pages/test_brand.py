@@ -8,7 +8,7 @@ import pytest
 
 from gateway.pages import Brand, data_url, page_fields, render, set_brand
 from gateway.pages.colours import contrast, dark_shades, light_shades
-from gateway.settings.pages import MAX_LOGO_BYTES, read_logo
+from gateway.settings.pages import MAX_LOGO_BYTES, read_picture
 
 SVG = b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"></svg>'
 
@@ -82,7 +82,7 @@ def test_what_can_be_read_stays_as_it_is():
 )
 def test_a_picture_is_known_by_its_beginning(tmp_path, content, found):
     (tmp_path / "logo").write_bytes(content)
-    assert read_logo(tmp_path / "logo") == (found, content)
+    assert read_picture(tmp_path / "logo") == (found, content)
 
 
 @pytest.mark.parametrize(
@@ -91,4 +91,4 @@ def test_a_picture_is_known_by_its_beginning(tmp_path, content, found):
 def test_anything_else_is_none(tmp_path, content):
     (tmp_path / "logo").write_bytes(content)
     with pytest.raises(ValueError, match=r"64 KiB|is no SVG"):
-        read_logo(tmp_path / "logo")
+        read_picture(tmp_path / "logo")

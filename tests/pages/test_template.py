@@ -38,6 +38,10 @@ PASSKEY = {
     **dict.fromkeys(("created", "last_used"), AT),
     "is_synced": False,
 }
+LAUNCHED = {
+    **dict.fromkeys(("route", "name", "description", "url"), HOSTILE),
+    "asks_for_more": True,
+}
 APP = {
     **dict.fromkeys(("client", "name", "host"), HOSTILE),
     **dict.fromkeys(("scopes", "resources"), (HOSTILE,)),
@@ -60,7 +64,10 @@ PAGES: dict[str, dict[str, object]] = {
         "reason": HOSTILE,
         "request_id": HOSTILE,
         "retry": True,
-        "account": dict.fromkeys(("user", "name", "switch_url", "logout_url"), HOSTILE),
+        "account": {
+            **dict.fromkeys(("user", "name", "switch_url", "logout_url"), HOSTILE),
+            **dict.fromkeys(("ask", "ask_action"), HOSTILE),
+        },
         "sign_in_url": HOSTILE,
         "again": True,
         "home_url": "/",
@@ -125,6 +132,17 @@ PAGES: dict[str, dict[str, object]] = {
         },
         "groups": [HOSTILE],
         "sections": [
+            (
+                "launcher",
+                {
+                    "rows": [LAUNCHED, {**LAUNCHED, "route": "", "name": ""}],
+                    "wanted": [
+                        {**LAUNCHED, "state": state, "asked_at": AT}
+                        for state in (None, "open", "declined", "done")
+                    ],
+                    "refused": HOSTILE,
+                },
+            ),
             (
                 "sessions",
                 {

@@ -9,7 +9,6 @@ from gateway.accounts.errors import NoSuchAccountError
 from gateway.accounts.ways_in import linked
 from gateway.credentials.key_record import KeyRecord
 from gateway.credentials.passwords import UserNameRefusedError, check_email
-from gateway.endpoints.account_section import written_time
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.desk.changes import AccountChanges
 from gateway.endpoints.desk.keys import KeysSection, described_key, key_row
@@ -97,7 +96,7 @@ class AccountsSection:
         names = dict.fromkeys((*self._deps.account_secrets, *sorted(account.secrets)))
         return {
             "account": describe(found),
-            "created": written_time(account.created_at) if account.created_at else None,
+            "created": account.created_at or None,
             "linked": [
                 {**_UNSEEN, **describe_identity(account, it), "key": json.dumps(it)}
                 for it in linked(account)

@@ -10,7 +10,7 @@ from gateway.accounts.desk import AccountDesk, Found
 from gateway.accounts.errors import NoSuchInvitationError
 from gateway.accounts.owner import fold_email
 from gateway.credentials.invitations import Invitations
-from gateway.endpoints.account_section import Told, written_time
+from gateway.endpoints.account_section import Told
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.desk.given import email_address, listed, one_line
 from gateway.endpoints.desk.section import PAGE, Asked, BadCallError, Page, Section
@@ -191,6 +191,5 @@ def _described(found: Found, invitation: Invitation) -> dict[str, object]:
 
 
 def _rows(found: Found) -> list[dict[str, object]]:
-    at = found.account.created_at
-    made = written_time(at) if at else None
+    made = found.account.created_at or None
     return [{**_described(found, it), "made": made} for it in found.account.invitations]

@@ -8,7 +8,7 @@ from gateway.credentials.key_record import KeyRecord
 from gateway.credentials.key_request import read_key_request
 from gateway.credentials.keys import ApiKeys
 from gateway.endpoints.account_keys import SCOPE_FIELD, lifetimes
-from gateway.endpoints.account_section import Told, written_time
+from gateway.endpoints.account_section import Told
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.desk.given import one_line
 from gateway.endpoints.desk.section import (
@@ -38,13 +38,12 @@ def described_key(record: KeyRecord) -> dict[str, object]:
 
 def key_row(record: KeyRecord, now: float) -> dict[str, object]:
     """A key as templates show it."""
-    used_at = record.last_used_at
     return {
         **described_key(record),
         "is_over": now >= record.expires_at,
-        "expires": written_time(record.expires_at),
-        "created": written_time(record.created_at),
-        "last_used": None if used_at is None else written_time(used_at),
+        "expires": record.expires_at,
+        "created": record.created_at,
+        "last_used": record.last_used_at,
     }
 
 

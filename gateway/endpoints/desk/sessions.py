@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlencode
 
-from gateway.endpoints.account_section import written_time
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.desk.given import one_line
 from gateway.endpoints.desk.section import (
@@ -46,8 +45,8 @@ def session_row(info: SessionInfo, asked: Asked) -> dict[str, object]:
     return {
         **described_session(info, asked),
         "device": info.device or UNKNOWN,
-        "created": written_time(info.created_at),
-        "last_seen": written_time(info.last_seen_at),
+        "created": info.created_at,
+        "last_seen": info.last_seen_at,
     }
 
 

@@ -8,7 +8,7 @@ class Phrase(str):
 
     Attributes:
         pattern: The text with its placeholders, which is how the catalogues know it.
-        values: What the placeholders stand for.
+        values: What the placeholders stand for; a tuple stands for several sentences.
     """
 
     __slots__ = ("pattern", "values")
@@ -26,6 +26,11 @@ def phrase(pattern: str, /, **values: object) -> Phrase:
 
     `make languages` finds the texts by the calls of this function, so `pattern` is a literal.
     """
-    marked = Phrase(pattern % values if values else pattern)
+    english = {name: _joined(value) for name, value in values.items()}
+    marked = Phrase(pattern % english if english else pattern)
     marked.pattern, marked.values = pattern, values
     return marked
+
+
+def _joined(value: object) -> object:
+    return " ".join(map(str, value)) if isinstance(value, tuple) else value

@@ -18,10 +18,11 @@ from itertools import chain
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import extract_from_dir, extract_from_file
 from babel.messages.mofile import write_mo
 from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po, write_po
+from zxcvbn import feedback as advice
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -43,6 +44,7 @@ _OPTIONS = {
     | dict.fromkeys(("trim_blocks", "lstrip_blocks"), "true"),
 }
 _KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
+_ADVICE_FILE = "gateway/credentials/passwords.py"
 _REASONS_FILE = "gateway/pages/reasons.py"
 # What a translation must have as often as its source: placeholders, tags and code.
 _FIXED = re.compile(r"%\(\w+\)[sd]|</?[a-z][^>]*>|`[^`]*`")
@@ -72,6 +74,9 @@ def texts() -> Catalog:
         extract_from_dir(_GATEWAY, _CODE_METHODS, keywords={"phrase": None}),
     ):
         found.add(message, locations=[(f"gateway/{name}", 0)])
+    # What it says of a password; the library marks it in the same way.
+    for _line, message, _comments, _context in extract_from_file("python", advice.__file__):
+        found.add(message, locations=[(_ADVICE_FILE, 0)])
     for reason in REASONS.values():
         for message in (reason.title, reason.explanation, reason.advice):
             found.add(message, locations=[(_REASONS_FILE, 0)])

@@ -10,6 +10,7 @@ from gateway.accounts.owner import fold_email
 from gateway.credentials.local_accounts import LocalAccounts, NewPerson
 from gateway.credentials.passwords import UserNameRefusedError, check_user_name
 from gateway.errors import GatewayError
+from gateway.wording import phrase
 
 INVITED_S = 3600.0
 
@@ -126,7 +127,7 @@ def _refuse_address_of_others(user: str, email: str) -> None:
     The invited person chooses the name freely, and many apps find their users by name or address.
     """
     if "@" in user and fold_email(user) != fold_email(email):
-        raise UserNameRefusedError("A user name with @ must be your own e-mail address.")
+        raise UserNameRefusedError(phrase("A user name with @ must be your own e-mail address."))
 
 
 def _is_open(account: Account, email: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from gateway.errors import GatewayError
 from gateway.settings.api_keys import ApiKeySettings
 from gateway.settings.scalars import format_duration, parse_duration
+from gateway.wording import phrase
 
 _SECONDS = re.compile(r"[0-9]{1,11}")
 _MAX_NAME_CHARS = 100
@@ -71,7 +72,7 @@ def lifetime(expires_in: object, rules: ApiKeySettings) -> float:
         raise KeyRefusedError("expires_in is neither seconds nor a duration like 90d") from error
     if not 1 <= seconds <= rules.max_lifetime:
         longest = format_duration(rules.max_lifetime)
-        raise KeyRefusedError(f"expires_in must be from 1s to {longest}")
+        raise KeyRefusedError(phrase("expires_in must be from 1s to %(longest)s", longest=longest))
     return seconds
 
 
@@ -84,7 +85,9 @@ def _name(name: object) -> str:
         raise KeyRefusedError("name must be text")
     name = name.strip()
     if not 0 < len(name) <= _MAX_NAME_CHARS or not name.isprintable():
-        raise KeyRefusedError(f"name must be 1 to {_MAX_NAME_CHARS} printable characters")
+        raise KeyRefusedError(
+            phrase("name must be 1 to %(number)s printable characters", number=_MAX_NAME_CHARS)
+        )
     return name
 
 

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 
 from gateway.errors import GatewayError
+from gateway.wording import phrase
 
 MIN_CHARACTERS = 10
 MAX_BYTES = 1024
@@ -44,17 +45,21 @@ def normalised(password: str) -> str:
     """
     # Checked before the work that grows with the length.
     if len(password) > MAX_BYTES:
-        raise PasswordRefusedError(f"A password has at most {MAX_BYTES} bytes.")
+        raise PasswordRefusedError(
+            phrase("A password has at most %(number)s bytes.", number=MAX_BYTES)
+        )
     kinds = [unicodedata.category(character) for character in password]
     if any(kind in ("Cc", "Cs") for kind in kinds):
-        raise PasswordRefusedError("A password has no control characters.")
+        raise PasswordRefusedError(phrase("A password has no control characters."))
     spaced = (
         " " if kind == _WIDEST_SPACE else character
         for character, kind in zip(password, kinds, strict=True)
     )
     text = unicodedata.normalize("NFC", "".join(spaced))
     if len(text.encode()) > MAX_BYTES:
-        raise PasswordRefusedError(f"A password has at most {MAX_BYTES} bytes.")
+        raise PasswordRefusedError(
+            phrase("A password has at most %(number)s bytes.", number=MAX_BYTES)
+        )
     return text
 
 
@@ -68,7 +73,9 @@ def judge(password: str, about: Sequence[str]) -> str:
     """
     text = normalised(password)
     if len(text) < MIN_CHARACTERS:
-        raise PasswordRefusedError(f"A password has at least {MIN_CHARACTERS} characters.")
+        raise PasswordRefusedError(
+            phrase("A password has at least %(number)s characters.", number=MIN_CHARACTERS)
+        )
     from zxcvbn import zxcvbn  # type: ignore[import-untyped]  # Its word lists take a while.
 
     words = [part for word in about if word for part in (word, *word.split("@"))]
@@ -76,8 +83,13 @@ def judge(password: str, about: Sequence[str]) -> str:
     if found["score"] < _MIN_SCORE:
         said = found["feedback"]
         advice = [said["warning"], *said["suggestions"]]
-        told = " ".join(it if it.endswith(".") else f"{it}." for it in advice if it)
-        raise PasswordRefusedError(f"This password is easy to guess. {told}".strip())
+        # The catalogues have all that zxcvbn says.
+        told = tuple(phrase(it) for it in advice if it)
+        raise PasswordRefusedError(
+            phrase("This password is easy to guess. %(advice)s", advice=told)
+            if told
+            else phrase("This password is easy to guess.")
+        )
     return text
 
 
@@ -90,17 +102,21 @@ def check_user_name(name: str) -> str:
     from precis_i18n import get_profile
 
     if not name or len(name) > MAX_NAME_CHARACTERS:
-        raise UserNameRefusedError(f"A user name has 1 to {MAX_NAME_CHARACTERS} characters.")
+        raise UserNameRefusedError(
+            phrase("A user name has 1 to %(number)s characters.", number=MAX_NAME_CHARACTERS)
+        )
     try:
         kept = str(get_profile("UsernameCasePreserved").enforce(name))
     except UnicodeError as error:
         raise UserNameRefusedError(
-            "A user name has letters, digits and marks such as . - _ @, and no blanks."
+            phrase("A user name has letters, digits and marks such as . - _ @, and no blanks.")
         ) from error
     if kept[0] in _NO_START:
-        raise UserNameRefusedError(f"A user name does not begin with {kept[0]}")
+        raise UserNameRefusedError(phrase("A user name does not begin with %(mark)s", mark=kept[0]))
     if _ACCOUNT_ID.fullmatch(kept):
-        raise UserNameRefusedError("A user name is not 32 hexadecimal digits, as account ids are.")
+        raise UserNameRefusedError(
+            phrase("A user name is not 32 hexadecimal digits, as account ids are.")
+        )
     return kept
 
 
@@ -116,5 +132,5 @@ def check_email(email: str) -> str | None:
     local, at, domain = text.rpartition("@")
     fits = len(text) <= MAX_NAME_CHARACTERS * 2 and text.isprintable() and " " not in text
     if not (local and at and domain) or "@" in local or not fits:
-        raise UserNameRefusedError("This is not an e-mail address.")
+        raise UserNameRefusedError(phrase("This is not an e-mail address."))
     return text

@@ -12,14 +12,17 @@ from gateway.endpoints.fresh import SignInTooOldError, prove_anew_here
 from gateway.endpoints.own_keys import OwnKeys
 from gateway.message.public_url import OWN_PREFIX, own_path
 from gateway.message.request import Request
+from gateway.pages.reasons import REASONS
 from gateway.sessions.session import Session
 from gateway.settings.api_keys import ApiKeySettings
 from gateway.settings.scalars import format_duration
 from gateway.storage.store import Clock
+from gateway.wording import phrase
 
 # Lifetimes offered in the form, up to `max_lifetime`.
 _LIFETIMES_S = tuple(days * 86400.0 for days in (30, 7, 90, 180, 365))
 SCOPE_FIELD = "scope:"
+_TOO_MANY = REASONS[TooManyKeysError.reason].explanation
 _CREATE = frozenset({"create_key", "key_name", "expires_in"})
 
 
@@ -73,8 +76,10 @@ class KeySection:
         except SignInTooOldError as error:
             anew = prove_anew_here(request, session, own.rules.fresh_sign_in)
             return Told(error.status, {"prove_anew_url": anew})
-        except (KeyRefusedError, TooManyKeysError) as error:
+        except KeyRefusedError as error:
             return Told(error.status, {"refused": str(error)})
+        except TooManyKeysError as error:
+            return Told(error.status, {"refused": phrase(_TOO_MANY)})
         curl = _curl(request, own.rules.header, key)
         return Told(201, {"made": key, "made_name": record.name, "curl": curl})
 

@@ -12,6 +12,7 @@ from gateway.endpoints.own_passkeys import OwnPasskeys
 from gateway.message.public_url import own_path
 from gateway.message.request import Request
 from gateway.sessions.session import Session
+from gateway.wording import phrase
 
 
 class PasskeySection:
@@ -45,7 +46,7 @@ class PasskeySection:
         except SignInTooOldError as error:
             return Told(error.status, {"is_too_old": True})
         except LastWayInError as error:
-            told = "It is your only way to sign in. Add another passkey first."
+            told = phrase("It is your only way to sign in. Add another passkey first.")
             return Told(error.status, {"refused": told})
         except NoSuchPasskeyError:
             # If it is gone already, the result is as requested.

@@ -9,7 +9,7 @@ from gateway.endpoints.own_sessions import OwnSessions
 from gateway.message.public_url import own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
-from gateway.sessions.device import UNKNOWN
+from gateway.sessions.device import UNKNOWN, shown_device
 from gateway.sessions.record import SessionInfo
 from gateway.sessions.session import Session
 from gateway.storage.store import Clock
@@ -61,7 +61,7 @@ class SessionSection:
             "id": info.session_id,
             "current": current,
             # Many programs send no User-Agent: then the app is all there is to tell.
-            "device": None if info.device in ("", UNKNOWN) else info.device,
+            "device": None if info.device in ("", UNKNOWN) else shown_device(info.device),
             "client": None if info.client is None else names(info.client),
             "ip": info.ip,
             "country": None if self._country_of is None else self._country_of(info.ip),

@@ -18,6 +18,7 @@ from gateway.message.public_url import own_path
 from gateway.message.request import Request
 from gateway.message.response import FieldList, Response
 from gateway.responses.challenges import challenges
+from gateway.wording import phrase
 
 CODE_PATH = f"{responses.SIGN_IN_PATH}/code"
 _STEP_S = 300
@@ -52,7 +53,7 @@ def ask_again(deps: Deps, request: Request, sealed: str, return_to: str) -> Resp
     """Show the form once more, after a wrong code."""
     if not request.is_navigation:
         return _problem(request, WrongCodeError.reason, sealed)
-    told = "The code is wrong or was used before. Wait for the next one."
+    told = phrase("The code is wrong or was used before. Wait for the next one.")
     asked = challenges(request, responses.SESSION_ONLY)
     step = open_step(deps, request, sealed)
     has_passkeys = step is not None and step.has_passkeys

@@ -11,15 +11,16 @@ from gateway.message.public_url import OWN_PREFIX, own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.model import Identity
+from gateway.wording import phrase
 
 _SOURCE_HOST = re.compile(r"[A-Za-z0-9.-]+")
 # In words; a scope of an app speaks for itself.
 _MEANINGS = {
-    "openid": "know that it is you",
-    "profile": "see your name",
-    "email": "see your e-mail address",
-    "groups": "see your groups",
-    "offline_access": "act for you while you are away",
+    "openid": phrase("It may know that it is you."),
+    "profile": phrase("It may see your name."),
+    "email": phrase("It may see your e-mail address."),
+    "groups": phrase("It may see your groups."),
+    "offline_access": phrase("It may act for you while you are away."),
 }
 
 

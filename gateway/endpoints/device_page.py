@@ -30,7 +30,9 @@ from gateway.message.public_url import own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.model import StepUp
+from gateway.sessions.device import shown_device
 from gateway.sessions.session import Session
+from gateway.wording import phrase
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +41,9 @@ _SINCE = "gatepost_since"
 # RFC 8628, section 5.1: few enough that no code is found while it is good.  Whoever types a code
 # has signed in, so people are counted too, whatever their addresses.
 _TRIES, _TRIES_PER_S = 10, 600.0
-_UNKNOWN = "This code is not one that we know. It may have expired: codes are good for ten minutes."
+_UNKNOWN = phrase(
+    "This code is not one that we know. It may have expired: codes are good for ten minutes."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +234,7 @@ class DevicePage:
             "device-consent",
             **values,
             code=shown_user_code(asked.code),
-            device=made.device,
+            device=shown_device(made.device),
             ip=made.ip,
             asked_at=made.asked_at,
         )

@@ -25,6 +25,7 @@ from gateway.errors import GatewayError
 from gateway.message.public_url import home_of, own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
+from gateway.wording import phrase
 
 _log = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class InvitationPage:
             user = await self._invitations.take_up(token, user, password)
         except (UserTakenError, UserNameRefusedError, PasswordRefusedError) as error:
             told = (
-                "This user name belongs to another account."
+                phrase("This user name belongs to another account.")
                 if isinstance(error, UserTakenError)
                 else str(error)
             )

@@ -27,6 +27,7 @@ from gateway.message.response import Response
 from gateway.model import Identity
 from gateway.oidc.errors import SignInUnfinishedError
 from gateway.sessions.session import ProviderTokens
+from gateway.wording import phrase
 
 if TYPE_CHECKING:
     from gateway.ldap.directory import Directory  # With the library of an extra.
@@ -67,7 +68,7 @@ class LocalSignIn:
             return ask_for_code(self._deps, request, required, return_to)
         except WrongPasswordError as error:
             self._failed(request, error, source)
-            told = "User name or password is wrong."
+            told = phrase("User name or password is wrong.")
             return self._again(request, error, return_to, told, user)
         except TooManyTriesError as error:
             self._failed(request, error, source)
@@ -92,7 +93,7 @@ class LocalSignIn:
             return ask_again(self._deps, request, form["step"], return_to)
         except (CodeExpiredError, WrongPasswordError) as error:
             self._failed(request, error)
-            told = "The step after the password is over. Enter your password again."
+            told = phrase("The step after the password is over. Enter your password again.")
             return self._again(request, error, return_to, told)
         except TooManyTriesError as error:
             self._failed(request, error)

@@ -7,17 +7,22 @@ from gateway.endpoints.deps import Deps
 from gateway.endpoints.parameters import SignInRequest
 from gateway.kinds import LDAP
 from gateway.message.request import Request
+from gateway.wording import phrase
 
-_TOO_WEAK = "The page you asked for needs a stronger sign-in than this site has for local accounts."
-_WITH_APP = (
+_TOO_WEAK = phrase(
+    "The page you asked for needs a stronger sign-in than this site has for local accounts."
+)
+_WITH_APP = phrase(
     "The page you asked for needs your second factor too. Sign in with your password and a code of"
     " your authenticator app."
 )
-_WITH_PASSKEY = (
+_WITH_PASSKEY = phrase(
     "The page you asked for needs a stronger sign-in than a password. Sign in with a passkey."
 )
-_NO_PASSKEY = "The page you asked for needs a stronger sign-in, with a passkey. You have none."
-_WITHOUT = "The page you asked for needs a second factor, and your account has none."
+_NO_PASSKEY = phrase(
+    "The page you asked for needs a stronger sign-in, with a passkey. You have none."
+)
+_WITHOUT = phrase("The page you asked for needs a second factor, and your account has none.")
 
 
 class Notice(NamedTuple):

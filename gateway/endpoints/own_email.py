@@ -18,6 +18,7 @@ from gateway.mail.outbox import Outbox, only
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.sessions.session import Session
+from gateway.wording import phrase
 
 _FIELDS = frozenset({"new_email", "email_password"})
 
@@ -59,7 +60,7 @@ class OwnEmail:
         except TooManyTriesError as error:
             return too_many_tries(request, error.wait_s)
         except WrongPasswordError:
-            return Told(400, {"refused": "The password is wrong."})
+            return Told(400, {"refused": phrase("The password is wrong.")})
         except UnmailableError as error:
             return Told(400, {"refused": str(error)})
         # Else anybody with an account could fill strangers' mailboxes.

@@ -15,6 +15,7 @@ from gateway.endpoints.own_act import own_act
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.sessions.session import Session
+from gateway.wording import phrase
 
 _LINK, _UNLINK, _RETIRE = "link", "unlink", "retire_password"
 
@@ -64,14 +65,16 @@ class OwnIdentities:
             require_fresh(session, self._deps.clock())
             if _LINK in form:
                 provider = self._deps.providers.get(form[_LINK])
-                gone = Told(404, {"refused": "This provider is not there any more."})
+                gone = Told(404, {"refused": phrase("This provider is not there any more.")})
                 return await self._linking.begin(request, session, provider) if provider else gone
             account = await self._remove(request, session, form.get(_UNLINK))
         except SignInTooOldError as error:
             anew = prove_anew_here(request, session)
             return Told(error.status, {"prove_anew_url": anew})
         except LastWayInError as error:
-            told = "It is the last way to sign in to your account, or names you in the apps."
+            told = phrase(
+                "It is the last way to sign in to your account, or names you in the apps."
+            )
             return Told(error.status, {"refused": told})
         if account is not None:
             await self._deps.all_sessions.end_others_of(account.subjects, session.session_id)

@@ -12,6 +12,7 @@ from gateway.endpoints.own_act import own_act
 from gateway.message.request import Request
 from gateway.message.response import Response
 from gateway.sessions.session import Session
+from gateway.wording import phrase
 
 _FIELDS = frozenset({"old_password", "new_password"})
 
@@ -46,7 +47,7 @@ class OwnPassword:
         except TooManyTriesError as error:
             return too_many_tries(request, error.wait_s)
         except WrongPasswordError:
-            return Told(400, {"refused": "The old password is wrong."})
+            return Told(400, {"refused": phrase("The old password is wrong.")})
         except PasswordRefusedError as error:
             return Told(400, {"refused": str(error)})
         return None

@@ -18,6 +18,7 @@ from gateway.endpoints.own_act import own_act
 from gateway.errors import GatewayError
 from gateway.message.request import Request
 from gateway.sessions.session import Session
+from gateway.wording import phrase
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +108,7 @@ class OwnSecondFactor:
                 )
         except WrongCodeError:
             offer = _offer(request, session, form["setup"], secret)
-            told = "The code is wrong. Check that the clock of your phone is right."
+            told = phrase("The code is wrong. Check that the clock of your phone is right.")
             return Told(400, {**offer, "refused": told})
         return await self._changed(request, session, account, "turned on", codes)
 

@@ -17,6 +17,7 @@ from gateway.errors import GatewayError
 from gateway.message.public_url import home_of, own_path
 from gateway.message.request import Request
 from gateway.message.response import Response
+from gateway.wording import phrase
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ class Setup:
             await make_first_administrator(self._local, token, person, password)
         except WrongSetupTokenError as error:
             _log.warning("setup: %s", error, extra={"request_id": request.request_id})
-            told = "The setup token is wrong. Copy it from the gateway's log."
+            told = phrase("The setup token is wrong. Copy it from the gateway's log.")
             return _refused(request, error, form, told)
         except GatewayError as error:
             self._local.tokens.give_back(request.client)
@@ -71,7 +72,7 @@ class Setup:
 def _told(error: GatewayError) -> str | None:
     """What the user can do about `error`; None where there is nothing."""
     if isinstance(error, UserTakenError):
-        return "This user name belongs to another account."
+        return phrase("This user name belongs to another account.")
     return str(error) if isinstance(error, PasswordRefusedError | UserNameRefusedError) else None
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from gateway.errors import GatewayError
 from gateway.message.mailbox import a_labels, read_mailbox
+from gateway.wording import phrase
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -59,7 +60,7 @@ def mailable(address: str) -> str:
     labels = a_labels(domain)
     # `read_mailbox` allows neither controls nor quotes: nothing can begin another field or command.
     if read_mailbox(address) is None or labels is None:
-        raise UnmailableError("This address cannot receive mail from here.")
+        raise UnmailableError(phrase("This address cannot receive mail from here."))
     return f"{local}@{labels}"
 
 

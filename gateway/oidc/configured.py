@@ -9,6 +9,7 @@ from gateway.oidc.profiles import PROFILES, Profile
 from gateway.oidc.registration import OFFLINE, ClaimNames, Names, OAuth2, Registration
 from gateway.settings.oauth2_profiles import OAUTH2_PROFILES, GroupList, MemberRoles, OAuth2Profile
 from gateway.settings.providers import ProviderSettings
+from gateway.wording import phrase
 
 
 def register(name: str, settings: ProviderSettings) -> Registration:
@@ -56,7 +57,7 @@ def register(name: str, settings: ProviderSettings) -> Registration:
         pushed_authorization=settings.pushed_authorization,
         internal_url=settings.internal_url,
         endpoints=given_endpoints(settings),
-        label=settings.label or f"Sign in with {name}",
+        label=settings.label or phrase("Sign in with %(provider)s", provider=name),
     )
 
 
@@ -103,7 +104,7 @@ def _register_oauth2(name: str, settings: ProviderSettings) -> Registration:
         assume_email_verified=settings.email_verified == "assume",
         # Services that tell their issuer do not agree on the slash at its end.
         issuer_aliases=(issuer, f"{issuer}/", *profile.also),
-        label=settings.label or f"Sign in with {name}",
+        label=settings.label or phrase("Sign in with %(provider)s", provider=name),
         oauth2=OAuth2(
             authorization_endpoint=endpoint(
                 settings.authorization_endpoint, profile.authorization_endpoint

@@ -17,7 +17,7 @@
 
   class Refused extends Error {
     constructor(answer) {
-      super(answer.detail || "The gateway does not answer. Try again in a moment.");
+      super(answer.detail || "");
       this.reason = answer.reason;
     }
   }
@@ -44,19 +44,19 @@
     return { id: credential.id, rawId: credential.id, type: credential.type, response };
   };
 
-  const told = (error) => {
-    if (error instanceof Refused) return error.message;
-    if (error.name === "InvalidStateError") return "This device already has a passkey for you.";
-    if (error.name === "NotAllowedError") return "No passkey was used. Try again.";
-    if (error.name === "SecurityError") return "Passkeys do not work at this address.";
-    return "Your browser could not use a passkey.";
+  // The page has the texts, in its language: for what the browser says, and for reasons.
+  const told = (error, texts) => {
+    if (error instanceof Refused) {
+      return texts.getAttribute(`data-${error.reason}`) || error.message || texts.dataset.unavailable;
+    }
+    return texts.getAttribute(`data-${error.name.toLowerCase()}`) || texts.dataset.failed;
   };
 
   const connect = (box, act, refused = () => {}) => {
     const [button, note] = [box.querySelector("button"), box.querySelector("[role=alert]")];
     const shown = note.querySelector("span") || note;
     const tell = (error) => {
-      shown.textContent = told(error);
+      shown.textContent = told(error, box);
       note.hidden = false;
       refused(error);
     };

@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gateway.pages.brand import Brand
+from gateway.pages.reasons import REASONS
 from gateway.pages.translations import SOURCE, direction, translated, translations
 from gateway.settings.pages import LANGUAGES
+from gateway.wording import phrase
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -159,6 +161,7 @@ def _environment(language: str) -> Environment:
     # Read by Jinja's extension; the type of an environment does not tell of it.
     catalogue = translations(language)
     environment.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals["explanation_of"] = lambda name: phrase(REASONS[name].explanation)
     # For texts that are values: `_()` would take what stands in them for HTML.
     environment.filters["translated"] = partial(translated, language=language)
     environment.filters["prose"] = partial(_prose, language=language)

@@ -31,20 +31,19 @@ def translations(language: str) -> NullTranslations:
 
 
 def translated(text: str, language: str) -> str:
-    """`text` in `language`; as it is where the catalogue does not know it."""
-    # The entry of "" describes the catalogue.
-    if not text:
-        return text
-    catalogue = translations(language)
+    """`text` in `language` if it is a Phrase; anything else may be a person's own words."""
     if not isinstance(text, Phrase):
-        return catalogue.gettext(text)
-    pattern = catalogue.gettext(text.pattern)
+        return text
+    pattern = translations(language).gettext(text.pattern)
     if not text.values:
         return pattern
-    return pattern % {
-        name: translated(value, language) if isinstance(value, Phrase) else value
-        for name, value in text.values.items()
-    }
+    return pattern % {name: _in(language, value) for name, value in text.values.items()}
+
+
+def _in(language: str, value: object) -> object:
+    if isinstance(value, tuple):
+        return " ".join(translated(it, language) for it in value)
+    return translated(value, language) if isinstance(value, str) else value
 
 
 def direction(language: str) -> str:

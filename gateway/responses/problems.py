@@ -22,6 +22,7 @@ from gateway.responses.locations import (
     SIGNED_IN_PATH,
     sign_in_location,
 )
+from gateway.wording import phrase
 
 _STATUSES_WITH_RETRY = frozenset({HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE})
 _RETRY_STATUSES = _STATUSES_WITH_RETRY | {HTTPStatus.BAD_GATEWAY, HTTPStatus.GATEWAY_TIMEOUT}
@@ -130,9 +131,9 @@ def _page_values(
         signed_in = own_path(request, SIGNED_IN_PATH)
         sign_in = sign_in_location(request, signed_in if is_post else None)
     return {
-        "title": meaning.title,
-        "explanation": meaning.explanation,
-        "advice": meaning.advice,
+        "title": phrase(meaning.title),
+        "explanation": phrase(meaning.explanation),
+        "advice": phrase(meaning.advice),
         "detail": detail,
         "status": f"{status} {_phrase(status)}".rstrip(),
         "reason": reason,

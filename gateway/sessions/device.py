@@ -1,5 +1,7 @@
 """A short name for the device behind a User-Agent, so that its owner recognises it in a list."""
 
+from gateway.wording import phrase
+
 # The first match wins: most browsers also name the ones they descend from.
 _BROWSERS = (
     ("Edg", "Edge"),
@@ -23,6 +25,7 @@ _SYSTEMS = (
 )
 _MAX_CHARS = 40
 UNKNOWN = "unknown"
+_SYSTEM_NAMES = frozenset(name for _, name in _SYSTEMS)
 
 
 def device_name(user_agent: str) -> str:
@@ -35,3 +38,13 @@ def device_name(user_agent: str) -> str:
         return browser or system or ""
     product = user_agent.partition(" ")[0][:_MAX_CHARS]
     return product if product.isascii() and product.isprintable() and product else UNKNOWN
+
+
+def shown_device(name: str) -> str:
+    """`name`, one of `device_name`, for a page."""
+    if name in ("", UNKNOWN):
+        return phrase("unknown")
+    browser, on, system = name.partition(" on ")
+    if on and system in _SYSTEM_NAMES:
+        return phrase("%(browser)s on %(system)s", browser=browser, system=system)
+    return name

@@ -1,11 +1,13 @@
 """A gateway with local accounts, before an app, at an address that browsers trust."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.browser.world import Names, World, worlds
 from tests.fixtures.network import take_free_port
+from tests.fixtures.oidc import OidcProvider
 
 APP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 14\r\n\r\n<h1>Notes</h1>"
 
@@ -37,3 +39,10 @@ async def start_standalone(
 def gateway(start_standalone: Callable[..., Any]) -> Any:
     """The gateway; a module may have one that differs."""
     return start_standalone()
+
+
+@pytest.fixture(scope="session")
+def world(tmp_path_factory: pytest.TempPathFactory, oidc_provider: OidcProvider) -> Iterator[World]:
+    """Gateways on which every page can be met, for all tests that leave them as they were."""
+    with worlds(tmp_path_factory.mktemp("world"), oidc_provider) as begin:
+        yield begin(Names())

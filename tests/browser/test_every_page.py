@@ -10,9 +10,8 @@ from selenium.webdriver import Chrome
 from tests.browser import judging
 from tests.browser.every_page import ROWS, Row
 from tests.browser.visitors import Surfer
-from tests.browser.world import Names, World, worlds
+from tests.browser.world import World
 from tests.fixtures.chromium import browsers, wait_for_text
-from tests.fixtures.oidc import OidcProvider
 
 HTML = Path(__file__).parents[2] / "gateway" / "pages" / "html"
 # The page of a starting app would come again under our hands.
@@ -20,12 +19,6 @@ STOP = """
 window.stop();
 for (let it = setTimeout(() => {}); it > 0; it--) clearTimeout(it);
 """
-
-
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory, oidc_provider: OidcProvider) -> Iterator[World]:
-    with worlds(tmp_path_factory.mktemp("world"), oidc_provider) as begin:
-        yield begin(Names())
 
 
 @pytest.fixture(scope="module")

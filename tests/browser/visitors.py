@@ -100,7 +100,8 @@ class Surfer:
             field.send_keys(given)
         element = self.chromium.execute_script(_FIND_BUTTON, button, value, names)
         assert element is not None, self.chromium.find_element(By.TAG_NAME, "body").text
-        self.chromium.execute_script("window.isLeft = true; arguments[0].click()", element)
+        self.chromium.execute_script("window.isLeft = true")
+        element.click()
         wait_until(self.chromium, "!window.isLeft")
 
     def become(self, cookies: CookieJar) -> None:

@@ -1,8 +1,9 @@
 """Combines several credentials in one request: all are judged, and one identity results."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Final
 
 from gateway.authn.authenticator import (
     NOT_PRESENTED,
@@ -18,13 +19,13 @@ from gateway.message.request import Request
 from gateway.model import Identity
 
 # Fields that can carry a credential; the configured API key field is added to these.
-GUARDED = (AUTHORIZATION, API_KEY)
+GUARDED: Final[tuple[bytes, ...]] = (AUTHORIZATION, API_KEY)
 
 
 def judge_all(
     request: Request,
     authenticators: Sequence[Authenticator],
-    guarded: Collection[bytes] = GUARDED,
+    guarded: tuple[bytes, ...] = GUARDED,
 ) -> Outcome | Pending:
     """Judge the credentials in `request` from memory, or return how to continue.
 
@@ -37,8 +38,11 @@ def judge_all(
     refused = refuse_unrecognised(request, authenticators, guarded)
     if refused is not None:
         return refused
-    found: Outcome = NOT_PRESENTED
     asked = _not_absent(request, authenticators)
+    if len(asked) == 1:
+        # The other ones found nothing, so there is nothing to combine it with.
+        return asked[0].judge(request)
+    found: Outcome = NOT_PRESENTED
     presented: list[Authenticator] = []
     for index, authenticator in enumerate(asked):
         outcome = authenticator.judge(request)
@@ -106,7 +110,7 @@ async def settle(outcome: Outcome | Pending) -> Outcome:
 async def authenticate_all(
     request: Request,
     authenticators: Sequence[Authenticator],
-    guarded: Collection[bytes] = GUARDED,
+    guarded: tuple[bytes, ...] = GUARDED,
 ) -> Outcome:
     """Judge the credentials in `request`, as `judge_all`, and ask stores and issuers as needed.
 

@@ -1,6 +1,6 @@
 """Refuses unrecognised credentials: they never count as anonymous."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 
 from gateway.authn.authenticator import Authenticator, Rejected
 from gateway.message.request import Request
@@ -11,7 +11,7 @@ API_KEY = b"x-api-key"
 
 
 def refuse_unrecognised(
-    request: Request, authenticators: Iterable[Authenticator], guarded: Collection[bytes]
+    request: Request, authenticators: Iterable[Authenticator], guarded: tuple[bytes, ...]
 ) -> Rejected | None:
     """The rejection of the request's credential fields, or None if there is nothing wrong.
 
@@ -20,8 +20,9 @@ def refuse_unrecognised(
         authenticators: Those the route accepts.
         guarded: Lower-case names of the fields that can carry a credential.
     """
+    fields = request.fields
     for name in guarded:
-        values = request.fields.all(name)
+        values = fields.all(name)
         if not values:
             continue
         if len(values) > 1:

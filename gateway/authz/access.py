@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.authz.condition import Check
 from gateway.authz.conditions import CONDITIONS
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 # The reason if an item of `deny` matches.
 DENIED_BY_RULE = "denied-by-rule"
-_ALLOWED = Allow()
-_SIGN_IN = SignIn()
-_WORDS: dict[str, Decision] = {
+_ALLOWED: Final = Allow()
+_SIGN_IN: Final = SignIn()
+_WORDS: Final[dict[str, Decision]] = {
     "public": _ALLOWED,
     "optional": _ALLOWED,
     "sign_in": SignIn("sign-in-requested"),
@@ -136,8 +136,9 @@ def compile_items(
 
 def decide(access: Access, facts: Facts) -> Decision:
     """Whether the request may pass.  Never raises: a condition that fails denies."""
-    if access.word in _WORDS:
-        return _WORDS[access.word]
+    known = _WORDS.get(access.word)
+    if known is not None:
+        return known
     if facts.identity.is_anonymous:
         return _SIGN_IN
     if access.word == "signed_in" or _allows_at_once(access, facts):

@@ -1,6 +1,7 @@
 """The input of a policy, and the possible results of a condition."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from gateway.message.request import Request
 from gateway.model import Identity, StepUp
@@ -63,4 +64,4 @@ class Broken:
 
 Result = Met | Unmet | Unreadable | Broken
 
-MET = Met()
+MET: Final = Met()

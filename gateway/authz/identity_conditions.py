@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
 from gateway.authz.claims import Missing, claim_texts, names_of, pointer_tokens
 from gateway.authz.condition import AnyOf, listed, unreadable_fact
 from gateway.authz.facts import MET, Facts, Result, Unmet, Unreadable
+from gateway.bounded import remember
 from gateway.message.mailbox import a_labels, read_mailbox
 from gateway.model import Identity
+
+_REMEMBERED_USERS: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +22,19 @@ class UserIs(AnyOf):
         """Names are compared exactly."""
         if facts.identity.user in self.values:
             return MET
-        # A `deny` on users builds this for almost every request; f-strings are slow under mypyc.
-        return Unmet("user-not-allowed", "user is " + repr(facts.identity.user))
+        return _another_user(facts.identity.user)
+
+
+def _another_user(user: str) -> Unmet:
+    """The result for `user`, remembered: a `deny` on users gives it for almost every request."""
+    known = _ANOTHER_USER.get(user)
+    if known is None:
+        known = Unmet("user-not-allowed", f"user is {user!r}")
+        remember(_ANOTHER_USER, user, known, _REMEMBERED_USERS)
+    return known
+
+
+_ANOTHER_USER: Final[dict[str, Unmet]] = {}
 
 
 @dataclass(frozen=True, slots=True)

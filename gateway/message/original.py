@@ -7,9 +7,9 @@ is refused, because deciding on another path than the app serves would evade the
 
 import re
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import Final
 
+from gateway.bounded import remember
 from gateway.errors import MalformedRequestError
 from gateway.message.fields import Field, Fields, fold
 from gateway.message.forwarded import parse_address
@@ -51,8 +51,8 @@ _QUESTION = frozenset(
 _REROUTING = REROUTING_NAMES | {b"x-rewrite-url", b"x-original-url", b"x-original-uri"}
 
 
-# The first part of keys of `Fields.derived`.
-_READ: Final = "original"
+# Keys of `Fields.derived`, the second one with the dialect.
+_READ: Final = b"original"
 _JUDGED: Final = "judged"
 
 
@@ -62,28 +62,39 @@ class Original:
     Attributes:
         framing: Its host, as `canonical_host` returns it, its fields, without those of the
             question, and the protocol that the client wants to switch to.
+        dialect: In which it was told.
     """
 
-    __slots__ = ("framing", "method", "target")
+    __slots__ = ("dialect", "framing", "method", "target")
 
-    def __init__(self, method: str, target: Target, framing: RequestFraming) -> None:
+    def __init__(
+        self, method: str, target: Target, framing: RequestFraming, dialect: str = ""
+    ) -> None:
         self.method = method
         self.target = target
         self.framing = framing
+        self.dialect = dialect
 
 
 def is_question(request: Request, dialect: str) -> bool:
     """Whether `request` is a question."""
-    raw, auth = request.target.raw, _auth_path(request.public_url)
+    raw, url = request.target.raw, request.public_url
+    auth = _AUTH_PATHS.get(url) or _auth_path(url)
     if not raw.startswith(auth):
         return False
     after = raw[len(auth) : len(auth) + 1]
     return after in (b"", b"?") or (after == b"/" and dialect == "envoy")
 
 
-@lru_cache(maxsize=1024)
 def _auth_path(public_url: str) -> bytes:
-    return (base_of(public_url) + AUTH_PATH).encode()
+    path = (base_of(public_url) + AUTH_PATH).encode()
+    remember(_AUTH_PATHS, public_url, path, _REMEMBERED_URLS)
+    return path
+
+
+# By public URL, of which stars make any number.
+_AUTH_PATHS: Final[dict[str, bytes]] = {}
+_REMEMBERED_URLS: Final = 1024
 
 
 def bare_original_of(framing: RequestFraming) -> tuple[Original, str]:
@@ -117,10 +128,9 @@ def original_of(asked: Request, framing: RequestFraming, dialect: str) -> Origin
         uri = asked.target.raw[len(_auth_path(asked.public_url)) :]
         rest = _framed(_judged_part(fields, dialect), framing.host)
         return Original(asked.method, _target(uri), rest)
-    key = _READ, dialect
-    known: Original | None = fields.derived.get(key)
-    if known is None:
-        known = fields.derived[key] = _read(fields, dialect)
+    known: Original | None = fields.derived.get(_READ)
+    if known is None or known.dialect != dialect:
+        known = fields.derived[_READ] = _read(fields, dialect)
     return known
 
 
@@ -130,7 +140,7 @@ def _read(fields: Fields, dialect: str) -> Original:
     sent, host, uri = _as_nginx(fields) if dialect == "nginx" else _as_traefik(fields)
     if METHOD.fullmatch(sent) is None:
         raise MalformedRequestError("the original method is not a method")
-    return Original(sent.decode(), _target(uri), _framed(judged, host))
+    return Original(sent.decode(), _target(uri), _framed(judged, host), dialect)
 
 
 def _target(uri: bytes) -> Target:

@@ -1,6 +1,6 @@
 """One of the gateway's own answers, before it is written to a connection."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.model import Identity
 
@@ -16,6 +16,7 @@ class Response:
     Attributes:
         fields: (name, value) pairs; a name may repeat (Set-Cookie).
         lines: Field lines that come before them, each with its line end.
+        start: For the writer, which keeps here what is the same each time that it is written.
         reason: Why it refuses the request, for the record; None if it does not.
         identity: Whom an endpoint found, signed in or signed out, for the record; None if nobody.
     """
@@ -26,6 +27,7 @@ class Response:
     reason: str | None
     identity: Identity | None
     lines: bytes
+    start: bytes = field(compare=False)
 
     def __init__(
         self,
@@ -42,6 +44,7 @@ class Response:
         self.reason = reason
         self.identity = identity
         self.lines = lines
+        self.start = b""
 
     def adding(self, *fields: tuple[str, str]) -> "Response":
         """A copy of the answer with `fields` appended."""

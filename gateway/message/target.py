@@ -6,14 +6,15 @@ and `Target.readings` lists every path that a server may read it as.
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
+from gateway.bounded import remember
 from gateway.errors import MalformedRequestError
 from gateway.message.readings import all_readings
 
 # Longer targets are mostly queries that do not repeat.
+_REMEMBERED: Final = 1024
 _MAX_REMEMBERED_BYTES: Final = 256
 
 # RFC 3986, section 3.3: pchar without ";" and escapes, in segments that are not empty or dots.
@@ -71,8 +72,19 @@ def parse_target(raw: bytes) -> Target:
         MalformedRequestError: `raw` is not origin-form.
         AmbiguousPathError: Its path has too many readings, or is too long to list them.
     """
-    target = _remembered(raw) if len(raw) <= _MAX_REMEMBERED_BYTES else _parse_clean(raw)
-    return _parse_unclean(raw) if target is None else target
+    known = _KNOWN.get(raw)
+    if known is not None:
+        return known
+    target = _parse_clean(raw)
+    if target is None:
+        return _parse_unclean(raw)
+    # Only clean targets are cached, which keeps the cache within a megabyte whatever clients send.
+    if len(raw) <= _MAX_REMEMBERED_BYTES:
+        remember(_KNOWN, raw, target, _REMEMBERED)
+    return target
+
+
+_KNOWN: Final[dict[bytes, Target]] = {}
 
 
 def _parse_clean(raw: bytes) -> Target | None:
@@ -91,10 +103,6 @@ def _parse_clean(raw: bytes) -> Target | None:
     except UnicodeDecodeError:
         return None
     return Target(raw, path, query_bytes.decode("ascii"), (path,))
-
-
-# Only clean targets are cached, which keeps the cache within a megabyte whatever clients send.
-_remembered = lru_cache(maxsize=1024)(_parse_clean)
 
 
 def _parse_unclean(raw: bytes) -> Target:

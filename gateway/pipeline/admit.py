@@ -24,7 +24,7 @@ from gateway.sessions.session import Session
 
 # RFC 9110, section 9.2.2.
 _REPEATABLE: Final = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-_REMEMBERED_ANSWERS = 4096
+_REMEMBERED_ANSWERS = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +62,8 @@ class Admitter:
     ) -> None:
         """`told` names the fields of every answer that lets a proxy forward the request itself."""
         self._told = told
-        # The identity's field lines -> those of the answer to a question.
-        self._answers: dict[bytes, bytes] = {}
+        # The identity's field lines -> the answer to a question that adds nothing to them.
+        self._answers: dict[bytes, Answer] = {}
         self._sessions = sessions
         self._origins = origins
         self._trace_parent = trace_parent
@@ -181,7 +181,9 @@ class Admitter:
         request, framing = entry.request, entry.framing
         if entry.is_question:
             lines = to.identity.lines(identity, request.received_at)
-            return Answer(Response(200, (*counted, *added), lines=self._go_ahead(lines)))
+            answer = self._go_ahead(lines)
+            more = (*counted, *added) if counted or added else ()
+            return Answer(answer.response.adding(*more)) if more else answer
         if framing is None:
             raise InternalError("bytes that are not a request were admitted")
         head = to.head(
@@ -209,10 +211,10 @@ class Admitter:
             once=once,
         )
 
-    def _go_ahead(self, lines: bytes) -> bytes:
+    def _go_ahead(self, lines: bytes) -> Answer:
         known = self._answers.get(lines)
         if known is None:
-            known = go_ahead_lines(lines, self._told)
+            known = Answer(Response(200, lines=go_ahead_lines(lines, self._told)))
             remember(self._answers, lines, known, _REMEMBERED_ANSWERS)
         return known
 

@@ -171,7 +171,7 @@ class Decisions:
 
     def count_authentication(self, credential: str, outcome: str) -> None:
         """Count one judged credential in the metrics."""
-        self._metrics.authentications[credential, outcome] += 1
+        self._metrics.count_authentication(credential, outcome)
 
 
 def deny(entry: Entry, decision: Deny, admission: Admission = responses.SESSION_ONLY) -> Answer:

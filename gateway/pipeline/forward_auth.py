@@ -1,7 +1,6 @@
 """Answers proxies that ask before they forward a request themselves (forward-auth)."""
 
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection
 from typing import Final
 
 from gateway import responses
@@ -19,7 +18,7 @@ from gateway.responses.challenges import challenge
 from gateway.routing.route import RESERVED
 
 _OK: Final = 200
-Begin = Callable[[Entry], Verdict | Awaitable[Verdict]]
+_RESERVED: Final = RESERVED.name
 
 
 class AskedByGetError(GatewayError):
@@ -30,42 +29,73 @@ class AskedByGetError(GatewayError):
     fields = (("Allow", "GET"),)
 
 
-@dataclass(frozen=True, slots=True)
-class ForwardAuth:
-    """How the proxy in front asks, and what it is told.
+class Asking:
+    """How proxies ask, and how they are answered.
 
     Attributes:
         dialect: ``nginx``, ``traefik``, ``caddy`` or ``envoy``.
-        told: Names of the fields that every answer of status 200 has.
         names_page: Whether a question says which page it is about.
     """
 
-    dialect: str
-    told: Collection[str]
-    names_page: bool = True
+    __slots__ = ("dialect", "names_page")
+
+    def __init__(self, dialect: str, *, names_page: bool) -> None:
+        self.dialect = dialect
+        self.names_page = names_page
 
     def is_asked(self, request: Request) -> bool:
         """Whether `request` asks about another one."""
-        return is_question(request, self.dialect)
+        raise NotImplementedError
 
-    def begin(
-        self, entry: Entry, reader: RequestReader, begin: Begin
-    ) -> Verdict | Awaitable[Verdict]:
-        """Decide by `begin` on the request that a proxy asks about, and will forward itself.
+    def read(self, entry: Entry, reader: RequestReader) -> Verdict | None:
+        """Make the request that a proxy asks about that of `entry`, or refuse the question.
 
         Raises:
             GatewayError: The question cannot be answered.
         """
+        raise NotImplementedError
+
+    def conclude(self, entry: Entry, verdict: Verdict, question: Request) -> Verdict:
+        """The decision about the request of `entry`, for which `verdict` was reached."""
+        raise NotImplementedError
+
+    def reply(self, request: Request, verdict: Verdict) -> Verdict:
+        """`verdict` on `request` as an answer that the proxy understands."""
+        raise NotImplementedError
+
+
+class ForwardAuth(Asking):
+    """Questions to ``/_gatepost/auth``.
+
+    Attributes:
+        told: Names of the fields that every answer of status 200 has.
+    """
+
+    __slots__ = ("told",)
+
+    def __init__(self, dialect: str, told: Collection[str]) -> None:
+        super().__init__(dialect, names_page=True)
+        self.told = told
+
+    def is_asked(self, request: Request) -> bool:
+        """See Asking."""
+        return is_question(request, self.dialect)
+
+    def read(self, entry: Entry, reader: RequestReader) -> Verdict | None:
+        """See Asking."""
         refused = refuse_question(entry, by_get=self.dialect != "envoy")
         if refused is not None:
             return refused
         reader.reread(entry, self.dialect)
         entry.route = None
-        verdict = begin(entry)
+        return None
+
+    def conclude(self, entry: Entry, verdict: Verdict, question: Request) -> Verdict:
+        """See Asking."""
         return own_path_asked(entry) if isinstance(verdict, Serve) else verdict
 
     def reply(self, request: Request, verdict: Verdict) -> Verdict:
-        """`verdict` on `request` as an answer that this proxy understands."""
+        """See Asking."""
         if isinstance(verdict, Answer) and verdict.response.status == _OK:
             return verdict
         response = answer_of(request, verdict)
@@ -78,7 +108,7 @@ def refuse_question(entry: Entry, *, by_get: bool) -> Verdict | None:
     Raises:
         AskedByGetError: It must come by GET, and does not.
     """
-    entry.route = RESERVED.name
+    entry.route = _RESERVED
     if not entry.trusted:
         return deny(entry, Deny("untrusted-proxy"))
     if by_get and entry.request.method != "GET":

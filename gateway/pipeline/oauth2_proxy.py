@@ -5,7 +5,7 @@ that would say so from clients.  So with that dialect, none is read: the route t
 ``/oauth2/auth`` decides, and nobody passes without an identity.  Traefik and Caddy name the page.
 """
 
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 
 from gateway import responses
 from gateway.authz.access import DENIED_BY_RULE, decide
@@ -19,14 +19,14 @@ from gateway.mutate.templates import Template
 from gateway.pipeline.constraints import Constraints, read_constraints
 from gateway.pipeline.decisions import deny
 from gateway.pipeline.forward_auth import (
-    Begin,
+    Asking,
     answer_of,
     for_nginx,
     own_path_asked,
     refuse_question,
 )
 from gateway.pipeline.read import RequestReader
-from gateway.pipeline.verdict import VERDICTS, Answer, Serve, Verdict
+from gateway.pipeline.verdict import Answer, Serve, Verdict
 from gateway.record.audit import Entry
 from gateway.responses.permission import fields_of
 
@@ -39,43 +39,37 @@ _REDIRECTS = frozenset({302, 303})
 _TOLD = ("x-auth-request-", "authorization")
 
 
-class OAuth2ProxyAuth:
-    """The endpoint ``/oauth2/auth``; has the methods of `ForwardAuth`."""
+class OAuth2ProxyAuth(Asking):
+    """Questions to ``/oauth2/auth``."""
+
+    __slots__ = ("_constraints", "_told")
 
     def __init__(self, dialect: str, told: Mapping[str, Template]) -> None:
         """Answer in `dialect` with the fields `told`, and with the app's of the same kinds."""
-        self._dialect = dialect
-        self.names_page = dialect != "nginx"
+        super().__init__(dialect, names_page=dialect != "nginx")
         self._told = told
         self._constraints: dict[str, Constraints] = {}
 
     def is_asked(self, request: Request) -> bool:
-        """Whether `request` asks about another one."""
+        """See Asking."""
         return request.target.raw.partition(b"?")[0] == _AUTH
 
-    def begin(
-        self, entry: Entry, reader: RequestReader, begin: Begin
-    ) -> Verdict | Awaitable[Verdict]:
-        """Decide by `begin`, then by what the question's query demands.
-
-        Raises:
-            GatewayError: The question cannot be answered.
-        """
+    def read(self, entry: Entry, reader: RequestReader) -> Verdict | None:
+        """See Asking."""
         refused = refuse_question(entry, by_get=True)
         if refused is not None:
             return refused
-        constraints = self._read(entry.request.target.query)
+        # Here already, because a query that cannot be read is refused whoever asks.
+        self._constraints_of(entry.request)
         if self.names_page:
-            reader.reread(entry, self._dialect)
+            reader.reread(entry, self.dialect)
         else:
             reader.reread_bare(entry)
         entry.route = None
-        verdict = begin(entry)
-        if isinstance(verdict, VERDICTS):
-            return self._narrowed(entry, verdict, constraints)
-        return self._narrowed_later(entry, verdict, constraints)
+        return None
 
-    def _read(self, query: str) -> Constraints:
+    def _constraints_of(self, question: Request) -> Constraints:
+        query = question.target.query
         known = self._constraints.get(query)
         if known is None:
             known = read_constraints(query)
@@ -83,17 +77,13 @@ class OAuth2ProxyAuth:
                 remember(self._constraints, query, known, _REMEMBERED)
         return known
 
-    async def _narrowed_later(
-        self, entry: Entry, verdict: Awaitable[Verdict], constraints: Constraints
-    ) -> Verdict:
-        return self._narrowed(entry, await verdict, constraints)
-
-    def _narrowed(self, entry: Entry, verdict: Verdict, constraints: Constraints) -> Verdict:
-        """`verdict`, or a refusal if the identity does not meet `constraints`."""
+    def conclude(self, entry: Entry, verdict: Verdict, question: Request) -> Verdict:
+        """`verdict`, or a refusal if the identity does not meet what the question demands."""
         if isinstance(verdict, Serve):
             return own_path_asked(entry)
         if not isinstance(verdict, Answer) or verdict.response.status != _OK:
             return verdict
+        constraints = self._constraints_of(question)
         request, identity = entry.request, entry.identity
         if identity.is_anonymous and not (self.names_page and constraints.demands_nothing):
             entry.decide("sign_in", "sign-in-required")
@@ -120,7 +110,7 @@ class OAuth2ProxyAuth:
         return (*own, *kept)
 
     def reply(self, request: Request, verdict: Verdict) -> Verdict:
-        """`verdict` on `request` as oauth2-proxy answers."""
+        """See Asking."""
         response = answer_of(request, verdict)
         if not self.names_page or response.status in _REDIRECTS:
             response = for_nginx(response)

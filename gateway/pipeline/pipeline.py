@@ -20,7 +20,6 @@ from gateway.authn import (
 from gateway.endpoints.sign_in import OAUTH2_PREFIX
 from gateway.endpoints.well_known import PREFIX as WELL_KNOWN
 from gateway.errors import GatewayError, MethodRefusedError, UnknownHostError
-from gateway.forward.outbound import Outbound
 from gateway.message import forwarded
 from gateway.message.public_url import origin_of
 from gateway.message.request import Request
@@ -32,9 +31,8 @@ from gateway.pipeline.announcement import announce, announce_later
 from gateway.pipeline.cors import Cors
 from gateway.pipeline.decisions import Decisions, answer_preflight, deny
 from gateway.pipeline.foreign import ForeignCredentials, own_part
-from gateway.pipeline.forward_auth import ForwardAuth
+from gateway.pipeline.forward_auth import Asking
 from gateway.pipeline.matching import Matcher
-from gateway.pipeline.oauth2_proxy import OAuth2ProxyAuth
 from gateway.pipeline.own_paths import OwnPaths, serve, serve_found
 from gateway.pipeline.read import Hosts, RequestReader
 from gateway.pipeline.refusals import Refusals
@@ -44,7 +42,7 @@ from gateway.pipeline.tunnel_check import TunnelCheck, passes_preflight
 from gateway.pipeline.verdict import VERDICTS, Answer, Serve, Verdict
 from gateway.record.audit import Entry, Lines
 from gateway.record.journal import audit_members
-from gateway.record.metrics import NO_ROUTE
+from gateway.record.outcomes import Outcomes
 from gateway.routing.deprecation import Deprecation, client_name
 from gateway.routing.route import RESERVED, Route, is_preflight, names_well_known
 from gateway.routing.table import RouteTable
@@ -54,6 +52,10 @@ from gateway.routing.trial import RouteTrial, try_routes
 _REFUSED_METHODS: Final = frozenset({"CONNECT", "TRACE"})
 # Trying a route by itself takes some 50 µs, and requests wait meanwhile.
 _MOST_TRIED = 50
+# Names of this module, because others would be looked up in a dict each time (decision 0006).
+_RESERVED: Final = RESERVED
+_OAUTH2: Final = OAUTH2_PREFIX
+_WELL_KNOWN: Final = WELL_KNOWN
 
 
 class Pipeline:
@@ -67,7 +69,7 @@ class Pipeline:
         trusted: forwarded.Networks,
         tools: Tools,
     ) -> None:
-        self._plans = plans
+        self._plans = dict(plans)
         self._table = table
         self._refusals = Refusals(plans)
         self._served = hosts
@@ -91,7 +93,9 @@ class Pipeline:
         )
         self._metrics = tools.metrics
         self._monotonic = tools.monotonic
+        self._audit = tools.audit
         self._lines = Lines()
+        self._outcomes = Outcomes(tools.metrics)
 
     def read(self, head: RequestHead, peer: str, now: float) -> Entry:
         """See RequestHandler."""
@@ -102,21 +106,40 @@ class Pipeline:
     def begin(self, entry: Entry) -> Verdict | Awaitable[Verdict]:
         """See RequestHandler."""
         asking = None if self._forward_auth is None else self._asking(entry.request)
+        if asking is not None:
+            return self._answer(entry, asking)
         verdict: Verdict | Awaitable[Verdict]
         try:
-            if asking is None:
-                verdict = self._begin(entry)
-            else:
-                begin = self._begin if asking.names_page else self._begin_page
-                verdict = asking.begin(entry, self._reader, begin)
+            verdict = self._begin(entry)
         except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
             verdict = Answer(self._refusals.failed(entry, error))
-        if isinstance(verdict, (Outbound, Answer, Serve)):
-            return verdict if asking is None else asking.reply(entry.request, verdict)
-        waiting = self._wait(entry, verdict)
-        return waiting if asking is None else _reply_later(asking, entry.request, waiting)
+        return verdict if isinstance(verdict, VERDICTS) else self._wait(entry, verdict)
 
-    def _asking(self, request: Request) -> ForwardAuth | OAuth2ProxyAuth | None:
+    def _answer(self, entry: Entry, asking: Asking) -> Verdict | Awaitable[Verdict]:
+        """Decide on the request that a proxy asks about, and will forward itself."""
+        question = entry.request
+        verdict: Verdict | Awaitable[Verdict] | None
+        try:
+            verdict = asking.read(entry, self._reader)
+            if verdict is None:
+                verdict = self._begin(entry) if asking.names_page else self._begin_page(entry)
+                if not isinstance(verdict, VERDICTS):
+                    return self._answer_later(entry, asking, verdict, question)
+                verdict = asking.conclude(entry, verdict, question)
+        except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
+            verdict = Answer(self._refusals.failed(entry, error))
+        return asking.reply(entry.request, verdict)
+
+    async def _answer_later(
+        self, entry: Entry, asking: Asking, waiting: Awaitable[Verdict], question: Request
+    ) -> Verdict:
+        try:
+            verdict = asking.conclude(entry, await waiting, question)
+        except Exception as error:  # noqa: BLE001 - any failure of a decision is a deny
+            verdict = Answer(self._refusals.failed(entry, error))
+        return asking.reply(entry.request, verdict)
+
+    def _asking(self, request: Request) -> Asking | None:
         """What answers `request`, if that is a question about another one."""
         if self._forward_auth is not None and self._forward_auth.is_asked(request):
             return self._forward_auth
@@ -135,13 +158,13 @@ class Pipeline:
         if request.method in _REFUSED_METHODS:
             raise MethodRefusedError(request.method)
         route = self._matcher.match(request)
-        if route is RESERVED:
+        if route is _RESERVED:
             return self._own.begin(entry)
         if request.host not in self._hosts and not self._served.serves(request.host):
             raise UnknownHostError(repr(request.host))
-        if self._compatible is not None and request.target.path.startswith(OAUTH2_PREFIX):
+        if self._compatible is not None and request.target.path.startswith(_OAUTH2):
             return serve_found(entry, self._compatible[1])
-        if self._well_known is not None and request.target.path.startswith(WELL_KNOWN):
+        if self._well_known is not None and request.target.path.startswith(_WELL_KNOWN):
             handler = self._well_known.find(request)
             if handler is not None and (route is None or not names_well_known(route)):
                 return serve(entry, handler)
@@ -155,7 +178,7 @@ class Pipeline:
         return self._begin_on(entry, self._matcher.match(request))
 
     def _begin_on(self, entry: Entry, route: Route | None) -> Verdict | Awaitable[Verdict]:
-        if route is None or route is RESERVED:
+        if route is None or route is _RESERVED:
             return deny(entry, Deny("no-route", status=404))
         entry.route = route.name
         plan = self._plans[route.index]
@@ -288,17 +311,10 @@ class Pipeline:
         if entry.recorded:
             return
         entry.recorded = True
-        metrics = self._metrics
         duration_s = self._monotonic() - entry.began_at
-        route = entry.route or NO_ROUTE
-        method = entry.request.method
-        metrics.count_request(route, method, status, entry.decision, entry.reason, duration_s)
+        key = entry.route, entry.request.method, status, entry.decision, entry.reason
+        known = self._outcomes.get(key)
+        known.answered.add(duration_s)
         if upstream is not None:
-            metrics.upstream_seconds[upstream].observe(upstream_s)
-        self._tools.audit.write(self._lines.line(entry, status, duration_s))
-
-
-async def _reply_later(
-    asking: ForwardAuth | OAuth2ProxyAuth, request: Request, verdict: Awaitable[Verdict]
-) -> Verdict:
-    return asking.reply(request, await verdict)
+            self._metrics.upstream_seconds[upstream].observe(upstream_s)
+        self._audit.write(self._lines.line(entry, known.words, duration_s))

@@ -126,36 +126,55 @@ class Entry:
         self.reason = error.reason
 
 
+class Words:
+    """The parts of a line that requests have in common which were answered alike, as JSON.
+
+    Attributes:
+        before_path: From the end of the request id to the path.
+        after_path: From there to the identity.
+        before_duration: From the client's address to the duration.
+    """
+
+    __slots__ = ("after_path", "before_duration", "before_path")
+
+    def __init__(
+        self, route: str | None, method: str, status: int, decision: str, reason: str
+    ) -> None:
+        self.before_path = f'","route":{_json(route)},"method":{_json(method)},"path":'
+        self.after_path = f',"decision":{_json(decision)},"reason":{_json(reason)}'
+        self.before_duration = f',"status":{status},"duration_ms":'
+
+
 class Lines:
     """Formats the lines.
 
-    Only the times, the request id and the status are new in each line.  The rest is encoded as
-    JSON once and reused for all requests with the same values.
+    Only the times and the request id are new in each line.  The rest is encoded as JSON once and
+    reused for all requests with the same values.
     """
 
-    __slots__ = ("_millisecond", "_names", "_second", "_second_text", "_texts", "_time", "_who")
+    __slots__ = ("_beginning", "_millisecond", "_second", "_second_text", "_texts", "_time", "_who")
 
     def __init__(self) -> None:
         self._second = -1
         self._second_text = ""
         self._millisecond = -1
         self._time = ""
+        self._beginning = ""
         self._texts: dict[str, str] = {}
-        self._names: dict[tuple[str | None, str, str, str], tuple[str, str]] = {}
         self._who: dict[int, tuple[Identity, str]] = {}
 
-    def line(self, entry: Entry, status: int, duration_s: float) -> bytes:
-        """The line for `entry`, newline included."""
+    def line(self, entry: Entry, words: Words, duration_s: float) -> bytes:
+        """The line for `entry`, newline included; `words` are those of its outcome."""
         request = entry.request
         path = request.target.path
-        before_path, after_path = self._named(entry)
         microseconds = int(duration_s * 1e6 + 0.5)
+        self.time(request.received_at)
         # A request id is ours or from a trusted proxy, and has nothing that JSON would escape.
         return (
-            f'{{"time":"{self.time(request.received_at)}","request_id":"{request.request_id}"'
-            f"{before_path}{self._texts.get(path) or self._path(path)}"
-            f"{after_path}{self._identity(entry.identity)}{self._text(request.client)}"
-            f',"status":{status},"duration_ms":{microseconds // 1000}.{_three(microseconds)}'
+            f"{self._beginning}{request.request_id}"
+            f"{words.before_path}{self._texts.get(path) or self._path(path)}"
+            f"{words.after_path}{self._identity(entry.identity)}{self._text(request.client)}"
+            f"{words.before_duration}{microseconds // 1000}.{_THREE[microseconds % 1000]}"
             f"{entry.more}}}\n"
         ).encode()
 
@@ -169,20 +188,9 @@ class Lines:
         elif millisecond == self._millisecond:
             return self._time
         self._millisecond = millisecond
-        self._time = self._second_text + _three(millisecond) + "Z"
+        self._time = self._second_text + _THREE[millisecond] + "Z"
+        self._beginning = '{"time":"' + self._time + '","request_id":"'
         return self._time
-
-    def _named(self, entry: Entry) -> tuple[str, str]:
-        key = (entry.route, entry.request.method, entry.decision, entry.reason)
-        known = self._names.get(key)
-        if known is None:
-            route, method, decision, reason = map(_json, key)
-            known = (
-                f',"route":{route},"method":{method},"path":',
-                f',"decision":{decision},"reason":{reason}',
-            )
-            remember(self._names, key, known, _REMEMBERED)
-        return known
 
     def _path(self, path: str) -> str:
         return self._text(cut_path(path))
@@ -207,9 +215,8 @@ class Lines:
         return text
 
 
-def _three(number: int) -> str:
-    """The last three digits; a format spec would slow all of an f-string down under mypyc."""
-    return str(1000 + number % 1000)[1:]
+# Three digits for each thousandth: a format in an f-string would slow all of it down under mypyc.
+_THREE: Final[list[str]] = [f"{number:03}" for number in range(1000)]
 
 
 def cut_path(path: str) -> str:

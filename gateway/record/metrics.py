@@ -13,6 +13,7 @@ BOUNDS: Final[tuple[float, ...]] = (
     *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5),
     *(1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
+_LEAST_S: Final = 0.001
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 NO_ROUTE: Final = "none"
 # Of a request that a configuration in shadow decides differently: the member of the audit line;
@@ -22,6 +23,30 @@ ShadowChange = tuple[str, str, str, str, str, str, str]
 UNPUBLISHED: Final = ("shadow_changes",)
 # Clients choose these names themselves; any beyond this many count as "other".
 _MOST_CLIENTS = 50
+
+
+class Tally:
+    """A count of something frequent, which `Metrics` takes over when somebody reads it."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
+class Answered:
+    """What is counted of requests that were answered alike."""
+
+    __slots__ = ("count", "seconds")
+
+    def __init__(self, seconds: "Histogram") -> None:
+        self.count = 0
+        self.seconds = seconds
+
+    def add(self, duration_s: float) -> None:
+        """Count one request."""
+        self.count += 1
+        self.seconds.observe(duration_s)
 
 
 class Histogram:
@@ -35,13 +60,17 @@ class Histogram:
 
     def observe(self, duration_s: float) -> None:
         """Count one duration."""
-        bucket = 0
-        for bound in BOUNDS:
-            if duration_s <= bound:
-                break
-            bucket += 1
-        self.counts[bucket] += 1
+        self.counts[0 if duration_s <= _LEAST_S else _bucket(duration_s)] += 1
         self.sum_s += duration_s
+
+
+def _bucket(duration_s: float) -> int:
+    bucket = 0
+    for bound in BOUNDS:
+        if duration_s <= bound:
+            break
+        bucket += 1
+    return bucket
 
 
 class Metrics:
@@ -52,9 +81,11 @@ class Metrics:
     """
 
     def __init__(self) -> None:
-        self.requests: defaultdict[tuple[str, str, int], int] = defaultdict(int)
-        self.decisions: defaultdict[tuple[str, str, str], int] = defaultdict(int)
-        self.authentications: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._requests: defaultdict[tuple[str, str, int], int] = defaultdict(int)
+        self._decisions: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        self._authentications: defaultdict[tuple[str, str], int] = defaultdict(int)
+        self._answered: dict[tuple[str, str, int, str, str], Answered] = {}
+        self._accepted: dict[str, Tally] = {}
         self.sign_ins: defaultdict[tuple[str, str], int] = defaultdict(int)
         self.client_tokens: defaultdict[tuple[str], int] = defaultdict(int)
         self.session_refreshes: defaultdict[tuple[str, str], int] = defaultdict(int)
@@ -72,15 +103,54 @@ class Metrics:
         self.store_seconds: defaultdict[tuple[str, str], Histogram] = defaultdict(Histogram)
         self.gauges: dict[tuple[str, tuple[str, ...]], Callable[[], float]] = {}
 
-    def count_request(
-        self, route: str, method: str, status: int, decision: str, reason: str, duration_s: float
-    ) -> None:
-        """Count one answered request."""
+    @property
+    def requests(self) -> defaultdict[tuple[str, str, int], int]:
+        """Answered requests by route, method and status."""
+        self._take_over()
+        return self._requests
+
+    @property
+    def decisions(self) -> defaultdict[tuple[str, str, str], int]:
+        """Decisions by route, decision and reason."""
+        self._take_over()
+        return self._decisions
+
+    @property
+    def authentications(self) -> defaultdict[tuple[str, str], int]:
+        """Judged credentials by kind and outcome."""
+        for credential, tally in self._accepted.items():
+            self._authentications[credential, "success"] += tally.count
+            tally.count = 0
+        return self._authentications
+
+    def answered(
+        self, route: str, method: str, status: int, decision: str, reason: str
+    ) -> Answered:
+        """Where to count requests that are answered so."""
         if method not in METHODS:
             method = "other"  # Clients can invent any number of methods.
-        self.requests[route, method, status] += 1
-        self.decisions[route, decision, reason] += 1
-        self.request_seconds[route].observe(duration_s)
+        key = route, method, status, decision, reason
+        known = self._answered.get(key)
+        if known is None:
+            known = self._answered[key] = Answered(self.request_seconds[route])
+        return known
+
+    def count_authentication(self, credential: str, outcome: str) -> None:
+        """Count one judged credential."""
+        if outcome != "success":
+            self._authentications[credential, outcome] += 1
+            return
+        tally = self._accepted.get(credential)
+        if tally is None:
+            tally = self._accepted[credential] = Tally()
+        tally.count += 1
+
+    def _take_over(self) -> None:
+        for (route, method, status, decision, reason), answered in self._answered.items():
+            if answered.count:
+                self._requests[route, method, status] += answered.count
+                self._decisions[route, decision, reason] += answered.count
+                answered.count = 0
 
     def count_deprecated(self, route: str, client: str) -> None:
         """Count a request to a deprecated route; `client` is a name that the client chose."""
@@ -164,6 +234,6 @@ HISTOGRAMS: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
 GAUGES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "gatepost_sessions_active": ("Sessions that the store holds.", ()),
     "gatepost_upstream_connections": ("Connections to the upstream.", ("upstream", "state")),
-    "gatepost_tunnels_active": ("WebSocket and other upgraded connections.", ()),
+    "gatepost_tunnels_active": ("WebSockets, other upgrades, and streams of events.", ()),
     "gatepost_config_last_reload_success": ("Whether the last configuration was taken.", ()),
 }

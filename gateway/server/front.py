@@ -57,7 +57,7 @@ class Front:
 
     Attributes:
         now: Loop time of the last tick: at most half a second old, and free to read.
-        date: The value of the Date field as of the last tick.
+        date: The Date field's line as of the last tick, with the end of the line before it.
         draining: Whether the process is about to end, so that no connection is kept.
         clock: Seconds since the epoch.
         loop_time: The event loop's exact time, in seconds.
@@ -76,7 +76,7 @@ class Front:
         self.limits = limits
         self.draining = False
         self.now = 0.0
-        self.date = b""
+        self.date = b"\r\n"
         self.clock = clock
         self.tunnels = Tunnels()
         self.loop_time: Callable[[], float] = asyncio.get_running_loop().time
@@ -190,7 +190,7 @@ class Front:
 
     def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
         self.now = loop.time()
-        self.date = formatdate(self.clock(), usegmt=True).encode()
+        self.date = f"\r\nDate: {formatdate(self.clock(), usegmt=True)}\r\n".encode()
         self._timer = loop.call_later(_TICK_S, self._tick, loop)
         for upstream in self._upstreams:
             upstream.tick(self.now)

@@ -3,6 +3,7 @@
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Final
 
 from gateway.errors import AccountDisabledError
 from gateway.model import Identity
@@ -26,6 +27,11 @@ from gateway.sessions.ticket import (
 from gateway.sessions.upkeep import SessionUpkeep
 from gateway.storage.contact import CHECK_S, MAX_UNCHECKED_S, Contact
 from gateway.storage.store import Clock, Store
+
+# Names of this module, because `recall` would look others up in a dict each time (decision 0006).
+_CHECK_S: Final = CHECK_S
+_MAX_UNCHECKED_S: Final = MAX_UNCHECKED_S
+_digest_of: Final = cookie_digest
 
 
 class SessionManager:
@@ -79,16 +85,16 @@ class SessionManager:
         """
         if len(cookie) != COOKIE_CHARS:
             return None
-        entry = self._cache.get(cookie_digest(cookie))
+        entry = self._cache.get(_digest_of(cookie))
         if entry is None:
             return None
         unchecked_s = abs(now - entry.trusted_from)
-        if unchecked_s >= MAX_UNCHECKED_S or not entry.is_live(now, self.limits):
+        if unchecked_s >= _MAX_UNCHECKED_S or not entry.is_live(now, self.limits):
             return None
         if now >= entry.refresh_due_at and not self.refresher.ahead(entry, now):
             return None
         entry.last_seen_at = now
-        if unchecked_s >= CHECK_S or abs(now - entry.written_at) >= self.limits.touch_s:
+        if unchecked_s >= _CHECK_S or abs(now - entry.written_at) >= self.limits.touch_s:
             self._upkeep.task.call(entry)
         return entry.session
 

@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner
 
 from gateway.cli.explain import explain_command
-from gateway.record.audit import Entry, Lines
+from gateway.record.audit import Entry, Lines, Words
 from tests.builders import make_identity, make_request
 
 CONFIG = """
@@ -43,7 +43,8 @@ def line(path="/", decision="allow", reason="allowed", route="rest", user="alice
     entry.decide(decision, reason)
     if identity is not None:
         entry.identity = identity
-    written = json.loads(Lines().line(entry, 200, 0.001))
+    words = Words(route, entry.request.method, 200, decision, reason)
+    written = json.loads(Lines().line(entry, words, 0.001))
     return json.dumps({**written, **changes})
 
 

@@ -53,15 +53,15 @@ def decided(gateway, raw_upstream):
         routes = routes or (route(),)
         settings = {"api_keys": static(), **settings}
         running = await gateway(upstream.url, routes=[*routes], **settings)
-        counted = running.gateway.lasting.metrics.decisions
+        metrics = running.gateway.lasting.metrics
 
         async def ask(target, *lines, method="GET"):
-            before = dict(counted)
+            before = dict(metrics.decisions)
             answer = await running.ask(request(target, *lines, method=method))
             async with asyncio.timeout(PATIENCE_S):
-                while not (new := [key for key in counted if counted[key] != before.get(key, 0)]):
+                while not (new := metrics.decisions.items() - before.items()):
                     await asyncio.sleep(0)
-            ((_, decision, reason),) = new
+            (((_, decision, reason), _),) = new
             return answer.status, decision, reason
 
         return ask, upstream, running

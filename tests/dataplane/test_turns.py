@@ -28,26 +28,26 @@ async def most_at_once(count, total):
 
 async def test_requests_that_come_at_once_are_answered_some_at_a_time(gateway):
     running = await gateway()
-    decisions = running.gateway.lasting.metrics.decisions
+    metrics = running.gateway.lasting.metrics
     client = await running.client()
 
     client.writer.write(request(method="TRACE") * 2000)
 
-    assert await most_at_once(lambda: sum(decisions.values()), 2000) <= REQUESTS
+    assert await most_at_once(lambda: sum(metrics.decisions.values()), 2000) <= REQUESTS
     for _ in range(2000):
         assert (await client.response("TRACE")).status == 405
 
 
 async def test_paths_of_many_readings_are_read_few_at_a_time(gateway):
     running = await gateway()
-    decisions = running.gateway.lasting.metrics.decisions
+    metrics = running.gateway.lasting.metrics
     client = await running.client()
     unclean = "/" + "%2f%u002e%09%c0%ae%25" * 45
 
     client.writer.write(request(unclean, method="TRACE") * 60)
 
     # One is a whole turn's work, and the loop may take two turns in a round.
-    assert await most_at_once(lambda: sum(decisions.values()), 60) <= 4
+    assert await most_at_once(lambda: sum(metrics.decisions.values()), 60) <= 4
     for _ in range(60):
         assert (await client.response("TRACE")).status == 405
 
@@ -102,7 +102,7 @@ async def test_what_fills_the_loops_buffer_is_more_than_a_turn(gateway, size):
 
 async def test_bodies_that_nobody_wants_are_work_too(gateway):
     running = await gateway()
-    decisions = running.gateway.lasting.metrics.decisions
+    metrics = running.gateway.lasting.metrics
     client, connection = await served_by(running)
     chunks = b"1\r\na\r\n" * 1000 + b"0\r\n\r\n"
 
@@ -111,14 +111,14 @@ async def test_bodies_that_nobody_wants_are_work_too(gateway):
     )
 
     assert connection._resting
-    assert sum(decisions.values()) <= 2
+    assert sum(metrics.decisions.values()) <= 2
     for _ in range(20):
         assert (await client.response("TRACE")).status == 405
 
 
 async def test_a_connection_that_closes_begins_no_more(gateway):
     running = await gateway()
-    decisions = running.gateway.lasting.metrics.decisions
+    metrics = running.gateway.lasting.metrics
     _, connection = await served_by(running)
     connection.pause_writing()
     connection.data_received(request(method="TRACE") * 100)
@@ -127,7 +127,7 @@ async def test_a_connection_that_closes_begins_no_more(gateway):
 
     connection.resume_writing()
 
-    assert not decisions
+    assert not metrics.decisions
 
 
 async def test_a_drain_amid_many_requests_is_told(gateway):

@@ -23,7 +23,11 @@ from tests.examples.manifests import (
 GUIDE = (ROOT / "docs" / "guides" / "forward-auth.md").read_text()
 EVERY = [*DIRECTORIES]
 every_directory = pytest.mark.parametrize("directory", EVERY)
-DIALECTS = {"traefik": "traefik", "envoy-gateway": "envoy"}
+DIALECTS = {
+    "traefik": "traefik",
+    "envoy-gateway": "envoy",
+    "nginx-gateway-fabric-snippets": "nginx",
+}
 
 
 def settings_of(directory, tmp_path):

@@ -18,6 +18,7 @@ from gateway.credentials.key_format import new_key
 from tests.authn.issuer import INTROSPECTION
 from tests.dataplane.harness import Answer, Client
 from tests.e2e.people import Browser
+from tests.examples.manifests import manifests, of_kind
 from tests.fixtures.gateway import GatewayProcess
 from tests.fixtures.network import RawConnection, RawUpstream, counted_length, take_free_port
 from tests.fixtures.processes import require_tool, terminate, wait_until
@@ -26,7 +27,13 @@ from tests.fixtures.real_clock import real_clock
 __all__ = ["fronted", "real_clock"]
 
 GUIDE = Path(__file__).parents[2] / "docs" / "guides" / "forward-auth.md"
-PROXIES = ("nginx", "caddy", "traefik")
+# Of each the dialect that the gateway speaks with it.
+PROXIES = {
+    "nginx": "nginx",
+    "caddy": "caddy",
+    "traefik": "traefik",
+    "nginx-gateway-fabric": "nginx",
+}
 ROUTES = [
     {"name": "open", "prefix": "/public", "access": "public"},
     {"name": "admin", "prefix": "/admin", "access": "denied"},
@@ -103,7 +110,7 @@ async def fronted(request, tmp_path, gateway_process, demo_provider, raw_upstrea
         {
             "public_url": public,
             "server": {"listen": f"127.0.0.1:{listen}", "trusted_proxies": ["127.0.0.1"]},
-            "forward_auth": {"dialect": request.param},
+            "forward_auth": {"dialect": PROXIES[request.param]},
             "upstreams": {"app": {"url": upstream.url, "logout_paths": ["/logout"]}},
             "providers": {
                 "oidc": {
@@ -158,15 +165,23 @@ def _nginx(directory: Path, port: int, places: dict[str, str]) -> Iterator[None]
             "ssl_certificate_key /etc/ssl/app.key;": "",
         },
     )
+    _write_nginx(directory, inside)
+    with running(_nginx_command(directory), directory, port):
+        yield
+
+
+def _write_nginx(directory: Path, inside: str) -> None:
+    """nginx's configuration, with `inside` in its context `http`."""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     paths = "".join(f"{name}_temp_path {directory}/{name};" for name in kinds)
-    config = directory / "nginx.conf"
-    config.write_text(
+    (directory / "nginx.conf").write_text(
         f"daemon off; worker_processes 1; pid {directory}/pid;\n"
         f"events {{ }}\nhttp {{ access_log off; {paths}\n{inside}\n}}\n"
     )
-    with running(["nginx", "-c", str(config), "-p", str(directory)], directory, port):
-        yield
+
+
+def _nginx_command(directory: Path) -> list[str]:
+    return ["nginx", "-c", str(directory / "nginx.conf"), "-p", str(directory)]
 
 
 @contextmanager
@@ -195,7 +210,61 @@ def _traefik(directory: Path, port: int, places: dict[str, str]) -> Iterator[Non
         yield
 
 
-_STARTS = {"nginx": _nginx, "caddy": _caddy, "traefik": _traefik}
+@contextmanager
+def _fabric(directory: Path, port: int, places: dict[str, str]) -> Iterator[None]:
+    """nginx with the example's snippets where NGINX Gateway Fabric would include them.
+
+    Around them is what it writes (`internal/controller/nginx/config`), as far as requests notice.
+    """
+    (snippets,) = of_kind(manifests("nginx-gateway-fabric-snippets"), "SnippetsFilter").values()
+    texts = {it["context"]: it["value"] for it in snippets["spec"]["snippets"]}
+    gateway, app = places["gatepost:8080"], places["app:3000"]
+    server = texts["http.server"].replace("gatepost.notes.svc.cluster.local:8080", gateway)
+    assert gateway in server
+    said = """
+        proxy_http_version 1.1;
+        proxy_set_header X-Forwarded-For "$proxy_add_x_forwarded_for";
+        proxy_set_header X-Real-IP "$remote_addr";
+        proxy_set_header X-Forwarded-Proto "$scheme";
+        proxy_set_header X-Forwarded-Host "$host";
+        proxy_set_header X-Forwarded-Port "$server_port";
+        proxy_set_header Upgrade "$http_upgrade";
+        proxy_set_header Connection "$connection_upgrade";
+    """
+    _write_nginx(
+        directory,
+        f"""
+        map $http_host $gw_api_compliant_host {{ "" $host; default $http_host; }}
+        map $http_upgrade $connection_upgrade {{ default upgrade; "" close; }}
+        server {{
+            listen 127.0.0.1:{port};
+            {server}
+            location /_gatepost/ {{
+                {said}
+                proxy_set_header Host "$gw_api_compliant_host";
+                proxy_set_header Forwarded "";
+                proxy_set_header X-Request-ID "";
+                proxy_pass http://{gateway}$request_uri;
+            }}
+            location / {{
+                {texts["http.server.location"]}
+                {said}
+                proxy_set_header Host "127.0.0.1:{port}";
+                proxy_pass http://{app}$request_uri;
+            }}
+        }}
+        """,
+    )
+    with running(_nginx_command(directory), directory, port):
+        yield
+
+
+_STARTS = {
+    "nginx": _nginx,
+    "caddy": _caddy,
+    "traefik": _traefik,
+    "nginx-gateway-fabric": _fabric,
+}
 
 
 @contextmanager

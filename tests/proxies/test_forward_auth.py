@@ -133,7 +133,9 @@ async def test_the_app_gets_what_the_proxy_says_of_the_request(fronted):
     assert "forged" not in str(got)
     assert fronted.gateway.wait_for_audit(path="/public")["request_id"] != "forged"
     assert got["x-forwarded-proto"] == ["http"]
-    assert got["x-forwarded-host"] == [f"127.0.0.1:{fronted.port}"]
+    # NGINX Gateway Fabric tells the port apart.
+    apart = fronted.proxy == "nginx-gateway-fabric"
+    assert got["x-forwarded-host"] == ["127.0.0.1" if apart else f"127.0.0.1:{fronted.port}"]
 
 
 async def test_the_cookie_of_an_ended_session_is_removed(fronted):
@@ -147,7 +149,7 @@ async def test_no_second_http_is_tunnelled(fronted):
     for protocol in ("h2c", "H2C", "TLS/1.0", "HTTP/2.0", "websocket, h2c"):
         lines = ("Connection: Upgrade, HTTP2-Settings", f"Upgrade: {protocol}", "HTTP2-Settings: A")
         answer = await fronted.ask("/public", *lines)
-        assert answer.status in (200, 400, 404), protocol
+        assert answer.status in (200, 400, 403, 404), protocol
     for head in fronted.heads:
         assert b"\r\nupgrade:" not in head.lower()
 

@@ -10,7 +10,7 @@ import pytest
 from gateway.errors import StoreUnavailableError
 from gateway.message.response import Response
 from gateway.model import Identity
-from gateway.record.audit import Entry, Lines
+from gateway.record.audit import Entry, Lines, Words
 from tests.builders import make_identity, make_request
 from tests.e2e.people import Browser
 from tests.fixtures.demo import sign_in_at_demo_provider
@@ -32,8 +32,12 @@ def make_entry(target=b"/reports?code=code-of-a-sign-in&state=state-of-a-sign-in
     return Entry(request, None, peer="192.0.2.7", trusted=False, began_at=0.0)
 
 
+def words_of(entry, status=200):
+    return Words(entry.route, entry.request.method, status, entry.decision, entry.reason)
+
+
 def record_of(entry, status=403, duration_s=0.0004):
-    text = Lines().line(entry, status, duration_s)
+    text = Lines().line(entry, words_of(entry, status), duration_s)
     assert text.endswith(b"\n")
     assert text.count(b"\n") == 1
     return json.loads(text)
@@ -216,7 +220,7 @@ def test_one_line_does_not_look_like_the_one_before():
     second.decide("allow", "allowed")
 
     for _ in range(2):
-        one, two = (json.loads(lines.line(it, 200, 0.0015)) for it in (first, second))
+        one, two = (json.loads(lines.line(it, words_of(it), 0.0015)) for it in (first, second))
         assert (one["path"], one["user"], one["decision"]) == ("/reports", None, "error")
         assert (two["path"], two["user"], two["decision"]) == ('/b"', 'bob"', "allow")
         assert two["duration_ms"] == 1.5
@@ -246,7 +250,7 @@ def test_no_mark_ends_a_line_or_commands_a_terminal(mark):
     entry = make_entry(f"/a{mark}b".encode() if mark not in "\n\r\x7f" else b"/a")
     entry.identity = make_identity(f"x{mark}y", session_id="1")
 
-    text = Lines().line(entry, 200, 0.1)
+    text = Lines().line(entry, words_of(entry), 0.1)
     assert len(text.decode().splitlines()) == 1
     assert mark == '"' or mark.encode() not in text[:-1]
     assert json.loads(text)["user"] == f"x{mark}y"

@@ -10,7 +10,7 @@ from gateway.record.metrics_text import exposition
 def worker(requests, sessions=3.0, reloaded=1.0, tunnels=0):
     metrics = Metrics()
     for _ in range(requests):
-        metrics.count_request("all", "GET", 200, "allow", "public", 0.003)
+        metrics.answered("all", "GET", 200, "allow", "public").add(0.003)
     metrics.gauges["gatepost_sessions_active", ()] = lambda: sessions
     metrics.gauges["gatepost_config_last_reload_success", ()] = lambda: reloaded
     metrics.gauges["gatepost_tunnels_active", ()] = lambda: tunnels

@@ -39,6 +39,8 @@ def told(head):
         (b"GET /two HTTP/1.0" + FIELDS, b""),
         (b"\r\nGET /two HTTP/1.1" + FIELDS, b""),
         (b"GET /two HTTP/1.1\r\nHost: other.example.com\r\n\r\n", b""),
+        (b"GET /two HTTP/1.1\r\nHost: other.example.com\r\n\r\n" + FIRST, FIRST),
+        (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n" + FIRST, FIRST),
         (b"GET /two HTTP/1.1\r\nX: 1" + FIELDS, b""),
         (b"GET /two HTTP/1.1" + FIELDS[:-2] + b"Content-Length: 2\r\n\r\nhi", b"hi"),
     ],

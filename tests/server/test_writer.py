@@ -4,9 +4,13 @@ from gateway.message.response import Response
 from gateway.server.writer import response_bytes
 
 
-def written(response, *, is_head=False, connection=b""):
+def written(response, *, is_head=False, connection=b"", request_id="r-1"):
     return response_bytes(
-        response, date=b"today", request_id="r-1", connection=connection, is_head=is_head
+        response,
+        date=b"\r\nDate: today\r\n",
+        request_id=request_id,
+        connection=connection,
+        is_head=is_head,
     )
 
 
@@ -19,6 +23,20 @@ def test_an_answer_has_all_that_frames_it():
         b"HTTP/1.1 200 OK\r\nA: 1\r\nA: 2\r\nContent-Length: 5\r\nX-Request-Id: r-1\r\n"
         b"Date: today\r\nConnection: close\r\n\r\nhello"
     )
+
+
+def test_an_answer_may_be_written_again():
+    answer = Response(200, (("B", "2"),), lines=b"A: 1\r\n")
+    first = written(answer, request_id="r-1")
+
+    assert first == (
+        b"HTTP/1.1 200 OK\r\nA: 1\r\nB: 2\r\nContent-Length: 0\r\nX-Request-Id: r-1\r\n"
+        b"Date: today\r\n\r\n"
+    )
+    assert b"Content-Length" not in written(answer, is_head=True)
+    assert written(answer, request_id="r-2") == first.replace(b"r-1", b"r-2")
+    assert b"\r\nC: 3\r\n" in written(answer.adding(("C", "3")))
+    assert answer == Response(200, (("B", "2"),), lines=b"A: 1\r\n")
 
 
 @pytest.mark.parametrize("status", [204, 304])

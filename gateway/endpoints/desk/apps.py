@@ -8,7 +8,6 @@ from gateway.authserver.consents import Consent, Consents
 from gateway.authserver.registrations import Registered, Registrations
 from gateway.authserver.revoking import revoke_app
 from gateway.credentials.apps import Apps
-from gateway.endpoints.account_section import written_time
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.desk.given import one_line
 from gateway.endpoints.desk.section import (
@@ -93,8 +92,8 @@ class AppsSection:
         more = {"consents_after": last_allowed, "client": client}
         return {
             "client": client,
-            "clients": [_timed(it, "registered_at", "used_at") for it in clients],
-            "consents": [_timed(it, "given_at") for it in allowed],
+            "clients": clients,
+            "consents": allowed,
             "next_query": None if last is None else urlencode({"after": last}),
             "next_consents_query": None if last_allowed is None else urlencode(more),
         }
@@ -168,10 +167,3 @@ def _of_consent(consent: Consent) -> dict[str, object]:
         "resources": list(consent.resources),
         "given_at": int(consent.given_at),
     }
-
-
-def _timed(item: dict[str, object], *names: str) -> dict[str, object]:
-    """`item` with its times as the page shows them."""
-    times = {name: item[name] for name in names}
-    shown = {name: written_time(at) if isinstance(at, int) else None for name, at in times.items()}
-    return {**item, **shown}

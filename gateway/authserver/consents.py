@@ -13,6 +13,7 @@ from gateway.storage.store import Clock, Store
 WHOLE = ""
 _PURPOSE = "consent"
 _EVERY = "consents"
+_PREFIX = "consent:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,21 @@ class Consents:
         """All consents to the client, newest first."""
         return self._all(await self._store.find(_of_client(client)))
 
+    async def page(
+        self, client: str | None, after: str, limit: int
+    ) -> tuple[list[Consent], str | None]:
+        """The first `limit` consents to `client` (None: to all) after `after`; where to go on.
+
+        Raises:
+            StoreUnavailableError: The store could not answer.
+        """
+        index = _EVERY if client is None else _of_client(client)
+        cursor = _PREFIX + after if after else ""
+        listed = await self._store.page(index, after=cursor, limit=limit)
+        read = (self._read(key, data) for key, data in listed)
+        last = listed[-1][0].removeprefix(_PREFIX) if len(listed) == limit else None
+        return [it for it in read if it is not None], last
+
     async def every(self) -> list[Consent]:
         """All consents, newest first."""
         return self._all(await self._store.find(_EVERY))
@@ -154,7 +170,7 @@ def _named(resources: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _key(person: str, client: str) -> str:
-    return f"consent:{person}:{_digest(client)}"
+    return f"{_PREFIX}{person}:{_digest(client)}"
 
 
 def _of_person(person: str) -> str:

@@ -145,6 +145,18 @@ class Registrations:
         read = (self._read(key, data) for key, data in await self._store.find(_EVERY))
         return [it for it in read if it is not None]
 
+    async def page(self, after: str, limit: int) -> tuple[list[Registered], str | None]:
+        """The first `limit` registered clients after the id `after`, and where to go on.
+
+        Raises:
+            StoreUnavailableError: The store could not answer.
+        """
+        cursor = _key(after) if after else ""
+        listed = await self._store.page(_EVERY, after=cursor, limit=limit)
+        read = (self._read(key, data) for key, data in listed)
+        last = listed[-1][0].removeprefix(_key("")) if len(listed) == limit else None
+        return [it for it in read if it is not None], last
+
     async def remove(self, client_id: str) -> bool:
         """Forget the client; returns whether there was one.
 

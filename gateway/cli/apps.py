@@ -133,16 +133,9 @@ async def _apps(kept: Kept) -> dict[str, _App]:
 
 
 async def _revoke(kept: Kept, client: str, user: str | None) -> dict[str, int]:
-    removed = 0
-    if user is None:
-        # First, so that it gets nothing new meanwhile.
-        removed = int(await kept.registrations.remove(client))
-    consents = [it for it in await kept.consents.to(client) if user in (None, it.user)]
-    for consent in consents:
-        await kept.consents.withdraw(consent.person, client)
-    listed = await (kept.sessions.list_all() if user is None else kept.sessions.list_for(user))
-    ended = await kept.sessions.end_these(it for it in listed if it.client == client)
-    return {"sessions": len(ended), "consents": len(consents), "registrations": removed}
+    from gateway.authserver.revoking import revoke_app
+
+    return await revoke_app(client, user, kept.sessions, kept.consents, kept.registrations)
 
 
 async def _remove_unused(kept: Kept) -> dict[str, int]:

@@ -60,6 +60,11 @@ _WITH_TIMES = frozenset(
         "desk-shadows",
         "desk-configuration",
         "desk-journal",
+        "desk-account",
+        "desk-invitations",
+        "desk-sessions",
+        "desk-keys",
+        "desk-apps",
     }
 )
 _WITH_SCRIPT = frozenset({"sign-in", "sign-in-code", "account", "starting"}) | _WITH_TIMES

@@ -73,10 +73,10 @@ class Person(Browser):
         return made.json()["key"], made.json()["id"]
 
 
-def call(client, url, method, path, body=None, headers=None, **query):
+def call(session, url, method, path, body=None, headers=None, /, **query):
     about = {"Sec-Fetch-Site": "same-origin"} if headers is None else headers
     url = f"{url}/_gatepost/api/admin/{path}"
-    return client.request(
+    return session.request(
         method, url, json=body, params=query, headers=about, allow_redirects=False
     )
 

@@ -66,9 +66,13 @@ class Asked:
         Raises:
             BadCallError: It is no such place.
         """
-        after = self.query.get("after", "")
+        return self.cursor("after")
+
+    def cursor(self, name: str) -> str:
+        """As `after`, where the page has more than one list."""
+        after = self.query.get(name, "")
         if not _CURSOR.fullmatch(after):
-            raise BadCallError("`after` is not the `next` of an answer")
+            raise BadCallError(f"`{name}` is not the `next` of an answer")
         return after
 
     def wanted(self, name: str) -> str:

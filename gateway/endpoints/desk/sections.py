@@ -5,6 +5,7 @@ from gateway.credentials.invitations import Invitations
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.desk.accounts import AccountsSection
 from gateway.endpoints.desk.administrators import Administrators
+from gateway.endpoints.desk.apps import AppsSection
 from gateway.endpoints.desk.changes import AccountChanges
 from gateway.endpoints.desk.desk import Desk, Exact, Named
 from gateway.endpoints.desk.invitations import InvitationsSection
@@ -33,6 +34,8 @@ def _sections(deps: Deps, administrators: Administrators) -> list[Section]:
     found.append(sessions.section())
     if keys is not None:
         found.append(keys.section())
+    if deps.auth_server is not None or deps.apps is not None:
+        found.append(AppsSection(deps).section())
     found += rest_of_watch(deps)
     found.append(JournalSection(deps.journal).section())
     return found

@@ -48,26 +48,10 @@ _FORMS_LEAD_AWAY = frozenset(
 
 _FORM_ACTION = " form-action 'self';"
 # Pages with times, which a script shows in the visitor's zone.
-_WITH_TIMES = frozenset(
-    {
-        "account",
-        "consent",
-        "device-consent",
-        "desk-overview",
-        "desk-routes",
-        "desk-refusals",
-        "desk-explain",
-        "desk-shadows",
-        "desk-configuration",
-        "desk-journal",
-        "desk-account",
-        "desk-invitations",
-        "desk-sessions",
-        "desk-keys",
-        "desk-apps",
-    }
-)
-_WITH_SCRIPT = frozenset({"sign-in", "sign-in-code", "account", "starting"}) | _WITH_TIMES
+_WITH_TIMES = frozenset({"account", "consent", "device-consent"})
+# So are all pages of the administrator's desk.
+_OF_DESK = "desk-"
+_WITH_SCRIPT = frozenset({"sign-in", "sign-in-code", "starting"})
 
 
 # Of the configuration that is served; a process serves one.
@@ -99,7 +83,7 @@ def render(name: str, language: str = SOURCE, /, **values: object) -> bytes:
 
 def shows_times(name: str) -> bool:
     """Whether the page `name` has times, and so needs the script that shows them."""
-    return name in _WITH_TIMES
+    return name in _WITH_TIMES or name.startswith(_OF_DESK)
 
 
 def page_fields(name: str, form_action: str = "") -> tuple[tuple[str, str], ...]:
@@ -117,12 +101,16 @@ def page_fields(name: str, form_action: str = "") -> tuple[tuple[str, str], ...]
     )
 
 
+def _has_script(name: str) -> bool:
+    return name in _WITH_SCRIPT or shows_times(name)
+
+
 @cache
 def _fields(name: str) -> tuple[tuple[str, str], ...]:
     form_action = "" if name in _FORMS_LEAD_AWAY else _FORM_ACTION
     style = f" style-src 'sha256-{_style_digest()}';"
     images = " img-src data:;" if _brand.has_pictures else ""
-    script = " script-src 'self'; connect-src 'self';" if name in _WITH_SCRIPT else ""
+    script = " script-src 'self'; connect-src 'self';" if _has_script(name) else ""
     return (
         ("Content-Type", "text/html; charset=utf-8"),
         (

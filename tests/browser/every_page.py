@@ -192,6 +192,23 @@ def mailed(world: World, visitor: Visitor) -> None:
     visitor.send(new_email="bob@another.example.com")
 
 
+def at_desk(path: str) -> Way:
+    """An administrator at a page of the desk, after somebody was refused."""
+
+    def go(world: World, visitor: Visitor) -> None:
+        visitor.become(world.dora)
+        visitor.open("/admin")
+        visitor.become(world.ann)
+        visitor.open(f"/_gatepost/admin{path}")
+
+    return go
+
+
+def explained(world: World, visitor: Visitor) -> None:
+    at_desk("/explain")(world, visitor)
+    visitor.send(method="GET", path="/admin", user="eve")
+
+
 ROWS = (
     Row("sign-in", "sign-in", "Sign in", at("/_gatepost/sign-in?return_to=/x"), ("brand", "label")),
     Row("sign-in-wrong", "sign-in", "Sign in", wrong_password, ("brand", "label"), status=401),
@@ -248,5 +265,12 @@ ROWS = (
     Row("account-refused", "account", "", refused_password, status=400),
     Row("account-mailed", "account", "", mailed),
     Row("account-factor", "account", "", second_factor),
+    Row("desk-overview", "desk-overview", "Overview", at_desk("/overview"), ("user",)),
+    Row("desk-routes", "desk-routes", "Routes", at_desk("/routes")),
+    Row("desk-refusals", "desk-refusals", "Refusals", at_desk("/refusals"), ("user",)),
+    Row("desk-explain", "desk-explain", "Explain", at_desk("/explain")),
+    Row("desk-explained", "desk-explain", "Explain", explained),
+    Row("desk-shadows", "desk-shadows", "In shadow", at_desk("/shadows")),
+    Row("desk-configuration", "desk-configuration", "Configuration", at_desk("/configuration")),
     Row("account-codes", "account", "", recovery_codes),
 )

@@ -71,7 +71,8 @@ return texts.length;
 _REACHABLE = """
 const all = document.querySelectorAll(
   'a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex="0"]');
-window.reachable = [...all].filter((it) => it.getClientRects().length && !it.disabled);
+window.reachable = [...all].filter(
+  (it) => it.getClientRects().length && it.checkVisibility() && !it.disabled);
 return window.reachable.map((it) => `${it.tagName} ${it.name || it.textContent.trim()}`);
 """
 _FOCUSED = """

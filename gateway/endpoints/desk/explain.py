@@ -11,8 +11,10 @@ from gateway.endpoints.desk.section import Asked, BadCallError, Page, Section
 from gateway.endpoints.watch import Watch
 from gateway.kinds import KINDS
 from gateway.message.response import Response
+from gateway.pages.reasons import reason_for
 
 _CREDENTIALS: Final = (*KINDS, "foreign")
+_FORBIDDEN: Final = 403
 
 
 class ExplainSection:
@@ -74,8 +76,12 @@ class ExplainSection:
 
 def _readable(found: Mapping[str, Any]) -> dict[str, Any]:
     """`found` with its conditions by item, and those of its shadow."""
-    shadow = found.get("shadow")
-    about = {**found, "items": _items(found.get("conditions", ()))}
+    # Of a refusal that could not be explained, only the id is kept.
+    found = {"decision": "", "reason": "", "route": None, "routes": (), "to_change_it": (), **found}
+    shadow, because = found.get("shadow"), None
+    if found["decision"] not in ("", "allow"):
+        because = reason_for(found["reason"], found.get("status") or _FORBIDDEN).explanation
+    about = {**found, "items": _items(found.get("conditions", ())), "because": because}
     return {**about, "shadow": None if shadow is None else _readable(shadow)}
 
 

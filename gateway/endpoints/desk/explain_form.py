@@ -18,7 +18,7 @@ _LISTS: Final = ("groups", "roles", "scopes", "amr", "key_routes", "headers", "c
 _BY_LINE: Final = frozenset({"headers", "claims"})
 _SWITCHES: Final = ("bad",)
 # Each is decided by itself, and somebody waits for it.
-_MOST_AFTER: Final = 10_000
+_MOST_AFTER: Final = 1000
 _MOST_VALUES: Final = 100
 _MOST_CHARS: Final = 8192
 # The empty form.

@@ -53,6 +53,7 @@ _WITH_TIMES = frozenset(
         "account",
         "consent",
         "device-consent",
+        "desk-access-requests",
         "desk-overview",
         "desk-routes",
         "desk-refusals",

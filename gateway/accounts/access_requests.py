@@ -80,12 +80,12 @@ class AccessRequests:
         self._sealer = sealer
         self._clock = clock
 
-    async def ask(self, wanted: AccessRequest) -> bool:
-        """Keep `wanted`; False if the same was asked for within a day and is not done.
+    async def is_new(self, wanted: AccessRequest) -> bool:
+        """Whether to `keep` it; not if the same was asked for within a day and is not done.
 
         Raises:
             TooManyAccessRequestsError: This person, or everybody, asked for too much.
-            StoreUnavailableError: It could not be kept.
+            StoreUnavailableError: The store could not answer.
         """
         since = self._clock() - _DAY_S
         recent = [it for it in await self.of(wanted.person) if it.asked_at > since]
@@ -93,8 +93,15 @@ class AccessRequests:
             return False
         if len(recent) >= MOST_IN_A_DAY or await self._store.count(_EVERY) >= MOST_KEPT:
             raise TooManyAccessRequestsError(f"{len(recent)} of one person in a day")
-        await self._put(wanted)
         return True
+
+    async def keep(self, wanted: AccessRequest) -> None:
+        """Keep a request that `is_new`, in place of an earlier one for the same.
+
+        Raises:
+            StoreUnavailableError: It could not be kept.
+        """
+        await self._put(wanted)
 
     async def of(self, person: str) -> list[AccessRequest]:
         """The requests of a person, newest first.

@@ -8,6 +8,7 @@ from gateway.authserver.consents import person_of
 from gateway.endpoints.account_section import Told
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.launching import Entry, Launcher
+from gateway.endpoints.own_act import own_act
 from gateway.mail.letters import Letters
 from gateway.mail.outbox import only
 from gateway.message.public_url import own_path
@@ -70,7 +71,10 @@ class LauncherSection:
             asked_at=self._deps.clock(),
         )
         try:
-            if await requests.ask(wanted):
+            if await requests.is_new(wanted):
+                about = {"target_id": wanted.request_id, "name": wanted.app}
+                async with own_act(self._deps, request, session, "access.ask", **about):
+                    await requests.keep(wanted)
                 self._tell(wanted)
         except TooManyAccessRequestsError as error:
             return Told(error.status, {"refused": "too-many"})

@@ -206,6 +206,7 @@ PAGES: dict[str, dict[str, object]] = {
         ],
         "action": "/",
         "home_url": "/",
+        "desk_url": "/_gatepost/admin",
     },
     "consent": {**CONSENT, "redirect_to": HOSTILE, "is_local": True},
     "device-consent": {

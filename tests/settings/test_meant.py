@@ -342,7 +342,10 @@ LITERAL = (
     *(f"upstreams.*.request_headers.set.*.basic.{it}" for it in ("account_secret", "password")),
     *(
         f"providers.*.{it}"
-        for it in ("client_", "team_id", "label", "authorize_params.", "tls.", "proxy", "tenants")
+        for it in (
+            *("client_", "team_id", "label", "icon_file"),
+            *("authorize_params.", "tls.", "proxy", "tenants"),
+        )
     ),
     *(
         f"{of}.*.claims.{fact}.{it}"
@@ -384,6 +387,7 @@ LITERAL = (
     *(f"routes.*.access.{it}.*.mcp_" for it in ("allow", "deny")),
     *("conditions.*.*.mcp_", "admins.*.mcp_"),
     "country_file",
+    "routes.*.launch.",
     *("conditions.*.*.email_domain", "conditions.*.*.provider", "include"),
     *(f"conditions.*.*.{it}." for it in ("time", "country")),
     *("admins.*.email_domain", "admins.*.provider", "admins.*.time.", "admins.*.country."),

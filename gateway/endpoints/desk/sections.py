@@ -3,6 +3,7 @@
 from gateway.accounts.desk import AccountDesk
 from gateway.credentials.invitations import Invitations
 from gateway.endpoints.deps import Deps
+from gateway.endpoints.desk.access_requests import AccessRequestSection
 from gateway.endpoints.desk.accounts import AccountsSection
 from gateway.endpoints.desk.administrators import Administrators
 from gateway.endpoints.desk.apps import AppsSection
@@ -36,6 +37,8 @@ def _sections(deps: Deps, administrators: Administrators) -> list[Section]:
         found.append(keys.section())
     if deps.auth_server is not None or deps.apps is not None:
         found.append(AppsSection(deps).section())
+    if deps.access_requests is not None:
+        found.append(AccessRequestSection(deps.access_requests, deps.journal).section())
     found += rest_of_watch(deps)
     found.append(JournalSection(deps.journal).section())
     return found

@@ -24,14 +24,11 @@ from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po, write_po
 from zxcvbn import feedback as advice
 
-ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+from gateway.pages.reasons import REASONS
+from gateway.pages.translations import FOLDER, SOURCE
+from gateway.settings.pages import LANGUAGES
 
-from gateway.pages.reasons import REASONS  # noqa: E402
-from gateway.pages.translations import FOLDER, SOURCE  # noqa: E402
-from gateway.settings.pages import LANGUAGES  # noqa: E402
-
-_GATEWAY = ROOT / "gateway"
+_GATEWAY = Path(__file__).parents[1] / "gateway"
 # The demo speaks English.
 _METHODS = [
     ("demo/**", "ignore"),
@@ -47,7 +44,7 @@ _KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2)}
 _ADVICE_FILE = "gateway/credentials/passwords.py"
 _REASONS_FILE = "gateway/pages/reasons.py"
 # What a translation must have as often as its source: placeholders, tags and code.
-_FIXED = re.compile(r"%\(\w+\)[sd]|</?[a-z][^>]*>|`[^`]*`")
+FIXED = re.compile(r"%\(\w+\)[sd]|</?[a-z][^>]*>|`[^`]*`")
 
 
 class PlainCatalog(Catalog):
@@ -132,9 +129,9 @@ def faults(language: str, wanted: Catalog) -> Iterator[str]:
     yield from (f"{language}: not in the sources: {it!r}" for it in sorted(gone))
     for message in _messages(wanted):
         old = known.get(message.id)
-        if old is None or not all(_forms(old.string)) or old.fuzzy:
+        if old is None or not all(forms(old.string)) or old.fuzzy:
             yield f"{language}: not translated: {_key(message)!r}"
-        elif any(_fixed(it) not in map(_fixed, _forms(old.id)) for it in _forms(old.string)):
+        elif any(_fixed(it) not in map(_fixed, forms(old.id)) for it in forms(old.string)):
             yield f"{language}: other placeholders, tags or code: {_key(message)!r}"
     path = source_of(language).with_suffix(".mo")
     if not path.exists() or path.read_bytes() != compiled(updated(language, wanted)):
@@ -146,15 +143,16 @@ def _messages(catalogue: Catalog) -> Iterator[Message]:
 
 
 def _key(message: Message) -> str:
-    return str(_forms(message.id)[0])
+    return str(forms(message.id)[0])
 
 
-def _forms(text: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
+def forms(text: str | tuple[str, ...] | list[str]) -> tuple[str, ...]:
+    """The text, or those of a plural."""
     return (text,) if isinstance(text, str) else tuple(text)
 
 
 def _fixed(text: str) -> list[str]:
-    return sorted(_FIXED.findall(text))
+    return sorted(FIXED.findall(text))
 
 
 def main() -> int:

@@ -253,9 +253,9 @@ class Outline(HTMLParser):
         return [tag for tag, _ in self.tags]
 
 
-def rendered(name: str) -> str:
+def rendered(name: str, language: str = "en") -> str:
     times = {"times_script_url": "/_gatepost/times.js"} if shows_times(name) else {}
-    return render(name, site=HOSTILE, **times, **PAGES[name]).decode()
+    return render(name, language, site=HOSTILE, **times, **PAGES[name]).decode()
 
 
 def outline(name: str) -> Outline:

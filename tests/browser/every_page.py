@@ -249,4 +249,11 @@ ROWS = (
     Row("account-mailed", "account", "", mailed),
     Row("account-factor", "account", "", second_factor),
     Row("account-codes", "account", "", recovery_codes),
+    Row(
+        "desk-journal",
+        "desk-journal",
+        "What was done",
+        as_ann("/_gatepost/admin/journal"),
+        ("key",),
+    ),
 )

@@ -273,4 +273,11 @@ ROWS = (
     Row("desk-shadows", "desk-shadows", "In shadow", at_desk("/shadows")),
     Row("desk-configuration", "desk-configuration", "Configuration", at_desk("/configuration")),
     Row("account-codes", "account", "", recovery_codes),
+    Row(
+        "desk-journal",
+        "desk-journal",
+        "What was done",
+        as_ann("/_gatepost/admin/journal"),
+        ("key",),
+    ),
 )

@@ -313,6 +313,7 @@ def _settings(names: Names, app: str, mailbox: Mailbox, provider: OidcProvider) 
         "public_url": url,
         "server": {"listen": f"127.0.0.1:{port}"},
         "pages": {"name": names.brand},
+        "admins": [{"user": "ann"}],
         "upstreams": {
             "app": {
                 "url": app,

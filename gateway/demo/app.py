@@ -8,10 +8,12 @@ import asyncio
 import base64
 import binascii
 import json
+from dataclasses import asdict, dataclass
 from itertools import count
 
 from aiohttp import WSMsgType, web
 
+from gateway.demo import mcp_server
 from gateway.demo.state import page
 
 IDENTITY_FIELDS = ("Remote-User", "Remote-Name", "Remote-Email", "Remote-Groups")
@@ -21,12 +23,34 @@ _TICK_S = 1.0
 _MAX_ECHO_BYTES = 64 * 1024 * 1024
 
 
-def application() -> web.Application:
-    """The app with all its routes."""
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the tour leads.
+
+    Attributes:
+        url: The gateway, as browsers know it.
+        phone_url: The phone; "" if there is none.
+        has_people: Whether the sample users of the development provider can sign in.
+    """
+
+    url: str
+    assistant_url: str
+    phone_url: str = ""
+    has_people: bool = True
+
+
+_PLACES = web.AppKey("places", Places)
+
+
+def application(places: Places) -> web.Application:
+    """The app with all its routes; its first page is a tour of `places`."""
     app = web.Application(client_max_size=_MAX_ECHO_BYTES)
+    app[_PLACES] = places
     app.add_routes(
         [
-            web.get("/", home),
+            web.get("/", tour),
+            web.get("/me", home),
+            web.post(mcp_server.PATH, mcp_server.answer),
             web.get("/admin", administration),
             web.get("/public", public),
             web.get("/headers", headers),
@@ -37,6 +61,19 @@ def application() -> web.Application:
         ]
     )
     return app
+
+
+async def tour(request: web.Request) -> web.Response:
+    """Shows what there is to try, for whoever is signed in."""
+    told, places = request.headers, request.app[_PLACES]
+    user = told.get("Remote-User", "")
+    values = {
+        "user": user,
+        "name": told.get("Remote-Name") or user,
+        "groups": told.get("Remote-Groups", "").replace(",", ", "),
+        **asdict(places),
+    }
+    return page("demo-tour", values, site=SITE)
 
 
 async def home(request: web.Request) -> web.Response:

@@ -4,15 +4,13 @@ It behaves like a desktop app on a loopback address.  The provider sends it a co
 exchanges that for tokens.  The app shows them, because this is a demo.
 """
 
-import base64
-import hashlib
 import json
-import secrets
 from urllib.parse import urlencode
 
 import aiohttp
 from aiohttp import web
 
+from gateway.demo.pkce import challenge, new_secret
 from gateway.demo.state import page
 
 CLIENT_ID = "demo-phone"
@@ -53,16 +51,15 @@ class Phone:
 
     async def sign_in(self, _request: web.Request) -> web.Response:
         """Redirect the system's browser to the provider, with a PKCE challenge (RFC 7636)."""
-        self._verifier, self._state = secrets.token_urlsafe(32), secrets.token_urlsafe(16)
-        digest = hashlib.sha256(self._verifier.encode()).digest()
+        self._verifier, self._state = new_secret(), new_secret()
         asked = {
             "response_type": "code",
             "client_id": CLIENT_ID,
             "redirect_uri": self._callback,
             "scope": _SCOPES,
             "state": self._state,
-            "nonce": secrets.token_urlsafe(16),
-            "code_challenge": base64.urlsafe_b64encode(digest).rstrip(b"=").decode(),
+            "nonce": new_secret(),
+            "code_challenge": challenge(self._verifier),
             "code_challenge_method": "S256",
         }
         raise web.HTTPFound(f"{self._authorize_url}?{urlencode(asked)}")

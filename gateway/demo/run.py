@@ -8,9 +8,12 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from gateway.demo import app, phone
+from gateway.demo.app import Places
 from gateway.demo.clients import Client
+from gateway.demo.mcp_client import Assistant
 from gateway.demo.phone import Phone
 from gateway.demo.provider import Provider
+from gateway.demo.routes import ADMINS, ROUTES, assistant
 from gateway.demo.running import (
     HOST,
     free_port,
@@ -34,9 +37,11 @@ async def run(port: int, tell: Callable[[str], None]) -> None:
     stopped = stop_signals()
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatepost-demo-")))
-        upstream = await stack.enter_async_context(serving(app.application(), 0))
-        client, phone_port = _client(port), free_port(0)
-        phone_url = f"http://{HOST}:{phone_port}"
+        client, phone_port, assistant_port = _client(port), free_port(0), free_port(0)
+        phone_url, assistant_url = (f"http://{HOST}:{it}" for it in (phone_port, assistant_port))
+        url = f"http://localhost:{port}"
+        places = Places(url, assistant_url, phone_url)
+        upstream = await stack.enter_async_context(serving(app.application(places), 0))
         # The demo is outside assembly/serving.py, so it chooses its own clock.
         provider = await Provider.start([client, _phone_client(phone_url)], time.time)  # noqa: TID251
         stack.push_async_callback(provider.aclose)
@@ -47,9 +52,12 @@ async def run(port: int, tell: Callable[[str], None]) -> None:
         secret_path.write_text(client.client_secret or "", "utf-8")
         config_path = written(settings, directory)
         process = await stack.enter_async_context(gateway(config_path, port))
-        app_on_phone = Phone(phone_url, provider.issuer, f"http://localhost:{port}")
-        await stack.enter_async_context(serving(app_on_phone.application(), phone_port))
-        tell(guide(port, admin_port, provider.issuer, phone_url, config_path))
+        for served, at in (
+            (Phone(phone_url, provider.issuer, url), phone_port),
+            (Assistant(assistant_url, url), assistant_port),
+        ):
+            await stack.enter_async_context(serving(served.application(), at))
+        tell(guide(places, admin_port, provider.issuer, config_path))
         await until_stopped(stopped, process)
 
 
@@ -80,30 +88,30 @@ def configuration(
                     "provider": "development",
                     # RFC 8252, section 7.3: for a loopback address any port matches.
                     "redirect_uris": [f"http://{HOST}{phone.CALLBACK_PATH}"],
-                }
+                },
+                **assistant(HOST),
             }
         },
-        "routes": [
-            {"name": "public", "prefix": "/public", "access": "public"},
-            {"name": "admin", "prefix": "/admin", "access": {"allow": [{"group": "admins"}]}},
-            {"name": "everything", "prefix": "/", "access": "signed_in"},
-        ],
+        "admins": ADMINS,
+        "routes": ROUTES,
     }
 
 
-def guide(port: int, admin_port: int, issuer: str, phone_url: str, config_path: Path) -> str:
+def guide(places: Places, admin_port: int, issuer: str, config_path: Path) -> str:
     """The instructions to print."""
-    url = f"http://localhost:{port}"
+    url = places.url
     return f"""\
 Gatepost demo. It ends with Ctrl-C and leaves nothing behind.
 
 Open in a browser:
-  {url}/          sign in as alice, bob, carol or anybody
+  {url}/          a tour: sign in as alice, bob, carol or anybody
   {url}/admin     for alice only
   {url}/public    for everybody
   {url}/_gatepost/account     your sessions and API keys
+  {url}/_gatepost/admin       the administrator's desk, for alice
   {url}/_gatepost/logout
-  {phone_url}/          an app on a phone, which gets tokens
+  {places.phone_url}/          an app on a phone, which gets tokens
+  {places.assistant_url}/          an MCP client, such as an AI assistant
 
 Ask with curl:
   curl -i {url}/public           # 200, no identity

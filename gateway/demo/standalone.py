@@ -8,6 +8,9 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 from gateway.demo import app
+from gateway.demo.app import Places
+from gateway.demo.mcp_client import Assistant
+from gateway.demo.routes import ADMINS, ROUTES, assistant
 from gateway.demo.running import (
     HOST,
     DemoError,
@@ -40,7 +43,10 @@ async def run(port: int, tell: Callable[[str], None]) -> None:
 
     async with AsyncExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gatepost-demo-")))
-        upstream = await stack.enter_async_context(serving(app.application(), 0))
+        assistant_port = free_port(0)
+        assistant_url, url = f"http://{HOST}:{assistant_port}", f"http://localhost:{port}"
+        places = Places(url, assistant_url, has_people=False)
+        upstream = await stack.enter_async_context(serving(app.application(places), 0))
         config_path = written(configuration(port, upstream, directory), directory)
         process = await stack.enter_async_context(gateway(config_path, port, look))
         try:
@@ -48,7 +54,9 @@ async def run(port: int, tell: Callable[[str], None]) -> None:
                 told = await token
         except TimeoutError as error:
             raise DemoError(f"the gateway logged no setup token within {_TOKEN_S} s") from error
-        tell(guide(port, told, config_path))
+        client = Assistant(assistant_url, url).application()
+        await stack.enter_async_context(serving(client, assistant_port))
+        tell(guide(places, told, config_path))
         await until_stopped(stopped, process)
 
 
@@ -61,28 +69,27 @@ def configuration(port: int, upstream: str, directory: Path) -> dict[str, object
         "data_dir": str(directory / "data"),
         "upstreams": {"app": upstream},
         "api_keys": {"grantable_scopes": ["notes:read", "notes:write"]},
-        "routes": [
-            {"name": "public", "prefix": "/public", "access": "public"},
-            {"name": "admin", "prefix": "/admin", "access": {"allow": [{"group": "admins"}]}},
-            {"name": "everything", "prefix": "/", "access": "signed_in"},
-        ],
+        "tokens": {"clients": assistant(HOST)},
+        "admins": ADMINS,
+        "routes": ROUTES,
     }
 
 
-def guide(port: int, token: str, config_path: Path) -> str:
+def guide(places: Places, token: str, config_path: Path) -> str:
     """The instructions to print."""
-    url = f"http://localhost:{port}"
+    url = places.url
     return f"""\
 Gatepost demo without a provider. It ends with Ctrl-C and leaves nothing behind.
 
-Open {url}/ in a browser and make the first administrator. The setup token is
+Open {url}/ in a browser, and sign in to make the first administrator. The setup token is
   {token}
 
 Then try:
-  {url}/          the app, once you are signed in
+  {url}/          a tour
   {url}/public    for everybody
   {url}/_gatepost/account     your sessions, password and API keys
   {url}/_gatepost/logout
+  {places.assistant_url}/          an MCP client, such as an AI assistant
 
 In another terminal:
   gatepost accounts add bob --group admins -c {config_path}
@@ -91,6 +98,7 @@ In another terminal:
 
 Sign in as bob in a private window:
   {url}/admin     for bob only, because of his group
+  {url}/_gatepost/admin       the administrator's desk, for bob too
 
 The configuration is {config_path}
 """

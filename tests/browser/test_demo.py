@@ -22,10 +22,11 @@ VIEW = {"width": 520, "height": 620, "deviceScaleFactor": 1, "mobile": False}
 
 @dataclass(frozen=True)
 class Demo:
-    """Where a running demo is: the gateway, and the phone beside it."""
+    """Where a running demo is: the gateway, and the phone and the assistant beside it."""
 
     url: str
     phone: str
+    assistant: str
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def demo() -> Iterator[Demo]:
         guide = iter(process.stdout.readline, "")
         phone = next((line for line in guide if "an app on a phone" in line), None)
         assert phone is not None, "the demo ended before it was ready"
-        yield Demo(f"http://localhost:{port}", phone.split()[0])
+        yield Demo(f"http://localhost:{port}", phone.split()[0], next(guide).split()[0])
         process.send_signal(signal.SIGINT)
         process.stdout.close()
         assert process.wait(PATIENCE_S) == 0
@@ -85,6 +86,8 @@ def test_without_a_provider_a_newcomer_sets_up_and_signs_in(
     url, token = standalone
     values = {"token": token, "username": "ann", "password": "crumbly meteor anchovy"}
     chromium.get(url)
+    heading(chromium, "See what Gatepost does")
+    press(chromium, "a", "Sign in")
     heading(chromium, "Set up this gateway")
     for name, value in values.items():
         chromium.find_element("name", name).send_keys(value)
@@ -93,7 +96,7 @@ def test_without_a_provider_a_newcomer_sets_up_and_signs_in(
 
     chromium.get(f"{url}/_gatepost/logout")
     press(chromium, "button")
-    chromium.get(url)
+    chromium.get(f"{url}/me")
     for name in ("username", "password"):
         chromium.find_element("name", name).send_keys(values[name])
     take_picture(chromium, pictures, "sign-in.png")
@@ -115,16 +118,21 @@ def test_a_newcomer_signs_in_is_greeted_and_signs_out(demo: Demo, chromium: Chro
     assert "admins,staff" in shown
     assert '"iss": ' in shown
 
+    press(chromium, "a", "Back to the tour")
+    heading(chromium, "Hello, Alice Archer")
     press(chromium, "a", "Sign out")
     heading(chromium, "Sign out?")
     press(chromium, "button")
     heading(chromium, "You are signed out")
 
     chromium.get(demo.url)
+    heading(chromium, "See what Gatepost does")
+    press(chromium, "a", "Sign in as Bob, a member of staff")
     heading(chromium, "Who would you like to be?")
     press(chromium, "button[value=bob]")
     heading(chromium, "Hello, Bob Baker")
-    chromium.get(f"{demo.url}/admin")
+    assert chromium.current_url == f"{demo.url}/"
+    press(chromium, "a", "This one")
     heading(chromium, "Not allowed")
     wait_for_text(chromium, "main", "signed in as Bob Baker")
 
@@ -157,3 +165,28 @@ def test_an_app_on_a_phone_gets_tokens_renews_them_and_is_signed_out(
     chromium.get(demo.phone)
     press(chromium, "button", "Renew the tokens")
     wait_for_text(chromium, ".note", "not one of this gateway's")
+
+
+def test_an_assistant_calls_the_tools_that_the_rules_allow(demo: Demo, chromium: Chrome) -> None:
+    chromium.get(demo.assistant)
+    press(chromium, "a", "Connect")
+    heading(chromium, "Who would you like to be?")
+    press(chromium, "button[value=bob]")
+    heading(chromium, "Allow Demo assistant?")
+    press(chromium, "button[value=allow]")
+    heading(chromium, "Connected")
+    shown = wait_for_text(chromium, "main", "oauth-protected-resource/mcp")
+    assert '"registration_endpoint"' not in shown
+
+    press(chromium, "button[value=who_am_i]")
+    wait_for_text(chromium, "main", "You are bob.")
+    press(chromium, "button[value=delete_everything]")
+    wait_for_text(chromium, ".note", "The gateway refuses")
+    assert "has deleted everything" not in chromium.page_source
+
+    # Signed out everywhere, and so is the assistant.
+    chromium.get(f"{demo.url}/_gatepost/account")
+    press(chromium, "button[value=all]")
+    chromium.get(demo.assistant)
+    press(chromium, "button[value=who_am_i]")
+    wait_for_text(chromium, ".note", "The gateway refuses")

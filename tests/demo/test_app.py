@@ -7,12 +7,13 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiohttp.test_utils import TestClient
 
-from gateway.demo.app import application, decoded_claims
+from gateway.demo.app import Places, application, decoded_claims
 
 
 @pytest.fixture
 async def client(aiohttp_client: Callable[..., Awaitable[TestClient]]) -> TestClient:
-    return await aiohttp_client(application())
+    places = Places("http://localhost:8080", "http://127.0.0.1:1", "http://127.0.0.1:2")
+    return await aiohttp_client(application(places))
 
 
 def assertion(claims: object) -> str:
@@ -27,7 +28,7 @@ async def test_it_greets_whom_the_fields_name(client: TestClient) -> None:
         "Gatepost-Assertion": assertion({"sub": "zoë"}),
     }
 
-    async with client.get("/", headers=fields) as response:
+    async with client.get("/me", headers=fields) as response:
         text = await response.text()
 
     assert "Hello, Zoë &lt;Z&gt;" in text
@@ -36,8 +37,51 @@ async def test_it_greets_whom_the_fields_name(client: TestClient) -> None:
 
 
 async def test_a_stranger_is_greeted_as_one(client: TestClient) -> None:
-    async with client.get("/") as response:
+    async with client.get("/me") as response:
         assert "Hello, stranger" in await response.text()
+
+
+async def test_the_tour_begins_with_the_sign_in_and_leads_everywhere(client: TestClient) -> None:
+    async with client.get("/") as response:
+        text = await response.text()
+
+    assert "login_hint=alice" in text
+    assert "curl -i -X POST http://localhost:8080/mcp" in text
+    for place in ("/me", "/admin", "/_gatepost/account", "/_gatepost/admin", "http://127.0.0.1:2/"):
+        assert f'href="{place}"' in text
+
+    async with client.get("/", headers={"Remote-User": "bob", "Remote-Groups": "a,b"}) as response:
+        text = await response.text()
+    assert "<strong>bob</strong>" in text
+    assert "a, b" in text
+    assert "login_hint" not in text
+
+
+@pytest.mark.parametrize(
+    ("method", "params", "expected"),
+    [
+        ("tools/call", {"name": "who_am_i"}, "You are bob."),
+        ("tools/call", {"name": "delete_everything"}, "bob has deleted everything."),
+        ("tools/call", {"name": "x"}, "unknown tool"),
+        ("x", {}, "unknown method"),
+        ("initialize", {}, "protocolVersion"),
+    ],
+)
+async def test_the_mcp_server_answers(
+    client: TestClient, method: str, params: dict[str, str], expected: str
+) -> None:
+    message = {"jsonrpc": "2.0", "id": 7, "method": method, "params": params}
+
+    async with client.post("/mcp", json=message, headers={"Remote-User": "bob"}) as response:
+        text = await response.text()
+
+    assert json.loads(text)["id"] == 7
+    assert expected in text
+
+
+async def test_the_mcp_server_takes_notifications(client: TestClient) -> None:
+    async with client.post("/mcp", json={"method": "notifications/initialized"}) as response:
+        assert (response.status, await response.text()) == (202, "")
 
 
 async def test_fields_are_told_in_order_and_repeated(client: TestClient) -> None:

@@ -50,7 +50,7 @@ def test_what_kustomize_builds_fits_the_schemas(run, conforms, directory):
         ("traefik", "authResponseHeaders", "authResponseHeader"),
         ("envoy-gateway", "headersToExtAuth", "headersToExtAuthz"),
         ("nginx-gateway-fabric", "gatewayClassName", "gatewayClass"),
-        ("nginx-gateway-fabric-snippets", "context: http.server.location", "context: location"),
+        ("nginx-gateway-fabric-snippets", "snippets", "snippet"),
     ],
 )
 def test_the_schemas_find_a_mistake(run, conforms, directory, right, wrong):

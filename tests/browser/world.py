@@ -337,7 +337,6 @@ def _settings(names: Names, app: str, mailbox: Mailbox, provider: OidcProvider) 
                 "label": "Sign in at work",
             },
         },
-        "admins": [{"user": "ann"}],
         "smtp": {"url": f"smtp://{mailbox.address}", "from": "Notes <notes@example.com>"},
         "api_keys": {"grantable_scopes": ["reports:read", "reports:write"]},
         "tokens": {

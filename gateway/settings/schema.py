@@ -235,7 +235,7 @@ class Settings(Section):
     )
     admins: Conditions = Field(
         (),
-        description="Users who may look up why a request was refused: conditions as in allow;"
+        description="Administrators, who may use the desk at /_gatepost/admin: conditions as in allow;"
         " default: no one.",
     )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(

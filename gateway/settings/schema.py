@@ -235,8 +235,8 @@ class Settings(Section):
     )
     admins: Conditions = Field(
         (),
-        description="Administrators, who may use the desk at /_gatepost/admin: conditions as in allow;"
-        " default: no one.",
+        description="Administrators, who may use the desk at /_gatepost/admin: conditions as in"
+        " allow; default: no one.",
     )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
         (EVERYTHING,), description="The first matching route applies to a request."

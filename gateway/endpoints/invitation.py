@@ -1,6 +1,7 @@
 """``invitation``: an invited person chooses a user name and a password."""
 
 import logging
+from dataclasses import replace
 
 from gateway import responses
 from gateway.accounts.errors import UserTakenError
@@ -20,6 +21,7 @@ from gateway.endpoints.deps import Deps
 from gateway.endpoints.local_sign_in import too_many_tries
 from gateway.endpoints.new_session import begin_session
 from gateway.endpoints.origin import is_same_origin
+from gateway.endpoints.own_act import act_by_link
 from gateway.endpoints.parameters import read_form, read_whole_form
 from gateway.errors import GatewayError
 from gateway.message.public_url import home_of, own_path
@@ -78,7 +80,11 @@ class InvitationPage:
         user, password = form["username"].strip(), form["password"]
         try:
             await self._refuse_name_with_keys(user)
-            user = await self._invitations.take_up(token, user, password)
+            async with act_by_link(
+                self._deps, request, user, "invitation.take-up", name=email
+            ) as acting:
+                user = await self._invitations.take_up(token, user, password)
+                acting.target = replace(acting.target, user=user)
         except (UserTakenError, UserNameRefusedError, PasswordRefusedError) as error:
             told = (
                 phrase("This user name belongs to another account.")

@@ -9,6 +9,7 @@ from gateway.credentials.passwords import PasswordRefusedError
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.local_sign_in import too_many_tries
 from gateway.endpoints.origin import is_same_origin
+from gateway.endpoints.own_act import act_by_link
 from gateway.endpoints.parameters import read_form, read_whole_form
 from gateway.errors import GatewayError
 from gateway.message.public_url import own_path
@@ -57,7 +58,8 @@ class Reset:
             tokens.give_back(request.client)
             return self._page(request, 200, token, user)
         try:
-            account = await self._local.accounts.reset(token, password)
+            async with act_by_link(self._deps, request, user, "password.reset"):
+                account = await self._local.accounts.reset(token, password)
         except PasswordRefusedError as error:
             # It stays counted: judging a password takes one of few threads.
             return self._page(request, error.status, token, user, str(error))

@@ -12,6 +12,7 @@ from gateway.endpoints.deps import Deps
 from gateway.endpoints.local_sign_in import too_many_tries
 from gateway.endpoints.new_session import begin_session
 from gateway.endpoints.origin import is_same_origin
+from gateway.endpoints.own_act import act_by_link
 from gateway.endpoints.parameters import read_whole_form
 from gateway.errors import GatewayError
 from gateway.message.public_url import home_of, own_path
@@ -64,6 +65,9 @@ class Setup:
                 raise
             return _refused(request, error, form, said)
         self._local.tokens.give_back(request.client)
+        # Afterwards: strangers who try tokens write nothing to the store.
+        async with act_by_link(self._deps, request, person.user, "account.set-up"):
+            pass
         _log.info("the first administrator was made", extra={"request_id": request.request_id})
         identity = await self._local.accounts.sign_in(person.user, password, self._deps.clock())
         return await begin_session(self._deps, request, identity, home_of(request))

@@ -78,7 +78,9 @@ def render(name: str, language: str = SOURCE, /, **values: object) -> bytes:
         jinja2.TemplateNotFound: There is no such page.
         jinja2.UndefinedError: A value the template needs was not given.
     """
-    return _environment(language).get_template(f"{name}.html").render(values).encode()
+    return (
+        _environment(language).get_template(f"{name}.html").render(values).encode(errors="replace")
+    )
 
 
 def shows_times(name: str) -> bool:

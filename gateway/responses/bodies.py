@@ -1,5 +1,7 @@
 """Responses by content: a page, JSON, or a redirect."""
 
+import json
+
 import orjson
 
 from gateway.message.public_url import own_path
@@ -54,9 +56,18 @@ def json_answer(
 ) -> Response:
     """`value` as JSON that must not be stored."""
     is_head = request.method == "HEAD"
-    body = b"" if is_head else orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+    body = b"" if is_head else _encoded(value)
     about = ("Content-Type", media_type), NO_STORE, ("X-Content-Type-Options", "nosniff")
     return Response(status, (*about, *fields), body)
+
+
+def _encoded(value: object) -> bytes:
+    try:
+        return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        # A provider may give a name with a lone surrogate, which is legal in JSON and which orjson
+        # refuses.
+        return json.dumps(value).encode() + b"\n"
 
 
 def redirect(

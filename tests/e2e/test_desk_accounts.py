@@ -334,7 +334,8 @@ def test_whatever_people_are_called_is_text(gateway, ann):
 
         def hostile(it):
             seen = replace(it.seen[0], name=MARKUP, email='"><script>@a.test', provider=MARKUP)
-            return replace(it, seen=(seen,), roles=(MARKUP,), groups=(MARKUP,), external_id=MARKUP)
+            odd = (MARKUP, "\ud800")
+            return replace(it, seen=(seen,), roles=odd, groups=odd, external_id=MARKUP)
 
         await kept.accounts.change(account_id, hostile)
         await kept.accounts.change(account_id, lambda it: it.with_secret(MARKUP, "x"))
@@ -352,4 +353,5 @@ def test_whatever_people_are_called_is_text(gateway, ann):
         assert MARKUP not in page
         assert "<b " not in page
         assert '"><script>' not in page
+    assert ann.call("GET", f"accounts/{account_id}").json()["roles"] == [MARKUP, "\ud800"]
     assert pages[1].count(str(html.escape('<b title="x">')).replace("&quot;", "&#34;")) >= 6

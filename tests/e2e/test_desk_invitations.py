@@ -57,8 +57,10 @@ def test_a_colleague_is_added_with_a_form_and_a_link(gateway, ann):
     assert not LINK.search(html.unescape(later))
     assert "mia@a.test" not in ann.desk("/invitations").text
     assert take_up(gateway, link, "mia2")[1] == 404
-    [entry] = [it for it in acts(ann, "mia@a.test") if it[0] == "invitation.create"]
-    assert entry == ("invitation.create", "ann", "mia@a.test", "done")
+    assert acts(ann, "mia@a.test") == [
+        ("own.invitation.take-up", "mia", "mia@a.test", "done"),
+        ("invitation.create", "ann", "mia@a.test", "done"),
+    ]
     assert link.rpartition("=")[2] not in ann.call("GET", "journal").text
     assert link.rpartition("=")[2] not in gateway.log()
 

@@ -162,6 +162,7 @@ LEFT_OUT = (
     "message/return_to",
     "message/sent_form",
     "record/audit_sinks",
+    "record/journal",
     "record/metrics_sum",
     "record/metrics_text",
     "record/tracing",

@@ -55,11 +55,15 @@ class AllSessions:
         In no useful order, but the cost does not grow with their number: browsers' come first,
         then those of apps, whose ids are marked.
         """
-        if not after.startswith(_OF_APPS):
+        found: list[SessionInfo] = []
+        start = after.removeprefix(_OF_APPS)
+        if start == after:
             found, last = await self._browsers.page(after, limit)
-            return found, _OF_APPS if last is None else last
-        found, last = await self._apps.page(after.removeprefix(_OF_APPS), limit)
-        return found, None if last is None else _OF_APPS + last
+            if last is not None:
+                return found, last
+            start = ""
+        of_apps, last = await self._apps.page(start, limit - len(found))
+        return [*found, *of_apps], None if last is None else _OF_APPS + last
 
     async def find(self, session_id: str) -> list[SessionInfo]:
         """The live sessions with this id, of either kind."""

@@ -99,6 +99,25 @@ def test_nobody_else_revokes_an_app(gateway_process):
         assert ann.call("POST", "apps/revoke", wrong).status_code == 400
 
 
+def test_a_token_with_the_scope_is_good_for_an_administrator_alone(gateway_process):
+    client = {**CLIENTS["cli"], "scopes": ["gatepost:admin", "offline_access"]}
+    gateway = gateway_process(settings(tokens={"clients": {"cli": client}}))
+    add_people(gateway, "ann", "bob")
+    url = f"{gateway.base_url}/_gatepost/api/admin/sessions"
+    told = {}
+    for user in ("ann", "bob"):
+        tokens = OAuthClient(gateway, Person(gateway, user), "cli").tokens(scope="gatepost:admin")
+        bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+        told[user] = requests.get(url, headers=bearer, timeout=30)
+        page = requests.get(f"{gateway.base_url}/_gatepost/admin/sessions", headers=bearer)
+        assert (
+            page.url.startswith(f"{gateway.base_url}/_gatepost/sign-in") or page.status_code == 401
+        )
+
+    assert told["ann"].status_code == 200
+    assert told["bob"].json()["reason"] == "not-an-administrator"
+
+
 def test_many_apps_have_pages(gateway_process):
     gateway = gateway_process(
         settings(tokens={"clients": CLIENTS, "registration": "open"}, server={"workers": 1})

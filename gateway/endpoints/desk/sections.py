@@ -37,10 +37,10 @@ def _sections(deps: Deps, administrators: Administrators) -> list[Section]:
         found.append(keys.section())
     if deps.auth_server is not None or deps.apps is not None:
         found.append(AppsSection(deps).section())
+    found.append(JournalSection(deps.journal).section())
     if deps.access_requests is not None:
         found.append(AccessRequestSection(deps.access_requests, deps.journal).section())
     found += rest_of_watch(deps)
-    found.append(JournalSection(deps.journal).section())
     return found
 
 

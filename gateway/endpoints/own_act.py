@@ -28,4 +28,4 @@ def act_by_link(
 ) -> AbstractAsyncContextManager[Acting]:
     """Do in the block what `user` does by a link that was proven good; see Journal.act."""
     actor = Actor(user, credential="link", ip=request.client)
-    return deps.journal.act(actor, OWN + action, Target(name=name, user=user), request)
+    return deps.journal.act(actor, OWN + action, Target(name=name or user, user=user), request)

@@ -8,6 +8,7 @@ import pytest
 
 from gateway.cli.opened import load_settings, with_kept
 from tests.e2e.at_desk import CROSS, MARKUP, Person, acts, add_people, by_key, gatepost, settings
+from tests.fixtures.accounts import OTHER
 from tests.fixtures.gateway import gateways
 
 MORE = 120
@@ -109,6 +110,13 @@ CHANGES = [
         {"secret_name": "notes", "secret_value": ""},
         {"secrets": []},
     ),
+    (
+        "second-factor.turn-off",
+        {"reset_second_factor": True},
+        {"reset_second_factor": "1"},
+        {"totp": False},
+    ),
+    ("passkey.remove-all", {"remove_passkeys": True}, {"remove_passkeys": "1"}, {"passkeys": 0}),
     ("session.end-all", {"end_sessions": True}, {"end_sessions": "true"}, {}),
 ]
 
@@ -162,6 +170,34 @@ def test_an_identity_is_linked_and_unlinked(gateway, ann, name):
         ("identity.link", "failed"),
         ("identity.link", "done"),
     ]
+
+
+def test_a_link_sets_a_new_password(gateway, ann, name):
+    account_id = account_of(ann, name)["id"]
+    page = ann.act(f"/accounts/{account_id}", new_password="1")
+    called = ann.call("POST", f"accounts/{name}", {"new_password": True})
+    [shown] = re.findall(r"token=([A-Za-z0-9_-]+)", page.text)
+    token = called.json()["link"].rpartition("=")[2]
+    somebody = Person(gateway, None)
+
+    assert (page.status_code, called.status_code) == (201, 201)
+    assert called.json()["mailed"] is False
+    assert shown != token
+    for wrong in ({}, {"new_password": False}, {"new_password": True, "x": 1}):
+        assert ann.call("POST", f"accounts/{name}", wrong).status_code == 400
+    assert somebody.form("/_gatepost/reset", token=token, password=OTHER).status_code == 303
+    assert somebody.form("/_gatepost/reset", token=shown, password=OTHER).status_code == 404
+    assert somebody.sign_in(name, OTHER).status_code == 303
+    assert acts(ann, name) == [
+        ("own.password.reset", name, name, "done"),
+        *[("password.reset-link", "ann", name, "done")] * 2,
+    ]
+    everything = ann.call("GET", "journal").text + gateway.log()
+    assert token not in everything
+    assert shown not in everything
+    nobody = link(gateway, f"only-{name}")["id"]
+    refused = ann.call("POST", f"accounts/{nobody}", {"new_password": True})
+    assert (refused.status_code, "no local password" in refused.json()["detail"]) == (409, True)
 
 
 def test_a_name_is_released_once_its_account_is_disabled(gateway, ann, name):
@@ -233,7 +269,7 @@ def test_an_administrator_cannot_take_the_administration_from_themselves(gateway
             assert (answer.status_code, answer.json()["reason"]) == (409, "own-access"), change
             assert "administrator" in answer.json()["detail"] or "merge_into" in change
     page = zoe.act(f"/accounts/{own}", disabled="true")
-    assert (page.status_code, "you cannot disable your own account" in page.text) == (409, True)
+    assert (page.status_code, "You cannot disable your own account" in page.text) == (409, True)
 
     assert zoe.call("PATCH", "accounts/zoe", {"roles": ["chief", "more"]}).status_code == 200
     # Another administrator can, and then it is over at once.
@@ -268,6 +304,8 @@ def test_an_administrator_cannot_take_the_administration_from_themselves(gateway
         {"link": {"issuer": "https://id.test"}},
         {"unlink": {"issuer": "https://id.test", "subject": 1}},
         {"end_sessions": False},
+        {"reset_second_factor": False},
+        {"remove_passkeys": "x"},
         {"merge_into": ""},
     ],
 )

@@ -72,11 +72,13 @@ GIVES = [
     {"link": {"issuer": "https://id.test", "subject": "1"}},
     {"merge_into": "ann"},
     {"release_name": "bob"},
+    {"reset_second_factor": True},
 ]
 TAKES = [
     {"disabled": True},
     {"secret": {"name": "notes", "value": None}},
     {"end_sessions": True},
+    {"remove_passkeys": True},
 ]
 
 

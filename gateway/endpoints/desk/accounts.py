@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from urllib.parse import urlencode
 
 from gateway.accounts.desk import AccountDesk, Found, describe, describe_identity
@@ -9,9 +10,11 @@ from gateway.accounts.errors import NoSuchAccountError
 from gateway.accounts.ways_in import linked
 from gateway.credentials.key_record import KeyRecord
 from gateway.credentials.passwords import UserNameRefusedError, check_email
+from gateway.endpoints.account_section import Told
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.desk.changes import AccountChanges
 from gateway.endpoints.desk.keys import KeysSection, described_key, key_row
+from gateway.endpoints.desk.new_passwords import NewPasswords
 from gateway.endpoints.desk.section import PAGE, Asked, BadCallError, Page, Section
 from gateway.endpoints.desk.sessions import SessionsSection, described_session, session_row
 from gateway.message.response import Response
@@ -31,8 +34,13 @@ class AccountsSection:
         changes: AccountChanges,
         sessions: SessionsSection,
         keys: KeysSection | None,
+        passwords: NewPasswords | None,
     ) -> None:
-        """An account's `sessions` and `keys` are shown and ended there too."""
+        """An account's `sessions` and `keys` are shown and ended there too.
+
+        `passwords` is None without local accounts.
+        """
+        self._passwords = passwords
         self._deps = deps
         self._sessions = sessions
         self._keys = keys
@@ -49,6 +57,7 @@ class AccountsSection:
                 "GET accounts": self._listed,
                 "GET accounts/{id}": self._one_told,
                 "PATCH accounts/{id}": self._patched,
+                "POST accounts/{id}": self._posted,
             },
         )
 
@@ -103,18 +112,23 @@ class AccountsSection:
             ],
             "other_names": [it for it in account.names if it != account.user],
             "secret_names": list(names),
+            "has_local": self._passwords is not None and account.local is not None,
+            "new_password": None,
             "own_sessions": [session_row(it, asked) for it in await self._sessions_of(found)],
             "own_keys": [key_row(it, now) for it in await self._keys_of(found)],
         }
 
-    async def _one_changed(self, asked: Asked) -> None:
+    async def _one_changed(self, asked: Asked) -> Told | None:
         form = asked.form
+        if form.keys() == {"new_password"} and self._passwords is not None:
+            return Told(201, {"new_password": await self._passwords.make(asked)})
         if form.keys() == {"end_session"}:
             await self._sessions.end(asked, form["end_session"])
         elif form.keys() == {"revoke_key"} and self._keys is not None:
             await self._keys.revoke(asked, form["revoke_key"])
         else:
             await self._changes.make(asked, _change_of(form))
+        return None
 
     # Calls.
 
@@ -128,6 +142,12 @@ class AccountsSection:
     async def _patched(self, asked: Asked) -> Response:
         found = await self._changes.make(asked, asked.json())
         return asked.answer(200, describe(found))
+
+    async def _posted(self, asked: Asked) -> Response:
+        """``POST accounts/{id}`` of ``{new_password: true}``: a link that sets one."""
+        if asked.json() != {"new_password": True} or self._passwords is None:
+            raise BadCallError("send {new_password: true}, where there are local accounts")
+        return asked.answer(201, asdict(await self._passwords.make(asked)))
 
     async def _whole(self, found: Found, asked: Asked) -> dict[str, object]:
         sessions = await self._sessions_of(found)
@@ -175,8 +195,8 @@ def _change_of(form: Mapping[str, str]) -> Mapping[str, object]:
     match sorted(form.items()):
         case [("disabled", value)]:
             return {"disabled": value == "true"}
-        case [("end_sessions", _)]:
-            return {"end_sessions": True}
+        case [("end_sessions" | "reset_second_factor" | "remove_passkeys" as kind, _)]:
+            return {kind: True}
         case [("secret_name", name), ("secret_value", value)]:
             return {"secret": {"name": name, "value": value.strip() or None}}
         case [("link_issuer", issuer), ("link_subject", subject)]:

@@ -20,6 +20,7 @@ from gateway.endpoints.desk.section import (
 )
 from gateway.message.response import Response
 from gateway.record.journal import Target
+from gateway.wording import phrase
 
 _MOST_CHARS = 2048
 
@@ -60,7 +61,9 @@ class AppsSection:
                 client, user, self._deps.all_sessions, self._consents, self._registrations
             )
             if not any(done.values()):
-                raise UnknownItemError("this app has no session, no consent and no registration")
+                raise UnknownItemError(
+                    phrase("This app has no session, no consent and no registration.")
+                )
         return done
 
     def _name(self, client: str) -> str:

@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 
 from gateway.accounts.account import Account
 from gateway.accounts.desk import AccountDesk, Found
+from gateway.credentials.local import Local
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.desk.administrators import Administrators
 from gateway.endpoints.desk.given import listed, members, one_line, secret_text
 from gateway.endpoints.desk.section import Asked, BadCallError
 from gateway.errors import GatewayError
 from gateway.record.journal import Target
+from gateway.wording import phrase
 
 
 class OwnAccessError(GatewayError):
@@ -62,6 +64,8 @@ class AccountChanges:
             "unlink": self._unlink,
             "release_name": self._release_name,
             "merge_into": self._merge_into,
+            "reset_second_factor": self._reset_second_factor,
+            "remove_passkeys": self._remove_passkeys,
             "end_sessions": self._end_sessions,
         }
 
@@ -116,7 +120,7 @@ class AccountChanges:
 
         if not value:
             return _Step("account.enable", do, gives=True)
-        own = "you cannot disable your own account: another administrator can"
+        own = phrase("You cannot disable your own account: another administrator can.")
         return _Step("account.disable", do, own=own)
 
     def _roles(self, asked: Asked, found: Found, value: object) -> _Step:
@@ -140,7 +144,9 @@ class AccountChanges:
     def _own_reason(self, asked: Asked, found: Found, changed: Account) -> str | None:
         if self._keeps_access(asked, found, changed):
             return None
-        return "you would not be an administrator any more: another administrator can do this"
+        return phrase(
+            "You would not be an administrator any more. Another administrator can do this."
+        )
 
     def _secret(self, _asked: Asked, found: Found, value: object) -> _Step:
         given = members("secret", value, "name", "value")
@@ -165,20 +171,20 @@ class AccountChanges:
     def _unlink(self, asked: Asked, found: Found, value: object) -> _Step:
         issuer, subject = _subject("unlink", value)
         if (issuer, subject) not in found.account.subjects:
-            raise BadCallError("this identity does not sign in to this account")
+            raise BadCallError(phrase("This identity does not sign in to this account."))
 
         async def do() -> Found:
             return await self._desk.unlink((issuer, subject))
 
         own = None
         if (issuer, subject) == asked.who.identity.subject_key():
-            own = "you signed in with this identity: another administrator can unlink it"
+            own = phrase("You signed in with this identity. Another administrator can unlink it.")
         return _Step("identity.unlink", do, subject, own=own)
 
     def _release_name(self, asked: Asked, found: Found, value: object) -> _Step:
         name = one_line("the name", value)
         if not found.account.has_name(name):
-            raise BadCallError("this is no user name of this account")
+            raise BadCallError(phrase("This is no user name of this account."))
 
         async def do() -> Found:
             await self._desk.release_name(name)
@@ -193,18 +199,50 @@ class AccountChanges:
         async def do() -> Found:
             return await self._desk.merge(found.account_id, into)
 
-        own = "your own account cannot be merged away: merge the other one into it"
+        own = phrase("Your own account cannot be merged away. Merge the other one into it.")
         return _Step("account.merge", do, gives=True, own=own)
 
+    def _reset_second_factor(self, _asked: Asked, found: Found, value: object) -> _Step:
+        _only_true("reset_second_factor", value)
+        local = self._local()
+
+        async def do() -> Found:
+            changed = await local.factors.turn_off(found.account_id)
+            await self._deps.all_sessions.end_all_of(changed.subjects)
+            return await self._desk.find(found.account_id)
+
+        # The password alone is enough then.
+        return _Step("second-factor.turn-off", do, gives=True)
+
+    def _remove_passkeys(self, _asked: Asked, found: Found, value: object) -> _Step:
+        _only_true("remove_passkeys", value)
+        local = self._local()
+
+        async def do() -> Found:
+            changed = await local.passkeys.remove_all(found.account_id)
+            await self._deps.all_sessions.end_all_of(changed.subjects)
+            return await self._desk.find(found.account_id)
+
+        return _Step("passkey.remove-all", do)
+
+    def _local(self) -> Local:
+        if self._deps.local is None:
+            raise BadCallError("there are no local accounts")
+        return self._deps.local
+
     def _end_sessions(self, _asked: Asked, found: Found, value: object) -> _Step:
-        if value is not True:
-            raise BadCallError("end_sessions must be true")
+        _only_true("end_sessions", value)
 
         async def do() -> Found:
             await self._deps.all_sessions.end_all_of(found.account.subjects)
             return found
 
         return _Step("session.end-all", do)
+
+
+def _only_true(what: str, value: object) -> None:
+    if value is not True:
+        raise BadCallError(f"{what} must be true")
 
 
 def _subject(what: str, value: object) -> tuple[str, str]:

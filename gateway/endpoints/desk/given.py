@@ -6,6 +6,7 @@ from typing import Any
 from gateway.accounts.account import MAX_SECRET
 from gateway.credentials.passwords import UserNameRefusedError, check_email
 from gateway.endpoints.desk.section import BadCallError
+from gateway.wording import phrase
 
 _MOST_CHARS, _MOST_LISTED = 500, 100
 
@@ -70,5 +71,5 @@ def email_address(value: object) -> str:
     except UserNameRefusedError:
         address = None
     if address is None:
-        raise BadCallError("this is not an e-mail address")
+        raise BadCallError(phrase("This is not an e-mail address."))
     return address

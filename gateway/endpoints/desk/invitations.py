@@ -18,6 +18,7 @@ from gateway.errors import GatewayError
 from gateway.mail.letters import Letters
 from gateway.message.response import Response
 from gateway.record.journal import Target
+from gateway.wording import phrase
 
 _OPTIONAL = frozenset({"account", "issuer", "roles", "groups", "mail"})
 _FORM = frozenset({"email", "roles", "groups"})
@@ -112,7 +113,7 @@ class InvitationsSection:
         """
         found = await self._desk.find(account_id)
         if Invitation(fold_email(email), issuer) not in found.account.invitations:
-            raise NoSuchInvitationError("it was taken up or taken back")
+            raise NoSuchInvitationError(phrase("It was taken up or taken back."))
         target = Target.of_account(found.account_id, found.account, email)
         async with self._deps.journal.act(
             asked.who.actor, "invitation.withdraw", target, asked.request

@@ -23,6 +23,7 @@ from gateway.endpoints.own_keys import describe
 from gateway.message.response import Response
 from gateway.record.journal import Target
 from gateway.settings.api_keys import ApiKeySettings
+from gateway.wording import phrase
 
 _MADE = frozenset({"user", "name", "scopes", "expires_in"})
 _NEEDED = frozenset({"user", "name"})
@@ -79,7 +80,7 @@ class KeysSection:
         """
         record = await self._keys.record(key_id)
         if record is None:
-            raise UnknownItemError("no key has this id: it may have been revoked already")
+            raise UnknownItemError(phrase("No key has this id. It may have been revoked already."))
         owner = record.owner
         target = Target(key_id, record.name, owner.user, owner.account_id)
         async with self._deps.journal.act(asked.who.actor, "key.revoke", target, asked.request):
@@ -96,7 +97,7 @@ class KeysSection:
         wanted = read_key_request(name, scopes, expires_in, self._rules)
         owner = await self._keys.owner(one_line("the user", user))
         if owner is None:
-            raise UnknownItemError("nobody with this user name has an account")
+            raise UnknownItemError(phrase("Nobody with this user name has an account."))
         now = self._deps.clock()
         asked.who.require_fresh(now)
         target = Target("", wanted.name, owner.user, owner.account_id)

@@ -12,6 +12,7 @@ from gateway.endpoints.desk.desk import Desk, Exact, Named
 from gateway.endpoints.desk.invitations import InvitationsSection
 from gateway.endpoints.desk.journal import JournalSection
 from gateway.endpoints.desk.keys import KeysSection
+from gateway.endpoints.desk.new_passwords import NewPasswords
 from gateway.endpoints.desk.section import Section
 from gateway.endpoints.desk.sessions import SessionsSection
 from gateway.endpoints.desk.watched import first_of_watch, rest_of_watch
@@ -55,8 +56,10 @@ def _of_accounts(
         return []
     desk = AccountDesk(accounts)
     changes = AccountChanges(deps, desk, administrators)
-    links = None if deps.local is None else Invitations(accounts, deps.local.accounts)
+    local = deps.local
+    links = None if local is None else Invitations(accounts, local.accounts)
+    passwords = None if local is None else NewPasswords(deps, desk, local)
     return [
-        AccountsSection(deps, desk, changes, sessions, keys).section(),
+        AccountsSection(deps, desk, changes, sessions, keys, passwords).section(),
         InvitationsSection(deps, desk, links).section(),
     ]

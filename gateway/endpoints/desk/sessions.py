@@ -18,6 +18,7 @@ from gateway.message.response import Response
 from gateway.record.journal import Target
 from gateway.sessions.device import UNKNOWN
 from gateway.sessions.record import SessionInfo
+from gateway.wording import phrase
 
 _ID = re.compile("[0-9a-f]{64}")
 
@@ -77,7 +78,7 @@ class SessionsSection:
         """
         found = await self._every.find(session_id) if _ID.fullmatch(session_id) else []
         if not found:
-            raise UnknownItemError("no session has this id: it may have ended already")
+            raise UnknownItemError(phrase("No session has this id. It may have ended already."))
         target = Target(session_id, found[0].device, found[0].user)
         async with self._deps.journal.act(asked.who.actor, "session.end", target, asked.request):
             await self._every.end_these(found)

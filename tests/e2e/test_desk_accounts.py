@@ -229,6 +229,15 @@ def test_accounts_are_merged(gateway, ann, name, names):
     assert acts(ann, gone)[0][0] == "account.merge"
 
 
+def test_an_account_that_is_disabled_disables_no_administrator(gateway, ann, name):
+    ann.call("PATCH", f"accounts/{name}", {"disabled": True})
+    refused = ann.call("PATCH", f"accounts/{name}", {"merge_into": "ann"})
+
+    assert (refused.status_code, refused.json()["reason"]) == (409, "own-access")
+    assert ann.whoami()["user"] == "ann"
+    assert account_of(ann, name)["disabled"]
+
+
 def test_one_sees_and_ends_the_sessions_and_keys_of_an_account(gateway, ann, name):
     one, two, three = (Person(gateway, name) for _ in range(3))
     _, key = one.make_key("laptop")

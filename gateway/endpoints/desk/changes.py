@@ -7,7 +7,7 @@ take the administration from whoever makes it, so there is always an administrat
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from gateway.accounts.account import Account
+from gateway.accounts.account import Account, merged
 from gateway.accounts.desk import AccountDesk, Found
 from gateway.credentials.local import Local
 from gateway.endpoints.deps import Deps
@@ -193,10 +193,15 @@ class AccountChanges:
         own = self._own_reason(asked, found, found.account.without_name(name))
         return _Step("name.release", do, name, gives=True, own=own)
 
-    def _merge_into(self, _asked: Asked, found: Found, value: object) -> _Step:
+    def _merge_into(self, asked: Asked, found: Found, value: object) -> _Step:
         into = one_line("merge_into", value)
 
         async def do() -> Found:
+            kept = await self._desk.find(into)
+            both = merged(kept.account, found.account)
+            if await self._is_own(asked, kept) and not self._keeps_access(asked, kept, both):
+                # Of two accounts, one that is disabled disables both.
+                raise OwnAccessError(phrase("This account is disabled. Enable it first."))
             return await self._desk.merge(found.account_id, into)
 
         own = phrase("Your own account cannot be merged away. Merge the other one into it.")

@@ -130,3 +130,26 @@ async def test_the_next_mail_starts_the_work_again():
 def test_links_are_on_the_configured_host(url):
     box = Outbox(SMTP, url, lambda: 0.0)
     assert box.link("/_gatepost/reset", "t") == f"{url}/_gatepost/reset?token=t"
+
+
+async def test_it_knows_whether_the_last_mail_went_out():
+    answers = [UnsentMailError("mail:25: SMTPConnectError"), None]
+
+    async def deliver(_smtp, _message, _host):
+        failure = answers.pop(0)
+        if failure is not None:
+            raise failure
+
+    box = outbox(deliver)
+    told = [(box.sent_at, box.failure, box.waiting)]
+    with pytest.raises(UnsentMailError):
+        await box.send(letter())
+    told.append((box.sent_at, box.failure, box.waiting))
+    await box.send(letter())
+    told.append((box.sent_at, box.failure, box.waiting))
+
+    assert told == [
+        (None, "", 0),
+        (None, "mail:25: SMTPConnectError", 0),
+        (1_800_000_000.0, "", 0),
+    ]

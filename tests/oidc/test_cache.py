@@ -148,3 +148,23 @@ async def test_a_fresh_one_can_be_renewed(document, source):
     assert await document.renewed() == 2
     source.down = True
     assert await document.renewed() == 2
+
+
+async def test_it_tells_when_it_was_fetched_the_last_time(clock):
+    answers = [("one", 60.0), ProviderUnavailableError("down")]
+
+    async def fetch():
+        found = answers.pop(0)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    document = CachedDocument(fetch, clock)
+    assert document.fetched_at is None
+    at = clock()
+    await document.get()
+    clock.now += 61
+    assert await document.get() == "one"
+
+    assert document.fetched_at == at
+    assert isinstance(document.failure, ProviderUnavailableError)

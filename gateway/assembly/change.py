@@ -29,6 +29,7 @@ from gateway.oidc.provider import Provider
 from gateway.pages import Brand, data_url, set_brand
 from gateway.pipeline.pipeline import Pipeline
 from gateway.server.listener import server_tls
+from gateway.settings.page_templates import STYLE, read_templates
 from gateway.settings.pages import MAX_ICON_BYTES, read_picture
 from gateway.settings.schema import Settings
 from gateway.storage.store import Clock
@@ -131,6 +132,7 @@ def brand_of(settings: Settings) -> Brand:
     logo = "" if pages.logo_file is None else data_url(*read_picture(pages.logo_file))
     apps = ((it.name, it.launch.icon_file) for it in settings.enforced_routes if it.launch)
     providers = ((name, it.icon_file) for name, it in settings.providers.items())
+    templates = {} if pages.templates is None else read_templates(pages.templates)
     return Brand(
         name=pages.name or "",
         logo=logo,
@@ -138,6 +140,10 @@ def brand_of(settings: Settings) -> Brand:
         languages=pages.languages,
         app_icons=_icons(apps),
         provider_icons=_icons(providers),
+        contact=pages.contact or "",
+        links=pages.links,
+        templates={name: it for name, it in templates.items() if name != STYLE},
+        more_style=templates.get(STYLE, ""),
     )
 
 

@@ -105,7 +105,7 @@ class SignIn:
     def _offered(self, request: Request, asked: SignInRequest) -> list[Mapping[str, str]]:
         login = own_path(request, responses.LOGIN_PATH)
         return [
-            {"url": f"{login}{name}?{asked.query()}", "label": p.registration.label}
+            {"url": f"{login}{name}?{asked.query()}", "label": p.registration.label, "name": name}
             for name, p in self._deps.providers.items()
         ]
 

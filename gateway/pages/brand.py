@@ -19,6 +19,10 @@ class Brand:
         languages: In which the pages are offered, the default first.
         app_icons: ``data:`` URLs by the route's name.
         provider_icons: ``data:`` URLs by the provider's name.
+        contact: Where people reach who runs this; ``""`` if that is not told.
+        links: More links, by their text.
+        templates: The operator's own templates, by name.
+        more_style: Follows the style sheet.
     """
 
     name: str = ""
@@ -27,6 +31,10 @@ class Brand:
     languages: tuple[str, ...] = tuple(LANGUAGES)
     app_icons: Mapping[str, str] = field(default_factory=dict)
     provider_icons: Mapping[str, str] = field(default_factory=dict)
+    contact: str = ""
+    links: Mapping[str, str] = field(default_factory=dict)
+    templates: Mapping[str, str] = field(default_factory=dict)
+    more_style: str = ""
 
     @property
     def has_pictures(self) -> bool:

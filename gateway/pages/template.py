@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import logging
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,14 +18,20 @@ from typing import TYPE_CHECKING
 from gateway.pages.brand import Brand
 from gateway.pages.reasons import REASONS
 from gateway.pages.translations import SOURCE, direction, translated, translations
+from gateway.settings.page_templates import OURS
 from gateway.settings.pages import LANGUAGES
 from gateway.wording import phrase
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
+    from collections.abc import Mapping
+
+    from jinja2 import BaseLoader, Environment
     from markupsafe import Markup
 
 _HERE = Path(__file__).parent
+_log = logging.getLogger(__name__)
+# In a traceback, before the name of one of the operator's templates.
+_OWN = "pages.templates/"
 
 # Chromium applies form-action to the redirects after a form too (w3c/webappsec-csp issue 8).
 # Signing in ends at the app, signing out at the provider or beyond, and a kept form wherever the
@@ -74,13 +81,25 @@ def languages() -> tuple[str, ...]:
 def render(name: str, language: str = SOURCE, /, **values: object) -> bytes:
     """The page `name` (a template's name without its suffix) in `language` as UTF-8 HTML.
 
+    If it fails with the operator's templates, it is made without them.
+
     Raises:
         jinja2.TemplateNotFound: There is no such page.
         jinja2.UndefinedError: A value the template needs was not given.
     """
-    return (
-        _environment(language).get_template(f"{name}.html").render(values).encode(errors="replace")
-    )
+    file = f"{name}.html"
+    if _brand.templates:
+        try:
+            return _encoded(_environment(language, own=True), file, values)
+        except Exception as error:  # noqa: BLE001 - people get our page, whatever is wrong with theirs
+            # Without its text, which may quote what is on the page.
+            _log.error("pages.templates: %s: %s %s", file, type(error).__name__, _place(error))
+    return _encoded(_environment(language), file, values)
+
+
+def _encoded(environment: Environment, file: str, values: Mapping[str, object]) -> bytes:
+    # What is no text, such as a lone surrogate in a name, becomes a question mark.
+    return environment.get_template(file).render(values).encode(errors="replace")
 
 
 def shows_times(name: str) -> bool:
@@ -129,16 +148,42 @@ def _fields(name: str) -> tuple[tuple[str, str], ...]:
     )
 
 
+def _place(error: BaseException) -> str:
+    """Which of the operator's templates failed, and in which line."""
+    found, trace = "", error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file.startswith(_OWN):
+            found = f"(in {file.removeprefix(_OWN)} line {trace.tb_lineno})"
+        trace = trace.tb_next
+    return found
+
+
+def _loader(*, own: bool) -> BaseLoader:
+    """Finds our templates; with `own`, those of the operator first, and ours by `OURS` too."""
+    from jinja2 import ChoiceLoader, FileSystemLoader, FunctionLoader, PrefixLoader
+
+    ours = FileSystemLoader(_HERE / "html")
+    if not own:
+        return ours
+    texts = _brand.templates
+
+    def find(name: str) -> tuple[str, str, None] | None:
+        return (texts[name], _OWN + name, None) if name in texts else None
+
+    return ChoiceLoader([FunctionLoader(find), ours, PrefixLoader({OURS.rstrip("/"): ours})])
+
+
 @cache
-def _environment(language: str) -> Environment:
+def _environment(language: str, *, own: bool = False) -> Environment:
     # Jinja is imported at the first page, because most requests need no template.
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+    from jinja2 import Environment, StrictUndefined
     from markupsafe import Markup
 
     from gateway.pages.times import time_element
 
     environment = Environment(
-        loader=FileSystemLoader(_HERE / "html"),
+        loader=_loader(own=own),
         autoescape=True,
         extensions=["jinja2.ext.i18n"],
         undefined=StrictUndefined,
@@ -195,7 +240,7 @@ def script(name: str) -> bytes:
 
 @cache
 def _style() -> str:
-    return (_HERE / "style.css").read_text("utf-8") + _brand.style
+    return (_HERE / "style.css").read_text("utf-8") + _brand.style + _brand.more_style
 
 
 @cache

@@ -7,6 +7,7 @@ from pathlib import Path as FilePath
 from gateway.settings.countries import file_problem
 from gateway.settings.document import Data, Document, Path
 from gateway.settings.file_text import UNREADABLE, UnreadableError, is_readable, read_text
+from gateway.settings.page_templates import read_templates, template_problems
 from gateway.settings.pages import MAX_ICON_BYTES, MAX_LOGO_BYTES, read_picture
 from gateway.settings.sections import sections
 from gateway.settings.sql_drivers import driver_problem
@@ -45,7 +46,7 @@ def try_files(document: Document) -> list[FilePath]:
     _try_drivers(document)
     _try_tracing(document)
     _try_ldap(document)
-    return [*files, *try_countries(document), *_try_pictures(document)]
+    return [*files, *try_countries(document), *_try_pictures(document), *_try_templates(document)]
 
 
 def try_client_key(document: Document, path: Path, section: dict[str, Data]) -> None:
@@ -114,6 +115,28 @@ def _try_pictures(document: Document) -> Iterator[FilePath]:
             if isinstance(named, str) and named:
                 _try_picture(document, (*path, name), named, most)
                 yield FilePath(named)
+
+
+def _try_templates(document: Document) -> list[FilePath]:
+    """Check the operator's templates; returns their files."""
+    pages, at = document.data.get("pages"), ("pages", "templates")
+    named = pages.get("templates") if isinstance(pages, dict) else None
+    if not isinstance(named, str) or not named:
+        return []
+    folder = FilePath(named)
+    try:
+        texts = read_templates(folder)
+        problems = list(template_problems(texts))
+    except ValueError as error:
+        document.spoil(at, f"{named!r}: {error}")
+        return []
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        document.spoil(at, f"cannot read {named!r}: {reason}", rule=UNREADABLE)
+        return []
+    if problems:
+        document.spoil(at, "\n  ".join(problems))
+    return [folder, *(folder / name for name in texts)]
 
 
 def _try_picture(document: Document, at: Path, named: str, most: int) -> None:

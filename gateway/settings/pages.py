@@ -1,18 +1,32 @@
 """The setting `pages`: what people see on the gateway's own pages."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, field_validator
+from pydantic import AfterValidator, Field, PlainValidator, WithJsonSchema, field_validator
 
-from gateway.settings.scalars import FileName, OneOrMany, Section, Text, listed, quote, wrong
+from gateway.message.mailbox import read_mailbox
+from gateway.message.return_to import safe_return_to
+from gateway.settings.addresses import parse_web_url
+from gateway.settings.scalars import (
+    FileName,
+    OneOrMany,
+    Section,
+    Text,
+    as_text,
+    listed,
+    quote,
+    wrong,
+)
 
 # In which the pages are written, by tag (RFC 5646), each in its own words.
 LANGUAGES = {"en": "English", "de": "Deutsch", "fr": "Français", "es": "Español"}
 # Inline in every page, so it has to be small.
 MAX_LOGO_BYTES = 64 * 1024
 MAX_ICON_BYTES = 16 * 1024
+_MOST_LINKS = 6
 # By what a file begins with; browsers show nothing else as a picture here.
 _BEGINNINGS = {b"\x89PNG\r\n\x1a\n": "image/png", b"\xff\xd8\xff": "image/jpeg"}
 _SVG = re.compile(
@@ -38,6 +52,33 @@ def _once_each(tags: tuple[str, ...]) -> tuple[str, ...]:
     return tags
 
 
+def _link(value: object) -> str:
+    text = as_text(value, "a URL")
+    # The path alone leads to the host that the person is on.
+    if text.startswith("/"):
+        if not text.isascii() or safe_return_to(text, "") != text:
+            raise wrong(f"{quote(text)} is not a path as in the address bar (write /imprint)")
+        return text
+    return parse_web_url(text)
+
+
+def _contact(value: object) -> str:
+    text = as_text(value, "a URL")
+    if not text.startswith("mailto:"):
+        return _link(text)
+    if read_mailbox(text.removeprefix("mailto:")) is None or not text.isascii():
+        raise wrong(f"{quote(text)} is not an e-mail address (write mailto:ops@example.com)")
+    return text
+
+
+def _few(links: Mapping[str, str]) -> Mapping[str, str]:
+    if len(links) > _MOST_LINKS:
+        raise wrong(f"has more than {_MOST_LINKS} links")
+    return links
+
+
+LinkUrl = Annotated[str, PlainValidator(_link), WithJsonSchema({"type": "string"})]
+ContactUrl = Annotated[str, PlainValidator(_contact), WithJsonSchema({"type": "string"})]
 Colour = Annotated[str, AfterValidator(_colour)]
 Language = Annotated[Text, AfterValidator(_language)]
 
@@ -59,6 +100,20 @@ class PageSettings(Section):
     languages: Annotated[tuple[Language, ...], OneOrMany(), AfterValidator(_once_each)] = Field(
         tuple(LANGUAGES),
         description="Languages in which the pages are offered, the default first.",
+    )
+
+    contact: ContactUrl | None = Field(
+        None,
+        description="Where people reach who runs this: mailto:ops@example.com, or a URL; shown on"
+        " every page.",
+    )
+    links: Annotated[Mapping[Text, LinkUrl], AfterValidator(_few)] = Field(
+        {}, description="More links on every page, by their text: imprint, privacy; at most 6."
+    )
+    templates: FileName | None = Field(
+        None,
+        description="Folder with templates (NAME.html) that take the place of the gateway's own,"
+        " and with a style.css that is added to its styles.",
     )
 
     @field_validator("colour", mode="before")

@@ -90,7 +90,9 @@ FRAGMENTS = [
 
 async def choice(request: web.Request) -> web.Response:
     """The page that chooses, as it comes of a redirect from a page with a fragment."""
-    providers = [{"url": f"/login/{n}?return_to=/x%3Fa%3Db&max_age=1", "label": n} for n in "ab"]
+    providers = [
+        {"url": f"/login/{n}?return_to=/x%3Fa%3Db&max_age=1", "label": n, "name": n} for n in "ab"
+    ]
     body = render(
         "sign-in",
         site="localhost",

@@ -452,3 +452,27 @@ async def test_name_logo_and_colour_follow_a_reload(raw_upstream, gateway_proces
     assert "Notes of Ann</p>" in answer.text
     assert 'src="data:image/svg+xml;base64,' in answer.text
     assert " img-src data:;" in answer.headers["Content-Security-Policy"]
+
+
+async def test_own_templates_follow_a_reload_and_a_broken_one_is_refused(
+    raw_upstream, gateway_process, tmp_path
+):
+    gateway = gateway_process(behind(await raw_upstream(OK)))
+    url = f"{gateway.base_url}/_gatepost/logout"
+    folder = tmp_path / "pages"
+    folder.mkdir()
+    own = folder / "page.html"
+
+    def page():
+        return requests.get(url, headers={"Accept": "text/html"}, timeout=30)
+
+    own.write_text('{% extends "gatepost/page.html" %}{% block footer %}<i>Mine</i>{% endblock %}')
+    await hang_up(gateway, pages={"templates": str(folder)})
+    answer = await asyncio.to_thread(page)
+    assert "<i>Mine</i>" in answer.text
+    assert "script-src" not in answer.headers["Content-Security-Policy"]
+
+    own.write_text("{% block %}")
+    await until(lambda: "was not reloaded" in gateway.log())
+    assert "<i>Mine</i>" in (await asyncio.to_thread(page)).text
+    assert "page.html line 1" in gateway.log()

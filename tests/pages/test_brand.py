@@ -92,3 +92,47 @@ def test_anything_else_is_none(tmp_path, content):
     (tmp_path / "logo").write_bytes(content)
     with pytest.raises(ValueError, match=r"64 KiB|is no SVG"):
         read_picture(tmp_path / "logo")
+
+
+def test_links_and_contact_are_on_every_page():
+    set_brand(Brand(contact="mailto:ops@a.test", links={"<Imprint>": "/imprint"}))
+
+    assert '<a href="mailto:ops@a.test">Contact</a>' in page()
+    assert '<a href="/imprint">&lt;Imprint&gt;</a>' in page()
+
+
+def test_an_own_template_extends_the_one_it_replaces_and_escapes():
+    own = {
+        "signed-in.html": '{% extends "gatepost/signed-in.html" %}'
+        "{% block title %}Mine{% endblock %}",
+        "page.html": '{% extends "gatepost/page.html" %}'
+        '{% block footer %}{% include "_foot.html" %}{% endblock %}',
+        "_foot.html": "<p>Ours: {{ name }}</p>",
+    }
+    set_brand(Brand(templates=own, more_style=".site { color: #123456; }"))
+
+    text = render("signed-in", site="a.test", name="<Ann>", home_url="/").decode()
+    assert "<title>Mine · a.test</title>" in text
+    assert "<p>Ours: &lt;Ann&gt;</p>" in text
+    # Pages that are not replaced are on the operator's page.html too.
+    assert b"<p>Ours: " in render("logout", site="", name="x", provider="", action="", home_url="")
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)[1]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert style.endswith(".site { color: #123456; }")
+    assert f"style-src 'sha256-{digest}'" in policy()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("signed-in.html", "a\n{{ name.first.second }}"),
+        ("signed-in.html", "a\n{{ 1 // (name | length - 3) }}"),
+        ("page.html", "a\n{{ nothing }}"),
+    ],
+)
+def test_a_template_that_fails_gives_our_page_and_a_line_in_the_log(caplog, name, text):
+    set_brand(Brand(templates={name: text}))
+
+    assert "You are signed in" in page()
+    assert f"(in {name} line 2)" in caplog.text
+    assert "Ann" not in caplog.text

@@ -14,7 +14,7 @@ from gateway.pages.template import shows_times
 
 HOSTILE = "\"'><script>alert(1)</script>"
 AT = 1_780_000_000.5
-PROVIDERS = [{"label": HOSTILE, "url": "/_gatepost/login/a"}]
+PROVIDERS = [{"label": HOSTILE, "url": "/_gatepost/login/a", "name": HOSTILE}]
 SESSION = {
     **dict.fromkeys(("id", "device", "client", "ip", "country"), HOSTILE),
     **dict.fromkeys(("created", "last_seen"), AT),

@@ -74,6 +74,7 @@ def secrets(tmp_path):
     ):
         (tmp_path / name).write_text("x" * 40, encoding="utf-8")
         (tmp_path / name).chmod(0o600)
+    (tmp_path / "pages").mkdir()
     (tmp_path / "logo.svg").write_text("<svg xmlns='http://www.w3.org/2000/svg'/>")
     public = ECKey.generate_key("P-256").as_pem(private=False)
     (tmp_path / "intranet_key.pem").write_bytes(public)

@@ -193,20 +193,35 @@ def mailed(world: World, visitor: Visitor) -> None:
 
 
 def at_desk(path: str) -> Way:
-    """An administrator at a page of the desk, after somebody was refused."""
+    """The administrator, who looks at what others have done."""
 
     def go(world: World, visitor: Visitor) -> None:
         visitor.become(world.dora)
         visitor.open("/admin")
+        visitor.open("/drafts")
         visitor.become(world.ann)
-        visitor.open(f"/_gatepost/admin{path}")
+        visitor.open(f"/_gatepost/admin/{path}")
 
     return go
 
 
-def explained(world: World, visitor: Visitor) -> None:
-    at_desk("/explain")(world, visitor)
-    visitor.send(method="GET", path="/admin", user="eve")
+def desk_account(world: World, visitor: Visitor) -> None:
+    at_desk(f"accounts/{world.account_id('ann')}")(world, visitor)
+
+
+def desk_new_key(world: World, visitor: Visitor) -> None:
+    at_desk("keys")(world, visitor)
+    visitor.send("create_key", "1", user="bob", name=world.names.key)
+
+
+def desk_invited(world: World, visitor: Visitor) -> None:
+    at_desk("invitations")(world, visitor)
+    visitor.send(email="zoe@example.com", roles="editor")
+
+
+def desk_explained(world: World, visitor: Visitor) -> None:
+    at_desk("explain")(world, visitor)
+    visitor.send(path="/admin", user="bob")
 
 
 ROWS = (
@@ -259,25 +274,36 @@ ROWS = (
         "account",
         "",
         as_dora("/_gatepost/account"),
-        ("user", "name", "email", "group", "device"),
+        ("user", "name", "email", "group", "device", "app", "description"),
     ),
     Row("account-key", "account", "", new_key, ("key",), status=201),
     Row("account-refused", "account", "", refused_password, status=400),
     Row("account-mailed", "account", "", mailed),
     Row("account-factor", "account", "", second_factor),
-    Row("desk-overview", "desk-overview", "Overview", at_desk("/overview"), ("user",)),
-    Row("desk-routes", "desk-routes", "Routes", at_desk("/routes")),
-    Row("desk-refusals", "desk-refusals", "Refusals", at_desk("/refusals"), ("user",)),
-    Row("desk-explain", "desk-explain", "Explain", at_desk("/explain")),
-    Row("desk-explained", "desk-explain", "Explain", explained),
-    Row("desk-shadows", "desk-shadows", "In shadow", at_desk("/shadows")),
-    Row("desk-configuration", "desk-configuration", "Configuration", at_desk("/configuration")),
     Row("account-codes", "account", "", recovery_codes),
+    Row("desk-overview", "desk-overview", "Overview", at_desk("overview"), ("user",)),
     Row(
-        "desk-journal",
-        "desk-journal",
-        "What was done",
-        as_ann("/_gatepost/admin/journal"),
-        ("key",),
+        "desk-accounts", "desk-accounts", "Accounts", at_desk("accounts"), ("user", "name", "email")
     ),
+    Row("desk-account", "desk-account", "", desk_account, ("key", "name")),
+    Row("desk-invitations", "desk-invitations", "Invitations", at_desk("invitations")),
+    Row("desk-invited", "desk-invitations", "Invitations", desk_invited, status=201),
+    Row("desk-sessions", "desk-sessions", "Who is", at_desk("sessions"), ("user", "device")),
+    Row("desk-keys", "desk-keys", "API keys", at_desk("keys"), ("user", "key")),
+    Row("desk-new-key", "desk-keys", "API keys", desk_new_key, ("key",), status=201),
+    Row("desk-apps", "desk-apps", "Apps", at_desk("apps"), ("client", "device_client")),
+    Row(
+        "desk-requests",
+        "desk-access-requests",
+        "Requests",
+        at_desk("access-requests"),
+        ("user", "name", "email", "app"),
+    ),
+    Row("desk-routes", "desk-routes", "Routes", at_desk("routes")),
+    Row("desk-refusals", "desk-refusals", "Refusals", at_desk("refusals"), ("user",)),
+    Row("desk-explain", "desk-explain", "Explain", at_desk("explain")),
+    Row("desk-explained", "desk-explain", "Explain", desk_explained),
+    Row("desk-shadows", "desk-shadows", "In shadow", at_desk("shadows"), ("user",)),
+    Row("desk-configuration", "desk-configuration", "Configuration", at_desk("configuration")),
+    Row("desk-journal", "desk-journal", "What was", at_desk("journal"), ("key", "passkey")),
 )

@@ -9,7 +9,7 @@ from selenium.webdriver import Chrome
 
 from tests.browser import judging
 from tests.browser.every_page import ROWS, Row
-from tests.browser.visitors import Surfer
+from tests.browser.visitors import OPEN_ALL, Surfer
 from tests.browser.world import World
 from tests.fixtures.chromium import browsers, wait_for_text
 
@@ -56,6 +56,7 @@ class Visit:
         wait_for_text(chromium, "h1", row.heading)
         if row.template == "starting":
             chromium.execute_script(STOP)
+        chromium.execute_script(OPEN_ALL)
 
     def look(self, view: judging.View, theme: str = "light", *, kind: str = "") -> None:
         """See whether all fits."""

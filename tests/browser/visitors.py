@@ -67,6 +67,8 @@ def find_form(seen: Seen, button: str, value: str, fields: dict[str, str]) -> Fo
     raise AssertionError(f"no form with {button} {value} {sorted(fields)} on: {seen.text}")
 
 
+# What a person opens by its summary.
+OPEN_ALL = "for (const it of document.querySelectorAll('details')) it.open = true;"
 _FIND_BUTTON = """
 const [button, value, names] = arguments;
 const form = [...document.forms].find(it =>
@@ -94,6 +96,7 @@ class Surfer:
 
     def send(self, button: str = "", value: str = "", /, **fields: str) -> None:
         names = list(fields)
+        self.chromium.execute_script(OPEN_ALL)
         for name, given in fields.items():
             field = self.chromium.execute_script(_FIND_FIELD, names, name)
             field.clear()

@@ -39,6 +39,8 @@ class Names:
     brand: str = "Owl Notes"
     label: str = "Sign in with Zitadel"
     client: str = "Wiki"
+    app: str = "Payroll"
+    description: str = "Salaries, and who is on holiday"
     device_client: str = "Living room TV"
     device_name: str = "TV in the hall"
     user: str = "dora"
@@ -60,6 +62,8 @@ HOSTILE = Names(
     brand=hostile("brand"),
     label=hostile("label"),
     client=hostile("client"),
+    app=hostile("app"),
+    description=hostile("description"),
     device_client=hostile("tv"),
     # What is shown of a device has forty characters at most.
     device_name='"><script>tv</script><b/{{7*7}}>',
@@ -113,6 +117,7 @@ class World:
         small: Is not set up yet, and has nothing but local accounts.
         login: Of dora at the provider.
         recovery_codes: Of cy, each of them good once.
+        app: Where the app is, which takes what clients are sent as well.
     """
 
     names: Names
@@ -121,6 +126,7 @@ class World:
     mailbox: Mailbox
     login: str
     recovery_codes: list[str]
+    app: str
 
     @property
     def url(self) -> str:
@@ -167,6 +173,8 @@ class World:
         client.open("/_gatepost/account")
         client.send(secret="only for the notes")
         self._add_passkey(client)
+        client.open(self.authorize_path(redirect_uri=f"{self.app}/callback"))
+        client.send("answer", "allow")
         # Linking has ended all other sessions.
         self.signed_in("ann", self.names.other_device)
         return client.http.cookies
@@ -183,8 +191,23 @@ class World:
 
     @functools.cached_property
     def dora(self) -> CookieJar:
-        """The session of somebody whom the provider tells of."""
-        return self.signed_in_at_provider()
+        """The session of somebody whom the provider tells of, with a key."""
+        client = self.client()
+        client.become(self.signed_in_at_provider())
+        client.open("/_gatepost/account")
+        client.send("create_key", "1", key_name=self.names.key)
+        client.open("/_gatepost/account")
+        client.send("ask_access", "admin")
+        return client.http.cookies
+
+    def account_id(self, user: str) -> str:
+        """The id of the account with a user name."""
+
+        async def look(kept: Kept) -> str:
+            account_id, _ = await kept.accounts.named(user)
+            return str(account_id)
+
+        return with_kept(load_settings(self.gateway.config_path), look)
 
     @functools.cached_property
     def links(self) -> dict[str, str]:
@@ -298,7 +321,7 @@ def worlds(directory: Path, provider: OidcProvider) -> Iterator[Callable[[Names]
                     preferred_username=names.user if who == login else "ann",
                 )
             codes = _add_people(gateway)
-            return World(names, gateway, small, mailbox, login, codes)
+            return World(names, gateway, small, mailbox, login, codes, app)
 
         yield begin
 
@@ -342,18 +365,26 @@ def _settings(names: Names, app: str, mailbox: Mailbox, provider: OidcProvider) 
         "tokens": {
             "registration": "open",
             "clients": {
-                "wiki": {"name": names.client, "redirect_uris": [CALLBACK]},
+                "wiki": {"name": names.client, "redirect_uris": [CALLBACK, f"{app}/callback"]},
                 "tv": {"name": names.device_client, "device": True},
             },
         },
         "routes": [
             {"name": "form", "prefix": "/form", "upstream": "app", "access": "public"},
+            {
+                "name": "drafts",
+                "prefix": "/drafts",
+                "upstream": "app",
+                "access": "denied",
+                "enforce": False,
+            },
             {"name": "down", "prefix": "/down", "upstream": "down", "access": "public"},
             {"name": "asleep", "prefix": "/asleep", "upstream": "asleep", "access": "public"},
             {
                 "name": "admin",
                 "prefix": "/admin",
                 "upstream": "app",
+                "launch": {"name": names.app, "description": names.description, "ask": True},
                 "access": {"allow": [{"group": "nobody is in it"}]},
             },
             {

@@ -142,6 +142,10 @@ def test_a_newcomer_signs_in_is_greeted_and_signs_out(demo: Demo, chromium: Chro
     heading(chromium, "Hello, Alice Archer")
     assert chromium.current_url == f"{demo.url}/admin"
 
+    press(chromium, "a", "Back to the tour")
+    press(chromium, "a", "Accounts, sessions, keys and what was done")
+    heading(chromium, "Overview")
+
 
 def test_an_app_on_a_phone_gets_tokens_renews_them_and_is_signed_out(
     demo: Demo, chromium: Chrome

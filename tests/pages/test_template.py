@@ -205,6 +205,7 @@ PAGES: dict[str, dict[str, object]] = {
             ),
         ],
         "action": "/",
+        "desk_url": None,
         "home_url": "/",
         "desk_url": "/_gatepost/admin",
     },

@@ -205,7 +205,6 @@ PAGES: dict[str, dict[str, object]] = {
             ),
         ],
         "action": "/",
-        "desk_url": None,
         "home_url": "/",
         "desk_url": "/_gatepost/admin",
     },

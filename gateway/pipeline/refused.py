@@ -13,7 +13,7 @@ from gateway.pipeline.around import AroundPipeline
 from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.route_plan import RoutePlan
 from gateway.pipeline.verdict import RequestHandler
-from gateway.record.audit import Entry
+from gateway.record.audit import Entry, cut_path
 from gateway.routing.trial import RouteTrial
 
 _log = logging.getLogger(__name__)
@@ -72,12 +72,14 @@ def explanation_of(
     if plan is not None and not identity.is_anonymous:
         items = try_items(plan.access, Facts(request, identity, request.received_at))
     by_rules = is_by_rules(items, entry.reason)
+    # As the audit has it: the rest may be a session id or a code.
+    path = cut_path(request.target.path)
     return {
         "request_id": request.request_id,
         "time": int(request.received_at),
         "method": request.method,
         "host": request.host,
-        "path": request.target.path,
+        "path": path,
         "ip": request.client,
         "status": status,
         "decision": entry.decision,
@@ -87,7 +89,11 @@ def explanation_of(
         "provider": identity.provider or None,
         "credential": identity.credential,
         "routes": [
-            {"route": it.route.name, "covers": list(it.covers), "why_not": it.why_not or None}
+            {
+                "route": it.route.name,
+                "covers": list(map(cut_path, it.covers)),
+                "why_not": it.why_not.replace(request.target.path, path) or None,
+            }
             for it in tried
         ],
         "conditions": [

@@ -1,5 +1,6 @@
 """Secrets of every kind go through a gateway; nothing that an operator reads has one of them."""
 
+import asyncio
 import json
 import secrets
 from urllib.parse import parse_qs, urlsplit
@@ -8,6 +9,7 @@ import aiohttp
 import pytest
 
 from gateway.assembly.serving import clock
+from tests.e2e.at_desk import by_key
 from tests.e2e.browsing import PAGE
 from tests.e2e.test_api_keys import made
 from tests.e2e.test_second_factor import Person, codes_in, hidden
@@ -44,6 +46,7 @@ def watched(gateway_process, demo_provider, mail_server, collector, echo_app, tm
             },
             "bearer": [{"issuer": provider.issuer, "audiences": ["notes"]}],
             "api_keys": {},
+            "admins": [{"user": "admin"}],
             "smtp": {"url": f"smtp://{mailbox.address}", "from": "Notes <notes@example.com>"},
             "audit": {"file": str(tmp_path / "audit.log")},
             "log": {"format": "json", "level": "debug"},
@@ -134,6 +137,21 @@ def with_keys_and_tokens(gateway):
     return {key, key[:-1], key.split("_")[2], token, token.rpartition(".")[2], cookie}
 
 
+def at_the_desk(gateway):
+    """All that an administrator can read by calls, and the key that they are made with."""
+    key = made(gateway, "--user", "admin", "--scope", "gatepost:admin")
+    texts = []
+    for call in ("refusals?limit=1000", "routes", "shadows", "configuration", "health", "journal"):
+        answer = by_key(gateway, key, "GET", call)
+        assert answer.status_code == 200, answer.text
+        texts.append(answer.text)
+    for refusal in json.loads(texts[0])["items"]:
+        # Over the rate, none is kept.
+        request_id = refusal["request_id"]
+        texts.append(by_key(gateway, key, "GET", f"explain?request_id={request_id}").text)
+    return "\n".join(texts), key
+
+
 def session_of(browser):
     return {it.value for it in browser.cookies if it.name.startswith("gatepost")}
 
@@ -148,6 +166,8 @@ async def test_no_planted_secret_is_in_a_log_an_audit_line_a_metric_or_a_span(
     Person(gateway, clock).page(LAST)
     collector.server_span(url_path=LAST)
     metrics = gateway.metrics()
+    desk, key = await asyncio.to_thread(at_the_desk, gateway)
+    planted |= {key}
     assert gateway.stop() == 0
 
     audit = (tmp_path / "audit.log").read_text()
@@ -156,6 +176,7 @@ async def test_no_planted_secret_is_in_a_log_an_audit_line_a_metric_or_a_span(
         "audit": audit,
         "metrics": metrics,
         "spans": repr(collector.spans()),
+        "desk": desk,
         "posted spans": b"".join(collector.bodies).decode("latin-1"),
     }
     # Each has seen it all: what is searched is not empty.
@@ -164,6 +185,9 @@ async def test_no_planted_secret_is_in_a_log_an_audit_line_a_metric_or_a_span(
     for path in (*LINK_PATHS, "/_gatepost/callback/oidc", LAST):
         assert f'"path":"{path}"' in audit
         assert path in written["spans"]
+    refusals = json.loads(desk.partition("\n")[0])["items"]
+    assert {it["reason"] for it in refusals} >= {"malformed-credential", "state-mismatch"}
+    assert '"conditions"' in desk
     assert 'gatepost_requests_total{method="GET"' in metrics
     assert len(planted) >= 25
     assert min(map(len, planted)) >= 8

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Set
 from urllib.parse import urlsplit
 
 from gateway.authserver.consents import Consent
+from gateway.endpoints.consent_page import scopes_in_words
 from gateway.endpoints.own_sessions import OwnSessions
 from gateway.message.request import Request
 from gateway.sessions.record import SessionInfo
@@ -47,7 +48,7 @@ def _about(client: str, given: Consent | None, used: list[SessionInfo]) -> dict[
     return {
         # Only a client that is known by its metadata document has a URL for a name.
         "host": parts.hostname if parts.scheme in ("http", "https") else None,
-        "scopes": [] if given is None else sorted(given.scopes),
+        **scopes_in_words(frozenset() if given is None else given.scopes),
         "resources": [] if given is None else sorted(given.resources),
         "since": min(began) if given is None else given.given_at,
         "last_used": max((it.last_seen_at for it in used), default=None),

@@ -80,13 +80,20 @@ def consent_values(
         "asks_every_time": client.is_asked_every_time,
         "who": identity.name or identity.user,
         "user": identity.user,
-        "meanings": [_MEANINGS[it] for it in _MEANINGS if it in scopes],
-        "scopes": sorted(scopes - _MEANINGS.keys()),
+        **scopes_in_words(scopes),
         "resources": urls_of(resources),
         "until": until,
         "action": action,
         "question": question,
         "logout_url": own_path(request, f"{OWN_PREFIX}/logout"),
+    }
+
+
+def scopes_in_words(scopes: frozenset[str]) -> dict[str, list[str]]:
+    """What `scopes` allow, in words, and those that have none of ours."""
+    return {
+        "meanings": [meaning for it, meaning in _MEANINGS.items() if it in scopes],
+        "scopes": sorted(scopes - _MEANINGS.keys()),
     }
 
 

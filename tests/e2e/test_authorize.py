@@ -107,7 +107,7 @@ def test_an_app_is_disconnected_on_the_account_page(gateway, cli, browser):
     tokens = cli.tokens(resource=mcp, scope="offline_access")
     page = browser.page(ACCOUNT).text
     row = page[page.index('id="connected"') :]
-    for shown in ("The CLI", mcp, "offline_access", "last used", 'value="cli"'):
+    for shown in ("The CLI", mcp, "while you are away", "last used", 'value="cli"'):
         assert shown in row
     # The session of the app has its name too.
     assert page.count("The CLI") > row.count("The CLI")

@@ -44,7 +44,7 @@ LAUNCHED = {
 }
 APP = {
     **dict.fromkeys(("client", "name", "host"), HOSTILE),
-    **dict.fromkeys(("scopes", "resources"), (HOSTILE,)),
+    **dict.fromkeys(("meanings", "scopes", "resources"), (HOSTILE,)),
     "since": AT,
     "last_used": AT,
 }

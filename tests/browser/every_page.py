@@ -112,7 +112,7 @@ def consent(world: World, visitor: Visitor) -> None:
 
 def consent_to_a_stranger(world: World, visitor: Visitor) -> None:
     visitor.become(world.dora)
-    visitor.open(world.authorize_path(world.registered_client, "http://127.0.0.1/callback"))
+    visitor.open(world.authorize_path(world.registered_client, "http://127.0.0.1/callback", "/mcp"))
 
 
 def device_with_a_code(world: World, visitor: Visitor) -> None:

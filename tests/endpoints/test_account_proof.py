@@ -21,7 +21,7 @@ from tests.sessions.conftest import make_identity
 def proof(provider="local", amr=(), acr=None, at=None):
     who = replace(make_identity(), provider=provider, amr=amr, acr=acr, authenticated_at=at)
     origin = Origin("192.0.2.9", "Firefox", None, None)
-    return proof_of(new_session("id", who, ProviderTokens(), origin, 1000.0), {})
+    return proof_of(new_session("id", who, ProviderTokens(), origin, 1000.0))
 
 
 @pytest.mark.parametrize(

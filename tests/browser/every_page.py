@@ -148,11 +148,11 @@ def signed_out(world: World, visitor: Visitor) -> None:
 
 
 def looping(world: World, visitor: Visitor) -> None:
-    visitor.open("/_gatepost/login/id?return_to=/form")
+    visitor.open("/_gatepost/login/zitadel?return_to=/form")
     visitor.send(login=world.login, password="any")
     visitor.send()
     for _ in range(3):
-        visitor.open("/_gatepost/login/id?return_to=/form")
+        visitor.open("/_gatepost/login/zitadel?return_to=/form")
 
 
 def kept_form(_: World, visitor: Visitor) -> None:

@@ -156,7 +156,7 @@ class World:
     def signed_in_at_provider(self, device: str) -> CookieJar:
         """A new session of somebody whom the provider tells of."""
         client = self.client(device)
-        client.open("/_gatepost/login/id?return_to=/form")
+        client.open("/_gatepost/login/zitadel?return_to=/form")
         pass_provider(client, self.login)
         assert client.seen.heading == "Notes", client.seen.text
         return client.http.cookies
@@ -167,7 +167,7 @@ class World:
         client = self.client()
         client.become(self.signed_in("ann"))
         client.open("/_gatepost/account")
-        client.send("link", "id")
+        client.send("link", "zitadel")
         pass_provider(client, f"{self.login}-ann")
         client.send("create_key", "1", key_name=self.names.key)
         client.open("/_gatepost/account")
@@ -332,7 +332,9 @@ def worlds(directory: Path, provider: OidcProvider) -> Iterator[Callable[[Names]
 def _settings(names: Names, app: str, mailbox: Mailbox, provider: OidcProvider) -> dict[str, Any]:
     port = take_free_port()
     url = f"http://localhost:{port}"
-    client = provider.register(f"{url}/_gatepost/callback/id", scope="openid profile email groups")
+    client = provider.register(
+        f"{url}/_gatepost/callback/zitadel", scope="openid profile email groups"
+    )
     gone = f"http://127.0.0.1:{take_free_port()}"
     return {
         "auth_mode": "hybrid",
@@ -349,7 +351,7 @@ def _settings(names: Names, app: str, mailbox: Mailbox, provider: OidcProvider) 
             "asleep": {"url": gone, "wake_timeout": "10m"},
         },
         "providers": {
-            "id": {
+            "zitadel": {
                 "issuer": provider.issuer,
                 "client_id": client.client_id,
                 "client_secret": client.client_secret,

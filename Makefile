@@ -122,8 +122,9 @@ site: build/zensical/stamp ## build the site of docs/ into build/site; fails on 
 	@build/zensical/bin/zensical build --strict --clean
 	@build/zensical/bin/python scripts/site_twins.py build/site
 
-screenshots: setup ## take the README's pictures anew, from the demo in a browser
-	@PICTURES=$(CURDIR)/docs/images $(BIN)/python -m pytest -k without_a_provider tests/browser/test_demo.py
+screenshots: setup ## take the documentation's pictures anew, and one of every page in every view into build/screenshots
+	@PICTURES=$(CURDIR)/docs/images SCREENSHOTS=$(CURDIR)/build/screenshots $(BIN)/python -m pytest $(PYTEST_BESIDE) \
+	  tests/browser/test_pictures.py tests/browser/test_every_page.py
 
 audit: ## ask the advisory databases about the locked packages (needs the internet)
 	@scripts/setup-python dev

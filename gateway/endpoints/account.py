@@ -82,7 +82,7 @@ class Account:
             name=who.name or who.user,
             user=who.user,
             email=who.email,
-            proof=proof_of(session, self._deps.providers),
+            proof=proof_of(session),
             groups=who.groups,
             sections=shown,
             action=own_path(request, responses.ACCOUNT_PATH),

@@ -112,7 +112,7 @@ def consent(world: World, visitor: Visitor) -> None:
 
 def consent_to_a_stranger(world: World, visitor: Visitor) -> None:
     visitor.become(world.dora)
-    visitor.open(world.authorize_path(world.registered_client, "http://127.0.0.1/callback"))
+    visitor.open(world.authorize_path(world.registered_client, "http://127.0.0.1/callback", "/mcp"))
 
 
 def device_with_a_code(world: World, visitor: Visitor) -> None:
@@ -148,11 +148,11 @@ def signed_out(world: World, visitor: Visitor) -> None:
 
 
 def looping(world: World, visitor: Visitor) -> None:
-    visitor.open("/_gatepost/login/id?return_to=/form")
+    visitor.open("/_gatepost/login/zitadel?return_to=/form")
     visitor.send(login=world.login, password="any")
     visitor.send()
     for _ in range(3):
-        visitor.open("/_gatepost/login/id?return_to=/form")
+        visitor.open("/_gatepost/login/zitadel?return_to=/form")
 
 
 def kept_form(_: World, visitor: Visitor) -> None:

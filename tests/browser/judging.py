@@ -84,6 +84,11 @@ const box = it.getBoundingClientRect();
 const inView = box.bottom > 0 && box.top < window.innerHeight;
 return [it === document.body ? 'body' : at, shown && inView];
 """
+# A sentence that begins without a space before it: Jinja drops the newline after a block.
+_GLUED = """
+const texts = [...document.querySelectorAll('main p, main li, main label, main summary')];
+return texts.map((it) => it.innerText).filter((it) => /\\p{Ll}[.:,;?!]\\p{Lu}/u.test(it));
+"""
 _AXE = """
 const done = arguments[arguments.length - 1];
 axe.run(document, {resultTypes: ['violations'], runOnly: {type: 'tag', values: [
@@ -132,6 +137,11 @@ def lengthen(chromium: Chrome) -> None:
 def mirror(chromium: Chrome) -> None:
     """Show the page as in a language that is written from the right."""
     chromium.execute_script("document.documentElement.dir = 'rtl'")
+
+
+def glued_sentences(chromium: Chrome) -> list[str]:
+    """Texts in which a sentence follows another without a space."""
+    return list(chromium.execute_script(_GLUED))
 
 
 @cache

@@ -6,18 +6,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
 
 from tests.fixtures.chromium import PATIENCE_S, heading, press, wait_for_text, wait_until
 from tests.fixtures.network import take_free_port
-
-IMAGES = Path(__file__).parents[2] / "docs" / "images"
-# In a README, which everyone loads.
-MOST_BYTES = 60_000
-VIEW = {"width": 520, "height": 620, "deviceScaleFactor": 1, "mobile": False}
 
 
 @dataclass(frozen=True)
@@ -66,23 +60,9 @@ def standalone() -> Iterator[tuple[str, str]]:
         assert process.wait(PATIENCE_S) == 0
 
 
-def take_picture(chromium: Chrome, directory: Path, name: str) -> None:
-    """Save what the browser shows; it must have the size of the README's picture of that name."""
-    image = chromium.get_screenshot_as_png()
-    (directory / name).write_bytes(image)
-    shown = (IMAGES / name).read_bytes()
-    # Width and height, which PNG has here; the rest differs with the fonts and the port.
-    assert image[16:24] == shown[16:24], "run `make screenshots`"
-    assert max(len(image), len(shown)) < MOST_BYTES
-
-
 def test_without_a_provider_a_newcomer_sets_up_and_signs_in(
-    standalone: tuple[str, str], chromium: Chrome, tmp_path: Path
+    standalone: tuple[str, str], chromium: Chrome
 ) -> None:
-    # `make screenshots` keeps the pictures.
-    pictures = Path(os.environ.get("PICTURES") or tmp_path)
-    chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", VIEW)
-    chromium.execute_cdp_cmd("Emulation.setScrollbarsHidden", {"hidden": True})
     url, token = standalone
     values = {"token": token, "username": "ann", "password": "crumbly meteor anchovy"}
     chromium.get(url)
@@ -99,12 +79,10 @@ def test_without_a_provider_a_newcomer_sets_up_and_signs_in(
     chromium.get(f"{url}/me")
     for name in ("username", "password"):
         chromium.find_element("name", name).send_keys(values[name])
-    take_picture(chromium, pictures, "sign-in.png")
     press(chromium, "button")
     heading(chromium, "Hello, ann")
     chromium.get(f"{url}/_gatepost/account")
     heading(chromium, "ann")
-    take_picture(chromium, pictures, "account.png")
 
 
 def test_a_newcomer_signs_in_is_greeted_and_signs_out(demo: Demo, chromium: Chrome) -> None:

@@ -86,6 +86,7 @@ def test_a_page_fits_reads_well_and_asks_nobody_else(
     if row.template != "sign-in-loop":
         visit.note("asked elsewhere", judging.asked_elsewhere(surfing, visit.surfer.url))
         visit.note("browser", judging.complaints_of_browser(surfing))
+    visit.note("glued", judging.glued_sentences(surfing))
     visit.look(judging.DESK, "dark")
     visit.look(judging.DESK)
     visit.ask_axe()

@@ -153,10 +153,10 @@ class World:
         assert client.seen.heading == "Notes", client.seen.text
         return client.http.cookies
 
-    def signed_in_at_provider(self) -> CookieJar:
+    def signed_in_at_provider(self, device: str) -> CookieJar:
         """A new session of somebody whom the provider tells of."""
-        client = self.client(self.names.device)
-        client.open("/_gatepost/login/id?return_to=/form")
+        client = self.client(device)
+        client.open("/_gatepost/login/zitadel?return_to=/form")
         pass_provider(client, self.login)
         assert client.seen.heading == "Notes", client.seen.text
         return client.http.cookies
@@ -167,7 +167,7 @@ class World:
         client = self.client()
         client.become(self.signed_in("ann"))
         client.open("/_gatepost/account")
-        client.send("link", "id")
+        client.send("link", "zitadel")
         pass_provider(client, f"{self.login}-ann")
         client.send("create_key", "1", key_name=self.names.key)
         client.open("/_gatepost/account")
@@ -193,11 +193,12 @@ class World:
     def dora(self) -> CookieJar:
         """The session of somebody whom the provider tells of, with a key."""
         client = self.client()
-        client.become(self.signed_in_at_provider())
+        client.become(self.signed_in_at_provider(self.names.device))
         client.open("/_gatepost/account")
         client.send("create_key", "1", key_name=self.names.key)
         client.open("/_gatepost/account")
         client.send("ask_access", "admin")
+        self.signed_in_at_provider(self.names.other_device)
         return client.http.cookies
 
     def account_id(self, user: str) -> str:
@@ -238,8 +239,10 @@ class World:
         link = urlsplit(self.mailbox.to("bob@other.example.com")[0].link)
         return f"{link.path}?{link.query}"
 
-    def authorize_path(self, client_id: str = "wiki", redirect_uri: str = CALLBACK) -> str:
-        """Where a client sends somebody."""
+    def authorize_path(
+        self, client_id: str = "wiki", redirect_uri: str = CALLBACK, path: str = ""
+    ) -> str:
+        """Where a client sends somebody, to use what is at `path` or everything."""
         asked = {
             "response_type": "code",
             "client_id": client_id,
@@ -247,7 +250,7 @@ class World:
             "code_challenge": "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM",
             "code_challenge_method": "S256",
             "scope": "openid email reports:read",
-            "resource": f"{self.url}/mcp",
+            **({"resource": f"{self.url}{path}"} if path else {}),
         }
         return f"/_gatepost/authorize?{urlencode(asked)}"
 
@@ -329,7 +332,9 @@ def worlds(directory: Path, provider: OidcProvider) -> Iterator[Callable[[Names]
 def _settings(names: Names, app: str, mailbox: Mailbox, provider: OidcProvider) -> dict[str, Any]:
     port = take_free_port()
     url = f"http://localhost:{port}"
-    client = provider.register(f"{url}/_gatepost/callback/id", scope="openid profile email groups")
+    client = provider.register(
+        f"{url}/_gatepost/callback/zitadel", scope="openid profile email groups"
+    )
     gone = f"http://127.0.0.1:{take_free_port()}"
     return {
         "auth_mode": "hybrid",
@@ -346,7 +351,7 @@ def _settings(names: Names, app: str, mailbox: Mailbox, provider: OidcProvider) 
             "asleep": {"url": gone, "wake_timeout": "10m"},
         },
         "providers": {
-            "id": {
+            "zitadel": {
                 "issuer": provider.issuer,
                 "client_id": client.client_id,
                 "client_secret": client.client_secret,
@@ -394,7 +399,13 @@ def _settings(names: Names, app: str, mailbox: Mailbox, provider: OidcProvider) 
                 "access": {"allow": [{"scope": "reports:read"}]},
                 "mcp": True,
             },
-            {"name": "rest", "prefix": "/", "upstream": "app", "access": "signed_in"},
+            {
+                "name": "rest",
+                "prefix": "/",
+                "upstream": "app",
+                "access": "signed_in",
+                "launch": {"name": "Notes", "description": "Minutes and how-tos", "path": "/form"},
+            },
         ],
     }
 

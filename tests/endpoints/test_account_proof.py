@@ -21,7 +21,7 @@ from tests.sessions.conftest import make_identity
 def proof(provider="local", amr=(), acr=None, at=None):
     who = replace(make_identity(), provider=provider, amr=amr, acr=acr, authenticated_at=at)
     origin = Origin("192.0.2.9", "Firefox", None, None)
-    return proof_of(new_session("id", who, ProviderTokens(), origin, 1000.0), {})
+    return proof_of(new_session("id", who, ProviderTokens(), origin, 1000.0))
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def proof(provider="local", amr=(), acr=None, at=None):
 )
 def test_a_local_sign_in_is_told_in_words(proven, words, is_strong):
     found = proof(amr=proven.amr, acr=proven.acr)
-    in_words = _environment().get_template("proof.html").module.methods_in_words
+    in_words = _environment("en").get_template("proof.html").module.methods_in_words
 
     assert str(in_words(found["methods"])).strip() == words
     assert found["is_strong"] is is_strong
@@ -45,7 +45,7 @@ def test_a_local_sign_in_is_told_in_words(proven, words, is_strong):
 
 def test_what_the_provider_says_is_told_as_it_is():
     found = proof("company", ("pwd", "<b>", "mfa"), "urn:silver", at=900)
-    in_words = _environment().get_template("proof.html").module.methods_in_words
+    in_words = _environment("en").get_template("proof.html").module.methods_in_words
 
     assert (found["where"], found["provider"], found["at"]) == ("provider", "company", 900)
     assert found["level"] == "urn:silver"

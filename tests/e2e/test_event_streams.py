@@ -7,6 +7,7 @@ import pytest
 from tests.e2e.raw import behind, connect, get
 from tests.e2e.test_api_keys import SIGNED_IN, command, made
 from tests.e2e.test_reload import hang_up
+from tests.fixtures.network import counted_length
 from tests.patience import soon
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -22,6 +23,7 @@ class App:
 
     async def __call__(self, connection):
         head = await connection.read_head()
+        await connection.read(counted_length(head))
         kind = b"text/plain" if b"/plain" in head else b"Text/Event-Stream;charset=utf-8"
         await connection.send(HEAD % kind + CHUNK)
         if b"/plain" in head:
@@ -99,3 +101,25 @@ async def test_a_reload_decides_again(gateway_process, raw_upstream, app):
     await goes_on(app, download)
     assert not allowed.reader.at_eof()
     allowed.writer.close()
+
+
+async def test_a_reload_keeps_the_answer_to_a_message_that_is_still_allowed(
+    gateway_process, raw_upstream, tmp_path, app
+):
+    """A rule about messages judges the one that the client sent, and not an unread one."""
+    route = {"name": "mcp", "prefix": "/mcp", "access": {"allow": [{"mcp_tool": "read"}]}}
+    settings = behind(await raw_upstream(app), route, api_keys={}, data_dir=str(tmp_path / "data"))
+    gateway = gateway_process(settings)
+    message = b'{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"read"}}'
+    client = await connect(gateway)
+    lines = [f"X-API-Key: {made(gateway, '--user', 'a')}", "Content-Type: application/json"]
+    head = get(gateway, "/mcp", *lines, f"Content-Length: {len(message)}")
+    await client.send(head.replace(b"GET", b"POST", 1) + message)
+    assert (await client.head()).status == 200
+    assert await soon(client.reader.readuntil(EVENT + b"\r\n")) == CHUNK
+
+    await hang_up(gateway, accounts={"user_header": "user"})
+    assert not client.reader.at_eof()
+    await hang_up(gateway, routes=[{**route, "access": {"allow": [{"mcp_tool": "write"}]}}])
+
+    assert await cut_off(client)

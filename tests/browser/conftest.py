@@ -19,7 +19,7 @@ async def start_standalone(
     """Start it: ``start_standalone(path="/notes", smtp={…})``, with a path of its public URL."""
     app = await raw_upstream(APP)
 
-    def start(path: str = "", **settings: Any) -> Any:
+    def start(path: str = "", module: str = "gateway", **settings: Any) -> Any:
         port = take_free_port()
         return gateway_process(
             {
@@ -29,7 +29,8 @@ async def start_standalone(
                 "server": {"listen": f"127.0.0.1:{port}"},
                 "upstreams": {"app": {"url": app.url}},
                 **settings,
-            }
+            },
+            module=module,
         )
 
     return start

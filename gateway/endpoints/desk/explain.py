@@ -12,6 +12,7 @@ from gateway.endpoints.watch import Watch
 from gateway.kinds import KINDS
 from gateway.message.response import Response
 from gateway.pages.reasons import reason_for
+from gateway.wording import phrase
 
 _CREDENTIALS: Final = (*KINDS, "foreign")
 _FORBIDDEN: Final = 403
@@ -80,7 +81,8 @@ def _readable(found: Mapping[str, Any]) -> dict[str, Any]:
     found = {"decision": "", "reason": "", "route": None, "routes": (), "to_change_it": (), **found}
     shadow, because = found.get("shadow"), None
     if found["decision"] not in ("", "allow"):
-        because = reason_for(found["reason"], found.get("status") or _FORBIDDEN).explanation
+        meaning = reason_for(found["reason"], found.get("status") or _FORBIDDEN)
+        because = phrase(meaning.explanation)
     about = {**found, "items": _items(found.get("conditions", ())), "because": because}
     return {**about, "shadow": None if shadow is None else _readable(shadow)}
 

@@ -166,7 +166,8 @@ def files_of_the_package():
     return {
         str(path.relative_to(ROOT))
         for path in (ROOT / "gateway").rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        # A wheel has the compiled catalogues and not what they are made from.
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".po"
     }
 
 

@@ -16,7 +16,7 @@ from gateway.endpoints.desk.section import (
 )
 from gateway.message.response import Response
 from gateway.record.journal import Target
-from gateway.sessions.device import UNKNOWN
+from gateway.sessions.device import shown_device
 from gateway.sessions.record import SessionInfo
 from gateway.wording import phrase
 
@@ -45,7 +45,7 @@ def session_row(info: SessionInfo, asked: Asked) -> dict[str, object]:
     """A session as templates show it."""
     return {
         **described_session(info, asked),
-        "device": info.device or UNKNOWN,
+        "device": shown_device(info.device),
         "created": info.created_at,
         "last_seen": info.last_seen_at,
     }

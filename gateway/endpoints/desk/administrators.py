@@ -65,8 +65,8 @@ class Administrators:
         return await self._judge(request, await self._outcome(request))
 
     def is_one(self, request: Request, identity: Identity) -> bool:
-        """Whether `identity` is an administrator's."""
-        return isinstance(self._decide(request, identity), Allow)
+        """Whether `identity` is an administrator's, perhaps after a new sign-in."""
+        return isinstance(self._decide(request, identity), Allow | StepUp)
 
     async def _judge(self, request: Request, outcome: Outcome) -> Administrator | Response:
         if not isinstance(outcome, Authenticated):

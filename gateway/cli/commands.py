@@ -24,6 +24,7 @@ _COMMANDS: Mapping[str, tuple[str, str]] = {
     "logout": ("gateway.cli.login.commands:logout_command", "End a sign-in."),
     "rotate": ("gateway.cli.rotate:rotate_command", "Replace a key of the gateway."),
     "import": ("gateway.cli.importing:import_command", "Translate another proxy's configuration."),
+    "pages": ("gateway.cli.pages:pages_command", "Print the templates of the pages."),
     "schema": ("gateway.cli.schema:schema_command", "Print the JSON Schema of the configuration."),
 }
 

@@ -47,6 +47,12 @@ def read_templates(folder: Path) -> dict[str, str]:
     return {file.name: _read(file) for file in files}
 
 
+def our_templates() -> dict[str, str]:
+    """The templates that may be replaced, by name; those of the demo are none."""
+    files = sorted(it for it in _FOLDER.glob("*.html") if not it.name.startswith("demo-"))
+    return {it.name: it.read_text("utf-8") for it in files}
+
+
 def template_problems(texts: Mapping[str, str]) -> Iterator[str]:
     """What is wrong with the templates `texts`, each with its name and line."""
     for name, text in texts.items():
@@ -54,9 +60,8 @@ def template_problems(texts: Mapping[str, str]) -> Iterator[str]:
             # It is part of the page, which it could end.
             if "</" in text:
                 yield f"{STYLE}: must not contain </"
-        elif not name.startswith(_OWN) and not (_FOLDER / name).is_file():
-            known = [it.name for it in _FOLDER.glob("*.html")]
-            hint = unknown_message("page", name, known)
+        elif not name.startswith(_OWN) and name not in our_templates():
+            hint = unknown_message("page", name, our_templates())
             yield f"{hint}; begin the name of a template of your own with {_OWN}"
         else:
             yield from _problems_of(name, text, texts)

@@ -340,7 +340,11 @@ def _settings(names: Names, app: str, mailbox: Mailbox, provider: OidcProvider) 
         "auth_mode": "hybrid",
         "public_url": url,
         "server": {"listen": f"127.0.0.1:{port}"},
-        "pages": {"name": names.brand},
+        "pages": {
+            "name": names.brand,
+            "contact": "mailto:ops@example.com",
+            "links": {names.app: "/form", "Imprint": "https://example.com/imprint"},
+        },
         "admins": [{"user": "ann"}],
         "upstreams": {
             "app": {

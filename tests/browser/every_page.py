@@ -196,11 +196,19 @@ def at_desk(path: str) -> Way:
     """The administrator, who looks at what others have done."""
 
     def go(world: World, visitor: Visitor) -> None:
-        visitor.become(world.dora)
-        visitor.open("/admin")
-        visitor.open("/drafts")
+        assert world.dora
         visitor.become(world.ann)
         visitor.open(f"/_gatepost/admin/{path}")
+
+    return go
+
+
+def after_a_refusal(path: str) -> Way:
+    """The administrator, right after somebody was refused."""
+
+    def go(world: World, visitor: Visitor) -> None:
+        as_dora("/admin")(world, visitor)
+        at_desk(path)(world, visitor)
 
     return go
 
@@ -281,7 +289,7 @@ ROWS = (
     Row("account-mailed", "account", "", mailed),
     Row("account-factor", "account", "", second_factor),
     Row("account-codes", "account", "", recovery_codes),
-    Row("desk-overview", "desk-overview", "Overview", at_desk("overview"), ("user",)),
+    Row("desk-overview", "desk-overview", "Overview", after_a_refusal("overview"), ("user",)),
     Row(
         "desk-accounts", "desk-accounts", "Accounts", at_desk("accounts"), ("user", "name", "email")
     ),
@@ -300,7 +308,7 @@ ROWS = (
         ("user", "name", "email", "app"),
     ),
     Row("desk-routes", "desk-routes", "Routes", at_desk("routes")),
-    Row("desk-refusals", "desk-refusals", "Refusals", at_desk("refusals"), ("user",)),
+    Row("desk-refusals", "desk-refusals", "Refusals", after_a_refusal("refusals"), ("user",)),
     Row("desk-explain", "desk-explain", "Explain", at_desk("explain")),
     Row("desk-explained", "desk-explain", "Explain", desk_explained),
     Row("desk-shadows", "desk-shadows", "In shadow", at_desk("shadows"), ("user",)),

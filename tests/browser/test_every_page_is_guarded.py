@@ -3,7 +3,7 @@
 Nothing here needs a browser: the pages are those of `tests.browser.every_page`, met by a client.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 from itertools import product
 from urllib.parse import parse_qs, urljoin, urlsplit
@@ -49,31 +49,26 @@ def world(tmp_path_factory: pytest.TempPathFactory, oidc_provider: OidcProvider)
         yield begin(HOSTILE)
 
 
+@pytest.fixture(scope="module", params=ROWS, ids=lambda it: it.name)
+def row(request: pytest.FixtureRequest) -> Row:
+    """Each page; of the module, so that all tests of a page come one after the other."""
+    found: Row = request.param
+    return found
+
+
 @pytest.fixture(scope="module")
-def on(world: World) -> Callable[[Row], Client]:
-    """Somebody on a page, who came there once for all tests."""
-    there: dict[Row, Client] = {}
-
-    def come(row: Row) -> Client:
-        if row not in there:
-            url = world.small_url if row.is_small else world.url
-            there[row] = Client(url, world.names.device)
-            row.way(world, there[row])
-        return there[row]
-
-    return come
+def client(world: World, row: Row) -> Client:
+    """Somebody on the page, who came there once for all tests."""
+    url = world.small_url if row.is_small else world.url
+    visitor = Client(url, world.names.device)
+    row.way(world, visitor)
+    return visitor
 
 
-every_row = pytest.mark.parametrize("row", ROWS, ids=lambda it: it.name)
+def test_a_page_is_neither_framed_nor_kept_nor_mistaken(client: Client, row: Row) -> None:
+    answer = client.answer
 
-
-@every_row
-def test_a_page_is_neither_framed_nor_kept_nor_mistaken(
-    on: Callable[[Row], Client], row: Row
-) -> None:
-    answer = on(row).answer
-
-    assert (answer.status_code, on(row).seen.heading[: len(row.heading)]) == (
+    assert (answer.status_code, client.seen.heading[: len(row.heading)]) == (
         row.status,
         row.heading,
     )
@@ -88,11 +83,7 @@ def test_a_page_is_neither_framed_nor_kept_nor_mistaken(
     assert answer.headers["Referrer-Policy"] == "strict-origin"
 
 
-@every_row
-def test_markup_in_what_a_page_shows_stays_text(
-    world: World, on: Callable[[Row], Client], row: Row
-) -> None:
-    client = on(row)
+def test_markup_in_what_a_page_shows_stays_text(world: World, client: Client, row: Row) -> None:
     seen = client.seen
 
     shown = "\n".join((seen.text, *seen.values()))
@@ -126,11 +117,7 @@ def send(client: Client, form: Form, about: dict[str, str], **changed: str) -> r
     return client.http.post(form.action, data=data, headers=headers, allow_redirects=False)
 
 
-@every_row
-def test_no_form_of_a_page_can_be_sent_by_another_site(
-    on: Callable[[Row], Client], row: Row
-) -> None:
-    client = on(row)
+def test_no_form_of_a_page_can_be_sent_by_another_site(client: Client) -> None:
     for form in (it for it in client.seen.forms if it.method == "POST"):
         for about, button in product(FOREIGN, form.buttons):
             form.buttons = [button]
@@ -144,9 +131,7 @@ def stays(client: Client, location: str) -> bool:
     return urljoin(client.url + "/", tidy).startswith(f"{client.url}/")
 
 
-@every_row
-def test_no_form_of_a_page_leads_away(on: Callable[[Row], Client], row: Row) -> None:
-    client = on(row)
+def test_no_form_of_a_page_leads_away(client: Client) -> None:
     # Passwords take their time; `test_who_signs_in_is_not_led_away` sends one.
     for form in (it for it in client.seen.forms if "password" not in it.names):
         for name, away in product(form.names & {"return_to", "rd", "next"}, AWAY):

@@ -198,6 +198,9 @@ class World:
         client.send("create_key", "1", key_name=self.names.key)
         client.open("/_gatepost/account")
         client.send("ask_access", "admin")
+        # What the desk tells of.
+        client.open("/admin")
+        client.open("/drafts")
         self.signed_in_at_provider(self.names.other_device)
         return client.http.cookies
 

@@ -142,3 +142,54 @@ def test_a_provider_that_is_down_is_told_of(gateway_process, workers):
     assert found["keys_at"] is None
     assert "down" in found["detail"]
     assert "Provider down" in ann.desk("/overview").text
+
+
+def test_a_mail_server_that_is_down_is_told_of(gateway_process):
+    gateway = gateway_process(
+        settings(
+            routes=ROUTES,
+            smtp={
+                "url": f"smtp://127.0.0.1:{take_free_port()}",
+                "from": "Notes <notes@example.com>",
+            },
+        )
+    )
+    add_people(gateway, "ann", email="ann@example.com")
+    ann = Person(gateway)
+
+    def mail():
+        parts = ann.call("GET", "health").json()["parts"]
+        return next(it for it in parts if it["kind"] == "mail")
+
+    assert (mail()["state"], mail()["sent_at"], mail()["waiting"]) == ("unknown", None, 0)
+    assert Person(gateway, None).form("/_gatepost/forgot", name="ann").status_code == 200
+    wait_until(lambda: mail()["state"] == "fails", gateway.process, "the mail")
+
+    assert "ann@example.com" not in str(mail())
+    assert "Mail server smtp" in ann.desk("/overview").text
+
+
+def test_another_file_in_shadow_is_compared_too(gateway_process, tmp_path):
+    other, listen = tmp_path / "next.yaml", f"127.0.0.1:{take_free_port()}"
+    denied = [{"name": "nobody", "prefix": "/", "access": "denied"}]
+    shadow = settings(routes=denied, public_url=f"http://{listen}", secret_file="/nowhere/secret")
+    other.write_text(dump(shadow))
+    gateway = gateway_process(
+        settings(server={"workers": 2, "listen": listen}, routes=ROUTES),
+        arguments=["--shadow", str(other)],
+    )
+    add_people(gateway, "ann")
+    ann = Person(gateway)
+
+    # That no app listens is known only after the decision.
+    assert ann.page("/wiki/plans").status_code == 502
+    assert Person(gateway, None).page("/wiki/plans").status_code == 302
+
+    def differences():
+        return ann.call("GET", "shadows").json()["differences"]
+
+    wait_until(differences, gateway.process, "the differences")
+    found = differences()[0]
+    assert (found["member"], found["shadow_route"]) == ("shadow_file", "nobody")
+    assert (found["shadow_decision"], found["shadow_reason"]) == ("deny", "denied")
+    assert "Another configuration decides" in ann.desk("/shadows").text

@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from selenium.webdriver import ActionChains, Chrome
-from selenium.webdriver.common.keys import Keys
+from selenium.webdriver import Chrome
 
 AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 THEMES = ("light", "dark")
@@ -75,6 +74,7 @@ window.reachable = [...all].filter(
   (it) => it.getClientRects().length && it.checkVisibility() && !it.disabled);
 return window.reachable.map((it) => `${it.tagName} ${it.name || it.textContent.trim()}`);
 """
+_TAB = {"type": "rawKeyDown", "key": "Tab", "code": "Tab", "windowsVirtualKeyCode": 9}
 _FOCUSED = """
 const it = document.activeElement;
 const at = window.reachable.indexOf(it);
@@ -84,15 +84,16 @@ const box = it.getBoundingClientRect();
 const inView = box.bottom > 0 && box.top < window.innerHeight;
 return [it === document.body ? 'body' : at, shown && inView];
 """
+_ALL = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+_LOOKS = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"]
 # A sentence that begins without a space before it: Jinja drops the newline after a block.
 _GLUED = """
 const texts = [...document.querySelectorAll('main p, main li, main label, main summary')];
 return texts.map((it) => it.innerText).filter((it) => /\\p{Ll}[.:,;?!]\\p{Lu}/u.test(it));
 """
 _AXE = """
-const done = arguments[arguments.length - 1];
-axe.run(document, {resultTypes: ['violations'], runOnly: {type: 'tag', values: [
-  'wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']}})
+const [only, done] = arguments;
+axe.run(document, {resultTypes: ['violations'], runOnly: only})
   .then((it) => done(it.violations.map((v) =>
     `${v.impact} ${v.id}: ${v.nodes.map((n) => n.html.slice(0, 120)).join(' | ')}`)),
     (error) => done([String(error)]));
@@ -149,11 +150,14 @@ def _axe() -> str:
     return AXE.read_text("utf-8")
 
 
-def complaints_of_axe(chromium: Chrome) -> list[str]:
-    """What axe-core finds, by WCAG 2.2 AA and its own best practices."""
+def complaints_of_axe(chromium: Chrome, *, of_looks: bool = False) -> list[str]:
+    """What axe-core finds, by WCAG 2.2 AA and its own best practices.
+
+    With `of_looks`, only by the rules that the theme and the width matter to.
+    """
     if not chromium.execute_script("return Boolean(window.axe)"):
         chromium.execute_script(_axe())
-    return list(chromium.execute_async_script(_AXE))
+    return list(chromium.execute_async_script(_AXE, _LOOKS if of_looks else _ALL))
 
 
 def astray_by_keyboard(chromium: Chrome) -> list[str]:
@@ -162,7 +166,7 @@ def astray_by_keyboard(chromium: Chrome) -> list[str]:
     came: list[tuple[Any, bool]] = []
     # Where the page has set the focus, the first round begins there, so a second one is recorded.
     for _ in range(2 * len(names) + 4):
-        ActionChains(chromium).send_keys(Keys.TAB).perform()
+        chromium.execute_cdp_cmd("Input.dispatchKeyEvent", _TAB)
         where, is_shown = chromium.execute_script(_FOCUSED)
         if came and where in ("body", 0):
             break

@@ -68,9 +68,9 @@ class Visit:
             where.parent.mkdir(parents=True, exist_ok=True)
             where.write_bytes(judging.picture(self.chromium))
 
-    def ask_axe(self) -> None:
+    def ask_axe(self, *, of_looks: bool = False) -> None:
         """See whether everybody can read and use it."""
-        self.note("axe", judging.complaints_of_axe(self.chromium))
+        self.note("axe", judging.complaints_of_axe(self.chromium, of_looks=of_looks))
 
     def note(self, what: str, found: list[str]) -> None:
         """Remember what was found."""
@@ -92,7 +92,7 @@ def test_a_page_fits_reads_well_and_asks_nobody_else(
     visit.ask_axe()
     visit.look(judging.PHONE)
     visit.look(judging.PHONE, "dark")
-    visit.ask_axe()
+    visit.ask_axe(of_looks=True)
     visit.note("keyboard", judging.astray_by_keyboard(surfing))
     visit.look(judging.ZOOMED)
     visit.look(judging.NARROW)

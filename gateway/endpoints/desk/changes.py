@@ -6,8 +6,9 @@ take the administration from whoever makes it, so there is always an administrat
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
-from gateway.accounts.account import Account
+from gateway.accounts.account import Account, merged
 from gateway.accounts.desk import AccountDesk, Found
 from gateway.endpoints.deps import Deps
 from gateway.endpoints.desk.administrators import Administrators
@@ -15,6 +16,13 @@ from gateway.endpoints.desk.given import listed, members, one_line, secret_text
 from gateway.endpoints.desk.section import Asked, BadCallError
 from gateway.errors import GatewayError
 from gateway.record.journal import Target
+
+
+class GoneAccessError(GatewayError):
+    """Another administrator has just taken the administration from this one."""
+
+    reason = "not-an-administrator"
+    status = 403
 
 
 class OwnAccessError(GatewayError):
@@ -44,6 +52,7 @@ class _Step:
 
 
 _Read = Callable[[Asked, Found, object], _Step]
+_LOST: Final = "you would not be an administrator any more: another administrator can do this"
 
 
 class AccountChanges:
@@ -72,12 +81,18 @@ class AccountChanges:
             BadCallError: It is not exactly one known change.
             SignInTooOldError: It gives access, and the administrator signed in too long ago.
             OwnAccessError: The administrator would lose the administration.
+            GoneAccessError: The administrator is none any more.
             NoSuchAccountError: There is no such account.
             GatewayError: The account's desk refuses.
         """
         if len(change) != 1 or not change.keys() <= self._kinds.keys():
             raise BadCallError(f"send exactly one of {', '.join(self._kinds)}")
-        [(kind, value)] = change.items()
+        # One at a time: two administrators who disable each other at once would both be gone.
+        async with self._desk.alone():
+            await self._check_still(asked)
+            return await self._make(asked, *next(iter(change.items())))
+
+    async def _make(self, asked: Asked, kind: str, value: object) -> Found:
         found = await self._desk.find(asked.name)
         step = self._kinds[kind](asked, found, value)
         if step.own is not None and await self._is_own(asked, found):
@@ -88,11 +103,27 @@ class AccountChanges:
         async with self._deps.journal.act(asked.who.actor, step.action, target, asked.request):
             return await step.do()
 
+    async def _check_still(self, asked: Asked) -> None:
+        """Refuse whoever was an administrator only when the request came.
+
+        Raises:
+            GoneAccessError: They are none any more.
+        """
+        who = asked.who.identity
+        if who.account_id is None:
+            return
+        found = await self._desk.find(who.account_id)
+        if found.account.as_seen(who.issuer, who.subject) is None:
+            # Whoever came with a token only: its groups and roles are what the token says.
+            is_still = not found.account.facts(found.account_id, who).is_refused
+        else:
+            is_still = self._keeps_access(asked, found, found.account)
+        if not is_still:
+            raise GoneAccessError("you are not an administrator any more")
+
     async def _is_own(self, asked: Asked, found: Found) -> bool:
-        accounts, own = self._deps.accounts, asked.who.identity.account_id
-        if accounts is None or own is None:
-            return False
-        return (await accounts.locate(own))[0] == found.account_id
+        own = asked.who.identity.account_id
+        return own is not None and (await self._desk.find(own)).account_id == found.account_id
 
     def _keeps_access(self, asked: Asked, found: Found, changed: Account) -> bool:
         """Whether the administrator would still be one with the account as `changed`."""
@@ -140,7 +171,7 @@ class AccountChanges:
     def _own_reason(self, asked: Asked, found: Found, changed: Account) -> str | None:
         if self._keeps_access(asked, found, changed):
             return None
-        return "you would not be an administrator any more: another administrator can do this"
+        return _LOST
 
     def _secret(self, _asked: Asked, found: Found, value: object) -> _Step:
         given = members("secret", value, "name", "value")
@@ -187,10 +218,15 @@ class AccountChanges:
         own = self._own_reason(asked, found, found.account.without_name(name))
         return _Step("name.release", do, name, gives=True, own=own)
 
-    def _merge_into(self, _asked: Asked, found: Found, value: object) -> _Step:
+    def _merge_into(self, asked: Asked, found: Found, value: object) -> _Step:
         into = one_line("merge_into", value)
 
         async def do() -> Found:
+            kept = await self._desk.find(into)
+            # Of an account that is disabled, the joined one would be disabled too.
+            whole = merged(kept.account, found.account)
+            if await self._is_own(asked, kept) and not self._keeps_access(asked, kept, whole):
+                raise OwnAccessError(_LOST)
             return await self._desk.merge(found.account_id, into)
 
         own = "your own account cannot be merged away: merge the other one into it"

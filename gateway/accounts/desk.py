@@ -1,6 +1,7 @@
 """What an operator does with accounts."""
 
 from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -36,6 +37,10 @@ class AccountDesk:
     def __init__(self, accounts: Accounts) -> None:
         self._accounts = accounts
         self._records = accounts.records
+
+    def alone(self) -> AbstractAsyncContextManager[None]:
+        """Have no other administrator change an account meanwhile."""
+        return self._records.locked("administration")
 
     async def find(self, name: str) -> Found:
         """The account with this id or user name."""

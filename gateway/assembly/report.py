@@ -8,8 +8,9 @@ from time import perf_counter
 from gateway.assembly.lasting import Lasting
 from gateway.errors import GatewayError
 from gateway.record.metrics_sum import Snapshot
-from gateway.record.report import Part, WorkerReport, without_secrets
+from gateway.record.report import Part, WorkerReport
 from gateway.server.front import Front
+from gateway.settings.setting_changes import without_secrets
 
 # A worker that takes longer counts as silent, and the others would wait for it.
 _PING_S = 1.0

@@ -231,6 +231,9 @@ def _compile_item(
 
 
 def _labels(name: str, value: object, count: int) -> list[str]:
+    if name == "header" and isinstance(value, Mapping):
+        # People compare a field with a shared secret, and labels go to the log and to the desk.
+        return [f"{name} {key}" for key in value]
     if isinstance(value, Mapping):
         return [f"{name} {key}: {_listed(values)}" for key, values in value.items()]
     return [f"{name}: {_listed(value)}"] * count

@@ -108,9 +108,12 @@ class OwnSessions:
 
     async def disconnect(self, request: Request, session: Session, client: str) -> None:
         """Forget what the owner allowed `client`, and end the sessions that it has for them."""
+        found = [info for info in await self.of(session) if info.client == client]
+        if not found and all(it.client != client for it in await self.given(session)):
+            # Nothing is done, so that nobody fills the journal with ids that they make up.
+            return
         async with own_act(self._deps, request, session, "client.disconnect", target_id=client):
             await self._withdraw(session, [client])
-            found = [info for info in await self.of(session) if info.client == client]
             await self._deps.all_sessions.end_these(found)
 
     async def _withdraw(self, session: Session, clients: Iterable[str | None]) -> None:

@@ -199,9 +199,12 @@ class Journal:
         except GatewayError as error:
             await self._settle(acting, FAILED, error.reason)
             raise
-        await self._settle(acting, DONE)
-        if secrets.randbelow(_PRUNED_ONCE_IN) == 0:
-            await self._prune_quietly(_OWN if entry.is_own else _DESK)
+        else:
+            await self._settle(acting, DONE)
+        finally:
+            # After what failed too: a person can fail as often as they like.
+            if secrets.randbelow(_PRUNED_ONCE_IN) == 0:
+                await self._prune_quietly(_OWN if entry.is_own else _DESK)
 
     async def page(self, about: str = "", after: str = "", limit: int = 50) -> JournalPage:
         """Entries whose id comes after `after`; `about` is a user name or an id in them.
@@ -216,7 +219,7 @@ class Journal:
         last = found[-1][0].removeprefix(_KEY) if len(found) == limit else None
         return JournalPage(tuple(it for it in entries if it is not None), last)
 
-    async def prune(self, index: str, most: int = MOST_KEPT) -> int:
+    async def prune(self, index: str, most: int) -> int:
         """Remove all but the newest `most` entries in `index`; how many those were.
 
         Raises:
@@ -232,7 +235,7 @@ class Journal:
 
     async def _prune_quietly(self, index: str) -> None:
         try:
-            await self.prune(index)
+            await self.prune(index, MOST_KEPT)
         except StoreUnavailableError as error:
             _log.warning("journal: old entries are not removed: %s", error)
 

@@ -3,7 +3,6 @@
 Plain data, so that one process can send it to another.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, Self
@@ -11,11 +10,7 @@ from typing import Literal, Self
 from gateway.record.metrics import Metrics
 from gateway.record.metrics_sum import Snapshot, add
 from gateway.record.watched import Difference, Refusal
-from gateway.settings.setting_changes import SettingChange
-
-# User name and password, and the query, of a URL.
-_USERINFO = re.compile(r"(://)[^/\s@]*@")
-_QUERY = re.compile(r"(://[^\s?]*\?)\S+")
+from gateway.settings.setting_changes import SettingChange, without_secrets
 
 State = Literal["works", "fails", "unknown"]
 
@@ -139,8 +134,3 @@ class GatewayReport:
         """The last differences, the newest first."""
         found = (it for worker in self.workers for it in worker.differences)
         return sorted(found, key=lambda it: it.at, reverse=True)
-
-
-def without_secrets(text: str) -> str:
-    """`text` without what a URL in it may have of credentials."""
-    return _QUERY.sub(r"\1…", _USERINFO.sub(r"\1…@", text))

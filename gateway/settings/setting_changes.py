@@ -1,5 +1,6 @@
 """What a new configuration changes, for those who administer the gateway; without its secrets."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, get_args
@@ -17,6 +18,10 @@ _HIDDEN: Final = frozenset({"set", "authorize_params", "header", "headers", "sha
 _MOST_CHANGES: Final = 200
 _MOST_CHARS: Final = 200
 _NEVER: Final = object()
+
+# User name and password, and the query, of a URL.
+_USERINFO = re.compile(r"(://)[^/\s@]*@")
+_QUERY = re.compile(r"(://[^\s?]*\?)\S+")
 
 IsHidden = Callable[[Path], bool]
 
@@ -119,7 +124,7 @@ def _text(value: object, info: FieldInfo) -> str:
         text = ""
     else:
         text = value.name if isinstance(value, Named) else str(value)
-    text = printable(text)
+    text = printable(without_secrets(text))
     return text if len(text) <= _MOST_CHARS else text[: _MOST_CHARS - 1] + "…"
 
 
@@ -132,3 +137,8 @@ def _is_duration(info: FieldInfo) -> bool:
 def _serializes(annotation: object) -> bool:
     inner = get_args(annotation)
     return any(isinstance(it, PlainSerializer) or _serializes(it) for it in inner)
+
+
+def without_secrets(text: str) -> str:
+    """`text` without what a URL in it may have of credentials."""
+    return _QUERY.sub(r"\1…", _USERINFO.sub(r"\1…@", text))

@@ -132,6 +132,17 @@ def test_nobody_disconnects_the_apps_of_another(gateway, cli, browser):
     assert "The CLI" not in bob.page(ACCOUNT).text
 
 
+def test_only_what_was_connected_is_disconnected_and_noted(gateway, cli, browser):
+    cli.code()
+    for client in ("cli", "cli", "made-up" * 1000):
+        assert browser.form(ACCOUNT, disconnect=client).status_code == 303
+
+    last = browser.page(ACCOUNT).headers["X-Request-Id"]
+    gateway.wait_for_audit(request_id=last)
+    noted = [it for it in gateway.audit() if it.get("action") == "own.client.disconnect"]
+    assert [it["target"]["id"] for it in noted] == ["cli"]
+
+
 def test_consent_at_one_resource_is_none_at_another(gateway, cli):
     mcp, tools = f"{gateway.base_url}/mcp", f"{gateway.base_url}/tools"
     cli.tokens(resource=mcp, scope="offline_access")

@@ -3,6 +3,7 @@
 import html
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -290,6 +291,33 @@ def test_an_administrator_cannot_take_the_administration_from_themselves(gateway
     assert by_key(gateway, key, "GET", "accounts").status_code == 200
     assert ann.call("PATCH", "accounts/zoe", {"roles": []}).status_code == 200
     assert by_key(gateway, key, "GET", "accounts").json()["reason"] == "not-an-administrator"
+
+
+def test_a_disabled_account_takes_no_administrator_with_it(gateway, ann, name):
+    add_people(gateway, "joy", roles=("chief",))
+    joy = Person(gateway, "joy")
+    ann.call("PATCH", f"accounts/{name}", {"disabled": True})
+    refused = joy.call("PATCH", f"accounts/{name}", {"merge_into": "joy"})
+
+    assert (refused.status_code, refused.json()["reason"]) == (409, "own-access")
+    assert not account_of(joy, "joy")["disabled"]
+    assert account_of(ann, name)["disabled"]
+
+
+def test_two_administrators_at_once_leave_one(gateway, ann):
+    """Each passes the first check, before either has changed anything."""
+    add_people(gateway, "kim", "lea", roles=("chief",))
+    for _ in range(6):
+        both = {user: Person(gateway, user) for user in ("kim", "lea")}
+        with ThreadPoolExecutor(2) as pool:
+            calls = [
+                pool.submit(both[who].call, "PATCH", f"accounts/{whom}", {"disabled": True})
+                for who, whom in (("kim", "lea"), ("lea", "kim"))
+            ]
+        assert {it.result().status_code for it in calls} in ({200, 401}, {200, 403})
+        assert sorted(account_of(ann, it)["disabled"] for it in both) == [False, True]
+        for user in both:
+            ann.call("PATCH", f"accounts/{user}", {"disabled": False})
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,9 @@ def route(person, name):
     return found
 
 
+DEEP = json.loads('{"a":' * 600 + "1" + "}" * 600)
+
+
 def test_routes_are_told_in_order_with_what_they_cover_and_who_may_pass(ann):
     found = told(ann, "routes")["routes"]
 
@@ -176,6 +179,21 @@ def asked(person, **form):
     return person.post(
         f"{person.url}/_gatepost/admin/explain", data=form, headers=SAME, allow_redirects=False
     )
+
+
+def test_no_explanation_has_what_a_field_is_compared_with(gateway, ann, bob):
+    answer = bob.get(f"{gateway.base_url}/board/of-the-proxy")
+    assert answer.status_code == 403
+    query = {"request_id": answer.headers["X-Request-Id"]}
+    wait_until(
+        lambda: ann.call("GET", "explain", **query).status_code == 200, gateway.process, "it"
+    )
+    of_one = ann.call("GET", "explain", **query).text
+    made_up = ann.call("POST", "explain", {"method": "GET", "path": "/board/1", "user": "x"}).text
+
+    for text in (of_one, made_up, ann.desk("/explain", **query).text):
+        assert "header X-Proxy" in text
+        assert SHARED not in text
 
 
 def test_markup_in_a_path_and_in_a_form_is_text(gateway, ann, bob):
@@ -278,6 +296,11 @@ def test_a_form_explains_too(ann):
         ({"method": "GET", "path": "/", "user": "a", "auth_age": "x"}, "auth_age: "),
         ({"method": "GET", "path": "/", "host": "a\r\nX: y"}, "line breaks"),
         ({"method": "GET", "path": "/" + "x" * 9000}, "path is a text of at most"),
+        ({"method": "GET", "path": "/", "user": "a", "claims": DEEP}, "inside each other"),
+        (
+            {"method": "GET", "path": "/", "user": "a", "claims": ["a=" + "[" * 4000 + "]" * 4000]},
+            "inside each other",
+        ),
     ],
 )
 def test_a_call_that_makes_no_sense_is_refused(ann, members, detail):

@@ -170,3 +170,19 @@ def test_whatever_is_written_is_an_expression_or_a_mistake_in_it(text):
         problems = error.problems
 
     assert all(0 <= at <= len(text) and said for at, said in problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("headers['x-token'] == 'secret'", "headers['x-token'] == \"…\""),
+        ("headers.token in\n  ['secret', r'two']", 'headers.token in ["…", "…"]'),
+        (
+            "'x-tier' in headers && claims['a'] == 'b'",
+            "'x-tier' in headers && claims['a'] == \"…\"",
+        ),
+        ("'admins' in groups", "'admins' in groups"),
+    ],
+)
+def test_a_message_leaves_out_what_a_field_is_compared_with(text, shown):
+    assert str(Expression.of(text)) == shown

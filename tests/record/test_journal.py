@@ -168,6 +168,18 @@ async def test_it_ends_after_90_days_and_is_bounded_apart_for_people_themselves(
     assert (await journal.page()).entries == ()
 
 
+async def test_acts_that_fail_fill_no_store(journal, clock, monkeypatch):
+    monkeypatch.setattr("gateway.record.journal.MOST_KEPT", 2)
+    monkeypatch.setattr("gateway.record.journal._PRUNED_ONCE_IN", 1)
+    for _ in range(5):
+        clock.now += 1
+        with pytest.raises(RefusedError):
+            async with journal.act(ANN, f"{OWN}email.change"):
+                raise RefusedError("no")
+
+    assert len((await journal.page()).entries) == 2
+
+
 async def test_the_store_does_not_show_who_did_what(journal, store, clock):
     await do(journal, clock, ANN, "key.revoke", Target("key-1", "my-key", "ann"))
 

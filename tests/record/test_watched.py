@@ -4,8 +4,9 @@ import pytest
 
 from gateway.model import Identity
 from gateway.record.audit import Entry
-from gateway.record.report import Change, Reloads, without_secrets
+from gateway.record.report import Change, Reloads
 from gateway.record.watched import MOST_KEPT, Watched
+from gateway.settings.setting_changes import without_secrets
 from tests.builders import make_request
 
 

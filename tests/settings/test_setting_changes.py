@@ -20,6 +20,7 @@ BASE = {
     ],
 }
 APP = {"url": "http://127.0.0.1:9"}
+HOOK = {"secret": "s" * 40}
 SECRET = "a-secret-of-somebody-0123456789abcdef"
 
 
@@ -123,6 +124,39 @@ def test_a_secret_is_only_said_to_have_changed(changes, old, new, path):
     assert (change.old, change.new, change.is_hidden) == (None, None, True)
     assert SECRET not in repr(found)
     assert "pw@" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("new", "path", "shown"),
+    [
+        (
+            {
+                "accounts": {
+                    "hooks": [{"http": {"url": f"https://a.test/x?t={SECRET}", "secret": "s" * 40}}]
+                }
+            },
+            "accounts.hooks[0].http.url",
+            "https://a.test/x?…",
+        ),
+        (
+            {
+                "routes": [
+                    {
+                        **BASE["routes"][0],
+                        "access": {"allow": {"when": f"headers['x-token'] == '{SECRET}'"}},
+                    }
+                ]
+            },
+            "routes[board].access.allow[0].when",
+            "headers['x-token'] == \"…\"",
+        ),
+    ],
+)
+def test_a_secret_within_a_value_is_left_out(changes, new, path, shown):
+    found = changes({}, new)
+
+    assert told(found)[path][1] == shown
+    assert SECRET not in repr([(it.old, it.new) for it in found])
 
 
 def test_what_comes_from_the_environment_is_not_shown(changes):

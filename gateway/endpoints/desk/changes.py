@@ -6,6 +6,7 @@ take the administration from whoever makes it, so there is always an administrat
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Final
 
 from gateway.accounts.account import Account, merged
 from gateway.accounts.desk import AccountDesk, Found
@@ -17,6 +18,13 @@ from gateway.endpoints.desk.section import Asked, BadCallError
 from gateway.errors import GatewayError
 from gateway.record.journal import Target
 from gateway.wording import phrase
+
+
+class GoneAccessError(GatewayError):
+    """Another administrator has just taken the administration from this one."""
+
+    reason = "not-an-administrator"
+    status = 403
 
 
 class OwnAccessError(GatewayError):
@@ -46,6 +54,9 @@ class _Step:
 
 
 _Read = Callable[[Asked, Found, object], _Step]
+_LOST: Final = phrase(
+    "You would not be an administrator any more. Another administrator can do this."
+)
 
 
 class AccountChanges:
@@ -76,12 +87,18 @@ class AccountChanges:
             BadCallError: It is not exactly one known change.
             SignInTooOldError: It gives access, and the administrator signed in too long ago.
             OwnAccessError: The administrator would lose the administration.
+            GoneAccessError: The administrator is none any more.
             NoSuchAccountError: There is no such account.
             GatewayError: The account's desk refuses.
         """
         if len(change) != 1 or not change.keys() <= self._kinds.keys():
             raise BadCallError(f"send exactly one of {', '.join(self._kinds)}")
-        [(kind, value)] = change.items()
+        # One at a time: two administrators who disable each other at once would both be gone.
+        async with self._desk.alone():
+            await self._check_still(asked)
+            return await self._make(asked, *next(iter(change.items())))
+
+    async def _make(self, asked: Asked, kind: str, value: object) -> Found:
         found = await self._desk.find(asked.name)
         step = self._kinds[kind](asked, found, value)
         if step.own is not None and await self._is_own(asked, found):
@@ -92,11 +109,27 @@ class AccountChanges:
         async with self._deps.journal.act(asked.who.actor, step.action, target, asked.request):
             return await step.do()
 
+    async def _check_still(self, asked: Asked) -> None:
+        """Refuse whoever was an administrator only when the request came.
+
+        Raises:
+            GoneAccessError: They are none any more.
+        """
+        who = asked.who.identity
+        if who.account_id is None:
+            return
+        found = await self._desk.find(who.account_id)
+        if found.account.as_seen(who.issuer, who.subject) is None:
+            # Whoever came with a token only: its groups and roles are what the token says.
+            is_still = not found.account.facts(found.account_id, who).is_refused
+        else:
+            is_still = self._keeps_access(asked, found, found.account)
+        if not is_still:
+            raise GoneAccessError("you are not an administrator any more")
+
     async def _is_own(self, asked: Asked, found: Found) -> bool:
-        accounts, own = self._deps.accounts, asked.who.identity.account_id
-        if accounts is None or own is None:
-            return False
-        return (await accounts.locate(own))[0] == found.account_id
+        own = asked.who.identity.account_id
+        return own is not None and (await self._desk.find(own)).account_id == found.account_id
 
     def _keeps_access(self, asked: Asked, found: Found, changed: Account) -> bool:
         """Whether the administrator would still be one with the account as `changed`."""
@@ -144,9 +177,7 @@ class AccountChanges:
     def _own_reason(self, asked: Asked, found: Found, changed: Account) -> str | None:
         if self._keeps_access(asked, found, changed):
             return None
-        return phrase(
-            "You would not be an administrator any more. Another administrator can do this."
-        )
+        return _LOST
 
     def _secret(self, _asked: Asked, found: Found, value: object) -> _Step:
         given = members("secret", value, "name", "value")

@@ -73,6 +73,8 @@ class ExplainSection:
             return await self._watch.explain(options)
         except ValueError as error:
             raise BadCallError(_by_members(str(error))) from error
+        except RecursionError as error:
+            raise BadCallError("claims: too many values inside each other") from error
 
 
 def _readable(found: Mapping[str, Any]) -> dict[str, Any]:

@@ -157,6 +157,7 @@ LEFT_OUT = (
     "pipeline/kept_form",
     "pipeline/messages",
     "message/json_rpc",
+    "message/language",
     "message/methods",
     "message/proxy_protocol",
     "pipeline/around",
@@ -194,6 +195,7 @@ LEFT_OUT = (
     "server/supervisor",
     "server/worker_process",
     "mutate/signer",
+    "wording",
 )
 MODULES += tuple(
     module

@@ -40,6 +40,9 @@ class AuthorizationRequest:
         """Whether the user must sign in, because `login` is missing or not enough."""
         if login is None or self.prompts & {"login", "select_account"}:
             return True
+        # A tour's link names another person than the one who is signed in.
+        if self.login_hint not in {"", login.person.username, login.person.email}:
+            return True
         if self.max_age_s is not None and now - login.auth_time >= self.max_age_s:
             return True
         return bool(self.acr_values) and login.acr not in self.acr_values

@@ -78,7 +78,7 @@ def configuration(
                 "client_secret_file": str(directory / "client_secret"),
                 "scopes": ["openid", "profile", "email", "offline_access"],
                 "claims": {"user": "preferred_username"},
-                "label": "Sign in at the development provider",
+                "label": "Sign in with the development provider",
             }
         },
         "api_keys": {"grantable_scopes": ["notes:read", "notes:write"]},

@@ -24,6 +24,7 @@ from gateway.demo.running import (
 
 _TOKEN = re.compile(r"setup token: ([0-9a-f]{32}) ")
 _TOKEN_S = 20
+FIRST = "admin"
 
 
 async def run(port: int, tell: Callable[[str], None]) -> None:
@@ -70,7 +71,8 @@ def configuration(port: int, upstream: str, directory: Path) -> dict[str, object
         "upstreams": {"app": upstream},
         "api_keys": {"grantable_scopes": ["notes:read", "notes:write"]},
         "tokens": {"clients": assistant(HOST)},
-        "admins": ADMINS,
+        # Whoever sets up the gateway has no groups yet, so the guide names the user.
+        "admins": [*ADMINS, {"user": FIRST}],
         "routes": ROUTES,
     }
 
@@ -81,13 +83,14 @@ def guide(places: Places, token: str, config_path: Path) -> str:
     return f"""\
 Gatepost demo without a provider. It ends with Ctrl-C and leaves nothing behind.
 
-Open {url}/ in a browser, and sign in to make the first administrator. The setup token is
+Open {url}/ in a browser, and sign in: you create the first administrator. Choose the user name {FIRST}. The setup token is
   {token}
 
 Then try:
   {url}/          a tour
   {url}/public    for everybody
   {url}/_gatepost/account     your sessions, password and API keys
+  {url}/_gatepost/admin       the administrator's desk: invite a colleague
   {url}/_gatepost/logout
   {places.assistant_url}/          an MCP client, such as an AI assistant
 

@@ -311,7 +311,7 @@ ROWS = (
     Row("desk-refusals", "desk-refusals", "Refusals", after_a_refusal("refusals"), ("user",)),
     Row("desk-explain", "desk-explain", "Explain", at_desk("explain")),
     Row("desk-explained", "desk-explain", "Explain", desk_explained),
-    Row("desk-shadows", "desk-shadows", "In shadow", at_desk("shadows"), ("user",)),
+    Row("desk-shadows", "desk-shadows", "Shadow rules", at_desk("shadows"), ("user",)),
     Row("desk-configuration", "desk-configuration", "Configuration", at_desk("configuration")),
-    Row("desk-journal", "desk-journal", "What was", at_desk("journal"), ("key", "passkey")),
+    Row("desk-journal", "desk-journal", "Activity", at_desk("journal"), ("key", "passkey")),
 )

@@ -40,13 +40,13 @@ DESK = {
     "overview": "Overview",
     "accounts": "Accounts",
     "invitations": "Invitations",
-    "sessions": "Who is signed in",
+    "sessions": "Sessions",
     "routes": "Routes",
     "refusals": "Refusals",
     "explain": "Explain",
-    "shadows": "In shadow",
+    "shadows": "Shadow rules",
     "configuration": "Configuration",
-    "journal": "What was done",
+    "journal": "Activity",
 }
 
 

@@ -88,9 +88,9 @@ def in_hybrid(gateway: Any, chromium: Chrome) -> None:
     sign_in_there(chromium)
     heading(chromium, "ann")
     wait_for_text(chromium, "main", "ann@work.test")
-    press(chromium, "button[name=retire_password]", "Retire my password")
+    press(chromium, "button[name=retire_password]", "Remove my password")
     heading(chromium, "ann")
-    assert "Retire my password" not in wait_for_text(chromium, "main", "ann@work.test")
+    assert "Remove my password" not in wait_for_text(chromium, "main", "ann@work.test")
 
     chromium.delete_all_cookies()
     chromium.get(f"{gateway.base_url}/")

@@ -28,7 +28,7 @@ def gateway(tmp_path_factory):
 
 def test_who_asks_is_shown_with_what_they_miss_and_answered(gateway):
     ann, bob = Person(gateway, "ann"), Person(gateway, "bob")
-    assert "Nobody asks for access." in ann.desk(PAGE).text
+    assert "No requests for access." in ann.desk(PAGE).text
     assert bob.form("/_gatepost/account", ask_access=MARKUP).status_code == 303
 
     page = ann.desk(PAGE).text

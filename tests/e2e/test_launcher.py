@@ -83,7 +83,7 @@ def test_the_page_lists_what_a_request_would_be_let_into(gateway, browser):
     assert found == ["/more", "/start?a=b&c=d", "/open"]
     assert str(escape(HOSTILE)) in page
     assert HOSTILE not in page
-    assert page.count("asks you to prove more") == 1
+    assert page.count("asks you to sign in again") == 1
     for path, status in (
         ("/report", 403),  # An earlier route decides on it.
         ("/more", 302),
@@ -143,7 +143,7 @@ def test_who_may_not_open_an_app_asks_for_it_once(gateway, browser, mailbox):
 def test_nobody_asks_for_what_is_not_offered(gateway, browser):
     for name in ("bobs", "rest", "unknown", ""):
         asked = browser.form(ACCOUNT, ask_access=name)
-        assert (asked.status_code, "Nobody can be asked" in asked.text) == (400, True)
+        assert (asked.status_code, "You cannot ask for access" in asked.text) == (400, True)
 
 
 def test_who_may_open_it_need_not_ask(start_standalone):

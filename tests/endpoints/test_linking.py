@@ -164,7 +164,7 @@ async def test_then_the_password_is_retired_and_the_last_way_in_stays(world, the
     browser = await world.browser("ann")
     page = (await browser.get(ACCOUNT)).body.decode()
     assert "Link real" in page
-    assert "Retire my password" not in page
+    assert "Remove my password" not in page
     assert (await browser.post(ACCOUNT, b"retire_password=1")).status == 409
     await follow(browser, await back(browser, there, world.login))
     other = await world.browser("ann")

@@ -105,6 +105,7 @@ class AccountsSection:
         names = dict.fromkeys((*self._deps.account_secrets, *sorted(account.secrets)))
         return {
             "account": describe(found),
+            "row": _row(found),
             "created": account.created_at or None,
             "linked": [
                 {**_UNSEEN, **describe_identity(account, it), "key": json.dumps(it)}

@@ -271,6 +271,7 @@ def test_an_administrator_cannot_take_the_administration_from_themselves(gateway
         {"merge_into": "ann"},
         {"unlink": which},
         {"release_name": "zoe"},
+        {"remove_passkeys": True},
     ):
         for answer in (
             zoe.call("PATCH", "accounts/zoe", change),

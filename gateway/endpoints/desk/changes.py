@@ -259,7 +259,11 @@ class AccountChanges:
             await self._deps.all_sessions.end_all_of(changed.subjects)
             return await self._desk.find(found.account_id)
 
-        return _Step("passkey.remove-all", do)
+        # It may be their only way in.
+        own = phrase(
+            "Remove your own passkeys on your account page. Another administrator can do it here."
+        )
+        return _Step("passkey.remove-all", do, own=own)
 
     def _local(self) -> Local:
         if self._deps.local is None:

@@ -178,11 +178,13 @@ def _loader(*, own: bool) -> BaseLoader:
 def _environment(language: str, *, own: bool = False) -> Environment:
     # Jinja is imported at the first page, because most requests need no template.
     from jinja2 import Environment, StrictUndefined
+    from jinja2.sandbox import SandboxedEnvironment
     from markupsafe import Markup
 
     from gateway.pages.times import time_element
 
-    environment = Environment(
+    # Whoever may write the pages' templates may not thereby read the gateway's memory.
+    environment = (SandboxedEnvironment if own else Environment)(
         loader=_loader(own=own),
         autoescape=True,
         extensions=["jinja2.ext.i18n"],

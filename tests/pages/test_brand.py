@@ -136,3 +136,18 @@ def test_a_template_that_fails_gives_our_page_and_a_line_in_the_log(caplog, name
     assert "You are signed in" in page()
     assert f"(in {name} line 2)" in caplog.text
     assert "Ann" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{{ name.__class__.__mro__[-1].__subclasses__() }}",
+        "{{ explanation_of.__globals__ }}",
+        "{{ brand.__class__ }}",
+    ],
+)
+def test_a_template_reads_nothing_of_the_gateway_behind_its_values(text):
+    set_brand(Brand(templates={"signed-in.html": f"Mine: {text}"}))
+
+    assert "Mine:" not in page()
+    assert "You are signed in" in page()

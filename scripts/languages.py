@@ -24,7 +24,7 @@ from babel.messages.plurals import get_plural
 from babel.messages.pofile import read_po, write_po
 from zxcvbn import feedback as advice
 
-from gateway.pages.reasons import REASONS
+from gateway.pages.reasons import REASONS, reason_for
 from gateway.pages.translations import FOLDER, SOURCE
 from gateway.settings.pages import LANGUAGES
 
@@ -74,7 +74,8 @@ def texts() -> Catalog:
     # What it says of a password; the library marks it in the same way.
     for _line, message, _comments, _context in extract_from_file("python", advice.__file__):
         found.add(message, locations=[(_ADVICE_FILE, 0)])
-    for reason in REASONS.values():
+    # With that of a reason which is not listed, whose status has no phrase either.
+    for reason in (*REASONS.values(), reason_for("", 0)):
         for message in (reason.title, reason.explanation, reason.advice):
             found.add(message, locations=[(_REASONS_FILE, 0)])
     return found

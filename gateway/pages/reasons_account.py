@@ -46,7 +46,7 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
         "last-way-in": Reason(
             409,
             "This is the last way to sign in",
-            "Without it, nobody could sign in to your account any more.",
+            "Without it, you could no longer sign in to your account.",
             "Link another identity or add a passkey first.",
         ),
         "link-interrupted": Reason(
@@ -70,9 +70,9 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
         ),
         "own-access": Reason(
             409,
-            "You would lose the administration",
-            "This would take your own access to the administration away.",
-            "Have another administrator do it.",
+            "You would lose your own access",
+            "This would remove your own access to the administration.",
+            "Ask another administrator to do it.",
         ),
         "no-such-item": Reason(
             404,
@@ -82,7 +82,7 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
         ),
         "unknown-request": Reason(
             404,
-            "Nothing is known of this request",
+            "Unknown request",
             "No request with this id was refused within the last hour.",
             "Compare the id with the one on the page, in the answer or in the audit log.",
         ),
@@ -132,7 +132,7 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
         ),
         "second-factor-required": Reason(
             401,
-            "A code is needed too",
+            "A code is required",
             "The password is right. This account also needs a code.",
             "Send `code`, of your authenticator app or for recovery, with `step` from the response"
             " to `/_gatepost/sign-in/code`.",
@@ -145,7 +145,7 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
         ),
         "second-factor-expired": Reason(
             401,
-            "The step after the password is over",
+            "Please start the sign-in again",
             "It took more than five minutes, was finished already, began in another browser, or"
             " too many codes were wrong.",
             "Sign in again with your password.",
@@ -153,8 +153,8 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
         ),
         "second-factor-changed": Reason(
             409,
-            "The second factor was changed meanwhile",
-            "The account has got or lost its second factor in another window.",
+            "The second factor has changed",
+            "The second factor was turned on or off in another window.",
             "Open the account page again.",
         ),
         "password-refused": Reason(
@@ -167,7 +167,7 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
             400,
             "This user name cannot be used",
             "The user name or e-mail address is not valid.",
-            "Use letters, digits and marks such as . - _ @, without blanks.",
+            "Use letters, digits and characters such as . - _ @, without spaces.",
         ),
         "passwords-busy": Reason(
             503,
@@ -178,7 +178,7 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
         ),
         "wrong-passkey": Reason(
             401,
-            "This passkey does not sign in",
+            "This passkey did not work",
             "The passkey is unknown here or was removed, or it did not verify you.",
             "Use another passkey or your password.",
             sign_in=True,
@@ -222,7 +222,7 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
         "invitation-unknown": Reason(
             404,
             "This invitation is not valid",
-            "It was taken up before, has expired, or there is an account with this e-mail address.",
+            "It has been used, has expired, or an account with this e-mail address already exists.",
             "If you have an account, sign in. Otherwise ask the operator of this site for another"
             " invitation.",
             sign_in=True,
@@ -243,7 +243,7 @@ ACCOUNTS: Mapping[str, Reason] = MappingProxyType(
         "too-many-access-requests": Reason(
             429,
             "Too many requests for access",
-            "You asked for a lot in the last day, or many requests wait for an answer.",
+            "You have sent too many requests for access today, or too many are still open.",
             "Try again tomorrow, or ask the operator of this site.",
         ),
         "no-local-password": Reason(

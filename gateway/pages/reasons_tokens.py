@@ -121,8 +121,8 @@ TOKENS: Mapping[str, Reason] = MappingProxyType(
         ),
         "consent-lapsed": Reason(
             400,
-            "Question lapsed",
-            "You were asked as somebody else, or more than an hour ago.",
+            "Request expired",
+            "This request was for another account, or is more than an hour old.",
             "Go back to the app and start again.",
         ),
         "device-waits": Reason(

@@ -167,7 +167,7 @@ def test_a_refusal_leads_to_each_condition_and_whether_it_was_met(gateway, ann, 
 
     assert f'href="/_gatepost/admin/explain?request_id={request_id}"' in listed
     assert page.status_code == 200
-    assert "It is refused." in page.text
+    assert "Refused." in page.text
     assert "group: board" in page.text
     assert "not met" in page.text
     assert "would pass with group: board" in page.text
@@ -273,7 +273,7 @@ def test_a_form_explains_too(ann):
     )
 
     assert page.status_code == 200
-    assert "It is allowed." in page.text
+    assert "Allowed." in page.text
     assert 'value="staff, board"' in page.text
     wrong = asked(ann, method="GET", path="/board/1", groups="board")
     assert (wrong.status_code, "groups: only with user" in wrong.text) == (400, True)

@@ -140,7 +140,13 @@ async def test_the_page_shows_who_one_is_and_has_a_button_for_each_session(sign_
 
     text = response.body.decode()
     assert response.status == 200
-    for shown in ("alice &lt;b&gt;", "alice@example.com", "staff, ops", "192.0.2.9", "this one"):
+    for shown in (
+        "alice &lt;b&gt;",
+        "alice@example.com",
+        "staff, ops",
+        "192.0.2.9",
+        "this browser",
+    ):
         assert shown in text
     assert "Chrome &lt;i&gt;" in text
     assert re.findall("<script[^>]*>", text) == ['<script src="/_gatepost/times.js" defer>']

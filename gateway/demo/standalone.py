@@ -83,7 +83,8 @@ def guide(places: Places, token: str, config_path: Path) -> str:
     return f"""\
 Gatepost demo without a provider. It ends with Ctrl-C and leaves nothing behind.
 
-Open {url}/ in a browser, and sign in: you create the first administrator. Choose the user name {FIRST}. The setup token is
+Open {url}/ in a browser, and sign in: you create the first administrator.
+Choose the user name {FIRST}. The setup token is
   {token}
 
 Then try:

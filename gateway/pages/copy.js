@@ -4,7 +4,14 @@ if (navigator.clipboard) {
   for (const button of document.querySelectorAll("button[data-copy]")) {
     const status = button.nextElementSibling;
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+      const shown = document.getElementById(button.dataset.copy);
+      try {
+        await navigator.clipboard.writeText(shown.textContent);
+      } catch {
+        // The browser does not allow it: what is selected is copied by hand.
+        getSelection().selectAllChildren(shown);
+        return;
+      }
       // Emptied first, so that a screen reader speaks again when it is copied again.
       status.textContent = "";
       setTimeout(() => (status.textContent = status.dataset.copied));

@@ -25,7 +25,8 @@ while (walker.nextNode()) {
   if (node.parentElement.closest('script, style, code, time, data, option, .site, footer'))
     continue;
   if (!node.parentElement.getClientRects().length || !/[a-z]{2}/i.test(text)) continue;
-  if (arguments[1].includes(text) || /^(localhost:|[0-9]|[0-9a-f]+-[0-9a-f]+$)/.test(text)) continue;
+  if (arguments[1].includes(text)) continue;
+  if (/^(localhost:|[0-9]|[0-9a-f]+-[0-9a-f]+$)/.test(text)) continue;
   if (!new RegExp(arguments[0]).test(text)) found.push(text);
 }
 return found;

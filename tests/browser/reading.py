@@ -52,6 +52,7 @@ class _Reader(HTMLParser):
         self.seen = Seen(url)
         self._open: list[str] = []
         self._select = ""
+        self._is_text_wanted = False
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         attributes = {name: value or "" for name, value in attrs}
@@ -68,8 +69,8 @@ class _Reader(HTMLParser):
                 self._add_field(attributes)
             case "select":
                 self._select = attributes.get("name", "")
-            case "option" if self._select:
-                self.seen.forms[-1].fields.append((self._select, ""))
+            case "option" if self._select and self.seen.forms:
+                self._add_option(attributes)
             case "button" if self.seen.forms and attributes.get("type") != "button":
                 named = attributes.get("name", ""), attributes.get("value", "")
                 self.seen.forms[-1].buttons.append(named)
@@ -85,6 +86,15 @@ class _Reader(HTMLParser):
             found = attributes["name"], attributes.get("value", "")
             self.seen.forms[-1].fields.append(found)
 
+    def _add_option(self, attributes: dict[str, str]) -> None:
+        # The first option is chosen unless the page or somebody chooses.
+        form = self.seen.forms[-1]
+        if "selected" in attributes:
+            form.fields = [it for it in form.fields if it[0] != self._select]
+        if self._select not in form.names:
+            self._is_text_wanted = "value" not in attributes
+            form.fields.append((self._select, attributes.get("value", "")))
+
     def handle_endtag(self, tag: str) -> None:
         while tag in self._open and self._open.pop() != tag:
             pass
@@ -99,13 +109,9 @@ class _Reader(HTMLParser):
         self.seen.text += data
         if "h1" in self._open:
             self.seen.heading += data
-        if self._select and self._open[-1] == "option":
-            # The first option is chosen unless somebody chooses.
-            fields = self.seen.forms[-1].fields
-            if fields[-1] == (self._select, ""):
-                fields.pop()
-                if self._select not in self.seen.forms[-1].names:
-                    fields.append((self._select, data.strip()))
+        if self._is_text_wanted and self._open[-1] == "option":
+            self.seen.forms[-1].fields[-1] = (self._select, data.strip())
+            self._is_text_wanted = False
 
 
 def read(url: str, page: str) -> Seen:

@@ -41,6 +41,7 @@ AWAY = (
     "/%09/evil.example/",
     "evil.example",
 )
+ELSEWHERE = ("mailto:ops@example.com", "https://example.com/imprint", "otpauth://totp/")
 
 
 @pytest.fixture(scope="module")
@@ -98,8 +99,8 @@ def test_markup_in_what_a_page_shows_stays_text(world: World, client: Client, ro
             assert f"{source.scheme}://{source.netloc}" == client.url
             assert source.path.startswith("/_gatepost/")
     for where in (*seen.links, *(it.action for it in seen.forms)):
-        # The link of an authenticator app, besides our own.
-        assert where.startswith((f"{client.url}/", f"{client.url}?", "otpauth://totp/")), where
+        # The operator's own and that of an authenticator app, besides ours.
+        assert where.startswith((f"{client.url}/", f"{client.url}?", *ELSEWHERE)), where
 
 
 def test_everything_that_others_choose_is_shown_somewhere() -> None:
@@ -132,8 +133,8 @@ def stays(client: Client, location: str) -> bool:
 
 
 def test_no_form_of_a_page_leads_away(client: Client) -> None:
-    # Passwords take their time; `test_who_signs_in_is_not_led_away` sends one.
-    for form in (it for it in client.seen.forms if "password" not in it.names):
+    # Wrong passwords and codes are counted; tests below send right ones.
+    for form in (it for it in client.seen.forms if not it.names & {"password", "code"}):
         for name, away in product(form.names & {"return_to", "rd", "next"}, AWAY):
             answer = send(client, form, SAME_ORIGIN, **{name: away})
             assert stays(client, answer.headers.get("Location", "/")), (form, away)
@@ -163,6 +164,19 @@ def test_who_signs_in_is_not_led_away(world: World, away: str) -> None:
     [form] = (it for it in client.seen.forms if "username" in it.names)
     who = {"username": "ann", "password": PASSWORD}
     answer = send(client, form, SAME_ORIGIN, **who, return_to=away)
+
+    assert answer.status_code == 303
+    assert stays(client, answer.headers["Location"])
+
+
+@pytest.mark.parametrize("away", AWAY[:4])
+def test_who_enters_a_code_is_not_led_away(world: World, away: str) -> None:
+    client = world.client()
+    client.open("/_gatepost/sign-in")
+    client.send(username="cy", password=PASSWORD)
+    [form] = (it for it in client.seen.forms if "code" in it.names)
+    code = world.recovery_codes.pop()
+    answer = send(client, form, SAME_ORIGIN, code=code, return_to=away)
 
     assert answer.status_code == 303
     assert stays(client, answer.headers["Location"])

@@ -40,6 +40,7 @@ class Names:
     label: str = "Sign in with Zitadel"
     client: str = "Wiki"
     app: str = "Payroll"
+    link: str = "Rules of the house"
     description: str = "Salaries, and who is on holiday"
     device_client: str = "Living room TV"
     device_name: str = "TV in the hall"
@@ -64,6 +65,7 @@ HOSTILE = Names(
     client=hostile("client"),
     app=hostile("app"),
     description=hostile("description"),
+    link=hostile("link"),
     device_client=hostile("tv"),
     # What is shown of a device has forty characters at most.
     device_name='"><script>tv</script><b/{{7*7}}>',
@@ -346,7 +348,7 @@ def _settings(names: Names, app: str, mailbox: Mailbox, provider: OidcProvider) 
         "pages": {
             "name": names.brand,
             "contact": "mailto:ops@example.com",
-            "links": {names.app: "/form", "Imprint": "https://example.com/imprint"},
+            "links": {names.link: "/form", "Imprint": "https://example.com/imprint"},
         },
         "admins": [{"user": "ann"}],
         "upstreams": {

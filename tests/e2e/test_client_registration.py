@@ -62,7 +62,7 @@ def test_a_client_registers_and_signs_somebody_in(gateway, register, browser):
     client = OAuthClient(gateway, browser, answer.json()["client_id"])
     page = client.authorize()
     assert "Allow <strong>Google</strong>?" in page.text
-    assert "nobody has checked its name" in page.text
+    assert "Nobody has checked its name" in page.text
     tokens = client.tokens(scope="offline_access")
     assert client.get(tokens["access_token"]).status_code == 200
     assert client.refresh(tokens["refresh_token"])[0] == 200

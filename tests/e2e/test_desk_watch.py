@@ -158,7 +158,7 @@ def test_a_refusal_leads_to_each_condition_and_whether_it_was_met(gateway, ann, 
     request_id = request_id or refused.headers.get("X-Request-Id", "")
     request_id = request_id or json.loads(fresh(bob, "/board/why").text)["request_id"]
     wait_until(
-        lambda: "Nothing is kept" not in ann.desk("/explain", request_id=request_id).text,
+        lambda: "Nothing was found" not in ann.desk("/explain", request_id=request_id).text,
         gateway.process,
         "the explanation",
     )
@@ -171,7 +171,7 @@ def test_a_refusal_leads_to_each_condition_and_whether_it_was_met(gateway, ann, 
     assert "group: board" in page.text
     assert "not met" in page.text
     assert "would pass with group: board" in page.text
-    assert "Nothing is kept" in ann.desk("/explain", request_id="another").text
+    assert "Nothing was found" in ann.desk("/explain", request_id="another").text
 
 
 def asked(person, **form):
@@ -365,7 +365,7 @@ def test_health_is_told_of_every_part_and_worker(gateway, ann):
     assert (store["state"], store["latency_ms"] >= 0) == ("works", True)
     gone = parts()["upstream", "gone"]
     assert (gone["state"], gone["failing_workers"]) == ("fails", 1)
-    assert "App gone" in page
+    assert "App: gone" in page
     assert "2 of 2 answer" in page
 
 

@@ -42,7 +42,7 @@ def test_a_reload_tells_what_it_changed_and_no_secret(gateway_process, workers):
     gateway, ann = started(gateway_process, workers)
     before = configuration(ann)
     assert (before["last_reload"], before["last_change"]) == (None, None)
-    assert "that of the start" in ann.desk("/configuration").text
+    assert "Not reloaded since" in ann.desk("/configuration").text
 
     board = {**ROUTES[0], "access": {"allow": [{"group": ["board", MARKUP]}]}}
     values = yaml.safe_load(gateway.config_path.read_text())
@@ -97,7 +97,7 @@ def test_a_reload_that_failed_tells_why_and_where(gateway_process):
     assert "acess" in page
     assert '<b title="x">' not in page
     assert (health["reload_succeeded"], health["healthy"]) == (False, False)
-    assert "could not be read again" in ann.desk("/overview").text
+    assert "The last reload of the configuration failed" in ann.desk("/overview").text
 
 
 def test_a_worker_that_does_not_answer_is_told_of(gateway_process):
@@ -192,4 +192,4 @@ def test_another_file_in_shadow_is_compared_too(gateway_process, tmp_path):
     found = differences()[0]
     assert (found["member"], found["shadow_route"]) == ("shadow_file", "nobody")
     assert (found["shadow_decision"], found["shadow_reason"]) == ("deny", "denied")
-    assert "Another configuration decides" in ann.desk("/shadows").text
+    assert "A second configuration is being tried out" in ann.desk("/shadows").text

@@ -155,7 +155,7 @@ def test_who_may_open_it_need_not_ask(start_standalone):
 
     asked = browser.form(ACCOUNT, ask_access=HOSTILE)
 
-    assert (asked.status_code, "You already have access" in asked.text) == (200, True)
+    assert (asked.status_code, "You already have access to this app" in asked.text) == (200, True)
 
 
 def test_an_app_on_another_host_is_opened_there(start_standalone):

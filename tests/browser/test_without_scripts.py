@@ -64,9 +64,9 @@ def _set_up(url: str, surfer: Surfer, chromium: Chrome, token: str) -> None:
 
 def test_a_code_after_the_password(world: World, surfer: Surfer, chromium: Chrome) -> None:
     surfer.open("/notes")
-    surfer.send(username="cy", password=PASSWORD)
+    surfer.send(username="di", password=PASSWORD)
     heading(chromium, "Enter a code")
-    surfer.send(code=world.recovery_codes.pop())
+    surfer.send(code=world.recovery_codes["di"].pop())
     heading(chromium, "Notes")
 
 

@@ -118,7 +118,7 @@ class World:
         gateway: Has all ways to sign in, and all that pages tell of.
         small: Is not set up yet, and has nothing but local accounts.
         login: Of dora at the provider.
-        recovery_codes: Of cy, each of them good once.
+        recovery_codes: Of the people with a second factor, each of them good once.
         app: Where the app is, which takes what clients are sent as well.
     """
 
@@ -127,7 +127,7 @@ class World:
     small: GatewayProcess
     mailbox: Mailbox
     login: str
-    recovery_codes: list[str]
+    recovery_codes: dict[str, list[str]]
     app: str
 
     @property
@@ -187,7 +187,7 @@ class World:
         client = self.client()
         client.open("/_gatepost/sign-in?return_to=/form")
         client.send(username="cy", password=PASSWORD)
-        client.send(code=self.recovery_codes.pop())
+        client.send(code=self.recovery_codes["cy"].pop())
         assert client.seen.heading == "Notes", client.seen.text
         return client.http.cookies
 
@@ -423,21 +423,25 @@ PEOPLE = (
     NewPerson("ann", "ann@example.com", roles=("editor",), groups=("staff", "notes-editors")),
     NewPerson("bob", "bob@example.com"),
     NewPerson("cy", "cy@example.com"),
+    NewPerson("di", "di@example.com"),
 )
 
 
-def _add_people(gateway: GatewayProcess) -> list[str]:
-    """Add them; the recovery codes of cy."""
+def _add_people(gateway: GatewayProcess) -> dict[str, list[str]]:
+    """Add them; the recovery codes of those with a second factor."""
 
-    async def make(kept: Kept) -> list[str]:
+    async def make(kept: Kept) -> dict[str, list[str]]:
         local = kept.local.accounts
         _, hashed = await local.ready(NewPerson("ann"), PASSWORD)
         for person in PEOPLE:
             await local.add(person, hashed)
-        secret = pyotp.random_base32()
-        account_id, _ = await kept.accounts.named("cy")
-        code, now = pyotp.TOTP(secret).now(), kept.accounts.clock()
-        _, codes = await kept.local.factors.turn_on(account_id, secret, code, now)
-        return list(codes)
+        found = {}
+        for user in ("cy", "di"):
+            secret = pyotp.random_base32()
+            account_id, _ = await kept.accounts.named(user)
+            code, now = pyotp.TOTP(secret).now(), kept.accounts.clock()
+            _, codes = await kept.local.factors.turn_on(account_id, secret, code, now)
+            found[user] = list(codes)
+        return found
 
     return with_kept(load_settings(gateway.config_path), make)

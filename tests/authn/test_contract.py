@@ -55,7 +55,7 @@ async def good(authenticator, sign_in, make_key, issuer, issue):
 
 async def judge(authenticator, request):
     """What it says at last; a field that it does not recognise is refused before it is asked."""
-    return await authenticate_all(request, [authenticator], authenticator.fields)
+    return await authenticate_all(request, [authenticator], tuple(authenticator.fields))
 
 
 async def test_an_absent_credential_is_not_a_bad_one(authenticator):

@@ -56,6 +56,8 @@ _KINDS = (
 LOCAL = "local"
 # And of those who sign in with the directory of the section `ldap`.
 LDAP = "ldap"
+# The role of accounts that were made administrators by the first-run page or by a command.
+ADMIN_ROLE = "gatepost-admin"
 
 KINDS: Mapping[str, Kind] = {kind.word: kind for kind in _KINDS}
 

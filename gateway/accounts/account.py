@@ -9,7 +9,7 @@ from typing import Any
 from gateway.accounts.owner import fold_email, fold_user
 from gateway.accounts.passkey import Passkey
 from gateway.accounts.second_factor import SecondFactor
-from gateway.kinds import LOCAL
+from gateway.kinds import ADMIN_ROLE, LOCAL
 from gateway.model import AccountFacts, Identity
 
 # What is kept of an identity; the rest is about one sign-in.
@@ -245,13 +245,18 @@ class Account:
             account_id,
             user=user,
             external_id=self.external_id,
-            roles=self.roles,
+            roles=self._roles(),
             groups=self.groups,
             secrets=self.secrets,
             is_refused=self.is_disabled
             or not is_its_own
             or not self.has_name(user or identity.user),
         )
+
+    def _roles(self) -> tuple[str, ...]:
+        """The roles; that of administrators comes from nothing but `is_admin`, not from a hook."""
+        others = tuple(it for it in self.roles if it != ADMIN_ROLE)
+        return (*others, ADMIN_ROLE) if self.is_admin else others
 
 
 def facts_of(identity: Identity) -> Identity:

@@ -21,10 +21,10 @@ from gateway.demo.running import (
     until_stopped,
     written,
 )
+from gateway.kinds import ADMIN_ROLE, LOCAL
 
 _TOKEN = re.compile(r"setup token: ([0-9a-f]{32}) ")
 _TOKEN_S = 20
-FIRST = "admin"
 
 
 async def run(port: int, tell: Callable[[str], None]) -> None:
@@ -71,8 +71,8 @@ def configuration(port: int, upstream: str, directory: Path) -> dict[str, object
         "upstreams": {"app": upstream},
         "api_keys": {"grantable_scopes": ["notes:read", "notes:write"]},
         "tokens": {"clients": assistant(HOST)},
-        # Whoever sets up the gateway has no groups yet, so the guide names the user.
-        "admins": [*ADMINS, {"user": FIRST}],
+        # Whoever sets up the gateway has no groups yet.
+        "admins": [*ADMINS, {"provider": LOCAL, "role": ADMIN_ROLE}],
         "routes": ROUTES,
     }
 
@@ -83,8 +83,7 @@ def guide(places: Places, token: str, config_path: Path) -> str:
     return f"""\
 Gatepost demo without a provider. It ends with Ctrl-C and leaves nothing behind.
 
-Open {url}/ in a browser, and sign in: you create the first administrator.
-Choose the user name {FIRST}. The setup token is
+Open {url}/ in a browser, and sign in: you create the first administrator. The setup token is
   {token}
 
 Then try:

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Literal
 
+from gateway.kinds import ADMIN_ROLE, LOCAL
+from gateway.settings.access import Conditions, ConditionSettings
 from gateway.settings.conditions import clients_with_items, resolver, with_items
 from gateway.settings.tokens import USUAL_DOCUMENT_HOSTS, TokenSettings
 from gateway.settings.upstreams import UpstreamSettings
@@ -30,7 +32,6 @@ def filled_in(settings: "Settings") -> dict[str, object]:
         for route in with_items(settings.routes, settings.conditions)
     )
     upstreams = {name: _with_audience(name, it) for name, it in settings.upstreams.items()}
-    admins = resolver(settings.conditions)(settings.admins)
     tokens = settings.tokens
     if any(route.mcp for route in settings.enforced_routes):
         tokens = tokens or TokenSettings()
@@ -44,9 +45,19 @@ def filled_in(settings: "Settings") -> dict[str, object]:
         "auth_mode": mode,
         "routes": routes,
         "upstreams": upstreams,
-        "admins": admins,
+        "admins": _admins(settings, mode),
         "tokens": tokens,
     }
+
+
+def _admins(settings: "Settings", mode: AuthMode) -> Conditions:
+    """Those of the file; if it has none, the accounts that were made administrators.
+
+    Only if they sign in here: a provider may give anybody a role of that name.
+    """
+    if "admins" in settings.model_fields_set or mode == "oidc-only":
+        return resolver(settings.conditions)(settings.admins)
+    return (ConditionSettings.model_validate({"provider": LOCAL, "role": ADMIN_ROLE}),)
 
 
 def _with_audience(name: str, upstream: UpstreamSettings) -> UpstreamSettings:

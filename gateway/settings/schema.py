@@ -236,7 +236,8 @@ class Settings(Section):
     admins: Conditions = Field(
         (),
         description="Administrators, who may use the desk at /_gatepost/admin: conditions as in"
-        " allow; default: no one.",
+        " allow; default: the accounts made administrators here, where there are local accounts,"
+        " else no one.",
     )
     routes: Annotated[tuple[RouteSettings, ...], AfterValidator(_not_empty)] = Field(
         (EVERYTHING,), description="The first matching route applies to a request."

@@ -320,3 +320,16 @@ def test_a_route_for_hosts_of_a_star_may_be_hidden_by_one():
     assert shadowed_by(route("two", "b.a.test", "a.test"), [star]) == []
     assert shadowed_by(route("deep", "c.b.a.test"), [star]) == []
     assert shadowed_by(star, [route("one", "b.a.test")]) == []
+
+
+def test_a_provider_makes_nobody_an_administrator_by_a_role():
+    smallest = {
+        "public_url": "https://a",
+        "upstreams": {"x": {"url": "http://x"}},
+        "providers": {"id": {"issuer": "https://id", "client_id": "a", "client_secret": "b"}},
+    }
+
+    (item,) = Settings.model_validate({**smallest, "auth_mode": "hybrid"}).admins
+
+    assert (item.provider, item.role) == (("local",), ("gatepost-admin",))
+    assert Settings.model_validate(smallest).admins == ()

@@ -283,6 +283,9 @@ def audit_members(request: Request) -> str:
 
 def _members(entry: Entry) -> str:
     target = {name: it for name, it in asdict(entry.target).items() if it}
+    if "@" in entry.target.name:
+        # Whom one invites is in the journal, which is sealed; e-mail addresses are in no log.
+        del target["name"]
     told = {"action": entry.action, "outcome": entry.outcome, "target": target}
     try:
         text = orjson.dumps(told).decode()

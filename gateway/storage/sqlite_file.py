@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 
 from gateway.errors import StoreUnavailableError
@@ -62,6 +63,7 @@ MIGRATIONS = {0: _TABLES, 1: _KEYS_IN_INDEXES}
 # How long to wait for another process that migrates the tables: ten seconds or more with a million
 # sessions.
 _MIGRATE_BUSY_S = 60.0
+_AGAIN_S = 0.01
 _WAL_BYTES = 16 * 1024 * 1024
 
 
@@ -140,7 +142,7 @@ class SqliteFile:
             check_same_thread=False,
         )
         try:
-            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            _use_wal(connection, busy_s)
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
             connection.execute("PRAGMA foreign_keys = ON")
             connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}").fetchall()
@@ -174,6 +176,21 @@ class SqliteFile:
             raise StoreUnavailableError(
                 f"sqlite: {self.path}: the file has changed since the start"
             )
+
+
+def _use_wal(connection: sqlite3.Connection, busy_s: float) -> None:
+    # SQLite waits for no lock here if several processes make a new file at once: one of them gets
+    # "database is locked" at once (sqlite.org/c3ref/busy_handler.html).
+    until = time.monotonic() + busy_s
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchall()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= until:
+                raise
+            time.sleep(_AGAIN_S)
+        else:
+            return
 
 
 def _version(connection: sqlite3.Connection) -> int:

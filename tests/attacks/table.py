@@ -52,7 +52,7 @@ class Attack:
 
 _ROUTE = {"name": "x", "prefix": "/", "access": "public"}
 
-PAGES = Feature("pages of others", ({"pages": {"templates": "/x"}},))
+PAGES = Feature("error pages of others", ({"pages": {"url": "http://a"}},))
 TLS_BY_HOST = Feature(
     "TLS settings that differ by host, and client certificates",
     (

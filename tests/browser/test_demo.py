@@ -121,7 +121,7 @@ def test_a_newcomer_signs_in_is_greeted_and_signs_out(demo: Demo, chromium: Chro
     assert chromium.current_url == f"{demo.url}/admin"
 
     press(chromium, "a", "Back to the tour")
-    press(chromium, "a", "Accounts, sessions, keys and what was done")
+    press(chromium, "a", "The administration pages")
     heading(chromium, "Overview")
 
 

@@ -141,7 +141,7 @@ def test_a_provider_that_is_down_is_told_of(gateway_process, workers):
     assert (found["state"], found["failing_workers"]) == ("fails", 1)
     assert found["keys_at"] is None
     assert "down" in found["detail"]
-    assert "Provider down" in ann.desk("/overview").text
+    assert "Provider: down" in ann.desk("/overview").text
 
 
 def test_a_mail_server_that_is_down_is_told_of(gateway_process):
@@ -166,7 +166,7 @@ def test_a_mail_server_that_is_down_is_told_of(gateway_process):
     wait_until(lambda: mail()["state"] == "fails", gateway.process, "the mail")
 
     assert "ann@example.com" not in str(mail())
-    assert "Mail server smtp" in ann.desk("/overview").text
+    assert "Mail server: smtp" in ann.desk("/overview").text
 
 
 def test_another_file_in_shadow_is_compared_too(gateway_process, tmp_path):

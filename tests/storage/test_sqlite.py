@@ -114,6 +114,27 @@ def test_processes_that_start_at_once_make_one_file(path):
     db.close()
 
 
+def test_processes_that_make_a_file_at_the_same_moment_wait_for_each_other(tmp_path):
+    """SQLite itself does not wait there: of four processes, one in ten failed."""
+    code = """
+import sys
+from pathlib import Path
+from gateway.storage.sqlite_file import SqliteFile
+for line in sys.stdin:
+    SqliteFile(Path(line.strip()), "NORMAL")
+    print("made", flush=True)
+"""
+    processes = [run_python(code) for _ in range(4)]
+    for number in range(100):
+        for process in processes:
+            process.stdin.write(f"{tmp_path / str(number)}.db\n")
+        for process in processes:
+            process.stdin.flush()
+        assert [process.stdout.readline() for process in processes] == ["made\n"] * 4
+    for process in processes:
+        process.communicate()
+
+
 async def test_what_was_acknowledged_survives_kill_9(path, clock):
     code = START + (
         "async def main():\n"

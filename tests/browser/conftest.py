@@ -1,5 +1,6 @@
 """A gateway with local accounts, before an app, at an address that browsers trust."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,9 @@ from tests.fixtures.network import take_free_port
 from tests.fixtures.oidc import OidcProvider
 
 APP = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 14\r\n\r\n<h1>Notes</h1>"
+
+# Only `make screenshots` takes the pictures of the documentation.
+collect_ignore = [] if os.environ.get("PICTURES") else ["test_pictures.py"]
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ COMPILED_TESTS := test_compiled.py test_responses.py \
   accounts authn authz credentials dataplane e2e endpoints forward limits message mutate pipeline readers record \
   routing sealing server sessions
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-run demo test explained test-apps test-providers test-deploy fuzz readers check docs languages site screenshots audit compile test-compiled bench soak lock dist deb test-dist image-size image clean
+.PHONY: help setup setup-run demo test explained test-apps test-providers test-more test-deploy fuzz readers check docs languages site screenshots audit compile test-compiled bench soak lock dist deb test-dist image-size image clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 15
@@ -76,6 +76,9 @@ test-providers: setup ## sign in at real providers: Keycloak, Hydra, Canaille â€
 	@scripts/setup-providers
 	@TEST_PROVIDERS=1 $(BIN)/python -m pytest --numprocesses $(BESIDE) --dist loadgroup tests/providers $(ARGS); \
 	  status=$$?; $(BIN)/python -m tests.providers.matrix && exit $$status
+
+test-more: setup ## test what takes too long for every run: Traefik, NGINX Gateway Fabric, changes of a Redis Cluster (ARGS, BESIDE)
+	@TEST_MORE=1 $(BIN)/python -m pytest $(PYTEST_BESIDE) tests/proxies tests/storage $(ARGS)
 
 test-deploy: ## hold the examples and the chart to Compose, kustomize, Helm, kubeconform and promtool (ARGS)
 	@scripts/setup-python dev

@@ -154,7 +154,8 @@ def test_of_several_workers_one_rotates_and_no_line_is_lost(tmp_path, open_write
     files = list(tmp_path.iterdir())
     lines = [line for it in files for line in it.read_bytes().splitlines()]
     assert sorted(lines) == sorted(b"%d %d" % (n, m) for n in range(3) for m in range(400))
-    assert 3 <= len(files) <= 30
+    # A worker that waited long writes many lines at once, and looks at the size afterwards.
+    assert 2 <= len(files) <= 30
     assert drops == {}
 
 

@@ -1,5 +1,6 @@
 """A clock that tests drive, and every store that is listed."""
 
+import os
 from collections.abc import AsyncIterator, Callable
 from itertools import count
 from pathlib import Path
@@ -13,6 +14,9 @@ from tests.fixtures.clock import Clock
 from tests.fixtures.postgres import PostgresServer
 from tests.fixtures.redis import RedisCluster, RedisServer
 
+# How a cluster moves slots and loses nodes takes minutes; what it stores is tested in every run.
+_SLOW = ["test_redis_cluster.py", "test_redis_moved_slot.py"]
+collect_ignore = [] if "TEST_MORE" in os.environ else _SLOW
 # The same store as redis://, but for TLS: see test_redis.py.
 CLUSTER = "redis cluster"
 NAMES = [*sorted(STORES.keys() - {"rediss"}), CLUSTER, "valkey"]

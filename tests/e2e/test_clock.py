@@ -65,7 +65,8 @@ async def signed_in(clock, store, tmp_path, raw_upstream, demo_provider):
 
 async def test_a_clock_that_jumps_ends_no_session_early(signed_in, clock):
     status, _ = signed_in
-    for ahead_s in (0, -HOUR_S, 0, 7 * HOUR_S, 0, -60, 7.9 * HOUR_S):
+    # At most 7.9 hours after the earliest use, whichever of them the store has by then.
+    for ahead_s in (0, -HOUR_S, 0, 6 * HOUR_S, 0, -60, 6.9 * HOUR_S):
         clock.ahead_s = ahead_s
         assert await status() == 200, ahead_s
 
